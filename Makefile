@@ -1,0 +1,50 @@
+# make install: the virtual environment.  make demo: the main job.  make test: lint, types and tests.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help install demo test test-slow lint format golden clean
+
+help:
+	@echo "make install    set up $(VENV) (idempotent)"
+	@echo "make demo       the main job on sample clips: train, register, promote, serve, ask"
+	@echo "make test       lint, type check and test"
+	@echo "make test-slow  the tests that take minutes"
+	@echo "make format     format the code"
+	@echo "make golden     write the compiled pipeline that a test compares with"
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not here; set PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV) (a few minutes the first time)"
+	@# torch first and by its exact version: a range would bring the CUDA packages with it
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch==2.13.0
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	@touch $@
+
+demo: install
+	@$(BIN)/affekt demo
+
+test: install lint
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-slow: install
+	@$(BIN)/python -m pytest -m slow --timeout 3600
+
+lint: install
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: install
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+golden: install
+	@$(BIN)/affekt pipeline compile --out tests/pipelines/affekt-training.yaml
+
+clean:
+	rm -rf $(VENV) .affekt build *.egg-info .mypy_cache .ruff_cache .pytest_cache

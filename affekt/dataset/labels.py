@@ -1,0 +1,43 @@
+"""The seven emotion names and the spellings by which data sets know them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from affekt.errors import DataError
+
+#: The seven AFEW classes (paper.md, section 4.1), in the order in which every table and vector of affekt holds them.
+LABELS: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+
+_SYNONYMS: dict[str, str] = {
+    "ang": "angry", "anger": "angry", "an": "angry", "mad": "angry",
+    "dis": "disgust", "disgusted": "disgust", "di": "disgust",
+    "fea": "fear", "fearful": "fear", "afraid": "fear", "scared": "fear", "fe": "fear",
+    "hap": "happy", "happiness": "happy", "joy": "happy", "ha": "happy", "happily": "happy",
+    "sadness": "sad", "sa": "sad",
+    "sur": "surprise", "surprised": "surprise", "su": "surprise", "ps": "surprise", "pleasant_surprise": "surprise",
+    "neu": "neutral", "ne": "neutral", "calm": "neutral",
+}  # fmt: skip
+
+
+def canonical_label(name: str) -> str:
+    """The canonical name of a label written in any known spelling (``ANG``, ``Anger``, ``angry`` are ``angry``).
+
+    Raises:
+        DataError: the spelling is not known.
+    """
+    folded = name.strip().lower().replace("-", "_").replace(" ", "_")
+    if folded in LABELS:
+        return folded
+    if folded in _SYNONYMS:
+        return _SYNONYMS[folded]
+    raise DataError(
+        f"unknown label {name!r}; the labels are {', '.join(LABELS)} (and common spellings such as ANG or Anger)",
+        code="unknown_label",
+    )
+
+
+def in_order(labels: Iterable[str]) -> tuple[str, ...]:
+    """The distinct labels given, in the canonical order."""
+    present = set(labels)
+    return tuple(label for label in LABELS if label in present)

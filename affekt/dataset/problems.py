@@ -1,0 +1,53 @@
+"""What can be wrong with a data set, one finding at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from affekt.errors import DataError
+
+_SHOWN = 100  # in the message of an error; a check reports all
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong.
+
+    Attributes:
+        code: a stable word (``unknown_label``, ``missing_file``, ``duplicate_across_splits`` …).
+        where: the guilty ``file:line`` of a manifest, or the uri of a file or folder.
+        message: what was expected, what was found, what to do.
+        severity: ``error``, with which nothing is trained, or ``warning``.
+    """
+
+    code: str
+    where: str
+    message: str
+    severity: str = "error"
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}" if self.where else self.message
+
+
+def errors_of(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Those that are errors."""
+    return tuple(problem for problem in problems if problem.severity == "error")
+
+
+def raise_errors(problems: Sequence[Problem], where: str) -> None:
+    """Raise one DataError that lists all the errors among ``problems``; without one, do nothing."""
+    errors = errors_of(problems)
+    if len(errors) == 1:
+        raise DataError(errors[0].message, code=errors[0].code, where=errors[0].where)
+    if errors:
+        lines = "".join(f"\n  {problem}" for problem in errors[:_SHOWN])
+        rest = f"\n  … and {len(errors) - _SHOWN} more (`affekt check` lists all)" if len(errors) > _SHOWN else ""
+        raise DataError(f"{len(errors)} errors in this data set:{lines}{rest}", code="bad_rows", where=where)
+
+
+def some(names: Iterable[str], shown: int = 5) -> str:
+    """The first few names, and how many more there are."""
+    listed = list(names)
+    rest = f" and {len(listed) - shown} more" if len(listed) > shown else ""
+    return ", ".join(listed[:shown]) + rest

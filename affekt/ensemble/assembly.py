@@ -1,0 +1,110 @@
+"""Puts trained members and a fusion into one folder, the thing that is registered and served."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import affekt
+from affekt.errors import DataError
+from affekt.members import MEMBERS
+from affekt.settings import Settings
+
+#: The folder's layout; a reader refuses a number that it does not know.
+FORMAT = 1
+MANIFEST = "ensemble.json"
+
+_NOT_SERVED = ("scores.csv", "history.csv")
+_PACKAGES = ("torch", "scikit-learn", "opensmile", "opencv-python-headless", "imageio-ffmpeg", "numpy")
+
+
+def assemble(
+    folder: Path,
+    *,
+    members: Mapping[str, Path],
+    models: Sequence[str],
+    labels: Sequence[str],
+    settings: Settings,
+    facts: Mapping[str, Any] | None = None,
+) -> Path:
+    """Copy what an answer needs into ``folder`` and write its manifest with a digest of every file.
+
+    Args:
+        folder: where to; its subfolder ``fusion`` already holds what :meth:`affekt.fusion.Fusion.save` wrote.
+        members: the folder of each trained member, as the training functions wrote it.
+        models: the members whose score vectors are fused, in the fusion's order; the others only feed them.
+        labels: the labels that the members answer.
+        settings: the settings of the run.
+        facts: further facts for the manifest (data digest, accuracy …), for people to read.
+
+    Returns:
+        ``folder``.
+    """
+    for name, source in members.items():
+        _copy(source, folder / "members" / name)
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    manifest = {
+        "format": FORMAT,
+        "affekt": affekt.__version__,
+        "labels": list(labels),
+        "members": [name for name in MEMBERS if name in members],
+        "models": list(models),
+        "settings": settings.to_dict(),
+        "packages": {name: metadata.version(name) for name in _PACKAGES},
+        "facts": dict(facts or {}),
+        "files": {path.relative_to(folder).as_posix(): file_digest(path) for path in files},
+    }
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, sort_keys=True), encoding="utf-8")
+    return folder
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of an ensemble's folder, every file checked against its digest.
+
+    Raises:
+        DataError: not an ensemble, of a newer format, or a file is missing or damaged.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise DataError(
+            f"holds no {MANIFEST}; expected an ensemble's folder", code="not_an_ensemble", where=str(folder)
+        )
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"is not JSON: {error}", code="damaged", where=str(path)) from error
+    if manifest.get("format") != FORMAT:
+        raise DataError(
+            f"has format {manifest.get('format')!r}; this version of affekt reads {FORMAT}",
+            code="format",
+            where=str(path),
+        )
+    for name, digest in manifest["files"].items():
+        file = folder / name
+        if not file.is_file():
+            raise DataError("is missing from the ensemble; fetch it again", code="damaged", where=str(file))
+        if file_digest(file) != digest:
+            raise DataError(
+                "does not match its digest in the manifest; fetch it again", code="damaged", where=str(file)
+            )
+    assert isinstance(manifest, dict)
+    return manifest
+
+
+def file_digest(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for path in sorted(source.iterdir()):
+        # Folds and score tables served the training; an answer does not need them.
+        if path.is_file() and path.name not in _NOT_SERVED:
+            shutil.copyfile(path, target / path.name)

@@ -1,0 +1,178 @@
+"""A trained ensemble: asked about a file, a prepared clip, or a table of clips."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from affekt.audio import AudioScorer
+from affekt.ensemble.assembly import MANIFEST, file_digest, read_manifest
+from affekt.errors import MediaError
+from affekt.fusion import Fusion
+from affekt.media import PreparedClip, PreparedIndex, Store, prepare_file
+from affekt.members import MODALITY
+from affekt.progress import track
+from affekt.score_table import ScoreTable
+from affekt.settings import Settings, settings_from_json
+from affekt.visual import VisualScorer
+
+_WARNINGS = {
+    "no_face": "no face was found: answered from the voice alone",
+    "no_sound": "there is no sound: answered from the face alone",
+    "silent": "the sound is silent: answered from the face alone",
+    "short_sound": "the sound is very short",
+    "truncated": "the file is truncated: answered from its readable part",
+    "black_frames": "some frames are black",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the ensemble says of one clip.
+
+    Attributes:
+        label: the most probable label.
+        probabilities: the fused probability of each label.
+        models: each answering model's probability of each label.
+        modalities: of ``face`` and ``voice``, those that were used.
+        frames: decoded frames.
+        frames_with_face: those in which the person's face was found.
+        warnings: sentences on what was missing or odd.
+    """
+
+    label: str
+    probabilities: dict[str, float]
+    models: dict[str, dict[str, float]]
+    modalities: tuple[str, ...]
+    frames: int
+    frames_with_face: int
+    warnings: tuple[str, ...]
+
+    @property
+    def confidence(self) -> float:
+        """The probability of the answered label."""
+        return self.probabilities[self.label]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as one entry of the ``results`` that ``affekt predict --json`` prints."""
+        return {
+            "label": self.label,
+            "confidence": self.confidence,
+            "probabilities": self.probabilities,
+            "models": self.models,
+            "modalities": list(self.modalities),
+            "frames": self.frames,
+            "frames_with_face": self.frames_with_face,
+            "warnings": list(self.warnings),
+        }
+
+
+class Ensemble:
+    """All members and their fusion. Load one with :meth:`load`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        manifest: Mapping[str, Any],
+        settings: Settings,
+        visual: VisualScorer,
+        audio: AudioScorer,
+        fusion: Fusion,
+    ) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self.settings = settings
+        self.labels: tuple[str, ...] = tuple(manifest["labels"])
+        self.models: tuple[str, ...] = tuple(manifest["models"])
+        self.digest = self.digest_of(folder)
+        self._visual, self._audio, self._fusion = visual, audio, fusion
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Ensemble:
+        """The ensemble in a folder that :func:`affekt.ensemble.assemble` wrote.
+
+        Raises:
+            DataError: it is not an ensemble, or a file is missing or does not match its digest.
+        """
+        folder = Path(folder)
+        manifest = read_manifest(folder)
+        settings = settings_from_json(json.dumps(manifest["settings"]))
+        members = {name: folder / "members" / name for name in manifest["members"]}
+        visual = VisualScorer.load({name: path for name, path in members.items() if MODALITY[name] == "face"})
+        audio = AudioScorer.load({name: path for name, path in members.items() if MODALITY[name] == "voice"})
+        return cls(folder, manifest, settings, visual, audio, Fusion.load(folder / "fusion"))
+
+    @staticmethod
+    def digest_of(folder: Path) -> str:
+        """The first 16 digits of the manifest's SHA-256; the manifest holds the digests of all files."""
+        return file_digest(folder / MANIFEST)[:16]
+
+    def predict_file(self, path: str | Path) -> Answer:
+        """The answer for one media file.
+
+        Raises:
+            MediaError: the file cannot be read, is over a limit, or holds neither a face nor usable sound.
+        """
+        return self.predict(prepare_file(path, self.settings.media), where=str(path))
+
+    def predict(self, clip: PreparedClip, *, where: str = "clip") -> Answer:
+        """The answer for a prepared clip.
+
+        Raises:
+            MediaError: no model has an answer.
+        """
+        scores = self.scores(clip)
+        fused = self._fusion.predict(scores[np.newaxis])[0]
+        if np.isnan(fused).any():
+            raise MediaError(
+                f"no model has an answer; {', '.join(self.models)} need a usable "
+                f"{' or '.join(sorted({MODALITY[name] for name in self.models}))}",
+                code="nothing_usable",
+                where=where,
+            )
+        answered = [m for m in range(len(self.models)) if not np.isnan(scores[m]).any()]
+        used = {MODALITY[self.models[m]] for m in answered}
+        return Answer(
+            label=self.labels[int(fused.argmax())],
+            probabilities=self._named(fused),
+            models={self.models[m]: self._named(scores[m]) for m in answered},
+            modalities=tuple(name for name in ("face", "voice") if name in used),
+            frames=len(clip.present),
+            frames_with_face=int(clip.present.sum()),
+            warnings=tuple(_WARNINGS.get(flag, flag.replace("_", " ")) for flag in clip.flags),
+        )
+
+    def scores(self, clip: PreparedClip) -> np.ndarray:
+        """Float64 ``[M, L]``: each fused model's probabilities; NaN where a model has no answer."""
+        vectors = {**self._visual.score(clip), **self._audio.score(clip)}
+        missing = np.full(len(self.labels), np.nan)
+        return np.stack([vectors.get(name, missing) for name in self.models])
+
+    def score_index(self, index: PreparedIndex, store: Store) -> tuple[ScoreTable, np.ndarray]:
+        """The score table ``[N, M, L]`` of prepared clips, and the fused probabilities ``[N, L]``.
+
+        The store must have been made with this ensemble's media settings.
+        """
+        rows = list(index)
+        scores = np.full((len(rows), len(self.models), len(self.labels)), np.nan)
+        for number, row in enumerate(track(rows, "score", len(rows))):
+            scores[number] = self.scores(store.get(row.key))
+        truth = [self.labels.index(row.label) if row.label in self.labels else -1 for row in rows]
+        table = ScoreTable(
+            tuple(row.clip for row in rows),
+            self.labels,
+            self.models,
+            scores,
+            np.array(truth, dtype=int),
+            tuple(row.subject for row in rows),
+            tuple(row.split for row in rows),
+        )
+        return table, self._fusion.predict(scores)
+
+    def _named(self, vector: np.ndarray) -> dict[str, float]:
+        return {label: float(value) for label, value in zip(self.labels, vector, strict=True)}

@@ -1,0 +1,139 @@
+"""Judges a trained ensemble on clips that nothing was fitted on, and writes the evaluation's folder with the report."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from affekt.dataset.samples import SAMPLE_SOURCE
+from affekt.ensemble.assembly import MANIFEST, file_digest, read_manifest
+from affekt.ensemble.fusing import reported_split
+from affekt.evaluation import evaluate_table, thumbnail, write_report
+from affekt.media import PreparedIndex, Store
+from affekt.score_table import ScoreTable
+from affekt.settings import Settings, digest_of
+
+EVALUATION = "evaluation.json"
+SAMPLE_NOTICE = (
+    "These are sample clips: an animated photograph with a synthetic voice. No figure here says anything about "
+    "recognising people's emotions."
+)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """An evaluation, its figures by name, and one sentence."""
+
+    evaluation: dict[str, Any]
+    figures: dict[str, float]
+    summary: str
+
+
+def judge(prepared: Path, scores: Path, ensemble: Path, store: str, settings: Settings, folder: Path) -> Judgement:
+    """Evaluate every model and fusion on the reported split; write ``evaluation.json`` and ``report.html``.
+
+    Args:
+        prepared: folder of the prepared index.
+        scores: folder with ``scores.csv`` and ``fused.csv``, as the fusion step writes it.
+        ensemble: folder of the assembled ensemble.
+        store: root of the prepared store, for thumbnails.
+        settings: the run's settings.
+        folder: where the evaluation goes.
+    """
+    index = PreparedIndex.read(prepared)
+    table, fused = ScoreTable.read(scores / "scores.csv"), ScoreTable.read(scores / "fused.csv")
+    split = reported_split(fused)
+    table, fused = table.split(split), fused.split(split)
+    rows = {row.clip: row for row in index}
+    names = sorted({name for clip in table.clips for name in rows[clip].attributes})
+    document = evaluate_table(
+        table,
+        {name: fused.scores[:, number] for number, name in enumerate(fused.models)},
+        settings.fusion.method,
+        index.skipped,
+        settings.evaluation,
+        seed=settings.seed,
+        attributes={name: [rows[clip].attributes.get(name, "") for clip in table.clips] for name in names},
+    )
+    document["split"] = split
+    manifest = read_manifest(ensemble)
+    facts = {
+        "settings": settings.to_dict(),
+        "digests": {**manifest["facts"], "settings": digest_of(settings), "ensemble": file_digest(ensemble / MANIFEST)},
+        "packages": manifest["packages"],
+        "sample": any(row.attributes.get("source") == SAMPLE_SOURCE for row in index),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / EVALUATION).write_text(json.dumps(document, indent=2), encoding="utf-8")
+    (folder / "facts.json").write_text(json.dumps(facts, indent=2), encoding="utf-8")
+    if (scores / "history").is_dir():
+        shutil.copytree(scores / "history", folder / "history", dirs_exist_ok=True)
+    _keep_faces(document, index, Store(store, settings.media), folder / "faces")
+    render(folder, folder / "report.html")
+    figures = {
+        "accuracy": document["accuracy"],
+        "accuracy_low": document["accuracy_ci95"][0],
+        "accuracy_high": document["accuracy_ci95"][1],
+        "unweighted_average_recall": document["unweighted_average_recall"],
+        "largest_class_share": document["largest_class_share"],
+        **{f"accuracy_{name}": found["accuracy"] for name, found in document["models"].items()},
+        **{
+            f"accuracy_fusion_{name}": found["accuracy"]
+            for name, found in document["fusion"].items()
+            if "@" not in name
+        },
+    }
+    low, high = document["accuracy_ci95"]
+    summary = (
+        f"accuracy {document['accuracy']:.1%} (95 % interval {low:.1%} to {high:.1%}) on {document['clips']} clips of "
+        f"{len(set(table.subjects))} unseen subjects; largest class {document['largest_class_share']:.1%}"
+    )
+    return Judgement(document, {key: float(value) for key, value in figures.items() if value is not None}, summary)
+
+
+def render(folder: Path, path: Path, decision: dict[str, Any] | None = None) -> None:
+    """Write the report of an evaluation's folder.
+
+    Args:
+        folder: what :func:`judge` wrote.
+        path: the HTML file.
+        decision: the gate's decision, where it has been made.
+    """
+    facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+    document = json.loads((folder / EVALUATION).read_text(encoding="utf-8"))
+    faces = {
+        f"clip:{item['clip']}": file.read_bytes()
+        for number, item in enumerate(document["worst"])
+        if (file := folder / "faces" / f"{number:02d}.jpg").is_file()
+    }
+    write_report(
+        path,
+        evaluation=document,
+        history={file.stem: file for file in sorted((folder / "history").glob("*.csv"))},
+        settings=facts["settings"],
+        digests=facts["digests"],
+        title="affekt: training report",
+        pictures=faces,
+        decision=decision,
+        notice=SAMPLE_NOTICE if facts["sample"] else None,
+        created=facts["created"],
+    )
+
+
+def _keep_faces(document: dict[str, Any], index: PreparedIndex, store: Store, folder: Path) -> None:
+    """The middle face of each clip that the ensemble was most wrong about, as ``<number>.jpg``."""
+    folder.mkdir(exist_ok=True)
+    rows = {row.clip: row for row in index}
+    for number, item in enumerate(document["worst"]):
+        clip = store.get(rows[item["clip"]].key)
+        frames = clip.face_frames
+        if len(frames):
+            picture = thumbnail(np.asarray(clip.faces[frames[len(frames) // 2]]))
+            (folder / f"{number:02d}.jpg").write_bytes(picture)

@@ -1,0 +1,16 @@
+"""How good score vectors are: figures with their uncertainty, paired comparisons, breakdowns, and the report."""
+
+from affekt.evaluation.document import evaluate_table
+from affekt.evaluation.metrics import evaluate_scores, largest_class_share
+from affekt.evaluation.paired import compare_paired
+from affekt.evaluation.report import write_report
+from affekt.evaluation.thumbnails import thumbnail
+
+__all__ = [
+    "compare_paired",
+    "evaluate_scores",
+    "evaluate_table",
+    "largest_class_share",
+    "thumbnail",
+    "write_report",
+]

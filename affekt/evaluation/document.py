@@ -1,0 +1,144 @@
+"""The evaluation of a whole run as one JSON document: every model, every fusion, and what the figures rest on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from affekt.errors import DataError
+from affekt.evaluation.metrics import accuracy_by, check_scores, evaluate_scores, predictions
+from affekt.evaluation.paired import compare_paired
+from affekt.media.prepared import SkippedClip
+from affekt.score_table import ScoreTable
+from affekt.settings import EvaluationSettings
+
+#: The number of clips listed under ``worst``.
+WORST = 12
+#: An attribute with more values than this (a file name, a date) does not divide the clips into groups of people.
+MOST_GROUPS = 20
+
+
+def evaluate_table(
+    table: ScoreTable,
+    fused: Mapping[str, np.ndarray],
+    chosen: str,
+    skipped: Iterable[SkippedClip | Mapping[str, str]] = (),
+    settings: EvaluationSettings | None = None,
+    *,
+    seed: int = 0,
+    attributes: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, Any]:
+    """Evaluate every model of a score table and every fusion of them.
+
+    Args:
+        table: the score table of the clips to evaluate; clips of unknown label are left out.
+        fused: the fused score vectors ``[N, L]`` of each fusion method. A name may carry the models that were fused,
+            as in ``svm@bilstm+random_forest+svc``; without them all models of the table were.
+        chosen: the method of ``fused`` (or the model, where one alone is served) whose figures stand at the top of the
+            document.
+        skipped: clips that could not be used, whole or in part.
+        settings: resamples and confidence.
+        seed: of the resampling.
+        attributes: further facts per clip for breakdowns, for example ``{"gender": ["f", "m", …]}``, N values each,
+            ``""`` where not known; those with one value only or with more than 20 are left out.
+
+    Returns:
+        The figures of the chosen fusion as :func:`evaluate_scores` gives them, and ``labels``, ``chosen``, ``models``,
+        ``fusion`` (method: figures), ``paired`` (model: comparison of the chosen fusion with it), ``by_subject``,
+        ``by_attribute``, ``worst`` (the most confident wrong answers), ``unanswered``, ``unlabelled``, ``skipped``
+        (``clip``, ``code``, ``reason``) and ``skipped_by_code``. All values are plain JSON values.
+
+    Raises:
+        DataError: ``chosen`` is not among ``fused``, an array does not fit the table, or no clip has a known label.
+    """
+    if chosen not in fused and chosen not in table.models:
+        known = ", ".join([*fused, *table.models])
+        raise DataError(f"no fusion or model named {chosen!r}; there are {known}", code="unknown_fusion")
+    draws = settings.bootstrap if settings else 2000
+    confidence = settings.confidence if settings else 0.95
+
+    def figures(scores: np.ndarray) -> dict[str, Any]:
+        return evaluate_scores(
+            table.truth, scores, table.labels, table.subjects, bootstrap=draws, confidence=confidence, seed=seed
+        )
+
+    models = {name: figures(table.scores[:, number]) for number, name in enumerate(table.models)}
+    fusion: dict[str, dict[str, Any]] = {}
+    for name, scores in fused.items():
+        method, _, members = name.partition("@")
+        fusion[name] = {
+            **figures(scores),
+            "method": method,
+            "models": members.split("+") if members else list(table.models),
+        }
+    answer = fused[chosen] if chosen in fused else table.scores[:, table.models.index(chosen)]
+    paired = {
+        name: compare_paired(
+            table.truth, table.scores[:, number], answer, table.subjects,
+            bootstrap=draws, confidence=confidence, seed=seed,
+        )
+        for number, name in enumerate(table.models)
+        if name != chosen or chosen in fused
+    }  # fmt: skip
+    truth, scores, subjects = check_scores(table.truth, answer, table.labels, table.subjects)
+    labelled = [int(row) for row in np.flatnonzero(table.truth >= 0)]
+    predicted = predictions(scores)
+    clips = [table.clips[i] for i in labelled]
+    how: dict[str, Any] = {"bootstrap": draws, "confidence": confidence, "seed": seed}
+    by_attribute = {}
+    for name, values in (attributes or {}).items():
+        if len(values) != len(table):
+            raise DataError(f"attribute {name!r} has {len(values)} values for {len(table)} clips", code="wrong_shape")
+        groups = [values[i] for i in labelled]
+        if 2 <= len({group for group in groups if group}) <= MOST_GROUPS:
+            by_attribute[name] = accuracy_by(predicted == truth, groups, subjects, **how)
+    skipped_rows = [_skipped(item) for item in skipped]
+    top = fusion[chosen] if chosen in fused else models[chosen]
+    top = {key: value for key, value in top.items() if key not in ("method", "models")}
+    return {
+        "labels": list(table.labels),
+        "chosen": chosen,
+        **top,
+        "models": models,
+        "fusion": fusion,
+        "paired": paired,
+        "by_subject": accuracy_by(predicted == truth, subjects, subjects, **how),
+        "by_attribute": by_attribute,
+        "worst": _worst(clips, subjects, truth, scores, predicted, table.labels),
+        "unanswered": [clip for clip, answer in zip(clips, predicted, strict=True) if answer == len(table.labels)],
+        "unlabelled": len(table) - len(labelled),
+        "skipped": skipped_rows,
+        "skipped_by_code": dict(Counter(row["code"] for row in skipped_rows).most_common()),
+    }
+
+
+def _worst(
+    clips: Sequence[str],
+    subjects: Sequence[str],
+    truth: np.ndarray,
+    scores: np.ndarray,
+    predicted: np.ndarray,
+    labels: Sequence[str],
+) -> list[dict[str, Any]]:
+    wrong = [row for row in range(len(clips)) if predicted[row] not in (truth[row], len(labels))]
+    wrong.sort(key=lambda row: (-scores[row, predicted[row]], clips[row]))
+    return [
+        {
+            "clip": clips[row],
+            "subject": subjects[row],
+            "label": labels[truth[row]],
+            "predicted": labels[predicted[row]],
+            "confidence": float(scores[row, predicted[row]]),
+            "probability_of_label": float(scores[row, truth[row]]),
+        }
+        for row in wrong[:WORST]
+    ]
+
+
+def _skipped(item: SkippedClip | Mapping[str, str]) -> dict[str, str]:
+    if isinstance(item, SkippedClip):
+        return {"clip": item.clip, "code": item.code, "reason": item.reason}
+    return {"clip": item["clip"], "code": item.get("code", "unknown"), "reason": item.get("reason", "")}

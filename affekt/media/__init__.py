@@ -1,0 +1,32 @@
+"""Clip file in, face crops, sound and functionals out, kept in the prepared store."""
+
+from typing import TYPE_CHECKING, Any
+
+from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex, PreparedRow, SkippedClip
+from affekt.media.store import VERSION, Store
+
+if TYPE_CHECKING:
+    from affekt.media.prepare import check_skipped, prepare_clips, prepare_faces, prepare_file
+
+__all__ = [
+    "VERSION",
+    "FaceSet",
+    "PreparedClip",
+    "PreparedIndex",
+    "PreparedRow",
+    "SkippedClip",
+    "Store",
+    "check_skipped",
+    "prepare_clips",
+    "prepare_faces",
+    "prepare_file",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """OpenCV is imported by what prepares clips, not by what only reads prepared ones."""
+    if name in __all__:
+        from affekt.media import prepare
+
+        return getattr(prepare, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

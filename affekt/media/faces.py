@@ -1,0 +1,108 @@
+"""The face of the person whom a clip is about: where it is in every frame, and its crops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+
+from affekt.media.detectors import Box, detector_for
+from affekt.media.frames import Frames, Spill
+from affekt.media.person import person_of
+from affekt.media.shots import shots_of
+from affekt.media.tracks import Tracker, boxes_between
+from affekt.settings import MediaSettings
+
+
+@dataclass(frozen=True)
+class Faces:
+    """The face in the T frames of a clip.
+
+    Attributes:
+        crops: uint8 ``[T, S, S, 3]`` RGB, zeros without a face.
+        present: bool ``[T]``.
+        boxes: float32 ``[T, 4]``, left, top, width, height in source pixels, NaN without a face.
+        flags: ``no_video``, ``no_face``, ``black_frames``, ``several_faces``.
+        details: counts for the flags.
+        why_none: why there is no face, ``""`` where there is one.
+    """
+
+    crops: np.ndarray
+    present: np.ndarray
+    boxes: np.ndarray
+    flags: tuple[str, ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)
+    why_none: str = ""
+
+
+def find_faces(frames: Frames, settings: MediaSettings) -> Faces:
+    """Find, follow and cut out the face that a clip is about.
+
+    Frame t of the result is frame t of the clip, always: a frame without a face is marked, never left out.
+    """
+    count, size = len(frames), settings.face_size
+    crops = Spill().array((count, size, size, 3))
+    present = np.zeros(count, bool)
+    boxes = np.full((count, 4), np.nan, np.float32)
+    if not count:
+        return Faces(crops, present, boxes, ("no_video",), {}, "no picture")
+    black, shots = shots_of(frames)
+    flags, details = [], {}
+    if black.any():
+        flags.append("black_frames")
+        details["black_frames"] = int(black.sum())
+    detector = detector_for(settings)
+    tracker = Tracker(frames, detector, every=settings.detect_every, height=settings.detection_height)
+    chosen, others = person_of(tracker.tracks(shots), tracker, frames)
+    if others:
+        flags.append("several_faces")
+        details["other_faces"] = others
+    scale = tracker.view(0).scale
+    margin = 1 + 2 * settings.face_margin
+    to_source = (frames.source_width / frames.width, frames.source_height / frames.height)
+    for track in chosen:
+        numbers, places = boxes_between(track)
+        places = places / scale
+        for number, place in zip(numbers, places, strict=True):
+            if black[number]:
+                continue
+            box = Box(*place)
+            crops[number] = crop(frames, number, box.centre, max(box.width, box.height) * margin, size)
+            boxes[number] = place * (*to_source, *to_source)
+            present[number] = True
+    crops[~present] = 0
+    why_none = ""
+    if not present.any():
+        flags.append("no_face")
+        why_none = "all frames are black" if black.all() else "no face in any frame"
+    return Faces(crops, present, boxes, tuple(flags), details, why_none)
+
+
+def crop(frames: Frames, number: int, centre: tuple[float, float], side: float, size: int) -> np.ndarray:
+    """A square of a frame, uint8 ``[size, size, 3]`` RGB; what lies outside the picture repeats its border."""
+    blue, red = frames.chroma(number)
+    x, y = centre
+    planes = [
+        _square(frames.luma(number), x, y, side, size),
+        _square(red, x / 2, y / 2, side / 2, size),
+        _square(blue, x / 2, y / 2, side / 2, size),
+    ]
+    return cv2.cvtColor(cv2.merge(planes), cv2.COLOR_YCrCb2RGB)
+
+
+def _square(plane: np.ndarray, x: float, y: float, side: float, size: int) -> np.ndarray:
+    if side <= size:  # enlarged: sampled between pixels, so that a slowly moving face does not jump
+        step = side / size
+        matrix = np.array([[step, 0, x - side / 2 + step / 2 - 0.5], [0, step, y - side / 2 + step / 2 - 0.5]])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        return cv2.warpAffine(plane, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    height, width = plane.shape
+    left, top = round(x - side / 2), round(y - side / 2)
+    right, bottom = left + round(side), top + round(side)
+    part = plane[max(0, top) : max(0, bottom), max(0, left) : max(0, right)]
+    outside = (max(0, -top), max(0, bottom - height), max(0, -left), max(0, right - width))
+    if any(outside):
+        part = cv2.copyMakeBorder(part, *outside, cv2.BORDER_REPLICATE)
+    return cv2.resize(part, (size, size), interpolation=cv2.INTER_AREA)

@@ -1,0 +1,106 @@
+"""Sound to functionals: 88 eGeMAPSv02 values of a clip by openSMILE, or those of another feature set in its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, Protocol
+
+import numpy as np
+
+from affekt.errors import SettingsError
+
+#: Entry point group under which an installed package offers another feature set: name -> a callable that builds it.
+ENTRY_POINTS = "affekt.functionals"
+#: Less sound than this says nothing about a voice (openSMILE gives NaN for 0.05 s), seconds.
+UNUSABLE_SECONDS = 0.25
+#: Sound below this length is used and flagged: several functionals rest on a handful of voiced segments then, seconds.
+SHORT_SECONDS = 1.0
+#: Sound whose largest sample stays below this is silence: -60 dB of full scale, in 16-bit steps.
+SILENT_PEAK = 32
+
+
+class FeatureSet(Protocol):
+    """Turns sound into one vector of a fixed length."""
+
+    #: The names of the values, in their order.
+    names: tuple[str, ...]
+
+    def __call__(self, sound: np.ndarray, sample_rate: int) -> np.ndarray:
+        """float32 ``[len(names)]`` from float32 ``[n]`` in [-1, 1); NaN where a value cannot be told."""
+
+
+class Egemaps:
+    """eGeMAPSv02 functionals (Eyben et al. 2016), 88 values, by openSMILE.
+
+    openSMILE's open-source licence covers private, research and education use, not commercial products. Those need a
+    licence from audEERING, or another feature set (:data:`ENTRY_POINTS` and the setting ``media.functionals``).
+    """
+
+    def __init__(self) -> None:
+        import opensmile  # 0.3 s; and nothing but this needs it
+
+        self._smile: Any = opensmile.Smile(
+            feature_set=opensmile.FeatureSet.eGeMAPSv02, feature_level=opensmile.FeatureLevel.Functionals
+        )
+        self.names = tuple(self._smile.feature_names)
+
+    def __call__(self, sound: np.ndarray, sample_rate: int) -> np.ndarray:
+        # Straight to the extractor, without the data frame that process_signal builds around it.
+        values = self._smile(sound[None], sample_rate)
+        return np.asarray(values, np.float32).reshape(-1)
+
+
+@dataclass(frozen=True)
+class Voice:
+    """The functionals of one clip.
+
+    Attributes:
+        functionals: float32 vector, never NaN; zeros where ``usable`` is false.
+        usable: whether they come from sound that can carry a voice.
+        flags: ``no_sound``, ``silent`` or ``short_sound``.
+    """
+
+    functionals: np.ndarray
+    usable: bool
+    flags: tuple[str, ...] = ()
+
+
+@cache
+def feature_set(name: str) -> FeatureSet:
+    """The feature set of that name; one per process.
+
+    Raises:
+        SettingsError: no installed package offers it.
+    """
+    if name == "egemaps":
+        return Egemaps()
+    for point in entry_points(group=ENTRY_POINTS):
+        if point.name == name:
+            found: FeatureSet = point.load()()
+            return found
+    offered = sorted({"egemaps", *(point.name for point in entry_points(group=ENTRY_POINTS))})
+    raise SettingsError([f"media.functionals: no feature set {name!r}; installed are {', '.join(offered)}"])
+
+
+def as_float(sound: np.ndarray) -> np.ndarray:
+    """int16 samples as float32 in [-1, 1); exact, and nothing wraps round when openSMILE turns it back to 16 bits."""
+    return np.minimum(sound.astype(np.float32) / 32768, np.float32(32767 / 32768))
+
+
+def voice_of(sound: np.ndarray, sample_rate: int, name: str = "egemaps") -> Voice:
+    """The functionals of int16 mono sound; they equal openSMILE's own on a 16-bit WAV file of the same samples."""
+    features = feature_set(name)
+    nothing = np.zeros(len(features.names), np.float32)
+    if sound.size == 0:
+        return Voice(nothing, False, ("no_sound",))
+    if sound.size < UNUSABLE_SECONDS * sample_rate:
+        return Voice(nothing, False, ("short_sound",))
+    if max(-int(sound.min()), int(sound.max())) < SILENT_PEAK:
+        return Voice(nothing, False, ("silent",))
+    values = features(as_float(sound), sample_rate)
+    if not np.isfinite(values).all():
+        return Voice(nothing, False, ("unusable_sound",))
+    flags = ("short_sound",) if sound.size < SHORT_SECONDS * sample_rate else ()
+    return Voice(values, True, flags)

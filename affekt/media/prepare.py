@@ -1,0 +1,184 @@
+"""Prepares clips: one file, or a whole table of them with a pool of workers, and still face images."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from affekt.dataset.clips import Clip, ClipTable
+from affekt.errors import AffektError, DataError, MediaError
+from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex, PreparedRow, SkippedClip
+from affekt.media.store import Store
+from affekt.media.workers import Outcome, Task, run_tasks
+from affekt.progress import Progress
+from affekt.settings import MediaSettings
+
+if TYPE_CHECKING:
+    from affekt.dataset.faces import FaceImage
+
+logger = logging.getLogger(__name__)
+
+#: What a flag means for the use of a clip: these are reported although the clip is used.
+PARTLY_USED = {
+    "no_video": "holds no picture that can be decoded; only its voice is used",
+    "no_face": "shows no face; only its voice is used",
+    "no_sound": "has no sound that can be decoded; only the face is used",
+    "silent": "its sound is silence; only the face is used",
+    "short_sound": "has too little sound; only the face is used",
+    "unusable_sound": "its sound gives no functionals; only the face is used",
+    "truncated": "ends before the length that it states; what there is of it is used",
+}
+
+
+def prepare_file(path: str | Path, settings: MediaSettings) -> PreparedClip:
+    """Prepare one media file. The result depends on nothing but the bytes of the file and the settings.
+
+    A clip without a face is prepared with the flag ``no_face``, one without usable sound with ``voice`` false.
+
+    Raises:
+        MediaError: ``missing``, ``empty``, ``too_large``, ``too_long``, ``too_many_pixels``, ``unreadable``,
+            ``no_streams``, ``timeout``, or ``nothing_usable`` where there is neither a face nor a voice.
+    """
+    from affekt.media.decode import decode
+    from affekt.media.faces import find_faces
+    from affekt.media.functionals import voice_of
+
+    decoded = decode(path, settings)
+    found = find_faces(decoded.frames, settings)
+    voice = voice_of(decoded.sound, settings.sample_rate, settings.functionals)
+    if not found.present.any() and not voice.usable:
+        reasons = [found.why_none, *(flag.replace("_", " ") for flag in voice.flags)]
+        raise MediaError(
+            f"has neither a face nor a voice that can be used ({', '.join(filter(None, reasons))})",
+            code="nothing_usable", where=str(path),
+        )  # fmt: skip
+    flags = [*found.flags, *voice.flags, *(["truncated"] if decoded.truncated else [])]
+    details: dict[str, Any] = {
+        "width": decoded.frames.source_width if len(decoded.frames) else 0,
+        "height": decoded.frames.source_height if len(decoded.frames) else 0,
+        "seconds": round(max(decoded.report.duration, len(decoded.sound) / settings.sample_rate), 3),
+        "sound_seconds": round(len(decoded.sound) / settings.sample_rate, 3),
+        **found.details,
+    }
+    if decoded.truncated:
+        details["missing_seconds"] = round(decoded.too_short_by, 3)
+    return PreparedClip(
+        faces=found.crops, present=found.present, boxes=found.boxes, times=decoded.times,
+        functionals=voice.functionals, voice=voice.usable, flags=tuple(flags), details=details,
+    )  # fmt: skip
+
+
+def prepare_clips(table: ClipTable, store: Store, *, workers: int = 0, progress: bool = True) -> PreparedIndex:
+    """Prepare all clips of a table that are not in the store yet, and index them in the order of the table.
+
+    Args:
+        table: the clips; local files or ``s3://`` uris.
+        store: where entries are found and put.
+        workers: processes; 0 takes one for each core that this process may use, 1 works in this process.
+        progress: show progress.
+
+    One clip never fails the others: what cannot be used is in ``skipped`` with its reason, also when a worker process
+    died of it. Clips that can be used only partly are in both. ``decoded`` of the index counts the decoded files.
+    """
+    tasks = [Task(clip.id, clip.uri) for clip in table]
+    outcomes: dict[str, Outcome] = {}
+    with Progress("prepare clips", len(tasks)) if progress else _Quiet() as shown:
+        for outcome in run_tasks(tasks, store, workers):
+            outcomes[outcome.clip] = outcome
+            shown.advance()
+    rows: list[PreparedRow] = []
+    skipped: list[SkippedClip] = []
+    for clip in table:
+        outcome = outcomes[clip.id]
+        if outcome.key:
+            rows.append(_row(clip, outcome))
+        skipped.extend(_remarks(outcome))
+    decoded = sum(outcome.decoded for outcome in outcomes.values())
+    unusable = len(table) - len(rows)
+    logger.info("prepared %d clips: %d decoded, %d in the store already, %d unusable",
+                len(table), decoded, len(rows) - decoded, unusable)  # fmt: skip
+    return PreparedIndex(tuple(rows), tuple(skipped), decoded)
+
+
+def check_skipped(index: PreparedIndex, settings: MediaSettings) -> None:
+    """Refuse to go on when too many clips are unusable.
+
+    Raises:
+        DataError: ``too_many_skipped``: their share exceeds ``settings.max_skipped``; the first reasons are named.
+    """
+    usable = {row.clip for row in index.rows}
+    unusable = [item for item in index.skipped if item.clip not in usable]
+    total = len(usable) + len(unusable)
+    if total and not usable:
+        share = 1.0
+    else:
+        share = len(unusable) / total if total else 0.0
+    if share > settings.max_skipped or (total and not usable):
+        first = "".join(f"\n  - {item.clip}: {item.reason}" for item in unusable[:10])
+        more = f"\n  … and {len(unusable) - 10} more" if len(unusable) > 10 else ""
+        raise DataError(
+            f"{len(unusable)} of {total} clips cannot be used; media.max_skipped allows {settings.max_skipped:.0%}. "
+            f"Repair or remove them, or raise the limit.{first}{more}",
+            code="too_many_skipped",
+        )
+
+
+def prepare_faces(images: Sequence[FaceImage], size: int) -> FaceSet:
+    """Still face images as one array of the given side, in their order; unreadable ones are left out with a warning."""
+    pictures = np.empty((len(images), size, size, 3), np.uint8)
+    labels: list[str] = []
+    splits: list[str] = []
+    for image in images:
+        try:
+            picture = np.asarray(image.load())
+        except (AffektError, OSError, ValueError) as error:
+            logger.warning("%s: left out, cannot be read (%s)", image.id, error)
+            continue
+        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
+            logger.warning("%s: left out, expected uint8 [H, W, 3], got %s %s", image.id, picture.dtype, picture.shape)
+            continue
+        shrinks = min(picture.shape[:2]) > size
+        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        pictures[len(labels)] = cv2.resize(picture, (size, size), interpolation=method)
+        labels.append(image.label)
+        splits.append(image.split)
+    return FaceSet(pictures[: len(labels)], tuple(labels), tuple(splits))
+
+
+@dataclass
+class _Quiet:
+    """Progress that is not shown."""
+
+    def advance(self, count: int = 1, note: str = "") -> None:
+        pass
+
+    def __enter__(self) -> _Quiet:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        pass
+
+
+def _row(clip: Clip, outcome: Outcome) -> PreparedRow:
+    return PreparedRow(
+        clip.id, clip.label, clip.subject, clip.split, outcome.key, outcome.frames, outcome.frames_with_face,
+        outcome.voice, outcome.flags, dict(clip.attributes),
+    )  # fmt: skip
+
+
+def _remarks(outcome: Outcome) -> list[SkippedClip]:
+    """Why a clip is not used, or what of it is not."""
+    if not outcome.key:
+        return [SkippedClip(outcome.clip, outcome.code, outcome.reason)]
+    flags = [flag for flag in outcome.flags if flag in PARTLY_USED]
+    if outcome.voice:
+        flags = [flag for flag in flags if flag != "short_sound"]  # between a quarter and a whole second is used
+    if "no_video" in flags:
+        flags = [flag for flag in flags if flag != "no_face"]
+    return [SkippedClip(outcome.clip, flag, PARTLY_USED[flag]) for flag in flags]

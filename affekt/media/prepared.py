@@ -1,0 +1,189 @@
+"""What a prepared clip is, and the index of a prepared set of clips."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from affekt.dataset.labels import in_order
+from affekt.errors import DataError
+
+
+@dataclass(frozen=True)
+class PreparedClip:
+    """All that the models see of one clip. Row t of every per-frame array belongs to the same decoded frame.
+
+    Attributes:
+        faces: uint8 ``[T, S, S, 3]`` RGB face crops; zeros in a frame without a face.
+        present: bool ``[T]``, whether frame t has a face.
+        boxes: float32 ``[T, 4]``, left, top, width, height in source pixels; NaN without a face.
+        times: float32 ``[T]``, seconds from the start of the clip.
+        functionals: float32 ``[88]`` eGeMAPSv02 functionals; never NaN; zeros where ``voice`` is false.
+        voice: whether the functionals come from usable sound.
+        flags: words such as ``no_face``, ``no_sound``, ``silent``, ``short_sound``, ``black_frames``, ``truncated``.
+        details: counts that belong to the flags (``{"black_frames": 12}``) and facts of the source.
+    """
+
+    faces: np.ndarray
+    present: np.ndarray
+    boxes: np.ndarray
+    times: np.ndarray
+    functionals: np.ndarray
+    voice: bool
+    flags: tuple[str, ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def face_frames(self) -> np.ndarray:
+        """The numbers of the frames that have a face, ascending."""
+        return np.flatnonzero(self.present)
+
+
+@dataclass(frozen=True)
+class PreparedRow:
+    """One clip of a prepared set: who and what it is, and the key of its entry in the store."""
+
+    clip: str
+    label: str
+    subject: str
+    split: str
+    key: str
+    frames: int
+    frames_with_face: int
+    voice: bool
+    flags: tuple[str, ...] = ()
+    attributes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SkippedClip:
+    """A clip that could not be used, or a part of it that could not: the code and the reason."""
+
+    clip: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class PreparedIndex:
+    """The clips of a prepared set, in the order of their table, and those that were skipped.
+
+    Attributes:
+        rows: the clips that can be used, wholly or partly.
+        skipped: why a clip is not among them, or what of it cannot be used.
+        decoded: how many files were decoded for it; the others were in the store. Not a part of what the index is.
+    """
+
+    rows: tuple[PreparedRow, ...]
+    skipped: tuple[SkippedClip, ...] = ()
+    decoded: int = field(default=0, compare=False)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[PreparedRow]:
+        return iter(self.rows)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that occur, in canonical order."""
+        return in_order(row.label for row in self.rows)
+
+    def select(self, split: str) -> PreparedIndex:
+        """The rows of one split."""
+        return PreparedIndex(tuple(row for row in self.rows if row.split == split))
+
+    def write(self, folder: Path) -> None:
+        """Write ``index.csv`` and ``skipped.csv`` into a folder, which is made where it is missing."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "index.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(
+                [
+                    "clip",
+                    "label",
+                    "subject",
+                    "split",
+                    "key",
+                    "frames",
+                    "frames_with_face",
+                    "voice",
+                    "flags",
+                    "attributes",
+                ]
+            )
+            for row in self.rows:
+                writer.writerow(
+                    [
+                        row.clip, row.label, row.subject, row.split, row.key, row.frames, row.frames_with_face,
+                        int(row.voice), " ".join(row.flags), json.dumps(row.attributes, sort_keys=True),
+                    ]
+                )  # fmt: skip
+        with (folder / "skipped.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["clip", "code", "reason"])
+            writer.writerows((item.clip, item.code, item.reason) for item in self.skipped)
+
+    @classmethod
+    def read(cls, folder: Path) -> PreparedIndex:
+        """Read what :meth:`write` wrote.
+
+        Raises:
+            DataError: the folder holds no index.
+        """
+        index = folder / "index.csv"
+        if not index.is_file():
+            raise DataError("holds no index.csv; expected a prepared set", code="not_prepared", where=str(folder))
+        with index.open(newline="", encoding="utf-8") as file:
+            rows = tuple(
+                PreparedRow(
+                    row["clip"], row["label"], row["subject"], row["split"], row["key"], int(row["frames"]),
+                    int(row["frames_with_face"]), row["voice"] == "1", tuple(row["flags"].split()),
+                    json.loads(row["attributes"]),
+                )
+                for row in csv.DictReader(file)
+            )  # fmt: skip
+        with (folder / "skipped.csv").open(newline="", encoding="utf-8") as file:
+            skipped = tuple(SkippedClip(row["clip"], row["code"], row["reason"]) for row in csv.DictReader(file))
+        return cls(rows, skipped)
+
+    @classmethod
+    def merge(cls, parts: Iterable[PreparedIndex], order: Iterable[str]) -> PreparedIndex:
+        """One index of several shards, its clips in the given order whatever the number of shards."""
+        shards = list(parts)
+        position = {clip: number for number, clip in enumerate(order)}
+        rows = sorted((row for part in shards for row in part.rows), key=lambda row: position[row.clip])
+        skipped = sorted((item for part in shards for item in part.skipped), key=lambda item: position[item.clip])
+        return cls(tuple(rows), tuple(skipped), sum(part.decoded for part in shards))
+
+
+@dataclass(frozen=True)
+class FaceSet:
+    """Still face images: uint8 ``[N, S, S, 3]`` RGB, N labels, N splits (``train``, ``val``, ``test`` or ``""``)."""
+
+    images: np.ndarray
+    labels: tuple[str, ...]
+    splits: tuple[str, ...]
+
+    def write(self, folder: Path) -> None:
+        """Write ``images.npy`` and ``faces.csv``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        np.save(folder / "images.npy", self.images)
+        with (folder / "faces.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["label", "split"])
+            writer.writerows(zip(self.labels, self.splits, strict=True))
+
+    @classmethod
+    def read(cls, folder: Path) -> FaceSet:
+        """Read what :meth:`write` wrote; the images are memory-mapped."""
+        images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+        with (folder / "faces.csv").open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return cls(images, tuple(row["label"] for row in rows), tuple(row["split"] for row in rows))

@@ -1,0 +1,25 @@
+"""The models of the paper by name: what each looks at, and which of them another one needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from affekt.errors import DataError
+
+#: In the order in which they are trained and shown.
+MEMBERS: tuple[str, ...] = ("vgg", "c3d", "bilstm", "random_forest", "svc")
+#: What a model looks at.
+MODALITY: dict[str, str] = {"vgg": "face", "c3d": "face", "bilstm": "face", "random_forest": "voice", "svc": "voice"}
+
+
+def members_needed(models: Sequence[str]) -> tuple[str, ...]:
+    """The members to train so that the given models can answer: the Bi-LSTM reads the VGG's fc6 features.
+
+    Raises:
+        DataError: a model is none of :data:`MEMBERS`.
+    """
+    unknown = [name for name in models if name not in MEMBERS]
+    if unknown:
+        raise DataError(f"unknown model {unknown[0]!r}; expected of {', '.join(MEMBERS)}", code="unknown_model")
+    needed = set(models) | ({"vgg"} if "bilstm" in models else set())
+    return tuple(name for name in MEMBERS if name in needed)

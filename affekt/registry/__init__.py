@@ -1,0 +1,19 @@
+"""The MLflow side: runs and their figures, the model registry with its aliases, and the gate between versions."""
+
+from affekt.registry.gate import Decision, ScoreVectors, decide
+from affekt.registry.models import ModelVersion, list_models, promote, register, resolve, rollback
+from affekt.registry.tracking import ChildRun, Tracking
+
+__all__ = [
+    "ChildRun",
+    "Decision",
+    "ModelVersion",
+    "ScoreVectors",
+    "Tracking",
+    "decide",
+    "list_models",
+    "promote",
+    "register",
+    "resolve",
+    "rollback",
+]

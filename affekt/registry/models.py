@@ -1,0 +1,367 @@
+"""The model registry: ensembles as versions of a name, the aliases champion and challenger, and the way back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import tempfile
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import yaml
+
+import affekt
+from affekt.errors import AffektError, DataError
+from affekt.registry.tracking import Tracking
+
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+#: The champion before; what :func:`rollback` returns to.
+PREVIOUS = "previous"
+
+_MANIFEST = "ensemble.json"
+_HISTORY = "champions"
+_METRIC = "metric."
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_REFERENCE = re.compile(rf"(?:models:/)?(?P<name>{_NAME.pattern})(?:@(?P<alias>{_NAME.pattern})|/(?P<version>\d+))?")
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One registered version of a model.
+
+    Attributes:
+        name: of the registered model.
+        version: counted from 1.
+        aliases: of ``champion``, ``challenger``, ``previous`` and others, those that point here.
+        created: UTC, ISO 8601.
+        run_id: the run that made it.
+        metrics: figures that were registered with it.
+        tags: facts that were registered with it, such as ``data_digest`` and ``ensemble_digest``.
+    """
+
+    name: str
+    version: int
+    aliases: tuple[str, ...]
+    created: str
+    run_id: str
+    metrics: dict[str, float]
+    tags: dict[str, str]
+
+    @property
+    def reference(self) -> str:
+        """``name/version``."""
+        return f"{self.name}/{self.version}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The version as plain values."""
+        return {**asdict(self), "aliases": list(self.aliases)}
+
+
+def register(
+    tracking: Tracking,
+    folder: Path,
+    *,
+    name: str,
+    run_id: str,
+    metrics: Mapping[str, float] | None = None,
+    tags: Mapping[str, Any] | None = None,
+) -> int:
+    """Log an ensemble as an MLflow model of a run and register it; it becomes the challenger.
+
+    The model is a pyfunc from code: it holds the ensemble's folder and a file of source text, no pickled object.
+    ``mlflow.pyfunc.load_model("models:/affekt@champion").predict(["clip.mp4"])`` works where affekt is installed.
+
+    Args:
+        tracking: where.
+        folder: the saved ensemble.
+        name: of the registered model; made where it is missing.
+        run_id: the run that made the ensemble.
+        metrics: figures of the version (``accuracy``).
+        tags: facts of the version (``data_digest``, ``settings_digest``, ``code_digest``).
+
+    Returns:
+        The version's number.
+
+    Raises:
+        DataError: the folder is no ensemble.
+        AffektError: the name is not a possible one.
+    """
+    import mlflow.pyfunc
+    from mlflow.models import Model
+
+    if not _NAME.fullmatch(name):
+        raise AffektError("a name may have letters, digits, '_', '-' and '.' only", code="bad_name", where=name)
+    if not (folder / _MANIFEST).is_file():
+        raise DataError(f"holds no {_MANIFEST}; expected a saved ensemble", code="not_an_ensemble", where=str(folder))
+    figures = {key: float(value) for key, value in (metrics or {}).items()}
+    facts = {key: str(value) for key, value in (tags or {}).items()}
+    facts |= {"ensemble_digest": _digest(folder), "affekt": affekt.__version__}
+    client = tracking.client
+    experiment = client.get_run(run_id).info.experiment_id
+    logged = client.create_logged_model(experiment, name=name, source_run_id=run_id, tags=facts, model_type="ensemble")
+    try:
+        with tempfile.TemporaryDirectory(prefix="affekt-model-") as temporary, warnings.catch_warnings():
+            # On type hints that say less than MLflow would like; a document has no fixed columns.
+            warnings.simplefilter("ignore", UserWarning)
+            saved = Path(temporary, "model")
+            mlflow.pyfunc.save_model(
+                saved,
+                python_model=str(Path(__file__).with_name("pyfunc_model.py")),
+                artifacts={"ensemble": str(folder.absolute())},
+                # Given, so that MLflow does not load the model in a process of its own to find out.
+                pip_requirements=[f"affekt=={affekt.__version__}"],
+                mlflow_model=Model(model_id=logged.model_id, run_id=run_id),
+            )
+            client.log_model_artifacts(logged.model_id, str(saved))
+    except BaseException:
+        client.finalize_logged_model(logged.model_id, "FAILED")
+        raise
+    client.finalize_logged_model(logged.model_id, "READY")
+    for key, value in figures.items():
+        client.log_metric(run_id, key, value, model_id=logged.model_id)
+    _make_model(tracking, name)
+    # Without a server, MLflow would look for "models:/<id>" at the global address and not at this client's.
+    remote = tracking.uri.startswith(("http://", "https://"))
+    version = client.create_model_version(
+        name,
+        source=f"models:/{logged.model_id}" if remote else logged.artifact_location,
+        run_id=run_id,
+        model_id=logged.model_id,
+        tags={**facts, "logged_model": logged.model_id, **{f"{_METRIC}{k}": repr(v) for k, v in figures.items()}},
+    )
+    client.set_registered_model_alias(name, CHALLENGER, version.version)
+    return int(version.version)
+
+
+def find(reference: str, tracking: Tracking) -> ModelVersion:
+    """The version that ``name``, ``name@alias`` or ``name/version`` means; a bare name means its champion.
+
+    Raises:
+        AffektError: there is no such model, alias or version; the message lists those that there are.
+    """
+    from mlflow.exceptions import MlflowException
+
+    parts = _REFERENCE.fullmatch(reference)
+    if parts is None:
+        raise AffektError(
+            "expected name@champion, name/7 or the folder of an ensemble", code="bad_reference", where=reference
+        )
+    name, client = parts["name"], tracking.client
+    known = [model.name for model in client.search_registered_models()]
+    if name not in known:
+        listed = (
+            f"there are {', '.join(sorted(known))}" if known else "none is registered yet; `affekt train` does that"
+        )
+        raise AffektError(f"no model is registered as {name!r}; {listed}", code="unknown_model", where=reference)
+    model = client.get_registered_model(name)
+    alias = parts["alias"] or (None if parts["version"] else CHAMPION)
+    number = str(model.aliases.get(alias, "")) if alias else parts["version"]
+    if not number:
+        listed = ", ".join(f"{name}@{key}" for key in sorted(model.aliases)) or "no alias"
+        hint = f"; promote one with `affekt models promote {name}/<version>`" if alias == CHAMPION else ""
+        raise AffektError(f"{name} has no {alias}; there is {listed}{hint}", code="unknown_alias", where=reference)
+    try:
+        return _version(client.get_model_version(name, number))
+    except MlflowException as error:
+        versions = ", ".join(str(v.version) for v in list_models(tracking, name)) or "none"
+        raise AffektError(
+            f"{name} has no version {number}; there are: {versions}", code="unknown_version", where=reference
+        ) from error
+
+
+def resolve(reference: str | Path, tracking: Tracking) -> Path:
+    """The folder of an ensemble: a registered one, fetched where it is not on this machine, or a folder itself.
+
+    A fetched ensemble is kept under ``home/models``, so it is fetched once. One on this machine is used in place.
+
+    Args:
+        reference: ``name`` (its champion), ``name@alias``, ``name/version``, or a folder with an ``ensemble.json``.
+        tracking: where models are registered.
+
+    Raises:
+        AffektError: nothing of that name, alias or version is registered; the message lists what is.
+        DataError: the folder holds no ensemble, or what was registered is gone or was changed.
+    """
+    folder = Path(reference).expanduser()
+    if (folder / _MANIFEST).is_file():
+        return folder
+    text = str(reference)
+    if isinstance(reference, Path) or text.startswith((".", "/", "~")) or not _REFERENCE.fullmatch(text):
+        found = "holds no ensemble.json" if folder.is_dir() else "is no folder"
+        raise DataError(f"{found}; expected a saved ensemble or name@champion", code="not_an_ensemble", where=text)
+    version = find(text, tracking)
+    digest = version.tags.get("ensemble_digest", "")
+    kept = tracking.home / "models" / version.name / f"{version.version}-{digest}"
+    if (kept / _MANIFEST).is_file():
+        return kept
+    location = str(tracking.client.get_model_version_download_uri(version.name, str(version.version)))
+    local = _local_path(location)
+    if local is not None:
+        ensemble = _ensemble_in(local, version)
+        _check_digest(ensemble, digest, version)
+        return ensemble
+    return _fetch(location, kept, digest, version, tracking)
+
+
+def list_models(tracking: Tracking, name: str | None = None) -> list[ModelVersion]:
+    """All registered versions, or those of one name: by name, the newest first."""
+    client = tracking.client
+    names = [name] if name is not None else [model.name for model in client.search_registered_models()]
+    versions: list[ModelVersion] = []
+    for each in sorted(names):
+        aliases: dict[int, list[str]] = {}
+        for alias, number in client.get_registered_model(each).aliases.items():
+            aliases.setdefault(int(number), []).append(alias)
+        found = [_version(item, aliases) for item in client.search_model_versions(f"name='{each}'")]
+        versions.extend(sorted(found, key=lambda item: -item.version))
+    return versions
+
+
+def promote(reference: str, tracking: Tracking) -> ModelVersion:
+    """Make a version the champion; the champion before it is remembered under the alias ``previous``.
+
+    Raises:
+        AffektError: there is no such version.
+    """
+    chosen = find(reference, tracking)
+    history = _history(chosen.name, tracking)
+    if not history or history[-1] != chosen.version:
+        history.append(chosen.version)
+    _enthrone(chosen.name, history, tracking)
+    return find(chosen.reference, tracking)
+
+
+def rollback(name: str, tracking: Tracking, *, to: int | None = None) -> ModelVersion:
+    """Make the champion before the present one the champion again, or a given version.
+
+    Going back twice goes back two champions, not to and fro.
+
+    Raises:
+        AffektError: there is no champion before, or no such version.
+    """
+    find(name if to is None else f"{name}/{to}", tracking)
+    history = _history(name, tracking)
+    if to is None:
+        history = history[:-1]
+        if not history:
+            raise AffektError(
+                "there is no champion before the present one; name a version with --to", code="no_previous", where=name
+            )
+    elif to in history:
+        history = history[: len(history) - history[::-1].index(to)]
+    else:
+        history.append(to)
+    _enthrone(name, history, tracking)
+    return find(f"{name}@{CHAMPION}", tracking)
+
+
+def _history(name: str, tracking: Tracking) -> list[int]:
+    """The versions that were champion, oldest first; versions that were deleted since are left out."""
+    there = {version.version for version in list_models(tracking, name)}
+    model = tracking.client.get_registered_model(name)
+    history = [int(number) for number in json.loads(model.tags.get(_HISTORY, "[]")) if int(number) in there]
+    current = int(model.aliases.get(CHAMPION, 0))
+    # The alias may have been moved in MLflow's own pages.
+    if current in there and (not history or history[-1] != current):
+        history.append(current)
+    return history
+
+
+def _enthrone(name: str, history: list[int], tracking: Tracking) -> None:
+    """Point the aliases at the last two champions. The champion's comes last: it is what servers follow."""
+    client = tracking.client
+    client.set_registered_model_tag(name, _HISTORY, json.dumps(history[-100:]))
+    if len(history) > 1:
+        client.set_registered_model_alias(name, PREVIOUS, str(history[-2]))
+    elif PREVIOUS in client.get_registered_model(name).aliases:
+        client.delete_registered_model_alias(name, PREVIOUS)
+    client.set_registered_model_alias(name, CHAMPION, str(history[-1]))
+
+
+def _make_model(tracking: Tracking, name: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        tracking.client.create_registered_model(name, description="An affekt ensemble: emotion from face and voice.")
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _version(item: Any, aliases: Mapping[int, list[str]] | None = None) -> ModelVersion:
+    number = int(item.version)
+    tags = dict(item.tags)
+    return ModelVersion(
+        name=item.name,
+        version=number,
+        aliases=tuple(sorted(aliases.get(number, []) if aliases is not None else item.aliases)),
+        created=datetime.fromtimestamp(item.creation_timestamp / 1000, UTC).isoformat(timespec="seconds"),
+        run_id=item.run_id or "",
+        metrics={key.removeprefix(_METRIC): float(value) for key, value in tags.items() if key.startswith(_METRIC)},
+        tags={key: value for key, value in tags.items() if not key.startswith(_METRIC)},
+    )
+
+
+def _digest(folder: Path) -> str:
+    """The manifest holds the digest of every file, so its own digest is that of the ensemble."""
+    return hashlib.sha256((folder / _MANIFEST).read_bytes()).hexdigest()[:16]
+
+
+def _check_digest(ensemble: Path, digest: str, version: ModelVersion) -> None:
+    if digest and _digest(ensemble) != digest:
+        raise DataError(
+            f"the manifest of {version.reference} was changed after it was registered; train or fetch it again",
+            code="damaged",
+            where=str(ensemble),
+        )
+
+
+def _local_path(location: str) -> Path | None:
+    parts = urlsplit(location)
+    if parts.scheme == "file":
+        return Path(unquote(parts.path))
+    return Path(location) if parts.scheme == "" else None
+
+
+def _ensemble_in(model: Path, version: ModelVersion) -> Path:
+    """The ensemble's folder inside a saved MLflow model."""
+    try:
+        described = yaml.safe_load((model / "MLmodel").read_text(encoding="utf-8"))
+        ensemble = model / str(described["flavors"]["python_function"]["artifacts"]["ensemble"]["path"])
+    except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
+        raise DataError(
+            f"the files of {version.reference} are gone, or are not those of an affekt ensemble",
+            code="damaged",
+            where=str(model),
+        ) from error
+    if not (ensemble / _MANIFEST).is_file():
+        raise DataError(f"the files of {version.reference} are gone", code="damaged", where=str(ensemble))
+    return ensemble
+
+
+def _fetch(location: str, kept: Path, digest: str, version: ModelVersion, tracking: Tracking) -> Path:
+    import mlflow.artifacts
+
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    # Fetched beside its place and then moved, so that a broken or a second fetch leaves no half an ensemble.
+    with tempfile.TemporaryDirectory(prefix=f".{kept.name}-", dir=kept.parent) as temporary:
+        fetched = mlflow.artifacts.download_artifacts(
+            artifact_uri=location, dst_path=temporary, tracking_uri=tracking.uri
+        )
+        ensemble = _ensemble_in(Path(fetched), version)
+        _check_digest(ensemble, digest, version)
+        try:
+            ensemble.replace(kept)
+        except OSError:  # another process was first
+            if not (kept / _MANIFEST).is_file():
+                shutil.rmtree(kept, ignore_errors=True)
+                ensemble.replace(kept)
+    return kept

@@ -1,0 +1,33 @@
+"""The ensemble as an MLflow model; MLflow copies this file into the model and runs it to load (models from code)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlflow.models import set_model
+from mlflow.pyfunc import PythonModel
+
+
+class EnsembleModel(PythonModel):
+    """Paths of clips in, one prediction document for each out; a bad clip is ``{"error": {"code", "message"}}``."""
+
+    def load_context(self, context: Any) -> None:
+        """Load the ensemble from the model's artifacts; every file is checked against its digest."""
+        from affekt.ensemble import Ensemble
+
+        self._ensemble = Ensemble.load(context.artifacts["ensemble"])
+
+    def predict(self, context: Any, model_input: list[str], params: dict[str, Any] | None = None) -> list[dict]:
+        """One document for each path, in order."""
+        from affekt.errors import AffektError
+
+        answers: list[dict] = []
+        for path in model_input:
+            try:
+                answers.append(self._ensemble.predict_file(path).to_dict())
+            except AffektError as error:
+                answers.append({"error": {"code": error.code, "message": error.message}})
+        return answers
+
+
+set_model(EnsembleModel())

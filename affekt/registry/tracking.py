@@ -1,0 +1,241 @@
+"""MLflow runs: one parent for a training, one child for each of its steps; on SQLite and files by default."""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import requests
+
+from affekt.errors import AffektError
+from affekt.home import home as affekt_home
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+EXPERIMENT = "affekt"
+
+#: MLflow's limits for one call.
+_METRICS_AT_ONCE = 1000
+_PARAMS_AT_ONCE = 100
+#: Figures of a training loop are sent when so many wait, or after so many seconds: a call takes 9 ms on SQLite.
+_BUFFERED = 200
+_FLUSH_SECONDS = 2.0
+
+
+class Tracking:
+    """Where runs are recorded and models are registered.
+
+    Nothing is opened before the first use: importing MLflow takes seconds, and so does making its database.
+
+    Args:
+        uri: MLflow's tracking address; default ``MLFLOW_TRACKING_URI``, else the SQLite database ``mlflow.db`` in
+            ``home``. Artifacts of a SQLite database lie in ``mlartifacts`` beside it.
+        home: folder of the database and of the fetched models; default :func:`affekt.home.home`.
+        experiment: the MLflow experiment that gets the runs; made where it is missing.
+    """
+
+    def __init__(self, uri: str | None = None, home: Path | None = None, *, experiment: str = EXPERIMENT) -> None:
+        self._home = home
+        self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.home / 'mlflow.db'}"
+        self.experiment = experiment
+
+    @cached_property
+    def home(self) -> Path:
+        """The folder of the database and of the fetched models."""
+        return Path(self._home).absolute() if self._home is not None else affekt_home()
+
+    @cached_property
+    def client(self) -> MlflowClient:
+        """MLflow's own client for this address, for all that is not here.
+
+        Raises:
+            AffektError: no server answers at the address.
+        """
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        # It would print the address of each run to standard output, where commands write their JSON.
+        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+        self._reach()
+        from mlflow import MlflowClient
+
+        # Alembic says a line for each of 60 migrations, MLflow one for each model that is logged.
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        registry = os.environ.get("MLFLOW_REGISTRY_URI") or self.uri
+        beside = self._database_folder
+        if beside is None:
+            return MlflowClient(tracking_uri=self.uri, registry_uri=registry)
+        beside.mkdir(parents=True, exist_ok=True)
+        with _one_at_a_time(beside / "mlflow.lock"):
+            return MlflowClient(tracking_uri=self.uri, registry_uri=registry)
+
+    @cached_property
+    def experiment_id(self) -> str:
+        """The id of the experiment."""
+        from mlflow.exceptions import MlflowException
+
+        for _ in range(2):
+            found = self.client.get_experiment_by_name(self.experiment)
+            if found is not None:
+                if found.lifecycle_stage == "deleted":
+                    self.client.restore_experiment(found.experiment_id)
+                return str(found.experiment_id)
+            beside = self._database_folder
+            place = (beside / "mlartifacts").as_uri() if beside is not None else None
+            try:
+                return str(self.client.create_experiment(self.experiment, artifact_location=place))
+            except MlflowException as error:
+                # Another process made it between the question and the answer.
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+        raise AffektError(f"the experiment {self.experiment!r} can neither be found nor made", code="no_experiment")
+
+    def start_parent(
+        self, name: str, params: Mapping[str, Any] | None = None, tags: Mapping[str, Any] | None = None
+    ) -> str:
+        """Open the run of a whole training; returns its id. :meth:`finish` closes it."""
+        return self._start(name, params or {}, {key: str(value) for key, value in (tags or {}).items()})
+
+    @contextmanager
+    def child(self, parent_id: str, name: str) -> Iterator[ChildRun]:
+        """A run below ``parent_id``: FINISHED at the end of the block, FAILED when it raises."""
+        run_id = self._start(name, {}, {"mlflow.parentRunId": parent_id})
+        with self.run(run_id) as run:
+            try:
+                yield run
+            except BaseException as error:
+                run.tag("error", f"{type(error).__name__}: {error}"[:500])
+                run.flush()
+                self.finish(run_id, "FAILED")
+                raise
+        self.finish(run_id)
+
+    @contextmanager
+    def run(self, run_id: str) -> Iterator[ChildRun]:
+        """An open run by its id, to add to; it stays open."""
+        run = ChildRun(self, run_id)
+        try:
+            yield run
+        finally:
+            run.flush()
+
+    def finish(self, run_id: str, status: str = "FINISHED") -> None:
+        """Close a run with ``FINISHED``, ``FAILED`` or ``KILLED``."""
+        self.client.set_terminated(run_id, status)
+
+    def finish_job(self, job: str, status: str = "FINISHED") -> str | None:
+        """Close the open run that bears the tag ``affekt.job``, and its children that a dead step left open (FAILED).
+
+        Returns:
+            The run's id; None when there is no such open run.
+        """
+        quoted = job.replace("'", "")
+        open_run = f"tags.`affekt.job` = '{quoted}' and attributes.status = 'RUNNING'"
+        found = self.client.search_runs([self.experiment_id], open_run, max_results=1)
+        if not found:
+            return None
+        run_id = str(found[0].info.run_id)
+        children = f"tags.`mlflow.parentRunId` = '{run_id}' and attributes.status = 'RUNNING'"
+        for child in self.client.search_runs([self.experiment_id], children):
+            self.finish(child.info.run_id, "FAILED")
+        self.finish(run_id, status)
+        return run_id
+
+    @property
+    def _database_folder(self) -> Path | None:
+        """The folder of a SQLite database; None for a server or another database."""
+        prefix = "sqlite:///"
+        return Path(self.uri.removeprefix(prefix)).absolute().parent if self.uri.startswith(prefix) else None
+
+    def _start(self, name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> str:
+        marks = {"mlflow.user": _user(), "mlflow.source.name": "affekt", "mlflow.source.type": "LOCAL", **tags}
+        run = self.client.create_run(self.experiment_id, run_name=name, tags=marks)
+        ChildRun(self, run.info.run_id).params(params)
+        return str(run.info.run_id)
+
+    def _reach(self) -> None:
+        """MLflow itself asks a server that is not there for minutes before it says so."""
+        if not self.uri.startswith(("http://", "https://")):
+            return
+        try:
+            requests.get(f"{self.uri.rstrip('/')}/health", timeout=10)
+        except requests.RequestException as error:
+            shown = urlsplit(self.uri)
+            raise AffektError(
+                "no MLflow server answers at MLFLOW_TRACKING_URI; start it, or unset the variable to keep runs in "
+                f"{self.home}",
+                code="tracking_unreachable",
+                where=f"{shown.scheme}://{shown.netloc.rpartition('@')[2]}",
+            ) from error
+
+
+class ChildRun:
+    """One run: its parameters, figures by step, files and tags."""
+
+    def __init__(self, tracking: Tracking, run_id: str) -> None:
+        self.tracking = tracking
+        self.run_id = run_id
+        self._waiting: list[tuple[str, float, int, int]] = []
+        self._sent = time.monotonic()
+
+    def log(self, metrics: Mapping[str, float], step: int = 0) -> None:
+        """Record figures at a step. They are sent in batches, the last at the end of the run's block."""
+        now = int(time.time() * 1000)
+        self._waiting.extend((key, float(value), now, step) for key, value in metrics.items())
+        if len(self._waiting) >= _BUFFERED or time.monotonic() - self._sent > _FLUSH_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send the figures that wait."""
+        from mlflow.entities import Metric
+
+        waiting, self._waiting = self._waiting, []
+        for first in range(0, len(waiting), _METRICS_AT_ONCE):
+            batch = [Metric(*entry) for entry in waiting[first : first + _METRICS_AT_ONCE]]
+            self.tracking.client.log_batch(self.run_id, metrics=batch)
+        self._sent = time.monotonic()
+
+    def params(self, values: Mapping[str, Any]) -> None:
+        """Record parameters; a parameter cannot change later."""
+        from mlflow.entities import Param
+
+        entries = [Param(key, str(value)) for key, value in values.items()]
+        for first in range(0, len(entries), _PARAMS_AT_ONCE):
+            self.tracking.client.log_batch(self.run_id, params=entries[first : first + _PARAMS_AT_ONCE])
+
+    def artifact(self, path: str | Path, folder: str | None = None) -> None:
+        """Keep a file, in ``folder`` of the run's artifacts."""
+        self.tracking.client.log_artifact(self.run_id, str(path), folder)
+
+    def artifacts(self, path: str | Path, folder: str | None = None) -> None:
+        """Keep all files of a folder."""
+        self.tracking.client.log_artifacts(self.run_id, str(path), folder)
+
+    def tag(self, key: str, value: Any) -> None:
+        """Set a tag."""
+        self.tracking.client.set_tag(self.run_id, key, str(value))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return "unknown"
+
+
+@contextmanager
+def _one_at_a_time(path: Path) -> Iterator[None]:
+    """Hold a lock file: steps that start together would otherwise make the same database twice."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,225 @@
+"""The score table: every model's probabilities over the labels for every clip, and its CSV form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from affekt.dataset.labels import LABELS, canonical_label, in_order
+from affekt.errors import DataError
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """Score vectors of M models over L labels for N clips.
+
+    Attributes:
+        clips: N clip ids, unique.
+        labels: L label names in canonical order.
+        models: M model names.
+        scores: float64 ``[N, M, L]``; a row of NaN where a model gave no answer (no face, no voice).
+        truth: int ``[N]``, the index of the true label in ``labels``, or -1 where it is not known.
+        subjects: N subject names, ``""`` where not known.
+        splits: N split names, ``""`` where not known.
+    """
+
+    clips: tuple[str, ...]
+    labels: tuple[str, ...]
+    models: tuple[str, ...]
+    scores: np.ndarray
+    truth: np.ndarray
+    subjects: tuple[str, ...]
+    splits: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        expected = (len(self.clips), len(self.models), len(self.labels))
+        if self.scores.shape != expected:
+            raise ValueError(f"scores have shape {self.scores.shape}, expected {expected}")
+        for name in ("truth", "subjects", "splits"):
+            if len(getattr(self, name)) != len(self.clips):
+                raise ValueError(f"{name} has {len(getattr(self, name))} entries for {len(self.clips)} clips")
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    @property
+    def available(self) -> np.ndarray:
+        """Bool ``[N, M]``: which model answered for which clip."""
+        return ~np.isnan(self.scores).any(axis=2)
+
+    def rows(self, keep: np.ndarray | Sequence[int]) -> ScoreTable:
+        """The table of the kept rows: a bool mask ``[N]`` or row numbers in the wanted order."""
+        index = np.asarray(keep)
+        if index.dtype == bool:
+            index = np.flatnonzero(index)
+        index = index.astype(int)
+        return ScoreTable(
+            tuple(self.clips[i] for i in index),
+            self.labels,
+            self.models,
+            self.scores[index],
+            self.truth[index],
+            tuple(self.subjects[i] for i in index),
+            tuple(self.splits[i] for i in index),
+        )
+
+    def split(self, name: str) -> ScoreTable:
+        """The rows of one split."""
+        return self.rows(np.array([split == name for split in self.splits], dtype=bool))
+
+    def only(self, models: Sequence[str]) -> ScoreTable:
+        """The table with the named models alone, in the order given.
+
+        Raises:
+            DataError: a model is not in the table.
+        """
+        unknown = [name for name in models if name not in self.models]
+        if unknown:
+            raise DataError(
+                f"no model named {', '.join(unknown)}; the table has {', '.join(self.models)}", code="unknown_model"
+            )
+        index = [self.models.index(name) for name in models]
+        return ScoreTable(
+            self.clips, self.labels, tuple(models), self.scores[:, index], self.truth, self.subjects, self.splits
+        )
+
+    def write(self, path: Path) -> None:
+        """Write as CSV: ``clip,label,subject,split``, then a column ``<model>_<label>`` per score, blank if missing."""
+        frame = pd.DataFrame(
+            {
+                "clip": self.clips,
+                "label": [self.labels[t] if t >= 0 else "" for t in self.truth],
+                "subject": self.subjects,
+                "split": self.splits,
+            }
+        )
+        columns = [f"{model}_{label}" for model in self.models for label in self.labels]
+        scores = pd.DataFrame(self.scores.reshape(len(self.clips), -1), columns=columns)
+        # 17 significant digits: a table that was written and read again is the same to the last bit.
+        pd.concat([frame, scores], axis=1).to_csv(path, index=False, float_format="%.17g")
+
+    @classmethod
+    def read(cls, path: str | Path) -> ScoreTable:
+        """Read a score table; plain or gzipped CSV.
+
+        Only ``clip`` is required. ``label``, ``subject`` and ``split`` may be absent or blank; columns that do not end
+        in the name of a label are left aside; a model with some blank scores in a row has no answer for that clip.
+
+        Raises:
+            DataError: the file cannot be read, names a clip twice, holds no score columns, lacks a label for a model,
+                or a score is not a number.
+        """
+        source = str(path)
+        try:
+            text_columns = dict.fromkeys(("clip", "label", "subject", "split"), str)
+            frame = pd.read_csv(source, dtype=text_columns, keep_default_na=False, na_values=[""])
+        except (OSError, ValueError) as error:
+            raise DataError(f"not a readable CSV file: {error}", code="unreadable", where=source) from error
+        if "clip" not in frame.columns:
+            raise DataError(
+                "expected a column 'clip' and score columns '<model>_<label>'", code="missing_column", where=source
+            )
+        twice = frame["clip"][frame["clip"].duplicated()]
+        if len(twice):
+            raise DataError(
+                f"row {twice.index[0] + 2} names the clip {twice.iloc[0]!r} a second time",
+                code="duplicate_id",
+                where=source,
+            )
+        found: dict[str, dict[str, str]] = {}
+        for column in frame.columns:
+            model, _, ending = str(column).rpartition("_")
+            if model and ending.lower() in LABELS:
+                found.setdefault(model, {})[ending.lower()] = str(column)
+        if not found:
+            raise DataError(
+                f"no score columns; expected '<model>_<label>' with a label of {', '.join(LABELS)}",
+                code="no_scores",
+                where=source,
+            )
+        labels = in_order(label for columns in found.values() for label in columns)
+        for model, columns in found.items():
+            missing = [label for label in labels if label not in columns]
+            if missing:
+                raise DataError(
+                    f"model {model!r} has no column for {', '.join(missing)}", code="missing_column", where=source
+                )
+        models = tuple(found)
+        scores = np.empty((len(frame), len(models), len(labels)))
+        for m, model in enumerate(models):
+            for k, label in enumerate(labels):
+                values = pd.to_numeric(frame[found[model][label]], errors="coerce")
+                bad = values.isna() & frame[found[model][label]].notna()
+                if bad.any():
+                    row = int(np.flatnonzero(bad)[0])
+                    raise DataError(
+                        f"row {row + 2}, column {found[model][label]}: {frame[found[model][label]].iloc[row]!r} "
+                        "is not a number",
+                        code="not_a_number",
+                        where=source,
+                    )
+                scores[:, m, k] = values
+        scores[np.isnan(scores).any(axis=2)] = np.nan
+        truth = np.full(len(frame), -1)
+        if "label" in frame.columns:
+            for row, value in enumerate(frame["label"]):
+                if isinstance(value, str) and value:
+                    try:
+                        truth[row] = labels.index(canonical_label(value))
+                    except (DataError, ValueError) as error:
+                        raise DataError(
+                            f"row {row + 2}: label {value!r} is none of the scored labels {', '.join(labels)}",
+                            code="unknown_label",
+                            where=source,
+                        ) from error
+
+        def texts(name: str) -> tuple[str, ...]:
+            if name not in frame.columns:
+                return ("",) * len(frame)
+            return tuple(value if isinstance(value, str) else "" for value in frame[name])
+
+        return cls(texts("clip"), labels, models, scores, truth, texts("subject"), texts("split"))
+
+
+def join_tables(tables: Iterable[ScoreTable]) -> ScoreTable:
+    """One table with the models of all tables, over the clips that occur in any, in order of first occurrence.
+
+    Raises:
+        DataError: the tables differ in their labels, hold the same model twice, or disagree about a clip.
+    """
+    parts = list(tables)
+    if not parts:
+        raise DataError("no score tables to join", code="no_scores")
+    labels = parts[0].labels
+    models: list[str] = []
+    facts: dict[str, tuple[int, str, str]] = {}
+    for part in parts:
+        if part.labels != labels:
+            raise DataError(f"the tables score different labels: {labels} and {part.labels}", code="labels_differ")
+        repeated = [name for name in part.models if name in models]
+        if repeated:
+            raise DataError(f"two tables hold the model {repeated[0]!r}", code="duplicate_model")
+        models.extend(part.models)
+        for row, clip in enumerate(part.clips):
+            fact = (int(part.truth[row]), part.subjects[row], part.splits[row])
+            if facts.setdefault(clip, fact) != fact:
+                raise DataError(
+                    f"two tables disagree about the label, subject or split of clip {clip!r}", code="rows_differ"
+                )
+    clips = tuple(facts)
+    position = {clip: row for row, clip in enumerate(clips)}
+    scores = np.full((len(clips), len(models), len(labels)), np.nan)
+    first = 0
+    for part in parts:
+        rows = [position[clip] for clip in part.clips]
+        scores[rows, first : first + len(part.models)] = part.scores
+        first += len(part.models)
+    truth = np.array([facts[clip][0] for clip in clips], dtype=int)
+    return ScoreTable(
+        clips, labels, tuple(models), scores, truth,
+        tuple(facts[clip][1] for clip in clips), tuple(facts[clip][2] for clip in clips),
+    )  # fmt: skip

@@ -1,0 +1,27 @@
+"""Files on the local disk and in S3 behind one set of functions; a uri is a path or ``s3://bucket/key``."""
+
+from affekt.storage.access import (
+    download_folder,
+    exists,
+    list_entries,
+    list_files,
+    open_local,
+    read_bytes,
+    upload_folder,
+    write_bytes,
+)
+from affekt.storage.uris import Entry, is_remote, join
+
+__all__ = [
+    "Entry",
+    "download_folder",
+    "exists",
+    "is_remote",
+    "join",
+    "list_entries",
+    "list_files",
+    "open_local",
+    "read_bytes",
+    "upload_folder",
+    "write_bytes",
+]

@@ -1,0 +1,195 @@
+"""Read, write, list and copy files wherever they are; nothing half-written is ever seen under its final name."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from affekt.errors import DataError
+from affekt.storage import s3
+from affekt.storage.uris import Entry, is_remote, join
+
+_TRANSFERS = 8  # at once; an object store answers slowly but widely
+
+
+def list_entries(uri: str | Path) -> list[Entry]:
+    """All files below a folder at any depth, ordered by relative path.
+
+    Raises:
+        DataError: there is no such folder (in S3: nothing under this prefix), or it may not be read.
+    """
+    if is_remote(uri):
+        found = list(s3.entries(str(uri)))
+        if not found:
+            raise DataError(
+                "there is nothing under this prefix; check the bucket and the key", code="missing_file", where=str(uri)
+            )
+    else:
+        root = Path(uri)
+        if not root.is_dir():
+            state = "is a file, expected a folder" if root.exists() else "there is no such folder; check the path"
+            raise DataError(state, code="missing_file", where=str(uri))
+        found = list(_walk(root, ""))
+    return sorted(found, key=lambda entry: entry.path.split("/"))
+
+
+def _walk(folder: Path, prefix: str) -> Iterator[Entry]:
+    try:
+        with os.scandir(folder) as items:
+            for item in items:
+                if item.is_dir():
+                    yield from _walk(Path(item.path), f"{prefix}{item.name}/")
+                elif item.is_file():
+                    yield Entry(prefix + item.name, item.path, item.stat().st_size)
+    except OSError as error:
+        raise DataError(f"cannot be listed: {error.strerror}", code="unreadable", where=str(folder)) from error
+
+
+def list_files(uri: str | Path) -> list[str]:
+    """The uris of all files below a folder, ordered by relative path; raises as :func:`list_entries` does."""
+    return [entry.uri for entry in list_entries(uri)]
+
+
+def exists(uri: str | Path) -> bool:
+    """Whether there is a file or a folder (in S3: an object, or any object below the prefix)."""
+    if not is_remote(uri):
+        return Path(uri).exists()
+    if s3.is_object(str(uri)):
+        return True
+    try:
+        return next(s3.entries(str(uri)), None) is not None
+    except DataError as error:
+        if error.code == "missing_bucket":
+            return False
+        raise
+
+
+def read_bytes(uri: str | Path, *, first: int | None = None) -> bytes:
+    """The content of a file, or only its first bytes.
+
+    Raises:
+        DataError: it is missing or may not be read.
+    """
+    if is_remote(uri):
+        return s3.read(str(uri), first)
+    with _local_errors(uri), Path(uri).open("rb") as file:
+        return file.read(first)
+
+
+def write_bytes(uri: str | Path, content: bytes) -> None:
+    """Write a file, making its folders; a reader sees the old content or the new, never a part.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    if is_remote(uri):
+        s3.write(str(uri), content)
+        return
+    path = Path(uri)
+    with _local_errors(uri):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _temporary(path) as part:
+            part.write_bytes(content)
+            part.replace(path)
+
+
+@contextlib.contextmanager
+def open_local(uri: str | Path) -> Iterator[Path]:
+    """A file as a local path for the length of a ``with`` block; what had to be downloaded is removed afterwards.
+
+    Raises:
+        DataError: it is missing or may not be read.
+    """
+    if not is_remote(uri):
+        path = Path(uri)
+        if not path.is_file():
+            state = "is a folder, expected a file" if path.is_dir() else "there is no such file; check the path"
+            raise DataError(state, code="missing_file", where=str(uri))
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="affekt-") as folder:
+        path = Path(folder) / Path(str(uri)).name
+        s3.fetch(str(uri), path)
+        yield path
+
+
+def download_folder(uri: str | Path, folder: Path) -> Path:
+    """Copy all files below ``uri`` into a new local folder, which appears complete or not at all.
+
+    Raises:
+        DataError: there is nothing to copy, or ``folder`` exists and is not empty.
+    """
+    entries = list_entries(uri)
+    _assert_free(folder)
+    with _local_errors(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _temporary(folder) as part:
+            part.mkdir()
+            for entry in entries:
+                _assert_below(entry)
+                (part / entry.path).parent.mkdir(parents=True, exist_ok=True)
+
+            def copy(entry: Entry) -> None:
+                if is_remote(entry.uri):
+                    s3.fetch(entry.uri, part / entry.path)
+                else:
+                    shutil.copyfile(entry.uri, part / entry.path)
+
+            with ThreadPoolExecutor(_TRANSFERS) as pool:
+                list(pool.map(copy, entries))
+            if folder.is_dir():
+                folder.rmdir()  # it is empty; rename replaces no folder on every system
+            part.rename(folder)
+    return folder
+
+
+def upload_folder(folder: Path, uri: str | Path) -> None:
+    """Copy all files below a local folder to ``uri``.
+
+    A local target appears complete or not at all. In S3 each object does, but not the folder as a whole: objects
+    of the same names are replaced, others stay.
+
+    Raises:
+        DataError: ``folder`` is missing, or the target refuses; a local target must be absent or empty.
+    """
+    if not is_remote(uri):
+        download_folder(folder, Path(uri))
+        return
+    with ThreadPoolExecutor(_TRANSFERS) as pool:
+        list(pool.map(lambda entry: s3.send(Path(entry.uri), join(uri, entry.path)), list_entries(folder)))
+
+
+def _assert_below(entry: Entry) -> None:
+    """A key such as ``a/../../b`` must not write outside of the folder that was asked for."""
+    parts = entry.path.split("/")
+    if entry.path.startswith("/") or ".." in parts or "" in parts:
+        raise DataError("this key cannot be a file below a folder", code="bad_key", where=entry.uri)
+
+
+def _assert_free(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(
+            "already exists and is not an empty folder; remove it or name another", code="exists", where=str(folder)
+        )
+
+
+@contextlib.contextmanager
+def _temporary(target: Path) -> Iterator[Path]:
+    """A free hidden name beside ``target``, so that a rename stays on one disk; removed if it is still there."""
+    with tempfile.TemporaryDirectory(prefix=f".{target.name[:32]}-", suffix=".part", dir=target.parent) as holder:
+        yield Path(holder) / target.name
+
+
+@contextlib.contextmanager
+def _local_errors(uri: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise DataError("there is no such file; check the path", code="missing_file", where=str(uri)) from error
+    except OSError as error:
+        raise DataError(f"{error.strerror or error}", code="unreadable", where=str(uri)) from error

@@ -1,0 +1,145 @@
+"""The few S3 calls that affekt makes, with every failure turned into an error that says what to do."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from affekt.errors import DataError
+from affekt.storage.uris import Entry, split_s3
+
+#: What a client is made from; another value of any of these asks for another client.
+_ENVIRONMENT = (
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_PROFILE",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+)
+_CREDENTIALS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or run under a role that may read it"
+
+
+def client() -> Any:
+    """The boto3 client of this process for the environment as it is now; it may be shared by threads."""
+    return _client(os.getpid(), tuple(os.environ.get(name, "") for name in _ENVIRONMENT))
+
+
+@lru_cache(maxsize=4)
+def _client(process: int, environment: tuple[str, ...]) -> Any:
+    import boto3
+    from botocore.config import Config
+
+    # A session of its own, since boto3's default one keeps the credentials that it first found.
+    retries = {"max_attempts": 4, "mode": "standard"}
+    config = Config(retries=retries, connect_timeout=10, read_timeout=60, max_pool_connections=32)
+    return boto3.session.Session().client("s3", config=config)
+
+
+@contextlib.contextmanager
+def explained(uri: str) -> Iterator[None]:
+    """Turn what boto3 raises inside the block into a DataError about ``uri`` that says what to do."""
+    from boto3.exceptions import Boto3Error
+    from botocore import exceptions as boto
+
+    try:
+        yield
+    except boto.ClientError as error:
+        raise _refusal(error, uri) from error
+    except (boto.NoCredentialsError, boto.PartialCredentialsError, boto.ProfileNotFound) as error:
+        raise DataError(f"no usable S3 credentials ({error}); {_CREDENTIALS}", code="no_credentials", where=uri) from (
+            error
+        )
+    except (boto.EndpointConnectionError, boto.ConnectionError, boto.HTTPClientError) as error:
+        raise DataError(
+            f"the S3 service does not answer ({error}); check AWS_ENDPOINT_URL_S3 and the network",
+            code="unreachable",
+            where=uri,
+        ) from error
+    except (boto.BotoCoreError, Boto3Error, ValueError) as error:
+        raise DataError(f"the S3 request failed: {error}", code="storage", where=uri) from error
+
+
+def _refusal(error: Any, uri: str) -> DataError:
+    """The DataError for an answer of the service that says no."""
+    answer = error.response.get("Error", {})
+    code, reason = str(answer.get("Code", "")), str(answer.get("Message", ""))
+    bucket, _ = split_s3(uri)
+    if code == "NoSuchBucket":
+        return DataError(
+            f"there is no bucket {bucket!r}; make it or correct the name", code="missing_bucket", where=uri
+        )
+    if code in {"NoSuchKey", "404", "NotFound"}:
+        return DataError("there is no such object; check the bucket and the key", code="missing_file", where=uri)
+    if code in {"403", "AccessDenied", "AllAccessDisabled"}:
+        return DataError(
+            f"access is denied; grant these credentials access to the bucket {bucket!r}, or use others: {_CREDENTIALS}",
+            code="access_denied",
+            where=uri,
+        )
+    if code in {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"}:
+        return DataError(f"the credentials are refused ({code}); {_CREDENTIALS}", code="no_credentials", where=uri)
+    return DataError(f"the S3 service refuses the request: {code} {reason}".strip(), code="storage", where=uri)
+
+
+def entries(uri: str) -> Iterator[Entry]:
+    """The objects below a prefix, in the service's order (by key); markers of empty folders are left out."""
+    bucket, key = split_s3(uri)
+    prefix = key.rstrip("/") + "/" if key.strip("/") else ""
+    with explained(uri):
+        for page in client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            for item in page.get("Contents", ()):
+                if not item["Key"].endswith("/"):
+                    name = item["Key"][len(prefix) :]
+                    yield Entry(name, f"s3://{bucket}/{item['Key']}", int(item["Size"]))
+
+
+def is_object(uri: str) -> bool:
+    """Whether exactly this key exists."""
+    bucket, key = split_s3(uri)
+    if not key or key.endswith("/"):
+        return False
+    try:
+        with explained(uri):
+            client().head_object(Bucket=bucket, Key=key)
+    except DataError as error:
+        if error.code == "missing_file":
+            return False
+        raise
+    return True
+
+
+def read(uri: str, first: int | None = None) -> bytes:
+    """The bytes of an object, or only the first of them."""
+    bucket, key = split_s3(uri)
+    with explained(uri), contextlib.closing(client().get_object(Bucket=bucket, Key=key)["Body"]) as body:
+        return bytes(body.read(first))
+
+
+def write(uri: str, content: bytes) -> None:
+    """Put an object; readers see the old one or the new one, never a part."""
+    bucket, key = split_s3(uri)
+    with explained(uri):
+        client().put_object(Bucket=bucket, Key=key, Body=content)
+
+
+def fetch(uri: str, path: Path) -> None:
+    """Download an object into a file; the caller sees to it that nobody takes half a file for a whole one."""
+    bucket, key = split_s3(uri)
+    with explained(uri):
+        client().download_file(bucket, key, str(path))
+
+
+def send(path: Path, uri: str) -> None:
+    """Upload a file (in parts where it is large); the object appears when all of it is there."""
+    bucket, key = split_s3(uri)
+    with explained(uri):
+        client().upload_file(str(path), bucket, key)

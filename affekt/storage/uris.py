@@ -1,0 +1,66 @@
+"""How the location of a file is written: a local path, or ``s3://bucket/key``."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from affekt.errors import DataError
+
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file below a folder: its path relative to the folder (with ``/``), its full uri, its size in bytes."""
+
+    path: str
+    uri: str
+    size: int
+
+
+def is_remote(uri: str | Path) -> bool:
+    """Whether a uri names something in S3.
+
+    Raises:
+        DataError: it names another scheme than ``s3://`` (``http://``, ``gs://``).
+    """
+    scheme = _SCHEME.match(str(uri))
+    if scheme is None:
+        return False
+    if scheme[1].lower() != "s3":
+        raise DataError(
+            f"{scheme[1]}:// is not supported; expected a local path or s3://bucket/key",
+            code="unknown_scheme",
+            where=str(uri),
+        )
+    return True
+
+
+def join(uri: str | Path, *parts: str) -> str:
+    """The uri of something below a folder; a part that is absolute or a uri itself replaces what stands before it."""
+    whole = str(uri)
+    for part in parts:
+        if is_remote(part):
+            whole = part
+        elif is_remote(whole):
+            bucket, key = split_s3(whole)
+            path = posixpath.normpath(posixpath.join("/", key, part)).strip("/")
+            whole = f"s3://{bucket}/{path}"
+        else:
+            whole = str(Path(whole) / part)
+    return whole
+
+
+def split_s3(uri: str) -> tuple[str, str]:
+    """Bucket and key of an ``s3://`` uri; the key of a whole bucket is empty.
+
+    Raises:
+        DataError: no bucket is named.
+    """
+    bucket, _, key = uri[len("s3://") :].partition("/")
+    if not bucket:
+        raise DataError("names no bucket; expected s3://bucket/key", code="missing_bucket", where=uri)
+    return bucket, key

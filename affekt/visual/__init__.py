@@ -1,0 +1,45 @@
+"""Networks on faces: VGG-16, C3D and Bi-LSTM, trained by one loop and scored without having seen what they score."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from affekt.visual.bilstm import BiLSTM
+    from affekt.visual.c3d import C3D
+    from affekt.visual.explain import Explainer
+    from affekt.visual.loop import Log
+    from affekt.visual.scorer import VisualScorer
+    from affekt.visual.training import train_bilstm, train_c3d, train_vgg
+    from affekt.visual.vgg import VGG16
+
+# Where each name is defined: torch is imported when the first of them is used, not with the package.
+_HOMES = {
+    "BiLSTM": "bilstm",
+    "C3D": "c3d",
+    "Log": "loop",
+    "VGG16": "vgg",
+    "VisualScorer": "scorer",
+    "Explainer": "explain",
+    "train_bilstm": "training",
+    "train_c3d": "training",
+    "train_vgg": "training",
+}
+__all__ = [
+    "C3D",
+    "VGG16",
+    "BiLSTM",
+    "Explainer",
+    "Log",
+    "VisualScorer",
+    "train_bilstm",
+    "train_c3d",
+    "train_vgg",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"affekt.visual.{_HOMES[name]}"), name)

@@ -1,0 +1,84 @@
+"""C3D: three-dimensional convolutions over windows of sixteen frames, five groups, then fc6, fc7 and fc8."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+#: Convolutions of each group with their published channels; a pool follows each group.
+_GROUPS = (
+    (("1", 64),),
+    (("2", 128),),
+    (("3a", 256), ("3b", 256)),
+    (("4a", 512), ("4b", 512)),
+    (("5a", 512), ("5b", 512)),
+)
+
+
+class C3D(nn.Module):
+    """C3D (Tran et al. 2015; paper.md, section 3.1.1: five convolution-pooling groups, three inner products).
+
+    The layers bear the names of the published Sports-1M state dict (``conv1`` to ``fc8``). At 16 frames of 112 pixels,
+    width 1 and seven classes: 78.0 million parameters, 38.55 billion multiply-accumulates a window.
+
+    Args:
+        width: share of the published numbers of channels and units.
+        input_size: side of the frames, pixels.
+        classes: number of labels.
+        batch_norm: whether a batch normalisation follows each convolution.
+        dropout: probability with which a unit of fc6 and of fc7 is left out in training.
+    """
+
+    #: Frames of a window; the five pools bring them down to one.
+    WINDOW = 16
+
+    def __init__(
+        self,
+        *,
+        width: float = 1.0,
+        input_size: int = 112,
+        classes: int = 7,
+        batch_norm: bool = False,
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.architecture: dict[str, Any] = {
+            "width": width,
+            "input_size": input_size,
+            "classes": classes,
+            "batch_norm": batch_norm,
+            "dropout": dropout,
+        }
+        self.dropout = dropout
+        channels, side = 3, input_size
+        for group in _GROUPS:
+            for name, published in group:
+                wide = max(1, round(published * width))
+                self.add_module(f"conv{name}", nn.Conv3d(channels, wide, 3, padding=1))
+                if batch_norm:
+                    self.add_module(f"bn{name}", nn.BatchNorm3d(wide))
+                channels = wide
+            # The last pool has a border of one pixel, so 7 become 4 and even 1 stays 1.
+            side = side // 2 if group is not _GROUPS[-1] else side // 2 + 1
+        units = max(1, round(4096 * width))
+        self.fc6 = nn.Linear(channels * side * side, units)
+        self.fc7 = nn.Linear(units, units)
+        self.fc8 = nn.Linear(units, classes)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """The logits ``[N, classes]`` of float ``[N, 3, 16, input_size, input_size]`` windows."""
+        for number, group in enumerate(_GROUPS):
+            for name, _ in group:
+                windows = self.get_submodule(f"conv{name}")(windows)
+                if hasattr(self, f"bn{name}"):
+                    windows = self.get_submodule(f"bn{name}")(windows)
+                windows = F.relu(windows, inplace=True)
+            deep = 1 if number == 0 else 2  # the first pool keeps all frames: motion is not merged too early
+            border = (0, 1, 1) if number == len(_GROUPS) - 1 else 0
+            windows = F.max_pool3d(windows, (deep, 2, 2), padding=border)
+        hidden = windows.flatten(1)
+        for layer in (self.fc6, self.fc7):
+            hidden = F.dropout(F.relu(layer(hidden)), self.dropout, self.training)
+        return self.fc8(hidden)

@@ -1,0 +1,86 @@
+"""Where networks run: the device, the precision it is good at, and the rate it could reach."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from affekt.errors import AffektError
+
+#: Published dense bfloat16 rates, floating-point operations a second, by a part of the device's name.
+_PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "L4": 121e12, "A10": 125e12}
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """A device and the number format of the multiplications on it (weights are float32 on each)."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+    @classmethod
+    def choose(cls, device: str = "auto", precision: str = "auto") -> Hardware:
+        """The device and precision for the settings ``device`` and ``precision``.
+
+        ``auto`` takes an accelerator where there is one, and bfloat16 only where the device multiplies matrices in it:
+        on CUDA from compute capability 8 on, and on a CPU with AMX. On other CPUs bfloat16 is 1.4 to 4.6 times slower.
+
+        Raises:
+            AffektError: CUDA is asked for and not there.
+        """
+        if device == "cuda" and not torch.cuda.is_available():
+            raise AffektError("device=cuda, but no CUDA device can be used; choose auto or cpu", code="no_device")
+        place = torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
+        if precision == "auto":
+            precision = "bfloat16" if _has_bfloat16(place) else "float32"
+        return cls(place, torch.bfloat16 if precision == "bfloat16" else torch.float32)
+
+    def autocast(self) -> contextlib.AbstractContextManager[object]:
+        """The context in which forward passes run."""
+        if self.dtype == torch.float32:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=self.dtype)
+
+    def place(self, network: nn.Module) -> None:
+        """Move a network to the device, its convolutions with the channels last in memory: 1.1 to 1.5 times faster."""
+        network.to(self.device)
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d):
+                module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
+            elif isinstance(module, nn.Conv3d):
+                module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last_3d)
+
+    @property
+    def peak(self) -> float:
+        """Floating-point operations a second: the published rate of a known accelerator, else a measured one."""
+        return _peak(self.device.type, self.dtype)
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device)[0] >= 8
+    flags = Path("/proc/cpuinfo")
+    return flags.is_file() and "amx_bf16" in flags.read_text(encoding="utf-8", errors="replace")
+
+
+@functools.lru_cache
+def _peak(kind: str, dtype: torch.dtype) -> float:
+    if kind == "cuda" and dtype == torch.bfloat16:
+        name = torch.cuda.get_device_name()
+        for part, rate in _PEAKS.items():
+            if part in name:
+                return rate
+    side = 1024
+    left, right = (torch.ones(side, side, device=kind, dtype=dtype) for _ in range(2))
+    best = float("inf")
+    for _ in range(4):
+        started = time.perf_counter()
+        float((left @ right)[0, 0])  # reading a value waits for the device
+        best = min(best, time.perf_counter() - started)
+    return 2 * side**3 / best

@@ -1,0 +1,314 @@
+"""Training batches, each a pure function of the seed, the stage and the iteration: a resumed run sees the same ones."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from affekt.visual.augmentation import cropped, cropped_on_device, random_crops
+from affekt.visual.preprocessing import Preprocessing
+
+
+@dataclass(frozen=True)
+class FaceClip:
+    """The face frames of one clip: uint8 ``[T, S, S, 3]``, the frame numbers with a face, and the label's index."""
+
+    key: str
+    faces: np.ndarray
+    frames: np.ndarray
+    label: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one iteration learns from.
+
+    Attributes:
+        inputs: uint8 pixels ``[N, T, H, W, C]``, or float features ``[N, T, F]``.
+        targets: int64 ``[N]``, indices of labels.
+        crops: int ``[N, 5]`` where the crops are still to be taken, on the device; else None.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    crops: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def part(self, first: int, count: int) -> Batch:
+        """Items ``first`` to ``first + count``."""
+        end = first + count
+        return Batch(
+            self.inputs[first:end], self.targets[first:end], None if self.crops is None else self.crops[first:end]
+        )
+
+    def pinned(self) -> Batch:
+        """A copy in memory that an accelerator reads without waiting; what is on the accelerator stays there."""
+        if self.inputs.is_cuda:
+            return self
+        crops = None if self.crops is None else self.crops.pin_memory()
+        return Batch(self.inputs.pin_memory(), self.targets.pin_memory(), crops)
+
+
+class Batches(Protocol):
+    """Where a training loop takes its batches from."""
+
+    @property
+    def identity(self) -> str:
+        """A digest of the data and of the order in which it is drawn."""
+
+    def load(self, iteration: int) -> Batch:
+        """The batch of an iteration; called from other threads, some iterations ahead."""
+
+    def finish(self, batch: Batch, device: torch.device) -> Tensor:
+        """The float input of the network on its device."""
+
+
+class Shuffled:
+    """An endless sequence over items, each once a round in a new order; any stretch of it can be had directly.
+
+    Args:
+        labels: the label of each item.
+        seed: numbers that name the sequence.
+        balanced: whether the labels take turns, so that each is as frequent as any other.
+    """
+
+    def __init__(self, labels: Sequence[int], seed: Sequence[int], *, balanced: bool = False) -> None:
+        marks = np.asarray(labels)
+        if len(marks) == 0:
+            raise ValueError("there is nothing to draw from")
+        self._seed = list(seed)
+        groups = [np.flatnonzero(marks == mark) for mark in np.unique(marks)]
+        self._groups = groups if balanced else [np.arange(len(marks))]
+        self._order = functools.lru_cache(maxsize=4 * len(self._groups))(self._order_of)
+
+    def _order_of(self, group: int, turn: int) -> np.ndarray:
+        return np.random.default_rng([*self._seed, group, turn]).permutation(self._groups[group])
+
+    def take(self, first: int, count: int) -> np.ndarray:
+        """Items ``first`` to ``first + count`` of the sequence, as their numbers."""
+        chosen = []
+        for position in range(first, first + count):
+            place, group = divmod(position, len(self._groups))
+            turn, offset = divmod(place, len(self._groups[group]))
+            chosen.append(self._order(group, turn)[offset])
+        return np.array(chosen, dtype=int)
+
+
+class _Pictures:
+    """What batches of frames and of windows share: the stage's random numbers, and pixels to inputs."""
+
+    def __init__(self, preprocessing: Preprocessing, stage: str, seed: int, *, on_device: bool) -> None:
+        self.preprocessing = preprocessing
+        self._seed = [seed, zlib.crc32(stage.encode())]
+        self._on_device = on_device
+
+    def _random(self, iteration: int) -> np.random.Generator:
+        return np.random.default_rng([*self._seed, iteration])
+
+    def _batch(self, pictures: Sequence[Sequence[np.ndarray]], labels: Sequence[int], crops: np.ndarray) -> Batch:
+        """A batch of N items of T pictures; on a CPU cropped here while they are bytes, else later on the device."""
+        size = self.preprocessing.input_size
+        if self._on_device:
+            pixels = np.stack([np.stack(item) for item in pictures])
+        else:
+            pixels = np.empty((len(pictures), len(pictures[0]), size, size, self.preprocessing.channels), np.uint8)
+            for number, (item, crop) in enumerate(zip(pictures, crops, strict=True)):
+                for time, picture in enumerate(item):
+                    pixels[number, time] = cropped(self.preprocessing.stored(picture), crop, size)
+        targets = torch.tensor(labels, dtype=torch.int64)
+        return Batch(torch.from_numpy(pixels), targets, torch.from_numpy(crops) if self._on_device else None)
+
+    def _inputs(self, batch: Batch, device: torch.device) -> Tensor:
+        """Float ``[N, T, 3, H, W]``."""
+        pixels = batch.inputs.to(device, non_blocking=True)
+        if batch.crops is not None:
+            crops = batch.crops.to(device, non_blocking=True)
+            pixels = cropped_on_device(pixels, crops, self.preprocessing.input_size)
+        return self.preprocessing.to_input(pixels)
+
+
+class FrameBatches(_Pictures):
+    """Single pictures for VGG: face images, and frames of clips (paper.md, section 4.3.2).
+
+    Clips are drawn evenly, then one of a clip's face frames, so that a long clip counts no more than a short one.
+
+    Args:
+        images: uint8 ``[M, S, S, 3]`` face images, or None.
+        image_labels: the label of each image that may be drawn, N of them.
+        image_numbers: the number of each of those among ``images``.
+        clips: clips with at least one face frame.
+        image_share: the share of a batch that is taken from the face images; None: in proportion to the number of
+            images and of face frames.
+    """
+
+    def __init__(
+        self,
+        images: np.ndarray | None,
+        image_labels: Sequence[int],
+        image_numbers: np.ndarray,
+        clips: Sequence[FaceClip],
+        preprocessing: Preprocessing,
+        *,
+        stage: str,
+        seed: int,
+        batch_size: int,
+        image_share: float | None,
+        balanced: bool,
+        on_device: bool = False,
+    ) -> None:
+        super().__init__(preprocessing, stage, seed, on_device=on_device)
+        self._images, self._image_labels, self._image_numbers = images, list(image_labels), image_numbers
+        self._clips = list(clips)
+        count = 0 if images is None else len(self._image_labels)
+        if image_share is None:
+            image_share = count / (count + sum(len(clip.frames) for clip in clips))
+        share = 1.0 if not clips else 0.0 if not count else image_share
+        self._of_images = round(batch_size * share)
+        self._of_clips = batch_size - self._of_images
+        if self._of_images:
+            self._image_order = Shuffled(image_labels, [*self._seed, 1], balanced=balanced)
+        if self._of_clips:
+            self._clip_order = Shuffled([clip.label for clip in clips], [*self._seed, 2], balanced=balanced)
+        self.identity = _identity(
+            stage, seed, batch_size, share, balanced, preprocessing, count, self._image_labels,
+            [(clip.key, clip.label) for clip in clips],
+        )  # fmt: skip
+
+    def load(self, iteration: int) -> Batch:
+        rng = self._random(iteration)
+        pictures: list[list[np.ndarray]] = []
+        labels: list[int] = []
+        if self._of_images:
+            assert self._images is not None
+            for item in self._image_order.take(iteration * self._of_images, self._of_images):
+                pictures.append([self._images[self._image_numbers[item]]])
+                labels.append(self._image_labels[item])
+        if self._of_clips:
+            for item in self._clip_order.take(iteration * self._of_clips, self._of_clips):
+                clip = self._clips[item]
+                pictures.append([clip.faces[rng.choice(clip.frames)]])
+                labels.append(clip.label)
+        # Within a micro-batch both sources should occur: batch normalisation sees one micro-batch at a time.
+        order = rng.permutation(len(labels))
+        crops = random_crops(rng, len(labels), pictures[0][0].shape[0])
+        return self._batch([pictures[i] for i in order], [labels[i] for i in order], crops)
+
+    def finish(self, batch: Batch, device: torch.device) -> Tensor:
+        return self._inputs(batch, device)[:, 0]
+
+
+class WindowBatches(_Pictures):
+    """Windows of consecutive face frames for C3D; a window's frames share one crop (paper.md, section 4.3.1)."""
+
+    def __init__(
+        self,
+        clips: Sequence[FaceClip],
+        preprocessing: Preprocessing,
+        *,
+        window: int,
+        stage: str,
+        seed: int,
+        batch_size: int,
+        balanced: bool,
+        on_device: bool = False,
+    ) -> None:
+        super().__init__(preprocessing, stage, seed, on_device=on_device)
+        self._clips, self._window, self._size = list(clips), window, batch_size
+        self._order = Shuffled([clip.label for clip in clips], [*self._seed, 1], balanced=balanced)
+        self.identity = _identity(
+            stage, seed, batch_size, window, balanced, preprocessing, [(clip.key, clip.label) for clip in clips]
+        )
+
+    def load(self, iteration: int) -> Batch:
+        rng = self._random(iteration)
+        chosen = [self._clips[item] for item in self._order.take(iteration * self._size, self._size)]
+        pictures = []
+        for clip in chosen:
+            first = int(rng.integers(max(1, len(clip.frames) - self._window + 1)))
+            pictures.append([clip.faces[frame] for frame in window_frames(clip.frames, first, self._window)])
+        crops = random_crops(rng, len(chosen), pictures[0][0].shape[0])
+        return self._batch(pictures, [clip.label for clip in chosen], crops)
+
+    def finish(self, batch: Batch, device: torch.device) -> Tensor:
+        return self._inputs(batch, device).transpose(1, 2)
+
+
+class SequenceBatches:
+    """Sequences of fc6 activations for the Bi-LSTM, with jitter in time and mirrored faces.
+
+    Args:
+        features: float32 ``[N, V, T, F]``; V views of each clip: as it is and, where there are two, mirrored.
+        labels: the label of each clip.
+    """
+
+    #: The shortest stretch of a clip that a training sequence is taken from, as a share of the clip.
+    SHORTEST = 0.7
+
+    def __init__(
+        self,
+        features: np.ndarray,
+        labels: Sequence[int],
+        keys: Sequence[str],
+        *,
+        stage: str,
+        seed: int,
+        batch_size: int,
+        balanced: bool,
+    ) -> None:
+        self._seed = [seed, zlib.crc32(stage.encode())]
+        self._features, self._labels, self._size = features, np.asarray(labels), batch_size
+        self._order = Shuffled(labels, [*self._seed, 1], balanced=balanced)
+        weights = hashlib.sha256(features[:, :, 0].tobytes()).hexdigest()
+        self.identity = _identity(stage, seed, batch_size, balanced, list(zip(keys, labels, strict=True)), weights)
+
+    def load(self, iteration: int) -> Batch:
+        rng = np.random.default_rng([*self._seed, iteration])
+        items = self._order.take(iteration * self._size, self._size)
+        views, steps = self._features.shape[1:3]
+        sequences = np.empty((self._size, steps, self._features.shape[3]), np.float32)
+        for number, item in enumerate(items):
+            length = rng.uniform(self.SHORTEST, 1) * steps
+            first = rng.uniform(0, steps - length)
+            times = (first + (np.arange(steps) + 0.5) * length / steps).astype(int)
+            sequences[number] = self._features[item, rng.integers(views), times]
+        return Batch(torch.from_numpy(sequences), torch.from_numpy(self._labels[items]))
+
+    def finish(self, batch: Batch, device: torch.device) -> Tensor:
+        return batch.inputs.to(device, non_blocking=True)
+
+
+def window_frames(frames: np.ndarray, first: int, window: int) -> np.ndarray:
+    """The numbers of ``window`` consecutive face frames from the ``first``; a shorter clip starts again at its end."""
+    if len(frames) >= window:
+        return frames[first : first + window]
+    return np.resize(frames, window)
+
+
+def even_frames(frames: np.ndarray, count: int) -> np.ndarray:
+    """``count`` of the frame numbers, evenly spaced in time; with fewer than ``count`` some occur several times.
+
+    For a divisor of ``count`` the result is a part of the one for ``count``, so that VGG's answer and the Bi-LSTM's
+    can come from the same forward passes.
+    """
+    return frames[np.arange(count) * len(frames) // count]
+
+
+def even_windows(frames: np.ndarray, count: int, window: int) -> list[np.ndarray]:
+    """At most ``count`` different windows, the first at the start of the clip and the last at its end."""
+    last = max(0, len(frames) - window)
+    starts = np.unique(np.linspace(0, last, count).round().astype(int)) if count > 1 else np.array([last // 2])
+    return [window_frames(frames, int(first), window) for first in starts]
+
+
+def _identity(*facts: object) -> str:
+    return hashlib.sha256(repr(facts).encode()).hexdigest()

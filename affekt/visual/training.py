@@ -1,0 +1,358 @@
+"""Train the visual members: VGG, C3D and Bi-LSTM, each with honest scores for every clip (paper.md, section 4.3)."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import dataclasses
+import hashlib
+import logging
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from affekt.errors import DataError
+from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex
+from affekt.progress import Progress, track
+from affekt.score_table import ScoreTable
+from affekt.settings import Settings
+from affekt.visual.bilstm import BiLSTM
+from affekt.visual.checkpoints import Stage
+from affekt.visual.hardware import Hardware
+from affekt.visual.honest_scores import Part, accuracies, parts_of, score_table
+from affekt.visual.loop import Log, train
+from affekt.visual.metering import COLUMNS
+from affekt.visual.model_folder import load_model, save_model
+from affekt.visual.sampling import FaceClip, FrameBatches, SequenceBatches, WindowBatches
+from affekt.visual.scoring import BilstmScoring, C3dScoring, VggScoring
+from affekt.visual.vgg import VGG16
+from affekt.visual.weights import start_c3d, start_vgg
+
+logger = logging.getLogger(__name__)
+
+
+class ClipStore(Protocol):
+    """Where prepared clips come from; :class:`affekt.media.Store` is one."""
+
+    def get(self, key: str) -> PreparedClip:
+        """The prepared clip under a key."""
+
+
+def train_vgg(
+    index: PreparedIndex | None,
+    store: ClipStore | None,
+    faces: FaceSet | None,
+    settings: Settings,
+    labels: tuple[str, ...],
+    out: Path,
+    log: Log | None = None,
+) -> ScoreTable:
+    """Train VGG-16 on face images and on the face frames of clips (paper.md, section 4.3.2).
+
+    A first stage of ``vgg.base_iterations`` learns from face images alone; they name no subject of a clip, so all folds
+    share it. From there one training for each fold and the final one learn from both. Writes into ``out``:
+    ``model.safetensors``, ``model.json``, ``folds/<k>/`` with the same of each fold, ``scores.csv``, ``history.csv``.
+
+    Args:
+        index: the prepared clips; with None or an empty one VGG learns from the face images alone, and the score
+            table holds the images that are not in their train split, under the names ``face/<number>``.
+        store: where the clips' frames are.
+        faces: labelled still images, or None. Those of the splits ``val`` and ``test`` are not learned from.
+        settings: of the run.
+        labels: what the network tells apart, in canonical order; images and clips of other labels are left out.
+        out: the member's folder. Checkpoints lie in it until the training is complete; another call then goes on.
+        log: receives metrics such as ``base.loss`` with the iteration, and at the end the accuracies of the splits.
+
+    Raises:
+        DataError: there is nothing to learn from, or the pretrained weights do not fit.
+        AffektError: the training diverged.
+    """
+    run = _Run("vgg", settings, labels, out, log)
+    group = settings.vgg
+    index = index or PreparedIndex(())
+    images, image_labels, image_numbers = _images_to_learn(faces, labels)
+    clips = _FaceClips(index, store, labels)
+    parts = parts_of(index, settings, labels)
+    if not len(image_numbers) and not any(len(part.learns) for part in parts):
+        raise _nothing("vgg")
+    network, preprocessing = start_vgg(
+        width=group.width, input_size=group.input_size, classes=len(labels), batch_norm=group.batch_norm,
+        dropout=group.dropout, pretrained=group.pretrained, seed=settings.seed,
+    )  # fmt: skip
+
+    def batches(key: str, learns: Sequence[FaceClip]) -> FrameBatches:
+        return FrameBatches(
+            images, image_labels, image_numbers, learns, preprocessing, stage=key, seed=settings.seed,
+            batch_size=group.batch_size, image_share=group.face_share, balanced=group.balanced,
+            on_device=run.on_accelerator,
+        )  # fmt: skip
+
+    def scoring(trained: VGG16) -> VggScoring:
+        return VggScoring.of(trained, preprocessing, run.hardware, group)
+
+    if group.base_iterations and len(image_numbers):
+        base = dataclasses.replace(group, iterations=group.base_iterations, learning_rate=group.base_learning_rate)
+        run.train(network, batches("base", []), base, "base", "base")
+        run.note("base", _accuracy_on_images(scoring(network), faces, labels))
+    for part in parts:
+        trained = copy.deepcopy(network)
+        run.train(trained, batches(part.key, clips.rows(part.learns)), group, part.name, part.key)
+        scorer = scoring(trained)
+        if part.key == "final":
+            run.note("final", _accuracy_on_images(scorer, faces, labels))
+        run.save(part, trained, preprocessing, group, {"learned_from": clips.digest(part.learns)})
+        run.score(part, index, clips, scorer.score)
+        if not len(index) and faces is not None:
+            return run.finish(_table_of_images(scorer, faces, labels))
+    return run.finish(score_table("vgg", index, run.scores, labels))
+
+
+def train_c3d(
+    index: PreparedIndex,
+    store: ClipStore,
+    settings: Settings,
+    labels: tuple[str, ...],
+    out: Path,
+    log: Log | None = None,
+) -> ScoreTable:
+    """Train C3D on windows of sixteen consecutive face frames (paper.md, sections 3.1.1 and 4.3.1).
+
+    Arguments, files and errors as for :func:`train_vgg`.
+    """
+    run = _Run("c3d", settings, labels, out, log)
+    group = settings.c3d
+    clips = _FaceClips(index, store, labels)
+    for part in parts_of(index, settings, labels):
+        if not len(part.learns):
+            raise _nothing("c3d")
+        network, preprocessing = start_c3d(
+            width=group.width, input_size=group.input_size, classes=len(labels), batch_norm=group.batch_norm,
+            dropout=group.dropout, pretrained=group.pretrained, seed=settings.seed,
+        )  # fmt: skip
+        batches = WindowBatches(
+            clips.rows(part.learns), preprocessing, window=group.window, stage=part.key, seed=settings.seed,
+            batch_size=group.batch_size, balanced=group.balanced, on_device=run.on_accelerator,
+        )  # fmt: skip
+        run.train(network, batches, group, part.name, part.key)
+        run.save(part, network, preprocessing, group, {"learned_from": clips.digest(part.learns)})
+        run.score(part, index, clips, C3dScoring.of(network, preprocessing, run.hardware, group).score)
+    return run.finish(score_table("c3d", index, run.scores, labels))
+
+
+def train_bilstm(
+    index: PreparedIndex,
+    store: ClipStore,
+    vgg: Path,
+    settings: Settings,
+    labels: tuple[str, ...],
+    out: Path,
+    log: Log | None = None,
+) -> ScoreTable:
+    """Train the Bi-LSTM on the fc6 activations of a trained VGG (paper.md, sections 3.1.2 and 4.3.3).
+
+    Each fold reads the activations of the fold's own VGG, so that neither of the two has seen the clips that they
+    score. Each clip passes through a VGG once, as it is and mirrored.
+
+    Args:
+        vgg: the folder that :func:`train_vgg` wrote with the same clips and settings.
+
+    Other arguments, files and errors as for :func:`train_vgg`.
+
+    Raises:
+        DataError: the VGG's folds were trained on other clips.
+    """
+    run = _Run("bilstm", settings, labels, out, log)
+    group = settings.bilstm
+    clips = _FaceClips(index, store, labels)
+    for part in parts_of(index, settings, labels):
+        if not len(part.learns):
+            raise _nothing("bilstm")
+        stored = load_model(part.folder(vgg), "vgg")
+        if stored.facts.get("learned_from") != clips.digest(part.learns) or stored.labels != labels:
+            raise DataError(
+                f"this vgg ({part.name}) learned from other clips or labels than the bilstm is to learn from; "
+                "train the vgg with the same clips, seed and fusion settings first",
+                code="mismatch",
+                where=str(part.folder(vgg)),
+            )
+        assert isinstance(stored.network, VGG16) and stored.preprocessing
+        looking = VggScoring.of(stored.network, stored.preprocessing, run.hardware, settings.vgg)
+        features = []
+        for row in track(part.learns, f"bilstm {part.name}: fc6", len(part.learns)):
+            sequence = looking.sequence(clips.prepared(row), group.time_steps, mirrored=True)
+            assert sequence is not None  # a clip without a face is not learned from
+            features.append(sequence)
+        with torch.random.fork_rng():
+            torch.manual_seed(settings.seed)
+            network = BiLSTM(
+                features=looking.network.fc6_units, hidden=group.hidden, classes=len(labels), dropout=group.dropout
+            )
+        stacked = np.stack(features)
+        if group.standardise:
+            network.standardise_by(torch.from_numpy(stacked))
+        chosen = clips.rows(part.learns)
+        batches = SequenceBatches(
+            stacked, [clip.label for clip in chosen], [clip.key for clip in chosen], stage=part.key,
+            seed=settings.seed, batch_size=group.batch_size, balanced=group.balanced,
+        )  # fmt: skip
+        run.train(network, batches, group, part.name, part.key)
+        run.save(part, network, None, group, {"vgg_sha256": stored.sha256})
+        answering = BilstmScoring(network, run.hardware)
+
+        def score(clip: PreparedClip, seen: VggScoring = looking, last: BilstmScoring = answering) -> np.ndarray | None:
+            sequence = seen.sequence(clip, group.time_steps, mirrored=seen.mirror)
+            return None if sequence is None else last.score(sequence)
+
+        run.score(part, index, clips, score)
+    return run.finish(score_table("bilstm", index, run.scores, labels))
+
+
+class _Run:
+    """The training of one member: its stages one after the other, what they report, and the files it leaves."""
+
+    def __init__(self, member: str, settings: Settings, labels: tuple[str, ...], out: Path, log: Log | None) -> None:
+        out.mkdir(parents=True, exist_ok=True)
+        self.member, self.settings, self.labels, self.out, self.log = member, settings, labels, out, log
+        self.hardware = Hardware.choose(settings.device, settings.precision)
+        self.on_accelerator = self.hardware.device.type != "cpu"
+        self.scores: dict[int, np.ndarray | None] = {}
+        self._history: list[dict[str, Any]] = []
+        self._facts: dict[str, float] = {}
+
+    def train(self, network: Any, batches: Any, group: Any, name: str, key: str) -> None:
+        stage = Stage(f"{self.member} {name}", key, self.settings.seed, self.out / "checkpoints" / f"{key}.pt")
+        for row in train(network, batches, group, stage, self.hardware, self.log):
+            self._history.append({"model": self.member, "stage": key, **row})
+        self._write_history()
+
+    def note(self, key: str, figures: dict[str, float]) -> None:
+        """Keep figures of a stage for ``model.json`` and report them."""
+        self._facts.update({f"{key}_{name}": value for name, value in figures.items()})
+        if figures and self.log:
+            self.log({f"{key}.{name}": value for name, value in figures.items()}, 0)
+        for name, value in figures.items():
+            logger.info("%s %s: %s %.3f", self.member, key, name, value)
+
+    def save(self, part: Part, network: Any, preprocessing: Any, group: Any, facts: dict[str, Any]) -> None:
+        settings = {**dataclasses.asdict(group), "seed": self.settings.seed}
+        save_model(
+            part.folder(self.out), self.member, network, labels=self.labels, preprocessing=preprocessing,
+            settings=settings, facts={**facts, **(self._facts if part.key == "final" else {})},
+        )  # fmt: skip
+
+    def score(
+        self,
+        part: Part,
+        index: PreparedIndex,
+        clips: _FaceClips,
+        scorer: Callable[[PreparedClip], np.ndarray | None],
+    ) -> None:
+        """Score the part's rows; a clip without a face gets None."""
+        with Progress(f"{self.member} {part.name}: scores", len(part.scores)) as progress:
+            for row in part.scores:
+                known = index.rows[row].frames_with_face > 0
+                self.scores[int(row)] = scorer(clips.prepared(row)) if known else None
+                progress.advance()
+
+    def finish(self, table: ScoreTable) -> ScoreTable:
+        table.write(self.out / "scores.csv")
+        figures = accuracies(table)
+        if figures and self.log:
+            self.log(figures, 0)
+        logger.info("%s: %s", self.member, ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
+        shutil.rmtree(self.out / "checkpoints", ignore_errors=True)
+        return table
+
+    def _write_history(self) -> None:
+        with (self.out / "history.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, ["model", "stage", *COLUMNS])
+            writer.writeheader()
+            for row in self._history:
+                writer.writerow(
+                    {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in row.items()}
+                )
+
+
+class _FaceClips:
+    """The prepared clips of an index by row number; a clip's frames stay memory-mapped once it was asked for."""
+
+    def __init__(self, index: PreparedIndex, store: ClipStore | None, labels: tuple[str, ...]) -> None:
+        self._index, self._store, self._labels = index, store, labels
+
+    def prepared(self, row: int) -> PreparedClip:
+        assert self._store is not None
+        return self._store.get(self._index.rows[row].key)
+
+    def rows(self, numbers: Sequence[int] | np.ndarray) -> list[FaceClip]:
+        clips = []
+        for number in numbers:
+            row, clip = self._index.rows[number], self.prepared(number)
+            clips.append(FaceClip(row.key, clip.faces, clip.face_frames, self._labels.index(row.label)))
+        return clips
+
+    def digest(self, numbers: Sequence[int] | np.ndarray) -> str:
+        """Which clips with which labels these are."""
+        facts = sorted((self._index.rows[number].key, self._index.rows[number].label) for number in numbers)
+        return hashlib.sha256(repr(facts).encode()).hexdigest()
+
+
+def _images_to_learn(faces: FaceSet | None, labels: tuple[str, ...]) -> tuple[np.ndarray | None, list[int], np.ndarray]:
+    """The face images, and of those to learn from the labels and the numbers."""
+    if faces is None:
+        return None, [], np.zeros(0, dtype=int)
+    numbers = [n for n, split in enumerate(faces.splits) if split not in ("val", "test")]
+    known = [n for n in numbers if faces.labels[n] in labels]
+    if len(known) < len(numbers):
+        logger.info("%d face images have a label other than %s and are left out", len(numbers) - len(known), labels)
+    return faces.images, [labels.index(faces.labels[n]) for n in known], np.array(known, dtype=int)
+
+
+def _held_images(faces: FaceSet, labels: tuple[str, ...]) -> list[int]:
+    return [n for n, split in enumerate(faces.splits) if split in ("val", "test") and faces.labels[n] in labels]
+
+
+def _accuracy_on_images(scorer: VggScoring, faces: FaceSet | None, labels: tuple[str, ...]) -> dict[str, float]:
+    """``face_images_accuracy`` on the face images that were not learned from; nothing without such images."""
+    numbers = _held_images(faces, labels) if faces is not None else []
+    if faces is None or not numbers:
+        return {}
+    vectors = _score_images(scorer, faces, numbers)
+    truth = np.array([labels.index(faces.labels[n]) for n in numbers])
+    return {"face_images_accuracy": float((vectors.argmax(axis=1) == truth).mean())}
+
+
+def _score_images(scorer: VggScoring, faces: FaceSet, numbers: Sequence[int]) -> np.ndarray:
+    """Score vectors float64 ``[N, L]`` of single images."""
+    parts = [
+        scorer.look(np.asarray(faces.images[list(numbers[first : first + 256])]), mirrored=scorer.mirror)[1].mean(
+            axis=1
+        )
+        for first in range(0, len(numbers), 256)
+    ]
+    return np.concatenate(parts)
+
+
+def _table_of_images(scorer: VggScoring, faces: FaceSet, labels: tuple[str, ...]) -> ScoreTable:
+    numbers = _held_images(faces, labels)
+    vectors = _score_images(scorer, faces, numbers) if numbers else np.zeros((0, len(labels)))
+    return ScoreTable(
+        tuple(f"face/{n:06d}" for n in numbers),
+        labels,
+        ("vgg",),
+        vectors[:, None, :],
+        np.array([labels.index(faces.labels[n]) for n in numbers], dtype=int),
+        ("",) * len(numbers),
+        tuple(faces.splits[n] for n in numbers),
+    )
+
+
+def _nothing(member: str) -> DataError:
+    return DataError(
+        f"{member} has nothing to learn from: no clip of the split 'train' has both a label and a face; "
+        "check the splits and skipped.csv",
+        code="no_train_clips",
+    )

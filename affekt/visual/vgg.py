@@ -1,0 +1,148 @@
+"""VGG-16 in the layout of VGG-Face: thirteen convolutions in five groups, then fc6, fc7 and fc8."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+#: Group of convolutions, its published number of channels, and how many convolutions it has.
+_GROUPS = ((1, 64, 2), (2, 128, 2), (3, 256, 3), (4, 512, 3), (5, 512, 3))
+
+
+class VGG16(nn.Module):
+    """VGG-16 (Simonyan and Zisserman 2015; VGG-Face: Parkhi et al. 2015; paper.md, section 4.3.2).
+
+    The layers bear the names of the published VGG-Face state dict (``conv1_1`` to ``fc8``), so that without batch
+    normalisation that checkpoint fits as it is. At 224 pixels, width 1 and seven classes: 134.3 million parameters,
+    15.47 billion multiply-accumulates an image.
+
+    Args:
+        width: share of the published numbers of channels and units; fc6 has ``round(4096 * width)`` units.
+        input_size: side of the input picture, pixels; every pool halves it, rounding up.
+        classes: number of labels.
+        batch_norm: whether a batch normalisation follows each convolution (section 3.2).
+        dropout: probability with which a unit of fc6 and of fc7 is left out in training.
+    """
+
+    def __init__(
+        self,
+        *,
+        width: float = 1.0,
+        input_size: int = 224,
+        classes: int = 7,
+        batch_norm: bool = False,
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.architecture: dict[str, Any] = {
+            "width": width,
+            "input_size": input_size,
+            "classes": classes,
+            "batch_norm": batch_norm,
+            "dropout": dropout,
+        }
+        self.dropout = dropout
+        self._layers: list[tuple[str, ...]] = []
+        channels, side = 3, input_size
+        for group, published, count in _GROUPS:
+            wide = max(1, round(published * width))
+            for number in range(1, count + 1):
+                name = f"{group}_{number}"
+                self.add_module(f"conv{name}", nn.Conv2d(channels, wide, 3, padding=1))
+                if batch_norm:
+                    self.add_module(f"bn{name}", nn.BatchNorm2d(wide))
+                channels = wide
+            self._layers.append(tuple(f"{group}_{number}" for number in range(1, count + 1)))
+            side = -(-side // 2)
+        units = max(1, round(4096 * width))
+        self.fc6 = nn.Linear(channels * side * side, units)
+        self.fc7 = nn.Linear(units, units)
+        self.fc8 = nn.Linear(units, classes)
+
+    @property
+    def fc6_units(self) -> int:
+        """How many activations :meth:`fc6_and_logits` returns for an image."""
+        return self.fc6.out_features
+
+    def maps(self, pictures: Tensor, *, after: str = "", until: str = "5_3") -> Tensor:
+        """The rectified feature maps of the convolution ``conv<until>``, before the pool that may follow it.
+
+        Args:
+            pictures: the input of the network, or the maps of the convolution ``conv<after>`` to go on from.
+            after: the convolution that was already applied, if any.
+            until: the last convolution to apply.
+        """
+        waiting = bool(after)
+        for names in self._layers:
+            for name in names:
+                if not waiting:
+                    pictures = self.get_submodule(f"conv{name}")(pictures)
+                    if hasattr(self, f"bn{name}"):
+                        pictures = self.get_submodule(f"bn{name}")(pictures)
+                    pictures = F.relu(pictures, inplace=True)
+                waiting = waiting and name != after
+                if name == until:
+                    return pictures
+            if not waiting:
+                pictures = halved(pictures)
+        raise ValueError(f"no convolution conv{until}")
+
+    def fc6_and_logits(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """The rectified fc6 activations ``[N, fc6_units]`` and the logits ``[N, classes]`` from one forward pass.
+
+        Args:
+            pictures: float ``[N, 3, input_size, input_size]``, already normalised.
+        """
+        return self.from_maps(self.maps(pictures))
+
+    def from_maps(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """fc6 activations and logits from the maps of ``conv5_3``."""
+        pooled = halved(maps)
+        # Flattened channel by channel whatever the memory format, which is the order of the published weights.
+        fc6 = F.relu(self.fc6(pooled.flatten(1)))
+        hidden = F.dropout(fc6, self.dropout, self.training)
+        hidden = F.dropout(F.relu(self.fc7(hidden)), self.dropout, self.training)
+        return fc6, self.fc8(hidden)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """The logits ``[N, classes]`` of ``[N, 3, input_size, input_size]`` pictures."""
+        return self.fc6_and_logits(pictures)[1]
+
+
+def halved(maps: Tensor) -> Tensor:
+    """Maps of half the side, by the maximum; an odd side is rounded up, which the published 224 never meets."""
+    return F.max_pool2d(maps, 2, ceil_mode=True)
+
+
+def initialise(network: nn.Module) -> None:
+    """Draw the weights of every convolution and inner product as He et al. (2015) do, and set the biases to zero."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Conv3d | nn.Linear):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    last = getattr(network, "fc8", None) or getattr(network, "fc", None)
+    if isinstance(last, nn.Linear):  # small logits: the first losses are those of an undecided network
+        nn.init.normal_(last.weight, std=0.01)
+
+
+def folded(network: nn.Module) -> nn.Module:
+    """Fold each batch normalisation ``bn…`` into its convolution ``conv…``: the same answers, fewer passes over memory.
+
+    Changes the network in place, leaves it in evaluation mode and returns it. It cannot be trained afterwards.
+    """
+    network.eval()
+    for name in [name for name, _ in network.named_children() if name.startswith("bn")]:
+        convolution = network.get_submodule(name.replace("bn", "conv"))
+        norm = network.get_submodule(name)
+        assert isinstance(convolution, nn.Conv2d | nn.Conv3d) and isinstance(norm, nn.BatchNorm2d | nn.BatchNorm3d)
+        assert convolution.bias is not None and norm.running_mean is not None and norm.running_var is not None
+        with torch.no_grad():
+            gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+            convolution.weight.mul_(gain.reshape(-1, *[1] * (convolution.weight.ndim - 1)))
+            convolution.bias.copy_((convolution.bias - norm.running_mean) * gain + norm.bias)
+        delattr(network, name)
+    return network

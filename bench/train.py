@@ -1,0 +1,240 @@
+"""Measure the training loop itself: stored data against data in memory, and forward passes against plain eager ones.
+
+    python bench/train.py [--preset small|paper] [--device auto|cpu|cuda] [--iterations 30] [--out docs/benchmarks]
+
+Prints a table and writes it with date, commit, host, versions and threads. Every cell is a run of the code that trains
+and serves; the clips are noise, so the figures say how fast, never how well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import datetime
+import logging
+import os
+import platform
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from affekt.media import PreparedClip, Store
+from affekt.settings import Settings, load_settings
+from affekt.visual import loop
+from affekt.visual.bilstm import BiLSTM
+from affekt.visual.checkpoints import Stage
+from affekt.visual.hardware import Hardware
+from affekt.visual.sampling import Batch, Batches, FaceClip, FrameBatches, SequenceBatches, WindowBatches
+from affekt.visual.scoring import VggScoring, ready
+from affekt.visual.weights import start_c3d, start_vgg
+
+LABELS = 7
+#: Iterations before the clock starts: memory is allocated and kernels are chosen in them.
+WARM_UP = 5
+CLIPS, FRAMES = 24, 100
+
+
+class InMemory:
+    """The first batches of another source, ready for the device, again and again: what training would cost alone."""
+
+    def __init__(self, source: Batches, device: torch.device, count: int = 4) -> None:
+        self._batches = [source.load(iteration) for iteration in range(count)]
+        self._inputs = {id(batch.targets): source.finish(batch, device) for batch in self._batches}
+        self.identity = "in memory"
+
+    def load(self, iteration: int) -> Batch:
+        chosen = self._batches[iteration % len(self._batches)]
+        return Batch(self._inputs[id(chosen.targets)], chosen.targets)
+
+    def finish(self, batch: Batch, device: torch.device) -> Tensor:
+        return batch.inputs
+
+
+def stored_clips(folder: Path, settings: Settings) -> list[FaceClip]:
+    """Clips of noise in a real store, read back memory-mapped."""
+    rng = np.random.default_rng(0)
+    store, clips = Store(folder, settings.media), []
+    side = settings.media.face_size
+    for number in range(CLIPS):
+        faces = rng.integers(0, 255, (FRAMES, side, side, 3), dtype=np.uint8)
+        empty = np.zeros((FRAMES, 4), np.float32)
+        times = np.arange(FRAMES, dtype=np.float32) / 25
+        key = f"{number:032d}-0"
+        store.put(key, PreparedClip(faces, np.ones(FRAMES, bool), empty, times, np.zeros(88, np.float32), False))
+        clip = store.get(key)
+        clips.append(FaceClip(key, clip.faces, clip.face_frames, number % LABELS))
+    return clips
+
+
+def speed(network: Any, batches: Batches, group: Any, hardware: Hardware, iterations: int) -> dict[str, float]:
+    """Items a second, waiting share and FLOPs utilisation of the training loop, without its warm-up."""
+    group = dataclasses.replace(group, iterations=WARM_UP + iterations)
+    rows: list[dict[str, float]] = []
+    every = loop.REPORT_EVERY
+    loop.REPORT_EVERY = WARM_UP
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            stage = Stage("bench", "bench", 0, Path(folder) / "bench.pt")
+            rows = loop.train(network, batches, group, stage, hardware)
+    finally:
+        loop.REPORT_EVERY = every
+    measured = rows[1:]
+    return {name: statistics.median(row[name] for row in measured) for name in ("items_per_second", "data_wait", "mfu")}
+
+
+def forward_speed(call: Callable[[], Any], items: int, hardware: Hardware, repeats: int = 5) -> float:
+    """Items a second of a forward pass, the median of some runs after one that is not counted."""
+    times = []
+    for _ in range(repeats + 1):
+        started = time.perf_counter()
+        call()
+        if hardware.device.type == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - started)
+    return items / statistics.median(times[1:])
+
+
+def training_rows(settings: Settings, hardware: Hardware, clips: list[FaceClip], iterations: int) -> list[list[str]]:
+    """A row for each network: stored data, data in memory, their ratio, the share of waiting, utilisation."""
+    on_device = hardware.device.type != "cpu"
+    rows = []
+    for name in ("vgg", "c3d", "bilstm"):
+        group = getattr(settings, name)
+        common = {"stage": "bench", "seed": 0, "batch_size": group.batch_size, "balanced": False}
+        batches: Batches
+        network: Any
+        if name == "bilstm":
+            units = max(1, round(4096 * settings.vgg.width))
+            network = BiLSTM(features=units, hidden=group.hidden, classes=LABELS, dropout=group.dropout)
+            features = np.random.default_rng(0).random((CLIPS, 2, group.time_steps, units), np.float32)
+            keys = [clip.key for clip in clips]
+            batches = SequenceBatches(features, [clip.label for clip in clips], keys, **common)
+        else:
+            start = start_vgg if name == "vgg" else start_c3d
+            network, preprocessing = start(
+                width=group.width, input_size=group.input_size, classes=LABELS, batch_norm=group.batch_norm,
+                dropout=group.dropout, pretrained=None, seed=0,
+            )  # fmt: skip
+            if name == "vgg":
+                batches = FrameBatches(
+                    None, [], np.zeros(0, int), clips, preprocessing, image_share=None, on_device=on_device, **common
+                )
+            else:
+                batches = WindowBatches(clips, preprocessing, window=group.window, on_device=on_device, **common)
+        stored = speed(network, batches, group, hardware, iterations)
+        memory = speed(network, InMemory(batches, hardware.device), group, hardware, iterations)
+        rows.append(
+            [
+                f"{name} training", f"{stored['items_per_second']:.1f}", f"{memory['items_per_second']:.1f}",
+                f"{stored['items_per_second'] / memory['items_per_second']:.2f}", f"{stored['data_wait']:.1%}",
+                f"{stored['mfu']:.1%}",
+            ]
+        )  # fmt: skip
+    return rows
+
+
+def forward_rows(settings: Settings, hardware: Hardware, clips: list[FaceClip]) -> list[list[str]]:
+    """A row for VGG and for C3D: as served, plain eager float32, the ratio, and how far the answers are apart."""
+    rows = []
+    arguments = {"classes": LABELS, "pretrained": None, "seed": 0}
+    group = settings.vgg
+    vgg, preprocessing = start_vgg(
+        width=group.width, input_size=group.input_size, batch_norm=group.batch_norm, dropout=group.dropout, **arguments
+    )
+    pictures = np.asarray(clips[0].faces[:64])
+    scorer = VggScoring.of(vgg, preprocessing, hardware, group)
+    inputs = torch.randn(64, 3, group.input_size, group.input_size, device=hardware.device)
+    cases: list[tuple[str, Any, Any, Tensor]] = [("vgg", vgg, scorer.network, inputs)]
+    third = settings.c3d
+    c3d, _ = start_c3d(
+        width=third.width, input_size=third.input_size, batch_norm=third.batch_norm, dropout=third.dropout, **arguments
+    )
+    windows = torch.randn(4, 3, 16, third.input_size, third.input_size, device=hardware.device)
+    cases.append(("c3d", c3d, ready(c3d, hardware), windows))
+    for name, plain, served, item in cases:
+        plain = plain.to(hardware.device).eval()
+        plain_format = torch.channels_last if item.ndim == 4 else torch.channels_last_3d
+
+        def as_served(network: Any = served, item: Tensor = item, layout: Any = plain_format) -> Tensor:
+            with torch.inference_mode(), hardware.autocast():
+                return network(item.contiguous(memory_format=layout)).float().softmax(1)
+
+        def eager(network: Any = plain, item: Tensor = item) -> Tensor:
+            return network(item).softmax(1)
+
+        for convolution in plain.modules():  # undo the layout that it may share with the served one
+            if hasattr(convolution, "weight"):
+                convolution.weight.data = convolution.weight.data.contiguous()
+        apart = float((as_served() - eager().detach()).abs().max())
+        quick = forward_speed(as_served, len(item), hardware)
+        slow = forward_speed(eager, len(item), hardware)
+        rows.append([f"{name} forward", f"{quick:.1f}", f"{slow:.1f}", f"{quick / slow:.2f}", f"{apart:.0e}"])
+    whole = forward_speed(lambda: scorer.look(pictures, mirrored=False), len(pictures), hardware)
+    rows.append(["vgg, 64 stored frames to fc6 and probabilities", f"{whole:.1f}", "", "", ""])
+    return rows
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def surroundings(hardware: Hardware, preset: str) -> str:
+    """When, where and with what was measured."""
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    device = (
+        torch.cuda.get_device_name() if hardware.device.type == "cuda" else platform.processor() or platform.machine()
+    )
+    facts = {
+        "date": datetime.date.today().isoformat(),
+        "commit": commit.stdout.strip() or "unknown",
+        "preset": preset,
+        "device": f"{device}, {str(hardware.dtype).removeprefix('torch.')}, peak {hardware.peak / 1e9:.0f} GFLOP/s",
+        "processors": f"{os.cpu_count()}, {torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f} at the end",
+        "versions": f"Python {platform.python_version()}, torch {torch.__version__}",
+        "warm-up": f"{WARM_UP} iterations; then the median",
+    }
+    return "\n".join(f"- {name}: {value}" for name, value in facts.items())
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--preset", default="small")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--iterations", type=int, default=20)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--out", type=Path, default=Path("docs/benchmarks"))
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING)
+    settings = load_settings(arguments.preset, arguments.set)
+    hardware = Hardware.choose(arguments.device, settings.precision)
+    with tempfile.TemporaryDirectory() as folder:
+        clips = stored_clips(Path(folder), settings)
+        training = table(
+            ["", "stored, items/s", "in memory, items/s", "ratio", "waiting for data", "FLOPs utilisation"],
+            training_rows(settings, hardware, clips, arguments.iterations),
+        )
+        forward = table(
+            ["", "as served, items/s", "plain eager float32, items/s", "ratio", "largest difference"],
+            forward_rows(settings, hardware, clips),
+        )
+    facts = surroundings(hardware, arguments.preset)
+    text = f"# Training loop and forward passes\n\n{facts}\n\n{training}\n\n{forward}\n"
+    print(text)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    name = f"{datetime.date.today().isoformat()}-train-{arguments.preset}-{hardware.device.type}.md"
+    (arguments.out / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

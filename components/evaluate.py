@@ -1,0 +1,52 @@
+"""Kubeflow component: judge every model and every fusion on clips that none was fitted on."""
+
+from kfp import dsl
+from kfp.dsl import HTML, Artifact, Dataset, Input, Metrics, Model, Output
+
+from components.image import IMAGE
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def evaluate(
+    prepared: Input[Dataset],
+    scores: Input[Dataset],
+    ensemble: Input[Model],
+    store: str,
+    settings: str,
+    run_id: str,
+    tracking_uri: str,
+    evaluation: Output[Artifact],
+    report: Output[HTML],
+    figures: Output[Metrics],
+) -> None:
+    """Write the paper's tables and figures for this data.
+
+    Args:
+        prepared: index of the prepared clips.
+        scores: the score table and every fusion's answers.
+        ensemble: the assembled ensemble.
+        store: root of the prepared store.
+        settings: the run's settings as JSON.
+        run_id: the parent MLflow run.
+        tracking_uri: MLflow's tracking address.
+        evaluation: ``evaluation.json`` and the figures.
+        report: the report as one HTML file.
+        figures: accuracy of each model and fusion.
+    """
+    from pathlib import Path
+
+    from affekt.ensemble import judge
+    from affekt.step import step
+
+    with step("evaluation", settings, tracking_uri=tracking_uri, run_id=run_id, group="evaluation") as this:
+        found = judge(
+            Path(prepared.path), Path(scores.path), Path(ensemble.path), store, this.settings, Path(evaluation.path)
+        )
+        Path(report.path).write_text(
+            (Path(evaluation.path) / "report.html").read_text(encoding="utf-8"), encoding="utf-8"
+        )
+        for key, value in found.figures.items():
+            figures.log_metric(key, value)
+        this.log(found.figures)
+        this.keep(Path(evaluation.path))
+        this.say(found.summary)

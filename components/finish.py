@@ -1,0 +1,24 @@
+"""Kubeflow component: close the parent MLflow run, however the pipeline ended."""
+
+from kfp import dsl
+from kfp.dsl import PipelineTaskFinalStatus
+
+from components.image import IMAGE
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def finish(job: str, tracking_uri: str, status: PipelineTaskFinalStatus) -> None:
+    """Mark the parent run as finished or failed.
+
+    Args:
+        job: identifier of the pipeline run, by which the parent run is found.
+        tracking_uri: MLflow's tracking address.
+        status: how the pipeline ended.
+    """
+    from affekt.registry import Tracking
+    from affekt.step import step
+
+    with step("finish") as this:
+        ended = "FINISHED" if status.state == "SUCCEEDED" else "FAILED"
+        found = Tracking(tracking_uri or None).finish_job(job, ended)
+        this.say(f"MLflow run {found} {ended.lower()}" if found else "no MLflow run was opened")

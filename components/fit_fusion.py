@@ -1,0 +1,62 @@
+"""Kubeflow component: fit every fusion method on honest scores and assemble the ensemble."""
+
+from typing import Optional
+
+from kfp import dsl
+from kfp.dsl import Dataset, Input, Model, Output
+
+from components.image import IMAGE
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def fit_fusion(
+    prepared: Input[Dataset],
+    models: str,
+    settings: str,
+    run_id: str,
+    tracking_uri: str,
+    ensemble: Output[Model],
+    scores: Output[Dataset],
+    vgg: Optional[Input[Model]] = None,  # noqa: UP045  kfp reads the annotation
+    c3d: Optional[Input[Model]] = None,  # noqa: UP045
+    bilstm: Optional[Input[Model]] = None,  # noqa: UP045
+    random_forest: Optional[Input[Model]] = None,  # noqa: UP045
+    svc: Optional[Input[Model]] = None,  # noqa: UP045
+) -> None:
+    """Fuse the members' score vectors by every method; the one in the settings answers.
+
+    Args:
+        prepared: index of the prepared clips.
+        models: names of the models to fuse, separated by commas.
+        settings: the run's settings as JSON.
+        run_id: the parent MLflow run.
+        tracking_uri: MLflow's tracking address.
+        ensemble: members, fusion and manifest in one folder.
+        scores: the joined score table and every method's answers on unseen clips.
+        vgg: a trained member, and so are the following.
+        c3d: as above.
+        bilstm: as above.
+        random_forest: as above.
+        svc: as above.
+    """
+    import shutil
+    from pathlib import Path
+
+    from affekt.ensemble import file_digest, fit_fusions
+    from affekt.step import code_digest, step
+
+    with step("fusion", settings, tracking_uri=tracking_uri, run_id=run_id, group="fusion") as this:
+        given = {"vgg": vgg, "c3d": c3d, "bilstm": bilstm, "random_forest": random_forest, "svc": svc}
+        members = {name: Path(artifact.path) for name, artifact in given.items() if artifact is not None}
+        facts = {"data": file_digest(Path(prepared.path) / "index.csv"), "code": code_digest(), "run": run_id}
+        fused = fit_fusions(members, models.split(","), this.settings, Path(ensemble.path), facts=facts)
+        out = Path(scores.path)
+        out.mkdir(parents=True, exist_ok=True)
+        fused.table.write(out / "scores.csv")
+        fused.answers.write(out / "fused.csv")
+        (out / "history").mkdir(exist_ok=True)
+        for name, folder in members.items():
+            if (folder / "history.csv").is_file():
+                shutil.copyfile(folder / "history.csv", out / "history" / f"{name}.csv")
+        this.keep(out)
+        this.say(f"{len(fused.answers.models)} methods fitted, {fused.method} answers")

@@ -1,0 +1,32 @@
+"""Kubeflow component: fit the support vector classifier on the eGeMAPS functionals."""
+
+from kfp import dsl
+from kfp.dsl import Dataset, Input, Model, Output
+
+from components.image import IMAGE
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def fit_svc(
+    prepared: Input[Dataset], store: str, settings: str, run_id: str, tracking_uri: str, model: Output[Model]
+) -> None:
+    """Fit the support vector classifier once for each fold and once on all training clips.
+
+    Args:
+        prepared: index of the prepared clips.
+        store: root of the prepared store.
+        settings: the run's settings as JSON.
+        run_id: the parent MLflow run.
+        tracking_uri: MLflow's tracking address.
+        model: the classifier, its description and its score table.
+    """
+    from pathlib import Path
+
+    from affekt.audio import fit_audio
+    from affekt.media import PreparedIndex, Store
+    from affekt.step import step
+
+    with step("svc", settings, tracking_uri=tracking_uri, run_id=run_id, group="svc") as this:
+        index, out = PreparedIndex.read(Path(prepared.path)), Path(model.path)
+        fit_audio("svc", index, Store(store, this.settings.media), this.settings, index.labels, out, this.log)
+        this.keep(out)

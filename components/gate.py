@@ -1,0 +1,75 @@
+"""Kubeflow component: decide on evidence whether the challenger becomes the champion."""
+
+from kfp import dsl
+from kfp.dsl import HTML, Artifact, Dataset, Input, Model, Output
+
+from components.image import IMAGE
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def gate(
+    clips: Input[Dataset],
+    scores: Input[Dataset],
+    ensemble: Input[Model],
+    evaluation: Input[Artifact],
+    name: str,
+    version: int,
+    store: str,
+    settings: str,
+    run_id: str,
+    tracking_uri: str,
+    decision: Output[Artifact],
+    report: Output[HTML],
+) -> bool:
+    """Compare challenger and champion on the same clips, ask the challenger in a real TorchServe, promote or keep.
+
+    Args:
+        clips: the table of all clips.
+        scores: the score table and every fusion's answers.
+        ensemble: the challenger.
+        evaluation: its evaluation.
+        name: under which it is registered.
+        version: the challenger's version.
+        store: root of the prepared store.
+        settings: the run's settings as JSON.
+        run_id: the parent MLflow run.
+        tracking_uri: MLflow's tracking address.
+        decision: the decision with its reasons and figures, JSON.
+        report: the report with the decision.
+
+    Returns:
+        Whether the challenger was promoted.
+    """
+    import json
+    from pathlib import Path
+
+    from serving.check import check_serving
+
+    from affekt.dataset import ClipTable
+    from affekt.ensemble import Challenger, challenge, render
+    from affekt.registry import Tracking
+    from affekt.score_table import ScoreTable
+    from affekt.step import step
+
+    with step("gate", settings, tracking_uri=tracking_uri, run_id=run_id, group="gate") as this:
+        candidate = Challenger(name, version, Path(ensemble.path), ScoreTable.read(Path(scores.path) / "fused.csv"))
+        found = challenge(
+            Tracking(tracking_uri or None),
+            candidate,
+            ClipTable.read(Path(clips.path)),
+            store=store,
+            settings=this.settings,
+            check=check_serving if this.settings.gate.check_serving else None,
+        )
+        judged = json.loads((Path(evaluation.path) / "evaluation.json").read_text(encoding="utf-8"))
+        figures = {key: judged[key] for key in ("accuracy", "accuracy_ci95")}
+        document = {**found.to_dict(), **figures, "name": name, "version": version, "run_id": run_id}
+        Path(decision.path).write_text(json.dumps(document, indent=2), encoding="utf-8")
+        render(Path(evaluation.path), Path(report.path), document)
+        tags = {"affekt.model": f"{name}/{version}", "affekt.promoted": found.promote}
+        files = {"decision.json": Path(decision.path), "report.html": Path(report.path)}
+        this.publish({"accuracy": judged["accuracy"]}, tags, files)
+        for reason in found.reasons:
+            this.say(reason)
+        this.say(f"{name}/{version} {'is now the champion' if found.promote else 'stays a challenger'}")
+        return found.promote

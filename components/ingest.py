@@ -1,0 +1,35 @@
+"""Kubeflow component: read the labelled clips of a data set, split them by subject, open the parent MLflow run."""
+
+from kfp import dsl
+from kfp.dsl import Dataset, Output
+
+from components.image import IMAGE
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def ingest(data: str, settings: str, name: str, job: str, tracking_uri: str, clips: Output[Dataset]) -> str:
+    """Read and check the clips of ``data``, and open the parent run.
+
+    Args:
+        data: folder, CSV file or ``s3://`` address of the labelled clips.
+        settings: the run's settings as JSON.
+        name: under which the ensemble will be registered.
+        job: identifier of this pipeline run.
+        tracking_uri: MLflow's tracking address; empty for the default below ``AFFEKT_HOME``.
+        clips: the table of clips, CSV.
+
+    Returns:
+        The id of the parent MLflow run.
+    """
+    from pathlib import Path
+
+    from affekt.dataset import assign_splits, load_clips
+    from affekt.registry import Tracking
+    from affekt.step import code_digest, step
+
+    with step("ingest", settings) as this:
+        table = assign_splits(load_clips(data), val_share=this.settings.val_share, seed=this.settings.seed)
+        table.write(Path(clips.path))
+        this.say(f"{len(table)} clips, {len(table.labels)} labels, {len(table.subjects)} subjects")
+        tags = {"affekt.job": job, "affekt.data": data, "affekt.code": code_digest()}
+        return Tracking(tracking_uri or None).start_parent(name, this.settings.flat(), tags)

@@ -1,0 +1,27 @@
+"""Kubeflow component: bring still face images (FER2013) to the size of the stored face crops."""
+
+from kfp import dsl
+from kfp.dsl import Dataset, Output
+
+from components.image import IMAGE
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def prepare_faces(faces: str, settings: str, face_set: Output[Dataset]) -> None:
+    """Pack the face images into one array; an empty one where there are none.
+
+    Args:
+        faces: folder, archive or CSV file of labelled face images; empty for none.
+        settings: the run's settings as JSON.
+        face_set: the images with their labels and splits.
+    """
+    from pathlib import Path
+
+    from affekt.dataset import read_faces
+    from affekt.media import prepare_faces as pack
+    from affekt.step import step
+
+    with step("faces", settings) as this:
+        packed = pack(read_faces(faces) if faces else [], this.settings.media.face_size)
+        packed.write(Path(face_set.path))
+        this.say(f"{len(packed.labels)} face images")

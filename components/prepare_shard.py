@@ -1,0 +1,31 @@
+"""Kubeflow component: prepare one shard of the clips into the store."""
+
+from kfp import dsl
+from kfp.dsl import Dataset, Input, Output
+
+from components.image import IMAGE
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def prepare_shard(clips: Input[Dataset], shard: str, store: str, settings: str, prepared: Output[Dataset]) -> None:
+    """Decode each clip once; keep its face crops and functionals in the store.
+
+    Args:
+        clips: the table of all clips.
+        shard: ``number/count`` of the part to prepare.
+        store: root of the prepared store, a path or ``s3://`` address.
+        settings: the run's settings as JSON.
+        prepared: index of the shard's clips, and what was skipped.
+    """
+    from pathlib import Path
+
+    from affekt.dataset import ClipTable
+    from affekt.media import Store, prepare_clips
+    from affekt.step import step
+
+    with step(f"prepare[{shard}]", settings) as this:
+        number, count = map(int, shard.split("/"))
+        table = ClipTable.read(Path(clips.path)).shard(number, count)
+        index = prepare_clips(table, Store(store, this.settings.media))
+        index.write(Path(prepared.path))
+        this.say(f"{len(index)} of {len(table)} clips prepared, {len(index.skipped)} remarks")

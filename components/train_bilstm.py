@@ -1,0 +1,39 @@
+"""Kubeflow component: train the Bi-LSTM on the fc6 features of a trained VGG."""
+
+from kfp import dsl
+from kfp.dsl import Dataset, Input, Model, Output
+
+from components.image import IMAGE
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def train_bilstm(
+    prepared: Input[Dataset],
+    vgg: Input[Model],
+    store: str,
+    settings: str,
+    run_id: str,
+    tracking_uri: str,
+    model: Output[Model],
+) -> None:
+    """Train the Bi-LSTM once for each fold, on that fold's VGG features, and once on all training clips.
+
+    Args:
+        prepared: index of the prepared clips.
+        vgg: the trained VGG with those of its folds.
+        store: root of the prepared store.
+        settings: the run's settings as JSON.
+        run_id: the parent MLflow run.
+        tracking_uri: MLflow's tracking address.
+        model: weights, description, learning curve and score table.
+    """
+    from pathlib import Path
+
+    from affekt.media import PreparedIndex, Store
+    from affekt.step import step
+    from affekt.visual import train_bilstm as train
+
+    with step("bilstm", settings, tracking_uri=tracking_uri, run_id=run_id, group="bilstm") as this:
+        index, out = PreparedIndex.read(Path(prepared.path)), Path(model.path)
+        train(index, Store(store, this.settings.media), Path(vgg.path), this.settings, index.labels, out, this.log)
+        this.keep(out)

@@ -1,0 +1,32 @@
+"""Kubeflow component: train C3D on windows of consecutive frames."""
+
+from kfp import dsl
+from kfp.dsl import Dataset, Input, Model, Output
+
+from components.image import IMAGE
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def train_c3d(
+    prepared: Input[Dataset], store: str, settings: str, run_id: str, tracking_uri: str, model: Output[Model]
+) -> None:
+    """Train the C3D once for each fold and once on all training clips.
+
+    Args:
+        prepared: index of the prepared clips.
+        store: root of the prepared store.
+        settings: the run's settings as JSON.
+        run_id: the parent MLflow run.
+        tracking_uri: MLflow's tracking address.
+        model: weights, description, learning curve and score table.
+    """
+    from pathlib import Path
+
+    from affekt.media import PreparedIndex, Store
+    from affekt.step import step
+    from affekt.visual import train_c3d as train
+
+    with step("c3d", settings, tracking_uri=tracking_uri, run_id=run_id, group="c3d") as this:
+        index, out = PreparedIndex.read(Path(prepared.path)), Path(model.path)
+        train(index, Store(store, this.settings.media), this.settings, index.labels, out, this.log)
+        this.keep(out)

@@ -1,0 +1,41 @@
+"""Kubeflow component: fine-tune VGG-16 on face images and the faces of the clips."""
+
+from kfp import dsl
+from kfp.dsl import Dataset, Input, Model, Output
+
+from components.image import IMAGE
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def train_vgg(
+    prepared: Input[Dataset],
+    face_set: Input[Dataset],
+    store: str,
+    settings: str,
+    run_id: str,
+    tracking_uri: str,
+    model: Output[Model],
+) -> None:
+    """Train the VGG once for each fold and once on all training clips.
+
+    Args:
+        prepared: index of the prepared clips.
+        face_set: still face images, possibly none.
+        store: root of the prepared store.
+        settings: the run's settings as JSON.
+        run_id: the parent MLflow run.
+        tracking_uri: MLflow's tracking address.
+        model: weights, description, learning curve and score table.
+    """
+    from pathlib import Path
+
+    from affekt.media import FaceSet, PreparedIndex, Store
+    from affekt.step import step
+    from affekt.visual import train_vgg as train
+
+    with step("vgg", settings, tracking_uri=tracking_uri, run_id=run_id, group="vgg") as this:
+        index, out = PreparedIndex.read(Path(prepared.path)), Path(model.path)
+        face_images = FaceSet.read(Path(face_set.path))
+        clips = Store(store, this.settings.media)
+        train(index, clips, face_images, this.settings, index.labels, out, this.log)
+        this.keep(out)

@@ -1,0 +1,160 @@
+"""The command line: what every command takes, and how errors become exit codes.
+
+Only this file is imported for ``--help``; a command's module is imported when it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+import affekt
+from affekt.errors import AffektError
+
+_MODELS = ("vgg", "c3d", "bilstm", "random_forest", "svc")
+_METHODS = "average, weighted_average, maximum, highest_confidence, random_forest, adaboost, svm, stacking"
+_DATA = (
+    "a folder (AFEW tree, one folder per label, RAVDESS or CREMA-D file names, or with a manifest.csv) "
+    "or a CSV file; local or s3://"
+)
+_REF = "a registered model, name@champion or name/7, or a folder (default: affekt@champion)"
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command.
+
+    Returns:
+        0 done; 1 the input or the outcome is wrong; 2 wrong usage; 130 interrupted.
+    """
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    if not getattr(options, "module", None):
+        parser.print_help()
+        return 2
+    logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
+    logging.getLogger("affekt").setLevel(os.environ.get("AFFEKT_LOG_LEVEL", "INFO"))
+    try:
+        return int(importlib.import_module(f"pipelines.cli.{options.module}").main(options) or 0)
+    except AffektError as error:
+        print(f"affekt: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("affekt: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away (``| head``); there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="affekt",
+        description="Train, promote and serve models that tell the emotion of a person in a video clip.",
+        epilog="State lives below $AFFEKT_HOME (default .affekt). 'affekt COMMAND --help' explains a command.",
+    )
+    parser.add_argument("--version", action="version", version=f"affekt {affekt.__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    def command(name: str, summary: str, module: str | None = None) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        added.set_defaults(module=module or name)
+        return added
+
+    demo = command("demo", "sample clips -> pipeline -> registry -> TorchServe -> an answer")
+    demo.add_argument("--clips-per-label", type=_positive, default=6, metavar="N", help="sample clips (default 6)")
+
+    sample = command("sample", "write labelled sample clips for a try; figures on them say nothing about accuracy")
+    sample.add_argument("folder", metavar="DIR")
+    sample.add_argument("--clips-per-label", type=_positive, default=6, metavar="N", help="(default 6)")
+    sample.add_argument("--seed", type=int, default=0, help="(default 0)")
+
+    check = command("check", "validate a data set and tell everything that is wrong with it; exit 1 on errors")
+    check.add_argument("data", metavar="DATA", help=_DATA)
+    _json(check)
+
+    train = command("train", "train the ensemble, register it, and let the gate decide whether it becomes the champion")
+    train.add_argument("data", metavar="DATA", help=_DATA)
+    train.add_argument("--faces", default="", metavar="DIR", help="labelled face images to train the VGG on as well")
+    train.add_argument("--preset", default="small", choices=("small", "paper"), help="(default small)")
+    train.add_argument(
+        "--set", action="append", default=[], metavar="key=value", dest="overrides",
+        help="override a setting, for example vgg.iterations=300; may be repeated",
+    )  # fmt: skip
+    train.add_argument("--runner", default="local", choices=("local", "docker", "cluster"), help="(default local)")
+    train.add_argument("--only", choices=_MODELS, help="train and register this model alone")
+    train.add_argument("--name", default="affekt", help="name in the registry (default affekt)")
+    _json(train)
+
+    evaluate = command("evaluate", "score labelled clips with a registered model")
+    evaluate.add_argument("data", metavar="DATA", help=_DATA)
+    evaluate.add_argument("--split", help="only this split (default: all clips)")
+    evaluate.add_argument("--model", default="affekt@champion", metavar="REF", help=_REF)
+    evaluate.add_argument(
+        "--json",
+        nargs="?",
+        const="-",
+        metavar="FILE",
+        help="write the evaluation as JSON to FILE, or to standard output",
+    )
+
+    predict = command("predict", "tell the emotion in clips: one answer per file, in order")
+    predict.add_argument("files", nargs="+", metavar="FILE")
+    predict.add_argument("--model", default="affekt@champion", metavar="REF", help=_REF)
+    predict.add_argument(
+        "--url", help="ask a running server (as 'affekt serve' prints it) instead of loading the model"
+    )
+    _json(predict)
+
+    fuse = command("fuse", "fuse score tables that any models wrote")
+    fuse.add_argument("scores", metavar="SCORES.csv", help="columns clip,label,subject,split and <model>_<label>")
+    fuse.add_argument("--train-split", metavar="S", help="clips that trained methods are fitted on (default train)")
+    fuse.add_argument("--test-split", metavar="S", help="clips that are reported (default: all others)")
+    fuse.add_argument("--models", metavar="a,b", help="use only these models of the table")
+    fuse.add_argument("--method", default="all", help=f"all, or of {_METHODS} (default all)")
+    fuse.add_argument("--weights", metavar="a=.1,b=.2", help="weights of weighted_average")
+    fuse.add_argument("--out", metavar="CSV", help="write clip, prediction and fused probabilities")
+    fuse.add_argument("--seed", type=int, default=0, help="(default 0)")
+    _json(fuse)
+
+    models = command("models", "list registered models, promote one, or go back to an earlier one")
+    actions = models.add_subparsers(title="actions", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="all versions with their aliases and figures")
+    _json(listing)
+    promote = actions.add_parser("promote", help="make a version the champion")
+    promote.add_argument("ref", metavar="REF", help="name/version")
+    back = actions.add_parser("rollback", help="make the previous champion the champion again")
+    back.add_argument("--to", metavar="VERSION", type=_positive, help="a version instead of the previous champion")
+    back.add_argument("--name", default="affekt", help="(default affekt)")
+    for action, parsed in (("list", listing), ("promote", promote), ("rollback", back)):
+        parsed.set_defaults(action=action)
+
+    serve = command("serve", "run a local TorchServe with a registered model until interrupted")
+    serve.add_argument("--port", type=_positive, default=8080, help="on 127.0.0.1 (default 8080)")
+    serve.add_argument("--model", default="affekt@champion", metavar="REF", help=_REF)
+
+    pipeline = command("pipeline", "the training pipeline as a file")
+    parts = pipeline.add_subparsers(title="actions", metavar="ACTION", required=True)
+    compiled = parts.add_parser("compile", help="write the pipeline as YAML for Kubeflow Pipelines")
+    compiled.add_argument(
+        "--out", default="affekt-training.yaml", metavar="FILE", help="(default affekt-training.yaml)"
+    )
+    compiled.add_argument("--only", choices=_MODELS, help="train this model alone")
+    compiled.set_defaults(action="compile")
+    return parser
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 on, got {text}")
+    return value

@@ -1,0 +1,89 @@
+"""``affekt fuse``: fuse score tables that any models wrote."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from affekt.errors import SettingsError
+from affekt.fusion import FusedTable, fuse_table
+from affekt.score_table import ScoreTable
+
+
+def main(options: argparse.Namespace) -> int:
+    """Fit and report the methods; write the answers of the best one, or of the only one."""
+    fused = fuse_table(
+        ScoreTable.read(options.scores),
+        methods=None if options.method == "all" else _names(options.method),
+        train_split=options.train_split,
+        test_split=options.test_split,
+        models=_names(options.models) if options.models else None,
+        weights=parse_weights(options.weights),
+        seed=options.seed,
+    )
+    if options.out:
+        write_answers(fused, Path(options.out))
+    if options.json:
+        print(json.dumps(fused.report, indent=2))
+    else:
+        show(fused.report)
+        if options.out:
+            print(f"answers of {fused.report['best']} in {options.out}")
+    return 0
+
+
+def parse_weights(text: str | None) -> dict[str, float] | None:
+    """``a=.1,b=.2`` as a mapping.
+
+    Raises:
+        SettingsError: names every part that is not a name and a number.
+    """
+    if not text:
+        return None
+    weights, problems = {}, []
+    for part in text.split(","):
+        name, _, value = part.partition("=")
+        try:
+            weights[name.strip()] = float(value)
+        except ValueError:
+            problems.append(f"--weights {part!r}: expected model=number")
+    if problems:
+        raise SettingsError(problems)
+    return weights
+
+
+def write_answers(fused: FusedTable, path: Path) -> None:
+    """Write ``clip,predicted`` and the fused probability of each label; blank where no model answered."""
+    vectors, labels = fused.vectors[fused.report["best"]], fused.table.labels
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["clip", "predicted", *labels])
+        for clip, vector in zip(fused.table.clips, vectors, strict=True):
+            if np.isnan(vector).any():
+                writer.writerow([clip, *[""] * (1 + len(labels))])
+            else:
+                writer.writerow([clip, labels[int(vector.argmax())], *(repr(float(value)) for value in vector)])
+
+
+def show(report: dict[str, Any]) -> None:
+    """Print the methods as a table."""
+    print(f"{report['clips']} clips of {report['test_split']}, fitted on {report['train_split'] or 'no split'}")
+    print(f"{'':<20}{'accuracy':>9}  {'95 % interval':>15}")
+    for kind in ("models", "methods"):
+        for name, figures in report[kind].items():
+            accuracy, interval = figures["accuracy"], figures.get("accuracy_ci95")
+            shown = "" if accuracy is None else f"{accuracy:.1%}"
+            between = f"{interval[0]:>6.1%} – {interval[1]:>6.1%}" if interval else ""
+            print(f"{name:<20}{shown:>9}  {between:>15}")
+    print(f"best: {report['best']} ({report['best_by']})")
+    for warning in report["warnings"]:
+        print(f"warning: {warning}")
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]

@@ -1,0 +1,25 @@
+"""``affekt serve``: a local TorchServe with a registered model."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import threading
+
+from affekt.errors import AffektError
+from affekt.registry import Tracking, resolve
+from serving.server import LocalServer
+
+
+def main(options: argparse.Namespace) -> int:
+    """Serve until interrupted or terminated."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with LocalServer(resolve(options.model, Tracking()), port=options.port) as server:
+        print(f"{options.model} answers at {server.url}; try: affekt predict CLIP --url {server.url}", flush=True)
+        print("stop with Ctrl-C", flush=True)
+        while not stop.wait(1.0):
+            if not server.running():
+                raise AffektError(f"TorchServe ended by itself:\n{server.log_tail()}", code="server_failed")
+    return 0

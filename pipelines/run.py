@@ -1,0 +1,161 @@
+"""A training run on the runner of choice, from the job's description to its outcome."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from affekt.errors import AffektError
+from affekt.home import home
+from affekt.members import MEMBERS
+from affekt.settings import Settings
+from affekt.storage import is_remote
+from pipelines.containers import container_runner, folders_of, image_in_engine, in_image
+from pipelines.local import LocalRun, run_locally
+from pipelines.placement import anywhere
+from pipelines.runners import HERE, Cluster, Containers, Processes
+from pipelines.submit import Submitted, submit
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """What to train on, how, and under which name to register it."""
+
+    data: str
+    settings: Settings
+    faces: str = ""
+    models: Sequence[str] = MEMBERS
+    name: str = "affekt"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training run produced.
+
+    Attributes:
+        name: in the registry.
+        version: the registered version.
+        promoted: whether it became the champion.
+        reasons: the gate's reasons.
+        accuracy: of the ensemble on the reported split.
+        accuracy_ci95: its interval.
+        report: the HTML report.
+        run_id: the parent MLflow run.
+        tracking_uri: where MLflow keeps it.
+        seconds: wall time.
+        steps: wall time of each step's own work.
+        orchestration_share: share of the wall time that was no step's own work.
+    """
+
+    name: str
+    version: int
+    promoted: bool
+    reasons: tuple[str, ...]
+    accuracy: float
+    accuracy_ci95: tuple[float, float]
+    report: Path
+    run_id: str
+    tracking_uri: str
+    seconds: float
+    steps: dict[str, float]
+    orchestration_share: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The outcome as plain JSON values."""
+        return {**asdict(self), "report": str(self.report)}
+
+    @property
+    def mlflow_ui(self) -> str:
+        """The command that shows the run in MLflow."""
+        return f"mlflow ui --backend-store-uri {self.tracking_uri}"
+
+
+def run_training(
+    job: TrainingJob, *, say: Callable[[str, str], None], runner: Processes | Containers = HERE
+) -> Outcome:
+    """Run the training pipeline on this machine and read what it produced.
+
+    Args:
+        job: what to train.
+        say: called with step and text for each line that a step says.
+        runner: in what the steps run.
+
+    Raises:
+        AffektError: a step failed, or there is no engine or image for containers.
+    """
+    from affekt.registry import Tracking
+    from pipelines.training import training_pipeline
+
+    tracking = Tracking()
+    folder = home() / "runs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{job.name}"
+    data = job.data if is_remote(job.data) else str(Path(job.data).resolve())
+    faces = job.faces if not job.faces or is_remote(job.faces) else str(Path(job.faces).resolve())
+    arguments = {
+        "data": data,
+        "faces": faces,
+        "settings": job.settings.to_json(),
+        "name": job.name,
+        "store": str(home() / "store"),
+        "tracking_uri": tracking.uri,
+        "clips_per_shard": 1024,
+    }
+    place: Callable[[Any], Any] = anywhere
+    kfp_runner = None
+    if isinstance(runner, Containers):
+        place = in_image(image_in_engine(runner.image))
+        folders = folders_of(data, faces, job.settings)
+        kfp_runner = container_runner(home(), folders, tracking_uri=tracking.uri)
+    # One shard at a time: each uses all cores by itself.
+    pipeline = training_pipeline(job.models, place=place, parallel_shards=1)
+    run = run_locally(pipeline, arguments, folder, say=say, runner=kfp_runner)
+    return _outcome(job, run, tracking)
+
+
+def submit_training(job: TrainingJob, cluster: Cluster) -> Submitted:
+    """Hand the training over to a cluster, and return at once.
+
+    Raises:
+        AffektError: the cluster cannot be reached, or the job names places that it cannot see.
+    """
+    from affekt.registry import Tracking
+
+    arguments = {
+        "data": job.data,
+        "faces": job.faces,
+        "settings": job.settings.to_json(),
+        "name": job.name,
+        "tracking_uri": Tracking().uri,
+    }
+    return submit(cluster, job.models, arguments, name=job.name)
+
+
+def _outcome(job: TrainingJob, run: LocalRun, tracking: Any) -> Outcome:
+    decision = json.loads(_artifact(run, "gate", "decision").read_text(encoding="utf-8"))
+    report = run.folder / "report.html"
+    shutil.copyfile(_artifact(run, "gate", "report"), report)
+    return Outcome(
+        name=job.name,
+        version=decision["version"],
+        promoted=decision["promote"],
+        reasons=tuple(decision["reasons"]),
+        accuracy=decision["accuracy"],
+        accuracy_ci95=tuple(decision["accuracy_ci95"]),
+        report=report,
+        run_id=decision["run_id"],
+        tracking_uri=tracking.uri,
+        seconds=run.seconds,
+        steps=run.steps,
+        orchestration_share=run.orchestration_share,
+    )
+
+
+def _artifact(run: LocalRun, task: str, name: str) -> Path:
+    found = sorted((run.folder / "artifacts").glob(f"*/{task}/{name}"))
+    if not found:
+        raise AffektError(f"the pipeline left no artifact {task}/{name} below {run.folder}", code="no_artifact")
+    return found[-1]

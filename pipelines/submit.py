@@ -1,0 +1,123 @@
+"""Sends a training run to a cluster with Kubeflow Pipelines."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from affekt.errors import AffektError
+from affekt.storage import is_remote
+from pipelines.compile import compile_pipeline
+from pipelines.runners import Cluster
+
+EXPERIMENT = "affekt"
+_IN_A_POD = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A run that a cluster has taken over.
+
+    Attributes:
+        run_id: in Kubeflow Pipelines.
+        url: where its progress is seen.
+    """
+
+    run_id: str
+    url: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The submission as plain JSON values."""
+        return asdict(self)
+
+
+def submit(
+    cluster: Cluster,
+    models: Sequence[str],
+    arguments: Mapping[str, Any],
+    *,
+    name: str,
+    pipeline_root: str | None = None,
+) -> Submitted:
+    """Start the training pipeline on a cluster; returns as soon as the cluster has it.
+
+    Args:
+        cluster: where.
+        models: the models to fuse.
+        arguments: the pipeline's arguments, without ``store`` and ``job``.
+        name: that the run is shown under, with the time added.
+        pipeline_root: where its artifacts go, where not to the installation's own place.
+
+    Raises:
+        AffektError: the cluster cannot be reached or refuses the run, or an argument names a place that the pods
+            of a cluster do not see.
+    """
+    import kfp
+    from kfp_server_api import ApiException
+    from urllib3.exceptions import HTTPError
+
+    check_reachable_from_pods(cluster, arguments)
+    where = cluster.endpoint or "the cluster of this pod"
+    # kfp prints the addresses of experiment and run, and standard output is for the answer.
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
+        package = Path(folder, "affekt-training.yaml")
+        compile_pipeline(package, models)
+        try:
+            client = kfp.Client(
+                host=cluster.endpoint or None,
+                existing_token=cluster.token or None,
+                **({"namespace": cluster.namespace} if cluster.namespace else {}),
+            )
+            run = client.create_run_from_pipeline_package(
+                str(package),
+                arguments={**arguments, "store": cluster.store},
+                run_name=f"{name} {time.strftime('%Y-%m-%d %H:%M:%S')}",
+                experiment_name=EXPERIMENT,
+                namespace=cluster.namespace or None,
+                pipeline_root=pipeline_root,
+                service_account=cluster.service_account or None,
+            )
+        except ApiException as error:
+            raise AffektError(
+                f"Kubeflow Pipelines refused the run ({error.status} {error.reason}): {str(error.body)[:300]}",
+                code="cluster_refused",
+                where=where,
+            ) from error
+        except (HTTPError, TimeoutError) as error:
+            raise AffektError(
+                "no Kubeflow Pipelines API answers there; check KFP_ENDPOINT and the way to it "
+                "(`kubectl port-forward -n kubeflow svc/ml-pipeline 8888`)",
+                code="cluster_unreachable",
+                where=where,
+            ) from error
+    return Submitted(run.run_id, f"{cluster.endpoint.rstrip('/')}/#/runs/details/{run.run_id}")
+
+
+def check_reachable_from_pods(cluster: Cluster, arguments: Mapping[str, Any]) -> None:
+    """Check that there is an endpoint, and that all places of the run are such that a pod elsewhere can use them.
+
+    Raises:
+        AffektError: lists everything that is missing or local.
+    """
+    problems = []
+    if not cluster.endpoint and not _IN_A_POD.is_file():
+        problems.append("KFP_ENDPOINT is not set: the address of the Kubeflow Pipelines API, like http://host:8888")
+    if not is_remote(arguments["data"]):
+        problems.append(f"DATA is {arguments['data']!r}: expected an s3:// address")
+    if arguments.get("faces") and not is_remote(arguments["faces"]):
+        problems.append(f"--faces is {arguments['faces']!r}: expected an s3:// address")
+    if not is_remote(cluster.store):
+        problems.append(f"AFFEKT_STORE is {cluster.store!r}: expected an s3:// address for the prepared clips")
+    if not str(arguments["tracking_uri"]).startswith(("http://", "https://")):
+        problems.append(
+            f"MLFLOW_TRACKING_URI is {arguments['tracking_uri']!r}: expected the http(s) address of an MLflow server"
+        )
+    if problems:
+        listed = "\n".join(f"  - {problem}" for problem in problems)
+        raise AffektError(f"the pods of a cluster cannot see this machine:\n{listed}", code="not_remote")

@@ -1,0 +1,110 @@
+"""The training pipeline: labelled clips in, a judged, registered and perhaps promoted ensemble out."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from kfp import dsl
+
+from affekt.members import MEMBERS, members_needed
+from components.collect import collect
+from components.evaluate import evaluate
+from components.finish import finish
+from components.fit_fusion import fit_fusion
+from components.fit_random_forest import fit_random_forest
+from components.fit_svc import fit_svc
+from components.gate import gate
+from components.ingest import ingest
+from components.plan_shards import plan_shards
+from components.prepare_faces import prepare_faces
+from components.prepare_shard import prepare_shard
+from components.register import register
+from components.train_bilstm import train_bilstm
+from components.train_c3d import train_c3d
+from components.train_vgg import train_vgg
+from pipelines.placement import on_cluster
+
+#: Shards that are prepared at the same time on a cluster.
+PARALLEL_SHARDS = 8
+
+
+def training_pipeline(
+    models: Sequence[str] = MEMBERS,
+    *,
+    place: Callable[[Any], Any] = on_cluster,
+    parallel_shards: int = PARALLEL_SHARDS,
+) -> Callable[..., Any]:
+    """The pipeline that trains the given models and those that they need.
+
+    Args:
+        models: the models to fuse; all of the paper's by default.
+        place: says of a task where it runs; :func:`pipelines.placement.anywhere` for a run on this machine.
+        parallel_shards: how many shards are prepared at once.
+
+    Returns:
+        A KFP pipeline with the parameters ``data, settings, name, job, faces, store, tracking_uri, clips_per_shard``.
+    """
+    members = members_needed(models)
+
+    @dsl.pipeline(
+        name="affekt-training",
+        description="Train, judge, register and promote an ensemble that tells emotions from face and voice.",
+    )
+    def affekt_training(
+        data: str,
+        settings: str,
+        name: str = "affekt",
+        job: str = dsl.PIPELINE_JOB_ID_PLACEHOLDER,
+        faces: str = "",
+        store: str = "",
+        tracking_uri: str = "",
+        clips_per_shard: int = 256,
+    ) -> None:
+        with dsl.ExitHandler(place(finish(job=job, tracking_uri=tracking_uri))):
+            read = place(ingest(data=data, settings=settings, name=name, job=job, tracking_uri=tracking_uri))
+            clips = read.outputs["clips"]
+            run: dict[str, Any] = {"run_id": read.outputs["Output"], "tracking_uri": tracking_uri, "settings": settings}
+
+            shards = place(plan_shards(clips=clips, clips_per_shard=clips_per_shard))
+            with dsl.ParallelFor(shards.output, parallelism=parallel_shards) as shard:
+                part = place(prepare_shard(clips=clips, shard=shard, store=store, settings=settings))
+            merged = place(collect(clips=clips, parts=dsl.Collected(part.outputs["prepared"]), **run))
+            prepared = merged.outputs["prepared"]
+
+            trained: dict[str, Any] = {}
+            if "vgg" in members:
+                images = place(prepare_faces(faces=faces, settings=settings))
+                trained["vgg"] = place(
+                    train_vgg(prepared=prepared, face_set=images.outputs["face_set"], store=store, **run)
+                ).outputs["model"]
+            if "c3d" in members:
+                trained["c3d"] = place(train_c3d(prepared=prepared, store=store, **run)).outputs["model"]
+            if "bilstm" in members:
+                trained["bilstm"] = place(
+                    train_bilstm(prepared=prepared, vgg=trained["vgg"], store=store, **run)
+                ).outputs["model"]
+            if "random_forest" in members:
+                trained["random_forest"] = place(fit_random_forest(prepared=prepared, store=store, **run)).outputs[
+                    "model"
+                ]
+            if "svc" in members:
+                trained["svc"] = place(fit_svc(prepared=prepared, store=store, **run)).outputs["model"]
+
+            fused = place(fit_fusion(prepared=prepared, models=",".join(models), **trained, **run))
+            ensemble, scores = fused.outputs["ensemble"], fused.outputs["scores"]
+            judged = place(evaluate(prepared=prepared, scores=scores, ensemble=ensemble, store=store, **run))
+            evaluation = judged.outputs["evaluation"]
+            registered = place(register(ensemble=ensemble, evaluation=evaluation, name=name, **run))
+            place(
+                gate(
+                    clips=clips,
+                    scores=scores,
+                    ensemble=ensemble,
+                    evaluation=evaluation,
+                    name=name,
+                    version=registered.output,
+                    store=store,
+                    **run,
+                )
+            )
+
+    return affekt_training

@@ -1,0 +1,152 @@
+"""The command line: what each command prints, its JSON, and its exit codes; on the model of the pipeline run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from pipelines.cli import build_parser, run
+
+COMMANDS = ["demo", "sample", "check", "train", "evaluate", "predict", "fuse", "models", "serve", "pipeline"]
+
+
+@pytest.fixture
+def tiny(pipeline_run, monkeypatch):
+    """The state folder of the pipeline run: ``tiny/1`` is registered there."""
+    monkeypatch.setenv("AFFEKT_HOME", str(pipeline_run.home))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", pipeline_run.tracking_uri)
+    return "tiny/1"
+
+
+@pytest.fixture
+def clip(sample_clips):
+    return str(next((sample_clips / "clips").glob("s03*.mp4"), None) or sorted((sample_clips / "clips").glob("*"))[-1])
+
+
+def document(capsys):
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        build_parser().parse_args([command, "--help"])
+    assert ended.value.code == 0
+    assert command in capsys.readouterr().out
+
+
+def test_help_imports_nothing_heavy():
+    script = (
+        "import sys; from pipelines.cli import build_parser; build_parser(); "
+        "print([m for m in ('torch', 'mlflow', 'kfp', 'sklearn', 'pandas', 'cv2', 'numpy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("arguments", [["train"], ["predict"], ["nonsense"], ["sample", "d", "--clips-per-label", "0"]])
+def test_wrong_usage_ends_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run(arguments)
+    assert ended.value.code == 2
+
+
+def test_no_command_shows_the_help(capsys):
+    assert run([]) == 2
+    assert "COMMAND" in capsys.readouterr().out
+
+
+def test_check_reports_a_good_set(sample_clips, capsys):
+    assert run(["check", str(sample_clips), "--json"]) == 0
+    found = document(capsys)
+    assert set(found) == {"clips", "labels", "subjects", "splits", "errors", "warnings"}
+    assert found["clips"] == 21
+
+
+def test_check_ends_with_1_on_errors(tmp_path, capsys):
+    (tmp_path / "manifest.csv").write_text("path,label,subject,split\nnone.mp4,happy,1,train\n", encoding="utf-8")
+    assert run(["check", str(tmp_path), "--json"]) == 1
+    assert document(capsys)["errors"][0]["where"].endswith("manifest.csv:2")
+
+
+def test_predict_answers_each_file_in_order_and_a_bad_one_with_its_error(tiny, clip, tmp_path, capsys):
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"this is no video")
+    assert run(["predict", str(bad), clip, "--model", tiny, "--json"]) == 1
+    found = document(capsys)
+    assert [result["file"] for result in found["results"]] == [str(bad), clip]
+    assert set(found["results"][0]["error"]) == {"code", "message"}
+    good = found["results"][1]
+    assert good["label"] == max(good["probabilities"], key=good["probabilities"].get)
+    assert sum(good["probabilities"].values()) == pytest.approx(1)
+    assert set(good["models"]) == {"vgg", "c3d", "bilstm", "random_forest", "svc"}
+    assert good["modalities"] == ["face", "voice"]
+
+
+def test_predict_prints_a_sentence(tiny, clip, capsys):
+    assert run(["predict", clip, "--model", tiny]) == 0
+    assert capsys.readouterr().out.startswith(f"{clip}: ")
+
+
+def test_evaluate_writes_its_document(tiny, sample_clips, tmp_path, capsys):
+    out = tmp_path / "evaluation.json"
+    assert run(["evaluate", str(sample_clips), "--split", "val", "--model", tiny, "--json", str(out)]) == 0
+    found = json.loads(out.read_text(encoding="utf-8"))
+    assert found["clips"] == 7
+    assert {"labels", "accuracy", "accuracy_ci95", "unweighted_average_recall", "confusion", "skipped"} <= set(found)
+    assert set(found["models"]) == {"vgg", "c3d", "bilstm", "random_forest", "svc"}
+
+
+def test_evaluate_gives_what_the_run_reported(tiny, sample_clips, pipeline_run, capsys):
+    assert run(["evaluate", str(sample_clips), "--split", "val", "--model", tiny, "--json"]) == 0
+    reported = json.loads((pipeline_run.artifact("evaluate", "evaluation") / "evaluation.json").read_text("utf-8"))
+    assert document(capsys)["confusion"] == reported["confusion"]
+
+
+def test_evaluate_of_an_absent_split_says_so(tiny, sample_clips, capsys):
+    assert run(["evaluate", str(sample_clips), "--split", "test", "--model", tiny]) == 1
+    assert "no clip of the split 'test'" in capsys.readouterr().err
+
+
+def test_an_unknown_model_lists_those_that_there_are(tiny, clip, capsys):
+    assert run(["predict", clip, "--model", "tinny@champion"]) == 1
+    assert "there are tiny" in capsys.readouterr().err
+
+
+def test_models_are_listed_promoted_and_rolled_back(tiny, capsys):
+    assert run(["models", "list", "--json"]) == 0
+    assert [(row["name"], row["version"]) for row in document(capsys)["models"]] == [("tiny", 1)]
+    assert run(["models", "promote", tiny]) == 0
+    assert "tiny/1 is the champion" in capsys.readouterr().out
+    assert run(["models", "rollback", "--name", "tiny"]) == 1
+    assert "no champion before" in capsys.readouterr().err
+
+
+def test_fuse_reports_every_method_and_writes_the_answers(pipeline_run, tmp_path, capsys):
+    scores = pipeline_run.artifact("fit-fusion", "scores") / "scores.csv"
+    out = tmp_path / "answers.csv"
+    assert run(["fuse", str(scores), "--out", str(out), "--json"]) == 0
+    found = document(capsys)
+    assert found["best"] in found["methods"]
+    assert {"average", "svm", "stacking"} <= set(found["methods"])
+    lines = out.read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("clip,predicted,angry,")
+    assert len(lines) == 1 + 7
+
+
+def test_fuse_names_wrong_weights(pipeline_run, capsys):
+    scores = pipeline_run.artifact("fit-fusion", "scores") / "scores.csv"
+    assert run(["fuse", str(scores), "--weights", "vgg=a,svc"]) == 1
+    assert "'vgg=a'" in capsys.readouterr().err
+
+
+def test_settings_mistakes_are_all_told_before_any_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path / "home"))
+    assert run(["train", str(tmp_path), "--set", "vgg.iteratons=5", "--set", "fusion.method=magic"]) == 1
+    told = capsys.readouterr().err
+    assert "vgg.iteratons" in told
+    assert "fusion.method" in told
+    assert not (tmp_path / "home" / "runs").exists()

@@ -1,0 +1,194 @@
+"""Every component's Python function, called in this process with artifacts on disk."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import pytest
+from kfp import dsl
+
+from affekt.dataset import ClipTable
+from affekt.media import FaceSet, PreparedIndex
+from affekt.registry import Tracking, list_models
+from affekt.score_table import ScoreTable
+from components.collect import collect
+from components.evaluate import evaluate
+from components.finish import finish
+from components.fit_fusion import fit_fusion
+from components.fit_random_forest import fit_random_forest
+from components.fit_svc import fit_svc
+from components.gate import gate
+from components.ingest import ingest
+from components.plan_shards import plan_shards
+from components.prepare_faces import prepare_faces
+from components.prepare_shard import prepare_shard
+from components.register import register
+from components.train_bilstm import train_bilstm
+from components.train_c3d import train_c3d
+from components.train_vgg import train_vgg
+
+
+def artifact(path, kind=dsl.Dataset):
+    return kind(uri=str(path))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, tiny_settings):
+    """An MLflow with an open parent run, and what most components take."""
+    home = tmp_path_factory.mktemp("home")
+    tracking = Tracking(f"sqlite:///{home / 'mlflow.db'}", home=home)
+    run_id = tracking.start_parent("tiny", {}, {"affekt.job": "job-1"})
+    run = {"settings": tiny_settings.to_json(), "run_id": run_id, "tracking_uri": tracking.uri}
+    return SimpleNamespace(home=home, tracking=tracking, run=run)
+
+
+@pytest.fixture
+def clips(tmp_path, sample_clips):
+    from affekt.dataset import load_clips
+
+    load_clips(str(sample_clips)).write(tmp_path / "clips.csv")
+    return artifact(tmp_path / "clips.csv")
+
+
+def test_ingest_writes_the_clips_and_opens_the_parent_run(tmp_path, place, sample_clips):
+    run_id = ingest.python_func(
+        data=str(sample_clips),
+        settings=place.run["settings"],
+        name="tiny",
+        job="job-2",
+        tracking_uri=place.run["tracking_uri"],
+        clips=artifact(tmp_path / "clips"),
+    )
+    assert len(ClipTable.read(tmp_path / "clips")) == 21
+    assert place.tracking.client.get_run(run_id).data.tags["affekt.job"] == "job-2"
+
+
+@pytest.mark.parametrize(("size", "shards"), [(21, ["0/1"]), (8, ["0/3", "1/3", "2/3"])])
+def test_plan_shards_names_as_many_as_are_needed(clips, size, shards):
+    assert plan_shards.python_func(clips=clips, clips_per_shard=size) == shards
+
+
+def test_prepare_shard_takes_its_part(tmp_path, place, clips, tiny_run):
+    out = artifact(tmp_path / "part")
+    prepare_shard.python_func(
+        clips=clips, shard="1/7", store=str(tiny_run.store), settings=place.run["settings"], prepared=out
+    )
+    table = ClipTable.read(tmp_path / "clips.csv")
+    assert [row.clip for row in PreparedIndex.read(tmp_path / "part")] == [
+        table.clips[number].id for number in (1, 8, 15)
+    ]
+
+
+def test_collect_merges_in_the_order_of_the_table(tmp_path, place, clips, tiny_run):
+    whole = PreparedIndex.read(tiny_run.prepared)
+    for number in range(2):
+        PreparedIndex(whole.rows[number::2]).write(tmp_path / f"part{number}")
+    parts = [artifact(tmp_path / "part1"), artifact(tmp_path / "part0")]
+    counts = artifact(tmp_path / "counts", dsl.Metrics)
+    collect.python_func(clips=clips, parts=parts, prepared=artifact(tmp_path / "all"), counts=counts, **place.run)
+    assert PreparedIndex.read(tmp_path / "all").rows == whole.rows
+    assert counts.metadata["clips_prepared"] == 21
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_prepare_faces_packs_what_there_is(tmp_path, place, sample_faces, given):
+    out = artifact(tmp_path / "faces")
+    prepare_faces.python_func(faces=str(sample_faces) if given else "", settings=place.run["settings"], face_set=out)
+    assert bool(len(FaceSet.read(tmp_path / "faces").labels)) == given
+
+
+@pytest.mark.parametrize(
+    ("name", "component"),
+    [("c3d", train_c3d), ("random_forest", fit_random_forest), ("svc", fit_svc)],
+)
+def test_a_model_trains_and_scores_every_clip(tmp_path, place, tiny_run, name, component):
+    component.python_func(
+        prepared=artifact(tiny_run.prepared),
+        store=str(tiny_run.store),
+        model=artifact(tmp_path / "model", dsl.Model),
+        **place.run,
+    )
+    table = ScoreTable.read(tmp_path / "model" / "scores.csv")
+    assert (table.models, len(table)) == ((name,), 21)
+
+
+def test_the_vgg_trains_on_faces_and_clips(tmp_path, place, tiny_run, sample_faces):
+    prepare_faces.python_func(
+        faces=str(sample_faces), settings=place.run["settings"], face_set=artifact(tmp_path / "faces")
+    )
+    train_vgg.python_func(
+        prepared=artifact(tiny_run.prepared),
+        face_set=artifact(tmp_path / "faces"),
+        store=str(tiny_run.store),
+        model=artifact(tmp_path / "model", dsl.Model),
+        **place.run,
+    )
+    assert ScoreTable.read(tmp_path / "model" / "scores.csv").available.all()
+
+
+def test_the_bilstm_trains_on_the_vggs_features(tmp_path, place, tiny_run):
+    train_bilstm.python_func(
+        prepared=artifact(tiny_run.prepared),
+        vgg=artifact(tiny_run.members["vgg"], dsl.Model),
+        store=str(tiny_run.store),
+        model=artifact(tmp_path / "model", dsl.Model),
+        **place.run,
+    )
+    assert ScoreTable.read(tmp_path / "model" / "scores.csv").models == ("bilstm",)
+
+
+def test_fit_fusion_fuses_the_members_it_is_given(tmp_path, place, tiny_run):
+    members = {name: artifact(tiny_run.members[name], dsl.Model) for name in ("random_forest", "svc")}
+    fit_fusion.python_func(
+        prepared=artifact(tiny_run.prepared),
+        models="random_forest,svc",
+        ensemble=artifact(tmp_path / "ensemble", dsl.Model),
+        scores=artifact(tmp_path / "scores"),
+        **members,
+        **place.run,
+    )
+    assert ScoreTable.read(tmp_path / "scores" / "scores.csv").models == ("random_forest", "svc")
+    assert json.loads((tmp_path / "ensemble" / "ensemble.json").read_text())["models"] == ["random_forest", "svc"]
+
+
+def test_evaluate_register_gate_and_finish_follow_each_other(tmp_path, place, tiny_run, clips):
+    ensemble, scores = artifact(tiny_run.ensemble, dsl.Model), artifact(tiny_run.scores)
+    evaluation = artifact(tmp_path / "evaluation", dsl.Artifact)
+    figures = artifact(tmp_path / "figures", dsl.Metrics)
+    evaluate.python_func(
+        prepared=artifact(tiny_run.prepared),
+        scores=scores,
+        ensemble=ensemble,
+        store=str(tiny_run.store),
+        evaluation=evaluation,
+        report=artifact(tmp_path / "report.html", dsl.HTML),
+        figures=figures,
+        **place.run,
+    )
+    judged = json.loads((tmp_path / "evaluation" / "evaluation.json").read_text(encoding="utf-8"))
+    assert judged["clips"] == 7
+    assert figures.metadata["accuracy"] == judged["accuracy"]
+
+    version = register.python_func(ensemble=ensemble, evaluation=evaluation, name="tiny", **place.run)
+    assert [item.version for item in list_models(place.tracking, "tiny")] == [version]
+
+    promoted = gate.python_func(
+        clips=clips,
+        scores=scores,
+        ensemble=ensemble,
+        evaluation=evaluation,
+        name="tiny",
+        version=version,
+        store=str(tiny_run.store),
+        decision=artifact(tmp_path / "decision", dsl.Artifact),
+        report=artifact(tmp_path / "decided.html", dsl.HTML),
+        **place.run,
+    )
+    decision = json.loads((tmp_path / "decision").read_text(encoding="utf-8"))
+    assert decision["promote"] == promoted
+    assert decision["reasons"][0].split(".")[0] in (tmp_path / "decided.html").read_text(encoding="utf-8")
+
+    status = dsl.PipelineTaskFinalStatus("SUCCEEDED", "affekt-training", "affekt-training", None, None)
+    finish.python_func(job="job-1", tracking_uri=place.run["tracking_uri"], status=status)
+    assert place.tracking.client.get_run(place.run["run_id"]).info.status == "FINISHED"

@@ -1,0 +1,166 @@
+"""What all tests share: where the real data is, sample clips, and a tiny ensemble trained on them by the real code."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Settings of networks so small that training them takes seconds; the code is the real one.
+TINY = (
+    "media.face_size=48",
+    "vgg.width=0.05",
+    "vgg.input_size=32",
+    "vgg.base_iterations=2",
+    "vgg.iterations=2",
+    "vgg.batch_size=8",
+    "vgg.frames_per_clip=4",
+    "c3d.width=0.03",
+    "c3d.input_size=32",
+    "c3d.iterations=2",
+    "c3d.batch_size=4",
+    "c3d.micro_batch=null",
+    "c3d.windows_per_clip=2",
+    "bilstm.hidden=8",
+    "bilstm.time_steps=8",
+    "bilstm.iterations=2",
+    "bilstm.batch_size=4",
+    "random_forest.trees=20",
+    "random_forest.min_samples_split=4",
+    "svc.c_candidates=[0.01, 0.1]",
+    "fusion.folds=2",
+    "evaluation.bootstrap=100",
+)
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real clips, faces and score tables that lies beside the repository."""
+    folder = Path(os.environ.get("AFFEKT_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("the real data (../shared/data) is not here")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sample_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of sample clips with its manifest: three a label, of two subjects in train and one in val."""
+    from affekt.dataset.samples import write_samples
+
+    return write_samples(tmp_path_factory.mktemp("samples") / "clips", clips_per_label=3, seed=1, progress=False)
+
+
+@pytest.fixture(scope="session")
+def sample_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of sample face images, three a label."""
+    from affekt.dataset.samples import write_sample_faces
+
+    return write_sample_faces(tmp_path_factory.mktemp("samples") / "faces", per_label=3, seed=1)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained run on the sample clips, as the pipeline's steps would leave it."""
+
+    store: Path
+    prepared: Path
+    members: dict[str, Path]
+    scores: Path
+    ensemble: Path
+
+
+@pytest.fixture(scope="session")
+def tiny_settings():
+    """Settings of tiny networks."""
+    from affekt.settings import load_settings
+
+    return load_settings("small", TINY)
+
+
+@pytest.fixture(scope="session")
+def tiny_run(
+    tmp_path_factory: pytest.TempPathFactory, sample_clips: Path, sample_faces: Path, tiny_settings
+) -> Trained:
+    """All members trained on the sample clips, fused and assembled."""
+    from affekt.audio import fit_audio
+    from affekt.dataset import load_clips, read_faces
+    from affekt.ensemble import fit_fusions
+    from affekt.media import FaceSet, Store, prepare_clips, prepare_faces
+    from affekt.members import MEMBERS
+    from affekt.visual import train_bilstm, train_c3d, train_vgg
+
+    root = tmp_path_factory.mktemp("tiny")
+    store = Store(root / "store", tiny_settings.media)
+    index = prepare_clips(load_clips(str(sample_clips)), store, workers=1, progress=False)
+    index.write(root / "prepared")
+    faces: FaceSet = prepare_faces(read_faces(str(sample_faces)), tiny_settings.media.face_size)
+    out = {name: root / name for name in MEMBERS}
+    train_vgg(index, store, faces, tiny_settings, index.labels, out["vgg"], None)
+    train_c3d(index, store, tiny_settings, index.labels, out["c3d"], None)
+    train_bilstm(index, store, out["vgg"], tiny_settings, index.labels, out["bilstm"], None)
+    for name in ("random_forest", "svc"):
+        fit_audio(name, index, store, tiny_settings, index.labels, out[name], None)
+    fused = fit_fusions(out, MEMBERS, tiny_settings, root / "ensemble", facts={"data": "sample"})
+    scores = root / "scores"
+    scores.mkdir()
+    fused.table.write(scores / "scores.csv")
+    fused.answers.write(scores / "fused.csv")
+    return Trained(root / "store", root / "prepared", out, scores, root / "ensemble")
+
+
+@pytest.fixture(scope="session")
+def tiny_ensemble(tiny_run: Trained) -> Path:
+    """The folder of a tiny ensemble."""
+    return tiny_run.ensemble
+
+
+@dataclass(frozen=True)
+class PipelineRun:
+    """The committed pipeline, run on KFP's local runner with tiny networks."""
+
+    home: Path
+    run: object
+    lines: list[tuple[str, str]]
+    tracking_uri: str
+
+    def artifact(self, task: str, name: str) -> Path:
+        """Where a task left an artifact."""
+        return next((self.home / "run" / "artifacts").glob(f"*/{task}/{name}"))
+
+
+@pytest.fixture(scope="session")
+def pipeline_run(
+    tmp_path_factory: pytest.TempPathFactory, sample_clips: Path, sample_faces: Path, tiny_settings
+) -> PipelineRun:
+    """The committed YAML itself, run once for all tests: sample clips in, a registered ensemble out."""
+    from kfp import components
+
+    from pipelines.local import run_locally
+
+    home = tmp_path_factory.mktemp("pipeline")
+    uri = f"sqlite:///{home / 'mlflow.db'}"
+    arguments = {
+        "data": str(sample_clips),
+        "faces": str(sample_faces),
+        "settings": tiny_settings.to_json(),
+        "name": "tiny",
+        "store": str(home / "store"),
+        "tracking_uri": uri,
+        "clips_per_shard": 11,
+    }
+    pipeline = components.load_component_from_file(str(REPOSITORY / "tests" / "pipelines" / "affekt-training.yaml"))
+    lines: list[tuple[str, str]] = []
+    before = os.environ.get("AFFEKT_HOME")
+    os.environ["AFFEKT_HOME"] = str(home)
+    try:
+        run = run_locally(pipeline, arguments, home / "run", say=lambda step, text: lines.append((step, text)))
+    finally:
+        if before is None:
+            del os.environ["AFFEKT_HOME"]
+        else:
+            os.environ["AFFEKT_HOME"] = before
+    return PipelineRun(home, run, lines, uri)

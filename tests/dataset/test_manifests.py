@@ -1,0 +1,128 @@
+"""CSV files that list clips."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from affekt.dataset import ClipTable, load_clips, read_source
+from affekt.errors import DataError
+
+Manifest = Callable[[str], str]
+
+
+def test_columns_become_fields_and_the_rest_attributes(manifest: Manifest) -> None:
+    folder = manifest("Path,Label,subject,split,gender,age\na.mp4,ANG,p1,training,female,\nb.mp4,joy,p2,dev,,30\n")
+    first, second = load_clips(folder)
+    assert (first.id, first.uri) == ("a.mp4", f"{folder}/a.mp4")
+    assert (first.label, first.subject, first.split) == ("angry", "p1", "train")
+    assert (first.attributes, second.attributes) == ({"gender": "female"}, {"age": "30"})
+    assert (second.label, second.split, second.where) == ("happy", "val", f"{folder}/manifest.csv:3")
+
+
+@pytest.mark.parametrize("column", ["path", "uri", "clip"])
+def test_the_file_may_stand_in_any_of_three_columns(manifest: Manifest, column: str) -> None:
+    (clip,) = load_clips(manifest(f"label,{column}\nsad,a.mp4\n"))
+    assert (clip.id, clip.subject, clip.split) == ("a.mp4", "", "")
+
+
+def test_clip_beside_path_is_the_id(manifest: Manifest) -> None:
+    (clip,) = load_clips(manifest("clip,path,label\nfirst,a.mp4,sad\n"))
+    assert (clip.id, Path(clip.uri).name) == ("first", "a.mp4")
+
+
+def test_the_csv_file_itself_is_a_data_set_under_any_name(manifest: Manifest, tmp_path: Path) -> None:
+    folder = manifest("path,label\na.mp4,sad\n")
+    (tmp_path / "manifest.csv").rename(tmp_path / "some clips.csv")
+    (clip,) = load_clips(f"{folder}/some clips.csv")
+    assert clip.uri == f"{folder}/a.mp4"
+
+
+def test_paths_may_be_absolute_or_lead_out_of_the_folder(manifest: Manifest, tmp_path: Path) -> None:
+    folder = manifest("path,label\n")
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "mine.csv").write_text(f"path,label\n../a.mp4,sad\n{folder}/b.mp4,happy\n")
+    assert [clip.id for clip in load_clips(f"{folder}/lists/mine.csv")] == ["../a.mp4", f"{folder}/b.mp4"]
+
+
+def test_bom_blank_lines_quotes_and_spaces_do_not_matter(manifest: Manifest) -> None:
+    folder = manifest('\ufeffpath, label ,note\n\n a.mp4 , Sad ,"x, y"\n,,\nb.mp4,sad\n')
+    assert [(clip.id, clip.label, clip.attributes) for clip in load_clips(folder)] == [
+        ("a.mp4", "sad", {"note": "x, y"}),
+        ("b.mp4", "sad", {}),
+    ]
+
+
+def test_a_table_that_was_written_is_a_data_set(manifest: Manifest, tmp_path: Path) -> None:
+    table = load_clips(manifest("path,label,subject,split,gender\na.mp4,sad,p1,train,male\nb.mp4,fear,p2,val,\n"))
+    (tmp_path / "elsewhere").mkdir()
+    table.write(tmp_path / "elsewhere" / "table.csv")
+    again = load_clips(str(tmp_path / "elsewhere" / "table.csv"))
+    other = ClipTable.read(tmp_path / "elsewhere" / "table.csv")
+    for clip, read, loaded in zip(table, again, other, strict=True):
+        for field in ("id", "uri", "label", "subject", "split", "attributes"):
+            assert getattr(clip, field) == getattr(read, field) == getattr(loaded, field)
+
+
+@pytest.mark.parametrize(
+    ("row", "code", "part"),
+    [
+        ("b.mp4,bored,,", "unknown_label", "'bored'"),
+        ("nope.mp4,sad,,", "missing_file", "nope.mp4"),
+        ("a.mp4,sad,,", "duplicate_id", "line 2"),
+        ("b.mp4,sad,,edge", "unknown_split", "'edge'"),
+        ("b.mp4,,,train", "no_label", "no label"),
+        (",sad,,", "no_path", "names no file"),
+        ("b.mp4,sad,,,surplus", "bad_row", "5 cells"),
+        ("http://host/b.mp4,sad,,", "unknown_scheme", "http://"),
+        ("b.png,sad,,", "missing_file", "b.png"),
+    ],
+)
+def test_a_bad_row_is_named_by_file_and_line(manifest: Manifest, row: str, code: str, part: str) -> None:
+    folder = manifest(f"path,label,subject,split\na.mp4,sad,,\n{row}\nc.mp4,happy,,\n")
+    found = [problem for problem in read_source(folder).problems if problem.code == code]
+    assert [problem.where for problem in found] == [f"{folder}/manifest.csv:3"]
+    assert part in found[0].message
+    with pytest.raises(DataError, match=r"manifest\.csv:3"):
+        load_clips(folder)
+
+
+def test_all_bad_rows_are_reported_together(manifest: Manifest) -> None:
+    folder = manifest("path,label\na.mp4,bored\nb.mp4,sad\nnope.mp4,sad\nb.mp4,sad\n")
+    with pytest.raises(DataError) as caught:
+        load_clips(folder)
+    text = str(caught.value)
+    assert "3 errors" in text
+    assert all(f"manifest.csv:{line}" in text for line in (2, 4, 5))
+
+
+def test_an_unlabelled_test_clip_is_no_error(manifest: Manifest) -> None:
+    table = load_clips(manifest("path,label,split\na.mp4,,test\nb.mp4,sad,train\n"))
+    assert [clip.label for clip in table] == ["", "sad"]
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "part"),
+    [
+        ("file,label\na.mp4,sad\n", "missing_column", "path, uri or clip"),
+        ("path,emotion\na.mp4,sad\n", "missing_column", "named label"),
+        ("path;label\na.mp4;sad\n", "missing_column", "separated by commas"),
+        ("path,label,label\na.mp4,sad,sad\n", "bad_row", "two columns"),
+        ("", "empty", "empty"),
+        ("path,label\n", "empty", "no clips"),
+        ("path,label\na.png,sad\n", "no_clips", "--faces"),
+    ],
+)
+def test_a_file_that_is_no_manifest_says_why(manifest: Manifest, text: str, code: str, part: str) -> None:
+    with pytest.raises(DataError, match=part) as caught:
+        load_clips(manifest(text))
+    assert caught.value.code == code
+
+
+def test_a_file_that_is_not_text_says_so(manifest: Manifest, tmp_path: Path) -> None:
+    folder = manifest("")
+    (tmp_path / "manifest.csv").write_bytes(b"\x89PNG\r\n\x1a\n\xff\xfe")
+    with pytest.raises(DataError, match="UTF-8"):
+        load_clips(folder)

@@ -1,0 +1,106 @@
+"""Steps in containers: what they can see, and what a missing engine or image says; with an engine, a whole run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from affekt.dataset import load_clips
+from affekt.errors import AffektError
+from affekt.settings import load_settings
+from components.image import IMAGE
+from pipelines.containers import folders_of, image_in_engine
+from pipelines.run import TrainingJob, run_training
+from pipelines.runners import Containers, runner_named
+
+FEW = ("svc.c_candidates=[0.1]", "fusion.folds=2", "evaluation.bootstrap=50", "media.face_size=48")
+
+
+@pytest.fixture
+def clips(tmp_path) -> Path:
+    """A folder that is a data set as far as names go; nothing in it is decoded here."""
+    for label in ("happy", "sad"):
+        (tmp_path / "clips" / label).mkdir(parents=True)
+        (tmp_path / "clips" / label / "one.mp4").touch()
+    return (tmp_path / "clips").resolve()
+
+
+def test_docker_means_containers_of_the_default_image():
+    assert runner_named("docker") == Containers(IMAGE)
+
+
+def test_without_an_engine_the_error_says_what_to_do(monkeypatch, tmp_path, clips):
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path / 'none.sock'}")
+    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path))
+    job = TrainingJob(str(clips), load_settings("small"), models=("svc",))
+    with pytest.raises(AffektError, match="DOCKER_HOST") as caught:
+        run_training(job, say=lambda step, text: None, runner=Containers())
+    assert caught.value.code == "no_engine"
+
+
+def test_containers_see_the_data_set(clips):
+    assert folders_of(str(clips), "", load_settings("small")) == [clips]
+
+
+def test_containers_see_clips_that_lie_elsewhere(clips, tmp_path):
+    table = tmp_path / "table" / "clips.csv"
+    table.parent.mkdir()
+    table.write_text(f"path,label,subject,split\n{clips / 'sad' / 'one.mp4'},sad,a,train\n", encoding="utf-8")
+    assert folders_of(str(table), "", load_settings("small")) == [clips / "sad", table.parent.resolve()]
+
+
+def test_containers_see_files_that_settings_name(clips, tmp_path):
+    weights = tmp_path / "weights" / "start.pth"
+    weights.parent.mkdir()
+    weights.touch()
+    settings = load_settings("small", (f"vgg.pretrained={weights}",))
+    assert folders_of(str(clips), "", settings) == [clips, weights.parent.resolve()]
+
+
+def test_a_folder_below_another_is_not_named_twice(clips):
+    assert folders_of(str(clips), str(clips / "sad"), load_settings("small")) == [clips]
+
+
+@pytest.fixture
+def image() -> str:
+    """The image of the steps; skips where there is no engine, or none that has it."""
+    try:
+        return image_in_engine(IMAGE)
+    except AffektError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.slow
+def test_an_image_that_is_not_there_names_the_command_that_builds_it(image):
+    with pytest.raises(AffektError, match=r"docker build -f infra/docker/Dockerfile -t affekt:none \."):
+        image_in_engine("affekt:none")
+
+
+@pytest.mark.slow
+def test_a_training_run_in_containers_registers_its_ensemble(image, monkeypatch, tmp_path, sample_clips):
+    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path))
+    lines: list[tuple[str, str]] = []
+    job = TrainingJob(str(sample_clips), load_settings("small", FEW), models=("svc",), name="contained")
+    outcome = run_training(job, say=lambda step, text: lines.append((step, text)), runner=Containers())
+    assert (outcome.name, outcome.version) == ("contained", 1)
+    assert outcome.report.is_file()
+    assert {"ingest", "prepare", "svc", "fusion", "gate", "finish"} <= set(outcome.steps)
+    # What the containers wrote belongs to the person who started them.
+    assert {path.stat().st_uid for path in tmp_path.rglob("*")} == {os.getuid()}
+
+
+@pytest.mark.slow
+def test_a_failing_step_in_a_container_gives_its_own_error(image, monkeypatch, tmp_path, sample_clips):
+    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path))
+    broken = tmp_path / "broken.csv"
+    clips = list(load_clips(str(sample_clips)))
+    empty = tmp_path / "empty.avi"
+    empty.write_bytes(b"no clip")
+    rows = [f"{empty},{clip.label},{clip.subject},{clip.split}" for clip in clips]
+    broken.write_text("path,label,subject,split\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    job = TrainingJob(str(broken), load_settings("small", FEW), models=("svc",))
+    with pytest.raises(AffektError, match=r"pipeline\.log") as caught:
+        run_training(job, say=lambda step, text: None, runner=Containers())
+    assert "skipped" in str(caught.value)

@@ -1,0 +1,61 @@
+"""The images' recipe and what goes into them, checked without a container engine."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DOCKERFILE = (REPOSITORY / "infra" / "docker" / "Dockerfile").read_text(encoding="utf-8")
+STAGES = dict(re.findall(r"^FROM \S+ AS (\w+)\n(.*?)(?=^FROM |\Z)", DOCKERFILE, re.MULTILINE | re.DOTALL))
+
+
+def test_the_image_of_the_steps_is_built_when_no_target_is_named():
+    assert list(STAGES)[-1] == "steps"
+
+
+@pytest.mark.parametrize("stage", ["steps", "serving", "tracking"])
+def test_an_image_is_made_from_the_runtime_and_not_from_the_build(stage):
+    assert f"FROM runtime AS {stage}\n" in DOCKERFILE
+    assert "USER" not in STAGES[stage], "it would run as another user than the runtime's"
+
+
+def test_the_runtime_ends_as_a_user_without_rights_and_installs_nothing():
+    assert re.findall(r"^USER (\d+)", STAGES["runtime"], re.MULTILINE) == ["10001"]
+    assert "apt" not in STAGES["runtime"] and "pip" not in STAGES["runtime"]
+
+
+def test_dependencies_are_installed_before_the_code_is_copied():
+    lines = STAGES["build"].splitlines()
+    code = lines.index("COPY . .")
+    assert "--requirement" in "\n".join(lines[:code])
+    assert [line for line in lines[code + 1 :] if line.startswith("RUN")][-1].endswith("--no-deps .")
+
+
+def test_the_recipe_names_no_address_to_install_from():
+    assert not re.search(r"https?://", DOCKERFILE)
+
+
+def test_only_what_the_package_is_made_of_reaches_the_build():
+    rules = (REPOSITORY / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    rules = [rule for rule in rules if rule and not rule.startswith("#")]
+    assert rules[0] == "*"
+    allowed = {rule[1:] for rule in rules if rule.startswith("!")}
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    packages = {name.rstrip("*") for name in project["tool"]["setuptools"]["packages"]["find"]["include"]}
+    assert allowed == packages | {"pyproject.toml", "constraints.txt"}
+
+
+def test_every_data_file_of_the_packages_is_in_the_wheel():
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]
+    missing = []
+    for package in ("affekt", "components", "pipelines", "serving"):
+        folder = REPOSITORY / package
+        files = {path for path in folder.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc", ".so")}
+        packed = {path for pattern in patterns.get(package, []) for path in folder.glob(pattern)}
+        missing += sorted(path.relative_to(REPOSITORY).as_posix() for path in files - packed)
+    assert not missing, f"not named in [tool.setuptools.package-data]: {missing}"

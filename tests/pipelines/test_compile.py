@@ -1,0 +1,50 @@
+"""The compiled pipeline: the committed file is what the code compiles to, and is valid by the schema of KFP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from google.protobuf import json_format
+from kfp.kubernetes import kubernetes_executor_config_pb2
+from kfp.pipeline_spec import pipeline_spec_pb2
+
+from affekt.errors import DataError
+from pipelines.compile import compile_pipeline
+
+GOLDEN = Path(__file__).with_name("affekt-training.yaml")
+
+
+def test_the_committed_pipeline_is_up_to_date(tmp_path):
+    compile_pipeline(tmp_path / "new.yaml")
+    assert (tmp_path / "new.yaml").read_text(encoding="utf-8") == GOLDEN.read_text(encoding="utf-8"), (
+        "the pipeline has changed: run `make golden` and look at the difference"
+    )
+
+
+def test_the_pipeline_is_valid_by_the_schema():
+    spec, platform = yaml.safe_load_all(GOLDEN.read_text(encoding="utf-8"))
+    json_format.ParseDict(spec, pipeline_spec_pb2.PipelineSpec())
+    for settings in platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"].values():
+        json_format.ParseDict(settings, kubernetes_executor_config_pb2.KubernetesExecutorConfig())
+
+
+@pytest.mark.parametrize(
+    ("models", "trained"),
+    [
+        (("vgg",), {"train-vgg"}),
+        (("bilstm",), {"train-vgg", "train-bilstm"}),
+        (("svc",), {"fit-svc"}),
+    ],
+)
+def test_a_pipeline_for_one_model_trains_what_it_needs_and_no_more(tmp_path, models, trained):
+    compile_pipeline(tmp_path / "p.yaml", models)
+    spec = next(yaml.safe_load_all((tmp_path / "p.yaml").read_text(encoding="utf-8")))
+    executors = {name.removeprefix("exec-") for name in spec["deploymentSpec"]["executors"]}
+    assert {name for name in executors if name.startswith(("train-", "fit-")) and name != "fit-fusion"} == trained
+
+
+def test_a_file_that_is_not_named_yaml_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"\*\.yaml"):
+        compile_pipeline(tmp_path / "p.json")

@@ -1,0 +1,97 @@
+"""Settings: the paper's figures, overrides, and every mistake reported at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from affekt.errors import SettingsError
+from affekt.settings import load_settings, settings_from_json
+
+PAPER = {  # value: section of paper.md
+    "media.face_size": (256, "3.2"),
+    "vgg.input_size": (224, "3.2"),
+    "random_forest.trees": (500, "4.2.2"),
+    "random_forest.min_samples_split": (28, "4.2.2"),
+    "svc.c": (2.7e-6, "4.2.2"),
+    "svc.tolerance": (1e-3, "4.2.2"),
+    "c3d.batch_size": (10, "4.3.1"),
+    "c3d.momentum": (0.9, "4.3.1"),
+    "c3d.learning_rate": (0.0001, "4.3.1"),
+    "c3d.step_every": (5000, "4.3.1"),
+    "c3d.step_factor": (0.1, "4.3.1"),
+    "c3d.iterations": (20000, "4.3.1"),
+    "vgg.batch_size": (256, "4.3.2"),
+    "vgg.momentum": (0.9, "4.3.2"),
+    "vgg.learning_rate": (0.001, "4.3.2"),
+    "vgg.step_every": (4000, "4.3.2"),
+    "vgg.step_factor": (0.1, "4.3.2"),
+    "vgg.iterations": (10000, "4.3.2"),
+    "bilstm.hidden": (1024, "4.3.3"),
+    "bilstm.dropout": (0.85, "4.3.3"),
+    "bilstm.time_steps": (64, "4.3.3"),
+    "fusion.method": ("svm", "4.4"),
+    "fusion.svm_c": (18.5, "4.4"),
+}
+
+
+@pytest.mark.parametrize("key", PAPER)
+def test_the_paper_preset_holds_the_papers_figure(key):
+    assert load_settings("paper").flat()[key] == PAPER[key][0]
+
+
+def test_small_keeps_what_it_does_not_override():
+    assert load_settings("small").c3d.batch_size == load_settings("paper").c3d.batch_size
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "value"),
+    [
+        ("vgg.iterations=7", "vgg.iterations", 7),
+        ("vgg.learning_rate=1e-4", "vgg.learning_rate", 1e-4),
+        ("svc.c=null", "svc.c", None),
+        ("vgg.batch_norm=false", "vgg.batch_norm", False),
+        ("svc.c_candidates=[1, 0.5]", "svc.c_candidates", [1.0, 0.5]),
+        ("fusion.method=adaboost", "fusion.method", "adaboost"),
+    ],
+)
+def test_an_override_is_read_as_yaml(override, key, value):
+    assert load_settings("small", [override]).flat()[key] == value
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("vgg.iteratons=5", "did you mean vgg.iterations"),
+        ("vgg.iterations=many", "vgg.iterations: expected int"),
+        ("vgg.iterations=0", "vgg.iterations: expected at least 1"),
+        ("vgg.iterations=true", "vgg.iterations: expected int"),
+        ("fusion.method=magic", "fusion.method: expected one of average"),
+        ("vgg", "vgg: expected key=value"),
+        ("vgg=3", "vgg: unknown setting"),
+        ("preset=paper", "preset: unknown setting"),
+        ("media.detector=yunet", "media.detector_model: the detector yunet needs"),
+        ("vgg.input_size=200", "vgg.input_size: 200 is larger than media.face_size"),
+        ("c3d.micro_batch=3", "c3d.micro_batch: 3 does not divide"),
+        ("svc.c_candidates=[]", "svc.c: null means chosen from svc.c_candidates"),
+    ],
+)
+def test_a_wrong_setting_is_named(override, named):
+    with pytest.raises(SettingsError, match=named.replace(".", r"\.")):
+        load_settings("small", [override])
+
+
+def test_all_mistakes_are_reported_together():
+    with pytest.raises(SettingsError) as caught:
+        load_settings("small", ["vgg.foo=1", "c3d.momentum=3", "media.detector=yunet", "c3d.micro_batch=3"])
+    assert len(caught.value.problems) == 4
+
+
+def test_settings_survive_json():
+    settings = load_settings("paper", ["seed=3"])
+    assert settings_from_json(settings.to_json()) == settings
+
+
+def test_settings_from_json_name_what_is_missing():
+    text = load_settings("small").to_json().replace('"svm_c": 18.5', '"svm_d": 18.5')
+    with pytest.raises(SettingsError, match=r"fusion\.svm_c: missing"):
+        settings_from_json(text)
