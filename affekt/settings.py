@@ -66,6 +66,7 @@ class VggSettings:
 
     width: Annotated[float, In(0.01, 1)]  # share of the published channel and unit numbers
     input_size: Annotated[int, In(32, 224)]  # side of the network's input, pixels
+    crops: list[float]  # sides of the crops to learn from, as shares of the stored picture's; the first is scored
     batch_norm: bool
     dropout: Annotated[float, In(0, 0.99)]
     pretrained: str | None  # checkpoint to start from, a path or uri
@@ -98,6 +99,7 @@ class C3dSettings:
 
     width: Annotated[float, In(0.01, 1)]
     input_size: Annotated[int, In(32, 224)]
+    crops: list[float]
     window: Annotated[int, In(16, 16)]  # frames; the published network's
     batch_norm: bool
     dropout: Annotated[float, In(0, 0.99)]
@@ -386,6 +388,9 @@ def _contradictions(s: Settings) -> list[str]:
             problems.append(
                 f"{name}.micro_batch: {group.micro_batch} does not divide {name}.batch_size {group.batch_size}"
             )
+        crops = getattr(group, "crops", [1.0])
+        if not crops or not all(0.1 <= share <= 1 for share in crops):
+            problems.append(f"{name}.crops: expected shares from 0.1 to 1, got {crops}")
         size = getattr(group, "input_size", None)
         if size and size > s.media.face_size:
             problems.append(f"{name}.input_size: {size} is larger than media.face_size {s.media.face_size}")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
 from affekt.dataset import load_clips
 from affekt.errors import AffektError
 from affekt.settings import Settings
 from affekt.storage import is_remote
+
+if TYPE_CHECKING:
+    import docker
 
 #: What a step gets from this machine's environment: where things are, with which credentials, on how many threads.
 PASSED_ON = (
@@ -32,17 +35,15 @@ PASSED_ON = (
 _BUILD = "docker build -f infra/docker/Dockerfile -t {image} ."
 
 
-def image_in_engine(image: str) -> str:
-    """The image under the name by which this machine's engine lists it.
-
-    KFP looks for the exact name in the engine's list and asks a registry where it is not there; podman lists
-    ``affekt:0.1.0`` as ``localhost/affekt:0.1.0``.
+@contextmanager
+def engine() -> Iterator[docker.DockerClient]:
+    """The engine of this machine; what it refuses becomes an error that names it.
 
     Raises:
-        AffektError: there is no engine, or it has no such image; the message says what to do.
+        AffektError: there is no engine, or it failed.
     """
     import docker
-    from docker.errors import DockerException, ImageNotFound
+    from docker.errors import DockerException
 
     where = os.environ.get("DOCKER_HOST", "the engine's usual socket")
     try:
@@ -54,20 +55,31 @@ def image_in_engine(image: str) -> str:
             where=where,
         ) from error
     try:
-        found = client.images.get(image)
-    except ImageNotFound as error:
-        raise AffektError(
-            f"the engine has no image {image!r}; build it with `{_BUILD.format(image=image)}` in affekt's repository, "
-            "or name one in AFFEKT_IMAGE",
-            code="no_image",
-            where=where,
-        ) from error
+        yield client
     except DockerException as error:
         raise AffektError(f"the container engine failed: {error}", code="engine_failed", where=where) from error
     finally:
         client.close()
-    names = [tag for tag in found.tags if tag == image] or [tag for tag in found.tags if tag.endswith(f"/{image}")]
-    return str(names[0]) if names else image
+
+
+def check_image(image: str) -> None:
+    """Check that the engine has an image.
+
+    Raises:
+        AffektError: there is no engine, or it has no such image; the message says what to do.
+    """
+    from docker.errors import ImageNotFound
+
+    with engine() as client:
+        try:
+            client.images.get(image)
+        except ImageNotFound as error:
+            raise AffektError(
+                f"the engine has no such image; build it with `{_BUILD.format(image=image)}` in affekt's repository, "
+                "or name one in AFFEKT_IMAGE",
+                code="no_image",
+                where=image,
+            ) from error
 
 
 def in_image(image: str) -> Callable[[Any], Any]:
@@ -75,38 +87,70 @@ def in_image(image: str) -> Callable[[Any], Any]:
     return lambda task: task.set_container_image(image)
 
 
-def container_runner(home: Path, folders: Iterable[Path], *, tracking_uri: str) -> Any:
-    """KFP's runner whose containers see the same folders under the same paths as this process, and as the same user.
+@contextmanager
+def exit_codes_kept() -> Iterator[None]:
+    """Within it, KFP learns how a container ended.
+
+    KFP lets the engine remove a container by itself, asks for its exit code afterwards, and takes "no such container"
+    for success: a failed step would count as done.
+    """
+    from kfp.local import docker_task_handler as handler
+
+    before = handler.run_docker_container
+    handler.run_docker_container = _run_to_its_end
+    try:
+        yield
+    finally:
+        handler.run_docker_container = before
+
+
+def _run_to_its_end(
+    client: docker.DockerClient, image: str, command: list[str], volumes: dict[str, Any], **options: Any
+) -> int:
+    container = client.containers.run(image=image, command=command, volumes=volumes, detach=True, **options)
+    try:
+        for line in _lines(container.logs(stream=True)):
+            print(line)  # noqa: T201  KFP indents what is printed, and the local runner listens to it
+        return int(container.wait()["StatusCode"])
+    finally:
+        container.remove(force=True)
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
+    """The lines of an output that comes in pieces of any size."""
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from (line.decode(errors="replace") for line in whole)
+    if rest:
+        yield rest.decode(errors="replace")
+
+
+def container_runner(home: Path, folders: Iterable[Path]) -> Any:
+    """KFP's runner whose containers have this process's user, network, and folders under the same paths.
 
     Args:
         home: ``AFFEKT_HOME``, where steps read and write.
         folders: that steps only read.
-        tracking_uri: MLflow's address; a server on this machine is reached through this machine's network.
     """
-    import docker
     from docker.types import Mount
     from kfp import local
 
-    client = docker.from_env()
-    try:
+    with engine() as client:
         rootless = any("rootless" in option for option in client.info().get("SecurityOptions") or ())
-    finally:
-        client.close()
-    # In an engine without root the container's root is the person; in one with root it would own what it writes.
-    user = "0:0" if rootless else f"{os.getuid()}:{os.getgid()}"
-    passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     # KFP refuses ``volumes``, which it uses itself for the artifacts; mounts add up with it.
     mounts = [Mount(str(home), str(home), type="bind")]
     mounts += [Mount(str(folder), str(folder), type="bind", read_only=True) for folder in folders]
-    addresses = (tracking_uri, passed_on.get("AWS_ENDPOINT_URL_S3", ""), passed_on.get("AWS_ENDPOINT_URL", ""))
-    here = any(urlsplit(address).hostname in ("localhost", "127.0.0.1", "::1") for address in addresses)
+    passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     return local.DockerRunner(
         mounts=mounts,
-        user=user,
+        # In an engine without root the container's root is the person; in one with root it would own what it writes.
+        user="0:0" if rootless else f"{os.getuid()}:{os.getgid()}",
         environment={"AFFEKT_HOME": str(home), "HOME": "/tmp", "PYTHONWARNINGS": "ignore", **passed_on},
+        # MLflow or S3 may be an address of this machine, and some engines have no network of their own.
+        network_mode="host",
         # Loader processes hand over batches in shared memory, of which a container has 64 MiB by default.
         shm_size="1g",
-        **({"network_mode": "host"} if here else {}),
     )
 
 

@@ -7,13 +7,19 @@ import contextlib
 import logging
 import os
 import re
+import signal
 import sys
+import threading
 import time
 import uuid
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any, TextIO
+
+import psutil
 
 from affekt.errors import AffektError
 from affekt.step import DONE
@@ -71,7 +77,11 @@ def run_locally(
     log = folder / "pipeline.log"
     local.init(runner or local.SubprocessRunner(use_venv=False), pipeline_root=str(folder / "artifacts"))
     started = time.monotonic()
-    with log.open("w", encoding="utf-8", buffering=1) as file, _listening(file, run, say) as last_error:
+    with (
+        log.open("w", encoding="utf-8", buffering=1) as file,
+        _ended_with_us(),
+        _listening(file, run, say) as last_error,
+    ):
         try:
             pipeline(**arguments, job=run.job)
         except RuntimeError as error:
@@ -86,6 +96,27 @@ def run_locally(
 def _chain(error: RuntimeError) -> str | None:
     names = re.findall(r"'([\w-]+)'", re.sub(r"\x1b\[\d+m", "", str(error)))
     return f"step {names[-1]}" if names else None
+
+
+@contextlib.contextmanager
+def _ended_with_us() -> Iterator[None]:
+    """Pass SIGTERM and SIGINT on to the running step, which then writes its checkpoint, and stop."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        for child in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.terminate()
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
@@ -109,6 +140,16 @@ def _listening(file: TextIO, run: LocalRun, say: Callable[[str, str], None]) -> 
             elif error_lines and len(error_lines) < 12 and line.startswith("      - "):
                 error_lines.append(line.strip())
 
+    def warned(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        into: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        file.write(f"{category.__name__}: {message}\n")
+
     variables = {
         # A step's interpreter is this one, its output must not wait in a buffer, and its thread pools share the cores.
         "PYTHONUNBUFFERED": "1",
@@ -120,7 +161,9 @@ def _listening(file: TextIO, run: LocalRun, say: Callable[[str, str], None]) -> 
     try:
         builtins.print = hear
         root.handlers = [logging.StreamHandler(file)]
-        with contextlib.redirect_stdout(file):
+        with contextlib.redirect_stdout(file), warnings.catch_warnings():
+            # KFP doubts every image that is not called python, and every resource on a machine without a scheduler.
+            warnings.showwarning = warned  # type: ignore[assignment]
             yield lambda: "\n".join(error_lines)
     finally:
         builtins.print = printed

@@ -15,7 +15,7 @@ from affekt.home import home
 from affekt.members import MEMBERS
 from affekt.settings import Settings
 from affekt.storage import is_remote
-from pipelines.containers import container_runner, folders_of, image_in_engine, in_image
+from pipelines.containers import check_image, container_runner, engine, exit_codes_kept, folders_of, in_image
 from pipelines.local import LocalRun, run_locally
 from pipelines.placement import anywhere
 from pipelines.runners import HERE, Cluster, Containers, Processes
@@ -104,15 +104,16 @@ def run_training(
         "tracking_uri": tracking.uri,
         "clips_per_shard": 1024,
     }
-    place: Callable[[Any], Any] = anywhere
-    kfp_runner = None
-    if isinstance(runner, Containers):
-        place = in_image(image_in_engine(runner.image))
-        folders = folders_of(data, faces, job.settings)
-        kfp_runner = container_runner(home(), folders, tracking_uri=tracking.uri)
     # One shard at a time: each uses all cores by itself.
-    pipeline = training_pipeline(job.models, place=place, parallel_shards=1)
-    run = run_locally(pipeline, arguments, folder, say=say, runner=kfp_runner)
+    if isinstance(runner, Containers):
+        check_image(runner.image)
+        pipeline = training_pipeline(job.models, place=in_image(runner.image), parallel_shards=1)
+        in_containers = container_runner(home(), folders_of(data, faces, job.settings))
+        with engine(), exit_codes_kept():
+            run = run_locally(pipeline, arguments, folder, say=say, runner=in_containers)
+    else:
+        pipeline = training_pipeline(job.models, place=anywhere, parallel_shards=1)
+        run = run_locally(pipeline, arguments, folder, say=say)
     return _outcome(job, run, tracking)
 
 

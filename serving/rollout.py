@@ -46,6 +46,7 @@ def deploy_ensemble(
 
     Its archive goes into the server's model store, and those of the replaced versions leave it.
     """
+    _Management(server.management_url, None).refuse_same(name, version)
     archive = build_archive(
         ensemble, server.store, name=name, version=version, file_name=f"{name}-{version}", workers=workers
     )
@@ -59,9 +60,8 @@ def deploy_ensemble(
             clip=clip,
             clips=server.clips,
         )
-    except AffektError as error:
-        if error.code != "already_deployed":
-            shutil.rmtree(archive, ignore_errors=True)
+    except AffektError:
+        shutil.rmtree(archive, ignore_errors=True)
         raise
     for old in done.replaced:
         shutil.rmtree(server.store / f"{name}-{old}", ignore_errors=True)
@@ -106,14 +106,9 @@ def deploy(
     """
     server = _Management(management_url, management_token)
     started = time.monotonic()
+    server.refuse_same(name, version)
     before = server.versions(name)
     if version in before:
-        if server.default_version(name) == version:
-            raise AffektError(
-                f"the server answers with {name} version {version} already",
-                code="already_deployed",
-                where=management_url,
-            )
         # Left by a rollout that was cut off; it is not the default, so nobody is sent to it.
         server.unregister(name, version)
         before.remove(version)
@@ -168,9 +163,13 @@ class _Management:
         found = self._ask("GET", f"/models/{name}/all", missing=[])
         return [str(item["modelVersion"]) for item in found]
 
-    def default_version(self, name: str) -> str:
-        """The version that answers where none is named."""
-        return str(self._ask("GET", f"/models/{name}")[0]["modelVersion"])
+    def refuse_same(self, name: str, version: str) -> None:
+        """Raise where the version is the one that answers when none is named."""
+        described = self._ask("GET", f"/models/{name}", missing=[])
+        if described and str(described[0]["modelVersion"]) == version:
+            raise AffektError(
+                f"the server answers with {name} version {version} already", code="already_deployed", where=self.url
+            )
 
     def register(self, source: str) -> None:
         """Begin to register an archive; its model-config.yaml says how many workers it gets."""

@@ -80,7 +80,9 @@ def _read_description(path: Path) -> dict[str, Any]:
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"not a readable description of an audio member: {error}", code="missing", where=str(path)) from error
+        raise DataError(
+            f"not a readable description of an audio member: {error}", code="missing", where=str(path)
+        ) from error
     missing = [key for key in ("member", "labels", "features", "sha256") if key not in description]
     if missing:
         raise DataError(f"lacks {', '.join(missing)}", code="unreadable", where=str(path))

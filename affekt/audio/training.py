@@ -75,7 +75,9 @@ def fit_audio(
         part = fitted & ~held
         rows = held & usable
         if len(np.unique(truth[part])) < 2:
-            logger.warning("%s: a fold has fewer than two labels to fit on; its %d clips get no score", member, held.sum())
+            logger.warning(
+                "%s: a fold has fewer than two labels to fit on; its %d clips get no score", member, held.sum()
+            )
         elif rows.any():
             fold, _ = _fit(member, features[part], truth[part], list(subjects[part]), settings, len(labels), None)
             scores[rows] = fold.predict(features[rows])
@@ -154,7 +156,9 @@ def _train_folds(index: PreparedIndex, train: np.ndarray, settings: Settings) ->
     count = max(2, round(1 / settings.fusion.held_out_share)) if held_out else settings.fusion.folds
     subjects = [index.rows[i].subject for i in rows]
     if len(set(subjects)) < 2 and (subjects[0] or len(subjects) < 2):
-        logger.warning("the train clips show one subject; no score of theirs is honest, so they are left out of the scores")
+        logger.warning(
+            "the train clips show one subject; no score of theirs is honest, so they are left out of the scores"
+        )
         return []
     masks = subject_folds(subjects, count, settings.seed, labels=[index.rows[i].label for i in rows])
     result = []
@@ -176,7 +180,9 @@ def _functionals(index: PreparedIndex, store: ClipStore, member: str) -> tuple[n
             progress.advance()
     sizes = {len(values) for values in rows.values()}
     if len(sizes) > 1:
-        raise DataError(f"the prepared clips have different numbers of functionals: {sorted(sizes)}", code="wrong_features")
+        raise DataError(
+            f"the prepared clips have different numbers of functionals: {sorted(sizes)}", code="wrong_features"
+        )
     features = np.zeros((len(index), sizes.pop() if sizes else 0))
     for number, values in rows.items():
         features[number] = values
@@ -200,7 +206,9 @@ def _check_train(fitted: np.ndarray, truth: np.ndarray, member: str) -> None:
             code="no_train_clips",
         )
     if len(np.unique(truth[fitted])) < 2:
-        raise DataError(f"{member}: the train clips have a single label; at least two are needed", code="too_few_labels")
+        raise DataError(
+            f"{member}: the train clips have a single label; at least two are needed", code="too_few_labels"
+        )
 
 
 def _accuracies(table: ScoreTable) -> dict[str, float]:

@@ -39,7 +39,7 @@ class LinearSoftmax:
         return cls(**{item.name: arrays[item.name] for item in fields(cls)})
 
 
-def fit_logistic(x: np.ndarray, y: np.ndarray, labels: int, *, c: float, standardise: bool = True) -> LinearSoftmax:
+def fit_logistic(x: np.ndarray, y: np.ndarray, labels: int, *, c: float) -> LinearSoftmax:
     """Multinomial logistic regression with L2 penalty 1/C on features ``[N, F]`` and label numbers ``[N]``.
 
     Raises:
@@ -47,10 +47,8 @@ def fit_logistic(x: np.ndarray, y: np.ndarray, labels: int, *, c: float, standar
     """
     from sklearn.linear_model import LogisticRegression
 
-    mean, scale = np.zeros(x.shape[1]), np.ones(x.shape[1])
-    if standardise:
-        mean, spread = x.mean(axis=0), x.std(axis=0)
-        scale = np.where(spread > 0, spread, 1.0)
+    mean, spread = x.mean(axis=0), x.std(axis=0)
+    scale = np.where(spread > 0, spread, 1.0)
     model = LogisticRegression(C=c, max_iter=1000, tol=1e-6).fit((x - mean) / scale, y)
     weights, bias = np.zeros((labels, x.shape[1])), np.full(labels, -np.inf)
     if len(model.classes_) == 2:  # scikit-learn keeps the second class alone: its logit against 0 for the first

@@ -15,6 +15,7 @@ from affekt.classifiers.svc import CalibratedSvc
 from affekt.classifiers.trees import TreeEnsemble
 from affekt.errors import DataError
 
+
 class ArrayClassifier(Protocol):
     """What every classifier of this package can do, and of others that want to be stored with them."""
 
@@ -34,7 +35,9 @@ KINDS: dict[str, type[ArrayClassifier]] = {"trees": TreeEnsemble, "svc": Calibra
 
 
 def save_classifiers(
-    path: Path, classifiers: Mapping[str, ArrayClassifier], more: Mapping[str, type[ArrayClassifier]] = MappingProxyType({})
+    path: Path,
+    classifiers: Mapping[str, ArrayClassifier],
+    more: Mapping[str, type[ArrayClassifier]] = MappingProxyType({}),
 ) -> str:
     """Write named classifiers as safetensors and return the file's SHA-256 in hexadecimal digits.
 
@@ -84,4 +87,6 @@ def load_classifiers(
             parts.setdefault((name, kind), {})[field] = array
         return {name: kinds[kind].from_arrays(arrays) for (name, kind), arrays in parts.items()}
     except (SafetensorError, KeyError, ValueError) as error:
-        raise DataError(f"holds no classifiers of this version ({error})", code="unreadable", where=str(path)) from error
+        raise DataError(
+            f"holds no classifiers of this version ({error})", code="unreadable", where=str(path)
+        ) from error

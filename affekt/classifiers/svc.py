@@ -105,7 +105,9 @@ def fit_svc(
     model = make_pipeline(StandardScaler(), machine) if standardise else make_pipeline(machine)
     splits = calibration_folds(y, groups, folds, seed)
     if splits is None:
-        logger.warning("too few rows of a label to calibrate the probabilities; the temperature of their softmax is one")
+        logger.warning(
+            "too few rows of a label to calibrate the probabilities; the temperature of their softmax is one"
+        )
         fitted, sharpness = model.fit(x, y), 1.0
     else:
         calibrated = CalibratedClassifierCV(model, method="temperature", cv=splits, ensemble=False).fit(x, y)
@@ -172,9 +174,7 @@ def _machine(c: float, kernel: str, tolerance: float) -> Any:
     return SVC(C=c, kernel=kernel, tol=tolerance, gamma="scale")
 
 
-def _as_arrays(
-    machine: Any, mean: np.ndarray, scale: np.ndarray, sharpness: float, labels: int
-) -> CalibratedSvc:
+def _as_arrays(machine: Any, mean: np.ndarray, scale: np.ndarray, sharpness: float, labels: int) -> CalibratedSvc:
     ends = np.cumsum(machine.n_support_)
     starts = ends - machine.n_support_
     count = len(machine.classes_)
@@ -200,4 +200,3 @@ def _as_arrays(
         sharpness=np.array(sharpness),
         labels=np.array(labels, dtype=np.int64),
     )
-

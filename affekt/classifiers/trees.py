@@ -83,7 +83,9 @@ def fit_forest(
     return _flatten(forest.estimators_, leaves, forest.classes_, labels, softmax=False)
 
 
-def fit_adaboost(x: np.ndarray, y: np.ndarray, labels: int, *, trees: int, depth: int, seed: int = 0) -> TreeEnsemble:
+def fit_adaboost(
+    x: np.ndarray, y: np.ndarray, labels: int, *, trees: int, depth: int, learning_rate: float = 1.0, seed: int = 0
+) -> TreeEnsemble:
     """Multi-class AdaBoost (SAMME) of trees of the given depth (paper.md, section 4.4).
 
     A label that does not occur in ``y`` gets the probability 0.
@@ -91,7 +93,8 @@ def fit_adaboost(x: np.ndarray, y: np.ndarray, labels: int, *, trees: int, depth
     from sklearn.ensemble import AdaBoostClassifier
     from sklearn.tree import DecisionTreeClassifier
 
-    boost = AdaBoostClassifier(DecisionTreeClassifier(max_depth=depth), n_estimators=trees, random_state=seed)
+    tree = DecisionTreeClassifier(max_depth=depth)
+    boost = AdaBoostClassifier(tree, n_estimators=trees, learning_rate=learning_rate, random_state=seed)
     boost.fit(x, y)
     classes = len(boost.classes_)
     weights = boost.estimator_weights_[: len(boost.estimators_)]

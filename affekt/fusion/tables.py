@@ -18,6 +18,8 @@ from affekt.score_table import ScoreTable
 
 logger = logging.getLogger(__name__)
 
+#: How often a cross-validation whose answers are reported is repeated with other folds; the answers are averaged.
+_REPEATS = 3
 #: Train scores of a model look over-fitted when it is so much more often right on them than on the test split (a share,
 #: and in standard errors of the difference).
 _OVERFITTED_GAP, _OVERFITTED_ERRORS = 0.1, 3.0
@@ -59,7 +61,8 @@ def fuse_table(
     1. It is fitted on the labelled rows of the train split, if there is one besides the test split.
     2. If there is none, or if a model's scores on it look over-fitted (the model is right far more often there than on
        the test split, so that it was probably scored on its own training clips), it is cross-validated in the test
-       split: the rows of each fold of subjects are fused by a fusion fitted on the other folds. The report warns.
+       split: the rows of each fold of subjects are fused by fusions fitted on the other folds (the mean of three
+       divisions into folds). The report warns.
     3. If the test split has no labels either, the method is refused where it was named, and otherwise left out.
 
     ``best`` is the method with the highest accuracy in cross-validation grouped by subject on the train rows, so that
@@ -103,11 +106,12 @@ def fuse_table(
             "trained on. Nothing is fitted on them; fusions are cross-validated in the test split instead"
         )
     usable_train = len(train) > 0 and not warnings
-    split_of_test = _folds(test, folds, seed)
-    split_of_train = _folds(train, folds, seed) if usable_train and len(wanted) > 1 else None
+    split_of_test = [_folds(test, folds, seed + again) for again in range(_REPEATS)]
+    split_of_train = [_folds(train, folds, seed)] if usable_train and len(wanted) > 1 else []
 
     vectors: dict[str, np.ndarray] = {}
     report: dict[str, Any] = {}
+    refused: list[str] = []
     with Progress("fuse", len(wanted), "method") as progress:
         for method in wanted:
             fixed = weights if method == "weighted_average" else None
@@ -115,23 +119,26 @@ def fuse_table(
                 fused, fitted_on = Fusion.fit(test.rows([]), method, weights=fixed, **how).predict(test.scores), None
             elif usable_train:
                 fused, fitted_on = Fusion.fit(train, method, **how).predict(test.scores), train_split
-            elif split_of_test is not None:
-                fused, fitted_on = _cross_validated(test, split_of_test, method, how), f"{test_split}, other subjects"
+            elif all(split_of_test):
+                fused = _cross_validated(test, split_of_test, method, how)
+                fitted_on = f"{test_split}, other subjects"
             else:
-                message = (
-                    f"{method} needs labelled rows to be fitted on: a train split with labels and scores of clips that "
-                    "the models were not trained on, or labels of two subjects at least in the test split"
-                )
-                if methods is not None:
-                    raise DataError(message, code="no_train_rows")
-                warnings.append(f"{message}; left out")
+                refused.append(method)
                 continue
             vectors[method] = fused
             report[method] = {**_judged(test, fused, judge), "fitted_on": fitted_on}
-            if split_of_train is not None:
+            if all(split_of_train) and split_of_train:
                 honest = _cross_validated(train, split_of_train, method, how, weights=fixed)
                 report[method]["train_accuracy"] = _accuracy(train, honest)
             progress.advance(note=method)
+    if refused:
+        message = (
+            f"{', '.join(refused)}: no labelled rows to be fitted on; needs a train split with labels and with scores of "
+            "clips that the models were not trained on, or labels of two subjects at least in the test split"
+        )
+        if methods is not None:
+            raise DataError(message, code="no_train_rows")
+        warnings.append(f"left out {message}")
     for warning in warnings:
         logger.warning("%s", warning)
     best, best_by = _best(report, weights)
@@ -166,7 +173,8 @@ def _parts(
     for name in (train_split, test_split):
         if name is not None and name not in present:
             raise DataError(
-                f"no row has the split {name!r}; the table has {', '.join(present) or 'no splits'}", code="unknown_split"
+                f"no row has the split {name!r}; the table has {', '.join(present) or 'no splits'}",
+                code="unknown_split",
             )
     if train_split is None and "train" in present and test_split != "train":
         train_split = "train"
@@ -186,15 +194,15 @@ def _parts(
     return train, test, train_split, test_split or "all rows"
 
 
-def _folds(table: ScoreTable, folds: int, seed: int) -> list[np.ndarray] | None:
-    """Masks ``[N]`` of the rows that each fold of subjects holds out; None without labelled rows of two subjects.
+def _folds(table: ScoreTable, folds: int, seed: int) -> list[np.ndarray]:
+    """Masks ``[N]`` of the rows that each fold of subjects holds out; none without labelled rows of two subjects.
 
-    Unlabelled rows are in every mask: they are fused, and nothing is fitted on them.
+    Unlabelled rows are in no mask.
     """
     known = np.flatnonzero(table.truth >= 0)
     subjects = [table.subjects[i] for i in known]
     if len(known) < 2 or (len(set(subjects)) < 2 and subjects[0]):
-        return None
+        return []
     masks = subject_folds(subjects, folds, seed, labels=[table.labels[table.truth[i]] for i in known])
     result = []
     for mask in masks:
@@ -206,17 +214,19 @@ def _folds(table: ScoreTable, folds: int, seed: int) -> list[np.ndarray] | None:
 
 def _cross_validated(
     table: ScoreTable,
-    folds: Sequence[np.ndarray],
+    divisions: Sequence[Sequence[np.ndarray]],
     method: str,
     how: Mapping[str, Any],
     weights: Mapping[str, float] | None = None,
 ) -> np.ndarray:
-    """Fused vectors ``[N, L]``, each row's by a fusion that was fitted on the other folds."""
-    result = np.full((len(table), len(table.labels)), np.nan)
-    for held in folds:
-        fusion = Fusion.fit(table.rows(~held), method, weights=weights, **how)
-        result[held] = fusion.predict(table.scores[held])
+    """Fused vectors ``[N, L]``: each row's by fusions fitted on the other folds, averaged over the divisions in folds."""
+    total = np.zeros((len(table), len(table.labels)))
     unlabelled = table.truth < 0
+    for folds in divisions:
+        for held in folds:
+            fusion = Fusion.fit(table.rows(~held), method, weights=weights, **how)
+            total[held] += fusion.predict(table.scores[held])
+    result = total / len(divisions)
     if unlabelled.any():
         fusion = Fusion.fit(table, method, weights=weights, **how)
         result[unlabelled] = fusion.predict(table.scores[unlabelled])
@@ -248,9 +258,7 @@ def _accuracy(table: ScoreTable, fused: np.ndarray) -> float | None:
 def _member_accuracies(train: ScoreTable, test: ScoreTable) -> dict[str, dict[str, Any]]:
     parts = {"accuracy": as_probabilities(test.scores), "train_accuracy": as_probabilities(train.scores)}
     return {
-        name: {
-            key: _accuracy(test if key == "accuracy" else train, part[:, number]) for key, part in parts.items()
-        }
+        name: {key: _accuracy(test if key == "accuracy" else train, part[:, number]) for key, part in parts.items()}
         for number, name in enumerate(test.models)
     }
 

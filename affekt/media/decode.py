@@ -22,15 +22,14 @@ import numpy as np
 from affekt.errors import MediaError
 from affekt.media.ffmpeg_log import FileReport, read_report
 from affekt.media.frames import MARKER, Frames, Spill
+from affekt.media.probe import CONTAINERS
+from affekt.media.probe import _truncated as ends_early
 from affekt.settings import MediaSettings
 
 logger = logging.getLogger(__name__)
 
-#: Containers that may be opened. Playlists (hls, concat, dash, image sequences), which name other files, are not here.
-CONTAINERS = (
-    "aac,ac3,aiff,amr,apng,asf,au,avi,bmp_pipe,caf,dv,eac3,f4v,flac,flv,gif,gif_pipe,h264,hevc,ivf,jpeg_pipe,m4v,matroska,mjpeg,"
-    "mov,mp3,mpeg,mpegts,mpegvideo,mxf,nut,ogg,png_pipe,rm,w64,wav,webm,webp_pipe,yuv4mpegpipe"
-)
+#: A still picture is a clip of one frame.
+_CONTAINERS = CONTAINERS + ",bmp_pipe,jpeg_pipe,png_pipe,webp_pipe"
 #: The short side of the decoded picture, in face crops: a face of a quarter of the picture still fills its crop.
 PICTURE_IN_CROPS = 4
 #: Frames a second beyond which a file is taken for damaged or hostile.
@@ -52,7 +51,7 @@ class Decoded:
         sound: int16 ``[n]``, mono at the settings' sample rate; empty without sound.
         report: what the file says about itself.
         truncated: the file ends before the length that it states.
-        too_short_by: seconds that are missing then.
+        missing_seconds: what is missing then, as far as the file says.
     """
 
     frames: Frames
@@ -60,7 +59,7 @@ class Decoded:
     sound: np.ndarray
     report: FileReport
     truncated: bool
-    too_short_by: float
+    missing_seconds: float
 
 
 @dataclass
@@ -172,12 +171,13 @@ def _judged(path: Path, settings: MediaSettings, result: _Pass) -> Decoded:
     stated = max(seconds, report.duration if frames is None or len(frames) > 1 or result.sound.size else 0.0)
     if stated > settings.max_seconds + 1e-3:
         raise _error(path, "too_long", f"lasts {stated:.1f} s, media.max_seconds is {settings.max_seconds:g}; cut it")
-    frames = frames if frames is not None else Frames(2, 2, Spill())
-    if report.width:
+    if frames is None:
+        frames = Frames(2, 2, Spill())  # none of them
+    elif report.width:
         frames.source_width, frames.source_height = report.width, report.height
-    missing = report.duration - seconds
-    truncated = missing > max(0.25, 0.1 * report.duration)
-    return Decoded(frames, times, result.sound, report, truncated, max(0.0, missing) if truncated else 0.0)
+    missing = max(0.0, report.duration - seconds)
+    truncated = missing > max(0.25, 0.1 * report.duration) or ends_early(path)
+    return Decoded(frames, times, result.sound, report, truncated, missing if truncated else 0.0)
 
 
 def _command(
@@ -191,7 +191,7 @@ def _command(
     source = ffmpeg.input(
         "fd:",
         protocol_whitelist="fd",
-        format_whitelist=CONTAINERS,
+        format_whitelist=_CONTAINERS,
         max_pixels=settings.max_pixels,
         threads=1,
         t=settings.max_seconds + 1,

@@ -53,6 +53,16 @@ def overlap(first: Box, second: Box) -> float:
     return both / (first.width * first.height + second.width * second.height - both)
 
 
+def closeness(first: Box, second: Box) -> float:
+    """How well two boxes may be one face a few frames apart: 1 for the same box, 0 and less for different faces."""
+    size = (first.width * first.height * second.width * second.height) ** 0.25
+    grown = (first.width * first.height) / (second.width * second.height)
+    if size == 0 or not 0.45 < grown < 2.2:
+        return 0.0
+    away = np.hypot(first.centre[0] - second.centre[0], first.centre[1] - second.centre[1])
+    return 1.0 - float(away) / (0.7 * size)
+
+
 class View:
     """One frame at the size at which faces are searched."""
 
@@ -145,7 +155,7 @@ class Haar:
         best: Found | None = None
         for square, count in zip(squares, votes, strict=True):
             found = Found(self._box(*square).scaled(1 / scale).moved(left, top), self._score(int(count)))
-            if overlap(found.box, box) > 0.3 and (best is None or found.score > best.score):
+            if closeness(found.box, box) > 0 and (best is None or found.score > best.score):
                 best = found
         return best
 
@@ -190,8 +200,8 @@ class YuNet:
         return [found for found in self._all(view) if found.score >= 0.7]
 
     def search_near(self, view: View, box: Box) -> Found | None:
-        near = [found for found in self._all(view) if overlap(found.box, box) > 0.3]
-        return max(near, key=lambda found: found.score * overlap(found.box, box), default=None)
+        near = [found for found in self._all(view) if closeness(found.box, box) > 0]
+        return max(near, key=lambda found: found.score * closeness(found.box, box), default=None)
 
     def confirms(self, view: View, found: Found) -> bool:
         return found.score >= 0.7

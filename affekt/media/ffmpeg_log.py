@@ -12,8 +12,8 @@ _SIZE = re.compile(r", (\d{1,6})x(\d{1,6})(?=[ ,]|$)")
 _RATE = re.compile(r", (\d+(?:\.\d+)?)(k?) (?:fps|tbr)")
 _ROTATION = re.compile(r"rotation of (-?\d+(?:\.\d+)?) degrees")
 _NOISE = re.compile(r"^(?:\[[^\]]*\] ?)+")
-
-_COMPLAINTS = ("error", "invalid", "exceeds", "could not", "not found", "no such", "unsupported", "not on whitelist")
+_DAMAGE = re.compile(r"error (?:while decoding|submitting packet|at mb)|corrupt decoded frame|concealing \d+", re.I)
+_COMPLAINTS = ("error", "invalid", "exceeds", "could not", "not found", "no such", "unsupported")
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class FileReport:
         has_video, has_sound: whether it lists such a stream (a cover picture is not a video).
         width, height: of the video that was decoded, as shown (after rotation), pixels; 0 where unknown.
         frame_rate: frames a second as the file states them; 0 where unknown.
-        complaint: the last line that says what went wrong, ``""`` where nothing did.
+        damaged: parts of a stream could not be decoded.
+        complaint: the first line that says what went wrong, ``""`` where nothing did.
     """
 
     duration: float
@@ -34,6 +35,7 @@ class FileReport:
     width: int
     height: int
     frame_rate: float
+    damaged: bool
     complaint: str
 
 
@@ -60,11 +62,15 @@ def read_report(text: str) -> FileReport:
         if turned and round(float(turned[1]) / 90) % 2:
             width, height = height, width
     has_sound = any(item[2] == "Audio" for item in streams)
-    return FileReport(duration, bool(videos), has_sound, width, height, rate, _complaint(text))
+    return FileReport(
+        duration, bool(videos), has_sound, width, height, rate, bool(_DAMAGE.search(text)), _complaint(text)
+    )
 
 
 def _complaint(text: str) -> str:
     """The first line that reads like the reason of a failure."""
+    if "not on whitelist" in text:
+        return "not a container that clips come in"
     for line in text.splitlines():
         bare = _NOISE.sub("", line).strip()
         if not bare.startswith(("Stream ", "Input ", "Output ")) and any(word in bare.lower() for word in _COMPLAINTS):

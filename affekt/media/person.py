@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from affekt.media.detectors import Found, overlap
+from affekt.media.detectors import Found, closeness
 from affekt.media.frames import Frames
 from affekt.media.tracks import Track, Tracker, boxes_between
 
@@ -27,7 +27,8 @@ def person_of(tracks: list[Track], tracker: Tracker, frames: Frames) -> tuple[li
 
     It is the track with the greatest prominence: the sum over its frames of the face's height as a share of the
     picture's, weighted from 1 in the middle of the picture to 0 at its edge (long, large and central wins). Further
-    tracks belong to the same person when they share no frame with it and either go on where it stopped or look like it.
+    tracks belong to the same person when they share no frame with it and either go on where it stopped, in the same
+    shot, or look alike.
     """
     believed = [track for track in tracks if _believed(track, tracker)]
     if not believed:
@@ -92,12 +93,11 @@ def _look(track: Track, tracker: Tracker, frames: Frames) -> _Look:
 
 
 def _goes_on(track: Track, chosen: list[Track], tracker: Tracker) -> bool:
-    """Whether a track begins or ends where a chosen one ends or begins, within a second or so."""
-    near = 6 * tracker.every
+    """Whether a track begins or ends where a chosen one ends or begins, in the same shot, a few key frames away."""
     for other in chosen:
         early, late = (track, other) if track.last < other.first else (other, track)
-        close = late.first - early.last <= near
-        if close and overlap(early.boxes[early.last], late.boxes[late.first]) > 0.3:
+        near = early.shot == late.shot and late.first - early.last <= 6 * tracker.every
+        if near and closeness(early.boxes[early.last], late.boxes[late.first]) > 0:
             return True
     return False
 

@@ -33,6 +33,7 @@ PARTLY_USED = {
     "short_sound": "has too little sound; only the face is used",
     "unusable_sound": "its sound gives no functionals; only the face is used",
     "truncated": "ends before the length that it states; what there is of it is used",
+    "damaged": "parts of it cannot be decoded; the rest is used",
 }
 
 
@@ -58,7 +59,8 @@ def prepare_file(path: str | Path, settings: MediaSettings) -> PreparedClip:
             f"has neither a face nor a voice that can be used ({', '.join(filter(None, reasons))})",
             code="nothing_usable", where=str(path),
         )  # fmt: skip
-    flags = [*found.flags, *voice.flags, *(["truncated"] if decoded.truncated else [])]
+    flags = [*found.flags, *voice.flags]
+    flags += ["truncated"] if decoded.truncated else ["damaged"] if decoded.report.damaged else []
     details: dict[str, Any] = {
         "width": decoded.frames.source_width if len(decoded.frames) else 0,
         "height": decoded.frames.source_height if len(decoded.frames) else 0,
@@ -67,7 +69,7 @@ def prepare_file(path: str | Path, settings: MediaSettings) -> PreparedClip:
         **found.details,
     }
     if decoded.truncated:
-        details["missing_seconds"] = round(decoded.too_short_by, 3)
+        details["missing_seconds"] = round(decoded.missing_seconds, 3)
     return PreparedClip(
         faces=found.crops, present=found.present, boxes=found.boxes, times=decoded.times,
         functionals=voice.functionals, voice=voice.usable, flags=tuple(flags), details=details,

@@ -77,7 +77,7 @@ class PreparedIndex:
     Attributes:
         rows: the clips that can be used, wholly or partly.
         skipped: why a clip is not among them, or what of it cannot be used.
-        decoded: how many files were decoded for it; the others were in the store. Not a part of what the index is.
+        decoded: how many clips were decoded into the store for it; the others were there. Not a part of its identity.
     """
 
     rows: tuple[PreparedRow, ...]

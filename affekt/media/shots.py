@@ -9,28 +9,38 @@ from affekt.media.frames import Frames
 
 #: Full-range brightness below which the brightest hundredth of a frame lies when the frame is black.
 BLACK_LEVEL = 24
-#: Share of pixels that change histogram bins from one frame to the next at a cut.
+#: Share of pixels that are in another histogram bin at a cut.
 CUT_SHARE = 0.35
+#: Mean change of a pixel at a cut within one room, grey levels, and how much more that is than in the frames around.
+CUT_CHANGE, CUT_RATIO = 6.0, 4.0
 _THUMBNAIL = (64, 48)
 
 
 def shots_of(frames: Frames) -> tuple[np.ndarray, list[range]]:
-    """Which frames are black, bool ``[T]``, and the shots between black frames and cuts."""
-    black = np.zeros(len(frames), bool)
-    shots: list[range] = []
-    start: int | None = None
-    before: np.ndarray | None = None
-    for number in range(len(frames)):
+    """Which frames are black, bool ``[T]``, and the shots between black frames and cuts.
+
+    At a cut the distribution of brightness changes, or the picture changes much more than in the frames before and
+    behind (a change of speakers in one studio). A cut too many does no harm: the parts of one face are joined again.
+    """
+    count = len(frames)
+    black, turned, change = np.zeros(count, bool), np.zeros(count), np.zeros(count)
+    before = histogram_before = None
+    for number in range(count):
         thumbnail = cv2.resize(frames.luma(number), _THUMBNAIL, interpolation=cv2.INTER_LINEAR)
         histogram = np.bincount(np.right_shift(thumbnail, 4).reshape(-1), minlength=16) / thumbnail.size
         black[number] = np.partition(thumbnail.reshape(-1), -30)[-30] < BLACK_LEVEL
-        cut = before is not None and np.abs(histogram - before).sum() / 2 > CUT_SHARE
-        if start is not None and (black[number] or cut):
-            shots.append(range(start, number))
-            start = None
-        if start is None and not black[number]:
-            start = number
-        before = histogram
-    if start is not None:
-        shots.append(range(start, len(frames)))
+        if before is not None and histogram_before is not None:
+            turned[number] = np.abs(histogram - histogram_before).sum() / 2
+            change[number] = cv2.norm(thumbnail, before, cv2.NORM_L1) / thumbnail.size
+        before, histogram_before = thumbnail, histogram
+    cuts = turned > CUT_SHARE
+    for number in map(int, np.flatnonzero(change > CUT_CHANGE)):
+        around = np.concatenate([change[max(1, number - 3) : number], change[number + 1 : number + 4]])
+        cuts[number] |= around.size > 0 and change[number] > CUT_RATIO * np.median(around)
+    ends = [number for number in range(count) if black[number] or cuts[number]] + [count]
+    shots, start = [], 0
+    for end in ends:
+        if end > start:
+            shots.append(range(start, end))
+        start = end + 1 if end < count and black[end] else end
     return black, shots

@@ -8,7 +8,6 @@ import fcntl
 import hashlib
 import json
 import logging
-import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -17,9 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from affekt import storage
 from affekt.errors import DataError
+from affekt.home import home
 from affekt.media.prepared import PreparedClip
 from affekt.settings import MediaSettings
+from affekt.storage import is_remote
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +58,7 @@ class Store:
     def __init__(self, root: str | Path, settings: MediaSettings) -> None:
         self.root = str(root)
         self.settings = settings
-        self.remote = "://" in self.root
+        self.remote = is_remote(root)
         self.folder = _cache_folder(self.root) if self.remote else Path(root)
         self._suffix = f"{content_digest(settings)}-{VERSION}"
 
@@ -71,8 +73,12 @@ class Store:
         return self.remote and self._fetch(key) and self._fault(key) is None
 
     def check(self, key: str) -> bool:
-        """As :meth:`has`, and every byte is what was written."""
-        return self.has(key) and self._fault(key, full=True) is None
+        """As :meth:`has`, and every byte is what was written; below a remote root it is there, too."""
+        if not self.has(key) or self._fault(key, full=True) is not None:
+            return False
+        if self.remote and not self._is_sent(key):
+            self._send(key)
+        return True
 
     def put(self, key: str, clip: PreparedClip) -> None:
         """Write an entry. An intact one of the same key is left as it is; a damaged one is replaced."""
@@ -173,25 +179,24 @@ class Store:
                     shutil.rmtree(aside, ignore_errors=True)
         raise DataError("could not be replaced", code="damaged", where=str(final))
 
-    def _send(self, key: str) -> None:
-        from affekt import storage
+    def _remote_entry(self, key: str) -> str:
+        return storage.join(self.root, "entries", key[:2], key)
 
-        target = storage.join(self.root, "entries", key[:2], key)
+    def _is_sent(self, key: str) -> bool:
+        return storage.exists(storage.join(self._remote_entry(key), _ENTRY))
+
+    def _send(self, key: str) -> None:
         for name in (_FACES, _ARRAYS, _ENTRY):  # what makes it whole comes last
-            storage.write_bytes(storage.join(target, name), (self._entry(key) / name).read_bytes())
+            storage.write_bytes(storage.join(self._remote_entry(key), name), (self._entry(key) / name).read_bytes())
 
     def _fetch(self, key: str) -> bool:
-        from affekt import storage
-
-        source = storage.join(self.root, "entries", key[:2], key)
-        if not storage.exists(storage.join(source, _ENTRY)):
+        if not self._is_sent(key):
             return False
         scratch = self._scratch()
-        storage.download_folder(source, scratch)
+        storage.download_folder(self._remote_entry(key), scratch)
         self._place(scratch, key)
         return True
 
 
 def _cache_folder(root: str) -> Path:
-    home = Path(os.environ.get("AFFEKT_HOME", ".affekt"))
-    return home / "cache" / "prepared" / hashlib.sha256(root.encode()).hexdigest()[:16]
+    return home() / "cache" / "prepared" / hashlib.sha256(root.encode()).hexdigest()[:16]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from affekt.media.detectors import Box, Detector, View, overlap
+from affekt.media.detectors import Box, Detector, Found, View, closeness, overlap
 from affekt.media.frames import Frames
 
 #: Key frames from one search of the whole picture to the next while a face is being followed.
@@ -25,15 +25,17 @@ class Track:
     """One person's face within one shot.
 
     Attributes:
+        shot: the frames of the shot.
         boxes: frame number -> box, in pixels of the detection picture, at key frames and at the ends.
         detected: frame number -> the detector's score, for the boxes that it found itself.
     """
 
+    shot: range
     boxes: dict[int, Box] = field(default_factory=dict)
     detected: dict[int, float] = field(default_factory=dict)
-    patch: np.ndarray | None = None
-    patch_box: Box | None = None
     missed: int = 0
+    _patch: np.ndarray | None = None
+    _patch_box: Box | None = None
 
     @property
     def first(self) -> int:
@@ -49,7 +51,46 @@ class Track:
         self.missed = 0
         if score is not None:
             self.detected[number] = score
-            self.patch, self.patch_box = _patch(view, box), box
+            self.take_patch(number, view)
+
+    def take_patch(self, number: int, view: View) -> None:
+        """Follow the face by how it looks in this frame."""
+        self._patch_box = self.boxes[number]
+        left, top, right, bottom = _region(view, self._patch_box, 0.0)
+        large = right - left >= 8 and bottom - top >= 8
+        self._patch = view.grey[top:bottom, left:right].copy() if large else None
+
+    def expected(self, number: int) -> Box:
+        """Where the face is in a frame if it moves on evenly (size and all stay when only one box is known)."""
+        known = sorted(self.boxes, key=lambda frame: abs(frame - number))[:2]
+        box = self.boxes[known[0]]
+        if len(known) < 2 or known[0] == number:
+            return box
+        step = (number - known[0]) / (known[0] - known[1])
+        before, now = self.boxes[known[1]].centre, box.centre
+        step = max(-1.5, min(1.5, step))
+        return box.moved((now[0] - before[0]) * step, (now[1] - before[1]) * step)
+
+    def follow(self, view: View, box: Box) -> Box | None:
+        """Where the face as it was last detected is, near a box, by normalised correlation; None where it is not."""
+        patch, patch_box = self._patch, self._patch_box
+        if patch is None or patch_box is None:
+            return None
+        left, top, right, bottom = _region(view, box, 0.3)
+        area = view.grey[top:bottom, left:right]
+        shrink = min(1.0, _PATCH / min(patch.shape))
+        if min(area.shape) * shrink < 1:
+            return None
+        small = cv2.resize(patch, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+        area = cv2.resize(area, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+        if area.shape[0] < small.shape[0] or area.shape[1] < small.shape[1] or small.std() < 4:
+            return None
+        _, best, _, place = cv2.minMaxLoc(cv2.matchTemplate(area, small, cv2.TM_CCOEFF_NORMED))
+        if not best >= SAME_FACE:
+            return None
+        corner_left, corner_top, _, _ = _region(view, patch_box, 0.0)
+        right_by, down_by = left + place[0] / shrink - corner_left, top + place[1] / shrink - corner_top
+        return patch_box.moved(right_by, down_by)
 
 
 class Tracker:
@@ -58,6 +99,10 @@ class Tracker:
     def __init__(self, frames: Frames, detector: Detector, *, every: int, height: int) -> None:
         self.detector, self.every = detector, every
         self._frames, self._height = frames, height
+
+    def view(self, number: int) -> View:
+        """A frame as the detector sees it."""
+        return View(self._frames, number, self._height)
 
     def tracks(self, shots: Sequence[range]) -> list[Track]:
         """The tracks of all shots; none crosses from one shot into another."""
@@ -70,44 +115,54 @@ class Tracker:
         ended: list[Track] = []
         live: list[Track] = []
         for position, number in enumerate(keys):
-            view = self.view(number)
-            settled = [track for track in live if not track.missed]
-            found = []
-            if position % SEARCH_ALL_EVERY == 0 or not settled:
-                found = self.detector.search(view)
-            for track in sorted(live, key=lambda item: -len(item.detected)):
-                reference = track.boxes[track.last]
-                best = max(found, key=lambda item: overlap(item.box, reference), default=None)
-                if best is not None and overlap(best.box, reference) > 0.3:
-                    found.remove(best)
-                    track.see(number, best.box, best.score, view)
-                elif not self._look(track, number, view, track.last):
-                    track.missed += 1
-            for item in found:
-                if all(overlap(item.box, track.boxes[track.last]) < 0.3 for track in live):
-                    track = Track()
-                    track.see(number, item.box, item.score, view)
-                    live.append(track)
-            live = _distinct(live)
+            self._advance(live, number, shot, search=position % SEARCH_ALL_EVERY == 0)
             ended += [track for track in live if track.missed > PATIENCE]
-            live = [track for track in live if track.missed <= PATIENCE]
+            live = _distinct([track for track in live if track.missed <= PATIENCE])
         tracks = ended + live
         for track in tracks:
             self._extend(track, keys)
-        return tracks
+        return _joined(tracks, 2 * self.every)
 
-    def view(self, number: int) -> View:
-        """A frame as the detector sees it."""
-        return View(self._frames, number, self._height)
+    def _advance(self, live: list[Track], number: int, shot: range, *, search: bool) -> None:
+        """Find every live track in the next key frame, and new ones where the whole picture is searched.
 
-    def _look(self, track: Track, number: int, view: View, reference: int) -> bool:
-        """Look for a face where it was; add it when it is there."""
-        box = track.boxes[reference]
-        near = self.detector.search_near(view, box)
+        It is searched when it is due, when nobody is there, and when somebody has been lost.
+        """
+        view = self.view(number)
+        found = self.detector.search(view) if search or not live else None
+        lost = []
+        for track in sorted(live, key=lambda item: -len(item.detected)):
+            if not (self._match(track, number, view, found or []) or self._look(track, number, view)):
+                lost.append(track)
+        if lost and found is None:
+            found = self.detector.search(view)
+            lost = [track for track in lost if not self._match(track, number, view, found)]
+        for track in lost:
+            track.missed += 1
+        for item in found or []:
+            if not any(number in track.boxes and overlap(item.box, track.boxes[number]) > 0.3 for track in live):
+                track = Track(shot)
+                track.see(number, item.box, item.score, view)
+                live.append(track)
+
+    def _match(self, track: Track, number: int, view: View, found: list[Found]) -> bool:
+        """Give a track the nearest of the faces that were found, if it is near enough."""
+        expected = track.expected(number)
+        best = max(found, key=lambda item: closeness(item.box, expected), default=None)
+        if best is None or closeness(best.box, expected) <= 0:
+            return False
+        found.remove(best)
+        track.see(number, best.box, best.score, view)
+        return True
+
+    def _look(self, track: Track, number: int, view: View) -> bool:
+        """Look for a face where it should be; add it when it is there."""
+        expected = track.expected(number)
+        near = self.detector.search_near(view, expected)
         if near is not None:
             track.see(number, near.box, near.score, view)
             return True
-        followed = _follow(track, view, box)
+        followed = track.follow(view, expected)
         if followed is not None:
             track.see(number, followed, None, view)
             return True
@@ -115,18 +170,17 @@ class Tracker:
 
     def _extend(self, track: Track, keys: list[int]) -> None:
         """Find the frames in which the face really comes and goes, which lie between key frames."""
-        track.patch_box = track.boxes[min(track.detected)]
-        track.patch = _patch(self.view(min(track.detected)), track.patch_box)
+        first = min(track.detected)
+        track.take_patch(first, self.view(first))
         place = keys.index(track.first)
         while place > 0:
             before = keys[place - 1]
-            if not self._look(track, before, self.view(before), track.first):
+            if not self._look(track, before, self.view(before)):
                 self._bisect(track, track.first, before)
                 break
             place -= 1
         last = max(track.detected)
-        track.patch_box = track.boxes[last]
-        track.patch = _patch(self.view(last), track.patch_box)
+        track.take_patch(last, self.view(last))
         place = keys.index(track.last)
         if place + 1 < len(keys):
             self._bisect(track, track.last, keys[place + 1])
@@ -134,7 +188,7 @@ class Tracker:
     def _bisect(self, track: Track, seen: int, unseen: int) -> None:
         while abs(unseen - seen) > 1:
             middle = (seen + unseen) // 2
-            if self._look(track, middle, self.view(middle), seen):
+            if self._look(track, middle, self.view(middle)):
                 seen = middle
             else:
                 unseen = middle
@@ -150,6 +204,23 @@ def _distinct(tracks: list[Track]) -> list[Track]:
     return kept
 
 
+def _joined(tracks: list[Track], gap: int) -> list[Track]:
+    """The tracks with those parts put together that were one face, lost for a moment."""
+    whole: list[Track] = []
+    for track in sorted(tracks, key=lambda item: item.first):
+        start = track.boxes[track.first]
+        for other in whole:
+            if other.last < track.first - gap or closeness(other.expected(track.first), start) <= 0.25:
+                continue
+            end = other.last
+            other.boxes |= {number: box for number, box in track.boxes.items() if number > end}
+            other.detected |= {number: score for number, score in track.detected.items() if number > end}
+            break
+        else:
+            whole.append(track)
+    return whole
+
+
 def boxes_between(track: Track) -> tuple[range, np.ndarray]:
     """The frames from the first to the last of a track and a smoothed box for each, float64 ``[n, 4]``.
 
@@ -159,7 +230,7 @@ def boxes_between(track: Track) -> tuple[range, np.ndarray]:
     numbers = sorted(track.boxes)
     boxes = np.array([track.boxes[number] for number in numbers], np.float64)
     centres = boxes[:, :2] + boxes[:, 2:] / 2
-    centres = _smoothed(centres, np.array([1, 2, 1]) / 4)
+    centres = _smoothed(centres, np.array([-3, 12, 17, 12, -3]) / 35)  # Savitzky and Golay 1964: keeps fast turns
     sizes = _smoothed(_median(boxes[:, 2:]), np.array([1, 2, 3, 2, 1]) / 9)
     frames = range(numbers[0], numbers[-1] + 1)
     columns = [np.interp(frames, numbers, values) for values in np.concatenate([centres - sizes / 2, sizes], axis=1).T]
@@ -188,32 +259,3 @@ def _region(view: View, box: Box, reach: float) -> tuple[int, int, int, int]:
     left, top = max(0, int(box.left - wide)), max(0, int(box.top - high))
     right = min(view.size[0], int(box.left + box.width + wide) + 1)
     return left, top, right, min(view.size[1], int(box.top + box.height + high) + 1)
-
-
-def _patch(view: View, box: Box) -> np.ndarray | None:
-    left, top, right, bottom = _region(view, box, 0.0)
-    if right - left < 8 or bottom - top < 8:
-        return None
-    return view.grey[top:bottom, left:right].copy()
-
-
-def _follow(track: Track, view: View, box: Box) -> Box | None:
-    """Where the face as it was last detected is in this picture, by normalised correlation; None where it is not."""
-    patch, patch_box = track.patch, track.patch_box
-    if patch is None or patch_box is None:
-        return None
-    left, top, right, bottom = _region(view, box, 0.3)
-    area = view.grey[top:bottom, left:right]
-    shrink = min(1.0, _PATCH / min(patch.shape))
-    small = cv2.resize(patch, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-    area = cv2.resize(area, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-    if area.shape[0] < small.shape[0] or area.shape[1] < small.shape[1] or small.std() < 4:
-        return None
-    _, best, _, place = cv2.minMaxLoc(cv2.matchTemplate(area, small, cv2.TM_CCOEFF_NORMED))
-    if not best >= SAME_FACE:
-        return None
-    corner_left, corner_top, _, _ = _region(view, patch_box, 0.0)
-    offset_x, offset_y = patch_box.left - corner_left, patch_box.top - corner_top
-    return Box(
-        left + place[0] / shrink + offset_x, top + place[1] / shrink + offset_y, patch_box.width, patch_box.height
-    )

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
+from affekt import storage
 from affekt.errors import AffektError
 from affekt.media.store import Store
 from affekt.settings import MediaSettings
@@ -61,8 +62,6 @@ def run_tasks(tasks: Sequence[Task], store: Store, workers: int) -> Iterator[Out
 
 def run_task(task: Task, store: Store) -> Outcome:
     """Prepare one clip unless its entry is there and whole."""
-    from affekt import storage
-
     try:
         with storage.open_local(task.uri) as path:
             key = store.key(path)

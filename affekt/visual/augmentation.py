@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import torch
@@ -12,12 +14,13 @@ from torch.nn import functional as F
 SIDES = (224 / 256, 192 / 256, 168 / 256)
 
 
-def random_crops(rng: np.random.Generator, count: int, size: int) -> np.ndarray:
+def random_crops(rng: np.random.Generator, count: int, size: int, shares: Sequence[float] = SIDES) -> np.ndarray:
     """Int ``[count, 5]``: left, top, width, height (pixels) and mirrored (0 or 1) of a crop for each of ``count``.
 
-    The regions lie in a corner or in the centre of a ``size`` x ``size`` picture.
+    The regions lie in a corner or in the centre of a ``size`` x ``size`` picture; their width and height are drawn
+    from ``shares`` of its side.
     """
-    sides = np.round(np.array(SIDES) * size).astype(int)
+    sides = np.round(np.array(shares) * size).astype(int)
     width, height = sides[rng.integers(len(sides), size=(2, count))]
     place = rng.integers(5, size=count)  # four corners and the centre
     right, bottom = size - width, size - height

@@ -27,7 +27,7 @@ class C3D(nn.Module):
         width: share of the published numbers of channels and units.
         input_size: side of the frames, pixels.
         classes: number of labels.
-        batch_norm: whether a batch normalisation follows each convolution.
+        batch_norm: whether a batch normalisation follows each convolution, fc6 and fc7.
         dropout: probability with which a unit of fc6 and of fc7 is left out in training.
     """
 
@@ -65,20 +65,27 @@ class C3D(nn.Module):
         units = max(1, round(4096 * width))
         self.fc6 = nn.Linear(channels * side * side, units)
         self.fc7 = nn.Linear(units, units)
+        if batch_norm:
+            self.bnfc6, self.bnfc7 = nn.BatchNorm1d(units), nn.BatchNorm1d(units)
         self.fc8 = nn.Linear(units, classes)
 
     def forward(self, windows: Tensor) -> Tensor:
         """The logits ``[N, classes]`` of float ``[N, 3, 16, input_size, input_size]`` windows."""
         for number, group in enumerate(_GROUPS):
             for name, _ in group:
-                windows = self.get_submodule(f"conv{name}")(windows)
-                if hasattr(self, f"bn{name}"):
-                    windows = self.get_submodule(f"bn{name}")(windows)
-                windows = F.relu(windows, inplace=True)
+                windows = self.rectified(f"conv{name}", windows)
             deep = 1 if number == 0 else 2  # the first pool keeps all frames: motion is not merged too early
             border = (0, 1, 1) if number == len(_GROUPS) - 1 else 0
             windows = F.max_pool3d(windows, (deep, 2, 2), padding=border)
         hidden = windows.flatten(1)
-        for layer in (self.fc6, self.fc7):
-            hidden = F.dropout(F.relu(layer(hidden)), self.dropout, self.training)
+        for layer in ("fc6", "fc7"):
+            hidden = F.dropout(self.rectified(layer, hidden), self.dropout, self.training)
         return self.fc8(hidden)
+
+    def rectified(self, layer: str, values: Tensor) -> Tensor:
+        """A layer with its batch normalisation, where it has one, and its rectification."""
+        values = self.get_submodule(layer)(values)
+        norm = "bn" + layer.removeprefix("conv")
+        if hasattr(self, norm):
+            values = self.get_submodule(norm)(values)
+        return F.relu(values, inplace=True)

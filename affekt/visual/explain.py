@@ -63,7 +63,7 @@ class Explainer:
             (gradient,) = torch.autograd.grad(logits[wanted], maps)
         weight = gradient.mean(dim=(2, 3), keepdim=True)
         cells = F.relu((weight * maps.detach()).sum(1))[0]
-        left, top, width, height, _ = (int(v) for v in centre_crop(face.shape[0], self.preprocessing.crop))
+        left, top, width, height, _ = (int(v) for v in centre_crop(face.shape[0], self.preprocessing.crops[0]))
         heat = np.zeros(face.shape[:2], np.float32)
         heat[top : top + height, left : left + width] = cv2.resize(cells.numpy(), (width, height))
         return heat / max(float(heat.max()), 1e-12)

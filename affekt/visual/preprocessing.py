@@ -9,7 +9,10 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from torch import Tensor
+
+from affekt.visual.augmentation import SIDES
 
 
 @dataclass(frozen=True)
@@ -18,21 +21,25 @@ class Preprocessing:
 
     Attributes:
         input_size: side of the network's input, pixels.
-        crop: side of the centre crop that is scored, as a share of the stored picture's side (section 3.2: 224/256).
+        crops: sides of the crops that training draws from, as shares of the stored picture's side (section 3.2: 224,
+            192 and 168 of 256); the centre crop of the first is what is scored.
         grey: whether the network sees the luminance, repeated in its three channels. The paper's networks take
             "grayscale facial images" (section 3.2), and FER2013 has no colour, so colour would tell the two data sets
             apart rather than the emotions.
         order: ``rgb`` or ``bgr``, the order of the channels.
         mean: subtracted from each channel, in that order, in grey levels from 0 to 255.
         scale: multiplied with the difference.
+        contrast: whether each picture is brought to a mean of zero and a deviation of one instead, so that the light
+            in which a face was taken does not count.
     """
 
     input_size: int
-    crop: float = 224 / 256
+    crops: tuple[float, ...] = SIDES
     grey: bool = True
     order: str = "rgb"
     mean: tuple[float, float, float] = (128.0, 128.0, 128.0)
     scale: float = 1 / 64
+    contrast: bool = False
 
     @property
     def channels(self) -> int:
@@ -55,14 +62,20 @@ class Preprocessing:
             values = values @ values.new_tensor([0.299, 0.587, 0.114]).unsqueeze(1)
         if self.order == "bgr" and values.shape[-1] == 3:
             values = values.flip(-1)
-        return ((values - values.new_tensor(self.mean)) * self.scale).movedim(-1, -3)
+        if self.contrast:
+            deviation, mean = torch.std_mean(values, dim=(-3, -2, -1), keepdim=True)
+            values = ((values - mean) / (deviation + 1)).expand(*values.shape[:-1], 3)
+        else:
+            values = (values - values.new_tensor(self.mean)) * self.scale
+        return values.movedim(-1, -3)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values."""
-        return {**dataclasses.asdict(self), "mean": list(self.mean)}
+        return {**dataclasses.asdict(self), "mean": list(self.mean), "crops": list(self.crops)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Preprocessing:
         """What :meth:`to_dict` wrote."""
         red, green, blue = values["mean"]
-        return cls(**{**values, "mean": (float(red), float(green), float(blue))})
+        crops = tuple(float(share) for share in values["crops"])
+        return cls(**{**values, "mean": (float(red), float(green), float(blue)), "crops": crops})

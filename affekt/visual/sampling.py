@@ -200,7 +200,7 @@ class FrameBatches(_Pictures):
                 labels.append(clip.label)
         # Within a micro-batch both sources should occur: batch normalisation sees one micro-batch at a time.
         order = rng.permutation(len(labels))
-        crops = random_crops(rng, len(labels), pictures[0][0].shape[0])
+        crops = random_crops(rng, len(labels), pictures[0][0].shape[0], self.preprocessing.crops)
         return self._batch([pictures[i] for i in order], [labels[i] for i in order], crops)
 
     def finish(self, batch: Batch, device: torch.device) -> Tensor:
@@ -236,7 +236,7 @@ class WindowBatches(_Pictures):
         for clip in chosen:
             first = int(rng.integers(max(1, len(clip.frames) - self._window + 1)))
             pictures.append([clip.faces[frame] for frame in window_frames(clip.frames, first, self._window)])
-        crops = random_crops(rng, len(chosen), pictures[0][0].shape[0])
+        crops = random_crops(rng, len(chosen), pictures[0][0].shape[0], self.preprocessing.crops)
         return self._batch(pictures, [clip.label for clip in chosen], crops)
 
     def finish(self, batch: Batch, device: torch.device) -> Tensor:

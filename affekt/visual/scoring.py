@@ -166,7 +166,7 @@ def faces_of(clip: PreparedClip, frames: np.ndarray) -> np.ndarray:
 
 def centred(pictures: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
     """The centre crop of each picture in the network's size: uint8 ``[N, size, size, C]``."""
-    crop = centre_crop(pictures.shape[1], preprocessing.crop)
+    crop = centre_crop(pictures.shape[1], preprocessing.crops[0])
     size = preprocessing.input_size
     return np.stack([cropped(preprocessing.stored(picture), crop, size) for picture in pictures])
 

@@ -82,6 +82,7 @@ def train_vgg(
     network, preprocessing = start_vgg(
         width=group.width, input_size=group.input_size, classes=len(labels), batch_norm=group.batch_norm,
         dropout=group.dropout, pretrained=group.pretrained, seed=settings.seed,
+            crops=group.crops,
     )  # fmt: skip
 
     def batches(key: str, learns: Sequence[FaceClip]) -> FrameBatches:
@@ -132,6 +133,7 @@ def train_c3d(
         network, preprocessing = start_c3d(
             width=group.width, input_size=group.input_size, classes=len(labels), batch_norm=group.batch_norm,
             dropout=group.dropout, pretrained=group.pretrained, seed=settings.seed,
+            crops=group.crops,
         )  # fmt: skip
         batches = WindowBatches(
             clips.rows(part.learns), preprocessing, window=group.window, stage=part.key, seed=settings.seed,

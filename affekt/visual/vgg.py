@@ -23,7 +23,7 @@ class VGG16(nn.Module):
         width: share of the published numbers of channels and units; fc6 has ``round(4096 * width)`` units.
         input_size: side of the input picture, pixels; every pool halves it, rounding up.
         classes: number of labels.
-        batch_norm: whether a batch normalisation follows each convolution (section 3.2).
+        batch_norm: whether a batch normalisation follows each convolution, fc6 and fc7 (section 3.2).
         dropout: probability with which a unit of fc6 and of fc7 is left out in training.
     """
 
@@ -60,6 +60,8 @@ class VGG16(nn.Module):
         units = max(1, round(4096 * width))
         self.fc6 = nn.Linear(channels * side * side, units)
         self.fc7 = nn.Linear(units, units)
+        if batch_norm:
+            self.bnfc6, self.bnfc7 = nn.BatchNorm1d(units), nn.BatchNorm1d(units)
         self.fc8 = nn.Linear(units, classes)
 
     @property
@@ -79,10 +81,7 @@ class VGG16(nn.Module):
         for names in self._layers:
             for name in names:
                 if not waiting:
-                    pictures = self.get_submodule(f"conv{name}")(pictures)
-                    if hasattr(self, f"bn{name}"):
-                        pictures = self.get_submodule(f"bn{name}")(pictures)
-                    pictures = F.relu(pictures, inplace=True)
+                    pictures = self.rectified(f"conv{name}", pictures)
                 waiting = waiting and name != after
                 if name == until:
                     return pictures
@@ -102,10 +101,18 @@ class VGG16(nn.Module):
         """fc6 activations and logits from the maps of ``conv5_3``."""
         pooled = halved(maps)
         # Flattened channel by channel whatever the memory format, which is the order of the published weights.
-        fc6 = F.relu(self.fc6(pooled.flatten(1)))
+        fc6 = self.rectified("fc6", pooled.flatten(1))
         hidden = F.dropout(fc6, self.dropout, self.training)
-        hidden = F.dropout(F.relu(self.fc7(hidden)), self.dropout, self.training)
+        hidden = F.dropout(self.rectified("fc7", hidden), self.dropout, self.training)
         return fc6, self.fc8(hidden)
+
+    def rectified(self, layer: str, values: Tensor) -> Tensor:
+        """A layer with its batch normalisation, where it has one, and its rectification."""
+        values = self.get_submodule(layer)(values)
+        norm = "bn" + layer.removeprefix("conv")
+        if hasattr(self, norm):
+            values = self.get_submodule(norm)(values)
+        return F.relu(values, inplace=True)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """The logits ``[N, classes]`` of ``[N, 3, input_size, input_size]`` pictures."""
@@ -130,19 +137,21 @@ def initialise(network: nn.Module) -> None:
 
 
 def folded(network: nn.Module) -> nn.Module:
-    """Fold each batch normalisation ``bn…`` into its convolution ``conv…``: the same answers, fewer passes over memory.
+    """Fold each batch normalisation (``bn1_1``, ``bnfc6``) into its layer: the same answers, fewer passes over memory.
 
     Changes the network in place, leaves it in evaluation mode and returns it. It cannot be trained afterwards.
     """
     network.eval()
     for name in [name for name, _ in network.named_children() if name.startswith("bn")]:
-        convolution = network.get_submodule(name.replace("bn", "conv"))
+        of = name.removeprefix("bn")
+        layer = network.get_submodule(of if of.startswith("fc") else f"conv{of}")
         norm = network.get_submodule(name)
-        assert isinstance(convolution, nn.Conv2d | nn.Conv3d) and isinstance(norm, nn.BatchNorm2d | nn.BatchNorm3d)
-        assert convolution.bias is not None and norm.running_mean is not None and norm.running_var is not None
+        assert isinstance(layer, nn.Conv2d | nn.Conv3d | nn.Linear)
+        assert isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d)
+        assert layer.bias is not None and norm.running_mean is not None and norm.running_var is not None
         with torch.no_grad():
             gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-            convolution.weight.mul_(gain.reshape(-1, *[1] * (convolution.weight.ndim - 1)))
-            convolution.bias.copy_((convolution.bias - norm.running_mean) * gain + norm.bias)
+            layer.weight.mul_(gain.reshape(-1, *[1] * (layer.weight.ndim - 1)))
+            layer.bias.copy_((layer.bias - norm.running_mean) * gain + norm.bias)
         delattr(network, name)
     return network

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from affekt.errors import DataError
 from affekt.storage import open_local
+from affekt.visual.augmentation import SIDES
 from affekt.visual.c3d import C3D
 from affekt.visual.preprocessing import Preprocessing
 from affekt.visual.vgg import VGG16, initialise
@@ -25,7 +27,15 @@ _PUBLISHED: dict[type, tuple[str, tuple[float, float, float]]] = {
 
 
 def start_vgg(
-    *, width: float, input_size: int, classes: int, batch_norm: bool, dropout: float, pretrained: str | None, seed: int
+    *,
+    width: float,
+    input_size: int,
+    classes: int,
+    batch_norm: bool,
+    dropout: float,
+    pretrained: str | None,
+    seed: int,
+    crops: Sequence[float] = SIDES,
 ) -> tuple[VGG16, Preprocessing]:
     """A VGG-16 to train, from random weights or from a VGG-Face checkpoint, and its preprocessing.
 
@@ -33,6 +43,7 @@ def start_vgg(
         pretrained: path or uri of a state dict in the layout of ``vgg_face_dag`` (``conv1_1.weight`` to ``fc8.bias``),
             as a PyTorch file or as safetensors; None for random weights.
         seed: of the random weights.
+        crops: sides of the crops, as shares of the stored picture's side.
 
     Raises:
         DataError: the checkpoint is missing, damaged or of another network.
@@ -41,11 +52,19 @@ def start_vgg(
         torch.manual_seed(seed)
         network = VGG16(width=width, input_size=input_size, classes=classes, batch_norm=batch_norm, dropout=dropout)
         initialise(network)
-    return network, _start(network, input_size, pretrained)
+    return network, _start(network, input_size, pretrained, tuple(crops))
 
 
 def start_c3d(
-    *, width: float, input_size: int, classes: int, batch_norm: bool, dropout: float, pretrained: str | None, seed: int
+    *,
+    width: float,
+    input_size: int,
+    classes: int,
+    batch_norm: bool,
+    dropout: float,
+    pretrained: str | None,
+    seed: int,
+    crops: Sequence[float] = SIDES,
 ) -> tuple[C3D, Preprocessing]:
     """A C3D to train, from random weights or from a Sports-1M checkpoint (``conv1.weight`` to ``fc8.bias``).
 
@@ -55,16 +74,16 @@ def start_c3d(
         torch.manual_seed(seed)
         network = C3D(width=width, input_size=input_size, classes=classes, batch_norm=batch_norm, dropout=dropout)
         initialise(network)
-    return network, _start(network, input_size, pretrained)
+    return network, _start(network, input_size, pretrained, tuple(crops))
 
 
-def _start(network: VGG16 | C3D, input_size: int, pretrained: str | None) -> Preprocessing:
+def _start(network: VGG16 | C3D, input_size: int, pretrained: str | None, crops: tuple[float, ...]) -> Preprocessing:
     if pretrained is None:
-        return Preprocessing(input_size)
+        return Preprocessing(input_size, crops)
     with open_local(pretrained) as path:
         load_published(network, read_state(path, shown=pretrained), where=pretrained)
     order, mean = _PUBLISHED[type(network)]
-    return Preprocessing(input_size, order=order, mean=mean, scale=1.0)
+    return Preprocessing(input_size, crops, order=order, mean=mean, scale=1.0)
 
 
 def read_state(path: Path, shown: str | None = None) -> dict[str, Tensor]:

@@ -30,7 +30,7 @@ class StepLines:
         if self._live:
             self._write(f"\r\x1b[K{step:<{_NAME}}       …   {text}"[: shutil.get_terminal_size().columns + 3])
         else:
-            self._write(f"{'':<{_NAME}}           | {step}: {text}\n")
+            self._write(f"{'':<{_NAME}}           | {text}\n")
 
     def _finish(self, step: str, seconds: str) -> None:
         clear = "\r\x1b[K" if self._live else ""

@@ -28,11 +28,16 @@ def test_the_runtime_ends_as_a_user_without_rights_and_installs_nothing():
     assert "apt" not in STAGES["runtime"] and "pip" not in STAGES["runtime"]
 
 
-def test_dependencies_are_installed_before_the_code_is_copied():
-    lines = STAGES["build"].splitlines()
-    code = lines.index("COPY . .")
-    assert "--requirement" in "\n".join(lines[:code])
-    assert [line for line in lines[code + 1 :] if line.startswith("RUN")][-1].endswith("--no-deps .")
+def test_a_change_of_the_code_installs_no_dependency_again():
+    assert "--requirement" in STAGES["build"]
+    copied = re.findall(r"^COPY (\S+)", STAGES["build"], re.MULTILINE)
+    assert set(copied) == {"--from=requirements"}
+    assert "COPY . ." in STAGES["package"] and "--no-deps" in STAGES["package"]
+
+
+def test_the_code_is_a_layer_of_its_own_above_the_dependencies():
+    copies = re.findall(r"^COPY --from=(\w+)", STAGES["runtime"], re.MULTILINE)
+    assert copies == ["build", "package"]
 
 
 def test_the_recipe_names_no_address_to_install_from():
@@ -46,7 +51,7 @@ def test_only_what_the_package_is_made_of_reaches_the_build():
     allowed = {rule[1:] for rule in rules if rule.startswith("!")}
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
     packages = {name.rstrip("*") for name in project["tool"]["setuptools"]["packages"]["find"]["include"]}
-    assert allowed == packages | {"pyproject.toml", "constraints.txt"}
+    assert allowed == packages | {"README.md", "pyproject.toml", "constraints.txt"}
 
 
 def test_every_data_file_of_the_packages_is_in_the_wheel():

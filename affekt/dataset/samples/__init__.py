@@ -3,6 +3,6 @@
 They are not a data set of emotions: no figure measured on them is ever quoted as an accuracy.
 """
 
-from affekt.dataset.samples.write import write_sample_faces, write_samples
+from affekt.dataset.samples.write import SAMPLE_SOURCE, write_sample_faces, write_samples
 
-__all__ = ["write_sample_faces", "write_samples"]
+__all__ = ["SAMPLE_SOURCE", "write_sample_faces", "write_samples"]

@@ -80,14 +80,14 @@ def film(subject: Subject, label: str, mouth: np.ndarray, generator: np.random.G
 
 def portraits(subject: Subject, labels: tuple[str, ...], side: int, generator: np.random.Generator) -> list[np.ndarray]:
     """One face image of the subject per label, uint8 ``[side, side]`` grey, cropped to the face."""
-    place = (side * generator.uniform(0.47, 0.53), side * generator.uniform(0.47, 0.53))
-    face = AnimatedFace(subject, (side, side), side / generator.uniform(92, 118), place)
+    place = (side * generator.uniform(0.485, 0.515), side * generator.uniform(0.485, 0.515))
+    face = AnimatedFace(subject, (side, side), side / generator.uniform(106, 116), place)
     camera = Camera(subject, (side, side), generator)
     images = []
     for label in labels:
         amount = generator.uniform(0.7, 1.0)
         units: _Units = {unit: value * amount for unit, value in apex(label, generator).items()} | {"blink": 0.0}
-        images.append(cv2.cvtColor(camera.picture(face.frame(units, _pose(generator))), cv2.COLOR_RGB2GRAY))
+        images.append(cv2.cvtColor(camera.picture(face.frame(units, 0.5 * _pose(generator))), cv2.COLOR_RGB2GRAY))
     return images
 
 

@@ -27,6 +27,8 @@ from affekt.progress import Progress
 
 logger = logging.getLogger(__name__)
 
+#: What the manifest says of where the clips come from; reports of such clips carry a notice.
+SAMPLE_SOURCE = "affekt sample"
 #: More clips a label than this are further takes of the same subjects.
 MOST_SUBJECTS = 12
 #: Frames of a clip: 1.6 to 2.4 s.
@@ -78,8 +80,8 @@ def write_samples(folder: Path, *, clips_per_label: int, seed: int = 0, progress
     :mod:`affekt.dataset.samples.photograph`); the subjects are variations of it, and the voices are synthesised.
 
     Writes ``clips/<subject>-<label>-<nn>.mp4`` (H.264, 320 x 240, 25 frames/s; AAC, mono; 1.6 to 2.4 s) and
-    ``manifest.csv`` (path, label, subject, split), as :func:`plan_clips` lays down. On one machine the same arguments
-    give the same bytes.
+    ``manifest.csv`` (path, label, subject, split, source), as :func:`plan_clips` lays down. On one machine the same
+    arguments give the same bytes.
 
     Args:
         folder: a new or empty folder, or one that this function wrote before (what differs is replaced).
@@ -111,8 +113,8 @@ def write_samples(folder: Path, *, clips_per_label: int, seed: int = 0, progress
                 shown.advance()
     with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(("path", "label", "subject", "split"))
-        writer.writerows((clip.path, clip.label, _name(clip.subject), clip.split) for clip in planned)
+        writer.writerow(("path", "label", "subject", "split", "source"))
+        writer.writerows((clip.path, clip.label, _name(clip.subject), clip.split, SAMPLE_SOURCE) for clip in planned)
     logger.info("wrote %d sample clips to %s", len(planned), folder)
     return folder
 

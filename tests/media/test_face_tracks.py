@@ -1,0 +1,251 @@
+"""Faces: in every frame that shows one, in no other, and always of the same person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from affekt.errors import DataError
+from affekt.media.decode import decode
+from affekt.media.faces import Faces, crop, find_faces
+from affekt.media.frames import Frames
+from affekt.settings import MediaSettings
+
+Film = Callable[[str, np.ndarray], Path]
+MakeClip = Callable[..., Path]
+# The box of the astronaut's face in the photograph: left, top, width, height.
+ASTRONAUT = np.array([176.0, 58.0, 96.0, 134.0])
+
+
+def _overlap(first: np.ndarray, second: np.ndarray) -> float:
+    low, high = np.maximum(first[:2], second[:2]), np.minimum(first[:2] + first[2:], second[:2] + second[2:])
+    both = np.prod(np.clip(high - low, 0, None))
+    return float(both / (np.prod(first[2:]) + np.prod(second[2:]) - both))
+
+
+def _centre(box: np.ndarray) -> np.ndarray:
+    return np.asarray(box[..., :2] + box[..., 2:] / 2)
+
+
+def _scene(
+    picture: np.ndarray, scale: float, left: float, top: float, size: tuple[int, int] = (320, 240)
+) -> np.ndarray:
+    """The photograph, scaled, at a place of a grey frame."""
+    matrix = np.array([[scale, 0, left], [0, scale, top]])
+    return cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_AREA, borderValue=(120, 120, 120))
+
+
+def _faces(clip: Path, settings: MediaSettings) -> tuple[Faces, Frames]:
+    frames = decode(clip, settings).frames
+    return find_faces(frames, settings), frames
+
+
+def _yunet(shared_data: Path, frames: Frames, number: int) -> np.ndarray:
+    network = cv2.FaceDetectorYN.create(
+        str(shared_data / "models" / "yunet_n_640_640.onnx"), "", (frames.width, frames.height), 0.7
+    )
+    rows = network.detect(np.ascontiguousarray(frames.rgb(number)[:, :, ::-1]))[1]
+    return np.empty((0, 4)) if rows is None else rows[:, :4]
+
+
+@pytest.mark.parametrize("speaker", ["01", "02", "03", "05", "06", "07", "10"])
+def test_a_speaking_person_has_a_face_in_every_frame_where_yunet_sees_it(
+    shared_data: Path, settings: MediaSettings, speaker: str
+) -> None:
+    faces, frames = _faces(shared_data / "java_sed_av" / "clips" / f"{speaker}-02-04_01.mp4", settings)
+
+    black = faces.details.get("black_frames", 0)
+    assert faces.present.sum() >= 0.99 * (len(frames) - black)
+    assert "no_face" not in faces.flags
+    agreement = []
+    for number in range(int(np.argmax(faces.present)), len(frames), 9):
+        truth = _yunet(shared_data, frames, number)
+        box = faces.boxes[number] * frames.width / frames.source_width
+        agreement.append(max(_overlap(box, other) for other in truth))
+    assert np.median(agreement) >= 0.8  # over all speakers the median is 0.88; single speakers differ in shape
+    assert np.min(agreement) >= 0.6
+
+
+def test_both_back_ends_give_one_kind_of_box(shared_data: Path, settings: MediaSettings) -> None:
+    yunet = replace(settings, detector="yunet", detector_model=str(shared_data / "models" / "yunet_n_640_640.onnx"))
+    frames = decode(shared_data / "edge_media" / "single_face.mp4", settings).frames
+
+    first, second = find_faces(frames, settings), find_faces(frames, yunet)
+
+    assert first.present.all() and second.present.all()
+    assert np.median([_overlap(*pair) for pair in zip(first.boxes, second.boxes, strict=True)]) > 0.85
+
+
+def test_absent_weights_are_named(settings: MediaSettings, film: Film, astronaut: np.ndarray) -> None:
+    clip = film("one", np.stack([_scene(astronaut, 0.5, 20, 20)] * 2))
+
+    with pytest.raises(DataError, match=r"YuNet.*media\.detector=haar"):
+        _faces(clip, replace(settings, detector="yunet", detector_model="absent.onnx"))
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last"), [("face_noface.mov", 0, 71), ("noface_face.mov", 96, 167), ("no_face.mp4", None, None)]
+)
+def test_a_face_is_present_exactly_while_it_is_there(
+    shared_data: Path, settings: MediaSettings, name: str, first: int | None, last: int | None
+) -> None:
+    faces, _ = _faces(shared_data / "edge_media" / name, settings)
+
+    shown = np.flatnonzero(faces.present)
+    assert (shown[0], shown[-1]) == (first, last) if first is not None else not shown.size
+    assert first is None or faces.present[first:last].all()
+    assert ("no_face" in faces.flags) == (first is None)
+
+
+@pytest.mark.parametrize(
+    "picture",
+    ["crop=360:100:0:170,scale=640:-2", "crop=150:270:0:0,scale=-2:480", "drawbox=90:30:180:160:gray:fill"],
+)
+def test_patterned_cloth_and_hidden_faces_are_no_faces(
+    shared_data: Path, make_clip: MakeClip, settings: MediaSettings, picture: str
+) -> None:
+    source = shared_data / "java_sed_av" / "clips" / "10-02-03_01.mp4"
+
+    faces, _ = _faces(make_clip(f"no_face_{len(picture)}.mp4", "-i", source, "-vf", picture, "-an"), settings)
+
+    assert not faces.present.any()
+
+
+@pytest.mark.parametrize("source", ["testsrc2", "mandelbrot", "life=ratio=0.1", "nullsrc,geq=random(1)*255:128:128"])
+def test_generated_pictures_have_no_face(make_clip: MakeClip, settings: MediaSettings, source: str) -> None:
+    clip = make_clip(f"{source[:4]}.mp4", "-f", "lavfi", "-i", source, "-t", "1", "-s", "320x240")
+
+    faces, _ = _faces(clip, settings)
+
+    assert not faces.present.any()
+    assert np.isnan(faces.boxes).all() and not faces.crops.any()
+
+
+def test_black_frames_keep_their_places(film: Film, astronaut: np.ndarray, settings: MediaSettings) -> None:
+    scene = _scene(astronaut, 0.6, 10, 10)
+    black = np.zeros_like(scene)
+
+    faces, _ = _faces(film("black", np.stack([black] * 7 + [scene] * 13 + [black] * 2 + [scene] * 8)), settings)
+
+    expected = np.array([False] * 7 + [True] * 13 + [False] * 2 + [True] * 8)
+    assert np.array_equal(faces.present, expected)
+    assert faces.details["black_frames"] == 9
+    assert not faces.crops[~expected].any()
+    assert np.isnan(faces.boxes[~expected]).all()
+
+
+def test_a_moving_face_is_followed_without_lag_or_trembling(
+    film: Film, astronaut: np.ndarray, settings: MediaSettings
+) -> None:
+    number = np.arange(75)
+    left, top = 10 + 40 * np.sin(number / 9), 5 + 10 * np.sin(number / 6)
+    clip = film("moving", np.stack([_scene(astronaut, 0.6, x, y) for x, y in zip(left, top, strict=True)]))
+
+    faces, _ = _faces(clip, settings)
+
+    assert faces.present.all()
+    error = _centre(faces.boxes) - (_centre(ASTRONAUT) * 0.6 + np.stack([left, top], axis=1))
+    error -= np.median(error, axis=0)  # what the box is centred on in the photograph
+    assert np.abs(error).max() < 0.1 * 80  # a tenth of the face
+    path = _centre(faces.boxes)[:, 0]
+    path = path - np.median(path - left)
+    shifts = [np.abs(np.roll(path, shift) - left)[5:-5].mean() for shift in (-2, -1, 0, 1, 2)]
+    assert np.argmin(shifts) == 2
+    assert np.abs(np.diff(faces.boxes[:, 2])).max() < 2  # pixels from frame to frame
+
+
+def test_crop_t_shows_frame_t(film: Film, astronaut: np.ndarray, settings: MediaSettings) -> None:
+    scene = _scene(astronaut, 0.6, 10, 10).astype(np.float64)
+    clip = film("brighter", np.stack([(scene * (0.5 + number / 100)).astype(np.uint8) for number in range(50)]))
+
+    faces, _ = _faces(clip, settings)
+
+    levels = faces.crops.reshape(50, -1).mean(axis=1)
+    assert faces.present.all()
+    assert levels / (0.5 + np.arange(50) / 100) == pytest.approx(levels[25] / 0.75, rel=0.03)
+
+
+def test_a_face_that_comes_late_and_goes_early_is_dated_to_the_frame(
+    film: Film, astronaut: np.ndarray, settings: MediaSettings
+) -> None:
+    # It slides behind the edge of a grey wall: no cut that would give the moment away.
+    scene, wall = _scene(astronaut, 0.6, 60, 10), np.full((240, 320, 3), 120, np.uint8)
+    covered = [np.where(np.arange(320)[None, :, None] < edge, wall, scene) for edge in range(320, -1, -20)]
+
+    faces, _ = _faces(film("sliding", np.stack([*covered, *[scene] * 20, *covered[::-1]])), settings)
+
+    shown = np.flatnonzero(faces.present)
+    assert faces.present[shown[0] : shown[-1] + 1].all()
+    whole = int(np.argmax([edge <= 60 + 176 * 0.6 for edge in range(320, -1, -20)]))
+    assert abs(shown[0] - whole) <= 2
+    assert abs(shown[-1] - (len(faces.present) - 1 - whole)) <= 2
+
+
+def test_a_box_never_glides_across_a_cut(film: Film, astronaut: np.ndarray, settings: MediaSettings) -> None:
+    dark = (astronaut * 0.5).astype(np.uint8)
+    before, after = _scene(astronaut, 0.6, -60, 10), _scene(dark, 0.6, 120, 60)
+    after[after == 60] = 20
+
+    faces, _ = _faces(film("cut", np.stack([before] * 17 + [after] * 21)), settings)
+
+    lefts = faces.boxes[faces.present, 0]
+    assert faces.present[:17].all() or faces.present[17:].all()
+    middle = (np.nanmin(lefts) + np.nanmax(lefts)) / 2
+    assert (np.abs(lefts - middle) > 40).all() or np.ptp(lefts) < 10
+
+
+def test_of_two_people_the_large_one_in_the_middle_is_followed(
+    film: Film, astronaut: np.ndarray, settings: MediaSettings
+) -> None:
+    def frame(number: int) -> np.ndarray:
+        picture = _scene(astronaut, 0.6, 60, 10, (480, 240))
+        small = cv2.resize(astronaut[20:220, 120:330], (90, 86), interpolation=cv2.INTER_AREA)
+        picture[100:186, 380 - number : 470 - number] = small[:, ::-1]
+        return picture
+
+    faces, _ = _faces(film("two", np.stack([frame(number) for number in range(40)])), settings)
+
+    assert faces.present.all()
+    assert np.ptp(_centre(faces.boxes)[:, 0]) < 6
+    assert "several_faces" in faces.flags and faces.details["other_faces"] == 1
+
+
+def test_who_leaves_is_not_replaced_by_somebody_else(
+    shared_data: Path, make_clip: MakeClip, settings: MediaSettings
+) -> None:
+    clips = [shared_data / "java_sed_av" / "clips" / f"{name}.mp4" for name in ("01-01-01_01", "10-01-01_01")]
+    joining = "[0:v]trim=end=2.4,setpts=PTS-STARTPTS[a];[1:v]trim=end=1.2,setpts=PTS-STARTPTS[b];[a][b]concat"
+    clip = make_clip("changed.mp4", "-i", clips[0], "-i", clips[1], "-filter_complex", joining, "-an")
+
+    faces, frames = _faces(clip, settings)
+
+    cut = 72
+    assert len(frames) == pytest.approx(108, abs=2)
+    assert faces.present[:cut].all() and not faces.present[cut + 1 :].any()
+    assert "several_faces" in faces.flags
+
+
+def test_a_crop_beyond_the_border_repeats_it_and_keeps_colours(film: Film, settings: MediaSettings) -> None:
+    picture = np.zeros((1, 64, 64, 3), np.uint8)
+    picture[:, :, :32], picture[:, :, 32:] = (200, 30, 40), (20, 60, 180)
+    frames = decode(film("halves", picture), settings).frames
+
+    for size in (16, 128):  # shrunk and enlarged
+        result = crop(frames, 0, (32, 32), 96, size).astype(int)
+        assert np.abs(result[:, : size * 3 // 8] - [200, 30, 40]).max() < 12
+        assert np.abs(result[:, size * 5 // 8 :] - [20, 60, 180]).max() < 12
+
+
+def test_a_crop_is_where_its_box_says(film: Film, settings: MediaSettings) -> None:
+    ramp = np.tile(np.linspace(0, 255, 256).astype(np.uint8)[None, :, None], (1, 128, 1, 3)).reshape(1, 128, 256, 3)
+    frames = decode(film("ramp", ramp), settings).frames
+
+    for side, size in ((100.0, 50), (40.0, 80)):
+        columns = crop(frames, 0, (130.0, 64.0), side, size).mean(axis=(0, 2))
+        assert columns[0] == pytest.approx(130 - side / 2, abs=3)
+        assert columns[-1] == pytest.approx(130 + side / 2, abs=3)

@@ -1,0 +1,128 @@
+"""Functionals: openSMILE's own values from the decoded samples, and a plain word where sound is of no use."""
+
+from __future__ import annotations
+
+import sys
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from affekt.errors import SettingsError
+from affekt.media.decode import decode
+from affekt.media.functionals import as_float, feature_set, voice_of
+from affekt.settings import MediaSettings
+
+RATE = 16000
+
+
+def _vowel(seconds: float, seed: int = 0) -> np.ndarray:
+    """Something like a voice: harmonics of a gliding pitch with noise, int16."""
+    time = np.arange(int(seconds * RATE)) / RATE
+    phase = 2 * np.pi * np.cumsum(140 + 30 * np.sin(2 * np.pi * 1.3 * time)) / RATE
+    tone = sum(np.sin(number * phase) / number for number in range(1, 12))
+    noise = np.random.default_rng(seed).normal(0, 0.05, time.size)
+    return np.asarray((tone * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * time)) / 3 + noise) * 9000).astype(np.int16)
+
+
+def _opensmile_on_file(path: Path, sound: np.ndarray) -> np.ndarray:
+    import opensmile
+
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, RATE, 0, "NONE", ""))
+        file.writeframes(sound.tobytes())
+    features, level = opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.Functionals
+    return np.asarray(opensmile.Smile(feature_set=features, feature_level=level).process_file(str(path)))[0]
+
+
+def test_they_equal_opensmile_on_a_file_of_the_same_samples(tmp_path: Path) -> None:
+    sound = _vowel(2.5)
+
+    voice = voice_of(sound, RATE)
+
+    assert voice.functionals.dtype == np.float32
+    assert np.array_equal(voice.functionals, _opensmile_on_file(tmp_path / "sound.wav", sound))
+    assert (voice.usable, voice.flags) == (True, ())
+
+
+@pytest.mark.parametrize("name", ["01-01-03_01.mp4", "10-02-06_01.mp4"])
+def test_they_equal_opensmile_on_real_clips(
+    shared_data: Path, tmp_path: Path, settings: MediaSettings, name: str
+) -> None:
+    sound = decode(shared_data / "java_sed_av" / "clips" / name, settings).sound
+
+    assert np.array_equal(voice_of(sound, RATE).functionals, _opensmile_on_file(tmp_path / "sound.wav", sound))
+
+
+def test_full_scale_does_not_wrap_round(tmp_path: Path) -> None:
+    sound = np.where(_vowel(1.5) > 0, 32767, -32768).astype(np.int16)
+
+    assert as_float(sound).max() < 1
+    assert np.array_equal(voice_of(sound, RATE).functionals, _opensmile_on_file(tmp_path / "sound.wav", sound))
+
+
+def test_they_have_names() -> None:
+    names = feature_set("egemaps").names
+
+    assert len(names) == len(set(names)) == 88
+    assert names[0] == "F0semitoneFrom27.5Hz_sma3nz_amean"
+
+
+@pytest.mark.parametrize(
+    ("sound", "usable", "flags"),
+    [
+        (np.empty(0, np.int16), False, ("no_sound",)),
+        (_vowel(0.05), False, ("short_sound",)),
+        (_vowel(0.2), False, ("short_sound",)),
+        (_vowel(0.3), True, ("short_sound",)),
+        (_vowel(0.9), True, ("short_sound",)),
+        (_vowel(1.1), True, ()),
+        (np.zeros(RATE * 2, np.int16), False, ("silent",)),
+        (np.random.default_rng(1).integers(-3, 4, RATE * 2).astype(np.int16), False, ("silent",)),
+        (np.full(RATE, -32768, np.int16), True, ()),
+    ],
+)
+def test_sound_of_no_use_is_said_to_be_so_and_nothing_is_ever_nan(
+    sound: np.ndarray, usable: bool, flags: tuple[str, ...]
+) -> None:
+    voice = voice_of(sound, RATE)
+
+    assert (voice.usable, voice.flags) == (usable, flags)
+    assert voice.functionals.shape == (88,)
+    assert np.isfinite(voice.functionals).all()
+    assert voice.usable or not voice.functionals.any()
+
+
+def test_a_stereo_copy_sounds_as_loud_as_the_mono_clip(make_clip: Callable[..., Path], settings: MediaSettings) -> None:
+    mono = make_clip("mono.wav", "-f", "lavfi", "-i", "sine=440:r=44100:d=1.5")
+    stereo = make_clip("stereo.wav", "-i", mono, "-af", "pan=stereo|c0=c0|c1=c0")
+
+    first, second = decode(mono, settings).sound, decode(stereo, settings).sound
+
+    assert np.abs(first.astype(int) - second).max() <= 1
+
+
+def test_an_installed_package_can_offer_another_feature_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "loudness.py").write_text(
+        "import numpy as np\n"
+        "class Loudness:\n"
+        "    names = ('rms',)\n"
+        "    def __call__(self, sound, sample_rate):\n"
+        "        return np.array([np.sqrt((sound ** 2).mean())], np.float32)\n"
+    )
+    metadata = tmp_path / "loudness-1.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: loudness\nVersion: 1\n")
+    (metadata / "entry_points.txt").write_text("[affekt.functionals]\nloudness = loudness:Loudness\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+
+    voice = voice_of(np.full(RATE * 2, 16384, np.int16), RATE, "loudness")
+
+    assert voice.functionals == pytest.approx([0.5])
+
+
+def test_an_unknown_feature_set_is_named_with_those_that_are_there() -> None:
+    with pytest.raises(SettingsError, match=r"no feature set 'nothing'.*egemaps"):
+        voice_of(_vowel(1.5), RATE, "nothing")

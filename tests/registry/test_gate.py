@@ -1,0 +1,213 @@
+"""The gate, with answers that really differ."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from affekt.errors import DataError
+from affekt.registry import ScoreVectors, decide
+
+LABELS = ("angry", "happy", "sad")
+CLIPS, SUBJECTS = 240, 24
+
+
+def answers(right_share: float, seed: int, *, truth: np.ndarray | None = None, digest: str = "") -> ScoreVectors:
+    """Score vectors of which a share is right, at random."""
+    if truth is None:
+        truth = np.arange(CLIPS) % len(LABELS)
+    generator = np.random.default_rng(seed)
+    right = generator.random(CLIPS) < right_share
+    shift = generator.integers(1, len(LABELS), CLIPS)
+    said = np.where(right, truth, (truth + shift) % len(LABELS))
+    noise = generator.random((CLIPS, len(LABELS)))
+    noise[np.arange(CLIPS), said] += 1
+    return ScoreVectors(
+        clips=tuple(f"clip{n:03d}" for n in range(CLIPS)),
+        labels=LABELS,
+        probabilities=noise / noise.sum(axis=1, keepdims=True),
+        truth=truth,
+        subjects=tuple(f"s{n // (CLIPS // SUBJECTS):02d}" for n in range(CLIPS)),
+        digest=digest,
+    )
+
+
+def mixed(base: ScoreVectors, other: ScoreVectors, rows: int) -> ScoreVectors:
+    """The answers of ``base``, but those of ``other`` for the first rows."""
+    probabilities = base.probabilities.copy()
+    probabilities[:rows] = other.probabilities[:rows]
+    return dataclasses.replace(base, probabilities=probabilities)
+
+
+def test_a_clearly_better_challenger_replaces_the_champion():
+    decision = decide(answers(0.8, 1), answers(0.5, 2))
+    assert decision.promote
+    assert decision.figures["difference_low"] > 0
+
+
+def test_a_clearly_worse_challenger_does_not():
+    decision = decide(answers(0.5, 1), answers(0.8, 2))
+    assert not decision.promote
+    assert decision.figures["difference_high"] < 0
+    assert "loss" in decision.reasons[-1]
+
+
+def test_an_equally_good_but_different_challenger_does_not():
+    champion, challenger = answers(0.6, 1), answers(0.6, 2)
+    assert (champion.right != challenger.right).any()
+    assert not decide(challenger, champion).promote
+
+
+def test_a_challenger_with_the_same_answers_does_not():
+    assert not decide(answers(0.6, 1), answers(0.6, 1)).promote
+
+
+def test_a_slightly_higher_accuracy_within_noise_is_not_enough():
+    champion = answers(0.6, 1)
+    challenger = mixed(champion, answers(1.0, 3), 8)
+    gained = challenger.right.sum() - champion.right.sum()
+    assert 0 < gained < 8
+    # Every step up is a gain for those few clips, but not beyond chance with others among the same subjects.
+    noisy = mixed(challenger, answers(0.55, 4), 60)
+    decision = decide(noisy, champion)
+    assert abs(decision.figures["difference"]) < 0.06
+    assert not decision.promote
+
+
+def test_the_margin_has_to_be_exceeded():
+    champion, challenger = answers(0.5, 2), answers(0.8, 1)
+    assert decide(challenger, champion, margin=0.05).promote
+    decision = decide(challenger, champion, margin=0.4)
+    assert not decision.promote
+    assert "more than +40.0 points" in decision.reasons[-1]
+
+
+def test_more_confidence_needs_more_evidence():
+    champion = answers(0.6, 1)
+    challenger = answers(0.69, 5)
+    low = decide(challenger, champion, confidence=0.5)
+    high = decide(challenger, champion, confidence=0.999)
+    assert low.figures["difference_low"] > high.figures["difference_low"]
+    assert low.promote and not high.promote
+
+
+def test_a_gain_from_one_subject_alone_does_not_convince():
+    champion = answers(0.5, 1)
+    perfect = answers(1.0, 2)
+    one_person = dataclasses.replace(champion, subjects=("s00",) * (CLIPS // 6) + champion.subjects[CLIPS // 6 :])
+    challenger = dataclasses.replace(mixed(one_person, perfect, CLIPS // 6), digest="b")
+    spread = dataclasses.replace(
+        champion,
+        probabilities=np.where((np.arange(CLIPS) % 6 == 0)[:, None], perfect.probabilities, champion.probabilities),
+    )
+    concentrated = decide(challenger, one_person)
+    assert concentrated.figures["difference_low"] < decide(spread, champion).figures["difference_low"]
+    assert not concentrated.promote
+    assert decide(spread, champion).promote
+
+
+def test_a_model_is_never_held_against_itself():
+    same = answers(0.9, 1, digest="abc")
+    decision = decide(same, dataclasses.replace(same))
+    assert not decision.promote
+    assert "nothing to compare" in decision.reasons[0]
+
+
+def test_the_order_of_the_clips_does_not_matter():
+    champion, challenger = answers(0.5, 2), answers(0.8, 1)
+    order = np.random.default_rng(0).permutation(CLIPS)
+    shuffled = ScoreVectors(
+        tuple(champion.clips[n] for n in order),
+        LABELS,
+        champion.probabilities[order],
+        champion.truth[order],
+        tuple(champion.subjects[n] for n in order),
+    )
+    assert decide(challenger, shuffled).to_dict() == decide(challenger, champion).to_dict()
+
+
+def test_other_clips_on_one_side_are_an_error():
+    champion, challenger = answers(0.5, 2), answers(0.8, 1)
+    other = dataclasses.replace(champion, clips=("elsewhere", *champion.clips[1:]))
+    with pytest.raises(DataError, match=r"clip000.*elsewhere"):
+        decide(challenger, other)
+
+
+def test_fewer_clips_on_one_side_are_an_error():
+    challenger = answers(0.8, 1)
+    some = slice(0, 200)
+    champion = answers(0.5, 2)
+    fewer = ScoreVectors(
+        champion.clips[some], LABELS, champion.probabilities[some], champion.truth[some], champion.subjects[some]
+    )
+    with pytest.raises(DataError) as raised:
+        decide(challenger, fewer)
+    assert raised.value.code == "clips_differ"
+
+
+def test_another_truth_on_one_side_is_an_error():
+    champion = answers(0.5, 2)
+    truth = champion.truth.copy()
+    truth[7] = (truth[7] + 1) % 3
+    with pytest.raises(DataError, match="clip007"):
+        decide(answers(0.8, 1), dataclasses.replace(champion, truth=truth))
+
+
+def test_other_labels_on_one_side_are_an_error():
+    with pytest.raises(DataError, match="sad"):
+        decide(answers(0.8, 1), dataclasses.replace(answers(0.5, 2), labels=("angry", "happy", "fear")))
+
+
+def test_a_clip_without_an_answer_is_wrong():
+    champion, challenger = answers(0.5, 2), answers(0.8, 1)
+    silent = challenger.probabilities.copy()
+    silent[:200] = np.nan
+    decision = decide(dataclasses.replace(challenger, probabilities=silent), champion)
+    assert decision.figures["accuracy_challenger"] < 0.2
+    assert not decision.promote
+
+
+def test_the_first_champion_must_beat_the_most_frequent_label_beyond_chance():
+    assert decide(answers(0.6, 1), None).promote
+    assert not decide(answers(1 / 3, 1), None).promote
+
+
+def test_always_the_most_frequent_label_is_no_champion():
+    truth = np.where(np.arange(CLIPS) < 150, 1, np.arange(CLIPS) % 3)
+    lazy = answers(0.0, 1, truth=truth)
+    constant = dataclasses.replace(lazy, probabilities=np.tile([0.1, 0.8, 0.1], (CLIPS, 1)))
+    decision = decide(constant, None)
+    assert decision.figures["accuracy_challenger"] == decision.figures["largest_class_share"]
+    assert not decision.promote
+
+
+def test_a_few_lucky_clips_are_no_evidence_for_a_first_champion():
+    few = slice(0, 6)
+    full = answers(1.0, 1)
+    truth = full.truth[few]
+    probabilities = full.probabilities[few].copy()
+    probabilities[3:] = np.roll(probabilities[3:], 1, axis=1)  # 3 of 6 right where a third is chance
+    small = ScoreVectors(full.clips[few], LABELS, probabilities, truth, full.subjects[few])
+    assert small.right.sum() == 3
+    assert not decide(small, None).promote
+
+
+def test_one_class_alone_shows_nothing():
+    decision = decide(answers(1.0, 1, truth=np.zeros(CLIPS, dtype=int)), None)
+    assert not decision.promote
+    assert "nothing can be said" in " ".join(decision.reasons)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_unknown_truth_and_no_clips_are_errors(count):
+    vectors = ScoreVectors(("a",) * count, LABELS, np.full((count, 3), 1 / 3), np.full(count, -1), ("",) * count)
+    with pytest.raises(DataError):
+        decide(vectors, None)
+
+
+def test_reasons_name_the_figures():
+    reasons = " ".join(decide(answers(0.8, 1), answers(0.5, 2)).reasons)
+    for word in ("240 clips", "points", "interval", "subjects", "%"):
+        assert word in reasons

@@ -1,0 +1,31 @@
+"""A registered ensemble as MLflow itself loads it."""
+
+from __future__ import annotations
+
+import mlflow
+import pandas as pd
+import pytest
+
+from affekt.ensemble import Ensemble
+from affekt.registry import promote, register
+
+
+@pytest.fixture
+def loaded(tracking, tiny_ensemble):
+    register(tracking, tiny_ensemble, name="affekt", run_id=tracking.start_parent("weekly"))
+    promote("affekt/1", tracking)
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(tracking.uri)
+    yield mlflow.pyfunc.load_model("models:/affekt@champion")
+    mlflow.set_tracking_uri(before)
+
+
+def test_it_answers_as_the_ensemble_does(loaded, tiny_ensemble, sample_clips, tmp_path):
+    clip = next(iter(sorted(sample_clips.rglob("*.mp4"))))
+    bad = tmp_path / "bad.mp4"
+    bad.write_text("no clip")
+    expected = Ensemble.load(tiny_ensemble).predict_file(clip).to_dict()
+    answers = loaded.predict([str(clip), str(bad)])
+    assert answers[0] == expected
+    assert set(answers[1]) == {"error"}
+    assert loaded.predict(pd.DataFrame({"clip": [str(clip)]})) == [expected]

@@ -1,0 +1,134 @@
+"""Runs in MLflow: a parent, its children, what they hold, and how they end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from affekt.errors import AffektError
+from affekt.registry import Tracking
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def runs(tracking):
+    found = tracking.client.search_runs([tracking.experiment_id])
+    return {run.info.run_name: run for run in found}
+
+
+def test_a_child_lies_below_its_parent(tracking):
+    parent = tracking.start_parent("weekly", {"seed": 3}, {"affekt.code": "abc"})
+    with tracking.child(parent, "vgg"):
+        pass
+    tracking.finish(parent)
+    found = runs(tracking)
+    assert found["vgg"].data.tags["mlflow.parentRunId"] == parent
+    assert found["weekly"].data.params == {"seed": "3"}
+    assert found["weekly"].data.tags["affekt.code"] == "abc"
+    assert {run.info.status for run in found.values()} == {"FINISHED"}
+
+
+def test_figures_keep_their_steps(tracking):
+    parent = tracking.start_parent("weekly")
+    with tracking.child(parent, "vgg") as run:
+        for step in range(450):  # more than one batch
+            run.log({"loss": 1 / (step + 1), "learning_rate": 0.1}, step)
+    history = tracking.client.get_metric_history(run.run_id, "loss")
+    assert [(point.step, point.value) for point in history] == [(step, 1 / (step + 1)) for step in range(450)]
+
+
+def test_more_parameters_than_one_call_takes_are_all_kept(tracking):
+    with tracking.child(tracking.start_parent("weekly"), "vgg") as run:
+        run.params({f"key{number}": number for number in range(230)})
+    assert len(tracking.client.get_run(run.run_id).data.params) == 230
+
+
+def test_files_and_folders_are_kept(tracking, tmp_path):
+    folder = tmp_path / "report"
+    folder.mkdir()
+    (folder / "report.html").write_text("<p>")
+    (tmp_path / "scores.csv").write_text("clip")
+    with tracking.child(tracking.start_parent("weekly"), "fusion") as run:
+        run.artifacts(folder)
+        run.artifact(tmp_path / "scores.csv", "tables")
+    kept = {item.path for item in tracking.client.list_artifacts(run.run_id)}
+    assert kept == {"report.html", "tables"}
+    assert [item.path for item in tracking.client.list_artifacts(run.run_id, "tables")] == ["tables/scores.csv"]
+
+
+def test_a_child_that_raises_is_failed_and_says_why(tracking):
+    parent = tracking.start_parent("weekly")
+    with pytest.raises(ValueError, match="exploded"), tracking.child(parent, "vgg") as run:
+        run.log({"loss": 7.0}, 1)
+        raise ValueError("the loss exploded")
+    found = runs(tracking)["vgg"]
+    assert found.info.status == "FAILED"
+    assert found.data.tags["error"] == "ValueError: the loss exploded"
+    assert found.data.metrics == {"loss": 7.0}
+
+
+def test_a_job_is_closed_with_the_children_that_a_dead_step_left_open(tracking):
+    parent = tracking.start_parent("weekly", tags={"affekt.job": "job-1"})
+    other = tracking.start_parent("other", tags={"affekt.job": "job-2"})
+    dead = tracking.child(parent, "vgg")
+    dead.__enter__()
+    assert tracking.finish_job("job-1", "FAILED") == parent
+    found = runs(tracking)
+    assert (found["weekly"].info.status, found["vgg"].info.status) == ("FAILED", "FAILED")
+    assert tracking.client.get_run(other).info.status == "RUNNING"
+    assert tracking.finish_job("job-3") is None
+
+
+def test_artifacts_lie_beside_the_database(tmp_path, empty_database, tracking):
+    by_uri = Tracking(tracking.uri)
+    with by_uri.child(by_uri.start_parent("weekly"), "vgg") as run:
+        pass
+    location = by_uri.client.get_run(run.run_id).info.artifact_uri
+    assert location.startswith((tracking.home / "mlartifacts").as_uri())
+
+
+def test_the_address_comes_from_the_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    assert Tracking(home=tmp_path).uri == "http://127.0.0.1:1"
+
+
+def test_a_server_that_is_not_there_is_an_error_at_once(tmp_path):
+    with pytest.raises(AffektError, match="no MLflow server answers") as raised:
+        Tracking("http://someone:secret@127.0.0.1:1", home=tmp_path).start_parent("weekly")
+    assert raised.value.code == "tracking_unreachable"
+    assert "secret" not in str(raised.value)
+
+
+def test_a_deleted_experiment_is_restored(tracking):
+    tracking.client.delete_experiment(tracking.experiment_id)
+    again = Tracking(home=tracking.home)
+    assert again.start_parent("weekly")
+
+
+def test_importing_the_registry_does_not_import_mlflow():
+    code = "import sys, affekt.registry; sys.exit('mlflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY).returncode == 0
+
+
+@pytest.mark.slow
+def test_steps_that_start_together_share_one_new_database(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from affekt.registry import Tracking\n"
+        "tracking = Tracking(home=Path(sys.argv[1]))\n"
+        "with tracking.child(tracking.start_parent('weekly'), sys.argv[2]) as run:\n"
+        "    for step in range(100): run.log({'loss': step}, step); run.flush()\n"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+    steps = [
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path), f"step{n}"], cwd=REPOSITORY, env=environment)
+        for n in range(3)
+    ]
+    assert [step.wait() for step in steps] == [0, 0, 0]
+    tracking = Tracking(home=tmp_path)
+    found = [run for run in tracking.client.search_runs([tracking.experiment_id]) if "loss" in run.data.metrics]
+    assert sorted(run.info.run_name for run in found) == ["step0", "step1", "step2"]
+    assert {run.data.metrics["loss"] for run in found} == {99.0}

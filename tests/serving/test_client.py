@@ -1,0 +1,141 @@
+"""The client's words for what can go wrong, against small servers that answer just so."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from affekt.errors import AffektError, MediaError
+from serving.client import predict, prediction_url
+
+
+@contextmanager
+def answering(*replies: tuple[int, str]) -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """A server that gives the replies in turn, and the last one for ever."""
+    seen: list[dict[str, str]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            status, text = replies[min(len(seen), len(replies) - 1)]
+            seen.append({**dict(self.headers), "path": self.path})
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", seen
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(b"clip")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "kind", "code"),
+    [
+        (400, '{"error": {"code": "unreadable", "message": "m"}}', MediaError, "unreadable"),
+        (413, '{"error": {"code": "too_long", "message": "m"}}', MediaError, "too_long"),
+        (413, "", MediaError, "too_large"),
+        (500, '{"error": {"code": "internal", "message": "m"}}', AffektError, "internal"),
+        (400, '{"code": 400, "message": "Token Authorization failed"}', AffektError, "refused"),
+        (404, '{"code": 404, "message": "Model not found: x"}', AffektError, "no_model"),
+        (507, '{"code": 507, "message": "m"}', AffektError, "out_of_memory"),
+        (418, "teapot", AffektError, "server_failed"),
+        (200, "<html>", AffektError, "bad_answer"),
+        (200, "[1]", AffektError, "bad_answer"),
+    ],
+)
+def test_each_status_has_its_meaning(file, status, text, kind, code):
+    with answering((status, text)) as (url, seen), pytest.raises(kind) as raised:
+        predict(url, file)
+    assert raised.value.code == code
+    assert type(raised.value) is kind
+    assert len(seen) == 1
+
+
+def test_a_busy_server_is_asked_again(file):
+    with answering((503, "busy"), (503, "busy"), (200, '{"label": "happy"}')) as (url, seen):
+        assert predict(url, file) == {"label": "happy"}
+    assert len(seen) == 3
+
+
+def test_a_server_that_stays_busy_is_given_up(file):
+    with answering((503, "busy")) as (url, seen), pytest.raises(AffektError) as raised:
+        predict(url, file, retries=1)
+    assert raised.value.code == "busy"
+    assert len(seen) == 2
+
+
+def test_no_server_is_an_error_that_says_what_to_do(file):
+    with pytest.raises(AffektError, match="affekt serve") as raised:
+        predict("http://127.0.0.1:1", file)
+    assert raised.value.code == "unreachable"
+
+
+def test_a_slow_server_is_an_error(file):
+    release = threading.Event()
+
+    class Slow(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            release.wait(30)
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        with pytest.raises(AffektError) as raised:
+            predict(f"http://127.0.0.1:{server.server_port}", file, timeout=0.2)
+        assert raised.value.code == "timeout"
+    finally:
+        release.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_a_missing_file_is_not_sent(tmp_path):
+    with pytest.raises(MediaError) as raised:
+        predict("http://127.0.0.1:1", tmp_path / "none.mp4")
+    assert raised.value.code == "missing"
+
+
+def test_the_key_is_sent_where_one_is_given(file):
+    with answering((200, "{}")) as (url, seen):
+        predict(url, file, token="secret")
+        predict(url, file)
+    assert seen[0]["Authorization"] == "Bearer secret"
+    assert "Authorization" not in seen[1]
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ("http://host:8080", "http://host:8080/predictions/affekt"),
+        ("host:8080/", "http://host:8080/predictions/affekt"),
+        ("https://host/predictions/other", "https://host/predictions/other"),
+        ("http://host/base/predictions/other/3/", "http://host/base/predictions/other/3"),
+    ],
+)
+def test_a_server_stands_for_its_model(given, asked):
+    assert prediction_url(given) == asked

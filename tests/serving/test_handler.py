@@ -1,0 +1,129 @@
+"""The handler, in TorchServe's own context objects: each request of a batch gets its own answer or its own error."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+from pathlib import Path
+
+import pytest
+from ts.context import Context, RequestProcessor
+
+from affekt.ensemble import Ensemble
+from serving import handler as handler_module
+from serving.handler import CLIP_PREFIX, EmotionHandler, clips_in_work
+
+
+def context_of(folder: Path, requests: int) -> Context:
+    manifest = {"model": {"modelName": "affekt", "modelVersion": "7"}}
+    context = Context("affekt", str(folder), manifest, 1, None, "0.12.0")
+    context.request_processor = [RequestProcessor({}) for _ in range(requests)]
+    return context
+
+
+@pytest.fixture(scope="module")
+def handler(tiny_ensemble, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shm")
+    before = os.environ.get("AFFEKT_CLIP_FOLDER")
+    os.environ["AFFEKT_CLIP_FOLDER"] = str(folder)
+    made = EmotionHandler()
+    made.initialize(context_of(tiny_ensemble, 0))
+    yield made
+    os.environ.pop("AFFEKT_CLIP_FOLDER")
+    if before:
+        os.environ["AFFEKT_CLIP_FOLDER"] = before
+    assert not list(folder.iterdir()), "clips were left behind"
+
+
+def ask(handler, *rows):
+    context = context_of(Path(), len(rows))
+    answers = handler.handle(list(rows), context)
+    statuses = [context.get_response_status(position)[0] for position in range(len(rows))]
+    return list(zip(statuses, [json.loads(answer) for answer in answers], strict=True))
+
+
+@pytest.mark.parametrize("field", ["body", "data", "file"])
+def test_a_clip_is_taken_as_the_body_or_as_a_field_of_a_form(handler, tiny_ensemble, clip, field):
+    expected = Ensemble.load(tiny_ensemble)
+    [(status, document)] = ask(handler, {field: bytearray(clip.read_bytes())})
+    assert status == 200
+    model = document.pop("model")
+    assert document == expected.predict_file(clip).to_dict()
+    assert model == {"name": "affekt", "version": "7", "digest": expected.digest}
+
+
+def test_one_bad_clip_does_not_fail_its_batch_mates(handler, clip):
+    good = {"body": bytearray(clip.read_bytes())}
+    answers = ask(handler, good, {"body": bytearray(b"no clip")}, good)
+    assert [status for status, _ in answers] == [200, 400, 200]
+    assert set(answers[1][1]["error"]) == {"code", "message"}
+    assert answers[0] == answers[2]
+
+
+def test_a_fault_of_the_server_is_the_fault_of_one_request(handler, clip, monkeypatch, caplog):
+    good = {"body": bytearray(clip.read_bytes())}
+    answer = handler._ensemble.predict_file
+
+    def fails_once(path):
+        if path.read_bytes() == b"unlucky":
+            raise RuntimeError("CUDA error in secret_function")
+        return answer(path)
+
+    monkeypatch.setattr(handler._ensemble, "predict_file", fails_once)
+    answers = ask(handler, {"body": bytearray(b"unlucky")}, good)
+    assert [status for status, _ in answers] == [500, 200]
+    # The cause is for the log, not for whoever asked.
+    assert "secret_function" not in json.dumps(answers[0][1])
+    assert "secret_function" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {},
+        {"body": bytearray()},
+        {"body": {"clip": "x"}},
+        {"body": "text"},
+        {"a": bytearray(b"1"), "b": bytearray(b"2")},
+    ],
+)
+def test_a_request_without_exactly_one_clip_says_what_is_expected(handler, row):
+    [(status, document)] = ask(handler, row)
+    assert status == 400
+    assert document["error"]["code"] == "no_clip"
+
+
+def test_a_clip_over_the_limit_is_413_and_not_decoded(handler, monkeypatch):
+    monkeypatch.setattr(handler, "_max_bytes", 10)
+    monkeypatch.setattr(handler._ensemble, "predict_file", lambda path: pytest.fail("it was decoded"))
+    [(status, document)] = ask(handler, {"body": bytearray(11)})
+    assert (status, document["error"]["code"]) == (413, "too_large")
+
+
+def test_clips_go_where_there_is_room(handler, monkeypatch, tmp_path):
+    full = tmp_path / "full"
+    monkeypatch.setenv("AFFEKT_CLIP_FOLDER", str(full))  # not there
+    assert handler_module._folder_with_room(10) != full
+    full.mkdir()
+    assert handler_module._folder_with_room(10) == full
+    assert handler_module._folder_with_room(10**18) != full
+
+
+def test_what_a_dead_worker_left_behind_is_told_from_work_and_removed(tiny_ensemble, monkeypatch, tmp_path):
+    monkeypatch.setenv("AFFEKT_CLIP_FOLDER", str(tmp_path))
+    working = tmp_path / f"{CLIP_PREFIX}{os.getpid()}-a"
+    left = tmp_path / f"{CLIP_PREFIX}{2**22 + 1}-b"  # above the largest process id
+    for path in (working, left):
+        path.touch()
+    assert clips_in_work(tmp_path) == [working]
+    EmotionHandler().initialize(context_of(tiny_ensemble, 0))
+    assert list(tmp_path.iterdir()) == [working]
+
+
+def test_the_handler_imports_nothing_of_affekt_before_it_is_initialized():
+    # TorchServe hides an ImportError at that point behind "no module named ts.torch_handler.handler".
+    tree = ast.parse(Path(handler_module.__file__).read_text(encoding="utf-8"))
+    modules = {name.name for node in tree.body if isinstance(node, ast.Import) for name in node.names}
+    modules |= {str(node.module) for node in tree.body if isinstance(node, ast.ImportFrom)}
+    assert not [name for name in modules if name.split(".")[0] in ("affekt", "serving", "torch")]

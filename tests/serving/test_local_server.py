@@ -1,0 +1,212 @@
+"""A real TorchServe: its answers, its errors, its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from affekt.ensemble import Ensemble
+from affekt.errors import AffektError, MediaError
+from serving.client import predict
+from serving.server import LocalServer, find_server
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def of_session(leader: int) -> list[int]:
+    """The processes of a session, as a server's are."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) == leader and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.pid)
+        except (ProcessLookupError, psutil.Error):
+            continue
+    return found
+
+
+def gone(leader: int, seconds: float = 60) -> bool:
+    ends = time.monotonic() + seconds
+    while of_session(leader) and time.monotonic() < ends:
+        time.sleep(0.1)
+    return not of_session(leader)
+
+
+def test_the_served_answer_is_that_of_this_process(server, tiny_ensemble, clip):
+    document = server.predict(clip)
+    model = document.pop("model")
+    here = Ensemble.load(tiny_ensemble).predict_file(clip).to_dict()
+    assert document.pop("probabilities") == pytest.approx(here.pop("probabilities"), abs=1e-5)
+    models, expected = document.pop("models"), here.pop("models")
+    assert {name: pytest.approx(vector, abs=1e-5) for name, vector in expected.items()} == models
+    assert document.pop("confidence") == pytest.approx(here.pop("confidence"), abs=1e-5)
+    assert document == here
+    assert (model["name"], model["version"]) == ("affekt", "7")
+
+
+def test_a_form_is_taken_as_well(server, clip):
+    with clip.open("rb") as file:
+        answer = requests.post(server.url, files={"data": file}, timeout=60)
+    assert answer.json() == server.predict(clip)
+
+
+def test_a_file_that_is_no_clip_is_an_error_of_the_clip(server, no_clip):
+    with pytest.raises(MediaError) as raised:
+        server.predict(no_clip)
+    assert raised.value.where == str(no_clip)
+    answer = requests.post(server.url, data=no_clip.read_bytes(), timeout=60)
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["error"]["code"] == raised.value.code
+
+
+def test_an_empty_file_is_an_error_of_the_clip(server, tmp_path):
+    empty = tmp_path / "empty.mp4"
+    empty.touch()
+    with pytest.raises(MediaError):
+        server.predict(empty)
+
+
+def test_many_at_once_are_all_answered(server, clip, no_clip):
+    answers: list[object] = []
+
+    def ask(path: Path) -> None:
+        try:
+            answers.append(server.predict(path)["label"])
+        except MediaError as error:
+            answers.append(error.code)
+
+    threads = [threading.Thread(target=ask, args=(path,)) for path in (clip, no_clip, clip, no_clip)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    label = server.predict(clip)["label"]
+    assert sorted(answers) == sorted([label, label, "unreadable", "unreadable"])
+
+
+def test_a_model_that_is_not_there_is_an_error_that_names_it(server, clip):
+    with pytest.raises(AffektError, match="other") as raised:
+        predict(server.url.replace("/affekt", "/other"), clip)
+    assert raised.value.code == "no_model"
+
+
+def test_only_this_machine_is_listened_to(server):
+    listening = {
+        connection.laddr.ip
+        for process in of_session(server.running_server().process)
+        for connection in psutil.Process(process).net_connections(kind="inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    # Java says ::ffff:127.0.0.1 for the same.
+    assert {address.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
+
+
+def test_models_cannot_be_registered_from_elsewhere(server):
+    for url in ("http://127.0.0.1:1/evil.mar", "file:///etc/passwd", "../outside"):
+        answer = requests.post(f"{server.management_url}/models", params={"url": url}, timeout=10)
+        assert answer.status_code in (400, 404), url
+    models = requests.get(f"{server.management_url}/models", timeout=10).json()["models"]
+    assert [model["modelName"] for model in models] == ["affekt"]
+
+
+def test_metrics_are_there_for_prometheus(server, clip):
+    server.predict(clip)
+    assert "ts_inference_requests_total" in requests.get(server.metrics_url, timeout=10).text
+
+
+def test_a_server_with_a_home_can_be_found_by_its_address(server):
+    home = server._records.parent
+    assert find_server(server.url, home) == server.running_server()
+    assert find_server(server.url.replace("http://", ""), home) == server.running_server()
+    assert find_server("http://127.0.0.1:1", home) is None
+
+
+def test_it_does_not_fill_the_disk(server, clip):
+    before = server.log.stat().st_size
+    for _ in range(5):
+        server.predict(clip)
+    assert server.log.stat().st_size - before < 5 * 400
+    assert sum(path.stat().st_size for path in server.log.parent.iterdir()) < 200_000
+
+
+def test_a_port_in_use_is_named(tiny_ensemble):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(AffektError, match=str(port)) as raised:
+            LocalServer(tiny_ensemble, port=port).start()
+    assert raised.value.code == "port_in_use"
+
+
+def test_a_model_that_does_not_load_is_an_error_with_the_workers_own_words(tiny_ensemble, tmp_path):
+    broken = tmp_path / "broken"
+    shutil.copytree(tiny_ensemble, broken)
+    name = next(iter(json.loads((broken / "ensemble.json").read_text())["files"]))
+    with (broken / name).open("ab") as file:
+        file.write(b"x")
+    server = LocalServer(broken)
+    with pytest.raises(AffektError, match="does not match its digest") as raised:
+        server.start()
+    assert raised.value.code == "model_failed"
+    assert not server.running()
+    assert not server.log.parent.exists()
+
+
+def test_stopping_answers_what_is_in_flight_and_leaves_nothing(tiny_ensemble, clip, tmp_path):
+    server = LocalServer(tiny_ensemble, home=tmp_path).start()
+    session, folders = server.running_server().process, list(server._folders)
+    server.predict(clip)
+    answers: list[str] = []
+    threads = [threading.Thread(target=lambda: answers.append(server.predict(clip)["label"])) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    while not any(server._layout.clips.iterdir()):
+        time.sleep(0.001)
+    server.stop()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 3
+    assert of_session(session) == []
+    assert not [folder for folder in folders if folder.exists()]
+    assert find_server("http://127.0.0.1", tmp_path) is None
+    server.stop()  # once more does no harm
+    with pytest.raises(AffektError) as raised:
+        server.predict(clip)
+    assert raised.value.code == "unreachable"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_server_ends_with_the_process_that_started_it(tiny_ensemble, number, tmp_path):
+    code = (
+        "import sys, time; from pathlib import Path; from serving.server import LocalServer\n"
+        "server = LocalServer(Path(sys.argv[1])).start()\n"
+        "print(server.running_server().process, *server._folders, sep='\\n', flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code, str(tiny_ensemble)], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    session = int(parent.stdout.readline())
+    folders = [Path(parent.stdout.readline().strip()) for _ in range(2)]
+    assert of_session(session)
+    parent.send_signal(number)
+    parent.wait()
+    assert gone(session)
+    assert not [folder for folder in folders if folder.exists()]
+    parent.stdout.close()

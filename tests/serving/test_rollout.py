@@ -1,0 +1,95 @@
+"""Another version in a running server: nobody's request is lost, and a bad version changes nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+
+import pytest
+
+from affekt.errors import AffektError
+from serving.client import predict
+from serving.rollout import deploy, deploy_ensemble
+from serving.server import LocalServer
+
+
+@pytest.fixture(scope="module")
+def changing(tiny_ensemble, tmp_path_factory):
+    """A server of these tests alone, since they change what it serves."""
+    with LocalServer(tiny_ensemble, version="1", home=tmp_path_factory.mktemp("home")) as server:
+        yield server
+
+
+def version_of(server, clip):
+    return server.predict(clip)["model"]["version"]
+
+
+def test_an_unknown_archive_changes_nothing(server, clip):
+    known = server.running_server()
+    with pytest.raises(AffektError) as raised:
+        deploy(
+            "nothing",
+            name="affekt",
+            version="9",
+            management_url=known.management_url,
+            inference_url=known.inference_url,
+        )
+    assert raised.value.code == "refused"
+    assert version_of(server, clip) == "7"
+
+
+def test_the_version_that_answers_is_not_deployed_again(server, tiny_ensemble):
+    with pytest.raises(AffektError) as raised:
+        deploy_ensemble(tiny_ensemble, server.running_server(), version="7")
+    assert raised.value.code == "already_deployed"
+
+
+def test_a_management_address_without_a_server_is_an_error():
+    with pytest.raises(AffektError) as raised:
+        deploy("x", name="affekt", version="2", management_url="http://127.0.0.1:1", inference_url="http://127.0.0.1:1")
+    assert raised.value.code == "unreachable"
+
+
+@pytest.mark.slow
+def test_a_version_that_does_not_load_is_taken_away_again(changing, tiny_ensemble, tmp_path, clip):
+    broken = tmp_path / "broken"
+    shutil.copytree(tiny_ensemble, broken)
+    name = next(iter(json.loads((broken / "ensemble.json").read_text())["files"]))
+    (broken / name).write_bytes(b"damaged")
+    with pytest.raises(AffektError) as raised:
+        deploy_ensemble(broken, changing.running_server(), version="2")
+    assert raised.value.code == "model_failed"
+    assert version_of(changing, clip) == "1"
+    with pytest.raises(AffektError):
+        predict(f"{changing.url}/2", clip, retries=0)
+
+
+@pytest.mark.slow
+def test_two_swaps_lose_no_request(changing, tiny_ensemble, clip):
+    """Also that the versions follow one another, and that the old archives leave the store."""
+    server = changing.running_server()
+    stop, answered, failed = threading.Event(), [], []
+
+    def ask() -> None:
+        while not stop.is_set():
+            try:
+                answered.append(predict(changing.url, clip, retries=0)["model"]["version"])
+            except AffektError as error:
+                failed.append(str(error))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        first = deploy_ensemble(tiny_ensemble, server, version="5", clip=clip)
+        second = deploy_ensemble(tiny_ensemble, server, version="6")
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert failed == []
+    assert {"1", "5", "6"} == set(answered)
+    assert (first.replaced, second.replaced) == (("1",), ("5",))
+    assert version_of(changing, clip) == "6"
+    assert [path.name for path in server.store.iterdir()] == ["affekt-6"]
