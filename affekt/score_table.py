@@ -98,7 +98,7 @@ class ScoreTable:
             }
         )
         columns = [f"{model}_{label}" for model in self.models for label in self.labels]
-        scores = pd.DataFrame(self.scores.reshape(len(self.clips), -1), columns=columns)
+        scores = pd.DataFrame(self.scores.reshape(len(self.clips), len(columns)), columns=columns)
         # 17 significant digits: a table that was written and read again is the same to the last bit.
         pd.concat([frame, scores], axis=1).to_csv(path, index=False, float_format="%.17g")
 

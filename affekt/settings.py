@@ -284,6 +284,28 @@ def settings_from_json(text: str) -> Settings:
     return settings
 
 
+def settings_of_stored(values: Mapping[str, Any]) -> Settings:
+    """The settings that a stored model was trained with, whatever version of affekt wrote them.
+
+    A setting that did not exist then has the value of the model's preset; one that no longer exists is left aside.
+
+    Raises:
+        SettingsError: a stored value is not one that the setting can have.
+    """
+    problems: list[str] = []
+    preset = values.get("preset")
+    current = load_settings(preset if preset in PRESETS else "paper").to_dict()
+    known = set(_keys(Settings))
+    for key, value in _flatten(values):
+        if key in known and key != "preset":
+            _assign(current, key, value, problems)
+    settings = _build(Settings, current, "", problems)
+    if problems:
+        raise SettingsError(problems)
+    assert isinstance(settings, Settings)
+    return settings
+
+
 def _read_preset(name: str) -> dict[str, Any]:
     text = resources.files("affekt.presets").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
     values = yaml.safe_load(text)
@@ -387,6 +409,10 @@ def _contradictions(s: Settings) -> list[str]:
         if group.micro_batch and group.batch_size % group.micro_batch:
             problems.append(
                 f"{name}.micro_batch: {group.micro_batch} does not divide {name}.batch_size {group.batch_size}"
+            )
+        if getattr(group, "batch_norm", False) and (group.micro_batch or group.batch_size) < 2:
+            problems.append(
+                f"{name}.batch_norm: needs two items at once; raise {name}.micro_batch or {name}.batch_size"
             )
         crops = getattr(group, "crops", [1.0])
         if not crops or not all(0.1 <= share <= 1 for share in crops):

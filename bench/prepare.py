@@ -2,7 +2,7 @@
 
     python bench/prepare.py CLIPS [--clips 40] [--preset small] [--workers 2] [--out docs/benchmarks]
 
-CLIPS is a folder with clips, or with a manifest.csv. Every way runs in a process of its own, over the same files, after one
+CLIPS is a folder with clips at any depth. Every way runs in a process of its own, over the same files, after one
 warm-up file. CPU is user and system time of the process and of its children (ffmpeg).
 """
 
@@ -80,7 +80,7 @@ def obvious_way() -> Callable[[Path, MediaSettings], int]:
 
 
 class Parts:
-    """What has to be done in any case, alone: decoding to nowhere, the functionals, a search for faces every k frames."""
+    """What has to be done in any case, alone: decoding to nowhere, the functionals, a search every k frames."""
 
     def __init__(self, settings: MediaSettings) -> None:
         self.settings = settings
@@ -181,8 +181,8 @@ def report(
         f"{date.today()} · commit {commit or 'none'} · {processor}, {os.cpu_count()} cores · Python "
         f"{platform.python_version()} · " + " · ".join(f"{name} {version(name)}" for name in PACKAGES),
         "",
-        f"{count} clips of `{arguments.folder.name}`, preset `{arguments.preset}`; one process, one thread, one warm-up "
-        "clip. CPU is user and system time of the process and of its ffmpeg.",
+        f"{count} clips of `{arguments.folder.name}`, preset `{arguments.preset}`; one process, one thread, one "
+        "warm-up clip. CPU is user and system time of the process and of its ffmpeg.",
         "",
         "| | CPU a clip, ms | beside affekt | wall a clip, ms | peak memory of a process, MiB |",
         "|---|---:|---:|---:|---:|",
@@ -194,13 +194,13 @@ def report(
     shares = ", ".join(f"{name} {1000 * value:.0f} ms" for name, value in parts["parts"].items())
     lines += [
         "",
-        f"- affekt uses {obvious['cpu'] / ours['cpu']:.1f} times less CPU than the obvious way (PNG files of full size, "
-        "detection on every one of them, a WAV file, openSMILE on that file).",
-        f"- affekt costs {ours['cpu'] / parts['cpu']:.2f} times the unavoidable parts: {shares} (decoding both streams to "
-        "nowhere, eGeMAPS, one search of the reduced picture every k frames).",
+        f"- affekt uses {obvious['cpu'] / ours['cpu']:.1f} times less CPU than the obvious way (PNG files of full "
+        "size, detection on every one of them, a WAV file, openSMILE on that file).",
+        f"- affekt costs {ours['cpu'] / parts['cpu']:.2f} times the unavoidable parts: {shares} (decoding both "
+        "streams to nowhere, eGeMAPS, one search of the reduced picture every k frames).",
         f"- Faces found in {ours['faces']} frames; the obvious way found one in {obvious['faces']}.",
-        f"- A pool of {arguments.workers} workers, start included: {pool['first']:.1f} clips/s; a second run, which decodes "
-        f"nothing: {pool['second']:.0f} clips/s.",
+        f"- A pool of {arguments.workers} workers, start included: {pool['first']:.1f} clips/s; a second run, which "
+        f"decodes nothing: {pool['second']:.0f} clips/s.",
         "",
     ]
     return "\n".join(lines)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +92,7 @@ def exit_codes_kept() -> Iterator[None]:
     """Within it, KFP learns how a container ended.
 
     KFP lets the engine remove a container by itself, asks for its exit code afterwards, and takes "no such container"
-    for success: a failed step would count as done.
+    for success: a failed step would count as done (kubeflow/pipelines issue 13332).
     """
     from kfp.local import docker_task_handler as handler
 
@@ -107,13 +107,17 @@ def exit_codes_kept() -> Iterator[None]:
 def _run_to_its_end(
     client: docker.DockerClient, image: str, command: list[str], volumes: dict[str, Any], **options: Any
 ) -> int:
+    from docker.errors import APIError
+
     container = client.containers.run(image=image, command=command, volumes=volumes, detach=True, **options)
     try:
         for line in _lines(container.logs(stream=True)):
             print(line)  # noqa: T201  KFP indents what is printed, and the local runner listens to it
         return int(container.wait()["StatusCode"])
     finally:
-        container.remove(force=True)
+        # A container that cannot be cleared away says nothing about its step.
+        with suppress(APIError):
+            container.remove(force=True)
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from affekt.errors import SettingsError
-from affekt.settings import load_settings, settings_from_json
+from affekt.settings import load_settings, settings_from_json, settings_of_stored
 
 PAPER = {  # value: section of paper.md
     "media.face_size": (256, "3.2"),
@@ -95,3 +95,12 @@ def test_settings_from_json_name_what_is_missing():
     text = load_settings("small").to_json().replace('"svm_c": 18.5', '"svm_d": 18.5')
     with pytest.raises(SettingsError, match=r"fusion\.svm_c: missing"):
         settings_from_json(text)
+
+
+def test_a_model_of_an_older_version_keeps_its_settings_and_gets_the_presets_for_new_ones():
+    stored = load_settings("small", ["vgg.iterations=7"]).to_dict()
+    del stored["vgg"]["dropout"]
+    stored["vgg"]["long_gone"] = 1
+    read = settings_of_stored(stored)
+    assert read.vgg.iterations == 7
+    assert read.vgg.dropout == load_settings("small").vgg.dropout

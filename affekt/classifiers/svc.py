@@ -26,7 +26,7 @@ class CalibratedSvc:
         bias: float64 ``[P]``.
         gamma: float64 ``[]``, of the RBF kernel.
         classes: int64 ``[K]``, the label numbers that occurred, ascending.
-        sharpness: float64 ``[]``, the inverse temperature: what the decision values are multiplied by before the softmax.
+        sharpness: float64 ``[]``, the inverse temperature: the factor of the decision values before the softmax.
         labels: int64 ``[]``, L; a label that did not occur gets the probability 0.
     """
 
@@ -83,14 +83,14 @@ def fit_svc(
     x: np.ndarray, y: np.ndarray, labels: int, groups: Sequence[str], *,
     c: float, kernel: str, tolerance: float = 1e-3, standardise: bool = False, folds: int = 3, seed: int = 0,
 ) -> CalibratedSvc:  # fmt: skip
-    """A support vector classifier on features ``[N, F]`` (paper.md, sections 4.2.2 and 4.4), its probabilities calibrated.
+    """A support vector classifier on features ``[N, F]`` with calibrated probabilities (paper.md, 4.2.2 and 4.4).
 
     The machine is fitted on all rows. Its decision values become probabilities by a softmax whose temperature is fitted
-    on decision values that machines of other folds gave, folds being grouped by ``groups`` (the subjects). One number for
-    all labels keeps the machine's own order of the labels. A sigmoid per label (Platt) does not: with four
-    clips per subject and label it changed every fifth answer and cost eight points of accuracy, with 28 neither helped.
-    Where no grouping leaves every label in every training part, rows are split without regard to the groups;
-    where a label has a single row, the temperature is one.
+    on decision values that machines of other folds gave, folds being grouped by ``groups`` (the subjects). One number
+    for all labels keeps the machine's own order of the labels. A sigmoid per label (Platt) does not: with four clips
+    per subject and label it changed every fifth answer and cost nine points of accuracy, with 28 neither helped. Where
+    no grouping leaves every label in every training part, rows are split without regard to the groups; where a label
+    has a single row, the temperature is one.
 
     Raises:
         ValueError: ``y`` holds fewer than two labels.

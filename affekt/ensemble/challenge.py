@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from affekt.registry import Decision, ScoreVectors, Tracking, decide, promote, r
 from affekt.registry.models import find
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings
-from affekt.storage import is_remote
+from affekt.storage import open_local
 
 #: Asks an ensemble in a real server about clips; returns ``ok`` and a ``message``.
 ServingCheck = Callable[[Path, Sequence[Path]], dict[str, Any]]
@@ -72,8 +73,11 @@ def challenge(
     )
     if decision.promote and check is not None:
         # One clip a label, so that the server is asked about more than one kind of answer.
-        files = {clip.label: Path(clip.uri) for clip in clips if clip.id in set(mine.clips) and not is_remote(clip.uri)}
-        served = check(challenger.folder, list(files.values())[:3])
+        asked = {clip.label: clip.uri for clip in clips if clip.id in set(mine.clips)}
+        with ExitStack() as opened:
+            served = check(
+                challenger.folder, [opened.enter_context(open_local(uri)) for uri in list(asked.values())[:3]]
+            )
         figures = {**decision.figures, "serving": served}
         reasons = [*decision.reasons, f"In a real TorchServe: {served['message']}"]
         decision = Decision(bool(served["ok"]), reasons, figures)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from affekt.media import PreparedClip, PreparedIndex, Store, prepare_file
 from affekt.members import MODALITY
 from affekt.progress import track
 from affekt.score_table import ScoreTable
-from affekt.settings import Settings, settings_from_json
+from affekt.settings import Settings, settings_of_stored
 from affekt.visual import VisualScorer
 
 _WARNINGS = {
@@ -101,7 +100,7 @@ class Ensemble:
         """
         folder = Path(folder)
         manifest = read_manifest(folder)
-        settings = settings_from_json(json.dumps(manifest["settings"]))
+        settings = settings_of_stored(manifest["settings"])
         members = {name: folder / "members" / name for name in manifest["members"]}
         visual = VisualScorer.load({name: path for name, path in members.items() if MODALITY[name] == "face"})
         audio = AudioScorer.load({name: path for name, path in members.items() if MODALITY[name] == "voice"})

@@ -25,7 +25,7 @@ def weighted_average(probabilities: np.ndarray, weights: np.ndarray) -> np.ndarr
 
 
 def maximum(probabilities: np.ndarray) -> np.ndarray:
-    """For each label the highest probability that any model gives it, scaled to a sum of one (paper.md, section 4.4)."""
+    """For each label the highest probability that any model gives it, scaled to a sum of one (paper.md, 4.4)."""
     return _scaled(np.max(np.nan_to_num(probabilities, nan=0.0), axis=1))
 
 

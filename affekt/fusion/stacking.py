@@ -63,14 +63,14 @@ class Stack:
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Probabilities ``[N, L]`` for score vectors laid end to end, ``[N, M L]``."""
-        answers = np.stack([part.predict(x) for part in (self.pooled, *self.linear)])
+        answers = np.stack([self.pooled.predict(x), *(part.predict(x) for part in self.linear)])
         return np.einsum("p,pnl->nl", self.shares, answers)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All that the mixture consists of, by name."""
         arrays = {"shares": self.shares}
-        for number, part in enumerate((self.pooled, *self.linear)):
-            arrays.update({f"{number}.{name}": array for name, array in part.arrays().items()})
+        for number, part in enumerate([self.pooled.arrays(), *(linear.arrays() for linear in self.linear)]):
+            arrays.update({f"{number}.{name}": array for name, array in part.items()})
         return arrays
 
     @classmethod
@@ -97,8 +97,8 @@ def fit_stack(x: np.ndarray, y: np.ndarray, labels: int, subjects: Sequence[str]
         likelihoods = np.zeros((len(y), len(shares)))
         for train, held in splits:
             pooled, linear = _fit_parts(x[train], y[train], labels)
-            for column, part in enumerate((pooled, *linear)):
-                likelihoods[held, column] = part.predict(x[held])[np.arange(len(held)), y[held]]
+            for column, answers in enumerate([pooled.predict(x[held]), *(part.predict(x[held]) for part in linear)]):
+                likelihoods[held, column] = answers[np.arange(len(held)), y[held]]
         shares = _mixture_shares(likelihoods)
     return Stack(*_fit_parts(x, y, labels), shares)
 

@@ -83,10 +83,10 @@ def fuse_table(
         confidence: of the intervals.
 
     Returns:
-        ``report`` has ``methods`` (each with ``accuracy``, ``accuracy_ci95``, ``clips``, ``fitted_on`` and, where it
-        was cross-validated on the train rows, ``train_accuracy``), ``models`` (each with ``accuracy`` and
-        ``train_accuracy``), ``best``, ``best_by``, ``clips``, ``train_split``, ``test_split``, ``weights`` and
-        ``warnings``. Accuracies are None where no label is known.
+        ``report`` has ``methods`` (each with ``accuracy``, ``accuracy_ci95``, ``clips``, ``fitted_on``, ``notes`` on
+        what could not be fitted and, where it was cross-validated on the train rows, ``train_accuracy``), ``models``
+        (each with ``accuracy`` and ``train_accuracy``), ``best``, ``best_by``, ``clips``, ``train_split``,
+        ``test_split`` and ``warnings``. Accuracies are None where no label is known.
 
     Raises:
         DataError: an unknown model, method or split, or a method that was named has no labelled rows to be fitted on.
@@ -97,17 +97,20 @@ def fuse_table(
     train, test, train_split, test_split = _parts(table, train_split, test_split)
     judge = {"bootstrap": bootstrap, "confidence": confidence, "seed": seed}
     how: dict[str, Any] = {"seed": seed, "svm_c": svm_c, "folds": folds}
-    warnings: list[str] = []
     members = _member_accuracies(train, test)
-    for name in _overfitted(train, test):
-        warnings.append(
-            f"{name} is right on {members[name]['train_accuracy']:.1%} of the split {train_split!r} and on "
-            f"{members[name]['accuracy']:.1%} of {test_split!r}: its scores look over-fitted, as if given to clips it was "
-            "trained on. Nothing is fitted on them; fusions are cross-validated in the test split instead"
-        )
-    usable_train = len(train) > 0 and not warnings
-    split_of_test = [_folds(test, folds, seed + again) for again in range(_REPEATS)]
-    split_of_train = [_folds(train, folds, seed)] if usable_train and len(wanted) > 1 else []
+    warnings = [
+        f"{name} is right on {members[name]['train_accuracy']:.1%} of the split {train_split!r} and on "
+        f"{members[name]['accuracy']:.1%} of {test_split!r}: its scores look over-fitted, as if given to clips that it "
+        "was trained on. Nothing is fitted on them; fusions are cross-validated in the test split instead"
+        for name in _overfitted(train, test)
+    ]
+    if warnings:
+        train = train.rows([])
+    shared = {subject for subject in train.subjects if subject} & set(test.subjects)
+    if shared:
+        warnings.append(f"{len(shared)} subjects are in both splits; the figures say little about unseen people")
+    divisions = [_folds(test, folds, seed + again) for again in range(_REPEATS)]
+    choosing = _folds(train, folds, seed) if len(wanted) > 1 else []
 
     vectors: dict[str, np.ndarray] = {}
     report: dict[str, Any] = {}
@@ -115,26 +118,28 @@ def fuse_table(
     with Progress("fuse", len(wanted), "method") as progress:
         for method in wanted:
             fixed = weights if method == "weighted_average" else None
-            if method not in TRAINED and (method != "weighted_average" or fixed):
-                fused, fitted_on = Fusion.fit(test.rows([]), method, weights=fixed, **how).predict(test.scores), None
-            elif usable_train:
-                fused, fitted_on = Fusion.fit(train, method, **how).predict(test.scores), train_split
-            elif all(split_of_test):
-                fused = _cross_validated(test, split_of_test, method, how)
+            needs_rows = method in TRAINED or (method == "weighted_average" and not fixed)
+            notes: tuple[str, ...] = ()
+            if not needs_rows or len(train):
+                fusion = Fusion.fit(train, method, weights=fixed, **how)
+                fused, notes = fusion.predict(test.scores), fusion.notes
+                fitted_on = train_split if needs_rows else None
+            elif all(divisions):
+                fused = _cross_validated(test, divisions, method, how)
                 fitted_on = f"{test_split}, other subjects"
             else:
                 refused.append(method)
                 continue
             vectors[method] = fused
-            report[method] = {**_judged(test, fused, judge), "fitted_on": fitted_on}
-            if all(split_of_train) and split_of_train:
-                honest = _cross_validated(train, split_of_train, method, how, weights=fixed)
+            report[method] = {**_judged(test, fused, judge), "fitted_on": fitted_on, "notes": list(notes)}
+            if choosing:
+                honest = _cross_validated(train, [choosing], method, how, weights=fixed)
                 report[method]["train_accuracy"] = _accuracy(train, honest)
             progress.advance(note=method)
     if refused:
         message = (
-            f"{', '.join(refused)}: no labelled rows to be fitted on; needs a train split with labels and with scores of "
-            "clips that the models were not trained on, or labels of two subjects at least in the test split"
+            f"{', '.join(refused)}: no labelled rows to be fitted on; needs a train split with labels and with scores "
+            "of clips that the models were not trained on, or labels of two subjects at least in the test split"
         )
         if methods is not None:
             raise DataError(message, code="no_train_rows")
@@ -219,7 +224,7 @@ def _cross_validated(
     how: Mapping[str, Any],
     weights: Mapping[str, float] | None = None,
 ) -> np.ndarray:
-    """Fused vectors ``[N, L]``: each row's by fusions fitted on the other folds, averaged over the divisions in folds."""
+    """Fused vectors ``[N, L]``: each row's by fusions fitted on the other folds, averaged over the divisions."""
     total = np.zeros((len(table), len(table.labels)))
     unlabelled = table.truth < 0
     for folds in divisions:

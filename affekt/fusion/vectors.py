@@ -1,4 +1,4 @@
-"""Score vectors as fusion takes them: probabilities, missing models as NaN, and the sets of models that answer together."""
+"""Score vectors as fusion takes them: probabilities, NaN for missing models, sets of models that answer together."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def answered(probabilities: np.ndarray) -> np.ndarray:
 
 
 def groups(available: np.ndarray) -> dict[tuple[int, ...], np.ndarray]:
-    """The row numbers of every set of models that answers together in ``available`` ``[N, M]``, the empty set left out."""
+    """The row numbers of every set of models that answers together in ``available`` ``[N, M]``, without the empty."""
     if len(available) == 1:  # the serving case, where np.unique would take most of the time
         subset = tuple(np.flatnonzero(available[0]).tolist())
         return {subset: np.zeros(1, dtype=int)} if subset else {}

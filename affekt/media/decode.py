@@ -23,7 +23,7 @@ from affekt.errors import MediaError
 from affekt.media.ffmpeg_log import FileReport, read_report
 from affekt.media.frames import MARKER, Frames, Spill
 from affekt.media.probe import CONTAINERS
-from affekt.media.probe import _truncated as ends_early
+from affekt.media.probe import is_truncated as ends_early
 from affekt.settings import MediaSettings
 
 logger = logging.getLogger(__name__)

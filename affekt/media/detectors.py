@@ -11,6 +11,7 @@ import numpy as np
 
 from affekt.errors import DataError
 from affekt.media.frames import Frames
+from affekt.media.store import check_weights
 from affekt.settings import MediaSettings
 
 #: The smallest face that is searched for, as a share of the short side of the detection picture.
@@ -185,12 +186,7 @@ class YuNet:
     """The YuNet network (Wu, Peng and Yu 2023) through OpenCV; ``media.detector_model`` names its weights file."""
 
     def __init__(self, model: str) -> None:
-        if not Path(model).is_file():
-            raise DataError(
-                "is missing; expected the weights of YuNet (face_detection_yunet_2023mar.onnx of the OpenCV Zoo), as "
-                "media.detector_model names them, or media.detector=haar, which needs none",
-                code="missing_weights", where=model,
-            )  # fmt: skip
+        check_weights(model)
         try:
             self._network = cv2.FaceDetectorYN.create(model, "", (320, 240), 0.4, 0.3, 500)
         except cv2.error as error:

@@ -175,10 +175,10 @@ def _parse(header: str, path: Path) -> MediaInfo:
         facts["rotation"] = float(turn[1])
         if round(float(turn[1])) % 180 == 90:
             facts["width"], facts["height"] = facts["height"], facts["width"]
-    return MediaInfo(duration, truncated=_truncated(path), **facts)  # type: ignore[arg-type]
+    return MediaInfo(duration, truncated=is_truncated(path), **facts)  # type: ignore[arg-type]
 
 
-def _truncated(path: Path) -> bool:
+def is_truncated(path: Path) -> bool:
     """Whether an AVI, WAV or MP4 file ends before the container says it does: ffmpeg reads those without a word."""
     size = path.stat().st_size
     with path.open("rb") as file:

@@ -43,8 +43,24 @@ def content_digest(settings: MediaSettings) -> str:
     """16 hexadecimal digits of what in the settings decides the content of an entry; weights count by their bytes."""
     values = {name: value for name, value in dataclasses.asdict(settings).items() if name not in _LIMITS}
     if settings.detector_model:
+        check_weights(settings.detector_model)
         values["detector_model"] = file_digest(settings.detector_model)
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def check_weights(model: str) -> None:
+    """Refuse detector weights that are not there.
+
+    Raises:
+        DataError: ``missing_weights``.
+    """
+    if not Path(model).is_file():
+        raise DataError(
+            "is missing; expected the weights of YuNet (face_detection_yunet_2023mar.onnx of the OpenCV Zoo), as "
+            "media.detector_model names them, or media.detector=haar, which needs none",
+            code="missing_weights",
+            where=model,
+        )
 
 
 class Store:

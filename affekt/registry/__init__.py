@@ -1,7 +1,7 @@
 """The MLflow side: runs and their figures, the model registry with its aliases, and the gate between versions."""
 
 from affekt.registry.gate import Decision, ScoreVectors, decide
-from affekt.registry.models import ModelVersion, list_models, promote, register, resolve, rollback
+from affekt.registry.models import ModelVersion, list_models, promote, register, resolve, rollback, version_of
 from affekt.registry.tracking import ChildRun, Tracking
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "register",
     "resolve",
     "rollback",
+    "version_of",
 ]

@@ -211,6 +211,17 @@ def resolve(reference: str | Path, tracking: Tracking) -> Path:
     return _fetch(location, kept, digest, version, tracking)
 
 
+def version_of(reference: str, tracking: Tracking) -> str | None:
+    """The number of the version that a reference means; None for an ensemble's folder.
+
+    Raises:
+        AffektError: nothing of that name, alias or version is registered.
+    """
+    if (Path(reference).expanduser() / _MANIFEST).is_file():
+        return None
+    return str(find(reference, tracking).version)
+
+
 def list_models(tracking: Tracking, name: str | None = None) -> list[ModelVersion]:
     """All registered versions, or those of one name: by name, the newest first."""
     client = tracking.client

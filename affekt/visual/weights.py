@@ -79,7 +79,7 @@ def start_c3d(
 
 def _start(network: VGG16 | C3D, input_size: int, pretrained: str | None, crops: tuple[float, ...]) -> Preprocessing:
     if pretrained is None:
-        return Preprocessing(input_size, crops)
+        return Preprocessing(input_size, crops, contrast=True)
     with open_local(pretrained) as path:
         load_published(network, read_state(path, shown=pretrained), where=pretrained)
     order, mean = _PUBLISHED[type(network)]

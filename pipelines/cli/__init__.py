@@ -138,6 +138,10 @@ def build_parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=_positive, default=8080, help="on 127.0.0.1 (default 8080)")
     serve.add_argument("--model", default="affekt@champion", metavar="REF", help=_REF)
 
+    deploy = command("deploy", "put a registered version into a running server without losing a request")
+    deploy.add_argument("--url", default="http://127.0.0.1:8080", help="of the server (default http://127.0.0.1:8080)")
+    deploy.add_argument("--model", default="affekt@champion", metavar="REF", help="name@champion or name/7")
+
     pipeline = command("pipeline", "the training pipeline as a file")
     parts = pipeline.add_subparsers(title="actions", metavar="ACTION", required=True)
     compiled = parts.add_parser("compile", help="write the pipeline as YAML for Kubeflow Pipelines")

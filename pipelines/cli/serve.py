@@ -7,7 +7,8 @@ import signal
 import threading
 
 from affekt.errors import AffektError
-from affekt.registry import Tracking, resolve
+from affekt.home import home
+from affekt.registry import Tracking, resolve, version_of
 from serving.server import LocalServer
 
 
@@ -16,7 +17,9 @@ def main(options: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with LocalServer(resolve(options.model, Tracking()), port=options.port) as server:
+    tracking = Tracking()
+    folder, version = resolve(options.model, tracking), version_of(options.model, tracking)
+    with LocalServer(folder, port=options.port, home=home(), version=version or "1") as server:
         print(f"{options.model} answers at {server.url}; try: affekt predict CLIP --url {server.url}", flush=True)
         print("stop with Ctrl-C", flush=True)
         while not stop.wait(1.0):

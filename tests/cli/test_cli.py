@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.cli import build_parser, run
 
-COMMANDS = ["demo", "sample", "check", "train", "evaluate", "predict", "fuse", "models", "serve", "pipeline"]
+COMMANDS = ["demo", "sample", "check", "train", "evaluate", "predict", "fuse", "models", "serve", "deploy", "pipeline"]
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from affekt.dataset import load_clips
 from affekt.errors import AffektError
 from affekt.settings import load_settings
 from components.image import IMAGE

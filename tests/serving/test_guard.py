@@ -51,7 +51,8 @@ def test_the_command_its_children_and_its_folders_go_with_the_parent(tmp_path, n
     (folder / "inside").mkdir(parents=True)
     parent_code = (
         "import os, subprocess, sys, time\n"
-        "subprocess.Popen([sys.executable, '-m', 'serving.guard', str(os.getpid()), *sys.argv[1:]], start_new_session=True)\n"
+        "guard = [sys.executable, '-m', 'serving.guard', str(os.getpid()), *sys.argv[1:]]\n"
+        "subprocess.Popen(guard, start_new_session=True)\n"
         "time.sleep(600)\n"
     )
     command = [sys.executable, "-c", COMMAND, str(said)]

@@ -106,6 +106,26 @@ def test_inputs_have_their_channels_last_in_memory() -> None:
     assert Preprocessing(8).to_input(pixels).is_contiguous(memory_format=torch.channels_last)
 
 
+@pytest.mark.parametrize("grey", [True, False])
+def test_contrast_normalisation_takes_the_light_away(grey: bool) -> None:
+    picture = smooth_picture(np.random.default_rng(0), 32)
+    preprocessing = Preprocessing(32, grey=grey, contrast=True)
+    bright, dark = (
+        preprocessing.to_input(torch.from_numpy(preprocessing.stored(light.astype(np.uint8))))
+        for light in (picture, picture * 0.4 + 20)
+    )
+    assert bright.shape == (3, 32, 32)
+    assert float(bright.mean()) == pytest.approx(0, abs=1e-4) and float(bright.std()) == pytest.approx(1, abs=0.05)
+    assert torch.allclose(bright, dark, atol=0.2)
+
+
+def test_sides_can_be_chosen() -> None:
+    crops = random_crops(np.random.default_rng(0), 100, 96, (0.9375, 0.875))
+    assert {(w, h) for w, h in crops[:, 2:4].tolist()} == {(90, 90), (90, 84), (84, 90), (84, 84)}
+
+
 def test_preprocessing_survives_json() -> None:
-    preprocessing = Preprocessing(112, grey=False, order="bgr", mean=(1.5, 2.5, 3.5), scale=0.25)
+    preprocessing = Preprocessing(
+        112, (0.9, 0.8), grey=False, order="bgr", mean=(1.5, 2.5, 3.5), scale=0.25, contrast=True
+    )
     assert Preprocessing.from_dict(preprocessing.to_dict()) == preprocessing

@@ -58,7 +58,7 @@ def test_grad_cam_is_a_picture_of_the_face_with_the_heat_over_it() -> None:
 
 def test_a_class_model_is_a_picture_that_the_network_takes_for_the_label() -> None:
     explaining = explainer()
-    whole = Preprocessing(48, crop=1.0)  # class models show all that the network sees
+    whole = Preprocessing(48, crops=(1.0,))  # class models show all that the network sees
     scorer = VggScoring(explaining.network, whole, Hardware.choose("cpu"), frames_per_clip=1, mirror=False)
 
     def probability(picture: np.ndarray, label: str) -> float:

@@ -133,6 +133,32 @@ def test_folding_batch_normalisation_keeps_the_answers(network: nn.Module, item:
         assert torch.allclose(network(item).softmax(1), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("network", "item"),
+    [
+        (VGG16(width=0.1, input_size=48, batch_norm=True, dropout=0.0), torch.randn(16, 3, 48, 48)),
+        (C3D(width=0.1, input_size=32, batch_norm=True, dropout=0.0), torch.randn(16, 3, 16, 32, 32)),
+    ],
+    ids=["vgg", "c3d"],
+)
+def test_layers_of_equal_size_start_close_to_the_identity(network: nn.Module, item: Tensor) -> None:
+    initialise(network)
+    inputs: dict[str, Tensor] = {}
+    outputs: dict[str, Tensor] = {}
+
+    def keep(name: str, given: Tensor, output: Tensor) -> None:
+        inputs[name], outputs[name] = given.clone(), output.clone()  # rectified in place afterwards
+
+    for name, layer in network.named_children():
+        layer.register_forward_hook(lambda layer, given, output, name=name: keep(name, given[0], output))
+    network.train()(item)
+    kept = [name for name, x in inputs.items() if name.startswith("conv") and x.shape == outputs[name].shape]
+    assert len(kept) >= 3
+    for name in kept:
+        after = outputs[name.replace("conv", "bn")].relu()
+        assert torch.corrcoef(torch.stack([inputs[name].flatten(), after.flatten()]))[0, 1] > 0.8, name
+
+
 def lstm_by_the_papers_equations(lstm: nn.LSTM, sequence: Tensor, suffix: str) -> Tensor:
     """Section 3.1.2 written out for one direction; PyTorch stacks the gates as i, f, g, o."""
     hidden = lstm.hidden_size
