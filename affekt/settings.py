@@ -412,7 +412,7 @@ def _contradictions(s: Settings) -> list[str]:
             )
         if getattr(group, "batch_norm", False) and (group.micro_batch or group.batch_size) < 2:
             problems.append(
-                f"{name}.batch_norm: needs two items at once; raise {name}.micro_batch or {name}.batch_size"
+                f"{name}.batch_norm: needs two items at once, see {name}.micro_batch"
             )
         crops = getattr(group, "crops", [1.0])
         if not crops or not all(0.1 <= share <= 1 for share in crops):

@@ -92,7 +92,7 @@ def exit_codes_kept() -> Iterator[None]:
     """Within it, KFP learns how a container ended.
 
     KFP lets the engine remove a container by itself, asks for its exit code afterwards, and takes "no such container"
-    for success: a failed step would count as done (kubeflow/pipelines issue 13332).
+    for success: a failed step would count as done (kubeflow/pipelines#13332).
     """
     from kfp.local import docker_task_handler as handler
 

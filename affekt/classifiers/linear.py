@@ -49,7 +49,7 @@ def fit_logistic(x: np.ndarray, y: np.ndarray, labels: int, *, c: float) -> Line
 
     mean, spread = x.mean(axis=0), x.std(axis=0)
     scale = np.where(spread > 0, spread, 1.0)
-    model = LogisticRegression(C=c, max_iter=1000, tol=1e-6).fit((x - mean) / scale, y)
+    model = LogisticRegression(C=c, max_iter=1000).fit((x - mean) / scale, y)
     weights, bias = np.zeros((labels, x.shape[1])), np.full(labels, -np.inf)
     if len(model.classes_) == 2:  # scikit-learn keeps the second class alone: its logit against 0 for the first
         bias[model.classes_] = [0.0, model.intercept_[0]]

@@ -22,8 +22,7 @@ import numpy as np
 from affekt.errors import MediaError
 from affekt.media.ffmpeg_log import FileReport, read_report
 from affekt.media.frames import MARKER, Frames, Spill
-from affekt.media.probe import CONTAINERS
-from affekt.media.probe import is_truncated as ends_early
+from affekt.media.probe import CONTAINERS, is_truncated
 from affekt.settings import MediaSettings
 
 logger = logging.getLogger(__name__)
@@ -176,7 +175,7 @@ def _judged(path: Path, settings: MediaSettings, result: _Pass) -> Decoded:
     elif report.width:
         frames.source_width, frames.source_height = report.width, report.height
     missing = max(0.0, report.duration - seconds)
-    truncated = missing > max(0.25, 0.1 * report.duration) or ends_early(path)
+    truncated = missing > max(0.25, 0.1 * report.duration) or is_truncated(path)
     return Decoded(frames, times, result.sound, report, truncated, missing if truncated else 0.0)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from affekt.errors import DataError
 from affekt.media.prepared import PreparedIndex, PreparedRow
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings
@@ -68,7 +69,11 @@ def _folds(index: PreparedIndex, train: np.ndarray, settings: Settings) -> list[
     held_out = settings.fusion.scores == "held_out"
     count = max(2, round(1 / settings.fusion.held_out_share)) if held_out else settings.fusion.folds
     subjects = [index.rows[row].subject for row in rows]
-    masks = subject_folds(subjects, count, settings.seed, labels=[index.rows[row].label for row in rows])
+    try:
+        masks = subject_folds(subjects, count, settings.seed, labels=[index.rows[row].label for row in rows])
+    except DataError as error:
+        logger.warning("%s; no train clip gets a score, so a trained fusion cannot be fitted", error)
+        return []
     result = []
     for mask in masks[:1] if held_out else masks:
         whole = np.zeros(len(index), dtype=bool)

@@ -23,11 +23,8 @@ from serving.server import LocalServer
 SETTINGS = (
     "vgg.base_iterations=150",
     "vgg.iterations=40",
-    "vgg.step_every=100",
     "c3d.iterations=60",
-    "c3d.step_every=40",
     "bilstm.iterations=120",
-    "bilstm.step_every=80",
 )
 NAME = "affekt-demo"
 

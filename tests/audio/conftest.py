@@ -11,6 +11,8 @@ import pytest
 from affekt.media import PreparedClip, PreparedIndex, PreparedRow, Store
 from affekt.settings import load_settings
 
+SETTINGS = load_settings("small")
+
 
 def prepared_clip(functionals: np.ndarray, voice: bool = True) -> PreparedClip:
     empty = np.zeros((0, 32, 32, 3), np.uint8)
@@ -40,7 +42,7 @@ def make_set(tmp_path: Path) -> Callable[..., tuple[PreparedIndex, Store]]:
         names = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
         random = np.random.default_rng(5)
         centres = dict(zip(names, random.normal(size=(7, 88)), strict=True))
-        store = Store(tmp_path / "store", load_settings("small").media)
+        store = Store(tmp_path / "store", SETTINGS.media)
         rows = []
         for subject, split, labels in layout:
             shift = 0.3 * random.normal(size=88)

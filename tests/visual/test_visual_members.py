@@ -169,6 +169,12 @@ def test_held_out_scores_need_a_single_fold(world: World) -> None:
     assert len({world.index.rows[row].subject for row in parts[0].scores}) == 1
 
 
+def test_clips_of_a_single_subject_leave_the_final_model_alone(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    one = PreparedIndex(tuple(dataclasses.replace(row, subject="alone", split="train") for row in world.index))
+    assert [part.key for part in parts_of(one, world.settings, LABELS)] == ["final"]
+    assert "no train clip gets a score" in caplog.text
+
+
 @MEMBERS
 def test_the_written_score_table_is_the_returned_one(world: World, member: str) -> None:
     written = ScoreTable.read(world.folders[member] / "scores.csv")
