@@ -29,7 +29,7 @@ demo: install
 	@$(BIN)/affekt demo
 
 test: install lint
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadgroup
 
 test-slow: install
 	@$(BIN)/python -m pytest -m slow --timeout 3600

@@ -35,6 +35,18 @@ TINY = (
     "evaluation.bootstrap=100",
 )
 REPOSITORY = Path(__file__).resolve().parent.parent
+# With two test processes, what takes longest goes first, so that neither waits for the other at the end.
+FIRST = ("pipeline", "test_readme.py", "test_local_server.py", "test_python_func.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of one file in one process, and those that look at the pipeline's run too: it is made once."""
+    groups = {
+        item: "pipeline" if "pipeline_run" in getattr(item, "fixturenames", ()) else item.path.name for item in items
+    }
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: FIRST.index(groups[item]) if groups[item] in FIRST else len(FIRST))
 
 
 @pytest.fixture(scope="session")

@@ -86,7 +86,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--set", action="append", default=[], metavar="key=value", dest="overrides",
         help="override a setting, for example vgg.iterations=300; may be repeated",
     )  # fmt: skip
-    train.add_argument("--runner", default="local", choices=("local", "docker", "cluster"), help="(default local)")
+    train.add_argument(
+        "--runner", default="local", choices=("local", "docker", "cluster"),
+        help="processes of this machine, containers of the image AFFEKT_IMAGE, or the cluster at KFP_ENDPOINT "
+        "(default local)",
+    )  # fmt: skip
     train.add_argument("--only", choices=_MODELS, help="train and register this model alone")
     train.add_argument("--name", default="affekt", help="name in the registry (default affekt)")
     _json(train)
