@@ -411,9 +411,7 @@ def _contradictions(s: Settings) -> list[str]:
                 f"{name}.micro_batch: {group.micro_batch} does not divide {name}.batch_size {group.batch_size}"
             )
         if getattr(group, "batch_norm", False) and (group.micro_batch or group.batch_size) < 2:
-            problems.append(
-                f"{name}.batch_norm: needs two items at once, see {name}.micro_batch"
-            )
+            problems.append(f"{name}.batch_norm: needs two items at once, see {name}.micro_batch")
         crops = getattr(group, "crops", [1.0])
         if not crops or not all(0.1 <= share <= 1 for share in crops):
             problems.append(f"{name}.crops: expected shares from 0.1 to 1, got {crops}")

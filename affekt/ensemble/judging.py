@@ -18,6 +18,7 @@ from affekt.evaluation import evaluate_table, thumbnail, write_report
 from affekt.media import PreparedIndex, Store
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings, digest_of
+from affekt.visual import Explainer
 
 EVALUATION = "evaluation.json"
 SAMPLE_NOTICE = (
@@ -75,7 +76,10 @@ def judge(prepared: Path, scores: Path, ensemble: Path, store: str, settings: Se
     (folder / "facts.json").write_text(json.dumps(facts, indent=2), encoding="utf-8")
     if (scores / "history").is_dir():
         shutil.copytree(scores / "history", folder / "history", dirs_exist_ok=True)
-    _keep_faces(document, index, Store(store, settings.media), folder / "faces")
+    prepared_clips = Store(store, settings.media)
+    _keep_faces(document, index, prepared_clips, folder / "faces")
+    if "vgg" in manifest["members"]:
+        _explain(ensemble / "members" / "vgg", index.select(split), prepared_clips, folder / "figure7")
     render(folder, folder / "report.html")
     figures = {
         "accuracy": document["accuracy"],
@@ -113,6 +117,7 @@ def render(folder: Path, path: Path, decision: dict[str, Any] | None = None) -> 
         for number, item in enumerate(document["worst"])
         if (file := folder / "faces" / f"{number:02d}.jpg").is_file()
     }
+    drawn = {file.stem: file.read_bytes() for file in sorted((folder / "figure7").glob("*.png"))}
     write_report(
         path,
         evaluation=document,
@@ -120,7 +125,7 @@ def render(folder: Path, path: Path, decision: dict[str, Any] | None = None) -> 
         settings=facts["settings"],
         digests=facts["digests"],
         title="affekt: training report",
-        pictures=faces,
+        pictures={**faces, **drawn},
         decision=decision,
         notice=SAMPLE_NOTICE if facts["sample"] else None,
         created=facts["created"],
@@ -137,3 +142,16 @@ def _keep_faces(document: dict[str, Any], index: PreparedIndex, store: Store, fo
         if len(frames):
             picture = thumbnail(np.asarray(clip.faces[frames[len(frames) // 2]]))
             (folder / f"{number:02d}.jpg").write_bytes(picture)
+
+
+def _explain(vgg: Path, index: PreparedIndex, store: Store, folder: Path) -> None:
+    """Figure 7: what the VGG takes for each label, and where on a face of that label it looks."""
+    folder.mkdir(exist_ok=True)
+    explainer = Explainer.load(vgg)
+    for label in explainer.labels:
+        (folder / f"{label}, the network's own picture.png").write_bytes(explainer.class_model(label, iterations=60))
+        clips = (store.get(row.key) for row in index if row.label == label and row.frames_with_face)
+        clip = next(clips, None)
+        if clip is not None:
+            face = np.asarray(clip.faces[clip.face_frames[len(clip.face_frames) // 2]])
+            (folder / f"{label}, on a face of the split.png").write_bytes(explainer.grad_cam(face, label))

@@ -190,17 +190,20 @@ class Fusion:
             raise DataError(f"not a readable fusion: {error}", code="missing", where=str(path)) from error
         if not isinstance(found, dict) or found.get("format") != FORMAT or found.get("method") not in METHODS:
             raise DataError(f"not a fusion of format {FORMAT}", code="format", where=str(path))
-        stored: dict[str, ArrayClassifier] = {}
-        if found["sha256"]:
-            stored = load_classifiers(Path(folder) / _CLASSIFIERS, found["sha256"], {"stack": Stack})
-        return cls(
-            found["method"],
-            tuple(found["models"]),
-            tuple(found["labels"]),
-            np.array(found["weights"], dtype=float),
-            {tuple(subset): stored["+".join(str(m) for m in subset)] for subset in found["subsets"]},
-            tuple(found["notes"]),
-        )
+        try:
+            stored: dict[str, ArrayClassifier] = {}
+            if found["sha256"]:
+                stored = load_classifiers(Path(folder) / _CLASSIFIERS, found["sha256"], {"stack": Stack})
+            return cls(
+                found["method"],
+                tuple(found["models"]),
+                tuple(found["labels"]),
+                np.array(found["weights"], dtype=float),
+                {tuple(subset): stored["+".join(str(m) for m in subset)] for subset in found["subsets"]},
+                tuple(found["notes"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"lacks a part of the fusion ({error})", code="damaged", where=str(path)) from error
 
 
 def _end_to_end(probabilities: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ def make_table() -> Callable[..., ScoreTable]:
     def make(
         clips: int = 200,
         *,
-        models: Sequence[str] = ("vgg", "svc"),
+        models: Sequence[str] = ("face", "voice"),
         strengths: Sequence[float] = (2.0, 1.0),
         splits: Sequence[str] = ("",),
         subjects: int = 10,

@@ -31,7 +31,7 @@ def stacked(*tables: ScoreTable) -> ScoreTable:
 
 
 def test_all_methods_are_fitted_on_train_and_judged_on_val(make_table):
-    table = make_table(180, splits=SPLITS, subjects=12)
+    table = make_table(150, splits=SPLITS, subjects=12)
     fused = fuse_table(table, **QUICK)
     assert tuple(fused.report["methods"]) == METHODS
     assert (fused.report["train_split"], fused.report["test_split"]) == ("train", "val")
@@ -97,7 +97,7 @@ def test_overfitted_train_scores_are_noticed_and_not_used(make_table):
     table = stacked(replace(good, scores=leaked), bad)
     fused = fuse_table(table, methods=["stacking"], **QUICK)
     assert len(fused.report["warnings"]) == 1
-    assert fused.report["warnings"][0].startswith("svc is right on 100.0% of")
+    assert fused.report["warnings"][0].startswith("voice is right on 100.0% of")
     assert fused.report["methods"]["stacking"]["fitted_on"] == "val, other subjects"
     alone = fuse_table(bad, methods=["stacking"], **QUICK)
     np.testing.assert_array_equal(fused.vectors["stacking"], alone.vectors["stacking"])

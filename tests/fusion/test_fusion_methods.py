@@ -28,7 +28,9 @@ def test_the_fixed_rules_are_what_their_names_say(make_table):
     first, second = [0.7, 0.1, 0.1, 0.1], [0.0, 0.5, 0.25, 0.25]
     one = np.array([[first, second]])
     answer = {
-        name: Fusion.fit(table, name, weights={"vgg": 3, "svc": 1} if name == "weighted_average" else None).predict(one)
+        name: Fusion.fit(table, name, weights={"face": 3, "voice": 1} if name == "weighted_average" else None).predict(
+            one
+        )
         for name in ("average", "weighted_average", "maximum", "highest_confidence")
     }
     np.testing.assert_allclose(answer["average"][0], [0.35, 0.3, 0.175, 0.175])
@@ -164,12 +166,14 @@ def test_a_search_for_weights_leaves_equal_models_nearly_equal(make_table):
 
 
 def test_where_a_model_is_missing_the_other_weights_share_its_part(make_table):
-    fusion = Fusion.fit(make_table(0), "weighted_average", weights={"vgg": 0.9, "svc": 0.1})
+    fusion = Fusion.fit(make_table(0), "weighted_average", weights={"face": 0.9, "voice": 0.1})
     only_voice = np.array([[MISSING, [0.4, 0.3, 0.2, 0.1]]])
     np.testing.assert_allclose(fusion.predict(only_voice), [[0.4, 0.3, 0.2, 0.1]])
 
 
-@pytest.mark.parametrize("weights", [{"vgg": 1, "lstm": 1}, {"vgg": -1, "svc": 2}, {"vgg": 0}, {"vgg": float("nan")}])
+@pytest.mark.parametrize(
+    "weights", [{"face": 1, "lstm": 1}, {"face": -1, "voice": 2}, {"face": 0}, {"face": float("nan")}]
+)
 def test_impossible_weights_are_refused(weights, make_table):
     with pytest.raises(DataError, match="weight"):
         Fusion.fit(make_table(20), "weighted_average", weights=weights)
@@ -199,10 +203,13 @@ def test_a_damaged_fusion_is_refused(make_table, tmp_path):
     assert error.value.code == "damaged"
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"format": 99, "method": "svm"}', '{"format": 1, "method": "magic"}'])
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", '{"format": 99, "method": "svm"}', '{"format": 1, "method": "magic"}', '{"format": 1, "method": "svm"}'],
+)
 def test_a_folder_without_a_fusion_is_refused(content, tmp_path):
     (tmp_path / "fusion.json").write_text(content)
-    with pytest.raises(DataError):
+    with pytest.raises(DataError, match=r"fusion\.json"):
         Fusion.load(tmp_path)
 
 
