@@ -12,6 +12,7 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import Annotated, Any
 
@@ -323,15 +324,22 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any
     return rows
 
 
-def _keys(kind: type, prefix: str = "") -> list[str]:
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    # Reading the annotations takes milliseconds, and every override is checked.
+    return typing.get_type_hints(kind, include_extras=True)
+
+
+@cache
+def _keys(kind: type, prefix: str = "") -> tuple[str, ...]:
     keys: list[str] = []
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)
     for item in dataclasses.fields(kind):
         if dataclasses.is_dataclass(hints[item.name]):
             keys.extend(_keys(typing.cast(type, hints[item.name]), f"{prefix}{item.name}."))
         else:
             keys.append(f"{prefix}{item.name}")
-    return keys
+    return tuple(keys)
 
 
 def _assign(values: dict[str, Any], key: str, value: Any, problems: list[str]) -> None:
@@ -351,7 +359,7 @@ def _build(kind: Any, values: Any, prefix: str, problems: list[str]) -> Any:
     if not isinstance(values, Mapping):
         problems.append(f"{prefix.rstrip('.')}: expected a group of settings, got {values!r}")
         return None
-    hints = typing.get_type_hints(kind, include_extras=True)
+    hints = _hints(kind)
     arguments: dict[str, Any] = {}
     before = len(problems)
     for item in dataclasses.fields(kind):

@@ -31,11 +31,12 @@ def collect(
     """
     from pathlib import Path
 
-    from affekt.dataset import ClipTable
-    from affekt.media import PreparedIndex, check_skipped
     from affekt.step import step
 
     with step("prepare", settings, tracking_uri=tracking_uri, run_id=run_id, group="media") as this:
+        from affekt.dataset import ClipTable
+        from affekt.media import PreparedIndex, check_skipped
+
         order = [clip.id for clip in ClipTable.read(Path(clips.path))]
         index = PreparedIndex.merge((PreparedIndex.read(Path(part.path)) for part in parts), order)
         index.write(Path(prepared.path))

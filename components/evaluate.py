@@ -35,10 +35,11 @@ def evaluate(
     """
     from pathlib import Path
 
-    from affekt.ensemble import judge
     from affekt.step import step
 
     with step("evaluation", settings, tracking_uri=tracking_uri, run_id=run_id, group="evaluation") as this:
+        from affekt.ensemble import judge
+
         found = judge(
             Path(prepared.path), Path(scores.path), Path(ensemble.path), store, this.settings, Path(evaluation.path)
         )

@@ -15,10 +15,11 @@ def finish(job: str, tracking_uri: str, status: PipelineTaskFinalStatus) -> None
         tracking_uri: MLflow's tracking address.
         status: how the pipeline ended.
     """
-    from affekt.registry import Tracking
     from affekt.step import step
 
     with step("finish") as this:
+        from affekt.registry import Tracking
+
         ended = "FINISHED" if status.state == "SUCCEEDED" else "FAILED"
         found = Tracking(tracking_uri or None).finish_job(job, ended)
         this.say(f"MLflow run {found} {ended.lower()}" if found else "no MLflow run was opened")

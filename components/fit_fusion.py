@@ -42,10 +42,11 @@ def fit_fusion(
     import shutil
     from pathlib import Path
 
-    from affekt.ensemble import file_digest, fit_fusions
     from affekt.step import code_digest, step
 
     with step("fusion", settings, tracking_uri=tracking_uri, run_id=run_id, group="fusion") as this:
+        from affekt.ensemble import file_digest, fit_fusions
+
         given = {"vgg": vgg, "c3d": c3d, "bilstm": bilstm, "random_forest": random_forest, "svc": svc}
         members = {name: Path(artifact.path) for name, artifact in given.items() if artifact is not None}
         facts = {"data": file_digest(Path(prepared.path) / "index.csv"), "code": code_digest(), "run": run_id}

@@ -22,11 +22,12 @@ def fit_random_forest(
     """
     from pathlib import Path
 
-    from affekt.audio import fit_audio
-    from affekt.media import PreparedIndex, Store
     from affekt.step import step
 
     with step("random_forest", settings, tracking_uri=tracking_uri, run_id=run_id, group="random_forest") as this:
+        from affekt.audio import fit_audio
+        from affekt.media import PreparedIndex, Store
+
         index, out = PreparedIndex.read(Path(prepared.path)), Path(model.path)
         fit_audio("random_forest", index, Store(store, this.settings.media), this.settings, index.labels, out, this.log)
         this.keep(out)

@@ -22,11 +22,12 @@ def fit_svc(
     """
     from pathlib import Path
 
-    from affekt.audio import fit_audio
-    from affekt.media import PreparedIndex, Store
     from affekt.step import step
 
     with step("svc", settings, tracking_uri=tracking_uri, run_id=run_id, group="svc") as this:
+        from affekt.audio import fit_audio
+        from affekt.media import PreparedIndex, Store
+
         index, out = PreparedIndex.read(Path(prepared.path)), Path(model.path)
         fit_audio("svc", index, Store(store, this.settings.media), this.settings, index.labels, out, this.log)
         this.keep(out)

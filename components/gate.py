@@ -43,15 +43,15 @@ def gate(
     import json
     from pathlib import Path
 
-    from serving.check import check_serving
-
-    from affekt.dataset import ClipTable
-    from affekt.ensemble import Challenger, challenge, render
-    from affekt.registry import Tracking
-    from affekt.score_table import ScoreTable
     from affekt.step import step
 
     with step("gate", settings, tracking_uri=tracking_uri, run_id=run_id, group="gate") as this:
+        from affekt.dataset import ClipTable
+        from affekt.ensemble import Challenger, challenge, render
+        from affekt.registry import Tracking
+        from affekt.score_table import ScoreTable
+        from serving.check import check_serving
+
         candidate = Challenger(name, version, Path(ensemble.path), ScoreTable.read(Path(scores.path) / "fused.csv"))
         found = challenge(
             Tracking(tracking_uri or None),

@@ -23,11 +23,12 @@ def ingest(data: str, settings: str, name: str, job: str, tracking_uri: str, cli
     """
     from pathlib import Path
 
-    from affekt.dataset import assign_splits, load_clips
-    from affekt.registry import Tracking
     from affekt.step import code_digest, step
 
     with step("ingest", settings) as this:
+        from affekt.dataset import assign_splits, load_clips
+        from affekt.registry import Tracking
+
         table = assign_splits(load_clips(data), val_share=this.settings.val_share, seed=this.settings.seed)
         table.write(Path(clips.path))
         this.say(f"{len(table)} clips, {len(table.labels)} labels, {len(table.subjects)} subjects")

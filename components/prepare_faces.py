@@ -17,11 +17,12 @@ def prepare_faces(faces: str, settings: str, face_set: Output[Dataset]) -> None:
     """
     from pathlib import Path
 
-    from affekt.dataset import read_faces
-    from affekt.media import prepare_faces as pack
     from affekt.step import step
 
     with step("faces", settings) as this:
+        from affekt.dataset import read_faces
+        from affekt.media import prepare_faces as pack
+
         packed = pack(read_faces(faces) if faces else [], this.settings.media.face_size)
         packed.write(Path(face_set.path))
         this.say(f"{len(packed.labels)} face images")

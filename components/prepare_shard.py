@@ -19,11 +19,12 @@ def prepare_shard(clips: Input[Dataset], shard: str, store: str, settings: str, 
     """
     from pathlib import Path
 
-    from affekt.dataset import ClipTable
-    from affekt.media import Store, prepare_clips
     from affekt.step import step
 
     with step(f"prepare[{shard}]", settings) as this:
+        from affekt.dataset import ClipTable
+        from affekt.media import Store, prepare_clips
+
         number, count = map(int, shard.split("/"))
         table = ClipTable.read(Path(clips.path)).shard(number, count)
         index = prepare_clips(table, Store(store, this.settings.media))

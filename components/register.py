@@ -26,11 +26,12 @@ def register(
     import json
     from pathlib import Path
 
-    from affekt.registry import Tracking
-    from affekt.registry import register as add
     from affekt.step import step
 
     with step("registration", settings) as this:
+        from affekt.registry import Tracking
+        from affekt.registry import register as add
+
         found = json.loads((Path(evaluation.path) / "evaluation.json").read_text(encoding="utf-8"))
         facts = json.loads((Path(ensemble.path) / "ensemble.json").read_text(encoding="utf-8"))["facts"]
         metrics = {key: found[key] for key in ("accuracy", "unweighted_average_recall")}

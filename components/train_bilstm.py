@@ -29,11 +29,12 @@ def train_bilstm(
     """
     from pathlib import Path
 
-    from affekt.media import PreparedIndex, Store
     from affekt.step import step
-    from affekt.visual import train_bilstm as train
 
     with step("bilstm", settings, tracking_uri=tracking_uri, run_id=run_id, group="bilstm") as this:
+        from affekt.media import PreparedIndex, Store
+        from affekt.visual import train_bilstm as train
+
         index, out = PreparedIndex.read(Path(prepared.path)), Path(model.path)
         train(index, Store(store, this.settings.media), Path(vgg.path), this.settings, index.labels, out, this.log)
         this.keep(out)

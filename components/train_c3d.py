@@ -22,11 +22,12 @@ def train_c3d(
     """
     from pathlib import Path
 
-    from affekt.media import PreparedIndex, Store
     from affekt.step import step
-    from affekt.visual import train_c3d as train
 
     with step("c3d", settings, tracking_uri=tracking_uri, run_id=run_id, group="c3d") as this:
+        from affekt.media import PreparedIndex, Store
+        from affekt.visual import train_c3d as train
+
         index, out = PreparedIndex.read(Path(prepared.path)), Path(model.path)
         train(index, Store(store, this.settings.media), this.settings, index.labels, out, this.log)
         this.keep(out)

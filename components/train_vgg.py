@@ -29,11 +29,12 @@ def train_vgg(
     """
     from pathlib import Path
 
-    from affekt.media import FaceSet, PreparedIndex, Store
     from affekt.step import step
-    from affekt.visual import train_vgg as train
 
     with step("vgg", settings, tracking_uri=tracking_uri, run_id=run_id, group="vgg") as this:
+        from affekt.media import FaceSet, PreparedIndex, Store
+        from affekt.visual import train_vgg as train
+
         index, out = PreparedIndex.read(Path(prepared.path)), Path(model.path)
         face_images = FaceSet.read(Path(face_set.path))
         clips = Store(store, this.settings.media)

@@ -39,6 +39,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 FIRST = ("pipeline", "test_readme.py", "test_local_server.py", "test_python_func.py")
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in its own hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of one file in one process, and those that look at the pipeline's run too: it is made once."""
     groups = {

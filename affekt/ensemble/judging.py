@@ -149,7 +149,7 @@ def _explain(vgg: Path, index: PreparedIndex, store: Store, folder: Path) -> Non
     folder.mkdir(exist_ok=True)
     explainer = Explainer.load(vgg)
     for label in explainer.labels:
-        (folder / f"{label}, the network's own picture.png").write_bytes(explainer.class_model(label, iterations=60))
+        (folder / f"{label}, the network's own picture.png").write_bytes(explainer.class_model(label, iterations=20))
         clips = (store.get(row.key) for row in index if row.label == label and row.frames_with_face)
         clip = next(clips, None)
         if clip is not None:

@@ -21,9 +21,9 @@ from serving.server import LocalServer
 
 #: What makes the small preset end within minutes on the sample clips; they are easy, and nobody quotes the figures.
 SETTINGS = (
-    "vgg.base_iterations=150",
+    "vgg.base_iterations=120",
     "vgg.iterations=40",
-    "c3d.iterations=60",
+    "c3d.iterations=40",
     "bilstm.iterations=120",
 )
 NAME = "affekt-demo"
