@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -71,8 +72,10 @@ class Outcome:
 
     @property
     def mlflow_ui(self) -> str:
-        """The command that shows the run in MLflow."""
-        return f"mlflow ui --backend-store-uri {self.tracking_uri}"
+        """How to look at the run in MLflow: a command, or the server's address."""
+        if self.tracking_uri.startswith(("http://", "https://")):
+            return f"in a browser: {self.tracking_uri}"
+        return f"{Path(sys.executable).with_name('mlflow')} ui --backend-store-uri {self.tracking_uri}"
 
 
 def run_training(
