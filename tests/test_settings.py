@@ -39,6 +39,12 @@ def test_the_paper_preset_holds_the_papers_figure(key):
     assert load_settings("paper").flat()[key] == PAPER[key][0]
 
 
+@pytest.mark.parametrize("group", ["vgg", "c3d"])
+def test_the_paper_preset_holds_the_papers_crops(group):
+    settings = load_settings("paper")  # section 3.2: 224, 192 and 168 of 256
+    assert [share * settings.media.face_size for share in getattr(settings, group).crops] == [224, 192, 168]
+
+
 def test_small_keeps_what_it_does_not_override():
     assert load_settings("small").c3d.batch_size == load_settings("paper").c3d.batch_size
 
