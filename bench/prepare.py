@@ -64,6 +64,7 @@ def obvious_way() -> Callable[[Path, MediaSettings], int]:
             ffmpeg("-i", clip, "-fps_mode", "passthrough", f"{folder}/%06d.png")
             for file in sorted(Path(folder).glob("*.png")):
                 picture = cv2.imread(str(file))
+                assert picture is not None
                 grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
                 found = cascade.detectMultiScale(grey, scaleFactor=1.1, minNeighbors=3, minSize=(30, 30))
                 if len(found):

@@ -144,7 +144,7 @@ def training_rows(settings: Settings, hardware: Hardware, clips: list[FaceClip],
 def forward_rows(settings: Settings, hardware: Hardware, clips: list[FaceClip]) -> list[list[str]]:
     """A row for VGG and for C3D: as served, plain eager float32, the ratio, and how far the answers are apart."""
     rows = []
-    arguments = {"classes": LABELS, "pretrained": None, "seed": 0}
+    arguments: dict[str, Any] = {"classes": LABELS, "pretrained": None, "seed": 0}
     group = settings.vgg
     vgg, preprocessing = start_vgg(
         width=group.width, input_size=group.input_size, batch_norm=group.batch_norm, dropout=group.dropout, **arguments

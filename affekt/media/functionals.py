@@ -74,14 +74,23 @@ def feature_set(name: str) -> FeatureSet:
     Raises:
         SettingsError: no installed package offers it.
     """
+    check_feature_set(name)
     if name == "egemaps":
         return Egemaps()
-    for point in entry_points(group=ENTRY_POINTS):
-        if point.name == name:
-            found: FeatureSet = point.load()()
-            return found
+    point = next(point for point in entry_points(group=ENTRY_POINTS) if point.name == name)
+    found: FeatureSet = point.load()()
+    return found
+
+
+def check_feature_set(name: str) -> None:
+    """Refuse a name that no installed package offers, without loading anything.
+
+    Raises:
+        SettingsError: names what is installed.
+    """
     offered = sorted({"egemaps", *(point.name for point in entry_points(group=ENTRY_POINTS))})
-    raise SettingsError([f"media.functionals: no feature set {name!r}; installed are {', '.join(offered)}"])
+    if name not in offered:
+        raise SettingsError([f"media.functionals: no feature set {name!r}; installed are {', '.join(offered)}"])
 
 
 def as_float(sound: np.ndarray) -> np.ndarray:

@@ -14,10 +14,11 @@ import numpy as np
 from affekt.dataset.clips import Clip, ClipTable
 from affekt.errors import AffektError, DataError, MediaError
 from affekt.media.frames import Spill
+from affekt.media.functionals import check_feature_set
 from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex, PreparedRow, SkippedClip
 from affekt.media.store import Store
 from affekt.media.workers import Outcome, Task, run_tasks
-from affekt.progress import Progress
+from affekt.progress import Progress, track
 from affekt.settings import MediaSettings
 
 if TYPE_CHECKING:
@@ -88,7 +89,11 @@ def prepare_clips(table: ClipTable, store: Store, *, workers: int = 0, progress:
 
     One clip never fails the others: what cannot be used is in ``skipped`` with its reason, also when a worker process
     died of it. Clips that can be used only partly are in both. ``decoded`` of the index counts the decoded files.
+
+    Raises:
+        SettingsError: no installed package offers the functionals of the store's settings.
     """
+    check_feature_set(store.settings.functionals)
     tasks = [Task(clip.id, clip.uri) for clip in table]
     outcomes: dict[str, Outcome] = {}
     with Progress("prepare clips", len(tasks)) if progress else _Quiet() as shown:
@@ -105,7 +110,7 @@ def prepare_clips(table: ClipTable, store: Store, *, workers: int = 0, progress:
     decoded = sum(outcome.decoded for outcome in outcomes.values())
     unusable = len(table) - len(rows)
     logger.info("prepared %d clips: %d decoded, %d in the store already, %d unusable",
-                len(table), decoded, len(rows) - decoded, unusable)  # fmt: skip
+                len(table), decoded, len(table) - decoded, unusable)  # fmt: skip
     return PreparedIndex(tuple(rows), tuple(skipped), decoded)
 
 
@@ -137,21 +142,32 @@ def prepare_faces(images: Sequence[FaceImage], size: int) -> FaceSet:
     pictures = Spill().array((len(images), size, size, 3))  # 32,000 images of FER2013 at 256 are 6 GB
     labels: list[str] = []
     splits: list[str] = []
-    for image in images:
+    names: list[str] = []
+    for image in track(images, "prepare face images", len(images), "image"):
         try:
-            picture = np.asarray(image.load())
+            pictures[len(labels)] = face_picture(image, size)
         except (AffektError, OSError, ValueError) as error:
             logger.warning("%s: left out, cannot be read (%s)", image.id, error)
             continue
-        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
-            logger.warning("%s: left out, expected uint8 [H, W, 3], got %s %s", image.id, picture.dtype, picture.shape)
-            continue
-        shrinks = min(picture.shape[:2]) > size
-        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        pictures[len(labels)] = cv2.resize(picture, (size, size), interpolation=method)
         labels.append(image.label)
         splits.append(image.split)
-    return FaceSet(pictures[: len(labels)], tuple(labels), tuple(splits))
+        names.append(image.id)
+    return FaceSet(pictures[: len(labels)], tuple(labels), tuple(splits), tuple(names))
+
+
+def face_picture(image: FaceImage, size: int) -> np.ndarray:
+    """A still face image in the given side, uint8 ``[size, size, 3]`` RGB.
+
+    Raises:
+        MediaError: it is missing, or no picture that can be decoded.
+    """
+    picture = np.asarray(image.load())
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
+        raise MediaError(
+            f"expected uint8 [H, W, 3], got {picture.dtype} {picture.shape}", code="unreadable", where=image.uri
+        )
+    method = cv2.INTER_AREA if min(picture.shape[:2]) > size else cv2.INTER_LINEAR
+    return cv2.resize(picture, (size, size), interpolation=method)
 
 
 @dataclass

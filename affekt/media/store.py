@@ -108,6 +108,17 @@ class Store:
             "key": key, "version": VERSION, "frames": len(clip.faces), "frames_with_face": int(clip.present.sum()),
             "voice": clip.voice, "flags": list(clip.flags), "details": clip.details, "files": files,
         }  # fmt: skip
+        self._finish(scratch, key, entry)
+
+    def put_failure(self, key: str, code: str, reason: str) -> None:
+        """Write that a file cannot be prepared, so that nobody decodes it again to find that out.
+
+        Only for what depends on nothing but the bytes of the file: a limit or a busy machine may change.
+        """
+        entry = {"key": key, "version": VERSION, "failure": {"code": code, "reason": reason}, "files": {}}
+        self._finish(self._scratch(), key, entry)
+
+    def _finish(self, scratch: Path, key: str, entry: dict[str, Any]) -> None:
         (scratch / _ENTRY).write_text(json.dumps(entry, sort_keys=True, indent=1), encoding="utf-8")
         self._place(scratch, key)
         if self.remote:
@@ -117,7 +128,8 @@ class Store:
         """Read an entry; the faces are memory-mapped, read-only.
 
         Raises:
-            DataError: ``not_prepared`` (no such entry) or ``damaged`` (its files are not what was written).
+            DataError: ``not_prepared`` (no such entry), ``damaged`` (its files are not what was written), or the code
+                with which the file cannot be prepared.
         """
         if not self.has(key):
             fault = self._fault(key)
@@ -125,6 +137,8 @@ class Store:
             raise DataError(f"{fault}; prepare the clips again", code=code, where=str(self._entry(key)))
         folder = self._entry(key)
         entry = self.describe(key)
+        if "failure" in entry:
+            raise DataError(entry["failure"]["reason"], code=entry["failure"]["code"], where=str(folder))
         faces_file = folder / _FACES
         faces = np.load(faces_file, mmap_mode="r" if entry["frames"] else None, allow_pickle=False)
         with np.load(folder / _ARRAYS, allow_pickle=False) as arrays:
@@ -134,7 +148,7 @@ class Store:
         )
 
     def describe(self, key: str) -> dict[str, Any]:
-        """What ``entry.json`` says: frames, frames_with_face, voice, flags, details, files."""
+        """What ``entry.json`` says: frames, frames_with_face, voice, flags, details, files; or failure and files."""
         text = (self._entry(key) / _ENTRY).read_text(encoding="utf-8")
         entry: dict[str, Any] = json.loads(text)
         return entry
@@ -202,7 +216,7 @@ class Store:
         return storage.exists(storage.join(self._remote_entry(key), _ENTRY))
 
     def _send(self, key: str) -> None:
-        for name in (_FACES, _ARRAYS, _ENTRY):  # what makes it whole comes last
+        for name in (*self.describe(key)["files"], _ENTRY):  # what makes it whole comes last
             storage.write_bytes(storage.join(self._remote_entry(key), name), (self._entry(key) / name).read_bytes())
 
     def _fetch(self, key: str) -> bool:

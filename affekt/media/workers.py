@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from affekt import storage
-from affekt.errors import AffektError
+from affekt.errors import AffektError, MediaError
 from affekt.media.store import Store
 from affekt.settings import MediaSettings
 
@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds beyond twice the decoding limit after which a silent worker is taken for hung.
 _GRACE = 120.0
+#: Failures that the same bytes will always meet.
+_LASTING = ("unreadable", "no_streams", "nothing_usable")
 
 
 @dataclass(frozen=True)
@@ -62,25 +64,34 @@ def run_tasks(tasks: Sequence[Task], store: Store, workers: int) -> Iterator[Out
 
 def run_task(task: Task, store: Store) -> Outcome:
     """Prepare one clip unless its entry is there and whole."""
+    decoded = False
     try:
         with storage.open_local(task.uri) as path:
             key = store.key(path)
-            decoded = False
             if not store.check(key):
                 with store.preparing(key):
                     if not store.check(key):
                         from affekt.media.prepare import prepare_file
 
                         decoded = True
-                        store.put(key, prepare_file(path, store.settings))
+                        try:
+                            store.put(key, prepare_file(path, store.settings))
+                        except MediaError as error:
+                            if error.code in _LASTING:
+                                store.put_failure(key, error.code, error.message)
+                            raise
         entry = store.describe(key)
+        if "failure" in entry:
+            return Outcome(task.clip, code=entry["failure"]["code"], reason=entry["failure"]["reason"])
     except AffektError as error:
-        return Outcome(task.clip, code=error.code, reason=error.message)
+        return Outcome(task.clip, decoded=decoded, code=error.code, reason=error.message)
     except MemoryError:
-        return Outcome(task.clip, code="out_of_memory", reason="needs more memory than there is; cut the clip")
+        reason = "needs more memory than there is; cut the clip"
+        return Outcome(task.clip, decoded=decoded, code="out_of_memory", reason=reason)
     except Exception as error:  # a clip that breaks a library is one failed clip
         logger.exception("%s: cannot be prepared", task.clip)
-        return Outcome(task.clip, code="failed", reason=f"cannot be prepared ({type(error).__name__}: {error})")
+        reason = f"cannot be prepared ({type(error).__name__}: {error})"
+        return Outcome(task.clip, decoded=decoded, code="failed", reason=reason)
     return Outcome(
         task.clip, key, entry["frames"], entry["frames_with_face"], entry["voice"], tuple(entry["flags"]), decoded
     )

@@ -18,7 +18,7 @@ import pytest
 
 from affekt.dataset import Clip, ClipTable, table_of
 from affekt.dataset.faces import FaceImage
-from affekt.errors import DataError, MediaError
+from affekt.errors import DataError, MediaError, SettingsError
 from affekt.media import PreparedIndex, Store, check_skipped, prepare_clips, prepare_faces, prepare_file
 from affekt.settings import MediaSettings
 
@@ -106,10 +106,33 @@ def test_one_content_is_decoded_once_and_a_second_run_decodes_nothing(
     prepared: tuple[PreparedIndex, Store], table: ClipTable
 ) -> None:
     index, store = prepared
-    good = ClipTable(tuple(clip for clip in table if clip.id in {row.clip for row in index}))
 
-    assert index.decoded == 4
-    assert prepare_clips(good, store, workers=1, progress=False).decoded == 0
+    assert index.decoded == 6  # of eight: one is there twice, one is absent
+    assert prepare_clips(table, store, workers=1, progress=False).decoded == 0
+
+
+def test_a_file_that_cannot_be_decoded_is_tried_once(tmp_path: Path, settings: MediaSettings) -> None:
+    garbage = tmp_path / "garbage.mp4"
+    garbage.write_bytes(bytes(range(256)) * 40)
+    table, store = table_of([Clip("garbage", str(garbage), "happy")]), Store(tmp_path / "store", settings)
+    first, second = (prepare_clips(table, store, workers=1, progress=False) for _ in range(2))
+    assert (first.decoded, second.decoded) == (1, 0)
+    assert first.skipped == second.skipped and first.skipped[0].code == "unreadable"
+
+
+def test_a_file_that_a_limit_refused_is_tried_again(
+    tmp_path: Path, speaking: list[Path], settings: MediaSettings
+) -> None:
+    table = table_of([Clip("long", str(speaking[0]), "happy")])
+    strict = replace(settings, max_seconds=0.1)
+    assert prepare_clips(table, Store(tmp_path, strict), workers=1, progress=False).skipped[0].code == "too_long"
+    assert len(prepare_clips(table, Store(tmp_path, settings), workers=1, progress=False)) == 1
+
+
+def test_an_unknown_feature_set_is_refused_before_any_clip(tmp_path: Path, settings: MediaSettings) -> None:
+    store = Store(tmp_path, replace(settings, functionals="compare"))
+    with pytest.raises(SettingsError, match="no feature set 'compare'; installed are egemaps"):
+        prepare_clips(table_of([Clip("absent", str(tmp_path / "absent.mp4"), "happy")]), store, progress=False)
 
 
 def test_any_number_of_workers_and_shards_gives_the_same_bytes(
