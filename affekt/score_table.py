@@ -223,3 +223,35 @@ def join_tables(tables: Iterable[ScoreTable]) -> ScoreTable:
         clips, labels, tuple(models), scores, truth,
         tuple(facts[clip][1] for clip in clips), tuple(facts[clip][2] for clip in clips),
     )  # fmt: skip
+
+
+def stack_tables(tables: Iterable[ScoreTable]) -> ScoreTable:
+    """One table with the clips of all tables below each other, the models as in the first.
+
+    Raises:
+        DataError: the tables differ in their labels or models, or a clip is in two of them.
+    """
+    parts = list(tables)
+    if not parts:
+        raise DataError("no score tables to stack", code="no_scores")
+    first = parts[0]
+    for part in parts:
+        if part.labels != first.labels:
+            raise DataError(
+                f"the tables score different labels: {first.labels} and {part.labels}", code="labels_differ"
+            )
+        if set(part.models) != set(first.models):
+            raise DataError(f"the tables hold different models: {first.models} and {part.models}", code="models_differ")
+    clips = tuple(clip for part in parts for clip in part.clips)
+    if len(set(clips)) < len(clips):
+        twice = next(clip for number, clip in enumerate(clips) if clip in clips[:number])
+        raise DataError(f"two tables hold the clip {twice!r}", code="duplicate_id")
+    return ScoreTable(
+        clips,
+        first.labels,
+        first.models,
+        np.concatenate([part.only(first.models).scores for part in parts]),
+        np.concatenate([part.truth for part in parts]),
+        tuple(subject for part in parts for subject in part.subjects),
+        tuple(split for part in parts for split in part.splits),
+    )

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from affekt.members import MEMBERS
 from affekt.settings import Settings, settings_from_json
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def step(
 
             tracking = Tracking(tracking_uri or None)
             parent, opened = ChildRun(tracking, run_id), tracking.child(run_id, name)
-        with opened as run:
+        with opened as run, _watched(run, group):
             if run is not None and group and parsed is not None:
                 flat = {
                     key.split(".", 1)[1]: value for key, value in parsed.flat().items() if key.startswith(f"{group}.")
@@ -117,6 +118,26 @@ def step(
         logger.removeHandler(handler)
         logger.setLevel(before[0])
         logger.propagate = before[1]
+
+
+@contextmanager
+def _watched(run: ChildRun | None, group: str | None) -> Iterator[None]:
+    """MLflow's system metrics (``system/cpu_utilization_percentage``, memory, GPU) in the run of a step that trains.
+
+    Every ten seconds, or ``MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL``; a step that is done before has none.
+    ``MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING=false`` switches them off.
+    """
+    if run is None or group not in MEMBERS or os.environ.get("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING") == "false":
+        yield
+        return
+    from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+    monitor = SystemMetricsMonitor(run.run_id, tracking_uri=run.tracking.uri)
+    monitor.start()
+    try:
+        yield
+    finally:
+        monitor.finish()
 
 
 def _record(run: ChildRun, path: Path, name: str | None) -> None:

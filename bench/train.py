@@ -30,7 +30,7 @@ from affekt.media import PreparedClip, Store
 from affekt.settings import Settings, load_settings
 from affekt.visual import loop
 from affekt.visual.bilstm import BiLSTM
-from affekt.visual.checkpoints import Stage
+from affekt.visual.checkpoints import Checkpoints, Stage
 from affekt.visual.hardware import Hardware
 from affekt.visual.sampling import Batch, Batches, FaceClip, FrameBatches, SequenceBatches, WindowBatches
 from affekt.visual.scoring import VggScoring, ready
@@ -82,7 +82,7 @@ def speed(network: Any, batches: Batches, group: Any, hardware: Hardware, iterat
     loop.REPORT_EVERY = WARM_UP
     try:
         with tempfile.TemporaryDirectory() as folder:
-            stage = Stage("bench", "bench", 0, Path(folder) / "bench.pt")
+            stage = Stage("bench", "bench", 0, Checkpoints(folder))
             rows = loop.train(network, batches, group, stage, hardware)
     finally:
         loop.REPORT_EVERY = every

@@ -20,11 +20,12 @@ def gate(
     tracking_uri: str,
     decision: Output[Artifact],
     report: Output[HTML],
+    faces: str = "",
 ) -> bool:
     """Compare challenger and champion on the same clips, ask the challenger in a real TorchServe, promote or keep.
 
     Args:
-        clips: the table of all clips.
+        clips: the table of all clips; of still images their index.
         scores: the score table and every fusion's answers.
         ensemble: the challenger.
         evaluation: its evaluation.
@@ -36,6 +37,7 @@ def gate(
         tracking_uri: MLflow's tracking address.
         decision: the decision with its reasons and figures, JSON.
         report: the report with the decision.
+        faces: where the still images are, if it is images and not clips that the challenger was judged on.
 
     Returns:
         Whether the challenger was promoted.
@@ -47,7 +49,7 @@ def gate(
 
     with step("gate", settings, tracking_uri=tracking_uri, run_id=run_id, group="gate") as this:
         from affekt.dataset import ClipTable
-        from affekt.ensemble import Challenger, challenge, render
+        from affekt.ensemble import Challenger, StillImages, challenge, render
         from affekt.registry import Tracking
         from affekt.score_table import ScoreTable
         from serving.check import check_serving
@@ -56,14 +58,15 @@ def gate(
         found = challenge(
             Tracking(tracking_uri or None),
             candidate,
-            ClipTable.read(Path(clips.path)),
+            StillImages.read(faces) if faces else ClipTable.read(Path(clips.path)),
             store=store,
             settings=this.settings,
             check=check_serving if this.settings.gate.check_serving else None,
         )
         judged = json.loads((Path(evaluation.path) / "evaluation.json").read_text(encoding="utf-8"))
         figures = {key: judged[key] for key in ("accuracy", "accuracy_ci95")}
-        document = {**found.to_dict(), **figures, "name": name, "version": version, "run_id": run_id}
+        facts = {"name": name, "version": version, "run_id": run_id, "things": judged["things"]}
+        document = {**found.to_dict(), **figures, **facts}
         Path(decision.path).write_text(json.dumps(document, indent=2), encoding="utf-8")
         render(Path(evaluation.path), Path(report.path), document)
         tags = {"affekt.model": f"{name}/{version}", "affekt.promoted": found.promote}

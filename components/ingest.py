@@ -29,7 +29,13 @@ def ingest(data: str, settings: str, name: str, job: str, tracking_uri: str, cli
         from affekt.dataset import assign_splits, load_clips
         from affekt.registry import Tracking
 
-        table = assign_splits(load_clips(data), val_share=this.settings.val_share, seed=this.settings.seed)
+        rule = this.settings
+        table = assign_splits(
+            load_clips(data),
+            val_share=rule.val_share,
+            seed=rule.seed,
+            allow_shared_subjects=rule.allow_shared_subjects,
+        )
         table.write(Path(clips.path))
         this.say(f"{len(table)} clips, {len(table.labels)} labels, {len(table.subjects)} subjects")
         tags = {"affekt.job": job, "affekt.data": data, "affekt.code": code_digest()}

@@ -32,9 +32,17 @@ def train_bilstm(
     from affekt.step import step
 
     with step("bilstm", settings, tracking_uri=tracking_uri, run_id=run_id, group="bilstm") as this:
-        from affekt.media import PreparedIndex, Store
-        from affekt.visual import train_bilstm as train
+        from affekt.storage import join
+        from affekt.visual.launch import Job, launch
 
-        index, out = PreparedIndex.read(Path(prepared.path)), Path(model.path)
-        train(index, Store(store, this.settings.media), Path(vgg.path), this.settings, index.labels, out, this.log)
-        this.keep(out)
+        job = Job(
+            "bilstm",
+            prepared=prepared.path,
+            vgg=vgg.path,
+            store=store,
+            settings=settings,
+            out=model.path,
+            checkpoints=join(store, "checkpoints"),
+        )
+        launch(job, this.log)
+        this.keep(Path(model.path))

@@ -25,9 +25,16 @@ def train_c3d(
     from affekt.step import step
 
     with step("c3d", settings, tracking_uri=tracking_uri, run_id=run_id, group="c3d") as this:
-        from affekt.media import PreparedIndex, Store
-        from affekt.visual import train_c3d as train
+        from affekt.storage import join
+        from affekt.visual.launch import Job, launch
 
-        index, out = PreparedIndex.read(Path(prepared.path)), Path(model.path)
-        train(index, Store(store, this.settings.media), this.settings, index.labels, out, this.log)
-        this.keep(out)
+        job = Job(
+            "c3d",
+            prepared=prepared.path,
+            store=store,
+            settings=settings,
+            out=model.path,
+            checkpoints=join(store, "checkpoints"),
+        )
+        launch(job, this.log)
+        this.keep(Path(model.path))

@@ -32,11 +32,17 @@ def train_vgg(
     from affekt.step import step
 
     with step("vgg", settings, tracking_uri=tracking_uri, run_id=run_id, group="vgg") as this:
-        from affekt.media import FaceSet, PreparedIndex, Store
-        from affekt.visual import train_vgg as train
+        from affekt.storage import join
+        from affekt.visual.launch import Job, launch
 
-        index, out = PreparedIndex.read(Path(prepared.path)), Path(model.path)
-        face_images = FaceSet.read(Path(face_set.path))
-        clips = Store(store, this.settings.media)
-        train(index, clips, face_images, this.settings, index.labels, out, this.log)
-        this.keep(out)
+        job = Job(
+            "vgg",
+            prepared=prepared.path,
+            faces=face_set.path,
+            store=store,
+            settings=settings,
+            out=model.path,
+            checkpoints=join(store, "checkpoints"),
+        )
+        launch(job, this.log)
+        this.keep(Path(model.path))

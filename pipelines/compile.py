@@ -9,16 +9,17 @@ from affekt.errors import DataError
 from affekt.members import MEMBERS
 
 
-def compile_pipeline(path: Path, models: Sequence[str] = MEMBERS) -> None:
-    """Compile the pipeline for the given models; the same input gives the same bytes.
+def compile_pipeline(path: Path, models: Sequence[str] = MEMBERS, *, images: bool = False) -> None:
+    """Compile the pipeline for the given models, or that for still images; the same input gives the same bytes.
 
     Raises:
         DataError: the file's name does not end in ``.yaml``.
     """
     from kfp import compiler
 
+    from pipelines.face_training import face_pipeline
     from pipelines.training import training_pipeline
 
     if path.suffix not in (".yaml", ".yml"):
         raise DataError("a compiled pipeline is YAML; name it *.yaml", code="file_name", where=str(path))
-    compiler.Compiler().compile(training_pipeline(models), str(path))
+    compiler.Compiler().compile(face_pipeline() if images else training_pipeline(models), str(path))

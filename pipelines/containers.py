@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from affekt.dataset import load_clips
+from affekt.dataset import holds_faces, load_clips, read_faces
 from affekt.errors import AffektError
 from affekt.settings import Settings
 from affekt.storage import is_remote
@@ -165,7 +165,8 @@ def folders_of(data: str, faces: str, settings: Settings) -> list[Path]:
         DataError: the data set cannot be read, or has errors.
     """
     found = {_folder(Path(source)) for source in (data, faces) if source and not is_remote(source)}
-    found |= {Path(clip.uri).resolve().parent for clip in load_clips(data) if not is_remote(clip.uri)}
+    rows = read_faces(data) if holds_faces(data) else load_clips(data)
+    found |= {Path(row.uri).resolve().parent for row in rows if not is_remote(row.uri) and Path(row.uri).is_file()}
     named = [Path(value) for value in settings.flat().values() if isinstance(value, str)]
     found |= {_folder(path) for path in named if path.is_absolute() and path.exists()}
     return sorted(folder for folder in found if not any(parent in found for parent in folder.parents))

@@ -37,6 +37,7 @@ _GPU = Place(cpu="8", memory="32Gi", gpus=1, shared_memory="8Gi", timeout_second
 #: One row a component; a component without a row is an error.
 PLACES: dict[str, Place] = {
     "ingest": _LIGHT,
+    "ingest-faces": Place(memory="8Gi"),
     "plan-shards": _LIGHT,
     "prepare-shard": Place(cpu="4", memory="8Gi", timeout_seconds=6 * 3600),
     "collect": _LIGHT,

@@ -20,6 +20,7 @@ from pipelines.containers import check_image, container_runner, engine, exit_cod
 from pipelines.local import LocalRun, run_locally
 from pipelines.placement import anywhere
 from pipelines.runners import HERE, Cluster, Containers, Processes
+from pipelines.still_images import settings_for_faces, takes_images
 from pipelines.submit import Submitted, submit
 
 
@@ -51,6 +52,7 @@ class Outcome:
         seconds: wall time.
         steps: wall time of each step's own work.
         orchestration_share: share of the wall time that was no step's own work.
+        things: what the accuracy is of: ``clips`` of unseen subjects, or unseen ``images``.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Outcome:
     seconds: float
     steps: dict[str, float]
     orchestration_share: float
+    things: str = "clips"
 
     def to_dict(self) -> dict[str, Any]:
         """The outcome as plain JSON values."""
@@ -92,10 +95,37 @@ def run_training(
         AffektError: a step failed, or there is no engine or image for containers.
     """
     from affekt.registry import Tracking
-    from pipelines.training import training_pipeline
 
     tracking = Tracking()
     folder = home() / "runs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{job.name}"
+    return _outcome(job, run_pipeline(job, folder, say=say, runner=runner), tracking)
+
+
+def run_pipeline(
+    job: TrainingJob,
+    folder: Path,
+    *,
+    say: Callable[[str, str], None],
+    runner: Processes | Containers = HERE,
+    registered: bool = True,
+) -> LocalRun:
+    """Run the training pipeline on this machine.
+
+    Args:
+        job: what to train.
+        folder: where artifacts and the log go.
+        say: called with step and text for each line that a step says.
+        runner: in what the steps run.
+        registered: whether the ensemble is registered and the gate decides on it.
+
+    Raises:
+        AffektError: a step failed, or there is no engine or image for containers.
+    """
+    from affekt.registry import Tracking
+    from pipelines.face_training import face_pipeline
+    from pipelines.training import training_pipeline
+
+    images = takes_images(job.data, job.faces, job.models)
     data = job.data if is_remote(job.data) else str(Path(job.data).resolve())
     faces = job.faces if not job.faces or is_remote(job.faces) else str(Path(job.faces).resolve())
     arguments = {
@@ -104,20 +134,25 @@ def run_training(
         "settings": job.settings.to_json(),
         "name": job.name,
         "store": str(home() / "store"),
-        "tracking_uri": tracking.uri,
+        "tracking_uri": Tracking().uri,
         "clips_per_shard": 1024,
     }
-    # One shard at a time: each uses all cores by itself.
+    if images:
+        arguments = {key: value for key, value in arguments.items() if key not in ("faces", "clips_per_shard")}
+        arguments["settings"] = settings_for_faces(job.settings).to_json()
+
+    def pipeline(place: Callable[[Any], Any]) -> Callable[..., Any]:
+        if images:
+            return face_pipeline(place=place)
+        # One shard at a time: each uses all cores by itself.
+        return training_pipeline(job.models, place=place, parallel_shards=1, registered=registered)
+
     if isinstance(runner, Containers):
         check_image(runner.image)
-        pipeline = training_pipeline(job.models, place=in_image(runner.image), parallel_shards=1)
         in_containers = container_runner(home(), folders_of(data, faces, job.settings))
         with engine(), exit_codes_kept():
-            run = run_locally(pipeline, arguments, folder, say=say, runner=in_containers)
-    else:
-        pipeline = training_pipeline(job.models, place=anywhere, parallel_shards=1)
-        run = run_locally(pipeline, arguments, folder, say=say)
-    return _outcome(job, run, tracking)
+            return run_locally(pipeline(in_image(runner.image)), arguments, folder, say=say, runner=in_containers)
+    return run_locally(pipeline(anywhere), arguments, folder, say=say)
 
 
 def submit_training(job: TrainingJob, cluster: Cluster) -> Submitted:
@@ -135,13 +170,17 @@ def submit_training(job: TrainingJob, cluster: Cluster) -> Submitted:
         "name": job.name,
         "tracking_uri": Tracking().uri,
     }
-    return submit(cluster, job.models, arguments, name=job.name)
+    images = takes_images(job.data, job.faces, job.models, elsewhere=True)
+    if images:
+        arguments.pop("faces")
+        arguments["settings"] = settings_for_faces(job.settings).to_json()
+    return submit(cluster, job.models, arguments, name=job.name, images=images)
 
 
 def _outcome(job: TrainingJob, run: LocalRun, tracking: Any) -> Outcome:
-    decision = json.loads(_artifact(run, "gate", "decision").read_text(encoding="utf-8"))
+    decision = json.loads(artifact(run, "gate", "decision").read_text(encoding="utf-8"))
     report = run.folder / "report.html"
-    shutil.copyfile(_artifact(run, "gate", "report"), report)
+    shutil.copyfile(artifact(run, "gate", "report"), report)
     return Outcome(
         name=job.name,
         version=decision["version"],
@@ -155,10 +194,16 @@ def _outcome(job: TrainingJob, run: LocalRun, tracking: Any) -> Outcome:
         seconds=run.seconds,
         steps=run.steps,
         orchestration_share=run.orchestration_share,
+        things=decision["things"],
     )
 
 
-def _artifact(run: LocalRun, task: str, name: str) -> Path:
+def artifact(run: LocalRun, task: str, name: str) -> Path:
+    """Where a task of a run left an artifact.
+
+    Raises:
+        AffektError: it left none.
+    """
     found = sorted((run.folder / "artifacts").glob(f"*/{task}/{name}"))
     if not found:
         raise AffektError(f"the pipeline left no artifact {task}/{name} below {run.folder}", code="no_artifact")

@@ -43,6 +43,7 @@ def submit(
     arguments: Mapping[str, Any],
     *,
     name: str,
+    images: bool = False,
     pipeline_root: str | None = None,
 ) -> Submitted:
     """Start the training pipeline on a cluster; returns as soon as the cluster has it.
@@ -52,6 +53,7 @@ def submit(
         models: the models to fuse.
         arguments: the pipeline's arguments, without ``store`` and ``job``.
         name: that the run is shown under, with the time added.
+        images: whether it is the pipeline for still images.
         pipeline_root: where its artifacts go, where not to the installation's own place.
 
     Raises:
@@ -67,7 +69,7 @@ def submit(
     # kfp prints the addresses of experiment and run, and standard output is for the answer.
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
         package = Path(folder, "affekt-training.yaml")
-        compile_pipeline(package, models)
+        compile_pipeline(package, models, images=images)
         try:
             client = kfp.Client(
                 host=cluster.endpoint or None,

@@ -32,6 +32,7 @@ def training_pipeline(
     *,
     place: Callable[[Any], Any] = on_cluster,
     parallel_shards: int = PARALLEL_SHARDS,
+    registered: bool = True,
 ) -> Callable[..., Any]:
     """The pipeline that trains the given models and those that they need.
 
@@ -39,6 +40,7 @@ def training_pipeline(
         models: the models to fuse; all of the paper's by default.
         place: says of a task where it runs; :func:`pipelines.placement.anywhere` for a run on this machine.
         parallel_shards: how many shards are prepared at once.
+        registered: whether the ensemble is registered and the gate decides on it; without, it is only judged.
 
     Returns:
         A KFP pipeline with the parameters ``data, settings, name, job, faces, store, tracking_uri, clips_per_shard``.
@@ -93,18 +95,19 @@ def training_pipeline(
             ensemble, scores = fused.outputs["ensemble"], fused.outputs["scores"]
             judged = place(evaluate(prepared=prepared, scores=scores, ensemble=ensemble, store=store, **run))
             evaluation = judged.outputs["evaluation"]
-            registered = place(register(ensemble=ensemble, evaluation=evaluation, name=name, **run))
-            place(
-                gate(
-                    clips=clips,
-                    scores=scores,
-                    ensemble=ensemble,
-                    evaluation=evaluation,
-                    name=name,
-                    version=registered.output,
-                    store=store,
-                    **run,
+            if registered:
+                version = place(register(ensemble=ensemble, evaluation=evaluation, name=name, **run))
+                place(
+                    gate(
+                        clips=clips,
+                        scores=scores,
+                        ensemble=ensemble,
+                        evaluation=evaluation,
+                        name=name,
+                        version=version.output,
+                        store=store,
+                        **run,
+                    )
                 )
-            )
 
     return affekt_training

@@ -45,6 +45,17 @@ def test_the_paper_preset_holds_the_papers_crops(group):
     assert [share * settings.media.face_size for share in getattr(settings, group).crops] == [224, 192, 168]
 
 
+def test_still_images_alone_learn_for_rounds_unless_told_otherwise():
+    assert load_settings("small", images=True).vgg.iterations is None
+    assert load_settings("small", ["vgg.iterations=7"], images=True).vgg.iterations == 7
+    assert load_settings("paper", images=True) == load_settings("paper")
+
+
+def test_neither_iterations_nor_rounds_is_an_error():
+    with pytest.raises(SettingsError, match=r"vgg\.iterations: null means as many as vgg\.rounds says"):
+        load_settings("paper", ["vgg.iterations=null"])
+
+
 def test_small_keeps_what_it_does_not_override():
     assert load_settings("small").c3d.batch_size == load_settings("paper").c3d.batch_size
 

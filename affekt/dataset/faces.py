@@ -22,7 +22,7 @@ from affekt.dataset.file_names import IMAGE_SUFFIXES, canonical_split, is_media
 from affekt.dataset.labels import LABELS
 from affekt.dataset.manifest import NAME
 from affekt.dataset.problems import Problem, raise_errors
-from affekt.dataset.source import clips_of_tree, is_archive, is_table, read_clips
+from affekt.dataset.source import clips_of_tree, is_archive, is_table, read_clips, read_source
 from affekt.errors import DataError, MediaError
 from affekt.storage import Entry, exists, join, list_entries, open_local, read_bytes
 
@@ -131,6 +131,30 @@ def read_face_source(uri: str) -> tuple[list[FaceImage], list[Problem]]:
             return read_face_source(tables[0])
     clips, problems = read_clips(uri, IMAGE_SUFFIXES)
     return [face_of(clip) for clip in clips], problems
+
+
+def holds_faces(uri: str) -> bool:
+    """Whether a data set is one of still face images rather than of clips; only names and headers are read.
+
+    Also False for what is neither, so that :func:`affekt.dataset.load_clips` says what is wrong with it.
+    """
+    if is_archive(uri):
+        return True
+    try:
+        if is_pixel_table(uri):
+            return True
+        read_source(uri)
+    except DataError as error:
+        if error.code != "no_clips":
+            return False
+    else:
+        return False
+    if is_table(uri) or exists(join(uri, NAME)):
+        return True
+    entries = list_entries(uri)
+    return any(is_media(entry.path, IMAGE_SUFFIXES) for entry in entries) or any(
+        "/" not in entry.path and is_pixel_table(entry.uri) for entry in entries
+    )
 
 
 def face_of(clip: Clip, encoded: bytes | None = None) -> FaceImage:

@@ -50,7 +50,9 @@ def read_source(uri: str) -> Source:
     images = [clip for clip in clips if PurePosixPath(clip.uri).suffix.lower() in IMAGE_SUFFIXES]
     if images and len(images) == len(clips):
         raise DataError(
-            "lists still images and no clips; face images are given with --faces", code="no_clips", where=uri
+            "lists still images and no clips; give them with --faces, or train on them alone with --only vgg",
+            code="no_clips",
+            where=uri,
         )
     message = "is a still image, not a clip; face images are given with --faces"
     problems += [Problem("still_image", clip.where, message) for clip in images]
@@ -156,7 +158,10 @@ def _nothing_of_the_kind(entries: Sequence[Entry], uri: str, suffixes: frozenset
     names = some((entry.path for entry in entries), shown=5) or "an empty folder"
     images = sum(is_media(entry.path, IMAGE_SUFFIXES) for entry in entries)
     if images and not suffixes & IMAGE_SUFFIXES:
-        message = f"holds {images} still images and no clips; face images are given with --faces; found {names}"
+        message = (
+            f"holds {images} still images and no clips; give them with --faces, or train on them alone with "
+            f"--only vgg; found {names}"
+        )
         return DataError(message, code="no_clips", where=uri)
     kinds = " ".join(sorted(suffixes))
     return DataError(f"holds no file that ends in {kinds}; found {names}\n{LAYOUTS}", code="no_clips", where=uri)

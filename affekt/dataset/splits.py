@@ -45,7 +45,8 @@ def assign_splits(table: ClipTable, *, val_share: float, seed: int, allow_shared
     shared = shared_subjects(table)
     if shared and not allow_shared_subjects:
         raise DataError(
-            f"{len(shared)} subjects are on both sides of a split: {some(problem.message for problem in shared)}",
+            f"{len(shared)} subjects are on both sides of a split: {some(problem.message for problem in shared)}; "
+            "correct the split column, or set allow_shared_subjects=true and take the figures for too good",
             code="subject_across_splits",
             where=shared[0].where,
         )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from affekt.dataset import ClipTable
 from affekt.ensemble.champion import prepare_and_score, relabel
 from affekt.ensemble.ensemble import Ensemble
 from affekt.ensemble.fusing import reported_split
+from affekt.ensemble.still_images import StillImages
 from affekt.errors import AffektError
 from affekt.registry import Decision, ScoreVectors, Tracking, decide, promote, resolve
 from affekt.registry.models import find
@@ -38,7 +39,7 @@ class Challenger:
 def challenge(
     tracking: Tracking,
     challenger: Challenger,
-    clips: ClipTable,
+    clips: ClipTable | StillImages,
     *,
     store: str,
     settings: Settings,
@@ -49,7 +50,7 @@ def challenge(
     Args:
         tracking: where the models are registered.
         challenger: the candidate.
-        clips: the table of all clips; the champion answers those that the challenger was judged on.
+        clips: the table of all clips, or the still images; the champion answers those that the challenger did.
         store: root of the prepared store.
         settings: the run's settings.
         check: asks the challenger in a real server; None leaves that out.
@@ -57,12 +58,20 @@ def challenge(
     Returns:
         The decision; a failed serving check turns it against the challenger.
     """
-    mine = _vectors_of_challenger(challenger, settings)
-    champion = _champion(tracking, challenger.name)
+    mine = _vectors_of_challenger(challenger, settings, "images" if isinstance(clips, StillImages) else "clips")
+    folder = _champion(tracking, challenger.name)
     theirs = None
-    if champion is not None:
-        judged = ClipTable(tuple(clip for clip in clips if clip.id in set(mine.clips)))
-        theirs = _vectors_of_champion(champion, mine, judged, store)
+    if folder is not None:
+        champion = Ensemble.load(folder)
+        if isinstance(clips, StillImages) and champion.models != ("vgg",):
+            return Decision(
+                False,
+                [
+                    f"The champion of {challenger.name!r} answers with {', '.join(champion.models)}, which still "
+                    "images cannot judge: it stays. Give a model of images a --name of its own."
+                ],
+            )
+        theirs = _vectors_of_champion(champion, mine, clips, store)
     decision = decide(
         mine,
         theirs,
@@ -72,15 +81,15 @@ def challenge(
         seed=settings.seed,
     )
     if decision.promote and check is not None:
-        # One clip a label, so that the server is asked about more than one kind of answer.
-        asked = {clip.label: clip.uri for clip in clips if clip.id in set(mine.clips)}
-        with ExitStack() as opened:
-            served = check(
-                challenger.folder, [opened.enter_context(open_local(uri)) for uri in list(asked.values())[:3]]
-            )
+        with _asked(clips, challenger.folder, mine.clips) as files:
+            if files:
+                served = check(challenger.folder, files)
+                reason = f"In a real TorchServe: {served['message']}"
+            else:
+                served = {"ok": None, "message": "no face is found in the images, so a server has nothing to answer"}
+                reason = f"Not asked in a real TorchServe: {served['message']}."
         figures = {**decision.figures, "serving": served}
-        reasons = [*decision.reasons, f"In a real TorchServe: {served['message']}"]
-        decision = Decision(bool(served["ok"]), reasons, figures)
+        decision = Decision(served["ok"] is not False, [*decision.reasons, reason], figures)
     if decision.promote:
         promote(f"{challenger.name}/{challenger.version}", tracking)
     return decision
@@ -96,7 +105,20 @@ def _champion(tracking: Tracking, name: str) -> Path | None:
     return resolve(f"{name}@champion", tracking)
 
 
-def _vectors_of_challenger(challenger: Challenger, settings: Settings) -> ScoreVectors:
+@contextmanager
+def _asked(clips: ClipTable | StillImages, ensemble: Path, judged: Sequence[str]) -> Iterator[list[Path]]:
+    """Files to ask a server about: one a label, so that there is more than one kind of answer."""
+    if isinstance(clips, StillImages):
+        with clips.files(ensemble, judged) as files:
+            yield files
+        return
+    names = set(judged)
+    asked = {clip.label: clip.uri for clip in clips if clip.id in names}
+    with ExitStack() as opened:
+        yield [opened.enter_context(open_local(uri)) for uri in list(asked.values())[:3]]
+
+
+def _vectors_of_challenger(challenger: Challenger, settings: Settings, things: str) -> ScoreVectors:
     split = reported_split(challenger.fused)
     keep = np.array(
         [
@@ -106,11 +128,17 @@ def _vectors_of_challenger(challenger: Challenger, settings: Settings) -> ScoreV
     )
     fused = challenger.fused.only([settings.fusion.method]).rows(keep)
     digest = Ensemble.digest_of(challenger.folder)
-    return ScoreVectors(fused.clips, fused.labels, fused.scores[:, 0], fused.truth, fused.subjects, digest)
+    return ScoreVectors(fused.clips, fused.labels, fused.scores[:, 0], fused.truth, fused.subjects, digest, things)
 
 
-def _vectors_of_champion(folder: Path, mine: ScoreVectors, judged: ClipTable, store: str) -> ScoreVectors:
-    champion = Ensemble.load(folder)
+def _vectors_of_champion(
+    champion: Ensemble, mine: ScoreVectors, clips: ClipTable | StillImages, store: str
+) -> ScoreVectors:
+    if isinstance(clips, StillImages):
+        moved = relabel(clips.answers(champion, mine.clips), champion.labels, mine.labels)
+        return ScoreVectors(mine.clips, mine.labels, moved, mine.truth, mine.subjects, champion.digest, mine.things)
+    names = set(mine.clips)
+    judged = ClipTable(tuple(clip for clip in clips if clip.id in names))
     index, _, fused = prepare_and_score(champion, judged, store)
     # A clip that the champion could not prepare is one that it did not get right.
     answers = np.full((len(mine.clips), len(mine.labels)), np.nan)

@@ -152,6 +152,14 @@ class Ensemble:
         missing = np.full(len(self.labels), np.nan)
         return np.stack([vectors.get(name, missing) for name in self.models])
 
+    def score_faces(self, pictures: np.ndarray) -> np.ndarray:
+        """The VGG's probabilities ``[N, L]`` of still faces, uint8 ``[N, S, S, 3]`` with ``media.face_size`` a side.
+
+        Raises:
+            DataError: the ensemble has no VGG.
+        """
+        return self._visual.score_faces(pictures)
+
     def score_index(self, index: PreparedIndex, store: Store) -> tuple[ScoreTable, np.ndarray]:
         """The score table ``[N, M, L]`` of prepared clips, and the fused probabilities ``[N, L]``.
 

@@ -12,6 +12,7 @@ import numpy as np
 from affekt.ensemble.assembly import assemble
 from affekt.errors import DataError
 from affekt.fusion import METHODS, Fusion
+from affekt.fusion.rules import RULES
 from affekt.score_table import ScoreTable, join_tables
 from affekt.settings import Settings
 
@@ -59,12 +60,14 @@ def fit_fusions(
     table = join_tables(ScoreTable.read(members[name] / "scores.csv") for name in models)
     train = table.split("train")
     unseen = table.rows(np.array([split != "train" for split in table.splits], dtype=bool))
-    if not len(train):
+    # A VGG that learned from still images alone has no scores of them, and alone needs no fusion that is fitted.
+    methods = METHODS if len(train) else (settings.fusion.method,)
+    if not len(train) and (len(models) > 1 or settings.fusion.method not in RULES):
         raise DataError("the score tables hold no rows of the split train; a fusion cannot be fitted", code="no_train")
     how: dict[str, Any] = {"seed": settings.seed, "svm_c": settings.fusion.svm_c, "folds": settings.fusion.folds}
-    fusions = {name: Fusion.fit(train, name, **how) for name in METHODS}
+    fusions = {name: Fusion.fit(train, name, **how) for name in methods}
     answers = {name: fusion.predict(unseen.scores) for name, fusion in fusions.items()}
-    if set(PAPERS_BEST) < set(models):
+    if len(train) and set(PAPERS_BEST) < set(models):
         for name in PAPERS_ROWS:
             fusion = Fusion.fit(train.only(PAPERS_BEST), name, **how)
             answers[f"{name}@{'+'.join(PAPERS_BEST)}"] = fusion.predict(unseen.only(PAPERS_BEST).scores)

@@ -14,8 +14,9 @@ import numpy as np
 from affekt.dataset.samples import SAMPLE_SOURCE
 from affekt.ensemble.assembly import MANIFEST, file_digest, read_manifest
 from affekt.ensemble.fusing import reported_split
-from affekt.evaluation import evaluate_table, thumbnail, write_report
-from affekt.media import PreparedIndex, Store
+from affekt.evaluation import evaluate_table, of_images, thumbnail, write_report
+from affekt.media import FaceSet, PreparedIndex, Store
+from affekt.media.still_images import ImageStore
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings, digest_of
 from affekt.visual import Explainer
@@ -40,7 +41,7 @@ def judge(prepared: Path, scores: Path, ensemble: Path, store: str, settings: Se
     """Evaluate every model and fusion on the reported split; write ``evaluation.json`` and ``report.html``.
 
     Args:
-        prepared: folder of the prepared index.
+        prepared: folder of the prepared index; of still images with the images themselves beside it.
         scores: folder with ``scores.csv`` and ``fused.csv``, as the fusion step writes it.
         ensemble: folder of the assembled ensemble.
         store: root of the prepared store, for thumbnails.
@@ -53,15 +54,19 @@ def judge(prepared: Path, scores: Path, ensemble: Path, store: str, settings: Se
     table, fused = table.split(split), fused.split(split)
     rows = {row.clip: row for row in index}
     names = sorted({name for clip in table.clips for name in rows[clip].attributes})
+    images = FaceSet.lies_in(prepared)
+    fusions = {name: fused.scores[:, number] for number, name in enumerate(fused.models)}
     document = evaluate_table(
         table,
-        {name: fused.scores[:, number] for number, name in enumerate(fused.models)},
-        settings.fusion.method,
+        {} if images else fusions,
+        table.models[0] if images else settings.fusion.method,
         index.skipped,
         settings.evaluation,
         seed=settings.seed,
         attributes={name: [rows[clip].attributes.get(name, "") for clip in table.clips] for name in names},
     )
+    if images:
+        document = of_images(document)
     document["split"] = split
     manifest = read_manifest(ensemble)
     facts = {
@@ -76,8 +81,8 @@ def judge(prepared: Path, scores: Path, ensemble: Path, store: str, settings: Se
     (folder / "facts.json").write_text(json.dumps(facts, indent=2), encoding="utf-8")
     if (scores / "history").is_dir():
         shutil.copytree(scores / "history", folder / "history", dirs_exist_ok=True)
-    prepared_clips = Store(store, settings.media)
-    _keep_faces(document, index, prepared_clips, folder / "faces")
+    prepared_clips = ImageStore(prepared) if images else Store(store, settings.media)
+    keep_faces(document, index, prepared_clips, folder / "faces")
     if "vgg" in manifest["members"]:
         _explain(ensemble / "members" / "vgg", index.select(split), prepared_clips, folder / "figure7")
     render(folder, folder / "report.html")
@@ -95,9 +100,10 @@ def judge(prepared: Path, scores: Path, ensemble: Path, store: str, settings: Se
         },
     }
     low, high = document["accuracy_ci95"]
+    unseen = "unseen images" if images else f"clips of {len(set(table.subjects))} unseen subjects"
     summary = (
-        f"accuracy {document['accuracy']:.1%} (95 % interval {low:.1%} to {high:.1%}) on {document['clips']} clips of "
-        f"{len(set(table.subjects))} unseen subjects; largest class {document['largest_class_share']:.1%}"
+        f"accuracy {document['accuracy']:.1%} (95 % interval {low:.1%} to {high:.1%}) on {document['clips']} {unseen}; "
+        f"largest class {document['largest_class_share']:.1%}"
     )
     return Judgement(document, {key: float(value) for key, value in figures.items() if value is not None}, summary)
 
@@ -132,7 +138,7 @@ def render(folder: Path, path: Path, decision: dict[str, Any] | None = None) -> 
     )
 
 
-def _keep_faces(document: dict[str, Any], index: PreparedIndex, store: Store, folder: Path) -> None:
+def keep_faces(document: dict[str, Any], index: PreparedIndex, store: Store | ImageStore, folder: Path) -> None:
     """The middle face of each clip that the ensemble was most wrong about, as ``<number>.jpg``."""
     folder.mkdir(exist_ok=True)
     rows = {row.clip: row for row in index}
@@ -144,7 +150,7 @@ def _keep_faces(document: dict[str, Any], index: PreparedIndex, store: Store, fo
             (folder / f"{number:02d}.jpg").write_bytes(picture)
 
 
-def _explain(vgg: Path, index: PreparedIndex, store: Store, folder: Path) -> None:
+def _explain(vgg: Path, index: PreparedIndex, store: Store | ImageStore, folder: Path) -> None:
     """Figure 7: what the VGG takes for each label, and where on a face of that label it looks."""
     folder.mkdir(exist_ok=True)
     explainer = Explainer.load(vgg)

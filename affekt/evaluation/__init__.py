@@ -1,6 +1,6 @@
 """How good score vectors are: figures with their uncertainty, paired comparisons, breakdowns, and the report."""
 
-from affekt.evaluation.document import evaluate_table
+from affekt.evaluation.document import evaluate_table, of_images
 from affekt.evaluation.metrics import evaluate_scores, largest_class_share
 from affekt.evaluation.paired import compare_paired
 from affekt.evaluation.report import write_report
@@ -11,6 +11,7 @@ __all__ = [
     "evaluate_scores",
     "evaluate_table",
     "largest_class_share",
+    "of_images",
     "thumbnail",
     "write_report",
 ]

@@ -100,6 +100,7 @@ def evaluate_table(
     top = {key: value for key, value in top.items() if key not in ("method", "models")}
     return {
         "labels": list(table.labels),
+        "things": "clips",
         "chosen": chosen,
         **top,
         "models": models,
@@ -113,6 +114,20 @@ def evaluate_table(
         "skipped": skipped_rows,
         "skipped_by_code": dict(Counter(row["code"] for row in skipped_rows).most_common()),
     }
+
+
+def of_images(document: dict[str, Any]) -> dict[str, Any]:
+    """The document of still images: under ``things`` and ``interval_over`` it says ``images`` instead of ``clips``."""
+
+    def renamed(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {
+            key: "images" if key == "interval_over" and inner == "clips" else renamed(inner)
+            for key, inner in value.items()
+        }
+
+    return {**renamed(document), "things": "images"}
 
 
 def _worst(

@@ -94,7 +94,7 @@ def confusion_matrix(
         axes.tick_params(which="both", length=0)
         axes.spines[:].set_visible(False)
         axes.set_xlabel("answered")
-        axes.set_ylabel("true label (clips)")
+        axes.set_ylabel("true label (count)")
 
     return _render(draw, (1.7 + 0.5 * len(columns), 1.3 + 0.45 * len(labels)), form)
 

@@ -85,7 +85,8 @@ def write_report(
         matrices.append(("Figure 8", f"Best visual model: {model_name(best_visual)}", matrix(models[best_visual])))
     if best_audio:
         matrices.append(("Figure 9", f"Best audio model: {model_name(best_audio)}", matrix(models[best_audio])))
-    matrices.append(("Figure 10", f"Fusion: {_chosen_name(evaluation)}", matrix(evaluation)))
+    if chosen in fusion:
+        matrices.append(("Figure 10", f"Fusion: {_chosen_name(evaluation)}", matrix(evaluation)))
     curves = [(model_name(name), figures.learning_curve(file)) for name, file in _present(history).items()]
     groups = _flatten(settings or {})
     view = {
@@ -94,6 +95,7 @@ def write_report(
         "notice": notice,
         "decision": decision,
         "e": evaluation,
+        "things": evaluation.get("things", "clips"),
         "chosen_name": _chosen_name(evaluation),
         "chosen_members": members_text(fusion[chosen]["models"]) if chosen in fusion else "",
         "summary": summary(evaluation),
@@ -108,6 +110,7 @@ def write_report(
         "reliability": _data_uri(figures.reliability(evaluation["reliability"])) if evaluation["reliability"] else None,
         "balance": _data_uri(figures.class_balance(evaluation["support"])),
         "curves": [(name, _data_uri(image)) for name, image in curves if image],
+        "folds": _folds(evaluation),
         "people": _lowest(evaluation["by_subject"]),
         "longest": LONGEST_LIST,
         "paired": [(model_name(name), value) for name, value in evaluation["paired"].items()],
@@ -156,7 +159,8 @@ def summary(evaluation: Mapping[str, Any]) -> list[str]:
     """The outcome in sentences: the accuracy and its interval, what always answering one label gives, cautions."""
     clips, people = evaluation["clips"], evaluation["subjects"]
     low, high = evaluation["accuracy_ci95"]
-    who = f"{clips} clips of {people} {'person' if people == 1 else 'people'}" if people else f"{clips} clips"
+    things = evaluation.get("things", "clips")
+    who = f"{clips} {things}" + (f" of {people} {'person' if people == 1 else 'people'}" if people else "")
     first = (
         f"{_subject(evaluation)} names the right one of {len(evaluation['labels'])} emotions "
         f"for {percent(evaluation['accuracy'])}% of {who}; "
@@ -171,10 +175,12 @@ def summary(evaluation: Mapping[str, Any]) -> list[str]:
     elif high < share:
         second = f"{always}: the whole interval lies below that."
     else:
-        second = f"{always}, which lies within the interval: these clips do not show that it does better."
+        second = f"{always}, which lies within the interval: these {things} do not show that it does better."
     lines = [first, second]
-    if evaluation["interval_over"] == "clips":
-        lines.append("The interval comes from resampling clips, so it says nothing about people who are not in them.")
+    if evaluation["interval_over"] == things:
+        lines.append(
+            f"The interval comes from resampling {things}, so it says nothing about people who are not in them."
+        )
     elif people < 5:
         lines.append(f"With only {people} people the interval is wide, and still a rough guide to further people.")
     return lines
@@ -194,6 +200,28 @@ def _chosen_name(evaluation: Mapping[str, Any]) -> str:
 
 def _best(models: Mapping[str, Mapping[str, Any]]) -> str | None:
     return max(models, key=lambda name: models[name]["accuracy"]) if models else None
+
+
+def _folds(evaluation: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The folds of an evaluation protocol, as :func:`affekt.ensemble.pool` lists them; None for a single training."""
+    if "folds" not in evaluation:
+        return None
+    models, mean = list(evaluation["models"]), evaluation["mean_of_folds"]
+    rows = [
+        {
+            **{key: fold[key] for key in ("name", "clips", "accuracy")},
+            # A fold that is one person bears that person's name already.
+            "people": "" if fold["held_out"] == [fold["name"]] else ", ".join(fold["held_out"][:LONGEST_LIST]),
+            "models": [fold["models"][name] for name in models],
+        }
+        for fold in evaluation["folds"]
+    ]
+    return {
+        "names": [model_name(name) for name in models],
+        "rows": rows,
+        "mean": mean["accuracy"],
+        "means": [mean["models"][name]["accuracy"] for name in models],
+    }
 
 
 def _lowest(groups: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:

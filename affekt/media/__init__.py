@@ -6,7 +6,7 @@ from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex, Prepared
 from affekt.media.store import VERSION, Store
 
 if TYPE_CHECKING:
-    from affekt.media.prepare import check_skipped, prepare_clips, prepare_faces, prepare_file
+    from affekt.media.prepare import check_skipped, face_picture, prepare_clips, prepare_faces, prepare_file
 
 __all__ = [
     "VERSION",
@@ -17,6 +17,7 @@ __all__ = [
     "SkippedClip",
     "Store",
     "check_skipped",
+    "face_picture",
     "prepare_clips",
     "prepare_faces",
     "prepare_file",

@@ -165,11 +165,19 @@ class PreparedIndex:
 
 @dataclass(frozen=True)
 class FaceSet:
-    """Still face images: uint8 ``[N, S, S, 3]`` RGB, N labels, N splits (``train``, ``val``, ``test`` or ``""``)."""
+    """Still face images: uint8 ``[N, S, S, 3]`` RGB, N labels, N splits (``train``, ``val``, ``test`` or ``""``).
+
+    ``names`` are their N ids in their source, or empty.
+    """
 
     images: np.ndarray
     labels: tuple[str, ...]
     splits: tuple[str, ...]
+    names: tuple[str, ...] = ()
+
+    def name(self, number: int) -> str:
+        """What score tables call an image."""
+        return self.names[number] if self.names else f"face/{number:06d}"
 
     def write(self, folder: Path) -> None:
         """Write ``images.npy`` and ``faces.csv``."""
@@ -177,8 +185,13 @@ class FaceSet:
         np.save(folder / "images.npy", self.images)
         with (folder / "faces.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow(["label", "split"])
-            writer.writerows(zip(self.labels, self.splits, strict=True))
+            writer.writerow(["label", "split", "name"])
+            writer.writerows(zip(self.labels, self.splits, self.names or [""] * len(self.labels), strict=True))
+
+    @staticmethod
+    def lies_in(folder: Path) -> bool:
+        """Whether :meth:`write` wrote into a folder."""
+        return (folder / "faces.csv").is_file()
 
     @classmethod
     def read(cls, folder: Path) -> FaceSet:
@@ -186,4 +199,5 @@ class FaceSet:
         images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
         with (folder / "faces.csv").open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
-        return cls(images, tuple(row["label"] for row in rows), tuple(row["split"] for row in rows))
+        names = tuple(row["name"] for row in rows) if rows and rows[0].get("name") else ()
+        return cls(images, tuple(row["label"] for row in rows), tuple(row["split"] for row in rows), names)

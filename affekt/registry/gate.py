@@ -23,6 +23,7 @@ class ScoreVectors:
         subjects: N subject names, ``""`` where not known.
         digest: of the ensemble that answered. Two sides of one digest are one model, and a model is never held against
             itself.
+        things: what the rows are, for the reasons: ``clips`` or ``images``.
     """
 
     clips: tuple[str, ...]
@@ -31,6 +32,7 @@ class ScoreVectors:
     truth: np.ndarray
     subjects: tuple[str, ...]
     digest: str = ""
+    things: str = "clips"
 
     def __post_init__(self) -> None:
         count = len(self.clips)
@@ -116,10 +118,11 @@ def _first(challenger: ScoreVectors, confidence: float) -> Decision:
     better = share < 1 and p_value < 1 - confidence
     reasons = [
         "There is no champion yet, so the challenger is held against always answering the most frequent label.",
-        f"It is right on {hits} of {clips} clips ({hits / clips:.1%}); {largest!r} alone is {share:.1%} of them.",
+        f"It is right on {hits} of {clips} {challenger.things} ({hits / clips:.1%}); {largest!r} alone is "
+        f"{share:.1%} of them.",
     ]
     if share == 1:
-        reasons.append(f"All clips are {largest!r}, so nothing can be said about the other labels.")
+        reasons.append(f"All {challenger.things} are {largest!r}, so nothing can be said about the other labels.")
     else:
         reasons.append(
             f"So many hits by chance have a probability of {_chance(p_value)}, which is "
@@ -151,21 +154,24 @@ def _paired(
         seed=seed,
     )
     low, high = found["ci95"]
+    things = challenger.things
+    over = things if found["interval_over"] == "clips" else found["interval_over"]
     better = bool(low > margin)
     needed = f"a gain of more than {_points(margin)}" if margin else "a gain"
     reasons = [
-        f"On the same {len(challenger.clips)} clips the challenger is right on {challenger.right.mean():.1%} and the "
-        f"champion on {champion.right.mean():.1%}.",
+        f"On the same {len(challenger.clips)} {things} the challenger is right on {challenger.right.mean():.1%} and "
+        f"the champion on {champion.right.mean():.1%}.",
         f"The difference is {_points(found['difference'])}; its {confidence:.0%} interval "
-        f"(resampling {found['interval_over']}) goes from {_points(low)} to {_points(high)}.",
-        f"{found['only_b_right']} clips only the challenger gets right, {found['only_a_right']} only the champion.",
+        f"(resampling {over}) goes from {_points(low)} to {_points(high)}.",
+        f"{found['only_b_right']} {things} only the challenger gets right, {found['only_a_right']} only the champion.",
     ]
     if better:
         reasons.append(f"The whole interval shows {needed}: the challenger becomes the champion.")
     elif high < 0:
         reasons.append("The whole interval shows a loss: the champion stays.")
     else:
-        reasons.append(f"{needed[0].upper()}{needed[1:]} is not certain enough on these clips: the champion stays.")
+        unsure = f"{needed[0].upper()}{needed[1:]} is not certain enough on these {things}"
+        reasons.append(f"{unsure}: the champion stays.")
     figures = {
         "accuracy_challenger": float(challenger.right.mean()),
         "accuracy_champion": float(champion.right.mean()),

@@ -7,6 +7,7 @@ from affekt.storage.access import (
     list_files,
     open_local,
     read_bytes,
+    remove,
     upload_folder,
     write_bytes,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "list_files",
     "open_local",
     "read_bytes",
+    "remove",
     "upload_folder",
     "write_bytes",
 ]

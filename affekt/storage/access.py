@@ -98,6 +98,19 @@ def write_bytes(uri: str | Path, content: bytes) -> None:
             part.replace(path)
 
 
+def remove(uri: str | Path) -> None:
+    """Delete a file; one that is not there is no error.
+
+    Raises:
+        DataError: it may not be deleted.
+    """
+    if is_remote(uri):
+        s3.remove(str(uri))
+        return
+    with _local_errors(uri):
+        Path(uri).unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def open_local(uri: str | Path) -> Iterator[Path]:
     """A file as a local path for the length of a ``with`` block; what had to be downloaded is removed afterwards.

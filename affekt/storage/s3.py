@@ -131,6 +131,13 @@ def write(uri: str, content: bytes) -> None:
         client().put_object(Bucket=bucket, Key=key, Body=content)
 
 
+def remove(uri: str) -> None:
+    """Delete an object; one that is not there is none to S3 either."""
+    bucket, key = split_s3(uri)
+    with explained(uri):
+        client().delete_object(Bucket=bucket, Key=key)
+
+
 def fetch(uri: str, path: Path) -> None:
     """Download an object into a file; the caller sees to it that nobody takes half a file for a whole one."""
     bucket, key = split_s3(uri)

@@ -29,6 +29,9 @@ class C3D(nn.Module):
         classes: number of labels.
         batch_norm: whether a batch normalisation follows each convolution, fc6 and fc7.
         dropout: probability with which a unit of fc6 and of fc7 is left out in training.
+        last_pool: which pixels the last pool leaves alone where the side is odd (7 become 4): the ``leading`` row and
+            column, as the PyTorch port with its border of one pixel does, or the ``trailing`` ones, as the authors'
+            Caffe network does by rounding up.
     """
 
     #: Frames of a window; the five pools bring them down to one.
@@ -42,14 +45,19 @@ class C3D(nn.Module):
         classes: int = 7,
         batch_norm: bool = False,
         dropout: float = 0.5,
+        last_pool: str = "leading",
     ) -> None:
         super().__init__()
+        if last_pool not in ("leading", "trailing"):
+            raise ValueError(f"last_pool: expected leading or trailing, got {last_pool!r}")
+        self.trailing = last_pool == "trailing"
         self.architecture: dict[str, Any] = {
             "width": width,
             "input_size": input_size,
             "classes": classes,
             "batch_norm": batch_norm,
             "dropout": dropout,
+            "last_pool": last_pool,
         }
         self.dropout = dropout
         channels, side = 3, input_size
@@ -60,8 +68,9 @@ class C3D(nn.Module):
                 if batch_norm:
                     self.add_module(f"bn{name}", nn.BatchNorm3d(wide))
                 channels = wide
-            # The last pool has a border of one pixel, so 7 become 4 and even 1 stays 1.
-            side = side // 2 if group is not _GROUPS[-1] else side // 2 + 1
+            # With a border of one pixel, or rounded up, 7 become 4 and even 1 stays 1.
+            last = -(-side // 2) if self.trailing else side // 2 + 1
+            side = side // 2 if group is not _GROUPS[-1] else last
         units = max(1, round(4096 * width))
         self.fc6 = nn.Linear(channels * side * side, units)
         self.fc7 = nn.Linear(units, units)
@@ -75,8 +84,9 @@ class C3D(nn.Module):
             for name, _ in group:
                 windows = self.rectified(f"conv{name}", windows)
             deep = 1 if number == 0 else 2  # the first pool keeps all frames: motion is not merged too early
-            border = (0, 1, 1) if number == len(_GROUPS) - 1 else 0
-            windows = F.max_pool3d(windows, (deep, 2, 2), padding=border)
+            last = number == len(_GROUPS) - 1
+            border = (0, 1, 1) if last and not self.trailing else 0
+            windows = F.max_pool3d(windows, (deep, 2, 2), padding=border, ceil_mode=last and self.trailing)
         hidden = windows.flatten(1)
         for layer in ("fc6", "fc7"):
             hidden = F.dropout(self.rectified(layer, hidden), self.dropout, self.training)

@@ -1,10 +1,13 @@
-"""Checkpoints of a training stage: written so that a crash leaves the one before, read without unpickling."""
+"""Checkpoints of training stages, on disk or in S3: a crash leaves the one before, and no unpickling reads them."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import io
 import logging
 import os
+import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -16,9 +19,45 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from affekt import storage
 from affekt.errors import DataError
 
 logger = logging.getLogger(__name__)
+
+
+class Checkpoints:
+    """The checkpoints of one member's training below a root.
+
+    A file is named by a digest of what its stage learns from, how, and from which weights on. So a run that is started
+    again finds it from wherever it runs, and another run never takes it for its own.
+
+    Args:
+        root: a local folder, or an ``s3://`` uri.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = str(root)
+        self._used: dict[str, None] = {}
+
+    def uri(self, name: str, identity: str, *, lasting: bool = False) -> str:
+        """Where the checkpoint of a stage lies; a lasting one is not cleared."""
+        digest = hashlib.sha256(identity.encode()).hexdigest()[:32]
+        uri = storage.join(self.root, f"{re.sub('[^a-z0-9]+', '-', name.lower())}-{digest}.pt")
+        if not lasting:
+            self._used[uri] = None
+        return uri
+
+    def clear(self) -> None:
+        """Remove the checkpoints of the stages that were asked for here; those of other runs stay."""
+        for uri in self._used:
+            try:
+                storage.remove(uri)
+            except DataError as error:  # the training is complete: nothing is lost
+                logger.warning("a checkpoint that is no longer needed stays: %s", error)
+        self._used.clear()
+        if not storage.is_remote(self.root):
+            with contextlib.suppress(OSError):  # another run's checkpoints are in it, or it was never made
+                Path(self.root).rmdir()
 
 
 @dataclass(frozen=True)
@@ -29,24 +68,31 @@ class Stage:
         name: on the progress line and in messages (``vgg fold 1/3``).
         key: in metrics and file names (``fold1``).
         seed: of everything that is drawn in it, together with the key.
-        checkpoint: the file of its checkpoint.
+        checkpoints: where its checkpoint lies.
+        lasting: whether it stays when the member is complete, since other trainings start from the same stage.
     """
 
     name: str
     key: str
     seed: int
-    checkpoint: Path
+    checkpoints: Checkpoints
+    lasting: bool = False
 
 
 def save_checkpoint(
-    stage: Stage,
+    uri: str,
     network: nn.Module,
     optimiser: torch.optim.Optimizer,
     identity: str,
     iteration: int,
     history: list[list[float]],
-) -> None:
-    """Write all that is needed to go on: network, optimiser, iteration and history, and whose they are."""
+) -> bool:
+    """Write all that is needed to go on: network, optimiser, iteration and history, and whose they are.
+
+    Returns:
+        Whether it is written. Where S3 does not take it, the one before stays, and a warning is all that comes of it:
+        a training of days does not end for a network that fails for minutes.
+    """
     content: dict[str, Any] = {
         "identity": identity,
         "iteration": iteration,
@@ -54,40 +100,68 @@ def save_checkpoint(
         "optimiser": optimiser.state_dict(),
         "history": torch.tensor(history, dtype=torch.float64),
     }
-    stage.checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    partial = stage.checkpoint.with_suffix(".partial")
-    with partial.open("wb") as file:
-        torch.save(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(stage.checkpoint)
+    if not storage.is_remote(uri):
+        path = Path(uri)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Two runs of the same data and settings share the file, but not the one that is half written.
+        partial = path.with_suffix(f".{os.getpid()}.partial")
+        try:
+            with partial.open("wb") as file:
+                torch.save(content, file)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+        return True
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    try:
+        storage.write_bytes(uri, buffer.getvalue())
+    except DataError as error:
+        logger.warning("the checkpoint of iteration %d is not written, the training goes on: %s", iteration, error)
+        return False
+    return True
 
 
-def resume(
-    stage: Stage, network: nn.Module, optimiser: torch.optim.Optimizer, identity: str
-) -> tuple[int, list[list[float]]]:
+def resume(uri: str, name: str, network: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[int, list[list[float]]]:
     """Bring network and optimiser to where the checkpoint left them; the iteration to go on with, and the history.
 
     Raises:
         DataError: the checkpoint cannot be read.
     """
-    if not stage.checkpoint.is_file():
-        return 0, []
     try:
-        content = torch.load(stage.checkpoint, map_location="cpu", weights_only=True)
+        with storage.open_local(uri) as path:
+            content = _read(path, uri)
+    except DataError as error:
+        if error.code == "missing_file":
+            return 0, []
+        raise
+    network.load_state_dict(content["network"])
+    optimiser.load_state_dict(content["optimiser"])
+    logger.info("%s: goes on from its checkpoint at iteration %d", name, content["iteration"])
+    return int(content["iteration"]), content["history"].tolist()
+
+
+def _read(path: Path, uri: str) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a file that is not what it should be
         raise DataError(
             f"the checkpoint cannot be read ({type(error).__name__}); delete it to start this stage anew",
             code="damaged",
-            where=str(stage.checkpoint),
+            where=uri,
         ) from error
-    if content["identity"] != identity:
-        logger.warning("%s: the checkpoint belongs to other data or settings; the stage starts anew", stage.name)
-        return 0, []
-    network.load_state_dict(content["network"])
-    optimiser.load_state_dict(content["optimiser"])
-    logger.info("%s: goes on from its checkpoint at iteration %d", stage.name, content["iteration"])
-    return int(content["iteration"]), content["history"].tolist()
+    return content
+
+
+def weights_digest(network: nn.Module) -> str:
+    """The SHA-256 of a network's weights and buffers: from where a stage starts."""
+    total = hashlib.sha256()
+    for name, tensor in network.state_dict().items():
+        total.update(name.encode())
+        total.update(tensor.detach().cpu().reshape(-1).numpy())
+    return total.hexdigest()
 
 
 @contextlib.contextmanager

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -19,14 +21,18 @@ _PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "L4": 
 
 @dataclass(frozen=True)
 class Hardware:
-    """A device and the number format of the multiplications on it (weights are float32 on each)."""
+    """A device and the number format of the multiplications on it (weights are float32 on each).
+
+    ``compiles`` says whether networks are trained as ``torch.compile`` makes them.
+    """
 
     device: torch.device
     dtype: torch.dtype
+    compiles: bool = False
 
     @classmethod
-    def choose(cls, device: str = "auto", precision: str = "auto") -> Hardware:
-        """The device and precision for the settings ``device`` and ``precision``.
+    def choose(cls, device: str = "auto", precision: str = "auto", compiles: bool = False) -> Hardware:
+        """The device and precision for the settings ``device``, ``precision`` and ``compile``.
 
         ``auto`` takes an accelerator where there is one, and bfloat16 only where the device multiplies matrices in it:
         on CUDA from compute capability 8 on, and on a CPU with AMX. On other CPUs bfloat16 is 1.4 to 4.6 times slower.
@@ -39,7 +45,16 @@ class Hardware:
         place = torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
         if precision == "auto":
             precision = "bfloat16" if _has_bfloat16(place) else "float32"
-        return cls(place, torch.bfloat16 if precision == "bfloat16" else torch.float32)
+        return cls(place, torch.bfloat16 if precision == "bfloat16" else torch.float32, compiles)
+
+    @property
+    def kind(self) -> str:
+        """What of it decides the last bits of a result."""
+        return f"{self.dtype}{', compiled' if self.compiles else ''}"
+
+    def compiled(self, network: nn.Module) -> Callable[..., Any]:
+        """The network's forward pass, compiled where that is asked for. On two CPU cores it is no faster."""
+        return torch.compile(network) if self.compiles else network
 
     def autocast(self) -> contextlib.AbstractContextManager[object]:
         """The context in which forward passes run."""

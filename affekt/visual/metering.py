@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils.flop_counter import FlopCounterMode
 
+from affekt.visual.distributed import World
 from affekt.visual.hardware import Hardware
 from affekt.visual.sampling import Batch
 
@@ -19,10 +20,14 @@ COLUMNS = ("step", "loss", "accuracy", "learning_rate", "gradient_norm", "items_
 
 
 class Meter:
-    """Sums of what happened since the last report; they stay on the device, so that it is not waited for."""
+    """Sums of what happened since the last report; they stay on the device, so that it is not waited for.
 
-    def __init__(self, hardware: Hardware) -> None:
+    A report is of all processes of the training, but for the time that this one waited.
+    """
+
+    def __init__(self, hardware: Hardware, world: World) -> None:
         self._hardware = hardware
+        self._world = world
         self._flops: float | None = None
         self._reset()
 
@@ -50,11 +55,12 @@ class Meter:
 
     def report(self, step: int, rate: float, norm: Tensor) -> dict[str, float]:
         """The figures since the last report, by :data:`COLUMNS`."""
-        loss = float(self._loss) / self._items  # reading a value waits for the device
-        accuracy = float(self._right) / self._items
+        # Reading a value waits for the device.
+        loss, right, items = self._world.sums(float(self._loss), float(self._right), self._items)
+        loss, accuracy = loss / items, right / items
         passed = time.perf_counter() - self._started
-        speed = self._items / passed
-        mfu = speed * (self._flops or 0.0) / self._hardware.peak
+        speed = items / passed
+        mfu = speed * (self._flops or 0.0) / (self._world.size * self._hardware.peak)
         values = (float(step), loss, accuracy, rate, float(norm), speed, self._wait / passed, mfu)
         self._reset()
         return dict(zip(COLUMNS, values, strict=True))

@@ -16,6 +16,9 @@ from torch import Tensor
 from affekt.visual.augmentation import cropped, cropped_on_device, random_crops
 from affekt.visual.preprocessing import Preprocessing
 
+#: More labels than any set of emotions has.
+MOST_LABELS = 64
+
 
 @dataclass(frozen=True)
 class FaceClip:
@@ -66,8 +69,12 @@ class Batches(Protocol):
     def identity(self) -> str:
         """A digest of the data and of the order in which it is drawn."""
 
-    def load(self, iteration: int) -> Batch:
-        """The batch of an iteration; called from other threads, some iterations ahead."""
+    @property
+    def label_shares(self) -> np.ndarray:
+        """How often each label is drawn, as a share, by the label's index; zeros up to :data:`MOST_LABELS`."""
+
+    def load(self, iteration: int, items: Sequence[int] | None = None) -> Batch:
+        """The batch of an iteration, or the given items of it; called from other threads, some iterations ahead."""
 
     def finish(self, batch: Batch, device: torch.device) -> Tensor:
         """The float input of the network on its device."""
@@ -90,6 +97,10 @@ class Shuffled:
         groups = [np.flatnonzero(marks == mark) for mark in np.unique(marks)]
         self._groups = groups if balanced else [np.arange(len(marks))]
         self._order = functools.lru_cache(maxsize=4 * len(self._groups))(self._order_of)
+        counts = np.bincount(marks, minlength=MOST_LABELS)
+        counts = (counts > 0).astype(int) if balanced else counts
+        #: How often each label is drawn.
+        self.label_shares = counts / counts.sum()
 
     def _order_of(self, group: int, turn: int) -> np.ndarray:
         return np.random.default_rng([*self._seed, group, turn]).permutation(self._groups[group])
@@ -179,12 +190,22 @@ class FrameBatches(_Pictures):
             self._image_order = Shuffled(image_labels, [*self._seed, 1], balanced=balanced)
         if self._of_clips:
             self._clip_order = Shuffled([clip.label for clip in clips], [*self._seed, 2], balanced=balanced)
+        parts = [(self._of_images, self._image_order)] if self._of_images else []
+        parts += [(self._of_clips, self._clip_order)] if self._of_clips else []
+        self.label_shares = sum(count / batch_size * order.label_shares for count, order in parts)
         self.identity = _identity(
-            stage, seed, batch_size, share, balanced, preprocessing, count, self._image_labels,
+            stage, seed, batch_size, share, balanced, preprocessing, count, self._image_labels, self._image_digest(),
             [(clip.key, clip.label) for clip in clips],
         )  # fmt: skip
 
-    def load(self, iteration: int) -> Batch:
+    def _image_digest(self) -> str:
+        """Which images these are; the middle row of pixels tells a picture, and all of them may be gigabytes."""
+        if self._images is None or not self._of_images:
+            return ""
+        rows = self._images[self._image_numbers, self._images.shape[1] // 2]
+        return hashlib.sha256(rows.tobytes()).hexdigest()
+
+    def load(self, iteration: int, items: Sequence[int] | None = None) -> Batch:
         rng = self._random(iteration)
         pictures: list[list[np.ndarray]] = []
         labels: list[int] = []
@@ -201,7 +222,8 @@ class FrameBatches(_Pictures):
         # Within a micro-batch both sources should occur: batch normalisation sees one micro-batch at a time.
         order = rng.permutation(len(labels))
         crops = random_crops(rng, len(labels), pictures[0][0].shape[0], self.preprocessing.crops)
-        return self._batch([pictures[i] for i in order], [labels[i] for i in order], crops)
+        kept = slice(None) if items is None else items
+        return self._batch([pictures[i] for i in order[kept]], [labels[i] for i in order[kept]], crops[kept])
 
     def finish(self, batch: Batch, device: torch.device) -> Tensor:
         return self._inputs(batch, device)[:, 0]
@@ -225,11 +247,12 @@ class WindowBatches(_Pictures):
         super().__init__(preprocessing, stage, seed, on_device=on_device)
         self._clips, self._window, self._size = list(clips), window, batch_size
         self._order = Shuffled([clip.label for clip in clips], [*self._seed, 1], balanced=balanced)
+        self.label_shares = self._order.label_shares
         self.identity = _identity(
             stage, seed, batch_size, window, balanced, preprocessing, [(clip.key, clip.label) for clip in clips]
         )
 
-    def load(self, iteration: int) -> Batch:
+    def load(self, iteration: int, items: Sequence[int] | None = None) -> Batch:
         rng = self._random(iteration)
         chosen = [self._clips[item] for item in self._order.take(iteration * self._size, self._size)]
         pictures = []
@@ -237,7 +260,8 @@ class WindowBatches(_Pictures):
             first = int(rng.integers(max(1, len(clip.frames) - self._window + 1)))
             pictures.append([clip.faces[frame] for frame in window_frames(clip.frames, first, self._window)])
         crops = random_crops(rng, len(chosen), pictures[0][0].shape[0], self.preprocessing.crops)
-        return self._batch(pictures, [clip.label for clip in chosen], crops)
+        kept = range(len(chosen)) if items is None else items
+        return self._batch([pictures[i] for i in kept], [chosen[i].label for i in kept], crops[kept])
 
     def finish(self, batch: Batch, device: torch.device) -> Tensor:
         return self._inputs(batch, device).transpose(1, 2)
@@ -268,20 +292,22 @@ class SequenceBatches:
         self._seed = [seed, zlib.crc32(stage.encode())]
         self._features, self._labels, self._size = features, np.asarray(labels), batch_size
         self._order = Shuffled(labels, [*self._seed, 1], balanced=balanced)
+        self.label_shares = self._order.label_shares
         weights = hashlib.sha256(features[:, :, 0].tobytes()).hexdigest()
         self.identity = _identity(stage, seed, batch_size, balanced, list(zip(keys, labels, strict=True)), weights)
 
-    def load(self, iteration: int) -> Batch:
+    def load(self, iteration: int, items: Sequence[int] | None = None) -> Batch:
         rng = np.random.default_rng([*self._seed, iteration])
-        items = self._order.take(iteration * self._size, self._size)
+        chosen = self._order.take(iteration * self._size, self._size)
         views, steps = self._features.shape[1:3]
         sequences = np.empty((self._size, steps, self._features.shape[3]), np.float32)
-        for number, item in enumerate(items):
+        for number, item in enumerate(chosen):
             length = rng.uniform(self.SHORTEST, 1) * steps
             first = rng.uniform(0, steps - length)
             times = (first + (np.arange(steps) + 0.5) * length / steps).astype(int)
             sequences[number] = self._features[item, rng.integers(views), times]
-        return Batch(torch.from_numpy(sequences), torch.from_numpy(self._labels[items]))
+        kept = slice(None) if items is None else items
+        return Batch(torch.from_numpy(sequences[kept]), torch.from_numpy(self._labels[chosen[kept]]))
 
     def finish(self, batch: Batch, device: torch.device) -> Tensor:
         return batch.inputs.to(device, non_blocking=True)

@@ -93,6 +93,19 @@ class VisualScorer:
             time_steps = model.settings["time_steps"]
         return cls(labels.pop() if labels else (), vgg, c3d, bilstm, time_steps)
 
+    def score_faces(self, pictures: np.ndarray) -> np.ndarray:
+        """The VGG's score vectors float64 ``[N, L]`` of single pictures, uint8 ``[N, S, S, 3]`` RGB.
+
+        Raises:
+            DataError: there is no VGG.
+        """
+        if self._vgg is None:
+            raise DataError(
+                "still images are scored by the vgg, and this model has none; give clips, or a model with a vgg",
+                code="no_vgg",
+            )
+        return self._vgg.look(pictures, mirrored=self._vgg.mirror)[1].mean(axis=1)
+
     def score(self, clip: PreparedClip) -> dict[str, np.ndarray]:
         """The score vectors float64 ``[L]`` by member, each with the sum one; empty for a clip without a face.
 

@@ -7,7 +7,6 @@ import csv
 import dataclasses
 import hashlib
 import logging
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,13 +14,14 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from affekt.errors import DataError
+from affekt.errors import DataError, SettingsError
 from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex
 from affekt.progress import Progress, track
 from affekt.score_table import ScoreTable
-from affekt.settings import Settings
+from affekt.settings import Settings, VggSettings
 from affekt.visual.bilstm import BiLSTM
-from affekt.visual.checkpoints import Stage
+from affekt.visual.checkpoints import Checkpoints, Stage
+from affekt.visual.distributed import World
 from affekt.visual.hardware import Hardware
 from affekt.visual.honest_scores import Part, accuracies, parts_of, score_table
 from affekt.visual.loop import Log, train
@@ -50,6 +50,7 @@ def train_vgg(
     labels: tuple[str, ...],
     out: Path,
     log: Log | None = None,
+    checkpoints: str | None = None,
 ) -> ScoreTable:
     """Train VGG-16 on face images and on the face frames of clips (paper.md, section 4.3.2).
 
@@ -59,22 +60,25 @@ def train_vgg(
 
     Args:
         index: the prepared clips; with None or an empty one VGG learns from the face images alone, and the score
-            table holds the images that are not in their train split, under the names ``face/<number>``.
+            table holds the images that are not in their train split, under their names.
         store: where the clips' frames are.
         faces: labelled still images, or None. Those of the splits ``val`` and ``test`` are not learned from.
         settings: of the run.
         labels: what the network tells apart, in canonical order; images and clips of other labels are left out.
-        out: the member's folder. Checkpoints lie in it until the training is complete; another call then goes on.
+        out: the member's folder.
         log: receives metrics such as ``base.loss`` with the iteration, and at the end the accuracies of the splits.
+        checkpoints: root of the checkpoints, a folder or an ``s3://`` uri; default ``<out>/checkpoints``. They lie
+            there until the training is complete: another call with the same data, settings and seed goes on from them.
+            Where a root is given, that of the first stage stays: trainings on other clips start from it.
 
     Raises:
         DataError: there is nothing to learn from, or the pretrained weights do not fit.
         AffektError: the training diverged.
     """
-    run = _Run("vgg", settings, labels, out, log)
-    group = settings.vgg
+    run = _Run("vgg", settings, labels, out, log, checkpoints)
     index = index or PreparedIndex(())
     images, image_labels, image_numbers = _images_to_learn(faces, labels)
+    group = _with_iterations(settings.vgg, len(image_numbers), clips=len(index) > 0)
     clips = _FaceClips(index, store, labels)
     parts = parts_of(index, settings, labels)
     if not len(image_numbers) and not any(len(part.learns) for part in parts):
@@ -97,7 +101,7 @@ def train_vgg(
 
     if group.base_iterations and len(image_numbers):
         base = dataclasses.replace(group, iterations=group.base_iterations, learning_rate=group.base_learning_rate)
-        run.train(network, batches("base", []), base, "base", "base")
+        run.train(network, batches("base", []), base, "base", "base", lasting=checkpoints is not None)
         run.note("base", _accuracy_on_images(scoring(network), faces, labels))
     for part in parts:
         trained = copy.deepcopy(network)
@@ -119,12 +123,13 @@ def train_c3d(
     labels: tuple[str, ...],
     out: Path,
     log: Log | None = None,
+    checkpoints: str | None = None,
 ) -> ScoreTable:
     """Train C3D on windows of sixteen consecutive face frames (paper.md, sections 3.1.1 and 4.3.1).
 
     Arguments, files and errors as for :func:`train_vgg`.
     """
-    run = _Run("c3d", settings, labels, out, log)
+    run = _Run("c3d", settings, labels, out, log, checkpoints)
     group = settings.c3d
     clips = _FaceClips(index, store, labels)
     for part in parts_of(index, settings, labels):
@@ -153,6 +158,7 @@ def train_bilstm(
     labels: tuple[str, ...],
     out: Path,
     log: Log | None = None,
+    checkpoints: str | None = None,
 ) -> ScoreTable:
     """Train the Bi-LSTM on the fc6 activations of a trained VGG (paper.md, sections 3.1.2 and 4.3.3).
 
@@ -167,7 +173,7 @@ def train_bilstm(
     Raises:
         DataError: the VGG's folds were trained on other clips.
     """
-    run = _Run("bilstm", settings, labels, out, log)
+    run = _Run("bilstm", settings, labels, out, log, checkpoints)
     group = settings.bilstm
     clips = _FaceClips(index, store, labels)
     for part in parts_of(index, settings, labels):
@@ -214,19 +220,33 @@ def train_bilstm(
 
 
 class _Run:
-    """The training of one member: its stages one after the other, what they report, and the files it leaves."""
+    """The training of one member: its stages one after the other, what they report, and the files it leaves.
 
-    def __init__(self, member: str, settings: Settings, labels: tuple[str, ...], out: Path, log: Log | None) -> None:
+    Of several processes all train and score; the first one reports and writes.
+    """
+
+    def __init__(
+        self,
+        member: str,
+        settings: Settings,
+        labels: tuple[str, ...],
+        out: Path,
+        log: Log | None,
+        checkpoints: str | None,
+    ) -> None:
         out.mkdir(parents=True, exist_ok=True)
-        self.member, self.settings, self.labels, self.out, self.log = member, settings, labels, out, log
-        self.hardware = Hardware.choose(settings.device, settings.precision)
+        self.world = World.here()
+        self.member, self.settings, self.labels, self.out = member, settings, labels, out
+        self.log = log if self.world.first else None
+        self.checkpoints = Checkpoints(checkpoints or out / "checkpoints")
+        self.hardware = Hardware.choose(settings.device, settings.precision, settings.compile)
         self.on_accelerator = self.hardware.device.type != "cpu"
         self.scores: dict[int, np.ndarray | None] = {}
         self._history: list[dict[str, Any]] = []
         self._facts: dict[str, float] = {}
 
-    def train(self, network: Any, batches: Any, group: Any, name: str, key: str) -> None:
-        stage = Stage(f"{self.member} {name}", key, self.settings.seed, self.out / "checkpoints" / f"{key}.pt")
+    def train(self, network: Any, batches: Any, group: Any, name: str, key: str, *, lasting: bool = False) -> None:
+        stage = Stage(f"{self.member} {name}", key, self.settings.seed, self.checkpoints, lasting)
         for row in train(network, batches, group, stage, self.hardware, self.log):
             self._history.append({"model": self.member, "stage": key, **row})
         self._write_history()
@@ -240,6 +260,8 @@ class _Run:
             logger.info("%s %s: %s %.3f", self.member, key, name, value)
 
     def save(self, part: Part, network: Any, preprocessing: Any, group: Any, facts: dict[str, Any]) -> None:
+        if not self.world.first:
+            return
         settings = {**dataclasses.asdict(group), "seed": self.settings.seed}
         save_model(
             part.folder(self.out), self.member, network, labels=self.labels, preprocessing=preprocessing,
@@ -253,23 +275,31 @@ class _Run:
         clips: _FaceClips,
         scorer: Callable[[PreparedClip], np.ndarray | None],
     ) -> None:
-        """Score the part's rows; a clip without a face gets None."""
-        with Progress(f"{self.member} {part.name}: scores", len(part.scores)) as progress:
-            for row in part.scores:
+        """Score the part's rows, each process some of them; a clip without a face gets None."""
+        mine: dict[int, np.ndarray | None] = {}
+        rows = part.scores[self.world.rank :: self.world.size]
+        with Progress(f"{self.member} {part.name}: scores", len(rows)) as progress:
+            for row in rows:
                 known = index.rows[row].frames_with_face > 0
-                self.scores[int(row)] = scorer(clips.prepared(row)) if known else None
+                mine[int(row)] = scorer(clips.prepared(row)) if known else None
                 progress.advance()
+        for scores in self.world.gathered(mine):
+            self.scores.update(scores)
 
     def finish(self, table: ScoreTable) -> ScoreTable:
+        if not self.world.first:
+            return table
         table.write(self.out / "scores.csv")
         figures = accuracies(table)
         if figures and self.log:
             self.log(figures, 0)
         logger.info("%s: %s", self.member, ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
-        shutil.rmtree(self.out / "checkpoints", ignore_errors=True)
+        self.checkpoints.clear()
         return table
 
     def _write_history(self) -> None:
+        if not self.world.first:
+            return
         with (self.out / "history.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, ["model", "stage", *COLUMNS])
             writer.writeheader()
@@ -300,6 +330,15 @@ class _FaceClips:
         """Which clips with which labels these are."""
         facts = sorted((self._index.rows[number].key, self._index.rows[number].label) for number in numbers)
         return hashlib.sha256(repr(facts).encode()).hexdigest()
+
+
+def _with_iterations(group: VggSettings, images: int, *, clips: bool) -> VggSettings:
+    """The settings with a number of iterations, where they name rounds through the images instead."""
+    if group.iterations is not None:
+        return group
+    if clips or group.rounds is None:
+        raise SettingsError(["vgg.iterations: expected a number; rounds are for face images without clips"])
+    return dataclasses.replace(group, iterations=max(1, round(group.rounds * images / group.batch_size)))
 
 
 def _images_to_learn(faces: FaceSet | None, labels: tuple[str, ...]) -> tuple[np.ndarray | None, list[int], np.ndarray]:
@@ -342,7 +381,7 @@ def _table_of_images(scorer: VggScoring, faces: FaceSet, labels: tuple[str, ...]
     numbers = _held_images(faces, labels)
     vectors = _score_images(scorer, faces, numbers) if numbers else np.zeros((0, len(labels)))
     return ScoreTable(
-        tuple(f"face/{n:06d}" for n in numbers),
+        tuple(faces.name(n) for n in numbers),
         labels,
         ("vgg",),
         vectors[:, None, :],

@@ -9,6 +9,7 @@ import argparse
 import importlib
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -21,6 +22,7 @@ _DATA = (
     "a folder (AFEW tree, one folder per label, RAVDESS or CREMA-D file names, or with a manifest.csv) "
     "or a CSV file; local or s3://"
 )
+_CHECKPOINTS = "vgg_face, c3d_sports1m"
 _REF = "a registered model, name@champion or name/7, or a folder (default: affekt@champion)"
 
 
@@ -79,7 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
     _json(check)
 
     train = command("train", "train the ensemble, register it, and let the gate decide whether it becomes the champion")
-    train.add_argument("data", metavar="DATA", help=_DATA)
+    train.add_argument("data", metavar="DATA", help=f"{_DATA}; with --only vgg also labelled face images")
     train.add_argument("--faces", default="", metavar="DIR", help="labelled face images to train the VGG on as well")
     train.add_argument("--preset", default="small", choices=("small", "paper"), help="(default small)")
     train.add_argument(
@@ -93,10 +95,15 @@ def build_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     train.add_argument("--only", choices=_MODELS, help="train and register this model alone")
     train.add_argument("--name", default="affekt", help="name in the registry (default affekt)")
+    train.add_argument(
+        "--protocol", type=_protocol, metavar="P",
+        help="judge the method instead, and register nothing: fixed (the data's own splits), three_splits, "
+        "leave_one_subject_out or folds:K (K parts of the subjects); trains once a fold and pools the answers",
+    )  # fmt: skip
     _json(train)
 
     evaluate = command("evaluate", "score labelled clips with a registered model")
-    evaluate.add_argument("data", metavar="DATA", help=_DATA)
+    evaluate.add_argument("data", metavar="DATA", help=f"{_DATA}; or labelled face images")
     evaluate.add_argument("--split", help="only this split (default: all clips)")
     evaluate.add_argument("--model", default="affekt@champion", metavar="REF", help=_REF)
     evaluate.add_argument(
@@ -138,6 +145,26 @@ def build_parser() -> argparse.ArgumentParser:
     for action, parsed in (("list", listing), ("promote", promote), ("rollback", back)):
         parsed.set_defaults(action=action)
 
+    weights = command("weights", "list, fetch, import and verify published checkpoints that training can start from")
+    kept = weights.add_subparsers(title="actions", metavar="ACTION", required=True)
+    here = kept.add_parser("list", help="known checkpoints, and which of them are here")
+    _json(here)
+    fetching = kept.add_parser("fetch", help="get a checkpoint from where it is published, or from another place")
+    fetching.add_argument("checkpoint", metavar="NAME", help=f"one of {_CHECKPOINTS}")
+    fetching.add_argument("--from", dest="source", metavar="URI", help="https://, s3:// or a file")
+    fetching.add_argument("--sha256", metavar="DIGEST", help="that the file must have")
+    importing = kept.add_parser("import", help="keep a file: PyTorch, safetensors, or exported from Caffe or Torch7")
+    importing.add_argument("file", metavar="FILE")
+    importing.add_argument(
+        "--as", dest="checkpoint", required=True, metavar="CHECKPOINT", help=f"what it holds, one of {_CHECKPOINTS}"
+    )
+    importing.add_argument("--layout", choices=("pytorch", "caffe", "torch7"), help="(default: told by its names)")
+    importing.add_argument("--name", help="to keep it under (default: the checkpoint's)")
+    verifying = kept.add_parser("verify", help="check digests and layers; exit 1 when anything differs")
+    verifying.add_argument("checkpoint", nargs="?", metavar="NAME|FILE", help="(default: all that are here)")
+    for action, parsed in (("list", here), ("fetch", fetching), ("import", importing), ("verify", verifying)):
+        parsed.set_defaults(action=action)
+
     serve = command("serve", "run a local TorchServe with a registered model until interrupted")
     serve.add_argument("--port", type=_positive, default=8080, help="on 127.0.0.1 (default 8080)")
     serve.add_argument("--model", default="affekt@champion", metavar="REF", help=_REF)
@@ -159,6 +186,14 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+
+
+def _protocol(text: str) -> str:
+    if not re.fullmatch(r"fixed|three_splits|leave_one_subject_out|folds:([2-9]|[1-9]\d+)", text):
+        raise argparse.ArgumentTypeError(
+            f"expected fixed, three_splits, leave_one_subject_out or folds:K with K from 2 on, got {text}"
+        )
+    return text
 
 
 def _positive(text: str) -> int:

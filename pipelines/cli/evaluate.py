@@ -1,4 +1,4 @@
-"""``affekt evaluate``: score labelled clips with a registered model."""
+"""``affekt evaluate``: score labelled clips, or still images, with a registered model."""
 
 from __future__ import annotations
 
@@ -7,35 +7,18 @@ import json
 from pathlib import Path
 from typing import Any
 
-from affekt.dataset import load_clips
-from affekt.ensemble import Ensemble, prepare_and_score
+from affekt.dataset import holds_faces, load_clips, read_faces
+from affekt.ensemble import Ensemble, prepare_and_score, score_images
 from affekt.errors import DataError
-from affekt.evaluation import evaluate_table
+from affekt.evaluation import evaluate_table, of_images
 from affekt.home import home
 from affekt.registry import Tracking, resolve
 
 
 def main(options: argparse.Namespace) -> int:
     """Print the figures, or write them as JSON."""
-    table = load_clips(options.data).select(split=options.split)
-    if not len(table):
-        raise DataError(f"holds no clip of the split {options.split!r}", code="no_clips", where=options.data)
-    ensemble = Ensemble.load(resolve(options.model, Tracking()))
-    index, scores, fused = prepare_and_score(ensemble, table, home() / "store")
-    if not len(index):
-        reasons = "; ".join(f"{item.clip}: {item.reason}" for item in index.skipped[:3])
-        raise DataError(f"none of the {len(table)} clips can be used ({reasons})", code="no_clips", where=options.data)
-    settings = ensemble.settings
-    method = settings.fusion.method
-    attributes = sorted({name for row in index for name in row.attributes})
-    document = evaluate_table(
-        scores,
-        {method: fused},
-        method,
-        index.skipped,
-        settings.evaluation,
-        seed=settings.seed,
-        attributes={name: [row.attributes.get(name, "") for row in index] for name in attributes},
+    document = (evaluate_faces if holds_faces(options.data) else evaluate_clips)(
+        options.data, options.split, options.model
     )
     document["model"] = options.model
     text = json.dumps(document, indent=2)
@@ -48,10 +31,59 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
+def evaluate_clips(data: str, split: str | None, model: str) -> dict[str, Any]:
+    """What a registered model makes of labelled clips.
+
+    Args:
+        data: where they are.
+        split: only these; None for all.
+        model: reference of the model.
+
+    Raises:
+        DataError: the clips are wrong, there is none of the split, or none can be used.
+    """
+    table = load_clips(data).select(split=split)
+    if not len(table):
+        raise DataError(f"holds no clip of the split {split!r}", code="no_clips", where=data)
+    ensemble = Ensemble.load(resolve(model, Tracking()))
+    index, scores, fused = prepare_and_score(ensemble, table, home() / "store")
+    if not len(index):
+        reasons = "; ".join(f"{item.clip}: {item.reason}" for item in index.skipped[:3])
+        raise DataError(f"none of the {len(table)} clips can be used ({reasons})", code="no_clips", where=data)
+    settings = ensemble.settings
+    method = settings.fusion.method
+    attributes = sorted({name for row in index for name in row.attributes})
+    return evaluate_table(
+        scores,
+        {method: fused},
+        method,
+        index.skipped,
+        settings.evaluation,
+        seed=settings.seed,
+        attributes={name: [row.attributes.get(name, "") for row in index] for name in attributes},
+    )
+
+
+def evaluate_faces(data: str, split: str | None, model: str) -> dict[str, Any]:
+    """What the VGG of a registered model makes of still images; arguments and errors as for clips."""
+    images = [image for image in read_faces(data) if split is None or image.split == split]
+    if not images:
+        raise DataError(f"holds no image of the split {split!r}", code="no_images", where=data)
+    ensemble = Ensemble.load(resolve(model, Tracking()))
+    scores, skipped = score_images(ensemble, images)
+    if not len(scores):
+        raise DataError(f"none of the {len(images)} images can be read", code="no_images", where=data)
+    settings = ensemble.settings
+    return of_images(evaluate_table(scores, {}, "vgg", skipped, settings.evaluation, seed=settings.seed))
+
+
 def show(document: dict[str, Any]) -> None:
     """Print an evaluation as a table."""
-    rows = [*document["models"].items(), (f"fusion: {document['chosen']}", document)]
-    print(f"{document['clips']} clips, {len(document['by_subject'])} subjects, model {document['model']}")
+    rows = list(document["models"].items())
+    if document["fusion"]:
+        rows.append((f"fusion: {document['chosen']}", document))
+    people = f", {len(document['by_subject'])} subjects" if document["by_subject"] else ""
+    print(f"{document['clips']} {document['things']}{people}, model {document['model']}")
     print(f"{'':<28}{'accuracy':>9}  {'95 % interval':>15}  {'average recall':>14}")
     for name, figures in rows:
         low, high = figures["accuracy_ci95"]

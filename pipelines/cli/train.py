@@ -4,27 +4,47 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from typing import TYPE_CHECKING
 
 from affekt.members import MEMBERS
 from affekt.settings import load_settings
 from pipelines.cli.steps import StepLines
 from pipelines.run import Outcome, TrainingJob, run_training, submit_training
 from pipelines.runners import Cluster, runner_named
+from pipelines.still_images import takes_images
+
+if TYPE_CHECKING:
+    from pipelines.protocols import Judged
 
 
 def main(options: argparse.Namespace) -> int:
     """Train, register, decide."""
+    runner = runner_named(options.runner)
+    models = (options.only,) if options.only else MEMBERS
+    images = takes_images(options.data, options.faces, models, elsewhere=isinstance(runner, Cluster))
     job = TrainingJob(
         data=options.data,
         faces=options.faces,
-        settings=load_settings(options.preset, options.overrides),
-        models=(options.only,) if options.only else MEMBERS,
+        settings=load_settings(options.preset, options.overrides, images=images),
+        models=models,
         name=options.name,
     )
-    runner = runner_named(options.runner)
+    if isinstance(runner, Cluster) and options.protocol:
+        print("affekt: --protocol runs on this machine; choose --runner local or docker", file=sys.stderr)
+        return 2
     if isinstance(runner, Cluster):
         submitted = submit_training(job, runner)
         print(json.dumps(submitted.to_dict(), indent=2) if options.json else f"run {submitted.run_id}: {submitted.url}")
+        return 0
+    if options.protocol:
+        from pipelines.protocols import run_protocol
+
+        judged = run_protocol(job, options.protocol, say=StepLines(), runner=runner)
+        if options.json:
+            print(json.dumps(judged.to_dict(), indent=2))
+        else:
+            show_protocol(judged)
         return 0
     outcome = run_training(job, say=StepLines(), runner=runner)
     if options.json:
@@ -40,7 +60,30 @@ def summarise(outcome: Outcome) -> None:
     print(f"model        {outcome.name}/{outcome.version}" + (" (champion)" if outcome.promoted else " (challenger)"))
     for reason in outcome.reasons:
         print(f"             {reason}")
-    print(f"accuracy     {outcome.accuracy:.1%} on unseen subjects, 95 % interval {low:.1%} to {high:.1%}")
+    unseen = "subjects" if outcome.things == "clips" else outcome.things
+    print(f"accuracy     {outcome.accuracy:.1%} on unseen {unseen}, 95 % interval {low:.1%} to {high:.1%}")
     print(f"time         {outcome.seconds:.0f} s, orchestration {outcome.orchestration_share:.0%} of it")
     print(f"report       {outcome.report}")
     print(f"MLflow       {outcome.mlflow_ui}")
+
+
+def show_protocol(judged: Judged) -> None:
+    """Print what a protocol found: a line a fold, the models, and the fusion over all folds."""
+    found = judged.to_dict()
+    width = max(12, *(len(name) for name in [*found["models"], *(fold["name"] for fold in found["folds"])]))
+    for fold in found["folds"]:
+        print(f"{fold['name']:<{width}}  {_percent(fold['accuracy'])} of {fold['clips']} clips")
+    low, high = found["accuracy_ci95"]
+    mean, spread = (found["mean_of_folds"][key] for key in ("accuracy", "standard_deviation"))
+    for name, figures in found["models"].items():
+        print(f"{name:<{width}}  {_percent(figures['accuracy'])}")
+    print(f"protocol     {found['protocol']}, {len(found['folds'])} folds, {found['folds_reused']} of an earlier run")
+    print(f"accuracy     {found['accuracy']:.1%} ({found['chosen']}), 95 % interval {low:.1%} to {high:.1%}")
+    if spread is not None:
+        print(f"             mean of the folds {mean:.1%}, standard deviation {spread:.1%}")
+    print(f"report       {found['report']}")
+    print("             nothing was registered: a protocol judges; `affekt train` without it registers a model")
+
+
+def _percent(share: float | None) -> str:
+    return "    –" if share is None else f"{share:>6.1%}"

@@ -10,7 +10,10 @@ import pytest
 
 from pipelines.cli import build_parser, run
 
-COMMANDS = ["demo", "sample", "check", "train", "evaluate", "predict", "fuse", "models", "serve", "deploy", "pipeline"]
+COMMANDS = [
+    "demo", "sample", "check", "train", "evaluate", "predict", "fuse", "models", "serve", "deploy", "pipeline",
+    "weights",
+]  # fmt: skip
 
 
 @pytest.fixture

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from kfp import dsl
 
 from affekt.dataset import ClipTable
+from affekt.errors import DataError
 from affekt.media import FaceSet, PreparedIndex
 from affekt.registry import Tracking, list_models
 from affekt.score_table import ScoreTable
@@ -62,6 +64,31 @@ def test_ingest_writes_the_clips_and_opens_the_parent_run(tmp_path, place, sampl
     )
     assert len(ClipTable.read(tmp_path / "clips")) == 21
     assert place.tracking.client.get_run(run_id).data.tags["affekt.job"] == "job-2"
+
+
+def test_a_subject_on_both_sides_of_a_split_is_refused_unless_forced(tmp_path, place, sample_clips):
+    from affekt.dataset import load_clips
+
+    first, *others = load_clips(str(sample_clips))
+    there = [replace(clip, split="train") for clip in others]
+    ClipTable((replace(first, split="val"), replace(first, id="again", split="train"), *there)).write(
+        tmp_path / "t.csv"
+    )
+
+    def run(**overrides):
+        settings = json.dumps(json.loads(place.run["settings"]) | overrides)
+        return ingest.python_func(
+            data=str(tmp_path / "t.csv"),
+            settings=settings,
+            name="tiny",
+            job="job-3",
+            tracking_uri=place.run["tracking_uri"],
+            clips=artifact(tmp_path / "clips"),
+        )
+
+    with pytest.raises(DataError, match=r"on both sides of a split.*allow_shared_subjects=true"):
+        run()
+    assert run(allow_shared_subjects=True)
 
 
 @pytest.mark.parametrize(("size", "shards"), [(21, ["0/1"]), (8, ["0/3", "1/3", "2/3"])])

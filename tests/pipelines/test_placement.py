@@ -22,6 +22,10 @@ def compiled(tmp_path_factory):
     path = tmp_path_factory.mktemp("compiled") / "pipeline.yaml"
     compile_pipeline(path)
     spec, platform = yaml.safe_load_all(path.read_text(encoding="utf-8"))
+    of_images = path.with_name("images.yaml")
+    compile_pipeline(of_images, ("vgg",), images=True)
+    further = next(yaml.safe_load_all(of_images.read_text(encoding="utf-8")))["deploymentSpec"]["executors"]
+    spec["deploymentSpec"]["executors"] = {**further, **spec["deploymentSpec"]["executors"]}
     return spec, platform
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import os
 import signal
 import subprocess
@@ -19,7 +18,7 @@ from torch import Tensor
 from affekt.errors import AffektError, DataError
 from affekt.settings import VggSettings, load_settings
 from affekt.visual import loop
-from affekt.visual.checkpoints import Stage
+from affekt.visual.checkpoints import Checkpoints, Stage
 from affekt.visual.hardware import Hardware
 from affekt.visual.metering import COLUMNS
 from affekt.visual.preprocessing import Preprocessing
@@ -55,7 +54,13 @@ def batches(group: VggSettings) -> FrameBatches:
 
 
 def stage(folder: Path) -> Stage:
-    return Stage("vgg base", "base", 0, folder / "checkpoints" / "base.pt")
+    return Stage("vgg base", "base", 0, Checkpoints(folder / "checkpoints"))
+
+
+def checkpoint(folder: Path) -> Path:
+    """The only checkpoint below a folder."""
+    (path,) = (folder / "checkpoints").iterdir()
+    return path
 
 
 def run(
@@ -89,6 +94,58 @@ def test_the_history_and_the_log_say_the_same(tmp_path: Path) -> None:
     for row, (_, metrics) in zip(history, logged, strict=True):
         assert metrics == {f"base.{name}": row[name] for name in COLUMNS[1:]}
         assert 0 <= row["data_wait"] <= 1 and row["mfu"] > 0 and row["items_per_second"] > 0
+
+
+def uneven(group: VggSettings, *, balanced: bool = False) -> FrameBatches:
+    """Thirty images of one label, ten of another."""
+    images = np.random.default_rng(0).integers(0, 255, (40, 32, 32, 3), dtype=np.uint8)
+    labels = [int(n >= 30) for n in range(40)]
+    return FrameBatches(
+        images, labels, np.arange(40), [], Preprocessing(32), stage="base", seed=0, batch_size=group.batch_size,
+        image_share=1.0, balanced=balanced,
+    )  # fmt: skip
+
+
+def test_class_weights_weigh_a_loss_by_how_seldom_its_label_is_drawn(tmp_path: Path) -> None:
+    group = settings(iterations=1, warmup=0, momentum=0.0, weight_decay=0.0, class_weights=True)
+    source = uneven(group)
+    trained, expected = network(batch_norm=False, dropout=0.0), network(batch_norm=False, dropout=0.0)
+    loop.train(trained, source, group, stage(tmp_path), CPU)
+
+    batch = source.load(0)
+    logits = expected.train()(source.finish(batch, CPU.device))
+    shares = torch.tensor([0.75, 0.25])
+    losses = torch.nn.functional.cross_entropy(logits, batch.targets, reduction="none") / (2 * shares[batch.targets])
+    losses.mean().backward()
+    with torch.no_grad():
+        for parameter in expected.parameters():
+            assert parameter.grad is not None
+            parameter -= group.learning_rate * parameter.grad
+    for name, tensor in expected.state_dict().items():
+        torch.testing.assert_close(trained.state_dict()[name], tensor, atol=1e-6, rtol=1e-5, msg=name)
+
+
+def test_class_weights_change_nothing_where_each_label_is_as_frequent(tmp_path: Path) -> None:
+    ends = []
+    for weighted in (False, True):
+        group = settings(iterations=3, class_weights=weighted)
+        trained = network()
+        loop.train(trained, uneven(group, balanced=True), group, stage(tmp_path / str(weighted)), CPU)
+        ends.append(weights(trained))
+    assert_identical(*ends)
+
+
+@pytest.mark.slow
+def test_a_compiled_network_learns_the_same(tmp_path: Path) -> None:
+    ends = []
+    for compiles in (False, True):
+        group = settings(iterations=3)
+        trained = network(dropout=0.0)
+        hardware = Hardware(torch.device("cpu"), torch.float32, compiles)
+        loop.train(trained, batches(group), group, stage(tmp_path / str(compiles)), hardware)
+        ends.append(weights(trained))
+    for name, tensor in ends[0].items():
+        torch.testing.assert_close(ends[1][name], tensor, atol=1e-4, rtol=1e-3, msg=name)
 
 
 def test_paper_schedule_falls_in_steps() -> None:
@@ -167,7 +224,7 @@ def test_sigterm_writes_a_checkpoint_at_once_and_ends_the_program(tmp_path: Path
     with pytest.raises(SystemExit) as ended:
         run(tmp_path / "ended", group, log=lambda metrics, step: os.kill(os.getpid(), signal.SIGTERM))
     assert ended.value.code == 128 + signal.SIGTERM
-    content = torch.load(stage(tmp_path / "ended").checkpoint, weights_only=True)
+    content = torch.load(checkpoint(tmp_path / "ended"), weights_only=True)
     assert content["iteration"] == 20
     resumed, history = run(tmp_path / "ended", group)
     assert [row["step"] for row in history] == [20, 24]
@@ -192,7 +249,7 @@ def test_sigterm_in_the_middle_of_an_iteration_leaves_no_half_of_it(
     with monkeypatch.context() as patched, pytest.raises(SystemExit):
         patched.setattr(VGG16, "forward", forward)
         run(tmp_path / "ended", group)
-    assert torch.load(stage(tmp_path / "ended").checkpoint, weights_only=True)["iteration"] == 7
+    assert torch.load(checkpoint(tmp_path / "ended"), weights_only=True)["iteration"] == 7
     resumed, _ = run(tmp_path / "ended", group)
     assert_identical(weights(expected), weights(resumed))
 
@@ -203,18 +260,16 @@ def test_the_handler_of_sigterm_is_put_back(tmp_path: Path) -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_a_checkpoint_of_other_settings_is_not_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_checkpoint_of_other_settings_is_not_used(tmp_path: Path) -> None:
     run(tmp_path, settings(learning_rate=0.01))
-    with caplog.at_level(logging.WARNING):
-        changed, _ = run(tmp_path, settings(learning_rate=0.02))
-    assert "starts anew" in caplog.text
+    changed, _ = run(tmp_path, settings(learning_rate=0.02))
     expected, _ = run(tmp_path / "other", settings(learning_rate=0.02))
     assert_identical(weights(changed), weights(expected))
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
     run(tmp_path, settings(iterations=2))
-    path = stage(tmp_path).checkpoint
+    path = checkpoint(tmp_path)
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(DataError, match="delete it") as caught:
         run(tmp_path, settings(iterations=2))
@@ -231,8 +286,8 @@ def test_divergence_stops_with_the_iteration_and_the_last_good_checkpoint(
     with pytest.raises(AffektError, match="by iteration") as caught:
         loop.train(trained, batches(group), group, stage(tmp_path), CPU)
     assert caught.value.code == "diverged"
-    assert str(stage(tmp_path).checkpoint) in caught.value.message
-    content = torch.load(stage(tmp_path).checkpoint, weights_only=True)
+    assert str(checkpoint(tmp_path)) in caught.value.message
+    content = torch.load(checkpoint(tmp_path), weights_only=True)
     assert all(tensor.isfinite().all() for tensor in content["network"].values())
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from affekt.errors import DataError
+from affekt.errors import DataError, SettingsError
 from affekt.media import FaceSet, PreparedClip, PreparedIndex, PreparedRow, Store
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings, load_settings
@@ -313,6 +313,20 @@ def test_vgg_learns_from_face_images_alone(world: World, tmp_path: Path) -> None
     assert (tmp_path / "model.safetensors").is_file()
 
 
+def test_rounds_count_the_face_images(world: World, tmp_path: Path) -> None:
+    settings = load_settings("small", (*TINY, "vgg.base_iterations=0", "vgg.iterations=null", "vgg.rounds=4"))
+    train_vgg(None, None, world.faces, settings, LABELS, tmp_path)
+    learned = sum(label in LABELS for label in world.faces.labels[:16])
+    with (tmp_path / "history.csv").open() as file:
+        assert [row["step"] for row in csv.DictReader(file)] == [str(round(4 * learned / 8))]
+
+
+def test_rounds_are_refused_where_there_are_clips(world: World, tmp_path: Path) -> None:
+    settings = load_settings("small", (*TINY, "vgg.iterations=null", "vgg.rounds=4"))
+    with pytest.raises(SettingsError, match="rounds are for face images without clips"):
+        train_vgg(world.index, world.store, world.faces, settings, LABELS, tmp_path)
+
+
 def test_vgg_learns_from_clips_alone(world: World, tmp_path: Path) -> None:
     table = train_vgg(world.index, world.store, None, world.settings, LABELS, tmp_path)
     assert len(table) == len(world.index)
@@ -327,6 +341,28 @@ def test_nothing_to_learn_from_is_said(world: World, train: Any, tmp_path: Path)
     assert caught.value.code == "no_train_clips"
 
 
+def test_a_training_that_was_ended_goes_on_in_another_folder(world: World, tmp_path: Path) -> None:
+    def end(metrics: Mapping[str, float], step: int) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    settings = load_settings("small", (*TINY, "c3d.iterations=22", "c3d.width=0.01"))
+    train_c3d(world.index, world.store, settings, LABELS, tmp_path / "whole")
+    root = str(tmp_path / "checkpoints")
+    with pytest.raises(SystemExit):
+        train_c3d(world.index, world.store, settings, LABELS, tmp_path / "ended", end, root)
+    (left,) = (tmp_path / "checkpoints").iterdir()
+    other = left.with_name("of-another-run.pt")
+    other.touch()
+    steps: list[int] = []
+    train_c3d(
+        world.index, world.store, settings, LABELS, tmp_path / "resumed", lambda _, step: steps.append(step), root
+    )
+    assert steps[0] == 22  # the report of iteration 20 is in the checkpoint
+    for model in ("model.safetensors", "folds/1/model.safetensors"):
+        assert (tmp_path / "resumed" / model).read_bytes() == (tmp_path / "whole" / model).read_bytes()
+    assert list((tmp_path / "checkpoints").iterdir()) == [other]
+
+
 def test_a_training_that_was_ended_goes_on_to_the_same_models(world: World, tmp_path: Path) -> None:
     def end_in_the_second_fold(metrics: Mapping[str, float], step: int) -> None:
         if "fold2.loss" in metrics:
@@ -337,6 +373,18 @@ def test_a_training_that_was_ended_goes_on_to_the_same_models(world: World, tmp_
     expected = train_vgg(*arguments, tmp_path / "whole")
     with pytest.raises(SystemExit):
         train_vgg(*arguments, tmp_path / "ended", end_in_the_second_fold)
-    assert sorted(path.stem for path in (tmp_path / "ended" / "checkpoints").iterdir()) == ["base", "fold1", "fold2"]
+    left = sorted(path.stem.rpartition("-")[0] for path in (tmp_path / "ended" / "checkpoints").iterdir())
+    assert left == ["vgg-base", "vgg-fold-1-2", "vgg-fold-2-2"]
     resumed = train_vgg(*arguments, tmp_path / "ended")
     assert np.array_equal(resumed.scores, expected.scores, equal_nan=True)
+
+
+def test_the_stage_on_face_images_is_trained_once_for_all_trainings(world: World, tmp_path: Path) -> None:
+    reported: list[set[str]] = [set(), set()]
+    for number, index in enumerate((world.index, PreparedIndex(world.index.rows[1:]))):
+        train_vgg(
+            index, world.store, world.faces, world.settings, LABELS, tmp_path / str(number),
+            lambda metrics, _, to=reported[number]: to.update(metrics), str(tmp_path / "checkpoints"),
+        )  # fmt: skip
+    assert "base.loss" in reported[0] and "base.loss" not in reported[1] and "final.loss" in reported[1]
+    assert [path.name.rpartition("-")[0] for path in (tmp_path / "checkpoints").iterdir()] == ["vgg-base"]

@@ -1,0 +1,50 @@
+"""Kubeflow component: read still face images that are to be learned from alone, open the parent MLflow run."""
+
+from kfp import dsl
+from kfp.dsl import Dataset, Output
+
+from components.image import IMAGE
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def ingest_faces(
+    data: str,
+    settings: str,
+    name: str,
+    job: str,
+    tracking_uri: str,
+    images: Output[Dataset],
+    clips: Output[Dataset],
+) -> str:
+    """Read, check, split and pack the face images of ``data``, and open the parent run.
+
+    Args:
+        data: folder, archive or CSV file of labelled face images.
+        settings: the run's settings as JSON.
+        name: under which the model will be registered.
+        job: identifier of this pipeline run.
+        tracking_uri: MLflow's tracking address; empty for the default below ``AFFEKT_HOME``.
+        images: the images with their labels and splits, and their index.
+        clips: the index of no clips, for the steps that take one.
+
+    Returns:
+        The id of the parent MLflow run.
+    """
+    from collections import Counter
+    from pathlib import Path
+
+    from affekt.step import code_digest, step
+
+    with step("ingest", settings) as this:
+        from affekt.dataset import read_faces
+        from affekt.media import PreparedIndex
+        from affekt.media.still_images import prepare_images
+        from affekt.registry import Tracking
+
+        index = prepare_images(read_faces(data), this.settings, Path(images.path))
+        PreparedIndex(()).write(Path(clips.path))
+        splits = Counter(row.split for row in index)
+        counts = ", ".join(f"{count} {split}" for split, count in splits.items())
+        this.say(f"{len(index)} face images ({counts}), {len(index.labels)} labels")
+        tags = {"affekt.job": job, "affekt.data": data, "affekt.code": code_digest()}
+        return Tracking(tracking_uri or None).start_parent(name, this.settings.flat(), tags)

@@ -1,0 +1,65 @@
+"""The pipeline for still images alone: labelled faces in, a judged, registered and perhaps promoted VGG out."""
+
+from collections.abc import Callable
+from typing import Any
+
+from kfp import dsl
+
+from components.evaluate import evaluate
+from components.finish import finish
+from components.fit_fusion import fit_fusion
+from components.gate import gate
+from components.ingest_faces import ingest_faces
+from components.register import register
+from components.train_vgg import train_vgg
+from pipelines.placement import on_cluster
+
+
+def face_pipeline(*, place: Callable[[Any], Any] = on_cluster) -> Callable[..., Any]:
+    """The pipeline that trains the VGG on still images (paper.md, section 4.3.2, without the clips).
+
+    Args:
+        place: says of a task where it runs; :func:`pipelines.placement.anywhere` for a run on this machine.
+
+    Returns:
+        A KFP pipeline with the parameters ``data, settings, name, job, store, tracking_uri``. The settings are those
+        that :func:`pipelines.still_images.settings_for_faces` returns.
+    """
+
+    @dsl.pipeline(
+        name="affekt-face-training",
+        description="Train, judge, register and promote a model that tells emotions from still images of faces.",
+    )
+    def affekt_face_training(
+        data: str,
+        settings: str,
+        name: str = "affekt",
+        job: str = dsl.PIPELINE_JOB_ID_PLACEHOLDER,
+        store: str = "",
+        tracking_uri: str = "",
+    ) -> None:
+        with dsl.ExitHandler(place(finish(job=job, tracking_uri=tracking_uri))):
+            read = place(ingest_faces(data=data, settings=settings, name=name, job=job, tracking_uri=tracking_uri))
+            images = read.outputs["images"]
+            run: dict[str, Any] = {"run_id": read.outputs["Output"], "tracking_uri": tracking_uri, "settings": settings}
+            vgg = place(train_vgg(prepared=read.outputs["clips"], face_set=images, store=store, **run))
+            fused = place(fit_fusion(prepared=images, models="vgg", vgg=vgg.outputs["model"], **run))
+            ensemble, scores = fused.outputs["ensemble"], fused.outputs["scores"]
+            judged = place(evaluate(prepared=images, scores=scores, ensemble=ensemble, store=store, **run))
+            evaluation = judged.outputs["evaluation"]
+            registered = place(register(ensemble=ensemble, evaluation=evaluation, name=name, **run))
+            place(
+                gate(
+                    clips=images,
+                    scores=scores,
+                    ensemble=ensemble,
+                    evaluation=evaluation,
+                    name=name,
+                    version=registered.output,
+                    store=store,
+                    faces=data,
+                    **run,
+                )
+            )
+
+    return affekt_face_training

@@ -1,0 +1,296 @@
+"""An evaluation protocol: the training pipeline once for each fold, and the folds' answers pooled into one report."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from affekt.dataset import (
+    Fold,
+    check_protocol,
+    content_digests,
+    holds_faces,
+    load_clips,
+    protocol_folds,
+    refuse_leaks,
+)
+from affekt.errors import AffektError, DataError
+from affekt.home import home
+from affekt.step import DONE, code_digest
+from affekt.storage import is_remote, list_entries, open_local
+from pipelines.run import TrainingJob, artifact, run_pipeline
+from pipelines.runners import HERE, Containers, Processes
+
+if TYPE_CHECKING:
+    from affekt.ensemble import FoldScores
+    from affekt.registry import Tracking
+
+#: A folder of its own, since containers see the folder of their data read-only.
+_CLIPS = "input/clips.csv"
+_PREPARED, _SCORES, _REPORT, _DONE = "prepared", "scores", "report.html", "fold.json"
+_TOLD = ("accuracy", "accuracy_ci95", "unweighted_average_recall")
+Say = Callable[[str, str], None]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a protocol found.
+
+    Attributes:
+        evaluation: of the pooled clips, as :func:`affekt.ensemble.pool` gives it.
+        folder: ``report.html``, ``evaluation.json``, ``scores.csv`` and ``fused.csv``, and the folds below ``folds``.
+        run_id: the MLflow run above the folds' runs.
+        tracking_uri: where MLflow keeps it.
+        seconds: wall time.
+        reused: folds whose trainings were done by an earlier, interrupted run.
+    """
+
+    evaluation: dict[str, Any]
+    folder: Path
+    run_id: str
+    tracking_uri: str
+    seconds: float
+    reused: int
+
+    @property
+    def report(self) -> Path:
+        """The HTML report."""
+        return self.folder / _REPORT
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as plain JSON values; ``evaluation.json`` has all of them."""
+        found = self.evaluation
+        told = ("protocol", "clips", "subjects", "chosen", *_TOLD, "largest_class_share", "mean_of_folds", "folds")
+        figures = {
+            group: {name: {key: values[key] for key in _TOLD} for name, values in found[group].items()}
+            for group in ("models", "fusion")
+        }
+        return {
+            **{key: found[key] for key in told},
+            **figures,
+            "paired": found["paired"],
+            "skipped": found["skipped"],
+            "registered": False,
+            "report": str(self.report),
+            "evaluation": str(self.folder / "evaluation.json"),
+            "scores": str(self.folder / "scores.csv"),
+            "run_id": self.run_id,
+            "tracking_uri": self.tracking_uri,
+            "seconds": self.seconds,
+            "folds_reused": self.reused,
+        }
+
+
+def run_protocol(job: TrainingJob, protocol: str, *, say: Say, runner: Processes | Containers = HERE) -> Judged:
+    """Train and judge once for each fold of a protocol, on this machine; nothing is registered.
+
+    All folds share the prepared store, so every clip is decoded once. What a fold found is kept under a digest of its
+    clips (splits and file contents), the settings, the models, the face images and the code: a run that was
+    interrupted goes on with the folds that are missing.
+
+    Args:
+        job: what to train; its name is that of the MLflow run.
+        protocol: one of :data:`affekt.dataset.PROTOCOLS`.
+        say: called with step and text for each line that a step says.
+        runner: in what the steps run.
+
+    Raises:
+        SettingsError: there is no such protocol.
+        DataError: the clips are wrong or too few, or a subject or a file's content is on both sides of a fold.
+        AffektError: a step of a fold failed (the message names the fold), or another process runs the same protocol.
+    """
+    from affekt.ensemble import pool
+    from affekt.registry import Tracking
+
+    started = time.monotonic()
+    check_protocol(protocol)
+    if holds_faces(job.data):
+        raise DataError(
+            "holds still images; a protocol deals out clips by subject, and images name none",
+            code="no_clips",
+            where=job.data,
+        )
+    folds = protocol_folds(load_clips(job.data), protocol, seed=job.settings.seed, val_share=job.settings.val_share)
+    digests = content_digests(folds[0].table.clips)  # every fold deals out the same clips
+    refuse_leaks({fold.name: fold.table for fold in folds}, digests)
+    keys = _keys(job, folds, digests)
+    whole = hashlib.sha256("".join(keys.values()).encode()).hexdigest()[:12]
+    folder = home() / "protocols" / f"{job.name}-{protocol.replace(':', '-')}-{whole}"
+    tracking = Tracking()
+    results: list[FoldScores] = []
+    reused = 0
+    with _alone(folder), _parent_run(tracking, job, protocol, folder) as run_id:
+        for number, fold in enumerate(folds, start=1):
+            place = folder / "folds" / keys[fold.name]
+            step = f"fold {number}/{len(folds)}"
+            judged = len(fold.table.select(split=fold.reported))
+            say(step, f"{fold.name}: {judged} clips held out")
+            try:
+                if (place / _DONE).is_file():
+                    reused += 1
+                    say(step, "was done by an earlier run")
+                else:
+                    seconds = _train(job, fold, place, say, runner)
+                    say(step, f"{DONE} {seconds:.1f} s")
+            finally:
+                _put_below(tracking, run_id, place)
+            results.append(_result(fold, place, tracking))
+        evaluation = pool(
+            results,
+            protocol,
+            job.settings,
+            folder,
+            store=str(home() / "store"),
+            facts={"folds": whole, "code": code_digest(), "run": run_id},
+        )
+        _record(tracking, run_id, evaluation, folder)
+    return Judged(evaluation, folder, run_id, tracking.uri, time.monotonic() - started, reused)
+
+
+def _keys(job: TrainingJob, folds: Sequence[Fold], digests: Mapping[str, str]) -> dict[str, str]:
+    """The digest under which each fold's outcome is kept, by the fold's name."""
+    common = [job.settings.to_json(), list(job.models), _listing(job.faces), code_digest()]
+    keys = {}
+    for fold in folds:
+        rows = [
+            [clip.id, digests[clip.id], clip.label, clip.subject, clip.split, clip.attributes] for clip in fold.table
+        ]
+        text = json.dumps([rows, *common], sort_keys=True)
+        keys[fold.name] = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return keys
+
+
+def _listing(faces: str) -> list[Any]:
+    """What tells one set of face images from another: names and sizes in a folder, the content of a single file."""
+    if not faces:
+        return []
+    if is_remote(faces) or Path(faces).is_dir():
+        return sorted([entry.path, entry.size] for entry in list_entries(faces))
+    with open_local(faces) as path, path.open("rb") as file:
+        return [hashlib.file_digest(file, "sha256").hexdigest()]
+
+
+def _train(job: TrainingJob, fold: Fold, place: Path, say: Say, runner: Processes | Containers) -> float:
+    """Run the pipeline on a fold and keep what judging it needs; the models are removed. Returns the seconds."""
+    shutil.rmtree(place, ignore_errors=True)  # of a run that was interrupted
+    (place / _CLIPS).parent.mkdir(parents=True)
+    fold.table.write(place / _CLIPS)
+    of_fold = replace(job, data=str(place / _CLIPS), name=f"{job.name} {fold.name}")
+    try:
+        run = run_pipeline(of_fold, place / "run", say=say, runner=runner, registered=False)
+    except AffektError as error:
+        where = f"fold {fold.name!r}" + (f", {error.where}" if error.where else "")
+        raise AffektError(error.message, code=error.code, where=where) from error
+    shutil.copytree(artifact(run, "collect", "prepared"), place / _PREPARED)
+    shutil.copytree(artifact(run, "fit-fusion", "scores"), place / _SCORES)
+    shutil.copyfile(artifact(run, "evaluate", "report"), place / _REPORT)
+    shutil.rmtree(run.folder / "artifacts")  # two networks of 100 million parameters a fold fill a disk
+    part = place / f"{_DONE}.part"
+    part.write_text(json.dumps({"name": fold.name, "seconds": run.seconds}), encoding="utf-8")
+    part.replace(place / _DONE)
+    return run.seconds
+
+
+def _result(fold: Fold, place: Path, tracking: Tracking) -> FoldScores:
+    from affekt.ensemble import FoldScores
+
+    facts = json.loads((place / _DONE).read_text(encoding="utf-8"))
+    runs = _runs_of(tracking, place)
+    return FoldScores(
+        fold.name,
+        fold.held_out,
+        fold.reported,
+        tuple(clip.id for clip in fold.table.select(split=fold.reported)),
+        place / _PREPARED,
+        place / _SCORES,
+        {
+            "seconds": facts["seconds"],
+            "run_id": runs[0].info.run_id if runs else None,
+            "report": str(place / _REPORT),
+        },
+    )
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the protocol's folder: two processes would remove each other's folds."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AffektError(
+                "another process runs this protocol on the same clips; wait for it", code="busy", where=str(folder)
+            ) from error
+        yield
+
+
+@contextmanager
+def _parent_run(tracking: Tracking, job: TrainingJob, protocol: str, folder: Path) -> Iterator[str]:
+    """The MLflow run of the protocol: that of an interrupted run is opened again."""
+    from mlflow.exceptions import MlflowException
+
+    note = folder / "run.json"
+    run_id = json.loads(note.read_text(encoding="utf-8"))["run_id"] if note.is_file() else ""
+    try:
+        known = bool(run_id) and tracking.client.get_run(run_id).info.lifecycle_stage == "active"
+    except MlflowException:  # another registry, or one that was cleared
+        known = False
+    if known:
+        tracking.client.update_run(run_id, "RUNNING")
+    else:
+        tags = {"affekt.protocol": protocol, "affekt.data": job.data, "affekt.code": code_digest()}
+        run_id = tracking.start_parent(f"{job.name} {protocol}", {**job.settings.flat(), "protocol": protocol}, tags)
+        note.write_text(json.dumps({"run_id": run_id}), encoding="utf-8")
+    try:
+        yield run_id
+    except KeyboardInterrupt:
+        tracking.finish(run_id, "KILLED")
+        raise
+    except BaseException:
+        tracking.finish(run_id, "FAILED")
+        raise
+    tracking.finish(run_id)
+
+
+def _runs_of(tracking: Tracking, place: Path) -> list[Any]:
+    """The MLflow runs of the trainings of a fold, the newest first."""
+    ours = f"tags.`affekt.data` LIKE '%/{place.name}/{_CLIPS}'"
+    return list(tracking.client.search_runs([tracking.experiment_id], ours, order_by=["attributes.start_time DESC"]))
+
+
+def _put_below(tracking: Tracking, parent_id: str, place: Path) -> None:
+    """Put a fold's runs below the protocol's, and close those that a stopped training left open."""
+    for run in _runs_of(tracking, place):
+        tracking.client.set_tag(run.info.run_id, "mlflow.parentRunId", parent_id)
+        if run.info.status == "RUNNING":
+            tracking.finish_job(run.data.tags["affekt.job"], "KILLED")
+
+
+def _record(tracking: Tracking, run_id: str, evaluation: Mapping[str, Any], folder: Path) -> None:
+    """The pooled figures, each fold's accuracy as a step, and the files, in the protocol's MLflow run."""
+    figures = {
+        "accuracy": evaluation["accuracy"],
+        "accuracy_low": evaluation["accuracy_ci95"][0],
+        "accuracy_high": evaluation["accuracy_ci95"][1],
+        "accuracy_mean_of_folds": evaluation["mean_of_folds"]["accuracy"],
+        "unweighted_average_recall": evaluation["unweighted_average_recall"],
+        "largest_class_share": evaluation["largest_class_share"],
+        **{f"accuracy_{name}": found["accuracy"] for name, found in evaluation["models"].items()},
+        **{f"accuracy_fusion_{n}": found["accuracy"] for n, found in evaluation["fusion"].items() if "@" not in n},
+    }
+    with tracking.run(run_id) as run:
+        run.log({key: value for key, value in figures.items() if value is not None})
+        for number, fold in enumerate(evaluation["folds"]):
+            if fold["accuracy"] is not None:
+                run.log({"fold_accuracy": fold["accuracy"]}, number)
+        for name in (_REPORT, "evaluation.json", "scores.csv", "fused.csv"):
+            run.artifact(folder / name)

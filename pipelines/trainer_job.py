@@ -1,0 +1,68 @@
+"""Kubeflow Trainer: the training of one member on several nodes of a cluster, as a TrainJob."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from affekt.errors import AffektError
+from affekt.storage import is_remote
+from affekt.visual.launch import Job
+from pipelines.placement import PLACES, STORAGE_KEYS, STORAGE_SECRET
+
+#: The runtime for PyTorch that comes with Kubeflow Trainer; it tells torchrun of the nodes.
+RUNTIME = "torch-distributed"
+
+
+def train_job(job: Job, name: str, *, job_uri: str, nodes: int, devices: int = 1) -> dict[str, Any]:
+    """The manifest of a TrainJob that trains one member, by the program that a pipeline's step runs, too.
+
+    What a node asks for is the component's row in :mod:`pipelines.placement`; tolerations and shared memory are the
+    runtime's.
+
+    Args:
+        job: what to train, with all its places in S3.
+        name: of the TrainJob.
+        job_uri: where the nodes read the job, ``s3://``; the caller writes it there as JSON.
+        nodes: how many.
+        devices: GPUs of a node, each with a process; 0 for a process on a node's CPUs.
+
+    Raises:
+        AffektError: the name is none that Kubernetes takes, or a place is on this machine.
+    """
+    problems = [
+        f"{part} is {uri!r}: expected an s3:// address"
+        for part in ("prepared", "faces", "vgg", "store", "out", "checkpoints")
+        if (uri := getattr(job, part)) and not is_remote(uri)
+    ]
+    if not is_remote(job_uri):
+        problems.append(f"job_uri is {job_uri!r}: expected an s3:// address")
+    if not re.fullmatch(r"[a-z]([-a-z0-9]{0,48}[a-z0-9])?", name):
+        problems.append(f"the name is {name!r}: expected at most 50 small letters, digits and hyphens")
+    if nodes < 1 or devices < 0:
+        problems.append(f"{nodes} nodes with {devices} devices: expected at least one node")
+    if problems:
+        raise AffektError("\n".join(problems), code="not_remote")
+    place = PLACES[f"train-{job.member}"]
+    asked = {"cpu": place.cpu, "memory": place.memory} | ({"nvidia.com/gpu": str(devices)} if devices else {})
+    secrets = [
+        {"name": key, "valueFrom": {"secretKeyRef": {"name": STORAGE_SECRET, "key": key, "optional": True}}}
+        for key in STORAGE_KEYS
+    ]
+    return {
+        "apiVersion": "trainer.kubeflow.org/v1alpha1",
+        "kind": "TrainJob",
+        "metadata": {"name": name},
+        "spec": {
+            "runtimeRef": {"apiGroup": "trainer.kubeflow.org", "kind": "ClusterTrainingRuntime", "name": RUNTIME},
+            "trainer": {
+                "image": place.image,
+                "command": ["torchrun"],
+                "args": ["-m", "affekt.visual.launch", job_uri],
+                "env": secrets,
+                "numNodes": nodes,
+                "numProcPerNode": max(1, devices),
+                "resourcesPerNode": {"requests": asked, "limits": dict(asked)},
+            },
+        },
+    }

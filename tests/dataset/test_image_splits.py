@@ -1,0 +1,78 @@
+"""Which still images train and which judge, where their source does not say."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from affekt.dataset import FaceImage, assign_image_splits, repeated_across_splits
+from affekt.errors import DataError
+
+
+def images(*rows: tuple[str, str]) -> list[FaceImage]:
+    """An image for each label and split."""
+    return [FaceImage(f"{number:03d}", f"{number:03d}.png", *row) for number, row in enumerate(rows)]
+
+
+def each_its_own(rows: list[FaceImage]) -> list[str]:
+    return [image.id for image in rows]
+
+
+def test_named_splits_stay():
+    rows = images(("happy", "train"), ("sad", "val"), ("sad", "test"))
+    assert assign_image_splits(rows, each_its_own(rows), val_share=0.5, seed=0) == rows
+
+
+def test_every_label_gives_its_share():
+    rows = images(*[("happy", "")] * 20, *[("sad", "")] * 10, *[("fear", "")] * 2)
+    found = assign_image_splits(rows, each_its_own(rows), val_share=0.2, seed=3)
+    held = Counter(image.label for image in found if image.split == "val")
+    assert held == {"happy": 4, "sad": 2, "fear": 1}
+
+
+def test_the_seed_decides():
+    rows = images(*[("happy", "")] * 20, *[("sad", "")] * 20)
+    drawn = [assign_image_splits(rows, each_its_own(rows), val_share=0.2, seed=seed) for seed in (0, 0, 1)]
+    assert drawn[0] == drawn[1]
+    assert drawn[0] != drawn[2]
+
+
+def test_copies_stay_together():
+    rows = images(*[("happy", "")] * 20, *[("sad", "")] * 20)
+    digests = [f"{number // 2}" for number in range(40)]
+    found = assign_image_splits(rows, digests, val_share=0.3, seed=0)
+    assert [image.split for image in found[::2]] == [image.split for image in found[1::2]]
+    assert repeated_across_splits(found, digests) == 0
+
+
+def test_a_copy_follows_the_one_whose_split_is_named():
+    rows = images(("happy", "val"), ("happy", ""), ("sad", "train"), ("sad", "val"))
+    assert assign_image_splits(rows, ["a", "a", "b", "c"], val_share=0.2, seed=0)[1].split == "val"
+
+
+def test_subjects_are_not_divided():
+    rows = [FaceImage(f"{n}", f"{n}.png", ("happy", "sad")[n % 2], "", f"person {n // 4}") for n in range(20)]
+    found = assign_image_splits(rows, each_its_own(rows), val_share=0.2, seed=0)
+    assert {len({image.split for image in found[first : first + 4]}) for first in range(0, 20, 4)} == {1}
+    assert {image.split for image in found} == {"train", "val"}
+
+
+def test_images_that_are_on_both_sides_are_counted():
+    rows = images(("happy", "train"), ("sad", "val"), ("sad", "test"))
+    assert repeated_across_splits(rows, ["a", "a", "b"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "code"),
+    [
+        ([("happy", "train"), ("sad", "train")], "no_val"),
+        ([("happy", "val"), ("sad", "val")], "no_train"),
+        ([("happy", "train"), ("happy", "val")], "one_label"),
+    ],
+)
+def test_what_cannot_be_trained_on_is_refused(rows, code):
+    found = images(*rows)
+    with pytest.raises(DataError) as caught:
+        assign_image_splits(found, each_its_own(found), val_share=0.2, seed=0)
+    assert caught.value.code == code

@@ -1,0 +1,26 @@
+"""A labelled set of four subjects for the protocols."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+LABELS = ("angry", "disgust", "happy", "sad")
+SUBJECTS = ("ann", "bob", "cid", "dee")
+
+
+@pytest.fixture(scope="session")
+def four_subjects(tmp_path_factory: pytest.TempPathFactory, sample_clips: Path) -> Path:
+    """A CSV file of twelve sample clips of four labels, dealt out to four subjects."""
+    with (sample_clips / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        found = [row for row in csv.DictReader(file) if row["label"] in LABELS]
+    found.sort(key=lambda row: (row["label"], row["path"]))
+    path = tmp_path_factory.mktemp("four") / "clips.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "label", "subject", "split"])
+        for number, row in enumerate(found):
+            writer.writerow([sample_clips / row["path"], row["label"], SUBJECTS[number % 4], "train"])
+    return path
