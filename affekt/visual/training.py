@@ -3,43 +3,31 @@
 from __future__ import annotations
 
 import copy
-import csv
 import dataclasses
-import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 import torch
 
 from affekt.errors import DataError, SettingsError
 from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex
-from affekt.progress import Progress, track
+from affekt.progress import track
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings, VggSettings
 from affekt.visual.bilstm import BiLSTM
-from affekt.visual.checkpoints import Checkpoints, Stage
-from affekt.visual.distributed import World
-from affekt.visual.hardware import Hardware
-from affekt.visual.honest_scores import Part, accuracies, parts_of, score_table
-from affekt.visual.loop import Log, train
-from affekt.visual.metering import COLUMNS
-from affekt.visual.model_folder import load_model, save_model
+from affekt.visual.face_clips import ClipStore, FaceClips
+from affekt.visual.honest_scores import parts_of, score_table
+from affekt.visual.loop import Log
+from affekt.visual.member_training import MemberTraining
+from affekt.visual.model_folder import load_model
 from affekt.visual.sampling import FaceClip, FrameBatches, SequenceBatches, WindowBatches
 from affekt.visual.scoring import BilstmScoring, C3dScoring, VggScoring
 from affekt.visual.vgg import VGG16
 from affekt.visual.weights import start_c3d, start_vgg
 
 logger = logging.getLogger(__name__)
-
-
-class ClipStore(Protocol):
-    """Where prepared clips come from; :class:`affekt.media.Store` is one."""
-
-    def get(self, key: str) -> PreparedClip:
-        """The prepared clip under a key."""
 
 
 def train_vgg(
@@ -75,11 +63,11 @@ def train_vgg(
         DataError: there is nothing to learn from, or the pretrained weights do not fit.
         AffektError: the training diverged.
     """
-    run = _Run("vgg", settings, labels, out, log, checkpoints)
+    run = MemberTraining("vgg", settings, labels, out, log, checkpoints)
     index = index or PreparedIndex(())
     images, image_labels, image_numbers = _images_to_learn(faces, labels)
     group = _with_iterations(settings.vgg, len(image_numbers), clips=len(index) > 0)
-    clips = _FaceClips(index, store, labels)
+    clips = FaceClips(index, store, labels)
     parts = parts_of(index, settings, labels)
     if not len(image_numbers) and not any(len(part.learns) for part in parts):
         raise _nothing("vgg")
@@ -129,9 +117,9 @@ def train_c3d(
 
     Arguments, files and errors as for :func:`train_vgg`.
     """
-    run = _Run("c3d", settings, labels, out, log, checkpoints)
+    run = MemberTraining("c3d", settings, labels, out, log, checkpoints)
     group = settings.c3d
-    clips = _FaceClips(index, store, labels)
+    clips = FaceClips(index, store, labels)
     for part in parts_of(index, settings, labels):
         if not len(part.learns):
             raise _nothing("c3d")
@@ -173,9 +161,9 @@ def train_bilstm(
     Raises:
         DataError: the VGG's folds were trained on other clips.
     """
-    run = _Run("bilstm", settings, labels, out, log, checkpoints)
+    run = MemberTraining("bilstm", settings, labels, out, log, checkpoints)
     group = settings.bilstm
-    clips = _FaceClips(index, store, labels)
+    clips = FaceClips(index, store, labels)
     for part in parts_of(index, settings, labels):
         if not len(part.learns):
             raise _nothing("bilstm")
@@ -217,119 +205,6 @@ def train_bilstm(
 
         run.score(part, index, clips, score)
     return run.finish(score_table("bilstm", index, run.scores, labels))
-
-
-class _Run:
-    """The training of one member: its stages one after the other, what they report, and the files it leaves.
-
-    Of several processes all train and score; the first one reports and writes.
-    """
-
-    def __init__(
-        self,
-        member: str,
-        settings: Settings,
-        labels: tuple[str, ...],
-        out: Path,
-        log: Log | None,
-        checkpoints: str | None,
-    ) -> None:
-        out.mkdir(parents=True, exist_ok=True)
-        self.world = World.here()
-        self.member, self.settings, self.labels, self.out = member, settings, labels, out
-        self.log = log if self.world.first else None
-        self.checkpoints = Checkpoints(checkpoints or out / "checkpoints")
-        self.hardware = Hardware.choose(settings.device, settings.precision, settings.compile)
-        self.on_accelerator = self.hardware.device.type != "cpu"
-        self.scores: dict[int, np.ndarray | None] = {}
-        self._history: list[dict[str, Any]] = []
-        self._facts: dict[str, float] = {}
-
-    def train(self, network: Any, batches: Any, group: Any, name: str, key: str, *, lasting: bool = False) -> None:
-        stage = Stage(f"{self.member} {name}", key, self.settings.seed, self.checkpoints, lasting)
-        for row in train(network, batches, group, stage, self.hardware, self.log):
-            self._history.append({"model": self.member, "stage": key, **row})
-        self._write_history()
-
-    def note(self, key: str, figures: dict[str, float]) -> None:
-        """Keep figures of a stage for ``model.json`` and report them."""
-        self._facts.update({f"{key}_{name}": value for name, value in figures.items()})
-        if figures and self.log:
-            self.log({f"{key}.{name}": value for name, value in figures.items()}, 0)
-        for name, value in figures.items():
-            logger.info("%s %s: %s %.3f", self.member, key, name, value)
-
-    def save(self, part: Part, network: Any, preprocessing: Any, group: Any, facts: dict[str, Any]) -> None:
-        if not self.world.first:
-            return
-        settings = {**dataclasses.asdict(group), "seed": self.settings.seed}
-        save_model(
-            part.folder(self.out), self.member, network, labels=self.labels, preprocessing=preprocessing,
-            settings=settings, facts={**facts, **(self._facts if part.key == "final" else {})},
-        )  # fmt: skip
-
-    def score(
-        self,
-        part: Part,
-        index: PreparedIndex,
-        clips: _FaceClips,
-        scorer: Callable[[PreparedClip], np.ndarray | None],
-    ) -> None:
-        """Score the part's rows, each process some of them; a clip without a face gets None."""
-        mine: dict[int, np.ndarray | None] = {}
-        rows = part.scores[self.world.rank :: self.world.size]
-        with Progress(f"{self.member} {part.name}: scores", len(rows)) as progress:
-            for row in rows:
-                known = index.rows[row].frames_with_face > 0
-                mine[int(row)] = scorer(clips.prepared(row)) if known else None
-                progress.advance()
-        for scores in self.world.gathered(mine):
-            self.scores.update(scores)
-
-    def finish(self, table: ScoreTable) -> ScoreTable:
-        if not self.world.first:
-            return table
-        table.write(self.out / "scores.csv")
-        figures = accuracies(table)
-        if figures and self.log:
-            self.log(figures, 0)
-        logger.info("%s: %s", self.member, ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
-        self.checkpoints.clear()
-        return table
-
-    def _write_history(self) -> None:
-        if not self.world.first:
-            return
-        with (self.out / "history.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, ["model", "stage", *COLUMNS])
-            writer.writeheader()
-            for row in self._history:
-                writer.writerow(
-                    {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in row.items()}
-                )
-
-
-class _FaceClips:
-    """The prepared clips of an index by row number; a clip's frames stay memory-mapped once it was asked for."""
-
-    def __init__(self, index: PreparedIndex, store: ClipStore | None, labels: tuple[str, ...]) -> None:
-        self._index, self._store, self._labels = index, store, labels
-
-    def prepared(self, row: int) -> PreparedClip:
-        assert self._store is not None
-        return self._store.get(self._index.rows[row].key)
-
-    def rows(self, numbers: Sequence[int] | np.ndarray) -> list[FaceClip]:
-        clips = []
-        for number in numbers:
-            row, clip = self._index.rows[number], self.prepared(number)
-            clips.append(FaceClip(row.key, clip.faces, clip.face_frames, self._labels.index(row.label)))
-        return clips
-
-    def digest(self, numbers: Sequence[int] | np.ndarray) -> str:
-        """Which clips with which labels these are."""
-        facts = sorted((self._index.rows[number].key, self._index.rows[number].label) for number in numbers)
-        return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
 def _with_iterations(group: VggSettings, images: int, *, clips: bool) -> VggSettings:
