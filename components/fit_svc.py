@@ -18,7 +18,7 @@ def fit_svc(
         settings: the run's settings as JSON.
         run_id: the parent MLflow run.
         tracking_uri: MLflow's tracking address.
-        model: the classifier, its description and its score table.
+        model: the classifier, its description, score table and confusion matrices.
     """
     from pathlib import Path
 
@@ -26,8 +26,10 @@ def fit_svc(
 
     with step("svc", settings, tracking_uri=tracking_uri, run_id=run_id, group="svc") as this:
         from affekt.audio import fit_audio
+        from affekt.evaluation import write_confusions
         from affekt.media import PreparedIndex, Store
 
         index, out = PreparedIndex.read(Path(prepared.path)), Path(model.path)
         fit_audio("svc", index, Store(store, this.settings.media), this.settings, index.labels, out, this.log)
+        write_confusions(out)
         this.keep(out)

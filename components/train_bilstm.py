@@ -25,13 +25,14 @@ def train_bilstm(
         settings: the run's settings as JSON.
         run_id: the parent MLflow run.
         tracking_uri: MLflow's tracking address.
-        model: weights, description, learning curve and score table.
+        model: weights, description, learning curve, score table and confusion matrices.
     """
     from pathlib import Path
 
     from affekt.step import step
 
     with step("bilstm", settings, tracking_uri=tracking_uri, run_id=run_id, group="bilstm") as this:
+        from affekt.evaluation import write_confusions
         from affekt.storage import join
         from affekt.visual.launch import Job, launch
 
@@ -45,4 +46,5 @@ def train_bilstm(
             checkpoints=join(store, "checkpoints"),
         )
         launch(job, this.log)
+        write_confusions(Path(model.path))
         this.keep(Path(model.path))

@@ -18,13 +18,14 @@ def train_c3d(
         settings: the run's settings as JSON.
         run_id: the parent MLflow run.
         tracking_uri: MLflow's tracking address.
-        model: weights, description, learning curve and score table.
+        model: weights, description, learning curve, score table and confusion matrices.
     """
     from pathlib import Path
 
     from affekt.step import step
 
     with step("c3d", settings, tracking_uri=tracking_uri, run_id=run_id, group="c3d") as this:
+        from affekt.evaluation import write_confusions
         from affekt.storage import join
         from affekt.visual.launch import Job, launch
 
@@ -37,4 +38,5 @@ def train_c3d(
             checkpoints=join(store, "checkpoints"),
         )
         launch(job, this.log)
+        write_confusions(Path(model.path))
         this.keep(Path(model.path))

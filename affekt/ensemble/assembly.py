@@ -105,6 +105,6 @@ def file_digest(path: Path) -> str:
 def _copy(source: Path, target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for path in sorted(source.iterdir()):
-        # Folds and score tables served the training; an answer does not need them.
-        if path.is_file() and path.name not in _NOT_SERVED:
+        # Folds, score tables and pictures served the training; an answer does not need them.
+        if path.is_file() and path.name not in _NOT_SERVED and path.suffix != ".png":
             shutil.copyfile(path, target / path.name)

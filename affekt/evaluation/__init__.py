@@ -1,5 +1,6 @@
 """How good score vectors are: figures with their uncertainty, paired comparisons, breakdowns, and the report."""
 
+from affekt.evaluation.confusions import write_confusions
 from affekt.evaluation.document import evaluate_table, of_images
 from affekt.evaluation.metrics import evaluate_scores, largest_class_share
 from affekt.evaluation.paired import compare_paired
@@ -13,5 +14,6 @@ __all__ = [
     "largest_class_share",
     "of_images",
     "thumbnail",
+    "write_confusions",
     "write_report",
 ]
