@@ -81,7 +81,7 @@ def report(
         f"{date.today()} · commit {commit or 'none'} · {processor}, {os.cpu_count()} cores · Python "
         f"{platform.python_version()} · torch {version('torch')}", "",
         f"`affekt train FER2013 --only vgg --name {model.partition('@')[0]} --preset small`: {learned:,} images of "
-        "Training learned from. The preset was looked at on PublicTest once before, in a trial of 13 rounds (60.6 %).", "",
+        "Training learned from. PublicTest had been looked at once before, in a trial of 13 rounds (60.6 %).", "",
         "| | images | accuracy | 95 % interval | unweighted average recall |", "|---|---:|---:|---:|---:|",
     ]  # fmt: skip
     for name, figures in found.items():
