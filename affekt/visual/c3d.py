@@ -81,21 +81,26 @@ class C3D(nn.Module):
     def forward(self, windows: Tensor) -> Tensor:
         """The logits ``[N, classes]`` of float ``[N, 3, 16, input_size, input_size]`` windows."""
         for number, group in enumerate(_GROUPS):
-            for name, _ in group:
+            for name, _ in group[:-1]:
                 windows = self.rectified(f"conv{name}", windows)
+            windows = self.normalised(f"conv{group[-1][0]}", windows)
             deep = 1 if number == 0 else 2  # the first pool keeps all frames: motion is not merged too early
             last = number == len(_GROUPS) - 1
             border = (0, 1, 1) if last and not self.trailing else 0
             windows = F.max_pool3d(windows, (deep, 2, 2), padding=border, ceil_mode=last and self.trailing)
+            # The order of pool and rectification changes no value, but there is less to rectify.
+            windows = F.relu(windows, inplace=True)
         hidden = windows.flatten(1)
         for layer in ("fc6", "fc7"):
             hidden = F.dropout(self.rectified(layer, hidden), self.dropout, self.training)
         return self.fc8(hidden)
 
-    def rectified(self, layer: str, values: Tensor) -> Tensor:
-        """A layer with its batch normalisation, where it has one, and its rectification."""
+    def normalised(self, layer: str, values: Tensor) -> Tensor:
+        """A layer with its batch normalisation, where it has one."""
         values = self.get_submodule(layer)(values)
         norm = "bn" + layer.removeprefix("conv")
-        if hasattr(self, norm):
-            values = self.get_submodule(norm)(values)
-        return F.relu(values, inplace=True)
+        return self.get_submodule(norm)(values) if hasattr(self, norm) else values
+
+    def rectified(self, layer: str, values: Tensor) -> Tensor:
+        """A layer with its batch normalisation, where it has one, and its rectification."""
+        return F.relu(self.normalised(layer, values), inplace=True)

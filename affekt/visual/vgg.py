@@ -83,13 +83,16 @@ class VGG16(nn.Module):
         waiting = bool(after)
         for names in self._layers:
             for name in names:
-                if not waiting:
-                    pictures = self.rectified(f"conv{name}", pictures)
+                applied = not waiting
                 waiting = waiting and name != after
+                if applied:
+                    pictures = self.normalised(f"conv{name}", pictures)
                 if name == until:
-                    return pictures
-            if not waiting:
-                pictures = halved(pictures)
+                    return F.relu(pictures, inplace=True) if applied else pictures
+                if not waiting and name == names[-1]:
+                    pictures = halved(pictures)
+                if applied:  # the order of pool and rectification changes no value, but there is less to rectify
+                    pictures = F.relu(pictures, inplace=True)
         raise ValueError(f"no convolution conv{until}")
 
     def fc6_and_logits(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
@@ -109,13 +112,15 @@ class VGG16(nn.Module):
         hidden = F.dropout(self.rectified("fc7", hidden), self.dropout, self.training)
         return fc6, self.fc8(hidden)
 
-    def rectified(self, layer: str, values: Tensor) -> Tensor:
-        """A layer with its batch normalisation, where it has one, and its rectification."""
+    def normalised(self, layer: str, values: Tensor) -> Tensor:
+        """A layer with its batch normalisation, where it has one."""
         values = self.get_submodule(layer)(values)
         norm = "bn" + layer.removeprefix("conv")
-        if hasattr(self, norm):
-            values = self.get_submodule(norm)(values)
-        return F.relu(values, inplace=True)
+        return self.get_submodule(norm)(values) if hasattr(self, norm) else values
+
+    def rectified(self, layer: str, values: Tensor) -> Tensor:
+        """A layer with its batch normalisation, where it has one, and its rectification."""
+        return F.relu(self.normalised(layer, values), inplace=True)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """The logits ``[N, classes]`` of ``[N, 3, input_size, input_size]`` pictures."""
