@@ -305,7 +305,7 @@ class SequenceBatches:
             length = rng.uniform(self.SHORTEST, 1) * steps
             first = rng.uniform(0, steps - length)
             times = (first + (np.arange(steps) + 0.5) * length / steps).astype(int)
-            sequences[number] = self._features[item, rng.integers(views), times]
+            np.take(self._features[item, rng.integers(views)], times, axis=0, out=sequences[number], mode="clip")
         kept = slice(None) if items is None else items
         return Batch(torch.from_numpy(sequences[kept]), torch.from_numpy(self._labels[chosen[kept]]))
 
