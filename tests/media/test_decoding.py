@@ -217,6 +217,7 @@ def test_damage_in_the_middle_is_noticed(
         ("garbage.mp4", random.Random(1).randbytes(50_000), "unreadable"),
         ("half.avi", b"RIFF\x00\x10\x00\x00AVI LIST", "unreadable"),
     ],
+    ids=["empty", "text", "garbage", "half"],  # an id reaches programs in the environment, which is limited
 )
 def test_what_is_no_media_file_is_one_error_with_its_code(
     tmp_path: Path, settings: MediaSettings, name: str, content: bytes, code: str
