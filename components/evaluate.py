@@ -50,4 +50,6 @@ def evaluate(
             figures.log_metric(key, value)
         this.log(found.figures)
         this.keep(Path(evaluation.path))
+        if (drawn := Path(evaluation.path) / "figure7").is_dir():
+            this.keep(drawn)
         this.say(found.summary)

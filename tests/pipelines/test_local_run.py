@@ -39,6 +39,21 @@ def test_the_run_has_a_child_run_for_every_model(pipeline_run):
     assert {"vgg", "c3d", "bilstm", "random_forest", "svc", "fusion", "evaluation", "gate"} <= children
 
 
+def test_confusion_matrices_and_figure_7_are_pictures_in_mlflow(pipeline_run):
+    tracking = Tracking(pipeline_run.tracking_uri)
+
+    def pictures(step):
+        (run,) = tracking.client.search_runs([tracking.experiment_id], f"tags.mlflow.runName = '{step}'")
+        paths = [item.path for item in tracking.client.list_artifacts(run.info.run_id)]
+        return sorted(path for path in paths if path.endswith(".png"))
+
+    for member in ("vgg", "c3d", "bilstm", "random_forest", "svc"):
+        assert pictures(member) == ["confusion-train.png", "confusion-val.png"]
+    drawn = pictures("evaluation")
+    assert sum("own picture" in name for name in drawn) == 7  # one a label
+    assert any("on a face" in name for name in drawn)
+
+
 def test_a_models_child_run_holds_its_settings(pipeline_run, tiny_settings):
     tracking = Tracking(pipeline_run.tracking_uri, home=pipeline_run.home)
     (run,) = tracking.client.search_runs([tracking.experiment_id], "tags.mlflow.runName = 'vgg'")
