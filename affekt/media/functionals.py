@@ -1,4 +1,4 @@
-"""Sound to functionals: 88 eGeMAPSv02 values of a clip by openSMILE, or those of another feature set in its place."""
+"""Sound to functionals and frame-level descriptors: eGeMAPSv02 by openSMILE, or another feature set in its place."""
 
 from __future__ import annotations
 
@@ -19,10 +19,16 @@ UNUSABLE_SECONDS = 0.25
 SHORT_SECONDS = 1.0
 #: Sound whose largest sample stays below this is silence: -60 dB of full scale, in 16-bit steps.
 SILENT_PEAK = 32
+#: Seconds from one row of frame-level descriptors to the next.
+HOP = 0.01
 
 
 class FeatureSet(Protocol):
-    """Turns sound into one vector of a fixed length."""
+    """Turns sound into one vector of a fixed length.
+
+    A set may besides offer ``frame_names`` and ``frames(sound, sample_rate)``, descriptors of short frames as float32
+    ``[frames, len(frame_names)]``, one row each :data:`HOP` seconds. Without them there is no joint network.
+    """
 
     #: The names of the values, in their order.
     names: tuple[str, ...]
@@ -32,7 +38,7 @@ class FeatureSet(Protocol):
 
 
 class Egemaps:
-    """eGeMAPSv02 functionals (Eyben et al. 2016), 88 values, by openSMILE.
+    """eGeMAPSv02 (Eyben et al. 2016) by openSMILE: 88 functionals, and the 25 low-level descriptors under them.
 
     openSMILE's open-source licence covers private, research and education use, not commercial products. Those need a
     licence from audEERING, or another feature set (:data:`ENTRY_POINTS` and the setting ``media.functionals``).
@@ -44,25 +50,36 @@ class Egemaps:
         self._smile: Any = opensmile.Smile(
             feature_set=opensmile.FeatureSet.eGeMAPSv02, feature_level=opensmile.FeatureLevel.Functionals
         )
+        self._frames: Any = opensmile.Smile(
+            feature_set=opensmile.FeatureSet.eGeMAPSv02, feature_level=opensmile.FeatureLevel.LowLevelDescriptors
+        )
         self.names = tuple(self._smile.feature_names)
+        self.frame_names = tuple(self._frames.feature_names)
 
     def __call__(self, sound: np.ndarray, sample_rate: int) -> np.ndarray:
         # Straight to the extractor, without the data frame that process_signal builds around it.
         values = self._smile(sound[None], sample_rate)
         return np.asarray(values, np.float32).reshape(-1)
 
+    def frames(self, sound: np.ndarray, sample_rate: int) -> np.ndarray:
+        values = np.asarray(self._frames(sound[None], sample_rate), np.float32)
+        return values.reshape(len(self.frame_names), -1).T
+
 
 @dataclass(frozen=True)
 class Voice:
-    """The functionals of one clip.
+    """The functionals and the frame-level descriptors of one clip.
 
     Attributes:
         functionals: float32 vector, never NaN; zeros where ``usable`` is false.
+        descriptors: float32 ``[frames, D]``, a row each :data:`HOP` seconds, never NaN; no rows where ``usable`` is
+            false, no columns where the feature set has none.
         usable: whether they come from sound that can carry a voice.
         flags: ``no_sound``, ``silent`` or ``short_sound``.
     """
 
     functionals: np.ndarray
+    descriptors: np.ndarray
     usable: bool
     flags: tuple[str, ...] = ()
 
@@ -101,15 +118,18 @@ def as_float(sound: np.ndarray) -> np.ndarray:
 def voice_of(sound: np.ndarray, sample_rate: int, name: str = "egemaps") -> Voice:
     """The functionals of int16 mono sound; they equal openSMILE's own on a 16-bit WAV file of the same samples."""
     features = feature_set(name)
-    nothing = np.zeros(len(features.names), np.float32)
+    columns = len(getattr(features, "frame_names", ()))
+    nothing = np.zeros(len(features.names), np.float32), np.zeros((0, columns), np.float32)
     if sound.size == 0:
-        return Voice(nothing, False, ("no_sound",))
+        return Voice(*nothing, False, ("no_sound",))
     if sound.size < UNUSABLE_SECONDS * sample_rate:
-        return Voice(nothing, False, ("short_sound",))
+        return Voice(*nothing, False, ("short_sound",))
     if max(-int(sound.min()), int(sound.max())) < SILENT_PEAK:
-        return Voice(nothing, False, ("silent",))
-    values = features(as_float(sound), sample_rate)
-    if not np.isfinite(values).all():
-        return Voice(nothing, False, ("unusable_sound",))
+        return Voice(*nothing, False, ("silent",))
+    samples = as_float(sound)
+    values = features(samples, sample_rate)
+    rows = features.frames(samples, sample_rate) if columns else nothing[1]  # type: ignore[attr-defined]
+    if not np.isfinite(values).all() or not np.isfinite(rows).all():
+        return Voice(*nothing, False, ("unusable_sound",))
     flags = ("short_sound",) if sound.size < SHORT_SECONDS * sample_rate else ()
-    return Voice(values, True, flags)
+    return Voice(values, rows, True, flags)

@@ -75,6 +75,7 @@ def prepare_file(path: str | Path, settings: MediaSettings) -> PreparedClip:
     return PreparedClip(
         faces=found.crops, present=found.present, boxes=found.boxes, times=decoded.times,
         functionals=voice.functionals, voice=voice.usable, flags=tuple(flags), details=details,
+        descriptors=voice.descriptors,
     )  # fmt: skip
 
 

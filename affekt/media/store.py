@@ -26,11 +26,11 @@ from affekt.storage import is_remote
 logger = logging.getLogger(__name__)
 
 #: Raised whenever the code prepares the same file differently, so that old entries are not taken for new ones.
-VERSION = 1
+VERSION = 2
 #: Settings that only say which files are refused; they do not change what is prepared.
 _LIMITS = ("max_bytes", "max_seconds", "max_pixels", "timeout_seconds", "max_skipped")
 _FACES, _ARRAYS, _ENTRY = "faces.npy", "arrays.npz", "entry.json"
-_SMALL = ("present", "boxes", "times", "functionals")
+_SMALL = ("present", "boxes", "times", "functionals", "descriptors")
 
 
 def file_digest(path: str | Path) -> str:

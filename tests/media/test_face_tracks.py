@@ -249,3 +249,25 @@ def test_a_crop_is_where_its_box_says(film: Film, settings: MediaSettings) -> No
         columns = crop(frames, 0, (130.0, 64.0), side, size).mean(axis=(0, 2))
         assert columns[0] == pytest.approx(130 - side / 2, abs=3)
         assert columns[-1] == pytest.approx(130 + side / 2, abs=3)
+
+
+def test_a_face_fills_its_crop_as_it_fills_a_picture_of_fer2013(shared_data: Path, settings: MediaSettings) -> None:
+    network = cv2.FaceDetectorYN.create(str(shared_data / "models" / "yunet_n_640_640.onnx"), "", (320, 320), 0.5)
+
+    def share(picture: np.ndarray) -> float:
+        """The face's share of a picture's side, by the area of YuNet's box; NaN where it sees none."""
+        large = cv2.resize(picture, (192, 192), interpolation=cv2.INTER_LINEAR)
+        rows = network.detect(cv2.copyMakeBorder(large, 64, 64, 64, 64, cv2.BORDER_REPLICATE))[1]
+        return np.nan if rows is None else float(max(np.sqrt(row[2] * row[3]) for row in rows) / 192)
+
+    clips = sorted((shared_data / "java_sed_av" / "clips").glob("*-01-0[136]_01.mp4"))[:12]
+    crops = []
+    for clip in clips:
+        faces, _ = _faces(clip, settings)
+        crops.append(faces.crops[np.flatnonzero(faces.present)[30]][:, :, ::-1])
+    images = sorted((shared_data / "fer2013" / "val").glob("*/*.jpg"))[::4]
+
+    of_clips = np.nanmedian([share(np.ascontiguousarray(picture)) for picture in crops])
+    of_images = np.nanmedian([share(cv2.imread(str(image))) for image in images])
+
+    assert of_clips == pytest.approx(of_images, rel=0.08)

@@ -1,4 +1,4 @@
-"""Functionals: openSMILE's own values from the decoded samples, and a plain word where sound is of no use."""
+"""Functionals and descriptors: openSMILE's own values from the decoded samples; a plain word for sound of no use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from affekt.errors import SettingsError
 from affekt.media.decode import decode
-from affekt.media.functionals import as_float, feature_set, voice_of
+from affekt.media.functionals import HOP, as_float, feature_set, voice_of
 from affekt.settings import MediaSettings
 
 RATE = 16000
@@ -27,14 +27,16 @@ def _vowel(seconds: float, seed: int = 0) -> np.ndarray:
     return np.asarray((tone * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * time)) / 3 + noise) * 9000).astype(np.int16)
 
 
-def _opensmile_on_file(path: Path, sound: np.ndarray) -> np.ndarray:
+def _opensmile_on_file(path: Path, sound: np.ndarray, level: str = "Functionals") -> np.ndarray:
     import opensmile
 
     with wave.open(str(path), "wb") as file:
         file.setparams((1, 2, RATE, 0, "NONE", ""))
         file.writeframes(sound.tobytes())
-    features, level = opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.Functionals
-    return np.asarray(opensmile.Smile(feature_set=features, feature_level=level).process_file(str(path)))[0]
+    smile = opensmile.Smile(
+        feature_set=opensmile.FeatureSet.eGeMAPSv02, feature_level=getattr(opensmile.FeatureLevel, level)
+    )
+    return np.asarray(smile.process_file(str(path)))
 
 
 def test_they_equal_opensmile_on_a_file_of_the_same_samples(tmp_path: Path) -> None:
@@ -43,7 +45,7 @@ def test_they_equal_opensmile_on_a_file_of_the_same_samples(tmp_path: Path) -> N
     voice = voice_of(sound, RATE)
 
     assert voice.functionals.dtype == np.float32
-    assert np.array_equal(voice.functionals, _opensmile_on_file(tmp_path / "sound.wav", sound))
+    assert np.array_equal(voice.functionals, _opensmile_on_file(tmp_path / "sound.wav", sound)[0])
     assert (voice.usable, voice.flags) == (True, ())
 
 
@@ -53,14 +55,33 @@ def test_they_equal_opensmile_on_real_clips(
 ) -> None:
     sound = decode(shared_data / "java_sed_av" / "clips" / name, settings).sound
 
-    assert np.array_equal(voice_of(sound, RATE).functionals, _opensmile_on_file(tmp_path / "sound.wav", sound))
+    assert np.array_equal(voice_of(sound, RATE).functionals, _opensmile_on_file(tmp_path / "sound.wav", sound)[0])
+
+
+def test_descriptors_equal_opensmile_on_a_file_of_the_same_samples(tmp_path: Path) -> None:
+    sound = _vowel(2.5)
+
+    descriptors = voice_of(sound, RATE).descriptors
+
+    assert descriptors.dtype == np.float32
+    assert np.array_equal(descriptors, _opensmile_on_file(tmp_path / "sound.wav", sound, "LowLevelDescriptors"))
+
+
+def test_descriptors_are_where_the_sound_is() -> None:
+    sound = np.concatenate([np.zeros(RATE, np.int16), _vowel(1.0), np.zeros(RATE, np.int16)])
+
+    loudness = voice_of(sound, RATE).descriptors[:, feature_set("egemaps").frame_names.index("Loudness_sma3")]
+
+    loud = np.flatnonzero(loudness > loudness.max() / 4) * HOP
+    assert loud.min() == pytest.approx(1.0, abs=0.05)
+    assert loud.max() == pytest.approx(2.0, abs=0.05)
 
 
 def test_full_scale_does_not_wrap_round(tmp_path: Path) -> None:
     sound = np.where(_vowel(1.5) > 0, 32767, -32768).astype(np.int16)
 
     assert as_float(sound).max() < 1
-    assert np.array_equal(voice_of(sound, RATE).functionals, _opensmile_on_file(tmp_path / "sound.wav", sound))
+    assert np.array_equal(voice_of(sound, RATE).functionals, _opensmile_on_file(tmp_path / "sound.wav", sound)[0])
 
 
 def test_they_have_names() -> None:
@@ -91,6 +112,8 @@ def test_sound_of_no_use_is_said_to_be_so_and_nothing_is_ever_nan(
 
     assert (voice.usable, voice.flags) == (usable, flags)
     assert voice.functionals.shape == (88,)
+    assert voice.descriptors.shape[1] == 25
+    assert bool(len(voice.descriptors)) == usable
     assert np.isfinite(voice.functionals).all()
     assert voice.usable or not voice.functionals.any()
 
@@ -121,6 +144,7 @@ def test_an_installed_package_can_offer_another_feature_set(tmp_path: Path, monk
     voice = voice_of(np.full(RATE * 2, 16384, np.int16), RATE, "loudness")
 
     assert voice.functionals == pytest.approx([0.5])
+    assert voice.descriptors.shape == (0, 0)
 
 
 def test_an_unknown_feature_set_is_named_with_those_that_are_there() -> None:
