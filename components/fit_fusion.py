@@ -20,6 +20,7 @@ def fit_fusion(
     vgg: Optional[Input[Model]] = None,  # noqa: UP045  kfp reads the annotation
     c3d: Optional[Input[Model]] = None,  # noqa: UP045
     bilstm: Optional[Input[Model]] = None,  # noqa: UP045
+    joint: Optional[Input[Model]] = None,  # noqa: UP045
     random_forest: Optional[Input[Model]] = None,  # noqa: UP045
     svc: Optional[Input[Model]] = None,  # noqa: UP045
 ) -> None:
@@ -36,6 +37,7 @@ def fit_fusion(
         vgg: a trained member, and so are the following.
         c3d: as above.
         bilstm: as above.
+        joint: as above.
         random_forest: as above.
         svc: as above.
     """
@@ -47,14 +49,14 @@ def fit_fusion(
     with step("fusion", settings, tracking_uri=tracking_uri, run_id=run_id, group="fusion") as this:
         from affekt.ensemble import file_digest, fit_fusions
 
-        given = {"vgg": vgg, "c3d": c3d, "bilstm": bilstm, "random_forest": random_forest, "svc": svc}
+        given = {
+            "vgg": vgg, "c3d": c3d, "bilstm": bilstm, "joint": joint, "random_forest": random_forest, "svc": svc,
+        }  # fmt: skip
         members = {name: Path(artifact.path) for name, artifact in given.items() if artifact is not None}
         facts = {"data": file_digest(Path(prepared.path) / "index.csv"), "code": code_digest(), "run": run_id}
         fused = fit_fusions(members, models.split(","), this.settings, Path(ensemble.path), facts=facts)
         out = Path(scores.path)
-        out.mkdir(parents=True, exist_ok=True)
-        fused.table.write(out / "scores.csv")
-        fused.answers.write(out / "fused.csv")
+        fused.write(out)
         (out / "history").mkdir(exist_ok=True)
         for name, folder in members.items():
             if (folder / "history.csv").is_file():

@@ -45,6 +45,7 @@ PLACES: dict[str, Place] = {
     "train-vgg": _GPU,
     "train-c3d": _GPU,
     "train-bilstm": _GPU,
+    "train-joint": _GPU,
     "fit-random-forest": Place(cpu="4", memory="4Gi"),
     "fit-svc": Place(cpu="2", memory="4Gi"),
     "fit-fusion": Place(cpu="2", memory="4Gi"),

@@ -20,6 +20,7 @@ from components.prepare_shard import prepare_shard
 from components.register import register
 from components.train_bilstm import train_bilstm
 from components.train_c3d import train_c3d
+from components.train_joint import train_joint
 from components.train_vgg import train_vgg
 from pipelines.placement import on_cluster
 
@@ -37,7 +38,7 @@ def training_pipeline(
     """The pipeline that trains the given models and those that they need.
 
     Args:
-        models: the models to fuse; all of the paper's by default.
+        models: the models to fuse; all by default.
         place: says of a task where it runs; :func:`pipelines.placement.anywhere` for a run on this machine.
         parallel_shards: how many shards are prepared at once.
         registered: whether the ensemble is registered and the gate decides on it; without, it is only judged.
@@ -83,6 +84,10 @@ def training_pipeline(
             if "bilstm" in members:
                 trained["bilstm"] = place(
                     train_bilstm(prepared=prepared, vgg=trained["vgg"], store=store, **run)
+                ).outputs["model"]
+            if "joint" in members:
+                trained["joint"] = place(
+                    train_joint(prepared=prepared, vgg=trained["vgg"], store=store, **run)
                 ).outputs["model"]
             if "random_forest" in members:
                 trained["random_forest"] = place(fit_random_forest(prepared=prepared, store=store, **run)).outputs[

@@ -28,6 +28,11 @@ TINY = (
     "bilstm.time_steps=8",
     "bilstm.iterations=2",
     "bilstm.batch_size=4",
+    "joint.projection=4",
+    "joint.hidden=8",
+    "joint.time_steps=8",
+    "joint.iterations=2",
+    "joint.batch_size=4",
     "random_forest.trees=20",
     "random_forest.min_samples_split=4",
     "svc.c_candidates=[0.01, 0.1]",
@@ -104,7 +109,7 @@ def tiny_run(
     from affekt.ensemble import fit_fusions
     from affekt.media import FaceSet, Store, prepare_clips, prepare_faces
     from affekt.members import MEMBERS
-    from affekt.visual import train_bilstm, train_c3d, train_vgg
+    from affekt.visual import train_bilstm, train_c3d, train_joint, train_vgg
 
     root = tmp_path_factory.mktemp("tiny")
     store = Store(root / "store", tiny_settings.media)
@@ -115,13 +120,12 @@ def tiny_run(
     train_vgg(index, store, faces, tiny_settings, index.labels, out["vgg"], None)
     train_c3d(index, store, tiny_settings, index.labels, out["c3d"], None)
     train_bilstm(index, store, out["vgg"], tiny_settings, index.labels, out["bilstm"], None)
+    train_joint(index, store, out["vgg"], tiny_settings, index.labels, out["joint"], None)
     for name in ("random_forest", "svc"):
         fit_audio(name, index, store, tiny_settings, index.labels, out[name], None)
     fused = fit_fusions(out, MEMBERS, tiny_settings, root / "ensemble", facts={"data": "sample"})
     scores = root / "scores"
-    scores.mkdir()
-    fused.table.write(scores / "scores.csv")
-    fused.answers.write(scores / "fused.csv")
+    fused.write(scores)
     return Trained(root / "store", root / "prepared", out, scores, root / "ensemble")
 
 

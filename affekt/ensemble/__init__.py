@@ -8,6 +8,7 @@ from affekt.ensemble.fusing import Fused, fit_fusions, reported_split
 from affekt.ensemble.judging import Judgement, judge, render
 from affekt.ensemble.pooling import FoldScores, pool
 from affekt.ensemble.still_images import StillImages, score_images
+from affekt.ensemble.trial import Trial
 
 __all__ = [
     "Answer",
@@ -17,6 +18,7 @@ __all__ = [
     "Fused",
     "Judgement",
     "StillImages",
+    "Trial",
     "assemble",
     "challenge",
     "file_digest",

@@ -14,7 +14,7 @@ from affekt.ensemble.assembly import MANIFEST, file_digest, read_manifest
 from affekt.errors import MediaError
 from affekt.fusion import Fusion
 from affekt.media import PreparedClip, PreparedIndex, Store, prepare_file
-from affekt.members import MODALITY
+from affekt.members import MODALITIES
 from affekt.progress import track
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings, settings_of_stored
@@ -102,8 +102,8 @@ class Ensemble:
         manifest = read_manifest(folder)
         settings = settings_of_stored(manifest["settings"])
         members = {name: folder / "members" / name for name in manifest["members"]}
-        visual = VisualScorer.load({name: path for name, path in members.items() if MODALITY[name] == "face"})
-        audio = AudioScorer.load({name: path for name, path in members.items() if MODALITY[name] == "voice"})
+        visual = VisualScorer.load({name: path for name, path in members.items() if "face" in MODALITIES[name]})
+        audio = AudioScorer.load({name: path for name, path in members.items() if MODALITIES[name] == ("voice",)})
         return cls(folder, manifest, settings, visual, audio, Fusion.load(folder / "fusion"))
 
     @staticmethod
@@ -130,12 +130,12 @@ class Ensemble:
         if np.isnan(fused).any():
             raise MediaError(
                 f"no model has an answer; {', '.join(self.models)} need a usable "
-                f"{' or '.join(sorted({MODALITY[name] for name in self.models}))}",
+                f"{' or '.join(sorted({' and '.join(MODALITIES[name]) for name in self.models}, key=len))}",
                 code="nothing_usable",
                 where=where,
             )
         answered = [m for m in range(len(self.models)) if not np.isnan(scores[m]).any()]
-        used = {MODALITY[self.models[m]] for m in answered}
+        used = {modality for m in answered for modality in MODALITIES[self.models[m]]}
         return Answer(
             label=self.labels[int(fused.argmax())],
             probabilities=self._named(fused),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +11,23 @@ from typing import Any
 import numpy as np
 
 from affekt.ensemble.assembly import assemble
+from affekt.ensemble.trial import Trial, try_models
 from affekt.errors import DataError
 from affekt.fusion import METHODS, Fusion
 from affekt.fusion.rules import RULES
+from affekt.members import OF_THE_PAPER, members_needed
 from affekt.score_table import ScoreTable, join_tables
 from affekt.settings import Settings
 
-#: What the best row of the paper's Table 3 fuses, "VGG+LSTM+Random Forest+SVC", and the methods of its rows.
+#: The file with what was fused and what came of the trials.
+FACTS = "fusion.json"
+#: What the best row of the paper's Table 3 fuses, "VGG+LSTM+Random Forest+SVC".
 PAPERS_BEST: tuple[str, ...] = ("bilstm", "random_forest", "svc")
-PAPERS_ROWS: tuple[str, ...] = ("average", "highest_confidence", "svm")
+#: The rows of that table: method and models.
+PAPERS_ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("svm", OF_THE_PAPER),
+    *((method, PAPERS_BEST) for method in ("average", "highest_confidence", "svm")),
+)
 
 
 @dataclass(frozen=True)
@@ -26,15 +35,28 @@ class Fused:
     """The outcome of :func:`fit_fusions`.
 
     Attributes:
-        table: the joined score table of the fused models, all splits; rows of training clips are honest scores.
+        table: the joined score table of the models, all splits; rows of training clips are honest scores.
         answers: the fused probabilities of the clips that no fusion was fitted on (all splits but ``train``), as a
-            score table in which each fusion method stands where a model would; ``svm@bilstm+svc`` fuses only those.
+            score table in which each fusion method stands where a model would; ``svm@bilstm+svc`` fuses only those,
+            and a method without names all of ``models``.
         method: the chosen method.
+        models: the models that are fused: all of the table but those that failed their trial.
+        trials: of the models that were fused only if that helps.
     """
 
     table: ScoreTable
     answers: ScoreTable
     method: str
+    models: tuple[str, ...]
+    trials: tuple[Trial, ...]
+
+    def write(self, folder: Path) -> None:
+        """Write ``scores.csv``, ``fused.csv`` and ``fusion.json`` (what was fused, and the trials)."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.table.write(folder / "scores.csv")
+        self.answers.write(folder / "fused.csv")
+        facts = {"models": list(self.models), "trials": [trial.to_dict() for trial in self.trials]}
+        (folder / FACTS).write_text(json.dumps(facts, indent=2), encoding="utf-8")
 
 
 def fit_fusions(
@@ -49,7 +71,8 @@ def fit_fusions(
 
     Args:
         members: the folder of each trained member, with its ``scores.csv``.
-        models: the members that are fused; further members only feed them.
+        models: the members to fuse, some of them perhaps on trial (``settings.fusion.on_trial``); further members only
+            feed them.
         settings: the run's settings; ``settings.fusion.method`` is the one that answers.
         folder: where the ensemble goes.
         facts: what the ensemble's manifest is to say besides.
@@ -65,12 +88,16 @@ def fit_fusions(
     if not len(train) and (len(models) > 1 or settings.fusion.method not in RULES):
         raise DataError("the score tables hold no rows of the split train; a fusion cannot be fitted", code="no_train")
     how: dict[str, Any] = {"seed": settings.seed, "svm_c": settings.fusion.svm_c, "folds": settings.fusion.folds}
-    fusions = {name: Fusion.fit(train, name, **how) for name in methods}
-    answers = {name: fusion.predict(unseen.scores) for name, fusion in fusions.items()}
-    if len(train) and set(PAPERS_BEST) < set(models):
-        for name in PAPERS_ROWS:
-            fusion = Fusion.fit(train.only(PAPERS_BEST), name, **how)
-            answers[f"{name}@{'+'.join(PAPERS_BEST)}"] = fusion.predict(unseen.only(PAPERS_BEST).scores)
+    kept, trials = try_models(train, settings, how)
+    fusions = {name: Fusion.fit(train.only(kept), name, **how) for name in methods}
+    answers = {name: fusion.predict(unseen.only(kept).scores) for name, fusion in fusions.items()}
+    # The paper's rows, and the ensemble with and without what was on trial, whatever came of it: all folds of a
+    # protocol give the same columns.
+    others = [row for row in PAPERS_ROWS if set(row[1]) < set(models)]
+    others += [(settings.fusion.method, fewer) for trial in trials for fewer in (trial.beside, trial.together)]
+    for name, fewer in others if len(train) else ():
+        fusion = Fusion.fit(train.only(fewer), name, **how)
+        answers[f"{name}@{'+'.join(fewer)}"] = fusion.predict(unseen.only(fewer).scores)
     fused = ScoreTable(
         unseen.clips,
         table.labels,
@@ -81,8 +108,9 @@ def fit_fusions(
         unseen.splits,
     )
     fusions[settings.fusion.method].save(folder / "fusion")
-    assemble(folder, members=members, models=models, labels=table.labels, settings=settings, facts=facts)
-    return Fused(table, fused, settings.fusion.method)
+    needed = {name: members[name] for name in members if name in members_needed(kept)}
+    assemble(folder, members=needed, models=kept, labels=table.labels, settings=settings, facts=facts)
+    return Fused(table, fused, settings.fusion.method, kept, tuple(trials))
 
 
 def reported_split(table: ScoreTable) -> str:

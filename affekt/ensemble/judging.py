@@ -13,7 +13,7 @@ import numpy as np
 
 from affekt.dataset.samples import SAMPLE_SOURCE
 from affekt.ensemble.assembly import MANIFEST, file_digest, read_manifest
-from affekt.ensemble.fusing import reported_split
+from affekt.ensemble.fusing import FACTS, reported_split
 from affekt.evaluation import evaluate_table, of_images, thumbnail, write_report
 from affekt.media import FaceSet, PreparedIndex, Store
 from affekt.media.still_images import ImageStore
@@ -50,6 +50,7 @@ def judge(prepared: Path, scores: Path, ensemble: Path, store: str, settings: Se
     """
     index = PreparedIndex.read(prepared)
     table, fused = ScoreTable.read(scores / "scores.csv"), ScoreTable.read(scores / "fused.csv")
+    what = json.loads((scores / FACTS).read_text(encoding="utf-8"))
     split = reported_split(fused)
     table, fused = table.split(split), fused.split(split)
     rows = {row.clip: row for row in index}
@@ -64,6 +65,8 @@ def judge(prepared: Path, scores: Path, ensemble: Path, store: str, settings: Se
         settings.evaluation,
         seed=settings.seed,
         attributes={name: [rows[clip].attributes.get(name, "") for clip in table.clips] for name in names},
+        models_fused=what["models"],
+        trials=what["trials"],
     )
     if images:
         document = of_images(document)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from affekt.dataset.samples import SAMPLE_SOURCE
+from affekt.ensemble.fusing import FACTS
 from affekt.ensemble.judging import EVALUATION, SAMPLE_NOTICE, keep_faces
 from affekt.errors import AffektError
 from affekt.evaluation import evaluate_table, write_report
 from affekt.evaluation.metrics import check_scores, predictions
 from affekt.media import PreparedIndex, Store
+from affekt.members import MEMBERS
 from affekt.score_table import ScoreTable, stack_tables
 from affekt.settings import Settings
 
@@ -84,6 +87,7 @@ def pool(
     fused = stack_tables(fold.read(FUSED) for fold in folds)
     if fused.clips != table.clips:
         raise AffektError("the models and the fusions of the folds judged different clips", code="rows_differ")
+    fusions = [json.loads((fold.scores / FACTS).read_text(encoding="utf-8")) for fold in folds]
     indices = [PreparedIndex.read(fold.prepared) for fold in folds]
     _refuse_lost(folds, indices, table)
     rows = {row.clip: row for index in indices for row in index}
@@ -97,6 +101,10 @@ def pool(
         settings.evaluation,
         seed=settings.seed,
         attributes={name: [rows[clip].attributes.get(name, "") for clip in table.clips] for name in names},
+        models_fused=_fused_models([what["models"] for what in fusions]),
+        trials=[
+            {"fold": fold.name, **trial} for fold, what in zip(folds, fusions, strict=True) for trial in what["trials"]
+        ],
     )
     document["protocol"] = protocol
     document["folds"] = _folds(folds, table, fused, settings.fusion.method)
@@ -124,6 +132,16 @@ def pool(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     return document
+
+
+def _fused_models(folds: Sequence[Sequence[str]]) -> list[str]:
+    """The models that the folds fused; one that not all of them kept says in how many it is."""
+    counts = Counter(name for models in folds for name in models)
+    return [
+        name if counts[name] == len(folds) else f"{name} ({counts[name]} of {len(folds)} folds)"
+        for name in MEMBERS
+        if name in counts
+    ]
 
 
 def title_of(protocol: str) -> str:

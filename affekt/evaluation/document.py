@@ -30,6 +30,8 @@ def evaluate_table(
     *,
     seed: int = 0,
     attributes: Mapping[str, Sequence[str]] | None = None,
+    models_fused: Sequence[str] | None = None,
+    trials: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Evaluate every model of a score table and every fusion of them.
 
@@ -44,6 +46,9 @@ def evaluate_table(
         seed: of the resampling.
         attributes: further facts per clip for breakdowns, for example ``{"gender": ["f", "m", …]}``, N values each,
             ``""`` where not known; those with one value only or with more than 20 are left out.
+        models_fused: the models that a fusion fuses whose name does not carry them; all of the table by default.
+        trials: of the models that were fused only if that helps, as :meth:`affekt.ensemble.Trial.to_dict` gives them;
+            they come back under ``trials``, and under ``trial_outcomes`` with what the two fusions do on these clips.
 
     Returns:
         The figures of the chosen fusion as :func:`evaluate_scores` gives them, and ``labels``, ``chosen``, ``models``,
@@ -72,7 +77,7 @@ def evaluate_table(
         fusion[name] = {
             **figures(scores),
             "method": method,
-            "models": members.split("+") if members else list(table.models),
+            "models": members.split("+") if members else list(models_fused or table.models),
         }
     answer = fused[chosen] if chosen in fused else table.scores[:, table.models.index(chosen)]
     paired = {
@@ -106,6 +111,8 @@ def evaluate_table(
         "models": models,
         "fusion": fusion,
         "paired": paired,
+        "trials": [dict(trial) for trial in trials],
+        "trial_outcomes": _outcomes(trials, fused, table, how),
         "by_subject": accuracy_by(predicted == truth, subjects, subjects, **how),
         "by_attribute": by_attribute,
         "worst": _worst(clips, subjects, truth, scores, predicted, table.labels),
@@ -114,6 +121,19 @@ def evaluate_table(
         "skipped": skipped_rows,
         "skipped_by_code": dict(Counter(row["code"] for row in skipped_rows).most_common()),
     }
+
+
+def _outcomes(
+    trials: Sequence[Mapping[str, Any]], fused: Mapping[str, np.ndarray], table: ScoreTable, how: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """For each model on trial, the fusion with it compared with the one without it on the clips of the table."""
+    found = {}
+    for trial in trials:
+        keys = [f"{trial['method']}@{'+'.join(trial[models])}" for models in ("beside", "together")]
+        if all(key in fused for key in keys) and trial["model"] not in found:
+            compared = compare_paired(table.truth, fused[keys[0]], fused[keys[1]], table.subjects, **how)
+            found[trial["model"]] = {"model": trial["model"], "method": trial["method"], **compared}
+    return list(found.values())
 
 
 def of_images(document: dict[str, Any]) -> dict[str, Any]:

@@ -10,10 +10,18 @@ MODEL_NAMES = {
     "vgg": "VGG",
     "c3d": "Convolutional 3D",
     "bilstm": "VGG + Bi-LSTM",
+    "joint": "Joint network of face and voice",
     "random_forest": "Random forest",
     "svc": "Support vector classifier",
 }
-SHORT_NAMES = {"vgg": "VGG", "c3d": "C3D", "bilstm": "VGG + Bi-LSTM", "random_forest": "forest", "svc": "SVC"}
+SHORT_NAMES = {
+    "vgg": "VGG",
+    "c3d": "C3D",
+    "bilstm": "VGG + Bi-LSTM",
+    "joint": "joint",
+    "random_forest": "forest",
+    "svc": "SVC",
+}
 METHOD_NAMES = {
     "average": "Average",
     "weighted_average": "Weighted average",
@@ -96,8 +104,12 @@ def fusion_rows(fusion: Mapping[str, Mapping[str, Any]]) -> tuple[list[Row], lis
         fused = figures["models"] if figures else [name for name in MODEL_NAMES if name in members]
         listed.append(Row(METHOD_NAMES[method], members_text(fused), figures, accuracy, key or ""))
     listed.append(Row("EmotiW 2016 winner", "not told by the paper", None, WINNER))
+    # A fusion that names its models, and they are all that the ensemble fuses, is told already.
+    plain = {(figures["method"], frozenset(figures["models"])) for key, figures in fusion.items() if "@" not in key}
     further = [
-        Row(fusion_name(key), members_text(figures["models"]), figures, None, key) for key, figures in left.items()
+        Row(fusion_name(key), members_text(figures["models"]), figures, None, key)
+        for key, figures in left.items()
+        if "@" not in key or (figures["method"], frozenset(figures["models"])) not in plain
     ]
     further.sort(key=lambda row: -(row.figures or {})["accuracy"])
     return listed, further

@@ -69,6 +69,7 @@ def write_report(
     from affekt.evaluation import figures
 
     images = dict(pictures or {})
+    evaluation = {"trials": [], "trial_outcomes": [], **evaluation}
     models, fusion = evaluation["models"], evaluation["fusion"]
     labels = evaluation["labels"]
     listed, further = fusion_rows(fusion)
@@ -128,7 +129,7 @@ def write_report(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(pct=percent, interval=interval, points=points, blank=_blank, p=_p_value)
-    environment.globals["whiskers"] = _whiskers
+    environment.globals.update(whiskers=_whiskers, model_name=model_name)
     template = environment.from_string(
         resources.files("affekt.evaluation").joinpath("report.html").read_text(encoding="utf-8")
     )

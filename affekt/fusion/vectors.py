@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from affekt.errors import DataError
-from affekt.members import MODALITY
+from affekt.members import MODALITIES
 
 
 def as_probabilities(scores: np.ndarray) -> np.ndarray:
@@ -56,7 +56,7 @@ def subsets_to_fit(models: Sequence[str], available: np.ndarray) -> list[tuple[i
     """
     subsets = {tuple(range(len(models)))}
     for modality in ("face", "voice"):
-        subset = tuple(m for m, name in enumerate(models) if MODALITY.get(name) == modality)
+        subset = tuple(m for m, name in enumerate(models) if MODALITIES.get(name) == (modality,))
         if subset:
             subsets.add(subset)
     subsets.update(groups(available))

@@ -110,6 +110,15 @@ def check_feature_set(name: str) -> None:
         raise SettingsError([f"media.functionals: no feature set {name!r}; installed are {', '.join(offered)}"])
 
 
+def offers_frames(name: str) -> bool:
+    """Whether the feature set of that name has frame-level descriptors, which the joint network hears.
+
+    Raises:
+        SettingsError: no installed package offers it.
+    """
+    return bool(getattr(feature_set(name), "frame_names", ()))
+
+
 def as_float(sound: np.ndarray) -> np.ndarray:
     """int16 samples as float32 in [-1, 1); exact, and nothing wraps round when openSMILE turns it back to 16 bits."""
     return np.minimum(sound.astype(np.float32) / 32768, np.float32(32767 / 32768))

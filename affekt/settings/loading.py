@@ -173,6 +173,11 @@ def _checked(key: str, value: Any, hint: Any, problems: list[str]) -> Any:
     options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     if value is None and type(None) in options:
         return None
+    if options[0] == list[str]:
+        if isinstance(value, list) and all(v in limits.one_of for v in value):
+            return value
+        problems.append(f"{key}: expected a list of {', '.join(limits.one_of)}, got {value!r}")
+        return None
     if typing.get_origin(options[0]) is list:
         if isinstance(value, list) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in value):
             return [float(v) for v in value]
@@ -205,7 +210,7 @@ def _contradictions(s: Settings) -> list[str]:
         problems.append("svc.c: null means chosen from svc.c_candidates, which is empty")
     if s.vgg.iterations is None and s.vgg.rounds is None:
         problems.append("vgg.iterations: null means as many as vgg.rounds says, which is null, too")
-    for name in ("vgg", "c3d", "bilstm"):
+    for name in ("vgg", "c3d", "bilstm", "joint"):
         group = getattr(s, name)
         if group.micro_batch and group.batch_size % group.micro_batch:
             problems.append(

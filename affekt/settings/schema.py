@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from affekt.members import MEMBERS
+
 FUSION_METHODS = (
     "average",
     "weighted_average",
@@ -136,6 +138,30 @@ class BilstmSettings:
 
 
 @dataclass(frozen=True)
+class JointSettings:
+    """Bidirectional LSTM on VGG fc6 features and acoustic descriptors in time (paper.md, section 6)."""
+
+    projection: Annotated[int, In(1)]  # units to which face and voice are each brought
+    hidden: Annotated[int, In(1)]
+    time_steps: Annotated[int, In(1)]  # those of bilstm share its passes through the VGG
+    dropout: Annotated[float, In(0, 0.99)]
+    modality_dropout: Annotated[float, In(0, 0.99)]  # share of the training clips of which face or voice is hidden
+    batch_size: Annotated[int, In(1)]
+    micro_batch: Annotated[int | None, In(1)]
+    learning_rate: Annotated[float, In(1e-8, 10)]
+    momentum: Annotated[float, In(0, 0.999)]
+    weight_decay: Annotated[float, In(0, 1)]
+    step_every: Annotated[int, In(1)]
+    step_factor: Annotated[float, In(0.0001, 1)]
+    schedule: Annotated[str, In(one_of=("step", "cosine"))]
+    warmup: Annotated[int, In(0)]
+    iterations: Annotated[int, In(1)]
+    balanced: bool
+    class_weights: bool
+    label_smoothing: Annotated[float, In(0, 0.5)]
+
+
+@dataclass(frozen=True)
 class RandomForestSettings:
     """Random forest on the 88 functionals (paper.md, section 4.2.2)."""
 
@@ -161,6 +187,9 @@ class FusionSettings:
     method: Annotated[str, In(one_of=FUSION_METHODS)]
     scores: Annotated[str, In(one_of=("out_of_fold", "held_out"))]  # which scores a trained fusion is fitted on
     folds: Annotated[int, In(2, 50)]  # grouped by subject
+    on_trial: Annotated[
+        list[str], In(one_of=MEMBERS)
+    ]  # models that are fused only if that raises the accuracy on train subjects that they did not see
     held_out_share: Annotated[float, In(0.05, 0.9)]  # of the training subjects, for ``held_out``
     svm_c: Annotated[float, In(1e-12)]
 
@@ -197,6 +226,7 @@ class Settings:
     vgg: VggSettings
     c3d: C3dSettings
     bilstm: BilstmSettings
+    joint: JointSettings
     random_forest: RandomForestSettings
     svc: SvcSettings
     fusion: FusionSettings

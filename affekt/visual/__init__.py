@@ -1,4 +1,4 @@
-"""Networks on faces: VGG-16, C3D and Bi-LSTM, trained by one loop and scored without having seen what they score."""
+"""Networks on faces: VGG-16, C3D, Bi-LSTM and the joint one, trained by one loop, scoring only what they never saw."""
 
 from __future__ import annotations
 
@@ -9,20 +9,24 @@ if TYPE_CHECKING:
     from affekt.visual.bilstm import BiLSTM
     from affekt.visual.c3d import C3D
     from affekt.visual.explain import Explainer
+    from affekt.visual.joint import JointBiLSTM
     from affekt.visual.loop import Log
     from affekt.visual.scorer import VisualScorer
-    from affekt.visual.training import train_bilstm, train_c3d, train_vgg
+    from affekt.visual.sequence_training import train_bilstm, train_joint
+    from affekt.visual.training import train_c3d, train_vgg
     from affekt.visual.vgg import VGG16
 
 # Where each name is defined: torch is imported when the first of them is used, not with the package.
 _HOMES = {
     "BiLSTM": "bilstm",
     "C3D": "c3d",
+    "JointBiLSTM": "joint",
     "Log": "loop",
     "VGG16": "vgg",
     "VisualScorer": "scorer",
     "Explainer": "explain",
-    "train_bilstm": "training",
+    "train_bilstm": "sequence_training",
+    "train_joint": "sequence_training",
     "train_c3d": "training",
     "train_vgg": "training",
 }
@@ -31,10 +35,12 @@ __all__ = [
     "VGG16",
     "BiLSTM",
     "Explainer",
+    "JointBiLSTM",
     "Log",
     "VisualScorer",
     "train_bilstm",
     "train_c3d",
+    "train_joint",
     "train_vgg",
 ]
 

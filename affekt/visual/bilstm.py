@@ -45,24 +45,30 @@ class BiLSTM(nn.Module):
         """Standardise every input from now on by the mean and the deviation of ``[…, features]`` training features."""
         rows = features.reshape(-1, features.shape[-1]).float()
         self.mean.copy_(rows.mean(0))
-        # A unit that hardly ever answers is not blown up: its deviation counts as a tenth of the usual one at least.
-        deviation = rows.std(0)
-        self.gain.copy_(1 / deviation.clamp_min(0.1 * float(deviation.mean()) + 1e-6))
+        self.gain.copy_(gain_of(rows.std(0)))
 
     def forward(self, sequences: Tensor) -> Tensor:
         """The logits ``[N, classes]`` of float ``[N, T, features]`` sequences."""
         sequences = (sequences - self.mean) * self.gain
-        with _without_onednn() if torch.is_grad_enabled() else contextlib.nullcontext():
+        with without_onednn():
             outputs, _ = self.lstm(sequences)
         outputs = F.dropout(outputs, self.dropout, self.training)
         return self.fc(F.dropout(outputs.mean(1), self.dropout, self.training))
 
 
+def gain_of(deviation: Tensor) -> Tensor:
+    """The factors that standardise fc6 units of the given deviations.
+
+    A unit that hardly ever answers is not blown up: its deviation counts as a tenth of the usual one at least.
+    """
+    return 1 / deviation.clamp_min(0.1 * float(deviation.mean()) + 1e-6)
+
+
 @contextlib.contextmanager
-def _without_onednn() -> Iterator[None]:
-    """oneDNN's LSTM is the faster one forward, but with the backward pass on a CPU the slower one (1.35 times)."""
+def without_onednn() -> Iterator[None]:
+    """In training: oneDNN's LSTM is faster forward, but with the backward pass on a CPU slower (1.35 times)."""
     before = torch.backends.mkldnn.enabled
-    torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
+    torch.backends.mkldnn.enabled = before and not torch.is_grad_enabled()  # type: ignore[assignment]
     try:
         yield
     finally:

@@ -30,6 +30,10 @@ class FaceClips:
         assert self._store is not None
         return self._store.get(self._index.rows[row].key)
 
+    def name(self, row: int) -> str:
+        """The clip's id in its data set."""
+        return self._index.rows[row].clip
+
     def rows(self, numbers: Sequence[int] | np.ndarray) -> list[FaceClip]:
         """The face frames of these rows, to learn from."""
         clips = []

@@ -11,6 +11,7 @@ import numpy as np
 
 from affekt.errors import DataError
 from affekt.media.prepared import PreparedIndex, PreparedRow
+from affekt.members import MODALITIES
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings
 
@@ -26,27 +27,31 @@ class Part:
         key: for metrics and files (``fold1``, ``final``).
         learns: numbers of the rows that the model learns from.
         scores: numbers of the rows that it scores.
+        of_face: numbers of the rows that a model of the face alone learns from in this part.
     """
 
     name: str
     key: str
     learns: np.ndarray
     scores: np.ndarray
+    of_face: np.ndarray
 
     def folder(self, out: Path) -> Path:
         """Where this part's model is kept below a member's folder."""
         return out if self.key == "final" else out / "folds" / self.key.removeprefix("fold")
 
 
-def parts_of(index: PreparedIndex, settings: Settings, labels: Sequence[str]) -> list[Part]:
+def parts_of(index: PreparedIndex, settings: Settings, labels: Sequence[str], *, voice: bool = False) -> list[Part]:
     """The trainings of a visual member: one for each fold of the train subjects, then the final one.
 
     The final model learns from all train clips and scores those of the other splits. A fold's model learns from the
     train clips of other subjects and scores the fold's. With ``fusion.scores`` = ``held_out`` there is a single fold,
-    and the train clips outside it get no score. Clips without a face or a label of ``labels`` are not learned from.
+    and the train clips outside it get no score. Clips without a face or a label of ``labels`` are not learned from,
+    and with ``voice`` those without usable sound neither.
     """
     train = np.array([row.split == "train" for row in index], dtype=bool)
-    usable = train & np.array([row.label in labels and row.frames_with_face > 0 for row in index], dtype=bool)
+    of_face = train & np.array([row.label in labels and row.frames_with_face > 0 for row in index], dtype=bool)
+    usable = of_face & np.array([row.voice or not voice for row in index], dtype=bool)
     masks = _folds(index, train, settings) if train.any() else []
     parts = []
     for number, held in enumerate(masks, start=1):
@@ -56,8 +61,9 @@ def parts_of(index: PreparedIndex, settings: Settings, labels: Sequence[str]) ->
                 "fold %d leaves fewer than two labels to learn from; its %d clips get no score", number, held.sum()
             )
             continue
-        parts.append(Part(f"fold {number}/{len(masks)}", f"fold{number}", learns, np.flatnonzero(held)))
-    parts.append(Part("final", "final", np.flatnonzero(usable), np.flatnonzero(~train)))
+        seen = np.flatnonzero(of_face & ~held)
+        parts.append(Part(f"fold {number}/{len(masks)}", f"fold{number}", learns, np.flatnonzero(held), seen))
+    parts.append(Part("final", "final", np.flatnonzero(usable), np.flatnonzero(~train), np.flatnonzero(of_face)))
     return parts
 
 
@@ -117,3 +123,13 @@ def accuracies(table: ScoreTable) -> dict[str, float]:
             hits = part.scores[known, 0].argmax(axis=1) == part.truth[known]
             result[f"{split or 'unnamed'}_accuracy"] = float(hits.mean())
     return result
+
+
+def nothing_to_learn(member: str) -> DataError:
+    """What a member raises that no train clip is of use to."""
+    what = "a label, a face and usable sound" if "voice" in MODALITIES[member] else "both a label and a face"
+    return DataError(
+        f"{member} has nothing to learn from: no clip of the split 'train' has {what}; "
+        "check the splits and skipped.csv",
+        code="no_train_clips",
+    )

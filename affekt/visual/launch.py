@@ -40,14 +40,14 @@ class Job:
     """One member's training, by the places of what it reads and writes: each a path or an ``s3://`` uri.
 
     Attributes:
-        member: ``vgg``, ``c3d`` or ``bilstm``.
+        member: ``vgg``, ``c3d``, ``bilstm`` or ``joint``.
         prepared: folder of the prepared index.
         store: root of the prepared store.
         settings: the run's settings as JSON.
         out: the member's folder; below ``s3://`` it is there when the training is complete.
         checkpoints: root of the checkpoints.
         faces: folder of the face images, for the VGG; empty for none.
-        vgg: folder of the trained VGG, for the Bi-LSTM.
+        vgg: folder of the trained VGG, for the Bi-LSTM and the joint network.
         run_id: the parent MLflow run of processes that nobody listens to.
         tracking_uri: MLflow's tracking address of these.
     """
@@ -137,7 +137,8 @@ def train(job: Job, log: Any = None, keep: Callable[[Path], None] | None = None)
     from affekt.dataset import in_order
     from affekt.media import FaceSet, PreparedIndex, Store
     from affekt.visual.distributed import World
-    from affekt.visual.training import train_bilstm, train_c3d, train_vgg
+    from affekt.visual.sequence_training import train_bilstm, train_joint
+    from affekt.visual.training import train_c3d, train_vgg
 
     settings = settings_from_json(job.settings)
     with contextlib.ExitStack() as stack:
@@ -154,7 +155,8 @@ def train(job: Job, log: Any = None, keep: Callable[[Path], None] | None = None)
             train_c3d(index, store, settings, labels, out, log, job.checkpoints)
         else:
             vgg = stack.enter_context(_here(job.vgg))
-            train_bilstm(index, store, vgg, settings, labels, out, log, job.checkpoints)
+            learn = train_bilstm if job.member == "bilstm" else train_joint
+            learn(index, store, vgg, settings, labels, out, log, job.checkpoints)
         if World.here().first:
             if keep:
                 keep(out)

@@ -15,13 +15,14 @@ from torch import nn
 from affekt.errors import DataError
 from affekt.visual.bilstm import BiLSTM
 from affekt.visual.c3d import C3D
+from affekt.visual.joint import JointBiLSTM
 from affekt.visual.preprocessing import Preprocessing
 from affekt.visual.vgg import VGG16
 
 #: The layout of the folder; a reader refuses a number that it does not know.
 FORMAT = 1
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
-_NETWORKS: dict[str, type[nn.Module]] = {"vgg": VGG16, "c3d": C3D, "bilstm": BiLSTM}
+_NETWORKS: dict[str, type[nn.Module]] = {"vgg": VGG16, "c3d": C3D, "bilstm": BiLSTM, "joint": JointBiLSTM}
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,10 @@ class StoredModel:
     Attributes:
         network: in evaluation mode, on the CPU.
         labels: what its outputs mean, in order.
-        preprocessing: of its pictures; None for the Bi-LSTM, whose input is the VGG's output.
+        preprocessing: of its pictures; None for the Bi-LSTM and the joint network, whose input is the VGG's output.
         settings: the group of settings that it was trained with.
         sha256: of the weights file.
-        facts: whatever else was written (figures; for the Bi-LSTM ``vgg_sha256``).
+        facts: whatever else was written (figures; where there is no preprocessing, ``vgg_sha256``).
     """
 
     network: nn.Module
@@ -48,7 +49,7 @@ class StoredModel:
 def save_model(
     folder: Path,
     member: str,
-    network: VGG16 | C3D | BiLSTM,
+    network: VGG16 | C3D | BiLSTM | JointBiLSTM,
     *,
     labels: tuple[str, ...],
     preprocessing: Preprocessing | None,

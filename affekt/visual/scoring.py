@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Collection
 from typing import TypeVar
 
 import numpy as np
@@ -11,10 +12,12 @@ from torch import Tensor, nn
 
 from affekt.media.prepared import PreparedClip
 from affekt.settings import C3dSettings, VggSettings
+from affekt.visual.acoustic_steps import acoustic_steps
 from affekt.visual.augmentation import centre_crop, cropped
 from affekt.visual.bilstm import BiLSTM
 from affekt.visual.c3d import C3D
 from affekt.visual.hardware import Hardware
+from affekt.visual.joint import JointBiLSTM
 from affekt.visual.preprocessing import Preprocessing
 from affekt.visual.sampling import even_frames, even_windows
 from affekt.visual.vgg import VGG16, folded
@@ -86,16 +89,21 @@ class VggScoring:
         features, _ = self.look(faces_of(clip, frames), mirrored=mirrored)
         return features[where].swapaxes(0, 1)
 
-    def both(self, clip: PreparedClip, steps: int) -> tuple[np.ndarray, np.ndarray] | None:
-        """What :meth:`score` and :meth:`sequence` return, from one pass over the frames that either needs."""
+    def look_over(self, clip: PreparedClip, steps: Collection[int]) -> tuple[np.ndarray | None, dict[int, np.ndarray]]:
+        """What :meth:`score` and, by number of steps, :meth:`sequence` return, from one pass over all their frames.
+
+        None and nothing without a face.
+        """
         if not len(clip.face_frames):
-            return None
+            return None, {}
         scored = np.unique(even_frames(clip.face_frames, self.frames_per_clip))
-        stepped = even_frames(clip.face_frames, steps)
-        frames = np.union1d(scored, stepped)
+        stepped = {count: even_frames(clip.face_frames, count) for count in steps}
+        frames = np.unique(np.concatenate([scored, *stepped.values()]))
         features, probabilities = self.look(faces_of(clip, frames), mirrored=self.mirror)
         vector = mean_vector(probabilities[np.searchsorted(frames, scored)])
-        return vector, features[np.searchsorted(frames, stepped)].swapaxes(0, 1)
+        return vector, {
+            count: features[np.searchsorted(frames, chosen)].swapaxes(0, 1) for count, chosen in stepped.items()
+        }
 
 
 class C3dScoring:
@@ -149,6 +157,39 @@ class BilstmScoring:
         with self.hardware.autocast():
             logits = self.network(torch.from_numpy(np.ascontiguousarray(sequence)).to(self.hardware.device))
         return mean_vector(logits.double().softmax(1).cpu().numpy())
+
+
+class JointScoring:
+    """fc6 sequences and a clip's sound to a score vector, by a joint network that is trained and done."""
+
+    def __init__(self, network: JointBiLSTM, hardware: Hardware) -> None:
+        self.network = ready(network, hardware)
+        self.hardware = hardware
+
+    @torch.inference_mode()
+    def score(self, clip: PreparedClip, sequence: np.ndarray) -> np.ndarray | None:
+        """The score vector float64 ``[L]`` of a clip with the ``[V, T, F]`` fc6 activations of its faces.
+
+        None without usable sound; the views are averaged.
+        """
+        both = with_voice(clip, sequence)
+        if both is None:
+            return None
+        with self.hardware.autocast():
+            logits = self.network(torch.from_numpy(both).to(self.hardware.device))
+        return mean_vector(logits.double().softmax(1).cpu().numpy())
+
+
+def with_voice(clip: PreparedClip, sequence: np.ndarray) -> np.ndarray | None:
+    """fc6 activations ``[V, T, F]`` of evenly spaced faces, each with what was heard around it: ``[V, T, F + 2 D]``.
+
+    None for a clip without usable sound.
+    """
+    views, steps = sequence.shape[:2]
+    heard = acoustic_steps(clip, even_frames(clip.face_frames, steps))
+    if heard is None:
+        return None
+    return np.concatenate([sequence, np.broadcast_to(heard, (views, *heard.shape))], axis=-1)
 
 
 def ready(network: Network, hardware: Hardware) -> Network:

@@ -1,4 +1,4 @@
-"""Train the visual members: VGG, C3D and Bi-LSTM, each with honest scores for every clip (paper.md, section 4.3)."""
+"""Train the networks that see pictures, VGG and C3D, each with honest scores for every clip (paper.md, section 4.3)."""
 
 from __future__ import annotations
 
@@ -9,21 +9,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from affekt.errors import DataError, SettingsError
-from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex
-from affekt.progress import track
+from affekt.errors import SettingsError
+from affekt.media.prepared import FaceSet, PreparedIndex
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings, VggSettings
-from affekt.visual.bilstm import BiLSTM
 from affekt.visual.face_clips import ClipStore, FaceClips
-from affekt.visual.honest_scores import parts_of, score_table
+from affekt.visual.honest_scores import nothing_to_learn, parts_of, score_table
 from affekt.visual.loop import Log
 from affekt.visual.member_training import MemberTraining
-from affekt.visual.model_folder import load_model
-from affekt.visual.sampling import FaceClip, FrameBatches, SequenceBatches, WindowBatches
-from affekt.visual.scoring import BilstmScoring, C3dScoring, VggScoring
+from affekt.visual.sampling import FaceClip, FrameBatches, WindowBatches
+from affekt.visual.scoring import C3dScoring, VggScoring
 from affekt.visual.vgg import VGG16
 from affekt.visual.weights import start_c3d, start_vgg
 
@@ -70,7 +66,7 @@ def train_vgg(
     clips = FaceClips(index, store, labels)
     parts = parts_of(index, settings, labels)
     if not len(image_numbers) and not any(len(part.learns) for part in parts):
-        raise _nothing("vgg")
+        raise nothing_to_learn("vgg")
     network, preprocessing = start_vgg(
         width=group.width, input_size=group.input_size, classes=len(labels), batch_norm=group.batch_norm,
         dropout=group.dropout, pretrained=group.pretrained, seed=settings.seed,
@@ -122,7 +118,7 @@ def train_c3d(
     clips = FaceClips(index, store, labels)
     for part in parts_of(index, settings, labels):
         if not len(part.learns):
-            raise _nothing("c3d")
+            raise nothing_to_learn("c3d")
         network, preprocessing = start_c3d(
             width=group.width, input_size=group.input_size, classes=len(labels), batch_norm=group.batch_norm,
             dropout=group.dropout, pretrained=group.pretrained, seed=settings.seed,
@@ -136,75 +132,6 @@ def train_c3d(
         run.save(part, network, preprocessing, group, {"learned_from": clips.digest(part.learns)})
         run.score(part, index, clips, C3dScoring.of(network, preprocessing, run.hardware, group).score)
     return run.finish(score_table("c3d", index, run.scores, labels))
-
-
-def train_bilstm(
-    index: PreparedIndex,
-    store: ClipStore,
-    vgg: Path,
-    settings: Settings,
-    labels: tuple[str, ...],
-    out: Path,
-    log: Log | None = None,
-    checkpoints: str | None = None,
-) -> ScoreTable:
-    """Train the Bi-LSTM on the fc6 activations of a trained VGG (paper.md, sections 3.1.2 and 4.3.3).
-
-    Each fold reads the activations of the fold's own VGG, so that neither of the two has seen the clips that they
-    score. Each clip passes through a VGG once, as it is and mirrored.
-
-    Args:
-        vgg: the folder that :func:`train_vgg` wrote with the same clips and settings.
-
-    Other arguments, files and errors as for :func:`train_vgg`.
-
-    Raises:
-        DataError: the VGG's folds were trained on other clips.
-    """
-    run = MemberTraining("bilstm", settings, labels, out, log, checkpoints)
-    group = settings.bilstm
-    clips = FaceClips(index, store, labels)
-    for part in parts_of(index, settings, labels):
-        if not len(part.learns):
-            raise _nothing("bilstm")
-        stored = load_model(part.folder(vgg), "vgg")
-        if stored.facts.get("learned_from") != clips.digest(part.learns) or stored.labels != labels:
-            raise DataError(
-                f"this vgg ({part.name}) learned from other clips or labels than the bilstm is to learn from; "
-                "train the vgg with the same clips, seed and fusion settings first",
-                code="mismatch",
-                where=str(part.folder(vgg)),
-            )
-        assert isinstance(stored.network, VGG16) and stored.preprocessing
-        looking = VggScoring.of(stored.network, stored.preprocessing, run.hardware, settings.vgg)
-        features = []
-        for row in track(part.learns, f"bilstm {part.name}: fc6", len(part.learns)):
-            sequence = looking.sequence(clips.prepared(row), group.time_steps, mirrored=True)
-            assert sequence is not None  # a clip without a face is not learned from
-            features.append(sequence)
-        with torch.random.fork_rng():
-            torch.manual_seed(settings.seed)
-            network = BiLSTM(
-                features=looking.network.fc6_units, hidden=group.hidden, classes=len(labels), dropout=group.dropout
-            )
-        stacked = np.stack(features)
-        if group.standardise:
-            network.standardise_by(torch.from_numpy(stacked))
-        chosen = clips.rows(part.learns)
-        batches = SequenceBatches(
-            stacked, [clip.label for clip in chosen], [clip.key for clip in chosen], stage=part.key,
-            seed=settings.seed, batch_size=group.batch_size, balanced=group.balanced,
-        )  # fmt: skip
-        run.train(network, batches, group, part.name, part.key)
-        run.save(part, network, None, group, {"vgg_sha256": stored.sha256})
-        answering = BilstmScoring(network, run.hardware)
-
-        def score(clip: PreparedClip, seen: VggScoring = looking, last: BilstmScoring = answering) -> np.ndarray | None:
-            sequence = seen.sequence(clip, group.time_steps, mirrored=seen.mirror)
-            return None if sequence is None else last.score(sequence)
-
-        run.score(part, index, clips, score)
-    return run.finish(score_table("bilstm", index, run.scores, labels))
 
 
 def _with_iterations(group: VggSettings, images: int, *, clips: bool) -> VggSettings:
@@ -263,12 +190,4 @@ def _table_of_images(scorer: VggScoring, faces: FaceSet, labels: tuple[str, ...]
         np.array([labels.index(faces.labels[n]) for n in numbers], dtype=int),
         ("",) * len(numbers),
         tuple(faces.splits[n] for n in numbers),
-    )
-
-
-def _nothing(member: str) -> DataError:
-    return DataError(
-        f"{member} has nothing to learn from: no clip of the split 'train' has both a label and a face; "
-        "check the splits and skipped.csv",
-        code="no_train_clips",
     )

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import affekt
 from affekt.errors import AffektError
 
-_MODELS = ("vgg", "c3d", "bilstm", "random_forest", "svc")
+_MODELS = ("vgg", "c3d", "bilstm", "joint", "random_forest", "svc")
 _METHODS = "average, weighted_average, maximum, highest_confidence, random_forest, adaboost, svm, stacking"
 _DATA = (
     "a folder (AFEW tree, one folder per label, RAVDESS or CREMA-D file names, or with a manifest.csv) "

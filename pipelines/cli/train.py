@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 def main(options: argparse.Namespace) -> int:
     """Train, register, decide."""
     runner = runner_named(options.runner)
-    models = (options.only,) if options.only else MEMBERS
+    models: tuple[str, ...] = (options.only,) if options.only else MEMBERS
     images = takes_images(options.data, options.faces, models, elsewhere=isinstance(runner, Cluster))
+    settings = load_settings(options.preset, options.overrides, images=images)
+    if not images and not options.only:
+        models = _that_can_hear(models, settings.media.functionals)
     job = TrainingJob(
         data=options.data,
         faces=options.faces,
-        settings=load_settings(options.preset, options.overrides, images=images),
+        settings=settings,
         models=models,
         name=options.name,
     )
@@ -52,6 +55,16 @@ def main(options: argparse.Namespace) -> int:
     else:
         summarise(outcome)
     return 0
+
+
+def _that_can_hear(models: tuple[str, ...], functionals: str) -> tuple[str, ...]:
+    """The models without the joint network, and a word about it, where the feature set has nothing for it to hear."""
+    from affekt.media.functionals import offers_frames
+
+    if offers_frames(functionals):
+        return models
+    print(f"affekt: media.functionals={functionals} has no frame-level descriptors: no joint network", file=sys.stderr)
+    return tuple(name for name in models if name != "joint")
 
 
 def summarise(outcome: Outcome) -> None:

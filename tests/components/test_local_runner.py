@@ -11,6 +11,7 @@ PROMISED = {
     "train-vgg": ["model"],
     "train-c3d": ["model"],
     "train-bilstm": ["model"],
+    "train-joint": ["model"],
     "fit-random-forest": ["model"],
     "fit-svc": ["model"],
     "fit-fusion": ["ensemble", "scores"],
@@ -33,7 +34,9 @@ def test_a_task_without_files_ended_well(pipeline_run, task):
     assert list((pipeline_run.home / "run" / "artifacts").rglob(f"{task}/executor_output.json"))
 
 
-@pytest.mark.parametrize("member", ["train-vgg", "train-c3d", "train-bilstm", "fit-random-forest", "fit-svc"])
+@pytest.mark.parametrize(
+    "member", ["train-vgg", "train-c3d", "train-bilstm", "train-joint", "fit-random-forest", "fit-svc"]
+)
 def test_a_member_leaves_its_score_table(pipeline_run, member):
     header = (pipeline_run.artifact(member, "model") / "scores.csv").read_text(encoding="utf-8").splitlines()[0]
     assert header.startswith("clip,label,subject,split,")

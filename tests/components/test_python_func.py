@@ -28,6 +28,7 @@ from components.prepare_shard import prepare_shard
 from components.register import register
 from components.train_bilstm import train_bilstm
 from components.train_c3d import train_c3d
+from components.train_joint import train_joint
 from components.train_vgg import train_vgg
 
 
@@ -163,6 +164,19 @@ def test_the_bilstm_trains_on_the_vggs_features(tmp_path, place, tiny_run):
         **place.run,
     )
     assert ScoreTable.read(tmp_path / "model" / "scores.csv").models == ("bilstm",)
+
+
+def test_the_joint_network_trains_on_the_vggs_features_and_the_sound(tmp_path, place, tiny_run):
+    train_joint.python_func(
+        prepared=artifact(tiny_run.prepared),
+        vgg=artifact(tiny_run.members["vgg"], dsl.Model),
+        store=str(tiny_run.store),
+        model=artifact(tmp_path / "model", dsl.Model),
+        **place.run,
+    )
+    table = ScoreTable.read(tmp_path / "model" / "scores.csv")
+    assert table.models == ("joint",)
+    assert table.available.all()
 
 
 def test_fit_fusion_fuses_the_members_it_is_given(tmp_path, place, tiny_run):

@@ -104,7 +104,12 @@ def test_nothing_that_only_training_needs_is_served(tiny_ensemble):
 
 @pytest.mark.parametrize(
     ("models", "needed"),
-    [(("bilstm",), ("vgg", "bilstm")), (("svc",), ("svc",)), (("svc", "vgg"), ("vgg", "svc"))],
+    [
+        (("bilstm",), ("vgg", "bilstm")),
+        (("joint",), ("vgg", "joint")),
+        (("svc",), ("svc",)),
+        (("svc", "vgg"), ("vgg", "svc")),
+    ],
 )
 def test_a_model_brings_what_it_needs(models, needed):
     assert members_needed(models) == needed

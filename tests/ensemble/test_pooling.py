@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,7 @@ def fold(folder: Path, name: str, judged: str, *, scored: str | None = None, ski
     place.mkdir()
     table(scored).write(place / "scores.csv")
     table(scored, models=("average", "svm")).write(place / "fused.csv")
+    (place / "fusion.json").write_text(json.dumps({"models": ["svc"], "trials": []}))
     rows = (PreparedRow(clip, LABELS[ord(clip) % 2], clip, "test", clip, 1, 0, True) for clip in scored)
     why = (SkippedClip(clip, "unreadable", "broken") for clip in skipped)
     PreparedIndex(tuple(rows), tuple(why)).write(place)
@@ -88,6 +91,7 @@ def pooled(tmp_path_factory, tiny_run, tiny_settings):
         place.mkdir()
         scores.rows(list(rows)).write(place / "scores.csv")
         fused.rows(list(rows)).write(place / "fused.csv")
+        shutil.copy(tiny_run.scores / "fusion.json", place)
         clips = tuple(scores.clips[row] for row in rows)
         folds.append(FoldScores(name, (name,), "val", clips, tiny_run.prepared, place, {"seconds": 1.5}))
     document = pool(folds, "folds:2", tiny_settings, root / "out", store=str(tiny_run.store))

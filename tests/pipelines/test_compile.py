@@ -39,6 +39,7 @@ def test_the_pipeline_is_valid_by_the_schema():
     [
         (("vgg",), {"train-vgg"}),
         (("bilstm",), {"train-vgg", "train-bilstm"}),
+        (("joint",), {"train-vgg", "train-joint"}),
         (("svc",), {"fit-svc"}),
     ],
 )

@@ -16,7 +16,7 @@ from pipelines.training import training_pipeline
 
 STEPS = {
     "ingest", "plan_shards", "prepare[0/2]", "prepare[1/2]", "prepare", "faces", "vgg", "c3d", "bilstm",
-    "random_forest", "svc", "fusion", "evaluation", "registration", "gate", "finish",
+    "joint", "random_forest", "svc", "fusion", "evaluation", "registration", "gate", "finish",
 }  # fmt: skip
 
 
@@ -36,7 +36,7 @@ def test_the_run_has_a_child_run_for_every_model(pipeline_run):
     parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
     assert [run.info.status for run in parents] == ["FINISHED"]
     children = {run.info.run_name for run in runs if run.data.tags.get("mlflow.parentRunId") == parents[0].info.run_id}
-    assert {"vgg", "c3d", "bilstm", "random_forest", "svc", "fusion", "evaluation", "gate"} <= children
+    assert {"vgg", "c3d", "bilstm", "joint", "random_forest", "svc", "fusion", "evaluation", "gate"} <= children
 
 
 def test_confusion_matrices_and_figure_7_are_pictures_in_mlflow(pipeline_run):
@@ -47,7 +47,7 @@ def test_confusion_matrices_and_figure_7_are_pictures_in_mlflow(pipeline_run):
         paths = [item.path for item in tracking.client.list_artifacts(run.info.run_id)]
         return sorted(path for path in paths if path.endswith(".png"))
 
-    for member in ("vgg", "c3d", "bilstm", "random_forest", "svc"):
+    for member in ("vgg", "c3d", "bilstm", "joint", "random_forest", "svc"):
         assert pictures(member) == ["confusion-train.png", "confusion-val.png"]
     drawn = pictures("evaluation")
     assert sum("own picture" in name for name in drawn) == 7  # one a label
@@ -96,4 +96,4 @@ def test_a_failing_step_gives_its_own_error_and_names_the_log(tmp_path, monkeypa
 def test_the_score_tables_of_training_clips_are_out_of_fold(pipeline_run):
     table = ScoreTable.read(pipeline_run.artifact("fit-fusion", "scores") / "scores.csv")
     assert set(table.splits) == {"train", "val"}
-    assert table.models == ("vgg", "c3d", "bilstm", "random_forest", "svc")
+    assert table.models == ("vgg", "c3d", "bilstm", "joint", "random_forest", "svc")

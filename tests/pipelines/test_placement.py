@@ -40,7 +40,7 @@ def test_cpu_and_memory_reach_the_compiled_pipeline(compiled, name):
     assert resources["resourceMemoryLimit"] == PLACES[name].memory
 
 
-@pytest.mark.parametrize("name", ["train-vgg", "train-c3d", "train-bilstm"])
+@pytest.mark.parametrize("name", ["train-vgg", "train-c3d", "train-bilstm", "train-joint"])
 def test_a_visual_model_gets_a_gpu_and_shared_memory(compiled, name):
     spec, platform = compiled
     accelerator = spec["deploymentSpec"]["executors"][f"exec-{name}"]["container"]["resources"]["accelerator"]
