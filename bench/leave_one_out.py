@@ -1,0 +1,197 @@
+"""Leave-one-speaker-out of the whole ensemble on prepared clips, the networks of several speakers at once on one GPU.
+
+It does what `affekt train DATA --protocol leave_one_subject_out` does, with the same functions, settings and folds, but
+without Kubeflow and MLflow, which a bare GPU host may not have, and not one fold after the other:
+
+    python bench/leave_one_out.py networks --prepared DIR --store DIR --faces DIR --out RUN --jobs 7 [--set KEY=VALUE]
+    python bench/leave_one_out.py judge --prepared DIR --store DIR --out RUN [--set KEY=VALUE] [--report DIR]
+
+`networks` trains VGG, C3D, Bi-LSTM and the joint network for each speaker and leaves their score tables and learning
+curves; `judge` fits the classifiers of the voice and every fusion, pools the held-out clips and writes the report.
+PREPARED and STORE are what preparing the clips left, FACES is a packed set of face images.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from affekt.media import FaceSet, PreparedIndex, Store
+from affekt.settings import Settings, load_settings
+
+NETWORKS = ("vgg", "c3d", "bilstm", "joint")
+
+
+def main() -> None:
+    """Train or judge."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("part", choices=["networks", "judge"])
+    parser.add_argument("--prepared", type=Path, required=True)
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--faces", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--preset", default="small")
+    parser.add_argument("--set", dest="overrides", action="append", default=[])
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--only", default="", help="one speaker, in this process")
+    parser.add_argument("--report", type=Path, help="folder for the Markdown report; without it, it is only printed")
+    arguments = parser.parse_args()
+    settings = load_settings(arguments.preset, arguments.overrides)
+    index = PreparedIndex.read(arguments.prepared)
+    speakers = sorted({row.subject for row in index})
+    if arguments.part == "judge":
+        print(judge(index, speakers, settings, arguments))
+    elif arguments.only:
+        train_networks(index, arguments.only, settings, arguments)
+    else:
+        train_all(speakers, settings, arguments)
+
+
+def fold_of(index: PreparedIndex, speaker: str) -> PreparedIndex:
+    """The clips of one speaker as ``test``, all others as ``train``."""
+    rows = (dataclasses.replace(row, split="test" if row.subject == speaker else "train") for row in index)
+    return PreparedIndex(tuple(rows), index.skipped)
+
+
+def train_all(speakers: list[str], settings: Settings, arguments: argparse.Namespace) -> None:
+    """A process for each speaker, so many at a time; the first stages, which all share, before them."""
+    started = time.monotonic()
+    train_first_stages(PreparedIndex.read(arguments.prepared), settings, arguments)
+    print(f"first stages {time.monotonic() - started:.0f} s", flush=True)
+    waiting, running = list(speakers), {}
+    command = [sys.executable, *sys.argv]
+    while waiting or running:
+        while waiting and len(running) < arguments.jobs:
+            speaker = waiting.pop(0)
+            running[speaker] = subprocess.Popen([*command, "--only", speaker])
+        for speaker, process in list(running.items()):
+            if process.poll() is not None:
+                del running[speaker]
+                print(f"{speaker}: code {process.returncode}, {time.monotonic() - started:.0f} s", flush=True)
+        time.sleep(0.5)
+
+
+def train_first_stages(index: PreparedIndex, settings: Settings, arguments: argparse.Namespace) -> None:
+    """The stages on face images alone, whose checkpoints all folds find."""
+    from affekt.visual import train_c3d, train_vgg
+
+    faces, store = FaceSet.read(arguments.faces), Store(arguments.store, settings.media)
+    two = sorted({row.subject for row in index})[:2]
+    few = PreparedIndex(tuple(dataclasses.replace(row, split="train") for row in index if row.subject in two))
+    checkpoints = str(arguments.store / "checkpoints")
+    for name, train in (("vgg", train_vgg), ("c3d", train_c3d)):
+        group = dataclasses.replace(getattr(settings, name), iterations=1)
+        short = dataclasses.replace(settings, **{name: group})
+        if group.base_iterations:
+            out = arguments.out / "first" / name
+            train(few, store, faces, short, index.labels, out, log(name, "first"), checkpoints)
+
+
+def train_networks(index: PreparedIndex, speaker: str, settings: Settings, arguments: argparse.Namespace) -> None:
+    """The networks of one speaker's fold."""
+    import torch
+
+    from affekt.visual import train_bilstm, train_c3d, train_joint, train_vgg
+
+    logging.basicConfig(level=logging.WARNING)
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // max(1, arguments.jobs)))
+    fold, store = fold_of(index, speaker), Store(arguments.store, settings.media)
+    faces = FaceSet.read(arguments.faces)
+    out, checkpoints = arguments.out / speaker, str(arguments.store / "checkpoints")
+    common: Any = (settings, index.labels)
+    started = time.monotonic()
+    train_vgg(fold, store, faces, *common, out / "vgg", log("vgg", speaker), checkpoints)
+    train_c3d(fold, store, faces, *common, out / "c3d", log("c3d", speaker), checkpoints)
+    train_bilstm(fold, store, out / "vgg", *common, out / "bilstm", log("bilstm", speaker), checkpoints)
+    train_joint(fold, store, out / "vgg", *common, out / "joint", log("joint", speaker), checkpoints)
+    (out / "seconds.json").write_text(json.dumps(time.monotonic() - started))
+
+
+def log(name: str, speaker: str) -> Any:
+    """Print accuracies, and nothing else."""
+
+    def told(metrics: dict[str, float], step: int) -> None:
+        figures = {key: round(value, 3) for key, value in metrics.items() if key.endswith("_accuracy")}
+        if figures:
+            print(speaker, name, figures, flush=True)
+
+    return told
+
+
+def judge(index: PreparedIndex, speakers: list[str], settings: Settings, arguments: argparse.Namespace) -> str:
+    """Fit the rest, pool the folds, write the report; returns it as Markdown."""
+    from affekt.audio import MEMBERS, fit_audio
+    from affekt.ensemble import FoldScores, fit_fusions, pool
+    from affekt.members import MEMBERS as ALL
+
+    store = Store(arguments.store, settings.media)
+    folds = []
+    for speaker in speakers:
+        fold, out = fold_of(index, speaker), arguments.out / speaker
+        fold.write(out / "prepared")
+        for name in MEMBERS:
+            fit_audio(name, fold, store, settings, index.labels, out / name)
+        shutil.rmtree(out / "ensemble", ignore_errors=True)
+        fused = fit_fusions({name: out / name for name in ALL}, ALL, settings, out / "ensemble")
+        fused.write(out / "scores")
+        clips = tuple(row.clip for row in fold if row.split == "test")
+        folds.append(
+            FoldScores(speaker, (speaker,), "test", clips, out / "prepared", out / "scores", {"seconds": None})
+        )
+    found = pool(folds, "leave_one_subject_out", settings, arguments.out / "pooled", store=str(arguments.store))
+    text = markdown(found, arguments)
+    if arguments.report:
+        (arguments.report / "leave-one-speaker-out.md").write_text(text, encoding="utf-8")
+    return text
+
+
+def markdown(found: dict[str, Any], arguments: argparse.Namespace) -> str:
+    """Every model, every row of Table 3 and every fusion, with intervals."""
+
+    def row(name: str, figures: dict[str, Any]) -> str:
+        low, high = figures["accuracy_ci95"]
+        return (
+            f"| {name} | {figures['accuracy']:.1%} | {low:.1%} to {high:.1%} "
+            f"| {figures['unweighted_average_recall']:.1%} |"
+        )
+
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    head = "|---|---:|---:|---:|"
+    columns = "accuracy | 95 % interval | unweighted average recall |"
+    lines = [
+        "# Leave one speaker out",
+        "",
+        f"{date.today()} · commit {commit} · Python {platform.python_version()} · torch {version('torch')}",
+        "",
+        f"{found['clips']} clips of {found['subjects']} speakers, {len(found['labels'])} labels; "
+        f"always answering one of them is right for {found['largest_class_share']:.1%}.",
+        f"Settings: `--preset {arguments.preset}" + "".join(f" --set {text}" for text in arguments.overrides) + "`.",
+        "",
+        f"| model | {columns}",
+        head,
+        *(row(name, figures) for name, figures in found["models"].items()),
+        "",
+        f"| fusion | {columns}",
+        head,
+        *(row(name.replace("@", " of "), figures) for name, figures in found["fusion"].items()),
+        "",
+        f"Answering is `{found['chosen']}`.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
