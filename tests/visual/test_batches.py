@@ -175,6 +175,13 @@ def test_a_still_image_travels_once_and_becomes_a_window() -> None:
     assert batches.finish(batch, torch.device("cpu")).shape == (8, 3, 16, 8, 8)
 
 
+def test_a_still_image_of_one_frame_has_the_crop_that_a_drift_begins_with() -> None:
+    single, window, device = still_batches(window=1), still_batches(), torch.device("cpu")
+    frame = single.finish(single.load(3), device)
+    assert frame.shape == (8, 3, 1, 8, 8)
+    assert torch.equal(frame, window.finish(window.load(3), device)[:, :, :1])
+
+
 def test_labels_stay_with_their_still_images() -> None:
     for iteration in range(4):
         batch = still_batches().load(iteration)
