@@ -1,4 +1,4 @@
-"""Kubeflow component: train C3D on windows of consecutive frames."""
+"""Kubeflow component: train C3D on face images and windows of consecutive frames."""
 
 from kfp import dsl
 from kfp.dsl import Dataset, Input, Model, Output
@@ -8,12 +8,19 @@ from components.image import IMAGE
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
 def train_c3d(
-    prepared: Input[Dataset], store: str, settings: str, run_id: str, tracking_uri: str, model: Output[Model]
+    prepared: Input[Dataset],
+    face_set: Input[Dataset],
+    store: str,
+    settings: str,
+    run_id: str,
+    tracking_uri: str,
+    model: Output[Model],
 ) -> None:
     """Train the C3D once for each fold and once on all training clips.
 
     Args:
         prepared: index of the prepared clips.
+        face_set: still face images, possibly none.
         store: root of the prepared store.
         settings: the run's settings as JSON.
         run_id: the parent MLflow run.
@@ -32,6 +39,7 @@ def train_c3d(
         job = Job(
             "c3d",
             prepared=prepared.path,
+            faces=face_set.path,
             store=store,
             settings=settings,
             out=model.path,

@@ -74,13 +74,16 @@ def training_pipeline(
             prepared = merged.outputs["prepared"]
 
             trained: dict[str, Any] = {}
+            if "vgg" in members or "c3d" in members:
+                images = place(prepare_faces(faces=faces, settings=settings)).outputs["face_set"]
             if "vgg" in members:
-                images = place(prepare_faces(faces=faces, settings=settings))
-                trained["vgg"] = place(
-                    train_vgg(prepared=prepared, face_set=images.outputs["face_set"], store=store, **run)
-                ).outputs["model"]
+                trained["vgg"] = place(train_vgg(prepared=prepared, face_set=images, store=store, **run)).outputs[
+                    "model"
+                ]
             if "c3d" in members:
-                trained["c3d"] = place(train_c3d(prepared=prepared, store=store, **run)).outputs["model"]
+                trained["c3d"] = place(train_c3d(prepared=prepared, face_set=images, store=store, **run)).outputs[
+                    "model"
+                ]
             if "bilstm" in members:
                 trained["bilstm"] = place(
                     train_bilstm(prepared=prepared, vgg=trained["vgg"], store=store, **run)

@@ -20,6 +20,7 @@ TINY = (
     "vgg.frames_per_clip=4",
     "c3d.width=0.03",
     "c3d.input_size=32",
+    "c3d.base_iterations=2",
     "c3d.iterations=2",
     "c3d.batch_size=4",
     "c3d.micro_batch=null",
@@ -118,7 +119,7 @@ def tiny_run(
     faces: FaceSet = prepare_faces(read_faces(str(sample_faces)), tiny_settings.media.face_size)
     out = {name: root / name for name in MEMBERS}
     train_vgg(index, store, faces, tiny_settings, index.labels, out["vgg"], None)
-    train_c3d(index, store, tiny_settings, index.labels, out["c3d"], None)
+    train_c3d(index, store, faces, tiny_settings, index.labels, out["c3d"], None)
     train_bilstm(index, store, out["vgg"], tiny_settings, index.labels, out["bilstm"], None)
     train_joint(index, store, out["vgg"], tiny_settings, index.labels, out["joint"], None)
     for name in ("random_forest", "svc"):

@@ -57,7 +57,7 @@ def test_neither_iterations_nor_rounds_is_an_error():
 
 
 def test_small_keeps_what_it_does_not_override():
-    assert load_settings("small").c3d.batch_size == load_settings("paper").c3d.batch_size
+    assert load_settings("small").c3d.momentum == load_settings("paper").c3d.momentum
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,8 @@ class C3dSettings:
     step_factor: Annotated[float, In(0.0001, 1)]
     schedule: Annotated[str, In(one_of=("step", "cosine"))]
     warmup: Annotated[int, In(0)]
+    base_iterations: Annotated[int, In(0)]  # on face images alone, and a twentieth of that on them as drifting windows
+    base_learning_rate: Annotated[float, In(1e-8, 10)]  # of those
     iterations: Annotated[int, In(1)]
     windows_per_clip: Annotated[int, In(1)]  # windows whose probabilities are averaged
     mirror: bool

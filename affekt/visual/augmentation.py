@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+#: How far each edge of a still picture's crop wanders over a window, at most, as a share of the picture's side.
+DRIFT = 1 / 24
 #: Sides of a cropped region as shares of the picture's side: width and height are drawn separately (section 3.2).
 SIDES = (224 / 256, 192 / 256, 168 / 256)
 
@@ -27,6 +29,23 @@ def random_crops(rng: np.random.Generator, count: int, size: int, shares: Sequen
     left = np.select([place == 4, place % 2 == 1], [right // 2, right], 0)
     top = np.select([place == 4, place >= 2], [bottom // 2, bottom], 0)
     return np.stack([left, top, width, height, rng.integers(2, size=count)], axis=1)
+
+
+def drifting_crops(rng: np.random.Generator, crops: np.ndarray, size: int, frames: int) -> np.ndarray:
+    """Float32 ``[N, frames, 5]``: each crop wanders evenly to one near to it, as the crop around a moving head does.
+
+    Args:
+        crops: ``[N, 5]`` as :func:`random_crops` returns them, the crops of the first frame; they stay mirrored or not.
+        size: side of the pictures, pixels; each edge ends at most :data:`DRIFT` of it away, inside of the picture.
+    """
+    left_top, sides = crops[:, :2], crops[:, 2:4]
+    first = np.concatenate([left_top, left_top + sides], axis=1)
+    last = (first + rng.uniform(-DRIFT, DRIFT, first.shape) * size).clip(0, size)
+    share = np.linspace(0, 1, frames)[:, None]
+    edges = first[:, None] * (1 - share) + last[:, None] * share
+    mirrored = np.broadcast_to(crops[:, None, 4:], (len(crops), frames, 1))
+    moving = np.concatenate([edges[..., :2], edges[..., 2:] - edges[..., :2], mirrored], axis=2)
+    return moving.astype(np.float32)
 
 
 def centre_crop(size: int, share: float = SIDES[0], *, mirrored: bool = False) -> np.ndarray:
@@ -50,12 +69,14 @@ def cropped_on_device(pictures: Tensor, crops: Tensor, size: int) -> Tensor:
     """The same for a batch that lies on an accelerator: float ``[N, T, size, size, C]``, in grey levels.
 
     Args:
-        pictures: uint8 ``[N, T, S, S, C]``; the T frames of an item share its crop.
-        crops: ``[N, 5]`` as :func:`random_crops` returns them.
+        pictures: uint8 ``[N, T, S, S, C]``; the T frames of an item share its crop. With T crops for each item,
+            ``[N, 1, S, S, C]``: one still picture, of which each frame is another crop.
+        crops: ``[N, 5]`` as :func:`random_crops` returns them, or ``[N, T, 5]`` as :func:`drifting_crops` does.
         size: side of the result, pixels.
     """
-    count, frames, side = pictures.shape[:3]
-    left, top, width, height, mirrored = crops.to(pictures.device, torch.float32).unbind(1)
+    count, stored, side = pictures.shape[:3]
+    each = 1 if crops.ndim == 2 else crops.shape[1]
+    left, top, width, height, mirrored = crops.to(pictures.device, torch.float32).reshape(-1, 5).unbind(1)
     # Pixel centres of the result, as shares of the region; then pixel numbers of the source, as cv2.resize maps them.
     steps = (torch.arange(size, device=pictures.device) + 0.5) / size
     across = torch.where(mirrored[:, None] > 0, 1 - steps, steps)
@@ -63,12 +84,15 @@ def cropped_on_device(pictures: Tensor, crops: Tensor, size: int) -> Tensor:
     y = (top[:, None] + steps * height[:, None] - 0.5).clamp(top[:, None], (top + height - 1)[:, None])
     grid = torch.stack(
         [
-            (2 * x / (side - 1) - 1)[:, None, :].expand(count, size, size),
-            (2 * y / (side - 1) - 1)[:, :, None].expand(count, size, size),
+            (2 * x / (side - 1) - 1)[:, None, :].expand(-1, size, size),
+            (2 * y / (side - 1) - 1)[:, :, None].expand(-1, size, size),
         ],
         dim=-1,
     )
-    # The frames of an item are taken as further channels of one picture, so that one grid serves them all.
+    # The frames of an item are taken as further channels of one picture, so that one grid serves them all; several
+    # crops of a picture lie below each other in one grid, so that no picture is copied for them.
     planes = pictures.permute(0, 1, 4, 2, 3).reshape(count, -1, side, side).float()
+    grid = grid.reshape(count, each * size, size, 2)
     regions = F.grid_sample(planes, grid, mode="bilinear", padding_mode="border", align_corners=True)
-    return regions.reshape(count, frames, -1, size, size).permute(0, 1, 3, 4, 2)
+    regions = regions.reshape(count, stored, -1, each, size, size).permute(0, 1, 3, 4, 5, 2)
+    return regions.reshape(count, stored * each, size, size, -1)

@@ -46,7 +46,7 @@ class Job:
         settings: the run's settings as JSON.
         out: the member's folder; below ``s3://`` it is there when the training is complete.
         checkpoints: root of the checkpoints.
-        faces: folder of the face images, for the VGG; empty for none.
+        faces: folder of the face images, for the VGG and the C3D; empty for none.
         vgg: folder of the trained VGG, for the Bi-LSTM and the joint network.
         run_id: the parent MLflow run of processes that nobody listens to.
         tracking_uri: MLflow's tracking address of these.
@@ -152,7 +152,7 @@ def train(job: Job, log: Any = None, keep: Callable[[Path], None] | None = None)
         if job.member == "vgg":
             train_vgg(index, store, faces, settings, labels, out, log, job.checkpoints)
         elif job.member == "c3d":
-            train_c3d(index, store, settings, labels, out, log, job.checkpoints)
+            train_c3d(index, store, faces, settings, labels, out, log, job.checkpoints)
         else:
             vgg = stack.enter_context(_here(job.vgg))
             learn = train_bilstm if job.member == "bilstm" else train_joint

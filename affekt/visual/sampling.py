@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from affekt.visual.augmentation import cropped, cropped_on_device, random_crops
+from affekt.visual.augmentation import cropped, cropped_on_device, drifting_crops, random_crops
 from affekt.visual.preprocessing import Preprocessing
 
 #: More labels than any set of emotions has.
@@ -37,7 +37,8 @@ class Batch:
     Attributes:
         inputs: uint8 pixels ``[N, T, H, W, C]``, or float features ``[N, T, F]``.
         targets: int64 ``[N]``, indices of labels.
-        crops: int ``[N, 5]`` where the crops are still to be taken, on the device; else None.
+        crops: int ``[N, 5]`` where the crops are still to be taken, on the device, or float ``[N, T, 5]`` where each
+            of T frames is another crop of one picture; else None.
     """
 
     inputs: Tensor
@@ -194,16 +195,10 @@ class FrameBatches(_Pictures):
         parts += [(self._of_clips, self._clip_order)] if self._of_clips else []
         self.label_shares = sum(count / batch_size * order.label_shares for count, order in parts)
         self.identity = _identity(
-            stage, seed, batch_size, share, balanced, preprocessing, count, self._image_labels, self._image_digest(),
+            stage, seed, batch_size, share, balanced, preprocessing, count, self._image_labels,
+            _image_digest(images, image_numbers) if images is not None and self._of_images else "",
             [(clip.key, clip.label) for clip in clips],
         )  # fmt: skip
-
-    def _image_digest(self) -> str:
-        """Which images these are; the middle row of pixels tells a picture, and all of them may be gigabytes."""
-        if self._images is None or not self._of_images:
-            return ""
-        rows = self._images[self._image_numbers, self._images.shape[1] // 2]
-        return hashlib.sha256(rows.tobytes()).hexdigest()
 
     def load(self, iteration: int, items: Sequence[int] | None = None) -> Batch:
         rng = self._random(iteration)
@@ -262,6 +257,54 @@ class WindowBatches(_Pictures):
         crops = random_crops(rng, len(chosen), pictures[0][0].shape[0], self.preprocessing.crops)
         kept = range(len(chosen)) if items is None else items
         return self._batch([pictures[i] for i in kept], [chosen[i].label for i in kept], crops[kept])
+
+    def finish(self, batch: Batch, device: torch.device) -> Tensor:
+        return self._inputs(batch, device).transpose(1, 2)
+
+
+class StillBatches(_Pictures):
+    """Face images as windows for C3D: one picture, whose crop drifts evenly, as faces in clips are never quite still.
+
+    A picture travels to the device once, and its crops are taken there, on a CPU too: between pixels, so that the drift
+    is as even as that of a head.
+
+    Args:
+        images: uint8 ``[M, S, S, 3]``.
+        image_labels: the label of each image that may be drawn, N of them.
+        image_numbers: the number of each of those among ``images``.
+        window: frames of a window; 1 for single frames, which C3D takes for windows without motion.
+    """
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        image_labels: Sequence[int],
+        image_numbers: np.ndarray,
+        preprocessing: Preprocessing,
+        *,
+        window: int,
+        stage: str,
+        seed: int,
+        batch_size: int,
+        balanced: bool,
+    ) -> None:
+        super().__init__(preprocessing, stage, seed, on_device=True)
+        self._images, self._labels, self._numbers = images, list(image_labels), image_numbers
+        self._window, self._size = window, batch_size
+        self._order = Shuffled(image_labels, [*self._seed, 1], balanced=balanced)
+        self.label_shares = self._order.label_shares
+        self.identity = _identity(
+            stage, seed, batch_size, window, balanced, preprocessing, self._labels, _image_digest(images, image_numbers)
+        )
+
+    def load(self, iteration: int, items: Sequence[int] | None = None) -> Batch:
+        rng, side = self._random(iteration), self._images.shape[1]
+        chosen = self._order.take(iteration * self._size, self._size)
+        crops = random_crops(rng, self._size, side, self.preprocessing.crops)
+        crops = drifting_crops(rng, crops, side, self._window)
+        kept = range(self._size) if items is None else items
+        pictures = [[self.preprocessing.stored(self._images[self._numbers[chosen[i]]])] for i in kept]
+        return self._batch(pictures, [self._labels[chosen[i]] for i in kept], crops[kept])
 
     def finish(self, batch: Batch, device: torch.device) -> Tensor:
         return self._inputs(batch, device).transpose(1, 2)
@@ -334,6 +377,11 @@ def even_windows(frames: np.ndarray, count: int, window: int) -> list[np.ndarray
     last = max(0, len(frames) - window)
     starts = np.unique(np.linspace(0, last, count).round().astype(int)) if count > 1 else np.array([last // 2])
     return [window_frames(frames, int(first), window) for first in starts]
+
+
+def _image_digest(images: np.ndarray, numbers: np.ndarray) -> str:
+    """Which images these are; the middle row of pixels tells a picture, and all of them may be gigabytes."""
+    return hashlib.sha256(images[numbers, images.shape[1] // 2].tobytes()).hexdigest()
 
 
 def _identity(*facts: object) -> str:

@@ -74,6 +74,10 @@ class VggScoring:
             fc6, logits = self.network.fc6_and_logits(inputs.contiguous(memory_format=torch.channels_last))
         return fc6.float().cpu().numpy(), logits.double().softmax(1).cpu().numpy()
 
+    def stills(self, pictures: np.ndarray) -> np.ndarray:
+        """Score vectors float64 ``[N, L]`` of single pictures uint8 ``[N, S, S, 3]``."""
+        return self.look(pictures, mirrored=self.mirror)[1].mean(axis=1)
+
     def score(self, clip: PreparedClip) -> np.ndarray | None:
         """The clip's score vector float64 ``[L]``, or None without a face."""
         if not len(clip.face_frames):
@@ -123,7 +127,6 @@ class C3dScoring:
         """By the settings of a run."""
         return cls(network, preprocessing, hardware, windows_per_clip=group.windows_per_clip, mirror=group.mirror)
 
-    @torch.inference_mode()
     def score(self, clip: PreparedClip) -> np.ndarray | None:
         """The clip's score vector float64 ``[L]``, or None without a face."""
         if not len(clip.face_frames):
@@ -131,17 +134,28 @@ class C3dScoring:
         windows = even_windows(clip.face_frames, self.windows_per_clip, C3D.WINDOW)
         frames, where = np.unique(np.stack(windows), return_inverse=True)
         pixels = torch.from_numpy(centred(faces_of(clip, frames), self.preprocessing))
-        where = where.reshape(len(windows), C3D.WINDOW)
+        return mean_vector(self._look(pixels, where.reshape(len(windows), C3D.WINDOW)))
+
+    def stills(self, pictures: np.ndarray) -> np.ndarray:
+        """Score vectors float64 ``[N, L]`` of pictures uint8 ``[N, S, S, 3]``, each as a window without motion."""
+        pixels = torch.from_numpy(centred(pictures, self.preprocessing))
+        return self._look(pixels, np.arange(len(pictures))[:, None].repeat(C3D.WINDOW, axis=1)).mean(axis=1)
+
+    @torch.inference_mode()
+    def _look(self, pixels: Tensor, windows: np.ndarray) -> np.ndarray:
+        """Probabilities float64 ``[N, V, L]`` of windows ``[N, 16]`` of pictures, by their numbers, in V views."""
         count = max(1, at_once(self.preprocessing.input_size) // C3D.WINDOW)
         answers = []
         for first in range(0, len(windows), count):
-            part = pixels[torch.from_numpy(where[first : first + count])].to(self.hardware.device)
+            part = pixels[torch.from_numpy(windows[first : first + count])].to(self.hardware.device)
             inputs = self.preprocessing.to_input(part).transpose(1, 2)
+            views = []
             for view in [inputs, inputs.flip(-1)] if self.mirror else [inputs]:
                 with self.hardware.autocast():
                     logits = self.network(view.contiguous(memory_format=torch.channels_last_3d))
-                answers.append(logits.double().softmax(1).cpu().numpy())
-        return mean_vector(np.concatenate(answers))
+                views.append(logits.double().softmax(1).cpu().numpy())
+            answers.append(np.stack(views, axis=1))
+        return np.concatenate(answers)
 
 
 class BilstmScoring:

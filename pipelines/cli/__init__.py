@@ -82,7 +82,9 @@ def build_parser() -> argparse.ArgumentParser:
 
     train = command("train", "train the ensemble, register it, and let the gate decide whether it becomes the champion")
     train.add_argument("data", metavar="DATA", help=f"{_DATA}; with --only vgg also labelled face images")
-    train.add_argument("--faces", default="", metavar="DIR", help="labelled face images to train the VGG on as well")
+    train.add_argument(
+        "--faces", default="", metavar="DIR", help="labelled face images to train the VGG and the C3D on as well"
+    )
     train.add_argument("--preset", default="small", choices=("small", "paper"), help="(default small)")
     train.add_argument(
         "--set", action="append", default=[], metavar="key=value", dest="overrides",

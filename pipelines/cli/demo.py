@@ -23,7 +23,8 @@ from serving.server import LocalServer
 SETTINGS = (
     "vgg.base_iterations=120",
     "vgg.iterations=40",
-    "c3d.iterations=40",
+    "c3d.base_iterations=100",
+    "c3d.iterations=15",
     "bilstm.iterations=120",
     "random_forest.min_samples_split=4",  # the paper's 28 are as many as there are training clips
 )

@@ -128,7 +128,7 @@ def test_prepare_faces_packs_what_there_is(tmp_path, place, sample_faces, given)
 
 @pytest.mark.parametrize(
     ("name", "component"),
-    [("c3d", train_c3d), ("random_forest", fit_random_forest), ("svc", fit_svc)],
+    [("random_forest", fit_random_forest), ("svc", fit_svc)],
 )
 def test_a_model_trains_and_scores_every_clip(tmp_path, place, tiny_run, name, component):
     component.python_func(
@@ -141,18 +141,22 @@ def test_a_model_trains_and_scores_every_clip(tmp_path, place, tiny_run, name, c
     assert (table.models, len(table)) == ((name,), 21)
 
 
-def test_the_vgg_trains_on_faces_and_clips(tmp_path, place, tiny_run, sample_faces):
+@pytest.mark.parametrize(("name", "component"), [("vgg", train_vgg), ("c3d", train_c3d)])
+def test_a_visual_model_trains_on_faces_and_clips(tmp_path, place, tiny_run, sample_faces, name, component):
     prepare_faces.python_func(
         faces=str(sample_faces), settings=place.run["settings"], face_set=artifact(tmp_path / "faces")
     )
-    train_vgg.python_func(
+    component.python_func(
         prepared=artifact(tiny_run.prepared),
         face_set=artifact(tmp_path / "faces"),
         store=str(tiny_run.store),
         model=artifact(tmp_path / "model", dsl.Model),
         **place.run,
     )
-    assert ScoreTable.read(tmp_path / "model" / "scores.csv").available.all()
+    table = ScoreTable.read(tmp_path / "model" / "scores.csv")
+    assert (table.models, len(table)) == ((name,), 21)
+    assert table.available.all()
+    assert f"{name},base," in (tmp_path / "model" / "history.csv").read_text(encoding="utf-8")
 
 
 def test_the_bilstm_trains_on_the_vggs_features(tmp_path, place, tiny_run):

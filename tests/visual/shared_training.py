@@ -24,10 +24,10 @@ from affekt.visual.checkpoints import Checkpoints, Stage
 from affekt.visual.distributed import joined
 from affekt.visual.hardware import Hardware
 from affekt.visual.preprocessing import Preprocessing
-from affekt.visual.sampling import FaceClip, FrameBatches, SequenceBatches, WindowBatches
+from affekt.visual.sampling import FaceClip, FrameBatches, SequenceBatches, StillBatches, WindowBatches
 from affekt.visual.vgg import VGG16, initialise
 
-CASES = ("vgg", "vgg_normalised", "c3d", "bilstm")
+CASES = ("vgg", "vgg_normalised", "c3d", "c3d_stills", "bilstm")
 SETTINGS = load_settings("paper")
 
 
@@ -47,6 +47,14 @@ def case(name: str) -> tuple[Any, Any, Any]:
         images = rng.integers(0, 255, (40, 32, 32, 3), dtype=np.uint8)
         batches: Any = FrameBatches(
             images, labels, np.arange(40), [], Preprocessing(32), stage="base", seed=0, batch_size=16, image_share=1.0,
+            balanced=False,
+        )  # fmt: skip
+    elif name == "c3d_stills":
+        group = dataclasses.replace(SETTINGS.c3d, **schedule)
+        network = C3D(width=0.02, input_size=16, classes=2, batch_norm=True, dropout=0.5)
+        images = rng.integers(0, 255, (40, 24, 24, 3), dtype=np.uint8)
+        batches = StillBatches(
+            images, labels, np.arange(40), Preprocessing(16), window=1, stage="base", seed=0, batch_size=16,
             balanced=False,
         )  # fmt: skip
     elif name == "c3d":

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from affekt.visual.augmentation import centre_crop, cropped, cropped_on_device, random_crops
+from affekt.visual.augmentation import DRIFT, centre_crop, cropped, cropped_on_device, drifting_crops, random_crops
 from affekt.visual.preprocessing import Preprocessing
 
 
@@ -79,6 +79,41 @@ def test_on_a_device_crops_are_those_of_the_cpu(stored: int, size: int, channels
     found = cropped_on_device(torch.from_numpy(pictures), torch.from_numpy(crops), size).numpy()
     assert found.shape == expected.shape
     assert np.abs(found - expected).max() <= 1.01  # cv2 rounds to whole grey levels
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_each_frame_of_a_still_picture_is_its_own_crop(channels: int) -> None:
+    rng = np.random.default_rng(4)
+    pictures = np.stack([smooth_picture(rng, 96, channels).reshape(96, 96, channels) for _ in range(3)])
+    crops = random_crops(rng, 12, 96).reshape(3, 4, 5)
+    expected = np.stack(
+        [[cropped(picture, crop, 48) for crop in item] for picture, item in zip(pictures, crops, strict=True)]
+    )
+    found = cropped_on_device(torch.from_numpy(pictures[:, None]), torch.from_numpy(crops), 48).numpy()
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() <= 1.01
+
+
+def drifted(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two hundred crops, and how they drift over sixteen frames."""
+    rng = np.random.default_rng(5)
+    crops = random_crops(rng, 200, size)
+    return crops, drifting_crops(rng, crops, size, 16)
+
+
+def test_a_drift_begins_with_its_crop_and_is_even() -> None:
+    crops, moving = drifted(96)
+    assert np.array_equal(moving[:, 0], crops)
+    assert np.abs(np.diff(moving, n=2, axis=1)).max() < 1e-4
+    assert (np.abs(moving[:, -1, :4] - crops[:, :4]).max(axis=1) > 0).all()
+
+
+@pytest.mark.parametrize("size", [48, 96, 256])
+def test_a_drift_is_slight_and_stays_inside_the_picture(size: int) -> None:
+    _, moving = drifted(size)
+    edges = np.concatenate([moving[..., :2], moving[..., :2] + moving[..., 2:4]], axis=2)
+    assert edges.min() >= 0 and edges.max() <= size + 1e-4
+    assert np.abs(edges[:, -1] - edges[:, 0]).max() <= DRIFT * size + 1e-4
 
 
 def test_grey_pictures_are_their_luminance_in_three_channels() -> None:

@@ -14,6 +14,7 @@ from affekt.visual.sampling import (
     FrameBatches,
     SequenceBatches,
     Shuffled,
+    StillBatches,
     WindowBatches,
     even_frames,
     even_windows,
@@ -155,6 +156,79 @@ def test_on_an_accelerator_whole_pictures_travel_with_their_crops() -> None:
     assert batch.crops is not None
     device = torch.device("cpu")
     assert torch.allclose(there.finish(batch, device), here.finish(here.load(2), device), atol=0.03)
+
+
+def still_batches(**changes: object) -> StillBatches:
+    """Images whose brightness rises from left to right, and whose label is their number by three."""
+    ramps = np.broadcast_to(10 * np.arange(SIZE)[:, None], (20, SIZE, SIZE, 3)) + np.arange(20)[:, None, None, None]
+    numbers = np.arange(4, 20)
+    arguments: dict[str, object] = {"window": 16, "stage": "base", "seed": 1, "batch_size": 8, "balanced": False}
+    arguments.update(changes)
+    return StillBatches(ramps.astype(np.uint8), [n % 3 for n in numbers], numbers, Preprocessing(8), **arguments)  # type: ignore[arg-type]
+
+
+def test_a_still_image_travels_once_and_becomes_a_window() -> None:
+    batches = still_batches()
+    batch = batches.load(0)
+    assert batch.inputs.shape == (8, 1, SIZE, SIZE, 1)
+    assert batch.crops is not None and batch.crops.shape == (8, 16, 5)
+    assert batches.finish(batch, torch.device("cpu")).shape == (8, 3, 16, 8, 8)
+
+
+def test_a_still_image_of_one_frame_has_the_crop_that_a_drift_begins_with() -> None:
+    single, window, device = still_batches(window=1), still_batches(), torch.device("cpu")
+    frame = single.finish(single.load(3), device)
+    assert frame.shape == (8, 3, 1, 8, 8)
+    assert torch.equal(frame, window.finish(window.load(3), device)[:, :, :1])
+
+
+def test_labels_stay_with_their_still_images() -> None:
+    for iteration in range(4):
+        batch = still_batches().load(iteration)
+        assert (batch.inputs[:, 0, 0, 0, 0] % 3 == batch.targets).all()
+        assert batch.inputs[:, 0, 0, 0, 0].min() >= 4  # those before are not to be drawn
+
+
+def test_the_face_of_a_still_window_moves_evenly() -> None:
+    batches = still_batches(batch_size=16)
+    brightness = batches.finish(batches.load(0), torch.device("cpu")).mean(dim=(1, 3, 4))
+    steps = brightness.diff(dim=1)
+    assert (steps.abs().amax(dim=1) > 0).all()
+    assert torch.allclose(steps, steps.mean(dim=1, keepdim=True), atol=0.01)
+
+
+def test_still_windows_depend_on_seed_stage_and_iteration_alone() -> None:
+    first, second = still_batches(), still_batches()
+    first.load(0), first.load(9)
+    device = torch.device("cpu")
+    expected = second.finish(second.load(3), device)
+    assert torch.equal(first.finish(first.load(3), device), expected)
+    for other, iteration in ((first, 4), (still_batches(seed=2), 3), (still_batches(stage="fold1"), 3)):
+        assert not torch.equal(other.finish(other.load(iteration), device), expected)
+
+
+def test_some_items_of_a_still_batch_are_those_of_the_whole() -> None:
+    batches, device = still_batches(), torch.device("cpu")
+    whole, some = batches.load(2), batches.load(2, [1, 6])
+    assert torch.equal(some.targets, whole.targets[[1, 6]])
+    assert torch.equal(batches.finish(some, device), batches.finish(whole, device)[[1, 6]])
+
+
+def test_balanced_still_windows_show_all_labels_equally_often() -> None:
+    assert still_batches(balanced=True).label_shares[:4].tolist() == pytest.approx([1 / 3, 1 / 3, 1 / 3, 0])
+    assert still_batches().label_shares[:4].tolist() == pytest.approx([5 / 16, 6 / 16, 5 / 16, 0])
+
+
+def test_identity_tells_other_still_images_and_other_drawing_apart() -> None:
+    changed = ({}, {"seed": 2}, {"stage": "fold1"}, {"batch_size": 4}, {"balanced": True})
+    assert len({still_batches(**changes).identity for changes in changed}) == 5
+    images = np.zeros((20, SIZE, SIZE, 3), np.uint8)
+    labels = [n % 3 for n in range(4, 20)]
+    black = StillBatches(
+        images, labels, np.arange(4, 20), Preprocessing(8), window=16, stage="base", seed=1, batch_size=8,
+        balanced=False,
+    )  # fmt: skip
+    assert black.identity != still_batches().identity
 
 
 def test_sequences_come_from_one_view_of_their_clip_in_order_of_time() -> None:

@@ -31,8 +31,8 @@ TINY = (
     "media.face_size=40", "device=cpu",
     "vgg.width=0.02", "vgg.input_size=32", "vgg.batch_size=8", "vgg.base_iterations=4", "vgg.iterations=3",
     "vgg.frames_per_clip=4", "vgg.mirror=true",
-    "c3d.width=0.02", "c3d.input_size=32", "c3d.batch_size=3", "c3d.micro_batch=null", "c3d.iterations=2",
-    "c3d.windows_per_clip=2",
+    "c3d.width=0.02", "c3d.input_size=32", "c3d.batch_size=3", "c3d.micro_batch=null", "c3d.base_iterations=3",
+    "c3d.iterations=2", "c3d.windows_per_clip=2",
     "bilstm.hidden=4", "bilstm.time_steps=8", "bilstm.batch_size=4", "bilstm.iterations=3",
     "fusion.folds=2",
 )  # fmt: skip
@@ -99,7 +99,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
     tables = {
         "vgg": train_vgg(index, store, faces, settings, LABELS, folders["vgg"], log("vgg")),
-        "c3d": train_c3d(index, store, settings, LABELS, folders["c3d"], log("c3d")),
+        "c3d": train_c3d(index, store, faces, settings, LABELS, folders["c3d"], log("c3d")),
         "bilstm": train_bilstm(index, store, folders["vgg"], settings, LABELS, folders["bilstm"], log("bilstm")),
     }
     return World(settings, store, index, faces, folders, tables, logged)
@@ -191,23 +191,28 @@ def test_the_description_holds_what_is_needed_to_use_the_model_again(world: Worl
         assert description["preprocessing"]["grey"] is True
 
 
-def test_the_history_names_every_stage(world: World) -> None:
-    with (world.folders["vgg"] / "history.csv").open(newline="") as file:
+@pytest.mark.parametrize(
+    ("member", "expected"),
+    [("vgg", "base 4 fold1 3 fold2 3 final 3"), ("c3d", "base 3 drift 1 fold1 2 fold2 2 final 2")],
+)
+def test_the_history_names_every_stage(world: World, member: str, expected: str) -> None:
+    with (world.folders[member] / "history.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [(row["model"], row["stage"], row["step"]) for row in rows] == [
-        ("vgg", "base", "4"), ("vgg", "fold1", "3"), ("vgg", "fold2", "3"), ("vgg", "final", "3"),
-    ]  # fmt: skip
+    assert {row["model"] for row in rows} == {member}
+    assert " ".join(f"{row['stage']} {row['step']}" for row in rows) == expected
 
 
-def test_losses_and_accuracies_are_logged(world: World) -> None:
-    names = {name for _, metrics in world.logged["vgg"] for name in metrics}
+@pytest.mark.parametrize(("member", "last"), [("vgg", {"final.face_images_accuracy"}), ("c3d", set())])
+def test_losses_and_accuracies_are_logged(world: World, member: str, last: set[str]) -> None:
+    names = {name for _, metrics in world.logged[member] for name in metrics}
     assert {
         "base.loss",
+        "base.face_images_accuracy",
         "fold2.loss",
         "final.loss",
-        "final.face_images_accuracy",
         "train_accuracy",
         "val_accuracy",
+        *last,
     } <= names
 
 
@@ -335,7 +340,7 @@ def test_vgg_learns_from_clips_alone(world: World, tmp_path: Path) -> None:
 @pytest.mark.parametrize("train", [train_vgg, train_c3d, train_bilstm])
 def test_nothing_to_learn_from_is_said(world: World, train: Any, tmp_path: Path) -> None:
     held = PreparedIndex(tuple(dataclasses.replace(row, split="val") for row in world.index))
-    between = {train_vgg: [None], train_c3d: [], train_bilstm: [world.folders["vgg"]]}[train]
+    between = {train_vgg: [None], train_c3d: [world.faces], train_bilstm: [world.folders["vgg"]]}[train]
     with pytest.raises(DataError) as caught:
         train(held, world.store, *between, world.settings, LABELS, tmp_path)
     assert caught.value.code == "no_train_clips"
@@ -346,16 +351,16 @@ def test_a_training_that_was_ended_goes_on_in_another_folder(world: World, tmp_p
         os.kill(os.getpid(), signal.SIGTERM)
 
     settings = load_settings("small", (*TINY, "c3d.iterations=22", "c3d.width=0.01"))
-    train_c3d(world.index, world.store, settings, LABELS, tmp_path / "whole")
+    train_c3d(world.index, world.store, None, settings, LABELS, tmp_path / "whole")
     root = str(tmp_path / "checkpoints")
     with pytest.raises(SystemExit):
-        train_c3d(world.index, world.store, settings, LABELS, tmp_path / "ended", end, root)
+        train_c3d(world.index, world.store, None, settings, LABELS, tmp_path / "ended", end, root)
     (left,) = (tmp_path / "checkpoints").iterdir()
     other = left.with_name("of-another-run.pt")
     other.touch()
     steps: list[int] = []
     train_c3d(
-        world.index, world.store, settings, LABELS, tmp_path / "resumed", lambda _, step: steps.append(step), root
+        world.index, world.store, None, settings, LABELS, tmp_path / "resumed", lambda _, step: steps.append(step), root
     )
     assert steps[0] == 22  # the report of iteration 20 is in the checkpoint
     for model in ("model.safetensors", "folds/1/model.safetensors"):
@@ -379,12 +384,58 @@ def test_a_training_that_was_ended_goes_on_to_the_same_models(world: World, tmp_
     assert np.array_equal(resumed.scores, expected.scores, equal_nan=True)
 
 
-def test_the_stage_on_face_images_is_trained_once_for_all_trainings(world: World, tmp_path: Path) -> None:
+@pytest.mark.parametrize("stage", ["base", "drift"])
+def test_a_stage_on_face_images_that_was_ended_goes_on_to_the_same_c3d(
+    world: World, tmp_path: Path, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(metrics: Mapping[str, float], step: int) -> None:
+        if f"{stage}.loss" in metrics:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    settings = load_settings("small", (*TINY, "c3d.base_iterations=22", "c3d.width=0.01"))
+    monkeypatch.setattr("affekt.visual.training.STILLS_FOR_A_WINDOW", 1)  # as many iterations for both
+    arguments = (world.index, world.store, world.faces, settings, LABELS)
+    train_c3d(*arguments, tmp_path / "whole")
+    with pytest.raises(SystemExit):
+        train_c3d(*arguments, tmp_path / "ended", end)
+    left = {path.stem.rpartition("-")[0] for path in (tmp_path / "ended" / "checkpoints").iterdir()}
+    assert left == {"c3d-base", f"c3d-{stage}"}
+    train_c3d(*arguments, tmp_path / "ended")
+    for model in ("model.safetensors", "folds/1/model.safetensors"):
+        assert (tmp_path / "ended" / model).read_bytes() == (tmp_path / "whole" / model).read_bytes()
+
+
+def test_c3d_learns_from_face_images_that_are_not_held_out_and_from_no_others(world: World, tmp_path: Path) -> None:
+    for name, rows in (("held", slice(16, None)), ("learned", slice(None, 16))):
+        images = world.faces.images.copy()
+        images[rows] = 255 - images[rows]
+        faces = dataclasses.replace(world.faces, images=images)
+        train_c3d(world.index, world.store, faces, world.settings, LABELS, tmp_path / name)
+    train_c3d(world.index, world.store, None, world.settings, LABELS, tmp_path / "none")
+    weights = {name: (tmp_path / name / "model.safetensors").read_bytes() for name in ("held", "learned", "none")}
+    assert weights["held"] == (world.folders["c3d"] / "model.safetensors").read_bytes()
+    assert len(set(weights.values())) == 3
+
+
+def test_a_still_image_scores_as_a_clip_of_it_alone(world: World) -> None:
+    stored: Any = load_model(world.folders["c3d"], "c3d")
+    scoring = C3dScoring.of(stored.network, stored.preprocessing, CPU, world.settings.c3d)
+    vectors = scoring.stills(world.faces.images[:5])
+    for picture, vector in zip(world.faces.images[:5], vectors, strict=True):
+        clip = prepared_clip(np.random.default_rng(0), 20)
+        still = dataclasses.replace(clip, faces=np.repeat(picture[None], 20, axis=0), present=np.ones(20, bool))
+        assert scoring.score(still) == pytest.approx(vector, abs=1e-6)
+
+
+@pytest.mark.parametrize(("train", "stages"), [(train_vgg, {"vgg-base"}), (train_c3d, {"c3d-base", "c3d-drift"})])
+def test_the_stage_on_face_images_is_trained_once_for_all_trainings(
+    world: World, tmp_path: Path, train: Any, stages: set[str]
+) -> None:
     reported: list[set[str]] = [set(), set()]
     for number, index in enumerate((world.index, PreparedIndex(world.index.rows[1:]))):
-        train_vgg(
+        train(
             index, world.store, world.faces, world.settings, LABELS, tmp_path / str(number),
             lambda metrics, _, to=reported[number]: to.update(metrics), str(tmp_path / "checkpoints"),
         )  # fmt: skip
     assert "base.loss" in reported[0] and "base.loss" not in reported[1] and "final.loss" in reported[1]
-    assert [path.name.rpartition("-")[0] for path in (tmp_path / "checkpoints").iterdir()] == ["vgg-base"]
+    assert {path.name.rpartition("-")[0] for path in (tmp_path / "checkpoints").iterdir()} == stages

@@ -210,3 +210,29 @@ def test_floating_point_operations_are_counted_without_computing(
     network: nn.Module, item: Tensor, expected: float | None
 ) -> None:
     assert forward_flops(network, item) == (expected or 2 * multiply_accumulates(network, item))
+
+
+def still(frames: int) -> Tensor:
+    torch.manual_seed(1)
+    return torch.randn(2, 3, 1, 32, 32).expand(-1, -1, frames, -1, -1)
+
+
+@pytest.mark.parametrize("layer", ["conv1", "conv2"])
+def test_a_convolution_sees_a_single_frame_as_one_of_a_window_without_motion(layer: str) -> None:
+    torch.manual_seed(0)
+    network = C3D(width=0.05, input_size=32, batch_norm=True).eval()
+    channels = network.get_submodule(layer).get_parameter("weight").shape[1]
+    single = torch.randn(2, channels, 1, 32, 32)
+    inner = network.normalised(layer, single.expand(-1, -1, 16, -1, -1))[:, :, 1:-1]
+    assert torch.allclose(inner, network.normalised(layer, single).expand_as(inner), atol=1e-5)
+
+
+@pytest.mark.parametrize("last_pool", ["leading", "trailing"])
+def test_where_nothing_crosses_frames_a_single_one_answers_as_a_window_without_motion(last_pool: str) -> None:
+    torch.manual_seed(0)
+    network = C3D(width=0.05, input_size=32, batch_norm=True, last_pool=last_pool).eval()
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.Conv3d):
+                module.weight[:, :, [0, 2]] = 0
+    assert torch.allclose(network(still(1)), network(still(16)), atol=1e-5)
