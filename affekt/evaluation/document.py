@@ -11,6 +11,7 @@ import numpy as np
 from affekt.errors import DataError
 from affekt.evaluation.metrics import accuracy_by, check_scores, evaluate_scores, predictions
 from affekt.evaluation.paired import compare_paired
+from affekt.evaluation.pairs import compare_all
 from affekt.media.prepared import SkippedClip
 from affekt.score_table import ScoreTable
 from affekt.settings import EvaluationSettings
@@ -47,7 +48,8 @@ def evaluate_table(
 
     Returns:
         The figures of the chosen fusion as :func:`evaluate_scores` gives them, and ``labels``, ``chosen``, ``models``,
-        ``fusion`` (method: figures), ``paired`` (model: comparison of the chosen fusion with it), ``by_subject``,
+        ``fusion`` (method: figures), ``paired`` (model: comparison of the chosen fusion with it), ``pairs`` (any two
+        of all: ``a`` and ``b`` as ``models.svc`` or ``fusion.svm``, and their comparison), ``by_subject``,
         ``by_attribute``, ``worst`` (the most confident wrong answers), ``unanswered``, ``unlabelled``, ``skipped``
         (``clip``, ``code``, ``reason``) and ``skipped_by_code``. All values are plain JSON values.
 
@@ -83,6 +85,8 @@ def evaluate_table(
         for number, name in enumerate(table.models)
         if name != chosen or chosen in fused
     }  # fmt: skip
+    everyone = {f"models.{name}": table.scores[:, number] for number, name in enumerate(table.models)}
+    everyone.update({f"fusion.{name}": scores for name, scores in fused.items()})
     truth, scores, subjects = check_scores(table.truth, answer, table.labels, table.subjects)
     labelled = [int(row) for row in np.flatnonzero(table.truth >= 0)]
     predicted = predictions(scores)
@@ -106,6 +110,7 @@ def evaluate_table(
         "models": models,
         "fusion": fusion,
         "paired": paired,
+        "pairs": compare_all(table.truth, everyone, table.subjects, bootstrap=draws, confidence=confidence, seed=seed),
         "by_subject": accuracy_by(predicted == truth, subjects, subjects, **how),
         "by_attribute": by_attribute,
         "worst": _worst(clips, subjects, truth, scores, predicted, table.labels),

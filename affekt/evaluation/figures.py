@@ -24,6 +24,8 @@ BLUE, ORANGE, INK, MUTED, RULE = "#1f5f99", "#c8611a", "#1d2733", "#5b6875", "#d
 FOLDS = ("#7a8794", "#a3adb7", "#4b5763", "#c0c8cf", "#8f9fae")
 #: From white to a deep blue: lightness falls evenly, so that it also reads in grey.
 BLUES = LinearSegmentedColormap.from_list("affekt", ["#ffffff", "#cfe0f0", "#7fadd6", "#2f6fab", "#123e6b"])
+#: More lines than this bear no names: they would hide the curves.
+MOST_NAMED = 8
 _STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -151,8 +153,8 @@ def learning_curve(history: Path, *, form: str = "svg") -> bytes | None:
             axes.plot(steps, _smooth(losses), color=colour, linewidth=1.1 if "fold" in stage else 1.7, label=stage)
         axes.set_ylim(bottom=0)
         axes.set(xlabel="step", ylabel="loss")
-        if len(lines) > 1:
-            axes.legend(frameon=False, fontsize=7.5)
+        if 1 < len(lines) <= MOST_NAMED:
+            axes.legend(frameon=False, fontsize=7.5, ncols=1 if len(lines) <= 4 else 2)
         _quiet(axes)
 
     return _render(draw, (3.7, 2.7), form)

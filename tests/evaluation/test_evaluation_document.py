@@ -70,6 +70,18 @@ def test_the_chosen_fusion_is_compared_with_each_model() -> None:
     assert found["paired"]["svc"] == expected
 
 
+def test_any_two_models_and_fusions_are_compared_once() -> None:
+    table = small_table()
+    pairs = {(pair["a"], pair["b"]): pair for pair in evaluated(table)["pairs"]}
+    assert list(pairs) == [
+        ("models.bilstm", "models.svc"), ("models.bilstm", "fusion.average"), ("models.bilstm", "fusion.svm@svc"),
+        ("models.svc", "fusion.average"), ("models.svc", "fusion.svm@svc"), ("fusion.average", "fusion.svm@svc"),
+    ]  # fmt: skip
+    expected = compare_paired(table.truth, table.scores[:, 1], table.scores.mean(axis=1), table.subjects, bootstrap=200)
+    assert pairs["models.svc", "fusion.average"] == {"a": "models.svc", "b": "fusion.average", **expected}
+    assert pairs["models.svc", "fusion.svm@svc"]["mcnemar_p"] == 1.0
+
+
 def test_one_model_alone_may_be_chosen() -> None:
     found = evaluate_table(small_table(), {}, "svc", (), SETTINGS)
     assert found["accuracy"] == found["models"]["svc"]["accuracy"]
