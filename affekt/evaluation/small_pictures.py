@@ -50,7 +50,7 @@ def small_reliability(bins: Sequence[Mapping[str, Any]]) -> Markup:
         Markup('<text x="0" y="{}">0</text>').format(_PLOT + 12),
         Markup('<text x="{0}" y="{1}" class="mid">confidence, %</text>').format(_PLOT / 2, _PLOT + 12),
         Markup('<text x="{0}" y="{1}" class="end">100</text>').format(_PLOT, _PLOT + 12),
-        Markup('<text x="3" y="9">right, %</text>'),
+        Markup('<text x="0" y="-5">right, %</text>'),
     ]
     for item in bins:
         x, width = _PLOT * item["low"], _PLOT * (item["high"] - item["low"])
@@ -66,6 +66,6 @@ def small_reliability(bins: Sequence[Mapping[str, Any]]) -> Markup:
         f"{item['clips']} answers of {item['low']:.0%} to {item['high']:.0%} confidence, {item['accuracy']:.0%} right"
         for item in bins
     )
-    return Markup('<svg class="small whiskers" viewBox="-3 -3 {} {}" role="img" aria-label="{}">{}</svg>').format(
-        _PLOT + 6, _PLOT + 18, text, Markup("").join(marks)
+    return Markup('<svg class="small whiskers" viewBox="-3 -16 {} {}" role="img" aria-label="{}">{}</svg>').format(
+        _PLOT + 6, _PLOT + 31, text, Markup("").join(marks)
     )
