@@ -37,7 +37,7 @@ def small_confusion(confusion: Sequence[Sequence[int]], labels: Sequence[str]) -
     text = "Confusion matrix, percent of each true label: " + "; ".join(
         f"{label} {', '.join(map(str, counts))}" for label, counts in zip(labels, confusion, strict=True)
     )
-    return Markup('<svg class="small" viewBox="-22 -16 {} {}" role="img" aria-label="{}">{}</svg>').format(
+    return Markup('<svg class="mini" viewBox="-22 -16 {} {}" role="img" aria-label="{}">{}</svg>').format(
         size + 24, size + 18, text, Markup("").join(marks)
     )
 
@@ -66,6 +66,6 @@ def small_reliability(bins: Sequence[Mapping[str, Any]]) -> Markup:
         f"{item['clips']} answers of {item['low']:.0%} to {item['high']:.0%} confidence, {item['accuracy']:.0%} right"
         for item in bins
     )
-    return Markup('<svg class="small whiskers" viewBox="-3 -16 {} {}" role="img" aria-label="{}">{}</svg>').format(
+    return Markup('<svg class="mini whiskers" viewBox="-3 -16 {} {}" role="img" aria-label="{}">{}</svg>').format(
         _PLOT + 6, _PLOT + 31, text, Markup("").join(marks)
     )
