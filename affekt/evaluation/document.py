@@ -11,7 +11,7 @@ import numpy as np
 from affekt.errors import DataError
 from affekt.evaluation.metrics import accuracy_by, check_scores, evaluate_scores, predictions
 from affekt.evaluation.paired import compare_paired
-from affekt.evaluation.pairs import compare_all
+from affekt.evaluation.pairs import add_accuracies, compare_all
 from affekt.media.prepared import SkippedClip
 from affekt.score_table import ScoreTable
 from affekt.settings import EvaluationSettings
@@ -90,6 +90,10 @@ def evaluate_table(
     truth, scores, subjects = check_scores(table.truth, answer, table.labels, table.subjects)
     labelled = [int(row) for row in np.flatnonzero(table.truth >= 0)]
     predicted = predictions(scores)
+    right = {
+        name: predictions(check_scores(table.truth, scores, table.labels, None)[1]) == truth
+        for name, scores in everyone.items()
+    }
     clips = [table.clips[i] for i in labelled]
     how: dict[str, Any] = {"bootstrap": draws, "confidence": confidence, "seed": seed}
     by_attribute = {}
@@ -98,7 +102,8 @@ def evaluate_table(
             raise DataError(f"attribute {name!r} has {len(values)} values for {len(table)} clips", code="wrong_shape")
         groups = [values[i] for i in labelled]
         if 2 <= len({group for group in groups if group}) <= MOST_GROUPS:
-            by_attribute[name] = accuracy_by(predicted == truth, groups, subjects, **how)
+            found = accuracy_by(predicted == truth, groups, subjects, **how)
+            by_attribute[name] = add_accuracies(found, groups, right)
     skipped_rows = [_skipped(item) for item in skipped]
     top = fusion[chosen] if chosen in fused else models[chosen]
     top = {key: value for key, value in top.items() if key not in ("method", "models")}
@@ -111,7 +116,7 @@ def evaluate_table(
         "fusion": fusion,
         "paired": paired,
         "pairs": compare_all(table.truth, everyone, table.subjects, bootstrap=draws, confidence=confidence, seed=seed),
-        "by_subject": accuracy_by(predicted == truth, subjects, subjects, **how),
+        "by_subject": add_accuracies(accuracy_by(predicted == truth, subjects, subjects, **how), subjects, right),
         "by_attribute": by_attribute,
         "worst": _worst(clips, subjects, truth, scores, predicted, table.labels),
         "unanswered": [clip for clip, answer in zip(clips, predicted, strict=True) if answer == len(table.labels)],

@@ -9,12 +9,17 @@ from affekt.evaluation.paper_tables import fusion_name, members_text, model_name
 from affekt.evaluation.small_pictures import small_confusion, small_reliability
 
 
-def every_model(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+def every_model(evaluation: Mapping[str, Any], longest: int) -> dict[str, Any]:
     """What the template ``every_model.html`` shows of an evaluation.
+
+    Args:
+        evaluation: as :func:`affekt.evaluation.evaluate_table` gives it.
+        longest: how many subjects are listed, the lowest first.
 
     Returns:
         ``labels``, ``rows`` (name, detail, figures, and pictures of each model and fusion) and ``pairs`` (a line for
-        each but the first, with a cell for each one before it; empty where there is nothing to compare).
+        each but the first, with a cell for each one before it; empty where there is nothing to compare), and ``groups``
+        (attribute, and the name and the accuracies of each of its groups).
     """
     labels, models, fusion = evaluation["labels"], evaluation["models"], evaluation["fusion"]
     names = {f"models.{name}": (model_name(name), "", figures) for name, figures in models.items()}
@@ -38,7 +43,13 @@ def every_model(evaluation: Mapping[str, Any]) -> dict[str, Any]:
         if cells:
             name, detail, _ = names[key]
             lines.append({"number": number + 1, "name": f"{name} ({detail})" if detail else name, "cells": cells})
-    return {"labels": labels, "rows": rows, "pairs": lines}
+    lowest = sorted(evaluation["by_subject"].items(), key=lambda item: (item[1]["accuracy"], item[0]))[:longest]
+    groups = [
+        (attribute, [(name, [figures["accuracy_of"][key] for key in names]) for name, figures in values.items()])
+        for attribute, values in {**evaluation["by_attribute"], "subject": dict(lowest)}.items()
+        if values and all("accuracy_of" in figures for figures in values.values())
+    ]
+    return {"labels": labels, "rows": rows, "pairs": lines, "groups": groups}
 
 
 def _cell(pair: Mapping[str, Any]) -> dict[str, Any]:

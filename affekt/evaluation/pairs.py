@@ -1,4 +1,4 @@
-"""Any two models or fusions against each other on the same clips."""
+"""Several models and fusions on the same clips: any two against each other, and all of them by group of clips."""
 
 from __future__ import annotations
 
@@ -41,3 +41,23 @@ def compare_all(
         {"a": a, "b": b, **compare_paired(truth, answers[a], answers[b], subjects, **how)}
         for a, b in combinations(answers, 2)
     ]
+
+
+def add_accuracies(
+    found: Mapping[str, dict[str, Any]], groups: Sequence[str], right: Mapping[str, np.ndarray]
+) -> Mapping[str, dict[str, Any]]:
+    """Tell the accuracy of every model and fusion in each group of clips.
+
+    Args:
+        found: figures by group; each gets ``accuracy_of`` (name: share of right answers).
+        groups: the group of each of N clips.
+        right: bool ``[N]`` by name.
+
+    Returns:
+        ``found``.
+    """
+    names = np.array(groups, dtype=object)
+    for group, figures in found.items():
+        inside = names == group
+        figures["accuracy_of"] = {name: float(hits[inside].mean()) for name, hits in right.items()}
+    return found

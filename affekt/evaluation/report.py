@@ -108,7 +108,7 @@ def write_report(
             *([("", "Further fusions of this run, not in the paper", further)] if further else []),
         ],
         "matrices": matrices,
-        "each": every_model(evaluation) if len(models) + len(fusion) > 1 else None,
+        "each": every_model(evaluation, LONGEST_LIST) if len(models) + len(fusion) > 1 else None,
         "reliability": _data_uri(figures.reliability(evaluation["reliability"])) if evaluation["reliability"] else None,
         "balance": _data_uri(figures.class_balance(evaluation["support"])),
         "curves": [(name, _data_uri(image)) for name, image in curves if image],

@@ -105,6 +105,17 @@ def test_accuracy_is_broken_down_by_subject_and_by_attribute() -> None:
     assert np.mean([group["accuracy"] for group in parts]) == pytest.approx(found["accuracy"])
 
 
+def test_every_group_has_the_accuracy_of_every_model_and_fusion() -> None:
+    table = small_table()
+    found = evaluated(table, attributes={"gender": ["f", "m"] * 20})
+    hits = table.scores.argmax(axis=2) == table.truth[:, None]
+    assert found["by_attribute"]["gender"]["m"]["accuracy_of"]["models.svc"] == pytest.approx(hits[1::2, 1].mean())
+    subject = found["by_subject"]["b"]
+    assert list(subject["accuracy_of"]) == ["models.bilstm", "models.svc", "fusion.average", "fusion.svm@svc"]
+    assert subject["accuracy_of"]["models.bilstm"] == pytest.approx(hits[10:20, 0].mean())
+    assert subject["accuracy_of"]["fusion.average"] == subject["accuracy"]
+
+
 def test_attributes_that_form_no_groups_are_left_out() -> None:
     found = evaluated(attributes={"same": ["x"] * 40, "file": [str(i) for i in range(40)]})
     assert found["by_attribute"] == {}

@@ -225,6 +225,14 @@ def test_any_two_stand_in_the_table_of_differences(found: dict[str, Any], page: 
     assert cells[3] == ""
 
 
+def test_every_subject_has_the_accuracy_of_every_model(found: dict[str, Any], page: str) -> None:
+    shares = found["by_subject"]["b"]["accuracy_of"]
+    cells = Cells(page[page.index("<h3>By group</h3>") :].partition("</table>")[0]).row("subject b")
+    assert cells[1:] == [f"{100 * shares[f'models.{name}']:.1f}" for name in MODELS] + [
+        f"{100 * shares['fusion.average']:.1f}"
+    ]
+
+
 def test_the_summary_says_it_in_words(found: dict[str, Any], page: str) -> None:
     assert f"names the right one of 3 emotions for {100 * found['accuracy']:.1f}% of 30 clips of 3 people" in page
     assert "With only 3 people the interval is wide" in page
