@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import statistics
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from affekt.evaluation import evaluate_table, write_report
 from affekt.evaluation.metrics import check_scores, predictions
 from affekt.media import PreparedIndex, Store
 from affekt.score_table import ScoreTable, stack_tables
-from affekt.settings import Settings
+from affekt.settings import Settings, digest_of
 
 REPORT, SCORES, FUSED = "report.html", "scores.csv", "fused.csv"
 #: The stage of a history that is the training on all train clips, as the visual members write it.
@@ -76,7 +77,7 @@ def pool(
         settings: of the trainings.
         folder: where the evaluation goes.
         store: root of the prepared store, for pictures of faces.
-        facts: digests for the report.
+        facts: digests for the report, besides those of the data and the settings.
 
     Returns:
         The evaluation as :func:`affekt.evaluation.evaluate_table` gives it for the pooled clips, with ``protocol``,
@@ -128,13 +129,22 @@ def pool(
         evaluation=document,
         history=_histories(folds, folder / "history"),
         settings=settings.to_dict(),
-        digests=facts,
+        digests={
+            "data": _digest_of_data(folds),
+            **(facts or {}),
+            "settings": digest_of(settings),
+        },
         title=f"affekt: {title_of(protocol)}",
         pictures=pictures,
         notice=SAMPLE_NOTICE if sample else None,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     return document
+
+
+def _digest_of_data(folds: Sequence[FoldScores]) -> str:
+    """Of the clips of all folds as they were prepared: their contents, labels, subjects and splits."""
+    return hashlib.sha256(b"".join((fold.prepared / "index.csv").read_bytes() for fold in folds)).hexdigest()
 
 
 def _histories(folds: Sequence[FoldScores], folder: Path) -> dict[str, Path]:

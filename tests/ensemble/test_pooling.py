@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from affekt.evaluation.figures import read_history
 from affekt.media import PreparedIndex
 from affekt.media.prepared import PreparedRow, SkippedClip
 from affekt.score_table import ScoreTable, stack_tables
+from affekt.settings import digest_of
 
 LABELS = ("happy", "sad")
 
@@ -146,6 +148,13 @@ def test_the_pooled_learning_curves_have_a_line_for_each_folds_final_model(poole
 def test_the_pooled_figure_7_names_the_fold_that_it_is_of(pooled):
     page = (pooled[0] / "report.html").read_text(encoding="utf-8")
     assert "happy, on a face (fold second)" in page[page.index('id="pictures"') :]
+
+
+def test_the_pooled_report_names_the_digests_of_data_and_settings(pooled, tiny_settings):
+    page = (pooled[0] / "report.html").read_text(encoding="utf-8")
+    digests = page[page.index("Digests") :].partition("</table>")[0]
+    assert digest_of(tiny_settings) in digests
+    assert re.search(r">data</th>\s*<td[^>]*>(<code>)?[0-9a-f]{64}<", digests)
 
 
 def test_the_pooled_scores_are_written_as_they_were(pooled):
