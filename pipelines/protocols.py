@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 #: A folder of its own, since containers see the folder of their data read-only.
 _CLIPS = "input/clips.csv"
 _PREPARED, _SCORES, _REPORT, _DONE = "prepared", "scores", "report.html", "fold.json"
+_FIGURE7 = "figure7"
 _TOLD = ("accuracy", "accuracy_ci95", "unweighted_average_recall")
 Say = Callable[[str, str], None]
 
@@ -192,6 +193,8 @@ def _train(job: TrainingJob, fold: Fold, place: Path, say: Say, runner: Processe
     shutil.copytree(artifact(run, "collect", "prepared"), place / _PREPARED)
     shutil.copytree(artifact(run, "fit-fusion", "scores"), place / _SCORES)
     shutil.copyfile(artifact(run, "evaluate", "report"), place / _REPORT)
+    if (drawn := artifact(run, "evaluate", "evaluation") / _FIGURE7).is_dir():
+        shutil.copytree(drawn, place / _FIGURE7)
     shutil.rmtree(run.folder / "artifacts")  # two networks of 100 million parameters a fold fill a disk
     part = place / f"{_DONE}.part"
     part.write_text(json.dumps({"name": fold.name, "seconds": run.seconds}), encoding="utf-8")
@@ -216,6 +219,7 @@ def _result(fold: Fold, place: Path, tracking: Tracking) -> FoldScores:
             "run_id": runs[0].info.run_id if runs else None,
             "report": str(place / _REPORT),
         },
+        place / _FIGURE7 if (place / _FIGURE7).is_dir() else None,
     )
 
 

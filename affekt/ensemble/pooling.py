@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import hashlib
 import json
 import statistics
 from collections import Counter
@@ -20,9 +22,11 @@ from affekt.evaluation.metrics import check_scores, predictions
 from affekt.media import PreparedIndex, Store
 from affekt.members import MEMBERS
 from affekt.score_table import ScoreTable, stack_tables
-from affekt.settings import Settings
+from affekt.settings import Settings, digest_of
 
 REPORT, SCORES, FUSED = "report.html", "scores.csv", "fused.csv"
+#: The stage of a history that is the training on all train clips, as the visual members write it.
+FINAL = "final"
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,9 @@ class FoldScores:
         reported: their split.
         clips: the ids of the clips that it had to judge.
         prepared: folder of the prepared index.
-        scores: folder with ``scores.csv`` and ``fused.csv``.
+        scores: folder with ``scores.csv`` and ``fused.csv``, and the models' learning curves below ``history``.
         facts: what is told of the fold besides (``run_id``, ``seconds``, ``report``).
+        figure7: folder of the pictures of what the fold's VGG looks for, where it was trained.
     """
 
     name: str
@@ -46,6 +51,7 @@ class FoldScores:
     prepared: Path
     scores: Path
     facts: Mapping[str, Any]
+    figure7: Path | None = None
 
     def read(self, file: str) -> ScoreTable:
         """The rows of the held-out clips of ``scores.csv`` or ``fused.csv``."""
@@ -64,8 +70,9 @@ def pool(
     """Evaluate all models and fusions on the held-out clips of all folds together.
 
     Writes into ``folder``: ``scores.csv`` (every model's score vector of every held-out clip), ``fused.csv`` (every
-    fusion's, each fitted within its fold on the honest scores of the train clips), ``evaluation.json`` and
-    ``report.html``.
+    fusion's, each fitted within its fold on the honest scores of the train clips), ``evaluation.json``, ``history``
+    (a learning curve for each model, with a line for each fold's final model) and ``report.html``. Figure 7 is that of
+    the first fold that has one: every fold has networks of its own.
 
     Args:
         folds: of one protocol.
@@ -73,7 +80,7 @@ def pool(
         settings: of the trainings.
         folder: where the evaluation goes.
         store: root of the prepared store, for pictures of faces.
-        facts: digests for the report.
+        facts: digests for the report, besides those of the data and the settings.
 
     Returns:
         The evaluation as :func:`affekt.evaluation.evaluate_table` gives it for the pooled clips, with ``protocol``,
@@ -115,19 +122,28 @@ def pool(
     (folder / EVALUATION).write_text(json.dumps(document, indent=2), encoding="utf-8")
     judged = PreparedIndex(tuple(rows[clip] for clip in table.clips))
     keep_faces(document, judged, Store(store, settings.media), folder / "faces")
-    faces = {
+    pictures = {
         f"clip:{item['clip']}": file.read_bytes()
         for number, item in enumerate(document["worst"])
         if (file := folder / "faces" / f"{number:02d}.jpg").is_file()
     }
+    drawn = next((fold for fold in folds if fold.figure7 and any(fold.figure7.glob("*.png"))), None)
+    if drawn and drawn.figure7:
+        for file in sorted(drawn.figure7.glob("*.png")):
+            pictures[f"{file.stem} (fold {drawn.name})"] = file.read_bytes()
     sample = any(row.attributes.get("source") == SAMPLE_SOURCE for row in judged)
     write_report(
         folder / REPORT,
         evaluation=document,
+        history=_histories(folds, folder / "history"),
         settings=settings.to_dict(),
-        digests=facts,
+        digests={
+            "data": _digest_of_data(folds),
+            **(facts or {}),
+            "settings": digest_of(settings),
+        },
         title=f"affekt: {title_of(protocol)}",
-        pictures=faces,
+        pictures=pictures,
         notice=SAMPLE_NOTICE if sample else None,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -142,6 +158,31 @@ def _fused_models(folds: Sequence[Sequence[str]]) -> list[str]:
         for name in MEMBERS
         if name in counts
     ]
+
+
+def _digest_of_data(folds: Sequence[FoldScores]) -> str:
+    """Of the clips of all folds as they were prepared: their contents, labels, subjects and splits."""
+    return hashlib.sha256(b"".join((fold.prepared / "index.csv").read_bytes() for fold in folds)).hexdigest()
+
+
+def _histories(folds: Sequence[FoldScores], folder: Path) -> dict[str, Path]:
+    """The losses of the final model of every fold, a file for each model; the fold's name is the stage."""
+    rows: dict[str, list[dict[str, str]]] = {}
+    for fold in folds:
+        for path in sorted((fold.scores / "history").glob("*.csv")):
+            with path.open(newline="", encoding="utf-8") as file:
+                final = (row for row in csv.DictReader(file) if row.get("stage") == FINAL)
+                rows.setdefault(path.stem, []).extend({**row, "stage": f"fold {fold.name}"} for row in final)
+    folder.mkdir(exist_ok=True)
+    found = {}
+    for model, lines in rows.items():
+        if lines:
+            found[model] = folder / f"{model}.csv"
+            with found[model].open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, list(dict.fromkeys(name for line in lines for name in line)))
+                writer.writeheader()
+                writer.writerows(lines)
+    return found
 
 
 def title_of(protocol: str) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from affekt.errors import DataError
 from affekt.evaluation.metrics import accuracy_by, check_scores, evaluate_scores, predictions
 from affekt.evaluation.paired import compare_paired
+from affekt.evaluation.pairs import add_accuracies, compare_all
 from affekt.media.prepared import SkippedClip
 from affekt.score_table import ScoreTable
 from affekt.settings import EvaluationSettings
@@ -52,7 +53,8 @@ def evaluate_table(
 
     Returns:
         The figures of the chosen fusion as :func:`evaluate_scores` gives them, and ``labels``, ``chosen``, ``models``,
-        ``fusion`` (method: figures), ``paired`` (model: comparison of the chosen fusion with it), ``by_subject``,
+        ``fusion`` (method: figures), ``paired`` (model: comparison of the chosen fusion with it), ``pairs`` (any two
+        of all: ``a`` and ``b`` as ``models.svc`` or ``fusion.svm``, and their comparison), ``by_subject``,
         ``by_attribute``, ``worst`` (the most confident wrong answers), ``unanswered``, ``unlabelled``, ``skipped``
         (``clip``, ``code``, ``reason``) and ``skipped_by_code``. All values are plain JSON values.
 
@@ -88,9 +90,15 @@ def evaluate_table(
         for number, name in enumerate(table.models)
         if name != chosen or chosen in fused
     }  # fmt: skip
+    everyone = {f"models.{name}": table.scores[:, number] for number, name in enumerate(table.models)}
+    everyone.update({f"fusion.{name}": scores for name, scores in fused.items()})
     truth, scores, subjects = check_scores(table.truth, answer, table.labels, table.subjects)
     labelled = [int(row) for row in np.flatnonzero(table.truth >= 0)]
     predicted = predictions(scores)
+    right = {
+        name: predictions(check_scores(table.truth, scores, table.labels, None)[1]) == truth
+        for name, scores in everyone.items()
+    }
     clips = [table.clips[i] for i in labelled]
     how: dict[str, Any] = {"bootstrap": draws, "confidence": confidence, "seed": seed}
     by_attribute = {}
@@ -99,7 +107,8 @@ def evaluate_table(
             raise DataError(f"attribute {name!r} has {len(values)} values for {len(table)} clips", code="wrong_shape")
         groups = [values[i] for i in labelled]
         if 2 <= len({group for group in groups if group}) <= MOST_GROUPS:
-            by_attribute[name] = accuracy_by(predicted == truth, groups, subjects, **how)
+            found = accuracy_by(predicted == truth, groups, subjects, **how)
+            by_attribute[name] = add_accuracies(found, groups, right)
     skipped_rows = [_skipped(item) for item in skipped]
     top = fusion[chosen] if chosen in fused else models[chosen]
     top = {key: value for key, value in top.items() if key not in ("method", "models")}
@@ -113,7 +122,8 @@ def evaluate_table(
         "paired": paired,
         "trials": [dict(trial) for trial in trials],
         "trial_outcomes": _outcomes(trials, fused, table, how),
-        "by_subject": accuracy_by(predicted == truth, subjects, subjects, **how),
+        "pairs": compare_all(table.truth, everyone, table.subjects, bootstrap=draws, confidence=confidence, seed=seed),
+        "by_subject": add_accuracies(accuracy_by(predicted == truth, subjects, subjects, **how), subjects, right),
         "by_attribute": by_attribute,
         "worst": _worst(clips, subjects, truth, scores, predicted, table.labels),
         "unanswered": [clip for clip, answer in zip(clips, predicted, strict=True) if answer == len(table.labels)],

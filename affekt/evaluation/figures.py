@@ -18,12 +18,15 @@ import matplotlib
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 BLUE, ORANGE, INK, MUTED, RULE = "#1f5f99", "#c8611a", "#1d2733", "#5b6875", "#d5dbe1"
 #: Lines that matter less than the others.
 FOLDS = ("#7a8794", "#a3adb7", "#4b5763", "#c0c8cf", "#8f9fae")
 #: From white to a deep blue: lightness falls evenly, so that it also reads in grey.
 BLUES = LinearSegmentedColormap.from_list("affekt", ["#ffffff", "#cfe0f0", "#7fadd6", "#2f6fab", "#123e6b"])
+#: More lines than this bear no names: they would hide the curves.
+MOST_NAMED = 8
 _STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -148,11 +151,15 @@ def learning_curve(history: Path, *, form: str = "svg") -> bytes | None:
             colour = next(weak) if "fold" in stage else next(strong, MUTED)
             if len(lines) <= 2:
                 axes.plot(steps, losses, color=colour, linewidth=0.6, alpha=0.3)
-            axes.plot(steps, _smooth(losses), color=colour, linewidth=1.1 if "fold" in stage else 1.7, label=stage)
-        axes.set_ylim(bottom=0)
+            # A single point has no line to be seen by.
+            marker = "o" if len(steps) == 1 else ""
+            width = 1.1 if "fold" in stage else 1.7
+            axes.plot(steps, _smooth(losses), color=colour, linewidth=width, marker=marker, markersize=4, label=stage)
+        axes.set_ylim(0, 1.05 * max(max(losses) for _, losses in lines.values()) or None)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set(xlabel="step", ylabel="loss")
-        if len(lines) > 1:
-            axes.legend(frameon=False, fontsize=7.5)
+        if 1 < len(lines) <= MOST_NAMED:
+            axes.legend(frameon=False, fontsize=7.5, ncols=1 if len(lines) <= 4 else 2)
         _quiet(axes)
 
     return _render(draw, (3.7, 2.7), form)

@@ -13,6 +13,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from affekt.evaluation.every_model import every_model
 from affekt.evaluation.paper_tables import (
     audio_rows,
     fusion_name,
@@ -108,6 +109,7 @@ def write_report(
             *([("", "Further fusions of this run, not in the paper", further)] if further else []),
         ],
         "matrices": matrices,
+        "each": every_model(evaluation, LONGEST_LIST) if len(models) + len(fusion) > 1 else None,
         "reliability": _data_uri(figures.reliability(evaluation["reliability"])) if evaluation["reliability"] else None,
         "balance": _data_uri(figures.class_balance(evaluation["support"])),
         "curves": [(name, _data_uri(image)) for name, image in curves if image],
@@ -130,9 +132,8 @@ def write_report(
     )
     environment.filters.update(pct=percent, interval=interval, points=points, blank=_blank, p=_p_value)
     environment.globals.update(whiskers=_whiskers, model_name=model_name)
-    template = environment.from_string(
-        resources.files("affekt.evaluation").joinpath("report.html").read_text(encoding="utf-8")
-    )
+    environment.loader = jinja2.FunctionLoader(_template)
+    template = environment.get_template("report.html")
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # Whoever opens the report while it is written sees the old one or the new one, whole.
@@ -185,6 +186,10 @@ def summary(evaluation: Mapping[str, Any]) -> list[str]:
     elif people < 5:
         lines.append(f"With only {people} people the interval is wide, and still a rough guide to further people.")
     return lines
+
+
+def _template(name: str) -> str:
+    return resources.files("affekt.evaluation").joinpath(name).read_text(encoding="utf-8")
 
 
 def _subject(evaluation: Mapping[str, Any]) -> str:

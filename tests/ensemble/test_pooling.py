@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -11,9 +12,11 @@ import pytest
 
 from affekt.ensemble import FoldScores, pool
 from affekt.errors import AffektError, DataError
+from affekt.evaluation.figures import read_history
 from affekt.media import PreparedIndex
 from affekt.media.prepared import PreparedRow, SkippedClip
 from affekt.score_table import ScoreTable, stack_tables
+from affekt.settings import digest_of
 
 LABELS = ("happy", "sad")
 
@@ -93,7 +96,15 @@ def pooled(tmp_path_factory, tiny_run, tiny_settings):
         fused.rows(list(rows)).write(place / "fused.csv")
         shutil.copy(tiny_run.scores / "fusion.json", place)
         clips = tuple(scores.clips[row] for row in rows)
-        folds.append(FoldScores(name, (name,), "val", clips, tiny_run.prepared, place, {"seconds": 1.5}))
+        (place / "history").mkdir()
+        for member in ("vgg", "c3d"):
+            shutil.copyfile(tiny_run.members[member] / "history.csv", place / "history" / f"{member}.csv")
+        drawn = None
+        if name == "second":
+            drawn = place / "figure7"
+            drawn.mkdir()
+            (drawn / "happy, on a face.png").write_bytes(b"\x89PNG")
+        folds.append(FoldScores(name, (name,), "val", clips, tiny_run.prepared, place, {"seconds": 1.5}, drawn))
     document = pool(folds, "folds:2", tiny_settings, root / "out", store=str(tiny_run.store))
     return root / "out", document, scores, fused
 
@@ -127,6 +138,26 @@ def test_the_pooled_report_has_a_row_for_each_fold(pooled):
     page = (folder / "report.html").read_text(encoding="utf-8")
     table_of_folds = page[page.index('id="folds"') :].partition("</section>")[0]
     assert all(text in table_of_folds for text in ("first", "second", "Mean of the folds", "Support vector"))
+
+
+def test_the_pooled_learning_curves_have_a_line_for_each_folds_final_model(pooled):
+    folder, _, _, _ = pooled
+    assert sorted(path.name for path in (folder / "history").iterdir()) == ["c3d.csv", "vgg.csv"]
+    for path in (folder / "history").iterdir():
+        assert list(read_history(path)) == ["fold first", "fold second"]
+    assert 'id="learning"' in (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_pooled_figure_7_names_the_fold_that_it_is_of(pooled):
+    page = (pooled[0] / "report.html").read_text(encoding="utf-8")
+    assert "happy, on a face (fold second)" in page[page.index('id="pictures"') :]
+
+
+def test_the_pooled_report_names_the_digests_of_data_and_settings(pooled, tiny_settings):
+    page = (pooled[0] / "report.html").read_text(encoding="utf-8")
+    digests = page[page.index("Digests") :].partition("</table>")[0]
+    assert digest_of(tiny_settings) in digests
+    assert re.search(r">data</th>\s*<td[^>]*>(<code>)?[0-9a-f]{64}<", digests)
 
 
 def test_the_pooled_scores_are_written_as_they_were(pooled):

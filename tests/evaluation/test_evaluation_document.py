@@ -70,6 +70,18 @@ def test_the_chosen_fusion_is_compared_with_each_model() -> None:
     assert found["paired"]["svc"] == expected
 
 
+def test_any_two_models_and_fusions_are_compared_once() -> None:
+    table = small_table()
+    pairs = {(pair["a"], pair["b"]): pair for pair in evaluated(table)["pairs"]}
+    assert list(pairs) == [
+        ("models.bilstm", "models.svc"), ("models.bilstm", "fusion.average"), ("models.bilstm", "fusion.svm@svc"),
+        ("models.svc", "fusion.average"), ("models.svc", "fusion.svm@svc"), ("fusion.average", "fusion.svm@svc"),
+    ]  # fmt: skip
+    expected = compare_paired(table.truth, table.scores[:, 1], table.scores.mean(axis=1), table.subjects, bootstrap=200)
+    assert pairs["models.svc", "fusion.average"] == {"a": "models.svc", "b": "fusion.average", **expected}
+    assert pairs["models.svc", "fusion.svm@svc"]["mcnemar_p"] == 1.0
+
+
 def test_one_model_alone_may_be_chosen() -> None:
     found = evaluate_table(small_table(), {}, "svc", (), SETTINGS)
     assert found["accuracy"] == found["models"]["svc"]["accuracy"]
@@ -91,6 +103,17 @@ def test_accuracy_is_broken_down_by_subject_and_by_attribute() -> None:
     assert "language" not in found["by_attribute"]
     parts = found["by_attribute"]["gender"].values()
     assert np.mean([group["accuracy"] for group in parts]) == pytest.approx(found["accuracy"])
+
+
+def test_every_group_has_the_accuracy_of_every_model_and_fusion() -> None:
+    table = small_table()
+    found = evaluated(table, attributes={"gender": ["f", "m"] * 20})
+    hits = table.scores.argmax(axis=2) == table.truth[:, None]
+    assert found["by_attribute"]["gender"]["m"]["accuracy_of"]["models.svc"] == pytest.approx(hits[1::2, 1].mean())
+    subject = found["by_subject"]["b"]
+    assert list(subject["accuracy_of"]) == ["models.bilstm", "models.svc", "fusion.average", "fusion.svm@svc"]
+    assert subject["accuracy_of"]["models.bilstm"] == pytest.approx(hits[10:20, 0].mean())
+    assert subject["accuracy_of"]["fusion.average"] == subject["accuracy"]
 
 
 def test_attributes_that_form_no_groups_are_left_out() -> None:

@@ -206,6 +206,33 @@ def test_figures_8_to_10_are_confusion_matrices(page: str) -> None:
     assert captions[2][1] == "Fusion: Average"
 
 
+def test_every_model_and_fusion_has_its_figures_and_pictures(found: dict[str, Any], page: str) -> None:
+    part = page[page.index('id="each"') :].partition("</section>")[0]
+    assert part.count('aria-label="Confusion matrix') == part.count('aria-label="Reliability') == 6
+    figures = found["models"]["c3d"]
+    cells = Cells(part).row("2Convolutional 3D")
+    shares = [figures["accuracy"], figures["unweighted_average_recall"], figures["macro_f1"]]
+    assert cells[1:5] == [f"{100 * value:.1f}" for value in (*shares, figures["expected_calibration_error"])]
+    assert cells[5] == f"{100 * figures['recall']['angry']:.1f}{100 * figures['precision']['angry']:.1f}"
+
+
+def test_any_two_stand_in_the_table_of_differences(found: dict[str, Any], page: str) -> None:
+    part = page[page.index('class="against"') :].partition("</table>")[0]
+    cells = Cells(part).row("3VGG + Bi-LSTM")
+    pair = next(pair for pair in found["pairs"] if (pair["a"], pair["b"]) == ("models.c3d", "models.bilstm"))
+    assert len(cells) == 6
+    assert cells[2].startswith(f"{100 * pair['difference']:+.1f}".replace("-", "−"))
+    assert cells[3] == ""
+
+
+def test_every_subject_has_the_accuracy_of_every_model(found: dict[str, Any], page: str) -> None:
+    shares = found["by_subject"]["b"]["accuracy_of"]
+    cells = Cells(page[page.index("<h3>By group</h3>") :].partition("</table>")[0]).row("subject b")
+    assert cells[1:] == [f"{100 * shares[f'models.{name}']:.1f}" for name in MODELS] + [
+        f"{100 * shares['fusion.average']:.1f}"
+    ]
+
+
 def test_the_summary_says_it_in_words(found: dict[str, Any], page: str) -> None:
     assert f"names the right one of 3 emotions for {100 * found['accuracy']:.1f}% of 30 clips of 3 people" in page
     assert "With only 3 people the interval is wide" in page

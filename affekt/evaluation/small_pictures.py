@@ -1,0 +1,71 @@
+"""Small confusion matrices and reliability plots as inline SVG, so that a page can hold those of every model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+_CELL, _GAP = 22, 2
+_PLOT = 154
+
+
+def small_confusion(confusion: Sequence[Sequence[int]], labels: Sequence[str]) -> Markup:
+    """A confusion matrix with the percent of each row; rows and columns bear the first two letters of their labels."""
+    marks = []
+    size = len(labels) * _CELL
+    for row, counts in enumerate(confusion):
+        total, y = sum(counts), row * _CELL
+        marks.append(Markup('<text x="-4" y="{}" class="end">{}</text>').format(y + 15, labels[row][:2]))
+        middle = row * _CELL + _CELL / 2
+        marks.append(Markup('<text x="{:g}" y="-5" class="mid">{}</text>').format(middle, labels[row][:2]))
+        for column, count in enumerate(counts):
+            share = count / total if total else 0.0
+            marks.append(
+                Markup('<rect x="{}" y="{}" width="{}" height="{}" class="cell" fill-opacity="{:.2f}"/>').format(
+                    column * _CELL, y, _CELL - _GAP, _CELL - _GAP, share
+                )
+            )
+            if count:
+                kind = "mid strong-cell" if share > 0.5 else "mid"
+                marks.append(
+                    Markup('<text x="{:g}" y="{}" class="{}">{:.0f}</text>').format(
+                        column * _CELL + (_CELL - _GAP) / 2, y + 14, kind, 100 * share
+                    )
+                )
+    text = "Confusion matrix, percent of each true label: " + "; ".join(
+        f"{label} {', '.join(map(str, counts))}" for label, counts in zip(labels, confusion, strict=True)
+    )
+    return Markup('<svg class="mini" viewBox="-22 -16 {} {}" role="img" aria-label="{}">{}</svg>').format(
+        size + 24, size + 18, text, Markup("").join(marks)
+    )
+
+
+def small_reliability(bins: Sequence[Mapping[str, Any]]) -> Markup:
+    """The share of right answers (bars) against the confidence; the dashed line is perfect calibration."""
+    marks = [
+        Markup('<line x1="0" x2="{0}" y1="{0}" y2="0" class="share"/>').format(_PLOT),
+        Markup('<line x1="0" x2="{0}" y1="{0}" y2="{0}" class="axis"/>').format(_PLOT),
+        Markup('<text x="0" y="{}">0</text>').format(_PLOT + 12),
+        Markup('<text x="{0}" y="{1}" class="mid">confidence, %</text>').format(_PLOT / 2, _PLOT + 12),
+        Markup('<text x="{0}" y="{1}" class="end">100</text>').format(_PLOT, _PLOT + 12),
+        Markup('<text x="0" y="-5">right, %</text>'),
+    ]
+    for item in bins:
+        x, width = _PLOT * item["low"], _PLOT * (item["high"] - item["low"])
+        height = _PLOT * item["accuracy"]
+        marks.append(
+            Markup('<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" class="range"/>').format(
+                x + 1, _PLOT - height, width - 2, height
+            )
+        )
+        place = _PLOT * item["confidence"], _PLOT - height
+        marks.append(Markup('<circle cx="{:.1f}" cy="{:.1f}" r="2.6" class="dot"/>').format(*place))
+    text = "Reliability: " + "; ".join(
+        f"{item['clips']} answers of {item['low']:.0%} to {item['high']:.0%} confidence, {item['accuracy']:.0%} right"
+        for item in bins
+    )
+    return Markup('<svg class="mini whiskers" viewBox="-3 -16 {} {}" role="img" aria-label="{}">{}</svg>').format(
+        _PLOT + 6, _PLOT + 31, text, Markup("").join(marks)
+    )
