@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,8 @@ import numpy as np
 
 from affekt.audio import AudioScorer
 from affekt.ensemble.assembly import MANIFEST, file_digest, read_manifest
-from affekt.errors import MediaError
-from affekt.fusion import Fusion
+from affekt.errors import AffektError, DataError, MediaError
+from affekt.fusion import Fusion, PersonFusion
 from affekt.media import PreparedClip, PreparedIndex, Store, prepare_file
 from affekt.members import MODALITY
 from affekt.progress import track
@@ -28,6 +28,7 @@ _WARNINGS = {
     "truncated": "the file is truncated: answered from its readable part",
     "black_frames": "some frames are black",
 }
+_ALONE = "no other clip of the person can be used: answered from this one alone"
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class Ensemble:
         visual: VisualScorer,
         audio: AudioScorer,
         fusion: Fusion,
+        fusion_person: Fusion | None = None,
     ) -> None:
         self.folder = folder
         self.manifest = manifest
@@ -90,6 +92,7 @@ class Ensemble:
         self.models: tuple[str, ...] = tuple(manifest["models"])
         self.digest = self.digest_of(folder)
         self._visual, self._audio, self._fusion = visual, audio, fusion
+        self._person = PersonFusion(fusion, fusion_person) if fusion_person else None
 
     @classmethod
     def load(cls, folder: str | Path) -> Ensemble:
@@ -104,7 +107,9 @@ class Ensemble:
         members = {name: folder / "members" / name for name in manifest["members"]}
         visual = VisualScorer.load({name: path for name, path in members.items() if MODALITY[name] == "face"})
         audio = AudioScorer.load({name: path for name, path in members.items() if MODALITY[name] == "voice"})
-        return cls(folder, manifest, settings, visual, audio, Fusion.load(folder / "fusion"))
+        adapts = "fusion_person/fusion.json" in manifest["files"]
+        person = Fusion.load(folder / "fusion_person") if adapts else None
+        return cls(folder, manifest, settings, visual, audio, Fusion.load(folder / "fusion"), person)
 
     @staticmethod
     def digest_of(folder: Path) -> str:
@@ -126,7 +131,82 @@ class Ensemble:
             MediaError: no model has an answer.
         """
         scores = self.scores(clip)
-        fused = self._fusion.predict(scores[np.newaxis])[0]
+        return self._answer(clip, scores, self._fusion.predict(scores[np.newaxis])[0], where)
+
+    def predict_person(self, clips: Sequence[PreparedClip], *, where: Sequence[str] = ()) -> list[Answer]:
+        """The answers for prepared clips of one person, adapted among each other (:mod:`affekt.fusion.person`).
+
+        Each answer's ``models`` are not adapted. A clip without another usable one is answered as :meth:`predict` does.
+
+        Args:
+            clips: of one person, who should show several emotions in them.
+            where: what an error calls each clip.
+
+        Raises:
+            DataError: the ensemble has no adaptation.
+            MediaError: no model has an answer for one of the clips.
+        """
+        answers = []
+        for answer in self._answers_of_person(clips, where or [f"clip {n}" for n in range(1, len(clips) + 1)]):
+            if isinstance(answer, MediaError):
+                raise answer
+            answers.append(answer)
+        return answers
+
+    def predict_files_of_person(self, paths: Sequence[str | Path]) -> list[Answer | AffektError]:
+        """As :meth:`predict_person` for media files; one that cannot be answered has its error in its place.
+
+        Raises:
+            DataError: the ensemble has no adaptation.
+        """
+        self._adaptation()
+        results: dict[int, Answer | AffektError] = {}
+        clips: dict[int, PreparedClip] = {}
+        for number, path in enumerate(paths):
+            try:
+                clips[number] = prepare_file(path, self.settings.media)
+            except AffektError as error:
+                results[number] = error
+        answers = self._answers_of_person(list(clips.values()), [str(paths[number]) for number in clips])
+        results.update(zip(clips, answers, strict=True))
+        return [results[number] for number in range(len(paths))]
+
+    def answers_of_people(self, table: ScoreTable) -> np.ndarray:
+        """Fused probabilities ``[N, L]`` of what :meth:`score_index` returned, each subject's clips adapted together.
+
+        Raises:
+            DataError: the ensemble has no adaptation.
+        """
+        return self._adaptation().predict(table.scores, table.subjects)
+
+    def _adaptation(self) -> PersonFusion:
+        if self._person is None:
+            raise DataError(
+                "the ensemble has no adaptation to a person: it was stored before there was one, or nothing was fitted "
+                "on clips; train it again",
+                code="no_adaptation",
+                where=str(self.folder),
+            )
+        return self._person
+
+    def _answers_of_person(self, clips: Sequence[PreparedClip], names: Sequence[str]) -> list[Answer | MediaError]:
+        fusion = self._adaptation()
+        if not clips:
+            return []
+        scores = np.stack([self.scores(clip) for clip in clips])
+        fused = fusion.predict(scores, ["person"] * len(clips))
+        alone = (~np.isnan(fused).any(axis=1)).sum() == 1
+        found: list[Answer | MediaError] = []
+        for number, (clip, name) in enumerate(zip(clips, names, strict=True)):
+            try:
+                answer = self._answer(clip, scores[number], fused[number], name)
+            except MediaError as error:
+                found.append(error)
+            else:
+                found.append(replace(answer, warnings=(*answer.warnings, _ALONE)) if alone else answer)
+        return found
+
+    def _answer(self, clip: PreparedClip, scores: np.ndarray, fused: np.ndarray, where: str) -> Answer:
         if np.isnan(fused).any():
             raise MediaError(
                 f"no model has an answer; {', '.join(self.models)} need a usable "
@@ -163,7 +243,7 @@ class Ensemble:
     def score_index(self, index: PreparedIndex, store: Store) -> tuple[ScoreTable, np.ndarray]:
         """The score table ``[N, M, L]`` of prepared clips, and the fused probabilities ``[N, L]``.
 
-        The store must have been made with this ensemble's media settings.
+        The store must have been made with this ensemble's media settings. :meth:`answers_of_people` takes the table.
         """
         rows = list(index)
         scores = np.full((len(rows), len(self.models), len(self.labels)), np.nan)

@@ -11,7 +11,7 @@ import numpy as np
 
 from affekt.ensemble.assembly import assemble
 from affekt.errors import DataError
-from affekt.fusion import METHODS, Fusion
+from affekt.fusion import METHODS, PERSON, Fusion, PersonFusion
 from affekt.fusion.rules import RULES
 from affekt.score_table import ScoreTable, join_tables
 from affekt.settings import Settings
@@ -28,7 +28,8 @@ class Fused:
     Attributes:
         table: the joined score table of the fused models, all splits; rows of training clips are honest scores.
         answers: the fused probabilities of the clips that no fusion was fitted on (all splits but ``train``), as a
-            score table in which each fusion method stands where a model would; ``svm@bilstm+svc`` fuses only those.
+            score table in which each fusion method stands where a model would; ``svm@bilstm+svc`` fuses only those, and
+            ``svm~person`` is adapted to each person by that person's clips (:mod:`affekt.fusion.person`).
         method: the chosen method.
     """
 
@@ -46,6 +47,8 @@ def fit_fusions(
     facts: Mapping[str, Any] | None = None,
 ) -> Fused:
     """Fit every fusion method on the honest training scores and assemble the ensemble with the chosen one.
+
+    Each is also fitted on those scores adapted to their persons, to answer several clips of one person together.
 
     Args:
         members: the folder of each trained member, with its ``scores.csv``.
@@ -67,6 +70,10 @@ def fit_fusions(
     how: dict[str, Any] = {"seed": settings.seed, "svm_c": settings.fusion.svm_c, "folds": settings.fusion.folds}
     fusions = {name: Fusion.fit(train, name, **how) for name in methods}
     answers = {name: fusion.predict(unseen.scores) for name, fusion in fusions.items()}
+    if len(train):
+        persons = {name: PersonFusion.fit(train, name, plain=fusion, **how) for name, fusion in fusions.items()}
+        answers |= {f"{n}{PERSON}": fusion.predict(unseen.scores, unseen.subjects) for n, fusion in persons.items()}
+        persons[settings.fusion.method].person.save(folder / "fusion_person")
     if len(train) and set(PAPERS_BEST) < set(models):
         for name in PAPERS_ROWS:
             fusion = Fusion.fit(train.only(PAPERS_BEST), name, **how)
