@@ -72,6 +72,17 @@ class Answer:
         }
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """What is kept of a clip for its answer: many clips of a person do not fit into memory with all their faces."""
+
+    where: str
+    scores: np.ndarray
+    frames: int
+    frames_with_face: int
+    flags: tuple[str, ...]
+
+
 class Ensemble:
     """All members and their fusion. Load one with :meth:`load`."""
 
@@ -130,8 +141,8 @@ class Ensemble:
         Raises:
             MediaError: no model has an answer.
         """
-        scores = self.scores(clip)
-        return self._answer(clip, scores, self._fusion.predict(scores[np.newaxis])[0], where)
+        seen = self._seen(clip, where)
+        return self._answer(seen, self._fusion.predict(seen.scores[np.newaxis])[0])
 
     def predict_person(self, clips: Sequence[PreparedClip], *, where: Sequence[str] = ()) -> list[Answer]:
         """The answers for prepared clips of one person, adapted among each other (:mod:`affekt.fusion.person`).
@@ -146,8 +157,9 @@ class Ensemble:
             DataError: the ensemble has no adaptation.
             MediaError: no model has an answer for one of the clips.
         """
+        names = where or [f"clip {number}" for number in range(1, len(clips) + 1)]
         answers = []
-        for answer in self._answers_of_person(clips, where or [f"clip {n}" for n in range(1, len(clips) + 1)]):
+        for answer in self._answers_of_person([self._seen(*pair) for pair in zip(clips, names, strict=True)]):
             if isinstance(answer, MediaError):
                 raise answer
             answers.append(answer)
@@ -160,16 +172,20 @@ class Ensemble:
             DataError: the ensemble has no adaptation.
         """
         self._adaptation()
-        results: dict[int, Answer | AffektError] = {}
-        clips: dict[int, PreparedClip] = {}
+        errors: dict[int, AffektError] = {}
+        seen = []
         for number, path in enumerate(paths):
             try:
-                clips[number] = prepare_file(path, self.settings.media)
+                seen.append(self._seen(prepare_file(path, self.settings.media), str(path)))
             except AffektError as error:
-                results[number] = error
-        answers = self._answers_of_person(list(clips.values()), [str(paths[number]) for number in clips])
-        results.update(zip(clips, answers, strict=True))
-        return [results[number] for number in range(len(paths))]
+                errors[number] = error
+        answers = iter(self._answers_of_person(seen))
+        return [errors[number] if number in errors else next(answers) for number in range(len(paths))]
+
+    @property
+    def adapts(self) -> bool:
+        """Whether it was stored with an adaptation to a person."""
+        return self._person is not None
 
     def answers_of_people(self, table: ScoreTable) -> np.ndarray:
         """Fused probabilities ``[N, L]`` of what :meth:`score_index` returned, each subject's clips adapted together.
@@ -189,40 +205,42 @@ class Ensemble:
             )
         return self._person
 
-    def _answers_of_person(self, clips: Sequence[PreparedClip], names: Sequence[str]) -> list[Answer | MediaError]:
+    def _answers_of_person(self, clips: Sequence[_Seen]) -> list[Answer | MediaError]:
         fusion = self._adaptation()
         if not clips:
             return []
-        scores = np.stack([self.scores(clip) for clip in clips])
-        fused = fusion.predict(scores, ["person"] * len(clips))
+        fused = fusion.predict(np.stack([clip.scores for clip in clips]), ["person"] * len(clips))
         alone = (~np.isnan(fused).any(axis=1)).sum() == 1
         found: list[Answer | MediaError] = []
-        for number, (clip, name) in enumerate(zip(clips, names, strict=True)):
+        for clip, vector in zip(clips, fused, strict=True):
             try:
-                answer = self._answer(clip, scores[number], fused[number], name)
+                answer = self._answer(clip, vector)
             except MediaError as error:
                 found.append(error)
             else:
                 found.append(replace(answer, warnings=(*answer.warnings, _ALONE)) if alone else answer)
         return found
 
-    def _answer(self, clip: PreparedClip, scores: np.ndarray, fused: np.ndarray, where: str) -> Answer:
+    def _seen(self, clip: PreparedClip, where: str) -> _Seen:
+        return _Seen(where, self.scores(clip), len(clip.present), int(clip.present.sum()), clip.flags)
+
+    def _answer(self, clip: _Seen, fused: np.ndarray) -> Answer:
         if np.isnan(fused).any():
             raise MediaError(
                 f"no model has an answer; {', '.join(self.models)} need a usable "
                 f"{' or '.join(sorted({MODALITY[name] for name in self.models}))}",
                 code="nothing_usable",
-                where=where,
+                where=clip.where,
             )
-        answered = [m for m in range(len(self.models)) if not np.isnan(scores[m]).any()]
+        answered = [m for m in range(len(self.models)) if not np.isnan(clip.scores[m]).any()]
         used = {MODALITY[self.models[m]] for m in answered}
         return Answer(
             label=self.labels[int(fused.argmax())],
             probabilities=self._named(fused),
-            models={self.models[m]: self._named(scores[m]) for m in answered},
+            models={self.models[m]: self._named(clip.scores[m]) for m in answered},
             modalities=tuple(name for name in ("face", "voice") if name in used),
-            frames=len(clip.present),
-            frames_with_face=int(clip.present.sum()),
+            frames=clip.frames,
+            frames_with_face=clip.frames_with_face,
             warnings=tuple(_WARNINGS.get(flag, flag.replace("_", " ")) for flag in clip.flags),
         )
 

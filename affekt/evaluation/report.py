@@ -20,6 +20,7 @@ from affekt.evaluation.paper_tables import (
     hears,
     members_text,
     model_name,
+    person_rows,
     visual_rows,
 )
 
@@ -106,6 +107,7 @@ def write_report(
             ("Table 3", "Fusion", listed),
             *([("", "Further fusions of this run, not in the paper", further)] if further else []),
         ],
+        "person_rows": person_rows(evaluation["person"]),
         "matrices": matrices,
         "reliability": _data_uri(figures.reliability(evaluation["reliability"])) if evaluation["reliability"] else None,
         "balance": _data_uri(figures.class_balance(evaluation["support"])),
