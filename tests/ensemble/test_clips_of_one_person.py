@@ -9,7 +9,7 @@ import shutil
 import numpy as np
 import pytest
 
-from affekt.ensemble import Ensemble
+from affekt.ensemble import Ensemble, judge
 from affekt.errors import DataError, MediaError
 from affekt.fusion import METHODS, PERSON
 from affekt.media import PreparedIndex, Store
@@ -39,6 +39,18 @@ def written(tiny_run, tiny_settings):
     """The adapted answers of the same clips, as training wrote them."""
     table = ScoreTable.read(tiny_run.scores / "fused.csv").split("val")
     return table.only([tiny_settings.fusion.method + PERSON]).scores[:, 0]
+
+
+def test_the_figures_of_a_run_name_the_adapted_ones(tiny_run, tiny_settings, tmp_path):
+    found = judge(
+        tiny_run.prepared, tiny_run.scores, tiny_run.ensemble, str(tiny_run.store), tiny_settings, tmp_path / "out"
+    )
+    person = found.evaluation["person"]["methods"]
+    assert {name: found.figures[f"accuracy_person_{name}"] for name in METHODS} == {
+        name: person[name]["accuracy"] for name in METHODS
+    }
+    assert found.figures["accuracy"] == found.evaluation["fusion"][tiny_settings.fusion.method]["accuracy"]
+    assert not [name for name in found.figures if "~" in name]
 
 
 def vectors(answers):
