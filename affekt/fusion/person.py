@@ -8,7 +8,7 @@ person is looked at. It rests on the person's clips showing several emotions: of
 the anger is taken for the person's face.
 
 Measured on the audio and face votes of CREMA-D (61 speakers, fusions fitted on three quarters of them and asked about
-the others, four times), from n clips a speaker, in points of accuracy over the plain fusion:
+the others, four times; ``bench/person.py``), from n clips a speaker, in points of accuracy over the plain fusion:
 
 =====================  ====  ====  ====  ====  ====  ====
 n                         2     4    10    20    40    80
@@ -18,7 +18,7 @@ average, uneven        -0.2  +1.2  +3.3  +2.5  +5.4  +8.9
 average, one-sided     -1.1  -0.3  -0.8  +1.1  +5.3  +8.9
 stacking, any clips    +0.1  +0.0  +1.0  +2.0  +1.9  +2.0
 stacking, uneven       +0.2  -0.2  -0.9  -1.2  -0.1  +2.1
-stacking, one-sided    +0.0  -0.2  -1.9  -3.2  -2.2  +2.3
+stacking, one-sided    +0.0  -0.2  -1.9  -3.3  -2.2  +2.3
 =====================  ====  ====  ====  ====  ====  ====
 
 "Uneven" clips are drawn with shares of the labels from a Dirichlet distribution of 0.5, "one-sided" ones of 0.15 (most
