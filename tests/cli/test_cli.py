@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -148,6 +149,31 @@ def test_evaluate_prints_the_adapted_figures_beside_the_others(tiny, sample_clip
     told = capsys.readouterr().out
     assert "\nwith their other clips  " in told
     assert "without labels, to each of 1 people" in told
+
+
+@pytest.fixture
+def old(tiny_ensemble, tmp_path, monkeypatch):
+    """The folder of an ensemble that was stored before there was an adaptation to a person."""
+    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    folder = shutil.copytree(tiny_ensemble, tmp_path / "ensemble")
+    shutil.rmtree(folder / "fusion_person")
+    manifest = json.loads((folder / "ensemble.json").read_text(encoding="utf-8"))
+    manifest["files"] = {name: file for name, file in manifest["files"].items() if "fusion_person" not in name}
+    (folder / "ensemble.json").write_text(json.dumps(manifest), encoding="utf-8")
+    return str(folder)
+
+
+def test_evaluate_says_that_an_old_model_has_no_adaptation(old, sample_clips, capsys):
+    assert run(["evaluate", str(sample_clips), "--split", "val", "--model", old, "--json"]) == 0
+    person = document(capsys)["person"]
+    assert person["accuracy"] is None
+    assert person["reason"] == "the model was stored without an adaptation to a person"
+
+
+def test_predict_of_one_person_refuses_an_old_model(old, clip, capsys):
+    assert run(["predict", clip, "--same-person", "--model", old]) == 1
+    assert "no adaptation to a person" in capsys.readouterr().err
 
 
 def test_an_unknown_model_lists_those_that_there_are(tiny, clip, capsys):
