@@ -78,6 +78,13 @@ class Judged:
             **{key: found[key] for key in told},
             **figures,
             "paired": found["paired"],
+            "person": {
+                **{key: found["person"][key] for key in (*_TOLD, "clips", "people", "alone", "paired", "reason")},
+                "methods": {
+                    name: {key: values[key] for key in (*_TOLD, "paired")}
+                    for name, values in found["person"]["methods"].items()
+                },
+            },
             "skipped": found["skipped"],
             "registered": False,
             "report": str(self.report),
@@ -290,6 +297,7 @@ def _record(tracking: Tracking, run_id: str, evaluation: Mapping[str, Any], fold
         "largest_class_share": evaluation["largest_class_share"],
         **{f"accuracy_{name}": found["accuracy"] for name, found in evaluation["models"].items()},
         **{f"accuracy_fusion_{n}": found["accuracy"] for n, found in evaluation["fusion"].items() if "@" not in n},
+        **{f"accuracy_person_{name}": found["accuracy"] for name, found in evaluation["person"]["methods"].items()},
     }
     with tracking.run(run_id) as run:
         run.log({key: value for key, value in figures.items() if value is not None})

@@ -35,7 +35,8 @@ def assemble(
     """Copy what an answer needs into ``folder`` and write its manifest with a digest of every file.
 
     Args:
-        folder: where to; its subfolder ``fusion`` already holds what :meth:`affekt.fusion.Fusion.save` wrote.
+        folder: where to; its subfolder ``fusion`` already holds what :meth:`affekt.fusion.Fusion.save` wrote, and
+            ``fusion_person``, where there is one, the fusion of scores that are adapted to their person.
         members: the folder of each trained member, as the training functions wrote it.
         models: the members whose score vectors are fused, in the fusion's order; the others only feed them.
         labels: the labels that the members answer.

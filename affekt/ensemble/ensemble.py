@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,8 @@ import numpy as np
 
 from affekt.audio import AudioScorer
 from affekt.ensemble.assembly import MANIFEST, file_digest, read_manifest
-from affekt.errors import MediaError
-from affekt.fusion import Fusion
+from affekt.errors import AffektError, DataError, MediaError
+from affekt.fusion import Fusion, PersonFusion
 from affekt.media import PreparedClip, PreparedIndex, Store, prepare_file
 from affekt.members import MODALITIES
 from affekt.progress import track
@@ -28,6 +28,7 @@ _WARNINGS = {
     "truncated": "the file is truncated: answered from its readable part",
     "black_frames": "some frames are black",
 }
+_ALONE = "no other clip of the person can be used: answered from this one alone"
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,17 @@ class Answer:
         }
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """What is kept of a clip for its answer: many clips of a person do not fit into memory with all their faces."""
+
+    where: str
+    scores: np.ndarray
+    frames: int
+    frames_with_face: int
+    flags: tuple[str, ...]
+
+
 class Ensemble:
     """All members and their fusion. Load one with :meth:`load`."""
 
@@ -82,6 +94,7 @@ class Ensemble:
         visual: VisualScorer,
         audio: AudioScorer,
         fusion: Fusion,
+        fusion_person: Fusion | None = None,
     ) -> None:
         self.folder = folder
         self.manifest = manifest
@@ -90,6 +103,7 @@ class Ensemble:
         self.models: tuple[str, ...] = tuple(manifest["models"])
         self.digest = self.digest_of(folder)
         self._visual, self._audio, self._fusion = visual, audio, fusion
+        self._person = PersonFusion(fusion, fusion_person) if fusion_person else None
 
     @classmethod
     def load(cls, folder: str | Path) -> Ensemble:
@@ -104,7 +118,9 @@ class Ensemble:
         members = {name: folder / "members" / name for name in manifest["members"]}
         visual = VisualScorer.load({name: path for name, path in members.items() if "face" in MODALITIES[name]})
         audio = AudioScorer.load({name: path for name, path in members.items() if MODALITIES[name] == ("voice",)})
-        return cls(folder, manifest, settings, visual, audio, Fusion.load(folder / "fusion"))
+        adapts = "fusion_person/fusion.json" in manifest["files"]
+        person = Fusion.load(folder / "fusion_person") if adapts else None
+        return cls(folder, manifest, settings, visual, audio, Fusion.load(folder / "fusion"), person)
 
     @staticmethod
     def digest_of(folder: Path) -> str:
@@ -125,24 +141,106 @@ class Ensemble:
         Raises:
             MediaError: no model has an answer.
         """
-        scores = self.scores(clip)
-        fused = self._fusion.predict(scores[np.newaxis])[0]
+        seen = self._seen(clip, where)
+        return self._answer(seen, self._fusion.predict(seen.scores[np.newaxis])[0])
+
+    def predict_person(self, clips: Sequence[PreparedClip], *, where: Sequence[str] = ()) -> list[Answer]:
+        """The answers for prepared clips of one person, adapted among each other (:mod:`affekt.fusion.person`).
+
+        Each answer's ``models`` are not adapted. A clip without another usable one is answered as :meth:`predict` does.
+
+        Args:
+            clips: of one person, who should show several emotions in them.
+            where: what an error calls each clip.
+
+        Raises:
+            DataError: the ensemble has no adaptation.
+            MediaError: no model has an answer for one of the clips.
+        """
+        names = where or [f"clip {number}" for number in range(1, len(clips) + 1)]
+        answers = []
+        for answer in self._answers_of_person([self._seen(*pair) for pair in zip(clips, names, strict=True)]):
+            if isinstance(answer, MediaError):
+                raise answer
+            answers.append(answer)
+        return answers
+
+    def predict_files_of_person(self, paths: Sequence[str | Path]) -> list[Answer | AffektError]:
+        """As :meth:`predict_person` for media files; one that cannot be answered has its error in its place.
+
+        Raises:
+            DataError: the ensemble has no adaptation.
+        """
+        self._adaptation()
+        errors: dict[int, AffektError] = {}
+        seen = []
+        for number, path in enumerate(paths):
+            try:
+                seen.append(self._seen(prepare_file(path, self.settings.media), str(path)))
+            except AffektError as error:
+                errors[number] = error
+        answers = iter(self._answers_of_person(seen))
+        return [errors[number] if number in errors else next(answers) for number in range(len(paths))]
+
+    @property
+    def adapts(self) -> bool:
+        """Whether it was stored with an adaptation to a person."""
+        return self._person is not None
+
+    def answers_of_people(self, table: ScoreTable) -> np.ndarray:
+        """Fused probabilities ``[N, L]`` of what :meth:`score_index` returned, each subject's clips adapted together.
+
+        Raises:
+            DataError: the ensemble has no adaptation.
+        """
+        return self._adaptation().predict(table.scores, table.subjects)
+
+    def _adaptation(self) -> PersonFusion:
+        if self._person is None:
+            raise DataError(
+                "the ensemble has no adaptation to a person: it was stored before there was one, or nothing was fitted "
+                "on clips; train it again",
+                code="no_adaptation",
+                where=str(self.folder),
+            )
+        return self._person
+
+    def _answers_of_person(self, clips: Sequence[_Seen]) -> list[Answer | MediaError]:
+        fusion = self._adaptation()
+        if not clips:
+            return []
+        fused = fusion.predict(np.stack([clip.scores for clip in clips]), ["person"] * len(clips))
+        alone = (~np.isnan(fused).any(axis=1)).sum() == 1
+        found: list[Answer | MediaError] = []
+        for clip, vector in zip(clips, fused, strict=True):
+            try:
+                answer = self._answer(clip, vector)
+            except MediaError as error:
+                found.append(error)
+            else:
+                found.append(replace(answer, warnings=(*answer.warnings, _ALONE)) if alone else answer)
+        return found
+
+    def _seen(self, clip: PreparedClip, where: str) -> _Seen:
+        return _Seen(where, self.scores(clip), len(clip.present), int(clip.present.sum()), clip.flags)
+
+    def _answer(self, clip: _Seen, fused: np.ndarray) -> Answer:
         if np.isnan(fused).any():
             raise MediaError(
                 f"no model has an answer; {', '.join(self.models)} need a usable "
                 f"{' or '.join(sorted({' and '.join(MODALITIES[name]) for name in self.models}, key=len))}",
                 code="nothing_usable",
-                where=where,
+                where=clip.where,
             )
-        answered = [m for m in range(len(self.models)) if not np.isnan(scores[m]).any()]
+        answered = [m for m in range(len(self.models)) if not np.isnan(clip.scores[m]).any()]
         used = {modality for m in answered for modality in MODALITIES[self.models[m]]}
         return Answer(
             label=self.labels[int(fused.argmax())],
             probabilities=self._named(fused),
-            models={self.models[m]: self._named(scores[m]) for m in answered},
+            models={self.models[m]: self._named(clip.scores[m]) for m in answered},
             modalities=tuple(name for name in ("face", "voice") if name in used),
-            frames=len(clip.present),
-            frames_with_face=int(clip.present.sum()),
+            frames=clip.frames,
+            frames_with_face=clip.frames_with_face,
             warnings=tuple(_WARNINGS.get(flag, flag.replace("_", " ")) for flag in clip.flags),
         )
 
@@ -163,7 +261,7 @@ class Ensemble:
     def score_index(self, index: PreparedIndex, store: Store) -> tuple[ScoreTable, np.ndarray]:
         """The score table ``[N, M, L]`` of prepared clips, and the fused probabilities ``[N, L]``.
 
-        The store must have been made with this ensemble's media settings.
+        The store must have been made with this ensemble's media settings. :meth:`answers_of_people` takes the table.
         """
         rows = list(index)
         scores = np.full((len(rows), len(self.models), len(self.labels)), np.nan)

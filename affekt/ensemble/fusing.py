@@ -13,7 +13,7 @@ import numpy as np
 from affekt.ensemble.assembly import assemble
 from affekt.ensemble.trial import Trial, try_models
 from affekt.errors import DataError
-from affekt.fusion import METHODS, Fusion
+from affekt.fusion import METHODS, PERSON, Fusion, PersonFusion
 from affekt.fusion.rules import RULES
 from affekt.members import OF_THE_PAPER, members_needed
 from affekt.score_table import ScoreTable, join_tables
@@ -38,7 +38,8 @@ class Fused:
         table: the joined score table of the models, all splits; rows of training clips are honest scores.
         answers: the fused probabilities of the clips that no fusion was fitted on (all splits but ``train``), as a
             score table in which each fusion method stands where a model would; ``svm@bilstm+svc`` fuses only those,
-            and a method without names all of ``models``.
+            a method without names all of ``models``, and ``svm~person`` is adapted to each person by that person's
+            clips (:mod:`affekt.fusion.person`).
         method: the chosen method.
         models: the models that are fused: all of the table but those that failed their trial.
         trials: of the models that were fused only if that helps.
@@ -69,6 +70,8 @@ def fit_fusions(
 ) -> Fused:
     """Fit every fusion method on the honest training scores and assemble the ensemble with the chosen one.
 
+    Each is also fitted on those scores adapted to their persons, to answer several clips of one person together.
+
     Args:
         members: the folder of each trained member, with its ``scores.csv``.
         models: the members to fuse, some of them perhaps on trial (``settings.fusion.on_trial``); further members only
@@ -89,8 +92,13 @@ def fit_fusions(
         raise DataError("the score tables hold no rows of the split train; a fusion cannot be fitted", code="no_train")
     how: dict[str, Any] = {"seed": settings.seed, "svm_c": settings.fusion.svm_c, "folds": settings.fusion.folds}
     kept, trials = try_models(train, settings, how)
-    fusions = {name: Fusion.fit(train.only(kept), name, **how) for name in methods}
-    answers = {name: fusion.predict(unseen.only(kept).scores) for name, fusion in fusions.items()}
+    learned, asked = train.only(kept), unseen.only(kept)
+    fusions = {name: Fusion.fit(learned, name, **how) for name in methods}
+    answers = {name: fusion.predict(asked.scores) for name, fusion in fusions.items()}
+    if len(train):
+        persons = {name: PersonFusion.fit(learned, name, plain=fusion, **how) for name, fusion in fusions.items()}
+        answers |= {f"{n}{PERSON}": fusion.predict(asked.scores, asked.subjects) for n, fusion in persons.items()}
+        persons[settings.fusion.method].person.save(folder / "fusion_person")
     # The paper's rows, and the ensemble with and without what was on trial, whatever came of it: all folds of a
     # protocol give the same columns.
     others = [row for row in PAPERS_ROWS if set(row[1]) < set(models)]

@@ -101,6 +101,7 @@ def judge(prepared: Path, scores: Path, ensemble: Path, store: str, settings: Se
             for name, found in document["fusion"].items()
             if "@" not in name
         },
+        **{f"accuracy_person_{name}": found["accuracy"] for name, found in document["person"]["methods"].items()},
     }
     low, high = document["accuracy_ci95"]
     unseen = "unseen images" if images else f"clips of {len(set(table.subjects))} unseen subjects"

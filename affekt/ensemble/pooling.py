@@ -19,6 +19,7 @@ from affekt.ensemble.judging import EVALUATION, SAMPLE_NOTICE, keep_faces
 from affekt.errors import AffektError
 from affekt.evaluation import evaluate_table, write_report
 from affekt.evaluation.metrics import check_scores, predictions
+from affekt.fusion import PERSON
 from affekt.media import PreparedIndex, Store
 from affekt.members import MEMBERS
 from affekt.score_table import ScoreTable, stack_tables
@@ -84,7 +85,8 @@ def pool(
 
     Returns:
         The evaluation as :func:`affekt.evaluation.evaluate_table` gives it for the pooled clips, with ``protocol``,
-        ``folds`` (name, held_out, clips, accuracy, and the accuracy of each of ``models`` and ``fusion``) and
+        ``folds`` (name, held_out, clips, accuracy, and the accuracy of each of ``models`` and ``fusion``, and under
+        ``person`` of the fusions' answers adapted to each person) and
         ``mean_of_folds`` (mean and standard deviation of the folds' accuracies, each fold counting alike).
 
     Raises:
@@ -219,7 +221,8 @@ def _folds(folds: Sequence[FoldScores], table: ScoreTable, fused: ScoreTable, ch
                 "clips": int((table.truth[rows] >= 0).sum()),
                 "accuracy": fusions[chosen],
                 "models": models,
-                "fusion": fusions,
+                "fusion": {name: value for name, value in fusions.items() if PERSON not in name},
+                "person": {n.removesuffix(PERSON): value for n, value in fusions.items() if PERSON in n},
                 **fold.facts,
             }
         )
@@ -247,6 +250,6 @@ def _mean_of_folds(folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
     groups = {
         group: {name: mean([fold[group].get(name) for fold in folds]) for name in folds[0][group]}
-        for group in ("models", "fusion")
+        for group in ("models", "fusion", "person")
     }
     return {**mean([fold["accuracy"] for fold in folds]), **groups}

@@ -12,6 +12,7 @@ from affekt.errors import DataError
 from affekt.evaluation.metrics import accuracy_by, check_scores, evaluate_scores, predictions
 from affekt.evaluation.paired import compare_paired
 from affekt.evaluation.pairs import add_accuracies, compare_all
+from affekt.fusion.person import PERSON
 from affekt.media.prepared import SkippedClip
 from affekt.score_table import ScoreTable
 from affekt.settings import EvaluationSettings
@@ -39,7 +40,8 @@ def evaluate_table(
     Args:
         table: the score table of the clips to evaluate; clips of unknown label are left out.
         fused: the fused score vectors ``[N, L]`` of each fusion method. A name may carry the models that were fused,
-            as in ``svm@bilstm+random_forest+svc``; without them all models of the table were.
+            as in ``svm@bilstm+random_forest+svc``; without them all models of the table were. ``svm~person`` are the
+            answers of ``svm`` adapted to each person (:mod:`affekt.fusion.person`) and stand under ``person`` alone.
         chosen: the method of ``fused`` (or the model, where one alone is served) whose figures stand at the top of the
             document.
         skipped: clips that could not be used, whole or in part.
@@ -56,11 +58,16 @@ def evaluate_table(
         ``fusion`` (method: figures), ``paired`` (model: comparison of the chosen fusion with it), ``pairs`` (any two
         of all: ``a`` and ``b`` as ``models.svc`` or ``fusion.svm``, and their comparison), ``by_subject``,
         ``by_attribute``, ``worst`` (the most confident wrong answers), ``unanswered``, ``unlabelled``, ``skipped``
-        (``clip``, ``code``, ``reason``) and ``skipped_by_code``. All values are plain JSON values.
+        (``clip``, ``code``, ``reason``) and ``skipped_by_code``. ``person`` holds the figures of the chosen fusion's
+        adapted answers with ``paired`` (the comparison of the plain answers with them), ``people`` (who have two clips
+        or more), ``alone`` (labelled clips of others) and ``methods`` (method: figures and ``paired``); where there is
+        nothing to adapt among they are None and ``reason`` says why. All values are plain JSON values.
 
     Raises:
         DataError: ``chosen`` is not among ``fused``, an array does not fit the table, or no clip has a known label.
     """
+    moved = {name.removesuffix(PERSON): scores for name, scores in fused.items() if name.endswith(PERSON)}
+    fused = {name: scores for name, scores in fused.items() if not name.endswith(PERSON)}
     if chosen not in fused and chosen not in table.models:
         known = ", ".join([*fused, *table.models])
         raise DataError(f"no fusion or model named {chosen!r}; there are {known}", code="unknown_fusion")
@@ -82,14 +89,16 @@ def evaluate_table(
             "models": members.split("+") if members else list(models_fused or table.models),
         }
     answer = fused[chosen] if chosen in fused else table.scores[:, table.models.index(chosen)]
+    how: dict[str, Any] = {"bootstrap": draws, "confidence": confidence, "seed": seed}
     paired = {
-        name: compare_paired(
-            table.truth, table.scores[:, number], answer, table.subjects,
-            bootstrap=draws, confidence=confidence, seed=seed,
-        )
+        name: compare_paired(table.truth, table.scores[:, number], answer, table.subjects, **how)
         for number, name in enumerate(table.models)
         if name != chosen or chosen in fused
-    }  # fmt: skip
+    }
+    people = {
+        name: {**figures(scores), "paired": compare_paired(table.truth, fused[name], scores, table.subjects, **how)}
+        for name, scores in moved.items()
+    }
     everyone = {f"models.{name}": table.scores[:, number] for number, name in enumerate(table.models)}
     everyone.update({f"fusion.{name}": scores for name, scores in fused.items()})
     truth, scores, subjects = check_scores(table.truth, answer, table.labels, table.subjects)
@@ -100,7 +109,6 @@ def evaluate_table(
         for name, scores in everyone.items()
     }
     clips = [table.clips[i] for i in labelled]
-    how: dict[str, Any] = {"bootstrap": draws, "confidence": confidence, "seed": seed}
     by_attribute = {}
     for name, values in (attributes or {}).items():
         if len(values) != len(table):
@@ -120,6 +128,7 @@ def evaluate_table(
         "models": models,
         "fusion": fusion,
         "paired": paired,
+        "person": _person(table, people, chosen),
         "trials": [dict(trial) for trial in trials],
         "trial_outcomes": _outcomes(trials, fused, table, how),
         "pairs": compare_all(table.truth, everyone, table.subjects, bootstrap=draws, confidence=confidence, seed=seed),
@@ -144,6 +153,20 @@ def _outcomes(
             compared = compare_paired(table.truth, fused[keys[0]], fused[keys[1]], table.subjects, **how)
             found[trial["model"]] = {"model": trial["model"], "method": trial["method"], **compared}
     return list(found.values())
+
+
+def _person(table: ScoreTable, people: Mapping[str, Mapping[str, Any]], chosen: str) -> dict[str, Any]:
+    """The figures of the adapted answers, the chosen method's on top, or None and the reason for each of them."""
+    clips = Counter(name for name in table.subjects if name)
+    several = {name for name, count in clips.items() if count > 1}
+    nothing = dict.fromkeys(("accuracy", "accuracy_ci95", "unweighted_average_recall", "clips", "paired"))
+    if not several or not people:
+        reason = "no answers were adapted to a person" if several else "no person has two clips"
+        return {**nothing, "people": len(several), "alone": None, "methods": {}, "reason": reason}
+    labelled = [name for name, truth in zip(table.subjects, table.truth, strict=True) if truth >= 0]
+    alone = sum(name not in several for name in labelled)
+    top = people.get(chosen, nothing)
+    return {**top, "people": len(several), "alone": alone, "methods": dict(people), "reason": None}
 
 
 def of_images(document: dict[str, Any]) -> dict[str, Any]:

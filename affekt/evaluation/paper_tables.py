@@ -115,6 +115,12 @@ def fusion_rows(fusion: Mapping[str, Mapping[str, Any]]) -> tuple[list[Row], lis
     return listed, further
 
 
+def person_rows(person: Mapping[str, Any]) -> list[Row]:
+    """The fusions whose answers were adapted to each person, the best first; not one of them is in the paper."""
+    rows = [Row(fusion_name(key), "", figures, None, key) for key, figures in person["methods"].items()]
+    return sorted(rows, key=lambda row: -(row.figures or {})["accuracy"])
+
+
 def members_text(models: Iterable[str]) -> str:
     """The fused models in a few words."""
     return ", ".join(SHORT_NAMES.get(name, name) for name in models)

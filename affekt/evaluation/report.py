@@ -21,6 +21,7 @@ from affekt.evaluation.paper_tables import (
     hears,
     members_text,
     model_name,
+    person_rows,
     visual_rows,
 )
 
@@ -108,6 +109,7 @@ def write_report(
             ("Table 3", "Fusion", listed),
             *([("", "Further fusions of this run, not in the paper", further)] if further else []),
         ],
+        "person_rows": person_rows(evaluation["person"]),
         "matrices": matrices,
         "each": every_model(evaluation, LONGEST_LIST) if len(models) + len(fusion) > 1 else None,
         "reliability": _data_uri(figures.reliability(evaluation["reliability"])) if evaluation["reliability"] else None,

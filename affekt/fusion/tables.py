@@ -12,6 +12,7 @@ import numpy as np
 from affekt.dataset import subject_folds
 from affekt.errors import DataError
 from affekt.fusion.fusion import METHODS, TRAINED, Fusion
+from affekt.fusion.person import PersonFusion
 from affekt.fusion.vectors import answered, as_probabilities
 from affekt.progress import Progress
 from affekt.score_table import ScoreTable
@@ -51,6 +52,7 @@ def fuse_table(
     folds: int = 5,
     seed: int = 0,
     svm_c: float = 18.5,
+    adapt: bool = False,
     bootstrap: int = 2000,
     confidence: float = 0.95,
 ) -> FusedTable:
@@ -79,6 +81,8 @@ def fuse_table(
         folds: of subjects, for every cross-validation.
         seed: of everything random.
         svm_c: penalty of the support vector machine.
+        adapt: fuse the scores adapted to each subject (:mod:`affekt.fusion.person`): train rows by the subjects of the
+            train rows, test rows by theirs. The figures of the models stay those of the scores as they are.
         bootstrap: resamples for the intervals.
         confidence: of the intervals.
 
@@ -86,17 +90,23 @@ def fuse_table(
         ``report`` has ``methods`` (each with ``accuracy``, ``accuracy_ci95``, ``clips``, ``fitted_on``, ``notes`` on
         what could not be fitted and, where it was cross-validated on the train rows, ``train_accuracy``), ``models``
         (each with ``accuracy`` and ``train_accuracy``), ``best``, ``best_by``, ``clips``, ``train_split``,
-        ``test_split`` and ``warnings``. Accuracies are None where no label is known.
+        ``test_split``, ``adapt`` (``"person"`` or None) and ``warnings``. Accuracies are None where no label is known.
 
     Raises:
-        DataError: an unknown model, method or split, or a method that was named has no labelled rows to be fitted on.
+        DataError: an unknown model, method or split, a method that was named has no labelled rows to be fitted on, or
+            the scores are to be adapted and no test row names a subject.
     """
     wanted = _known_methods(methods)
     if models is not None:
         table = table.only(models)
     train, test, train_split, test_split = _parts(table, train_split, test_split)
+    if adapt and not any(test.subjects):
+        raise DataError(
+            "no row to be fused names a subject; to adapt scores to a person, give the table a column 'subject'",
+            code="no_subjects",
+        )
     judge = {"bootstrap": bootstrap, "confidence": confidence, "seed": seed}
-    how: dict[str, Any] = {"seed": seed, "svm_c": svm_c, "folds": folds}
+    how: dict[str, Any] = {"adapt": adapt, "seed": seed, "svm_c": svm_c, "folds": folds}
     members = _member_accuracies(train, test)
     warnings = [
         f"{name} is right on {members[name]['train_accuracy']:.1%} of the split {train_split!r} and on "
@@ -109,6 +119,8 @@ def fuse_table(
     shared = {subject for subject in train.subjects if subject} & set(test.subjects)
     if shared:
         warnings.append(f"{len(shared)} subjects are in both splits; the figures say little about unseen people")
+    if adapt and len(set(filter(None, test.subjects))) == sum(map(bool, test.subjects)):
+        warnings.append("no subject has two clips to be fused, so nothing is adapted")
     divisions = [_folds(test, folds, seed + again) for again in range(_REPEATS)]
     choosing = _folds(train, folds, seed) if len(wanted) > 1 else []
 
@@ -121,8 +133,7 @@ def fuse_table(
             needs_rows = method in TRAINED or (method == "weighted_average" and not fixed)
             notes: tuple[str, ...] = ()
             if not needs_rows or len(train):
-                fusion = Fusion.fit(train, method, weights=fixed, **how)
-                fused, notes = fusion.predict(test.scores), fusion.notes
+                fused, notes = _fused(train, test, None, method, weights=fixed, **how)
                 fitted_on = train_split if needs_rows else None
             elif all(divisions):
                 fused = _cross_validated(test, divisions, method, how)
@@ -156,6 +167,7 @@ def fuse_table(
             "clips": len(test),
             "train_split": train_split,
             "test_split": test_split,
+            "adapt": "person" if adapt else None,
             "warnings": warnings,
         },
         test,
@@ -229,13 +241,22 @@ def _cross_validated(
     unlabelled = table.truth < 0
     for folds in divisions:
         for held in folds:
-            fusion = Fusion.fit(table.rows(~held), method, weights=weights, **how)
-            total[held] += fusion.predict(table.scores[held])
+            total[held] += _fused(table.rows(~held), table, held, method, weights=weights, **how)[0]
     result = total / len(divisions)
     if unlabelled.any():
-        fusion = Fusion.fit(table, method, weights=weights, **how)
-        result[unlabelled] = fusion.predict(table.scores[unlabelled])
+        result[unlabelled] = _fused(table, table, unlabelled, method, weights=weights, **how)[0]
     return result
+
+
+def _fused(
+    train: ScoreTable, test: ScoreTable, rows: np.ndarray | None, method: str, *, adapt: bool, **how: Any
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The fused vectors of some test rows (all where None) by a fusion fitted on the train rows, and its notes."""
+    if adapt:
+        person = PersonFusion.fit(train, method, **how)
+        return person.predict(test.scores, test.subjects, rows), person.person.notes
+    fusion = Fusion.fit(train, method, **how)
+    return fusion.predict(test.scores if rows is None else test.scores[rows]), fusion.notes
 
 
 def _judged(table: ScoreTable, fused: np.ndarray, judge: Mapping[str, Any]) -> dict[str, Any]:

@@ -122,6 +122,10 @@ def build_parser() -> argparse.ArgumentParser:
     predict.add_argument(
         "--url", help="ask a running server (as 'affekt serve' prints it) instead of loading the model"
     )
+    predict.add_argument(
+        "--same-person", action="store_true",
+        help="the files show one person, in several emotions: adapt the answers among them; not with --url",
+    )  # fmt: skip
     _json(predict)
 
     fuse = command("fuse", "fuse score tables that any models wrote")
@@ -131,6 +135,10 @@ def build_parser() -> argparse.ArgumentParser:
     fuse.add_argument("--models", metavar="a,b", help="use only these models of the table")
     fuse.add_argument("--method", default="all", help=f"all, or of {_METHODS} (default all)")
     fuse.add_argument("--weights", metavar="a=.1,b=.2", help="weights of weighted_average")
+    fuse.add_argument(
+        "--adapt", choices=("person",),
+        help="fuse scores that are adapted to each subject by that subject's clips, without labels",
+    )  # fmt: skip
     fuse.add_argument("--out", metavar="CSV", help="write clip, prediction and fused probabilities")
     fuse.add_argument("--seed", type=int, default=0, help="(default 0)")
     _json(fuse)

@@ -11,6 +11,7 @@ from affekt.dataset import holds_faces, load_clips, read_faces
 from affekt.ensemble import Ensemble, prepare_and_score, score_images
 from affekt.errors import DataError
 from affekt.evaluation import evaluate_table, of_images
+from affekt.fusion import PERSON
 from affekt.home import home
 from affekt.registry import Tracking, resolve
 
@@ -52,16 +53,22 @@ def evaluate_clips(data: str, split: str | None, model: str) -> dict[str, Any]:
         raise DataError(f"none of the {len(table)} clips can be used ({reasons})", code="no_clips", where=data)
     settings = ensemble.settings
     method = settings.fusion.method
+    answers = {method: fused}
+    if ensemble.adapts:
+        answers[method + PERSON] = ensemble.answers_of_people(scores)
     attributes = sorted({name for row in index for name in row.attributes})
-    return evaluate_table(
+    document = evaluate_table(
         scores,
-        {method: fused},
+        answers,
         method,
         index.skipped,
         settings.evaluation,
         seed=settings.seed,
         attributes={name: [row.attributes.get(name, "") for row in index] for name in attributes},
     )
+    if not ensemble.adapts:
+        document["person"]["reason"] = "the model was stored without an adaptation to a person"
+    return document
 
 
 def evaluate_faces(data: str, split: str | None, model: str) -> dict[str, Any]:
@@ -89,6 +96,22 @@ def show(document: dict[str, Any]) -> None:
         low, high = figures["accuracy_ci95"]
         recall = figures["unweighted_average_recall"]
         print(f"{name:<28}{figures['accuracy']:>9.1%}  {low:>6.1%} – {high:>6.1%}  {recall:>14.1%}")
+    person = document["person"]
+    if person["accuracy"] is not None:
+        low, high = person["accuracy_ci95"]
+        print(
+            f"{'with their other clips':<28}{person['accuracy']:>9.1%}  {low:>6.1%} – {high:>6.1%}  "
+            f"{person['unweighted_average_recall']:>14.1%}"
+        )
     print(f"{'largest class':<28}{document['largest_class_share']:>9.1%}")
+    if person["accuracy"] is not None:
+        low, high = person["paired"]["ci95"]
+        print(
+            f"with their other clips: the fusion adapted, without labels, to each of {person['people']} people with "
+            f"two clips or more; {100 * person['paired']['difference']:+.1f} points "
+            f"({100 * low:+.1f} to {100 * high:+.1f})"
+        )
+    elif document["things"] == "clips":
+        print(f"not adapted to each person: {person['reason']}")
     for item in document["skipped"]:
         print(f"skipped {item['clip']}: {item['reason']}")

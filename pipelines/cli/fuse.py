@@ -25,6 +25,7 @@ def main(options: argparse.Namespace) -> int:
         models=_names(options.models) if options.models else None,
         weights=parse_weights(options.weights),
         seed=options.seed,
+        adapt=options.adapt == "person",
     )
     if options.out:
         write_answers(fused, Path(options.out))
@@ -72,7 +73,9 @@ def write_answers(fused: FusedTable, path: Path) -> None:
 
 def show(report: dict[str, Any]) -> None:
     """Print the methods as a table."""
-    print(f"{report['clips']} clips of {report['test_split']}, fitted on {report['train_split'] or 'no split'}")
+    adapted = ", adapted to each subject" if report["adapt"] else ""
+    fitted = report["train_split"] or "no split"
+    print(f"{report['clips']} clips of {report['test_split']}, fitted on {fitted}{adapted}")
     print(f"{'':<20}{'accuracy':>9}  {'95 % interval':>15}")
     for kind in ("models", "methods"):
         for name, figures in report[kind].items():

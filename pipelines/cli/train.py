@@ -94,6 +94,13 @@ def show_protocol(judged: Judged) -> None:
     print(f"accuracy     {found['accuracy']:.1%} ({found['chosen']}), 95 % interval {low:.1%} to {high:.1%}")
     if spread is not None:
         print(f"             mean of the folds {mean:.1%}, standard deviation {spread:.1%}")
+    person = found["person"]
+    if person["accuracy"] is not None:
+        low, high = person["paired"]["ci95"]
+        print(
+            f"             with each person's other clips, unlabelled: {person['accuracy']:.1%}, "
+            f"{100 * person['paired']['difference']:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"
+        )
     print(f"report       {found['report']}")
     print("             nothing was registered: a protocol judges; `affekt train` without it registers a model")
 

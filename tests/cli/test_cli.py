@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -114,6 +115,67 @@ def test_evaluate_of_an_absent_split_says_so(tiny, sample_clips, capsys):
     assert "no clip of the split 'test'" in capsys.readouterr().err
 
 
+def test_files_of_one_person_are_answered_together_and_a_bad_one_has_its_error(tiny, sample_clips, tmp_path, capsys):
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"this is no video")
+    first, second = sorted(str(path) for path in (sample_clips / "clips").glob("*"))[:2]
+    assert run(["predict", first, str(bad), second, "--model", tiny, "--same-person", "--json"]) == 1
+    found = document(capsys)
+    assert [result["file"] for result in found["results"]] == [first, str(bad), second]
+    assert ["error" in result for result in found["results"]] == [False, True, False]
+    assert found["same_person"] == 2
+    assert run(["predict", first, "--model", tiny, "--json"]) == 0
+    plain = document(capsys)["results"][0]
+    assert plain["models"] == found["results"][0]["models"]
+    assert plain["probabilities"] != found["results"][0]["probabilities"]
+
+
+def test_one_person_and_a_server_is_wrong_usage(capsys):
+    assert run(["predict", "a.mp4", "--same-person", "--url", "http://127.0.0.1:1"]) == 2
+    assert "leave out --url" in capsys.readouterr().err
+
+
+def test_evaluate_gives_the_adapted_figures_that_the_run_reported(tiny, sample_clips, pipeline_run, capsys):
+    assert run(["evaluate", str(sample_clips), "--split", "val", "--model", tiny, "--json"]) == 0
+    reported = json.loads((pipeline_run.artifact("evaluate", "evaluation") / "evaluation.json").read_text("utf-8"))
+    person = document(capsys)["person"]
+    for key in ("accuracy", "accuracy_ci95", "clips", "unweighted_average_recall", "people", "confusion"):
+        assert person[key] == reported["person"][key]
+    assert person["paired"]["accuracy_b"] == person["accuracy"]
+
+
+def test_evaluate_prints_the_adapted_figures_beside_the_others(tiny, sample_clips, capsys):
+    assert run(["evaluate", str(sample_clips), "--split", "val", "--model", tiny]) == 0
+    told = capsys.readouterr().out
+    assert "\nwith their other clips  " in told
+    assert "without labels, to each of 1 people" in told
+
+
+@pytest.fixture
+def old(tiny_ensemble, tmp_path, monkeypatch):
+    """The folder of an ensemble that was stored before there was an adaptation to a person."""
+    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    folder = shutil.copytree(tiny_ensemble, tmp_path / "ensemble")
+    shutil.rmtree(folder / "fusion_person")
+    manifest = json.loads((folder / "ensemble.json").read_text(encoding="utf-8"))
+    manifest["files"] = {name: file for name, file in manifest["files"].items() if "fusion_person" not in name}
+    (folder / "ensemble.json").write_text(json.dumps(manifest), encoding="utf-8")
+    return str(folder)
+
+
+def test_evaluate_says_that_an_old_model_has_no_adaptation(old, sample_clips, capsys):
+    assert run(["evaluate", str(sample_clips), "--split", "val", "--model", old, "--json"]) == 0
+    person = document(capsys)["person"]
+    assert person["accuracy"] is None
+    assert person["reason"] == "the model was stored without an adaptation to a person"
+
+
+def test_predict_of_one_person_refuses_an_old_model(old, clip, capsys):
+    assert run(["predict", clip, "--same-person", "--model", old]) == 1
+    assert "no adaptation to a person" in capsys.readouterr().err
+
+
 def test_an_unknown_model_lists_those_that_there_are(tiny, clip, capsys):
     assert run(["predict", clip, "--model", "tinny@champion"]) == 1
     assert "there are tiny" in capsys.readouterr().err
@@ -144,6 +206,15 @@ def test_fuse_names_wrong_weights(pipeline_run, capsys):
     scores = pipeline_run.artifact("fit-fusion", "scores") / "scores.csv"
     assert run(["fuse", str(scores), "--weights", "vgg=a,svc"]) == 1
     assert "'vgg=a'" in capsys.readouterr().err
+
+
+def test_fuse_adapts_scores_to_each_subject(pipeline_run, capsys):
+    scores = str(pipeline_run.artifact("fit-fusion", "scores") / "scores.csv")
+    assert run(["fuse", scores, "--method", "average", "--adapt", "person", "--json"]) == 0
+    found = document(capsys)
+    reported = json.loads((pipeline_run.artifact("evaluate", "evaluation") / "evaluation.json").read_text("utf-8"))
+    assert found["adapt"] == "person"
+    assert found["methods"]["average"]["accuracy"] == reported["person"]["methods"]["average"]["accuracy"]
 
 
 def test_settings_mistakes_are_all_told_before_any_work(tmp_path, monkeypatch, capsys):

@@ -117,6 +117,15 @@ def test_pooled_figures_are_those_of_all_clips_together(pooled, tiny_settings):
     assert set(document["models"]) == set(document["paired"]) == set(scores.models)
 
 
+def test_adapted_answers_are_pooled_apart_from_the_fusions(pooled, tiny_settings):
+    _, document, _, fused = pooled
+    adapted = fused.scores[:, fused.models.index(f"{tiny_settings.fusion.method}~person")]
+    assert document["person"]["accuracy"] == pytest.approx(float((adapted.argmax(axis=1) == fused.truth).mean()))
+    for part in (*document["folds"], document["mean_of_folds"]):
+        assert not [name for name in part["fusion"] if "~" in name]
+        assert set(part["person"]) == set(document["person"]["methods"])
+
+
 def test_each_fold_has_the_accuracy_of_every_model_on_its_own_clips(pooled):
     _, document, scores, _ = pooled
     assert [item["clips"] for item in document["folds"]] == [3, 4]

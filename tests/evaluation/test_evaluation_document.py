@@ -169,6 +169,58 @@ def test_the_whole_document_is_plain_json() -> None:
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
+def with_person(table: ScoreTable, **changes: Any) -> dict[str, Any]:
+    """The document with adapted answers that are always right beside the average and the SVM."""
+    right = np.where(table.truth[:, None] >= 0, np.eye(2)[table.truth], 0.5)
+    fused = {"average": table.scores.mean(axis=1), "svm": table.scores[:, 1]}
+    return evaluate_table(
+        table, {**fused, "average~person": right, "svm~person": right}, changes.pop("chosen", "average"), (), SETTINGS
+    )
+
+
+def test_adapted_answers_stand_apart_from_the_fusions() -> None:
+    found = with_person(small_table())
+    assert set(found["fusion"]) == {"average", "svm"}
+    assert set(found["person"]["methods"]) == {"average", "svm"}
+    assert found["accuracy"] == found["fusion"]["average"]["accuracy"] < 1
+    assert found["person"]["accuracy"] == found["person"]["methods"]["average"]["accuracy"] == 1
+
+
+def test_adapted_answers_are_compared_with_the_plain_ones_of_their_method() -> None:
+    found = with_person(small_table())
+    for name, values in found["person"]["methods"].items():
+        assert values["paired"]["accuracy_a"] == found["fusion"][name]["accuracy"]
+        assert values["paired"]["difference"] == pytest.approx(1 - found["fusion"][name]["accuracy"])
+    assert found["person"]["paired"] == found["person"]["methods"]["average"]["paired"]
+
+
+def test_adapted_answers_cannot_be_chosen() -> None:
+    with pytest.raises(DataError, match="no fusion or model named 'svm~person'"):
+        with_person(small_table(), chosen="svm~person")
+
+
+def test_clips_of_people_with_one_clip_are_counted() -> None:
+    table = replace(small_table(), subjects=("a",) * 30 + tuple("bcdefgh") + ("", "", ""))
+    person = with_person(table)["person"]
+    assert (person["people"], person["alone"], person["clips"]) == (1, 10, 40)
+
+
+def test_where_no_person_has_two_clips_there_are_no_adapted_figures() -> None:
+    person = with_person(replace(small_table(), subjects=tuple(map(str, range(40)))))["person"]
+    assert person["accuracy"] is person["accuracy_ci95"] is person["paired"] is person["clips"] is None
+    assert (person["methods"], person["reason"]) == ({}, "no person has two clips")
+
+
+def test_without_adapted_answers_it_says_so() -> None:
+    person = evaluated()["person"]
+    assert (person["accuracy"], person["reason"]) == (None, "no answers were adapted to a person")
+
+
+def test_a_document_with_adapted_answers_is_plain_json() -> None:
+    found = with_person(small_table())
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
 def test_an_attribute_of_another_length_is_an_error() -> None:
     with pytest.raises(DataError, match="'gender' has 3 values for 40 clips"):
         evaluated(attributes={"gender": ["f"] * 3})

@@ -186,6 +186,18 @@ def test_table_3_holds_the_papers_rows_and_this_runs_others(page: str) -> None:
     ]
 
 
+def test_adapted_fusions_have_a_table_of_their_own(tmp_path: Path, page: str) -> None:
+    found = evaluation(a="average", b="svm", c="average~person", d="svm~person")
+    html = written(tmp_path, evaluation=found)
+    results = html[html.index("Table 3") : html.index("alone, on the same clips")]
+    table_3, own = results.split('<table class="wide" id="person">')
+    assert "~" not in results
+    assert [row[0] for row in Cells(own).rows] == ["Method", "Average", "SVM"]
+    assert Cells(own).row("SVM")[1:4:2] == [f"{100 * found['accuracy']:.1f}", "+0.0"]
+    assert "no label of theirs" in table_3
+    assert 'id="person"' not in page
+
+
 def test_what_was_not_measured_is_a_dash_and_never_zero(plain: str) -> None:
     row = Cells(plain).row("Convolutional 3D")
     assert row[1:3] == ["–", "–"]

@@ -12,7 +12,7 @@ import pytest
 
 from affekt.dataset import subject_folds
 from affekt.errors import DataError
-from affekt.fusion import METHODS, TRAINED, Fusion, fuse_table
+from affekt.fusion import METHODS, TRAINED, Fusion, PersonFusion, adapted, fuse_table
 from affekt.score_table import ScoreTable
 
 QUICK = {"bootstrap": 100, "folds": 3}
@@ -212,6 +212,37 @@ def test_on_four_speaker_splits_stacking_is_the_best_method(shared_data):
     assert accuracy["svm"] >= 0.75
     assert accuracy["stacking"] > 0.765
     assert max(accuracy, key=lambda name: accuracy[name]) == "stacking"
+
+
+def test_scores_are_adapted_by_the_subjects_of_each_split(make_table):
+    table = make_table(200, splits=("train", "test"))
+    found = fuse_table(table, methods=["svm"], adapt=True, **QUICK)
+    train, test = table.split("train"), table.split("test")
+    expected = PersonFusion.fit(train, "svm", folds=3).predict(test.scores, test.subjects)
+    np.testing.assert_array_equal(found.vectors["svm"], expected)
+    assert found.report["adapt"] == "person"
+
+
+def test_cross_validated_scores_are_adapted_among_all_clips_of_a_subject(make_table):
+    table = make_table(200)
+    hidden = replace(table, truth=np.where(np.arange(200) % 5 == 0, -1, table.truth))
+    found = fuse_table(hidden, methods=["average", "svm"], adapt=True, **QUICK)
+    moved = adapted(table.scores, table.subjects)
+    np.testing.assert_allclose(found.vectors["average"], moved.mean(axis=1))
+    assert found.report["methods"]["svm"]["accuracy"] > 0.5
+
+
+def test_a_table_without_subjects_cannot_be_adapted(make_table):
+    table = replace(make_table(40), subjects=("",) * 40)
+    with pytest.raises(DataError, match="names a subject"):
+        fuse_table(table, methods=["average"], adapt=True)
+
+
+def test_subjects_of_one_clip_each_leave_nothing_to_adapt_among(make_table):
+    table = make_table(40, subjects=40)
+    found = fuse_table(table, methods=["average"], adapt=True, **QUICK)
+    assert "no subject has two clips" in found.report["warnings"][0]
+    np.testing.assert_allclose(found.vectors["average"], table.scores.mean(axis=1))
 
 
 def afew(shared_data) -> ScoreTable:

@@ -120,6 +120,16 @@ def test_the_folds_runs_are_below_the_protocols_in_mlflow(place):
     assert runs[parents[0]].data.metrics["accuracy"] == pytest.approx(place.judged.to_dict()["accuracy"])
 
 
+def test_the_adapted_figures_are_told_beside_the_others(place):
+    found = place.judged.to_dict()
+    metrics = Tracking().client.get_run(place.judged.run_id).data.metrics
+    assert set(found["person"]["methods"]) == set(found["fusion"])
+    for method, values in found["person"]["methods"].items():
+        assert metrics[f"accuracy_person_{method}"] == pytest.approx(values["accuracy"])
+        assert values["paired"]["accuracy_a"] == pytest.approx(metrics[f"accuracy_fusion_{method}"])
+    assert not [name for name in metrics if "~" in name]
+
+
 def test_nothing_is_registered(place):
     assert list_models(Tracking()) == []
 

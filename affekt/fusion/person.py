@@ -1,0 +1,147 @@
+"""Adaptation to a person: what each model always says of one person, learned from that person's clips without labels.
+
+On people that a model has not seen its answers are biased in a way that belongs to the person: a low voice is taken for
+sad in every clip. From each of a model's answers the person's own mean answer is taken away, as logarithms: speaker
+normalisation (Busso, Mariooryad, Metallinou and Narayanan, "Iterative feature normalization", 2013) applied to what the
+models answer, or the correction of a prior (Saerens, Latinne and Decaestecker, 2002) person by person. No label of the
+person is looked at. It rests on the person's clips showing several emotions: of a person who is angry in all of them,
+the anger is taken for the person's face.
+
+Measured on the audio and face votes of CREMA-D (61 speakers, fusions fitted on three quarters of them and asked about
+the others, four times; ``bench/person.py``), from n clips a speaker, in points of accuracy over the plain fusion:
+
+=====================  ====  ====  ====  ====  ====  ====
+n                         2     4    10    20    40    80
+=====================  ====  ====  ====  ====  ====  ====
+average, any clips     -0.3  +1.8  +4.6  +7.0  +8.4  +9.0
+average, uneven        -0.2  +1.2  +3.3  +2.5  +5.4  +8.9
+average, one-sided     -1.1  -0.3  -0.8  +1.1  +5.3  +8.9
+stacking, any clips    +0.1  +0.0  +1.0  +2.0  +1.9  +2.0
+stacking, uneven       +0.2  -0.2  -0.9  -1.2  -0.1  +2.1
+stacking, one-sided    +0.0  -0.2  -1.9  -3.3  -2.2  +2.3
+=====================  ====  ====  ====  ====  ====  ====
+
+"Uneven" clips are drawn with shares of the labels from a Dirichlet distribution of 0.5, "one-sided" ones of 0.15 (most
+clips of one or two labels); 80 are nearly all clips of a speaker, so they are even. The plain figures are about 66 %
+for the average and 77 % for stacking.
+
+How that was chosen: with ``_CLIPS`` = 1 instead of 10 the first gains come sooner (the average of 4 clips +4.7), but of
+ten one-sided clips the average loses 9.5 points and stacking 16. A fitted method that answers alone, without the
+mixture in :meth:`PersonFusion.predict`, loses 3.5 points on two clips, since it learned from people with many. Nothing
+else can tell a person whose clips are one-sided from one whose face is: give it clips of several emotions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from affekt.fusion.fusion import Fusion
+from affekt.fusion.rules import RULES
+from affekt.fusion.vectors import answered, as_probabilities
+from affekt.score_table import ScoreTable
+
+#: Stands behind the name of a fusion method in a table of answers that were adapted to the person.
+PERSON = "~person"
+#: So many further clips of a person count as much as the assumption that the models are right about that person.
+_CLIPS = 10
+#: Added to a probability before the logarithm of which the mean is taken, so that no single clip rules that mean.
+_SMALL = 0.02
+
+
+def adapted(scores: np.ndarray, subjects: Sequence[str]) -> np.ndarray:
+    """Each model's probabilities with what it says of the person in all clips taken away; labels have no part in it.
+
+    A clip's probabilities are divided by ``exp(w m)`` and scaled to a sum of one: m is the mean of ``log(p + 0.02)``
+    over the person's n clips in which the model answered, and ``w = (n - 1) / (n - 1 + 10)``. The only clip of a
+    person is not changed.
+
+    Args:
+        scores: score vectors ``[N, M, L]``; votes are welcome, NaN or zeros where a model has no answer.
+        subjects: N names; a clip without one (``""``) is a person of its own.
+
+    Returns:
+        Float64 ``[N, M, L]``, NaN where a model has no answer.
+
+    Raises:
+        DataError: a score is no probability.
+    """
+    probabilities = as_probabilities(scores)
+    present = answered(probabilities)
+    logs = np.log(probabilities + _SMALL)
+    result = probabilities.copy()
+    for rows in _people(subjects):
+        for model in range(probabilities.shape[1]):
+            own = rows[present[rows, model]]
+            if len(own) > 1:
+                shift = _weight(len(own)) * logs[own, model].mean(axis=0)
+                moved = probabilities[own, model] * np.exp(shift.max() - shift)
+                result[own, model] = moved / moved.sum(axis=1, keepdims=True)
+    return result
+
+
+@dataclass(frozen=True)
+class PersonFusion:
+    """A fusion of adapted scores, with the plain one beside it. Build with :meth:`fit`.
+
+    Attributes:
+        plain: the method fitted on scores as they are.
+        person: the same method fitted on adapted scores.
+    """
+
+    plain: Fusion
+    person: Fusion
+
+    @classmethod
+    def fit(cls, table: ScoreTable, method: str, *, plain: Fusion | None = None, **how: Any) -> PersonFusion:
+        """Fit on the labelled rows of a table, adapted by its subjects; arguments and errors as :meth:`Fusion.fit`.
+
+        Args:
+            table: as for :meth:`Fusion.fit`.
+            method: as there.
+            plain: the fusion of the rows as they are, where it is fitted already.
+            how: the other arguments of :meth:`Fusion.fit`.
+        """
+        moved = replace(table, scores=adapted(table.scores, table.subjects))
+        return cls(plain or Fusion.fit(table, method, **how), Fusion.fit(moved, method, **how))
+
+    def predict(self, scores: np.ndarray, subjects: Sequence[str], rows: np.ndarray | None = None) -> np.ndarray:
+        """Fused probabilities ``[N, L]`` of score vectors ``[N, M, L]``, each person's clips adapted among each other.
+
+        A fitted method learned from people of many clips. Of a person with n clips its answer has the part w of
+        :func:`adapted`, the plain fusion's answer the rest: a lone clip gets the plain answer.
+
+        Args:
+            scores: as for :meth:`Fusion.predict`.
+            subjects: N names.
+            rows: bool ``[N]``, the rows to answer; all take part in the adaptation.
+
+        Raises:
+            DataError: as :meth:`Fusion.predict`.
+        """
+        keep = np.ones(len(scores), dtype=bool) if rows is None else rows
+        answers = self.person.predict(adapted(scores, subjects)[keep])
+        if self.person.method in RULES:
+            return answers
+        usable = np.asarray(answered(as_probabilities(scores)).any(axis=1))
+        part = np.zeros(len(scores))
+        for own in _people(subjects):
+            part[own] = _weight(max(1, int(usable[own].sum())))
+        part = part[keep, np.newaxis]
+        return part * answers + (1 - part) * self.plain.predict(np.asarray(scores)[keep])
+
+
+def _weight(clips: int) -> float:
+    return (clips - 1) / (clips - 1 + _CLIPS)
+
+
+def _people(subjects: Sequence[str]) -> list[np.ndarray]:
+    """The row numbers of each person with a name."""
+    rows: dict[str, list[int]] = {}
+    for row, name in enumerate(subjects):
+        if name:
+            rows.setdefault(name, []).append(row)
+    return [np.array(own) for own in rows.values()]

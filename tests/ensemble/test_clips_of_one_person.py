@@ -1,0 +1,146 @@
+"""Several clips of one person: the adapted answers are those that training judged, and old ensembles have none."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from affekt.ensemble import Ensemble, judge
+from affekt.errors import DataError, MediaError
+from affekt.fusion import METHODS, PERSON
+from affekt.media import PreparedIndex, Store
+from affekt.members import MEMBERS
+from affekt.score_table import ScoreTable
+
+
+@pytest.fixture(scope="module")
+def ensemble(tiny_ensemble):
+    return Ensemble.load(tiny_ensemble)
+
+
+@pytest.fixture(scope="module")
+def index(tiny_run):
+    return PreparedIndex.read(tiny_run.prepared).select("val")
+
+
+@pytest.fixture(scope="module")
+def clips(tiny_run, tiny_settings, index):
+    """The seven clips of the one person of the split val."""
+    store = Store(tiny_run.store, tiny_settings.media)
+    return [store.get(row.key) for row in index]
+
+
+@pytest.fixture(scope="module")
+def written(tiny_run, tiny_settings):
+    """The adapted answers of the same clips, as training wrote them."""
+    table = ScoreTable.read(tiny_run.scores / "fused.csv").split("val")
+    return table.only([tiny_settings.fusion.method + PERSON]).scores[:, 0]
+
+
+def test_the_figures_of_a_run_name_the_adapted_ones(tiny_run, tiny_settings, tmp_path):
+    found = judge(
+        tiny_run.prepared, tiny_run.scores, tiny_run.ensemble, str(tiny_run.store), tiny_settings, tmp_path / "out"
+    )
+    person = found.evaluation["person"]["methods"]
+    assert {name: found.figures[f"accuracy_person_{name}"] for name in METHODS} == {
+        name: person[name]["accuracy"] for name in METHODS
+    }
+    assert found.figures["accuracy"] == found.evaluation["fusion"][tiny_settings.fusion.method]["accuracy"]
+    assert not [name for name in found.figures if "~" in name]
+
+
+def vectors(answers):
+    return np.array([list(answer.probabilities.values()) for answer in answers])
+
+
+def test_every_method_has_adapted_answers_beside_its_own(tiny_run):
+    models = ScoreTable.read(tiny_run.scores / "fused.csv").models
+    assert {name for name in models if PERSON in name} == {f"{method}{PERSON}" for method in METHODS}
+
+
+def test_a_persons_clips_get_the_answers_that_training_judged(ensemble, clips, written):
+    assert np.abs(vectors(ensemble.predict_person(clips)) - written).max() < 1e-5
+
+
+def test_a_table_of_people_gets_the_same_answers(ensemble, index, tiny_run, tiny_settings, written):
+    table, _ = ensemble.score_index(index, Store(tiny_run.store, tiny_settings.media))
+    assert np.abs(ensemble.answers_of_people(table) - written).max() < 1e-5
+
+
+def test_the_order_of_the_clips_is_that_of_the_answers(ensemble, clips):
+    forward, backward = (vectors(ensemble.predict_person(given)) for given in (clips[:3], clips[2::-1]))
+    np.testing.assert_allclose(backward[::-1], forward, atol=1e-9)
+
+
+def test_the_models_own_answers_are_not_adapted(ensemble, clips):
+    assert ensemble.predict_person(clips[:2])[0].models == ensemble.predict(clips[0]).models
+
+
+def test_the_only_clip_gets_the_plain_answer_and_a_warning(ensemble, clips):
+    plain, [alone] = ensemble.predict(clips[0]), ensemble.predict_person(clips[:1])
+    np.testing.assert_allclose(vectors([alone]), vectors([plain]), atol=1e-9)
+    assert alone.warnings == (*plain.warnings, "no other clip of the person can be used: answered from this one alone")
+
+
+def test_no_clips_get_no_answers(ensemble):
+    assert ensemble.predict_person([]) == []
+
+
+def test_a_clip_with_neither_face_nor_voice_is_named(ensemble, clips):
+    nothing = dataclasses.replace(clips[1], present=np.zeros_like(clips[1].present), voice=False)
+    with pytest.raises(MediaError) as caught:
+        ensemble.predict_person([clips[0], nothing], where=["a.mp4", "b.mp4"])
+    assert (caught.value.code, caught.value.where) == ("nothing_usable", "b.mp4")
+
+
+def test_a_bad_file_has_its_error_and_the_others_their_answers(ensemble, clips, index, sample_clips, tmp_path):
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"this is no video")
+    first, error, second = ensemble.predict_files_of_person(
+        [sample_clips / index.rows[0].clip, bad, sample_clips / index.rows[1].clip]
+    )
+    assert isinstance(error, MediaError)
+    assert [first, second] == ensemble.predict_person(clips[:2])
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory, tiny_ensemble):
+    """The ensemble as it would have been stored before there was an adaptation."""
+    folder = shutil.copytree(tiny_ensemble, tmp_path_factory.mktemp("old") / "ensemble")
+    shutil.rmtree(folder / "fusion_person")
+    manifest = json.loads((folder / "ensemble.json").read_text(encoding="utf-8"))
+    manifest["files"] = {name: file for name, file in manifest["files"].items() if "fusion_person" not in name}
+    (folder / "ensemble.json").write_text(json.dumps(manifest), encoding="utf-8")
+    return Ensemble.load(folder)
+
+
+def test_an_ensemble_stored_before_answers_as_ever(old, ensemble, clips):
+    assert old.predict(clips[0]) == ensemble.predict(clips[0])
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda ensemble: ensemble.predict_person([]),
+        lambda ensemble: ensemble.predict_files_of_person(["none.mp4"]),
+        lambda ensemble: ensemble.answers_of_people(
+            ScoreTable((), ensemble.labels, MEMBERS, np.zeros((0, len(MEMBERS), 7)), np.zeros(0, dtype=int), (), ())
+        ),
+    ],
+    ids=["clips", "files", "table"],
+)
+def test_an_ensemble_stored_before_says_that_it_has_no_adaptation(old, ask):
+    with pytest.raises(DataError, match="no adaptation to a person") as caught:
+        ask(old)
+    assert caught.value.code == "no_adaptation"
+
+
+def test_a_damaged_adaptation_is_noticed(tiny_ensemble, tmp_path):
+    copy = shutil.copytree(tiny_ensemble, tmp_path / "ensemble")
+    (copy / "fusion_person" / "fusion.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(DataError, match="does not match its digest"):
+        Ensemble.load(copy)

@@ -1,0 +1,169 @@
+"""Adaptation to a person: what is taken away, whose clips have a say in it, and what it is worth on real votes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from affekt.dataset import subject_folds
+from affekt.errors import DataError
+from affekt.fusion import METHODS, PersonFusion, adapted
+from affekt.score_table import ScoreTable
+
+
+def biased(table: ScoreTable, strength: float = 1.5, seed: int = 5) -> ScoreTable:
+    """The table with a bias of each person in each model: some labels are seen in all of a person's clips."""
+    random = np.random.default_rng(seed)
+    names = sorted(set(table.subjects))
+    bias = random.normal(size=(len(names), *table.scores.shape[1:])) * strength
+    scores = table.scores * np.exp(bias[[names.index(name) for name in table.subjects]])
+    return replace(table, scores=scores / scores.sum(axis=2, keepdims=True))
+
+
+def right(table: ScoreTable, answers: np.ndarray) -> float:
+    return float((answers.argmax(axis=1) == table.truth).mean())
+
+
+def test_what_a_model_says_in_all_clips_of_a_person_is_taken_away(make_table):
+    table = make_table(400)
+    spoilt = biased(table)
+    plain, moved = (right(spoilt, s[:, 0]) for s in (spoilt.scores, adapted(spoilt.scores, spoilt.subjects)))
+    assert plain < right(table, table.scores[:, 0]) - 0.15
+    assert moved > plain + 0.1
+
+
+def test_the_only_clip_of_a_person_is_not_changed(make_table):
+    scores = biased(make_table(10)).scores
+    np.testing.assert_allclose(adapted(scores, [f"{n}" for n in range(10)]), scores, atol=1e-12)
+
+
+def test_clips_without_a_subject_are_people_of_their_own(make_table):
+    scores = make_table(10).scores
+    np.testing.assert_allclose(adapted(scores, [""] * 10), scores, atol=1e-12)
+
+
+def test_a_persons_clips_have_no_say_in_anothers(make_table):
+    table = biased(make_table(60))
+    own = np.array([name == "3" for name in table.subjects])
+    together = adapted(table.scores, table.subjects)[own]
+    np.testing.assert_array_equal(together, adapted(table.scores[own], ["any name"] * own.sum()))
+
+
+def test_rows_in_another_order_get_the_same_answers_in_that_order(make_table):
+    table = biased(make_table(80))
+    order = np.random.default_rng(0).permutation(80)
+    moved = adapted(table.scores[order], [table.subjects[i] for i in order])
+    np.testing.assert_allclose(moved, adapted(table.scores, table.subjects)[order], atol=1e-12)
+
+
+def test_a_model_without_an_answer_stays_without_and_has_no_say(make_table):
+    table = biased(make_table(40, subjects=1))
+    gaps = table.scores.copy()
+    gaps[::3, 0] = np.nan
+    gaps[1::3, 0] = 0.0
+    moved = adapted(gaps, table.subjects)
+    there = np.arange(40) % 3 == 2
+    assert np.isnan(moved[~there, 0]).all()
+    np.testing.assert_allclose(moved[there, 0], adapted(table.scores[there], ["0"] * there.sum())[:, 0])
+    np.testing.assert_allclose(moved[:, 1], adapted(table.scores, table.subjects)[:, 1])
+
+
+def test_the_only_clip_that_a_model_answered_is_not_changed_for_that_model(make_table):
+    scores = make_table(5, subjects=1).scores
+    scores[1:, 0] = np.nan
+    np.testing.assert_allclose(adapted(scores, ["a"] * 5)[0, 0], scores[0, 0], atol=1e-12)
+
+
+def test_votes_count_as_their_shares(make_table):
+    votes = np.random.default_rng(0).integers(0, 10, size=(12, 2, 4)) + np.eye(4)[0].astype(int)
+    shares = votes / votes.sum(axis=2, keepdims=True)
+    np.testing.assert_allclose(adapted(votes, ["a"] * 12), adapted(shares, ["a"] * 12))
+
+
+def test_the_further_clips_of_a_person_the_more_is_taken_away():
+    always = np.array([0.7, 0.1, 0.1, 0.1])
+    left = [adapted(np.tile(always, (n, 1, 1)), ["a"] * n)[0, 0, 0] for n in (1, 2, 5, 20, 500)]
+    assert left == sorted(left, reverse=True)
+    assert left[0] == pytest.approx(0.7)
+    assert left[-1] == pytest.approx(0.25, abs=0.05)
+
+
+def test_logits_are_refused():
+    with pytest.raises(DataError, match="negative"):
+        adapted(np.full((1, 1, 2), -1.0), ["a"])
+
+
+def test_no_label_of_the_clips_that_are_answered_is_used(make_table):
+    fusion = PersonFusion.fit(biased(make_table(200)), "weighted_average")
+    test = biased(make_table(60, seed=3))
+    hidden = replace(test, truth=np.full(60, -1))
+    answers = [fusion.predict(table.scores, table.subjects) for table in (test, hidden)]
+    np.testing.assert_array_equal(*answers)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_lone_clip_gets_the_plain_answer(method, make_table):
+    fusion = PersonFusion.fit(biased(make_table(160)), method)
+    scores = make_table(6, seed=2).scores
+    np.testing.assert_allclose(fusion.predict(scores, list("abcdef")), fusion.plain.predict(scores), atol=1e-9)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_adapted_answer_is_a_probability_vector_or_missing(method, make_table):
+    table = biased(make_table(160))
+    table.scores[0] = np.nan
+    answers = PersonFusion.fit(table, method).predict(table.scores, table.subjects)
+    assert np.isnan(answers[0]).all()
+    np.testing.assert_allclose(answers[1:].sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_people_with_a_bias_of_their_own_are_answered_better(method, make_table):
+    fusion = PersonFusion.fit(biased(make_table(400, subjects=20)), method)
+    test = biased(make_table(400, seed=2), seed=8)
+    plain = right(test, fusion.plain.predict(test.scores))
+    assert right(test, fusion.predict(test.scores, test.subjects)) > plain + 0.05
+
+
+def test_rows_that_are_not_answered_take_part_in_the_adaptation(make_table):
+    table = biased(make_table(80))
+    fusion = PersonFusion.fit(table, "weighted_average")
+    some = np.arange(80) % 4 == 0
+    whole = fusion.predict(table.scores, table.subjects)
+    np.testing.assert_array_equal(fusion.predict(table.scores, table.subjects, some), whole[some])
+
+
+def cremad(shared_data) -> tuple[ScoreTable, ScoreTable]:
+    """Audio and face votes on three quarters of the speakers, and on the others."""
+    table = ScoreTable.read(shared_data / "cremad_votes" / "votes.csv.gz").only(["audio", "face"])
+    held = subject_folds(table.subjects, 4, 0)[0]
+    return table.rows(~held), table.rows(held)
+
+
+@pytest.mark.parametrize(("method", "gain"), [("average", 0.06), ("stacking", 0.01)])
+def test_on_votes_of_unseen_speakers_all_clips_of_a_speaker_help(method, gain, shared_data):
+    train, test = cremad(shared_data)
+    fusion = PersonFusion.fit(train, method)
+    plain = right(test, fusion.plain.predict(test.scores))
+    assert right(test, fusion.predict(test.scores, test.subjects)) > plain + gain
+
+
+@pytest.mark.parametrize("method", ["average", "weighted_average", "stacking"])
+@pytest.mark.parametrize("clips", [2, 4, 10])
+def test_on_votes_of_unseen_speakers_a_few_uneven_clips_do_little_harm(clips, method, shared_data):
+    train, test = cremad(shared_data)
+    fusion = PersonFusion.fit(train, method)
+    random = np.random.default_rng(clips)
+    gains = []
+    for _ in range(60 // clips):
+        picked = []
+        for name in sorted(set(test.subjects)):
+            own = np.array([row for row, subject in enumerate(test.subjects) if subject == name])
+            share = random.dirichlet(np.full(len(test.labels), 0.5))[test.truth[own]] + 1e-6
+            picked.append(random.choice(own, clips, replace=False, p=share / share.sum()))
+        part = test.rows(np.concatenate(picked))
+        moved = fusion.predict(part.scores, part.subjects)
+        gains.append(right(part, moved) - right(part, fusion.plain.predict(part.scores)))
+    assert np.mean(gains) > -0.02
