@@ -37,27 +37,33 @@ def table(strengths: dict[str, float], *, seed: int = 0, clips: int = 180, subje
     )
 
 
+@pytest.fixture
+def average(tiny_settings: Settings) -> Settings:
+    """A fusion whose weights cannot undo what a model does to it."""
+    return dataclasses.replace(tiny_settings, fusion=dataclasses.replace(tiny_settings.fusion, method="average"))
+
+
 def trial_of(scores: ScoreTable, settings: Settings) -> tuple[tuple[str, ...], Trial]:
     kept, trials = try_models(scores.split("train"), settings, {"folds": 4})
     return kept, trials[0]
 
 
-def test_a_model_that_knows_more_is_kept(tiny_settings: Settings) -> None:
-    kept, trial = trial_of(table({"vgg": 0.5, "joint": 2.0, "svc": 0.5}), tiny_settings)
+def test_a_model_that_knows_more_is_kept(average: Settings) -> None:
+    kept, trial = trial_of(table({"vgg": 0.5, "joint": 2.0, "svc": 0.5}), average)
 
     assert kept == ("vgg", "joint", "svc")
     assert trial.kept and trial.accuracy_with > trial.accuracy_without  # type: ignore[operator]
     assert trial.evidence is not None and trial.evidence["ci95"][0] > 0
 
 
-def test_a_model_that_is_confidently_wrong_is_left_out(tiny_settings: Settings) -> None:
-    kept, trial = trial_of(table({"vgg": 1.5, "joint": -3.0, "svc": 1.5}), tiny_settings)
+def test_a_model_that_is_confidently_wrong_is_left_out(average: Settings) -> None:
+    kept, trial = trial_of(table({"vgg": 1.5, "joint": -3.0, "svc": 1.5}), average)
 
     assert kept == ("vgg", "svc")
     assert not trial.kept and "left out" in trial.reason
 
 
-def test_of_equally_many_right_answers_the_surer_ones_decide(tiny_settings: Settings) -> None:
+def test_of_equally_many_right_answers_the_surer_ones_decide(average: Settings) -> None:
     scores = table({"vgg": 1.0})
     doubled = np.repeat(scores.scores, 2, axis=1)
     doubled[:, 1] = doubled[:, 1] ** 0.3 / (doubled[:, 1] ** 0.3).sum(
@@ -65,7 +71,7 @@ def test_of_equally_many_right_answers_the_surer_ones_decide(tiny_settings: Sett
     )  # the same order, less sure
     both = dataclasses.replace(scores, models=("vgg", "joint"), scores=doubled)
 
-    _, trial = trial_of(both, tiny_settings)
+    _, trial = trial_of(both, average)
 
     assert trial.accuracy_with == trial.accuracy_without
     rows = np.arange(len(scores.split("train")))
@@ -76,21 +82,21 @@ def test_of_equally_many_right_answers_the_surer_ones_decide(tiny_settings: Sett
     assert trial.kept == surer
 
 
-def test_the_trial_never_looks_at_unseen_clips(tiny_settings: Settings) -> None:
+def test_the_trial_never_looks_at_unseen_clips(average: Settings) -> None:
     first = table({"vgg": 1.0, "joint": 1.0, "svc": 1.0})
     wrong = first.scores.copy()
     held = np.array([split != "train" for split in first.splits])
     wrong[held, 1] = wrong[held, 1][:, ::-1]
     second = dataclasses.replace(first, scores=wrong)
 
-    assert trial_of(first, tiny_settings) == trial_of(second, tiny_settings)
+    assert trial_of(first, average) == trial_of(second, average)
 
 
-def test_one_subject_is_too_few_to_judge_by(tiny_settings: Settings) -> None:
+def test_one_subject_is_too_few_to_judge_by(average: Settings) -> None:
     scores = table({"vgg": 1.0, "joint": 1.0}, subjects=1).rows(np.arange(60))
     scores = dataclasses.replace(scores, splits=("train",) * 60)
 
-    _, trial = trial_of(scores, tiny_settings)
+    _, trial = trial_of(scores, average)
 
     assert trial.kept and trial.evidence is None and "too few subjects" in trial.reason
 
@@ -109,9 +115,9 @@ def members(tmp_path: Path) -> dict[str, Path]:
 
 
 def test_a_model_that_failed_is_not_in_the_ensemble(
-    members: dict[str, Path], tiny_settings: Settings, tmp_path: Path
+    members: dict[str, Path], average: Settings, tmp_path: Path
 ) -> None:
-    fused = fit_fusions(members, tuple(members), tiny_settings, tmp_path / "ensemble")
+    fused = fit_fusions(members, tuple(members), average, tmp_path / "ensemble")
 
     manifest = json.loads((tmp_path / "ensemble" / "ensemble.json").read_text())
     assert "joint" not in fused.models and "joint" in fused.table.models
@@ -119,9 +125,9 @@ def test_a_model_that_failed_is_not_in_the_ensemble(
 
 
 def test_every_row_of_the_papers_table_3_and_both_sides_of_the_trial_are_there(
-    members: dict[str, Path], tiny_settings: Settings, tmp_path: Path
+    members: dict[str, Path], average: Settings, tmp_path: Path
 ) -> None:
-    answers = fit_fusions(members, tuple(members), tiny_settings, tmp_path / "ensemble").answers.models
+    answers = fit_fusions(members, tuple(members), average, tmp_path / "ensemble").answers.models
 
     best = "bilstm+random_forest+svc"
     five, six = "vgg+c3d+bilstm+random_forest+svc", "vgg+c3d+bilstm+joint+random_forest+svc"
