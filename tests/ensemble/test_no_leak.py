@@ -21,12 +21,13 @@ from affekt.visual import train_bilstm, train_c3d, train_joint, train_vgg
 LABELS = ("angry", "happy", "neutral")
 TINY = (
     "media.face_size=40", "device=cpu", "evaluation.bootstrap=100",
-    "vgg.width=0.02", "vgg.input_size=32", "vgg.batch_size=8", "vgg.base_iterations=0", "vgg.iterations=6",
+    "vgg.width=0.02", "vgg.input_size=32", "vgg.batch_size=8", "vgg.base_iterations=0", "vgg.iterations=12",
     "vgg.frames_per_clip=4", "vgg.learning_rate=0.05",
     "c3d.width=0.02", "c3d.input_size=32", "c3d.batch_size=6", "c3d.micro_batch=null", "c3d.iterations=4",
-    "c3d.windows_per_clip=1",
+    "c3d.windows_per_clip=1", "c3d.learning_rate=0.03",
     "bilstm.hidden=4", "bilstm.time_steps=8", "bilstm.batch_size=4", "bilstm.iterations=6",
-    "joint.projection=4", "joint.hidden=4", "joint.time_steps=8", "joint.batch_size=4", "joint.iterations=20", "joint.learning_rate=0.2",
+    "joint.projection=4", "joint.hidden=4", "joint.time_steps=8", "joint.batch_size=4", "joint.iterations=20",
+    "joint.learning_rate=0.2",
     "random_forest.trees=10", "random_forest.min_samples_split=2", "svc.c_candidates=[0.1]",
     "fusion.folds=2", "fusion.held_out_share=0.5", "fusion.method=stacking", "fusion.on_trial=[]",
 )  # fmt: skip
