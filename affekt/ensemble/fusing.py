@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from affekt.fusion.rules import RULES
 from affekt.members import OF_THE_PAPER, members_needed
 from affekt.score_table import ScoreTable, join_tables
 from affekt.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 #: The file with what was fused and what came of the trials.
 FACTS = "fusion.json"
@@ -94,6 +97,8 @@ def fit_fusions(
     kept, trials = try_models(train, settings, how)
     learned, asked = train.only(kept), unseen.only(kept)
     fusions = {name: Fusion.fit(learned, name, **how) for name in methods}
+    if fusions[settings.fusion.method].notes:
+        logger.info("%s: %s", settings.fusion.method, "; ".join(fusions[settings.fusion.method].notes))
     answers = {name: fusion.predict(asked.scores) for name, fusion in fusions.items()}
     if len(train):
         persons = {name: PersonFusion.fit(learned, name, plain=fusion, **how) for name, fusion in fusions.items()}

@@ -123,7 +123,7 @@ class Fusion:
                 except ValueError as error:  # AdaBoost whose first tree is no better than chance
                     notes.append(f"{names}: {method} could not be fitted ({error}): weighted average")
         if notes:
-            logger.info("%s: %s", method, "; ".join(notes))
+            logger.debug("%s: %s", method, "; ".join(notes))
         return cls(method, table.models, table.labels, shares, classifiers, tuple(notes))
 
     def predict(self, scores: np.ndarray) -> np.ndarray:
