@@ -187,10 +187,45 @@ def markdown(found: dict[str, Any], arguments: argparse.Namespace) -> str:
         head,
         *(row(name.replace("@", " of "), figures) for name, figures in found["fusion"].items()),
         "",
-        f"Answering is `{found['chosen']}`.",
+        f"Answering is `{found['chosen']}`. "
+        + "Against each model on the same clips, in points with the interval over speakers: "
+        + "; ".join(f"{name} {gain(paired)}" for name, paired in found["paired"].items())
+        + ".",
+        "",
+        "By speaker: "
+        + ", ".join(f"{name} {figures['accuracy']:.0%}" for name, figures in found["by_subject"].items())
+        + ".",
+        "",
+        *on_trial(found),
+        f"| adapted to the person by all of the speaker's clips, without labels | {columns}",
+        head,
+        *(row(name, figures) for name, figures in found["person"]["methods"].items()),
+        "",
+        "What that is, and when it says something about use: docs/evaluation.md.",
         "",
     ]
     return "\n".join(lines)
+
+
+def gain(paired: dict[str, Any]) -> str:
+    """A difference in points with its interval."""
+    low, high = paired["ci95"]
+    return f"{100 * paired['difference']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+
+
+def on_trial(found: dict[str, Any]) -> list[str]:
+    """What came of the models on trial."""
+    lines = []
+    for outcome in found["trial_outcomes"]:
+        trials = [trial for trial in found["trials"] if trial["model"] == outcome["model"]]
+        kept = [trial["fold"] for trial in trials if trial["kept"]]
+        lines += [
+            f"On trial: `{outcome['model']}` was fused in {len(kept)} of {len(trials)} folds "
+            f"({', '.join(kept) or 'none'}); on the held-out speakers the fusion with it in every fold, against none, "
+            f"gives {gain(outcome)} points.",
+            "",
+        ]
+    return lines
 
 
 if __name__ == "__main__":
