@@ -31,7 +31,8 @@ from typing import Any
 from affekt.media import FaceSet, PreparedIndex, Store
 from affekt.settings import Settings, load_settings
 
-NETWORKS = ("vgg", "c3d", "bilstm", "joint")
+#: What `networks` tells of itself to `judge`.
+NETWORKS_FACTS = "networks.json"
 
 
 def main() -> None:
@@ -67,9 +68,13 @@ def fold_of(index: PreparedIndex, speaker: str) -> PreparedIndex:
 
 def train_all(speakers: list[str], settings: Settings, arguments: argparse.Namespace) -> None:
     """A process for each speaker, so many at a time; the first stages, which all share, before them."""
+    import torch
+
+    from affekt.visual.hardware import Hardware
+
     started = time.monotonic()
     train_first_stages(PreparedIndex.read(arguments.prepared), settings, arguments)
-    print(f"first stages {time.monotonic() - started:.0f} s", flush=True)
+    first = time.monotonic() - started
     waiting, running = list(speakers), {}
     command = [sys.executable, *sys.argv]
     while waiting or running:
@@ -81,6 +86,15 @@ def train_all(speakers: list[str], settings: Settings, arguments: argparse.Names
                 del running[speaker]
                 print(f"{speaker}: code {process.returncode}, {time.monotonic() - started:.0f} s", flush=True)
         time.sleep(0.5)
+    hardware = Hardware.choose(settings.device, settings.precision)
+    cuda = hardware.device.type == "cuda"
+    facts = {
+        "device": torch.cuda.get_device_name() if cuda else f"{os.cpu_count()} CPU cores",
+        "versions": f"Python {platform.python_version()}, torch {version('torch')}",
+        "first_stages_seconds": round(first),
+        "seconds": round(time.monotonic() - started),
+    }
+    (arguments.out / NETWORKS_FACTS).write_text(json.dumps(facts), encoding="utf-8")
 
 
 def train_first_stages(index: PreparedIndex, settings: Settings, arguments: argparse.Namespace) -> None:
@@ -167,6 +181,7 @@ def markdown(found: dict[str, Any], arguments: argparse.Namespace) -> str:
             f"| {figures['unweighted_average_recall']:.1%} |"
         )
 
+    facts = json.loads((arguments.out / NETWORKS_FACTS).read_text(encoding="utf-8"))
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     head = "|---|---:|---:|---:|"
     columns = "accuracy | 95 % interval | unweighted average recall |"
@@ -174,6 +189,9 @@ def markdown(found: dict[str, Any], arguments: argparse.Namespace) -> str:
         "# Leave one speaker out",
         "",
         f"{date.today()} · commit {commit} · Python {platform.python_version()} · torch {version('torch')}",
+        "",
+        f"Networks: {facts['device']}, {facts['versions']}, {facts['seconds']} s, of which the first stages on face "
+        f"images {facts['first_stages_seconds']} s (less where their checkpoints were there).",
         "",
         f"{found['clips']} clips of {found['subjects']} speakers, {len(found['labels'])} labels; "
         f"always answering one of them is right for {found['largest_class_share']:.1%}.",
