@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from affekt.members import MODALITIES
+
 MODEL_NAMES = {
     "vgg": "VGG",
     "c3d": "Convolutional 3D",
@@ -72,6 +74,11 @@ def hears(model: str) -> bool:
     return model in TABLE_2 or any(word in model.lower() for word in _VOICE_WORDS)
 
 
+def joins(model: str) -> bool:
+    """Whether one of affekt's models judges face and voice together."""
+    return len(MODALITIES.get(model, ())) > 1
+
+
 def model_name(model: str) -> str:
     """The name of a model as a reader knows it."""
     return MODEL_NAMES.get(model, model)
@@ -85,13 +92,18 @@ def fusion_name(key: str) -> str:
 
 def visual_rows(models: Mapping[str, Mapping[str, Any]]) -> list[Row]:
     """Table 1 and, below it, the run's other models of the face."""
-    others = [name for name in models if name not in TABLE_1 and not hears(name)]
+    others = [name for name in models if name not in TABLE_1 and not hears(name) and not joins(name)]
     return _rows(models, TABLE_1, others)
 
 
 def audio_rows(models: Mapping[str, Mapping[str, Any]]) -> list[Row]:
     """Table 2 and, below it, the run's other models of the voice."""
     return _rows(models, TABLE_2, [name for name in models if name not in TABLE_2 and hears(name)])
+
+
+def joint_rows(models: Mapping[str, Mapping[str, Any]]) -> list[Row]:
+    """The models that judge face and voice together, of which the paper has none."""
+    return _rows(models, {}, [name for name in models if joins(name)])
 
 
 def fusion_rows(fusion: Mapping[str, Mapping[str, Any]]) -> tuple[list[Row], list[Row]]:

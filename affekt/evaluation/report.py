@@ -19,6 +19,8 @@ from affekt.evaluation.paper_tables import (
     fusion_name,
     fusion_rows,
     hears,
+    joins,
+    joint_rows,
     members_text,
     model_name,
     person_rows,
@@ -75,7 +77,8 @@ def write_report(
     models, fusion = evaluation["models"], evaluation["fusion"]
     labels = evaluation["labels"]
     listed, further = fusion_rows(fusion)
-    best_visual = _best({name: value for name, value in models.items() if not hears(name)})
+    joint = joint_rows(models)
+    best_visual = _best({name: value for name, value in models.items() if not hears(name) and not joins(name)})
     best_audio = _best({name: value for name, value in models.items() if hears(name)})
     chosen = evaluation["chosen"]
 
@@ -106,6 +109,7 @@ def write_report(
         "tables": [
             ("Table 1", "Visual models", visual_rows(models)),
             ("Table 2", "Audio models", audio_rows(models)),
+            *([("", "Face and voice in one network, not in the paper", joint)] if joint else []),
             ("Table 3", "Fusion", listed),
             *([("", "Further fusions of this run, not in the paper", further)] if further else []),
         ],

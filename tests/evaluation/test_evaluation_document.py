@@ -224,3 +224,23 @@ def test_a_document_with_adapted_answers_is_plain_json() -> None:
 def test_an_attribute_of_another_length_is_an_error() -> None:
     with pytest.raises(DataError, match="'gender' has 3 values for 40 clips"):
         evaluated(attributes={"gender": ["f"] * 3})
+
+
+def test_a_trial_comes_back_with_what_it_does_on_these_clips() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.arange(40) % 2
+    scores = rng.dirichlet(np.ones(2), (40, 2))
+    table = ScoreTable(
+        tuple(f"c{i}" for i in range(40)), ("happy", "sad"), ("svc", "joint"), scores, truth,
+        tuple(f"s{i // 10}" for i in range(40)), ("val",) * 40,
+    )  # fmt: skip
+    right = np.eye(2)[truth] * 0.8 + 0.1
+    trial = {"model": "joint", "method": "average", "beside": ["svc"], "together": ["joint", "svc"], "kept": True}
+    fused = {"average": right, "average@svc": scores[:, 0], "average@joint+svc": right}
+
+    found = evaluate_table(table, fused, "average", models_fused=("svc", "joint"), trials=[trial])
+
+    (outcome,) = found["trial_outcomes"]
+    assert found["trials"] == [trial]
+    assert (outcome["model"], outcome["accuracy_b"]) == ("joint", 1.0)
+    assert outcome["accuracy_a"] == found["fusion"]["average@svc"]["accuracy"]

@@ -327,3 +327,35 @@ def test_an_ensemble_that_never_answers_still_gets_a_report(tmp_path: Path) -> N
     html = written(tmp_path, evaluation=evaluate_table(table, {}, "svc", (), SETTINGS.evaluation))
     assert "The model (Support vector classifier) names the right one of 3 emotions for 0.0% of 2 clips" in html
     assert "No clip got an answer." in html
+
+
+def test_a_network_of_face_and_voice_is_no_visual_model(tmp_path: Path) -> None:
+    found = evaluation(models=("vgg", "joint", "svc"))
+    found["models"]["joint"]["accuracy"] = 1.0
+    page = written(tmp_path, evaluation=found)
+
+    between = [page.index(text) for text in ("Table 1", "Table 2", "Face and voice in one network", "Table 3")]
+    assert between == sorted(between)
+    assert page.index("Joint network", between[0]) > between[2]
+    assert "Best visual model: VGG" in page
+
+
+def test_a_fusion_that_names_all_that_are_fused_is_told_once() -> None:
+    fusion = evaluation(("vgg", "svc"), a="stacking", b="stacking@vgg+svc", c="stacking@svc")["fusion"]
+
+    assert [row.key for row in fusion_rows(fusion)[1]] == ["stacking", "stacking@svc"]
+
+
+def test_the_report_tells_what_speaks_for_a_model_on_trial(tmp_path: Path) -> None:
+    trial = {
+        "model": "joint", "kept": False, "clips": 90, "accuracy_without": 0.5, "accuracy_with": 0.4,
+        "evidence": {"difference": -0.1, "ci95": [-0.2, 0.05]}, "method": "average", "fold": "anna",
+    }  # fmt: skip
+    outcome = {"model": "joint", "clips": 30, "accuracy_a": 0.6, "accuracy_b": 0.7, "difference": 0.1, "ci95": [0, 0.2]}
+    page = written(tmp_path, evaluation={**evaluation(), "trials": [trial], "trial_outcomes": [outcome]})
+
+    rows = Cells(page[page.index('id="trial"') :]).rows
+    assert rows[1] == [
+        "Joint network of face and voice, fold anna", "left out", "90", "50.0", "40.0", "−10.0", "−20.0 to +5.0",
+    ]  # fmt: skip
+    assert rows[2][2:] == ["30", "60.0", "70.0", "+10.0", "+0.0 to +20.0"]
