@@ -121,3 +121,11 @@ def test_a_model_of_an_older_version_keeps_its_settings_and_gets_the_presets_for
     read = settings_of_stored(stored)
     assert read.vgg.iterations == 7
     assert read.vgg.dropout == load_settings("small").vgg.dropout
+
+
+def test_a_model_of_before_sees_faces_as_it_learned_them():
+    stored = load_settings("small").to_dict()
+    del stored["media"]["face_side"]
+
+    assert settings_of_stored(stored).media.face_side == "longer"
+    assert settings_of_stored(load_settings("small").to_dict()).media.face_side == "area"

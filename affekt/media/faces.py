@@ -69,8 +69,9 @@ def find_faces(frames: Frames, settings: MediaSettings) -> Faces:
             if black[number]:
                 continue
             box = Box(*place)
-            # By the area of the box, so that a picture that was squeezed to one side is not shown from further away.
-            crops[number] = crop(frames, number, box.centre, (box.width * box.height) ** 0.5 * margin, size)
+            area = settings.face_side == "area"
+            side = (box.width * box.height) ** 0.5 if area else max(box.width, box.height)
+            crops[number] = crop(frames, number, box.centre, side * margin, size)
             boxes[number] = place * (*to_source, *to_source)
             present[number] = True
     crops[~present] = 0

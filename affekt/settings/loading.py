@@ -24,6 +24,10 @@ PRESETS = ("paper", "small")
 IMAGE_PRESETS = ("small",)
 
 
+#: What was done before there was a setting for it.
+_BEFORE = {"media.face_side": "longer"}
+
+
 def load_settings(preset: str = "small", overrides: Sequence[str] = (), *, images: bool = False) -> Settings:
     """The settings of a preset with ``key=value`` overrides such as ``vgg.iterations=300``.
 
@@ -89,7 +93,8 @@ def settings_from_json(text: str) -> Settings:
 def settings_of_stored(values: Mapping[str, Any]) -> Settings:
     """The settings that a stored model was trained with, whatever version of affekt wrote them.
 
-    A setting that did not exist then has the value of the model's preset; one that no longer exists is left aside.
+    A setting that did not exist then has the value that says what was done then, or else that of the model's preset;
+    one that no longer exists is left aside.
 
     Raises:
         SettingsError: a stored value is not one that the setting can have.
@@ -98,7 +103,7 @@ def settings_of_stored(values: Mapping[str, Any]) -> Settings:
     preset = values.get("preset")
     current = load_settings(preset if preset in PRESETS else "paper").to_dict()
     known = set(_keys(Settings))
-    for key, value in flatten(values):
+    for key, value in [*_BEFORE.items(), *flatten(values)]:
         if key in known and key != "preset":
             _assign(current, key, value, problems)
     settings = _build(Settings, current, "", problems)

@@ -37,7 +37,10 @@ class MediaSettings:
     """How a clip file becomes face crops, sound and functionals."""
 
     face_size: Annotated[int, In(32, 512)]  # side of the stored square face crop, pixels
-    face_margin: Annotated[float, In(0, 1)]  # context on each side, as a share of the face box's mean side
+    face_margin: Annotated[float, In(0, 1)]  # context on each side, as a share of that side
+    face_side: Annotated[
+        str, In(one_of=("area", "longer"))
+    ]  # of the face box: the mean one, by its area, or the longer
     detector: Annotated[str, In(one_of=("haar", "yunet"))]
     detector_model: str | None  # file of the detector's weights, where the detector needs one
     detect_every: Annotated[int, In(1, 100)]  # frames from one detection to the next

@@ -271,3 +271,18 @@ def test_a_face_fills_its_crop_as_it_fills_a_picture_of_fer2013(shared_data: Pat
     of_images = np.nanmedian([share(cv2.imread(str(image))) for image in images])
 
     assert of_clips == pytest.approx(of_images, rel=0.08)
+
+
+def test_the_longer_side_of_the_box_frames_from_further_away(
+    film: Film, astronaut: np.ndarray, settings: MediaSettings
+) -> None:
+    clip = film("portrait", np.repeat(_scene(astronaut, 0.9, -60, 0)[None], 3, axis=0))
+    near, _ = _faces(clip, settings)
+    far, frames = _faces(clip, replace(settings, face_side="longer"))
+
+    _, _, width, height = near.boxes[1]
+    side = max(width, height) * (1 + 2 * settings.face_margin)
+    left, top = near.boxes[1][:2]
+    expected = crop(frames, 1, (left + width / 2, top + height / 2), side, settings.face_size)
+    assert np.abs(far.crops[1].astype(int) - expected).max() <= 1
+    assert np.abs(far.crops[1].astype(int) - near.crops[1]).mean() > 3
