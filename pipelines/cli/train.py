@@ -25,7 +25,7 @@ def main(options: argparse.Namespace) -> int:
     images = takes_images(options.data, options.faces, models, elsewhere=isinstance(runner, Cluster))
     settings = load_settings(options.preset, options.overrides, images=images)
     if not images and not options.only:
-        models = _that_can_hear(models, settings.media.functionals)
+        models = models_that_can_hear(models, settings.media.functionals)
     job = TrainingJob(
         data=options.data,
         faces=options.faces,
@@ -57,7 +57,7 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def _that_can_hear(models: tuple[str, ...], functionals: str) -> tuple[str, ...]:
+def models_that_can_hear(models: tuple[str, ...], functionals: str) -> tuple[str, ...]:
     """The models without the joint network, and a word about it, where the feature set has nothing for it to hear."""
     from affekt.media.functionals import offers_frames
 

@@ -1,0 +1,44 @@
+"""Which models `affekt train` trains with an audio feature set of somebody else's."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from affekt.members import MEMBERS, OF_THE_PAPER
+from pipelines.cli.train import models_that_can_hear
+
+SETS = (
+    "import numpy as np\n"
+    "class Loudness:\n"
+    "    names = ('rms',)\n"
+    "    def __call__(self, sound, sample_rate):\n"
+    "        return np.array([np.sqrt((sound ** 2).mean())], np.float32)\n"
+    "class Framed(Loudness):\n"
+    "    frame_names = ('sample',)\n"
+    "    def frames(self, sound, sample_rate):\n"
+    "        return sound[:: sample_rate // 100, None]\n"
+)
+
+
+@pytest.mark.parametrize(("name", "models"), [("loudness", OF_THE_PAPER), ("framed", MEMBERS), ("egemaps", MEMBERS)])
+def test_without_descriptors_there_is_no_joint_network(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    models: tuple[str, ...],
+) -> None:
+    (tmp_path / "sets_of_tests.py").write_text(SETS)
+    metadata = tmp_path / "sets_of_tests-1.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: sets-of-tests\nVersion: 1\n")
+    (metadata / "entry_points.txt").write_text(
+        "[affekt.functionals]\nloudness = sets_of_tests:Loudness\nframed = sets_of_tests:Framed\n"
+    )
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+
+    assert models_that_can_hear(MEMBERS, name) == models
+    assert ("no joint network" in capsys.readouterr().err) == (models == OF_THE_PAPER)
