@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+HOUSE := $(VENV)/house
 
 .PHONY: help install demo test test-slow lint format golden clean
 
@@ -16,7 +17,7 @@ help:
 
 install: $(STAMP)
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml setup.py constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not here; set PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV) (a few minutes the first time)"
@@ -37,7 +38,10 @@ test-slow: install
 lint: install
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
+	@# as installed: three top-level folders lie below affekt
+	@rm -rf $(HOUSE) && mkdir -p $(HOUSE) && cp -rs $(CURDIR)/affekt $(HOUSE)/affekt
+	@for folder in components pipelines serving; do cp -rs $(CURDIR)/$$folder $(HOUSE)/affekt/$$folder; done
+	@cd $(HOUSE) && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache
 
 format: install
 	@$(BIN)/ruff check --fix .

@@ -1,16 +1,9 @@
-"""The command ``affekt``; also ``python -m affekt``."""
+"""``python -m affekt`` is the command ``affekt``, found by its entry point: the library knows no command line."""
 
 from __future__ import annotations
 
-import sys
-
-
-def main() -> None:
-    """Run the command line and exit with its code."""
-    from pipelines.cli import run
-
-    sys.exit(run(sys.argv[1:]))
-
+from importlib.metadata import entry_points
 
 if __name__ == "__main__":
-    main()
+    (command,) = entry_points(group="console_scripts", name="affekt")
+    command.load()()

@@ -26,8 +26,8 @@ import numpy as np
 from affekt.dataset import read_faces
 from affekt.ensemble import Ensemble
 from affekt.ensemble.still_images import score_images
-from affekt.evaluation import evaluate_scores
 from affekt.registry import Tracking, resolve
+from affekt.statistics.metrics import evaluate_scores
 
 
 def main() -> None:

@@ -28,8 +28,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from affekt.media import FaceSet, PreparedIndex, Store
+from affekt.media import FaceSet, PreparedIndex
 from affekt.settings import Settings, load_settings
+from affekt.store.entries import Store
 
 #: What `networks` tells of itself to `judge`.
 NETWORKS_FACTS = "networks.json"
@@ -53,7 +54,7 @@ def main() -> None:
     index = PreparedIndex.read(arguments.prepared)
     speakers = sorted({row.subject for row in index})
     if arguments.part == "judge":
-        print(judge(index, speakers, settings, arguments))
+        print(evaluate(index, speakers, settings, arguments))
     elif arguments.only:
         train_networks(index, arguments.only, settings, arguments)
     else:
@@ -70,7 +71,7 @@ def train_all(speakers: list[str], settings: Settings, arguments: argparse.Names
     """A process for each speaker, so many at a time; the first stages, which all share, before them."""
     import torch
 
-    from affekt.visual.hardware import Hardware
+    from affekt.models.hardware import Hardware
 
     started = time.monotonic()
     train_first_stages(PreparedIndex.read(arguments.prepared), settings, arguments)
@@ -99,7 +100,7 @@ def train_all(speakers: list[str], settings: Settings, arguments: argparse.Names
 
 def train_first_stages(index: PreparedIndex, settings: Settings, arguments: argparse.Namespace) -> None:
     """The stages on face images alone, whose checkpoints all folds find."""
-    from affekt.visual import train_c3d, train_vgg
+    from affekt.training.pictures import train_c3d, train_vgg
 
     faces, store = FaceSet.read(arguments.faces), Store(arguments.store, settings.media)
     two = sorted({row.subject for row in index})[:2]
@@ -117,7 +118,8 @@ def train_networks(index: PreparedIndex, speaker: str, settings: Settings, argum
     """The networks of one speaker's fold."""
     import torch
 
-    from affekt.visual import train_bilstm, train_c3d, train_joint, train_vgg
+    from affekt.training.pictures import train_c3d, train_vgg
+    from affekt.training.sequences import train_bilstm, train_joint
 
     logging.basicConfig(level=logging.WARNING)
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // max(1, arguments.jobs)))
@@ -144,11 +146,12 @@ def log(name: str, speaker: str) -> Any:
     return told
 
 
-def judge(index: PreparedIndex, speakers: list[str], settings: Settings, arguments: argparse.Namespace) -> str:
+def evaluate(index: PreparedIndex, speakers: list[str], settings: Settings, arguments: argparse.Namespace) -> str:
     """Fit the rest, pool the folds, write the report; returns it as Markdown."""
-    from affekt.audio import MEMBERS, fit_audio
-    from affekt.ensemble import FoldScores, fit_fusions, pool
-    from affekt.members import MEMBERS as ALL
+    from affekt.extensions import model_names
+    from affekt.steps.fit_fusion import fit_fusions
+    from affekt.steps.pool_folds import FoldScores, pool_folds
+    from affekt.training.voice import MEMBERS, fit_audio
 
     store = Store(arguments.store, settings.media)
     folds = []
@@ -158,13 +161,13 @@ def judge(index: PreparedIndex, speakers: list[str], settings: Settings, argumen
         for name in MEMBERS:
             fit_audio(name, fold, store, settings, index.labels, out / name)
         shutil.rmtree(out / "ensemble", ignore_errors=True)
-        fused = fit_fusions({name: out / name for name in ALL}, ALL, settings, out / "ensemble")
+        fused = fit_fusions({name: out / name for name in model_names()}, model_names(), settings, out / "ensemble")
         fused.write(out / "scores")
         clips = tuple(row.clip for row in fold if row.split == "test")
         folds.append(
             FoldScores(speaker, (speaker,), "test", clips, out / "prepared", out / "scores", {"seconds": None})
         )
-    found = pool(folds, "leave_one_subject_out", settings, arguments.out / "pooled", store=str(arguments.store))
+    found = pool_folds(folds, "leave_one_subject_out", settings, arguments.out / "pooled", store=str(arguments.store))
     text = markdown(found, arguments)
     if arguments.report:
         (arguments.report / "leave-one-speaker-out.md").write_text(text, encoding="utf-8")

@@ -31,7 +31,7 @@ BATCH_SIZE = 64
 
 def write_clips(folder: Path, count: int) -> None:
     """``count`` different small files that decode to the same short clip."""
-    from affekt.dataset.samples import write_samples
+    from affekt.samples.write import write_samples
 
     samples = write_samples(folder / "samples", clips_per_label=1, progress=False)
     source, short = sorted(samples.rglob("*.mp4"))[0], folder / "short.mp4"
@@ -76,8 +76,9 @@ def anonymous(process: psutil.Process) -> int:
 def measure(folder: Path, count: int, workers: int) -> dict[str, float]:
     """Prepare ``count`` clips, prepare them again, and draw training batches from them."""
     from affekt.dataset import Clip, table_of
-    from affekt.media import Store, prepare_clips
     from affekt.settings import load_settings
+    from affekt.store.entries import Store
+    from affekt.store.preparing import prepare_clips
 
     settings = load_settings("small")
     files = sorted((folder / "clips").iterdir())[:count]
@@ -104,10 +105,11 @@ def measure(folder: Path, count: int, workers: int) -> dict[str, float]:
 
 def batch_speed(index: object, store: object, settings: object) -> float:
     """Pictures a second of random training batches, drawn from all clips and cropped."""
-    from affekt.media import PreparedIndex, Store
+    from affekt.media import PreparedIndex
+    from affekt.models.preprocessing import Preprocessing
     from affekt.settings import Settings
-    from affekt.visual.preprocessing import Preprocessing
-    from affekt.visual.sampling import FaceClip, FrameBatches
+    from affekt.store.entries import Store
+    from affekt.training.batches import FaceClip, FrameBatches
 
     assert isinstance(index, PreparedIndex) and isinstance(store, Store) and isinstance(settings, Settings)
     clips = []

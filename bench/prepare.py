@@ -28,11 +28,13 @@ import imageio_ffmpeg
 import numpy as np
 
 from affekt.dataset import Clip, table_of
-from affekt.media import Store, prepare_clips, prepare_file
+from affekt.media import prepare_file
 from affekt.media.decode import decode
 from affekt.media.detectors import Found, View, detector_for
 from affekt.media.functionals import voice_of
 from affekt.settings import MediaSettings, load_settings
+from affekt.store.entries import Store
+from affekt.store.preparing import prepare_clips
 
 WAYS = ("affekt", "obvious", "parts")
 PACKAGES = ("numpy", "opencv-python-headless", "opensmile", "imageio-ffmpeg", "ffmpeg-python")

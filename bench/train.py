@@ -26,15 +26,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from affekt.media import PreparedClip, Store
+from affekt.media import PreparedClip
+from affekt.models.bilstm.network import BiLSTM
+from affekt.models.hardware import Hardware
+from affekt.models.scoring import VggScoring, ready
 from affekt.settings import Settings, load_settings
-from affekt.visual import loop
-from affekt.visual.bilstm import BiLSTM
-from affekt.visual.checkpoints import Checkpoints, Stage
-from affekt.visual.hardware import Hardware
-from affekt.visual.sampling import Batch, Batches, FaceClip, FrameBatches, SequenceBatches, WindowBatches
-from affekt.visual.scoring import VggScoring, ready
-from affekt.visual.weights import start_c3d, start_vgg
+from affekt.store.entries import Store
+from affekt.training import loop
+from affekt.training.batches import Batch, Batches, FaceClip, FrameBatches, SequenceBatches, WindowBatches
+from affekt.training.checkpoints import Checkpoints, Stage
+from affekt.training.starting_weights import start_c3d, start_vgg
 
 LABELS = 7
 #: Iterations before the clock starts: memory is allocated and kernels are chosen in them.

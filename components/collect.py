@@ -5,7 +5,7 @@ from typing import List  # noqa: UP035  kfp reads the annotation
 from kfp import dsl
 from kfp.dsl import Dataset, Input, Metrics, Output
 
-from components.image import IMAGE
+from affekt.components.image import IMAGE
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
@@ -31,7 +31,7 @@ def collect(
     """
     from pathlib import Path
 
-    from affekt.step import step
+    from affekt.steps.step import step
 
     with step("prepare", settings, tracking_uri=tracking_uri, run_id=run_id, group="media") as this:
         from affekt.dataset import ClipTable

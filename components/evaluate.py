@@ -3,7 +3,7 @@
 from kfp import dsl
 from kfp.dsl import HTML, Artifact, Dataset, Input, Metrics, Model, Output
 
-from components.image import IMAGE
+from affekt.components.image import IMAGE
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
@@ -35,12 +35,12 @@ def evaluate(
     """
     from pathlib import Path
 
-    from affekt.step import step
+    from affekt.steps.step import step
 
     with step("evaluation", settings, tracking_uri=tracking_uri, run_id=run_id, group="evaluation") as this:
-        from affekt.ensemble import judge
+        from affekt.steps.evaluate import evaluate
 
-        found = judge(
+        found = evaluate(
             Path(prepared.path), Path(scores.path), Path(ensemble.path), store, this.settings, Path(evaluation.path)
         )
         Path(report.path).write_text(

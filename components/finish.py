@@ -3,7 +3,7 @@
 from kfp import dsl
 from kfp.dsl import PipelineTaskFinalStatus
 
-from components.image import IMAGE
+from affekt.components.image import IMAGE
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
@@ -15,7 +15,7 @@ def finish(job: str, tracking_uri: str, status: PipelineTaskFinalStatus) -> None
         tracking_uri: MLflow's tracking address.
         status: how the pipeline ended.
     """
-    from affekt.step import step
+    from affekt.steps.step import step
 
     with step("finish") as this:
         from affekt.registry import Tracking

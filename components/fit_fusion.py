@@ -5,7 +5,7 @@ from typing import Optional
 from kfp import dsl
 from kfp.dsl import Dataset, Input, Model, Output
 
-from components.image import IMAGE
+from affekt.components.image import IMAGE
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
@@ -44,10 +44,11 @@ def fit_fusion(
     import shutil
     from pathlib import Path
 
-    from affekt.step import code_digest, step
+    from affekt.steps.step import code_digest, step
 
     with step("fusion", settings, tracking_uri=tracking_uri, run_id=run_id, group="fusion") as this:
-        from affekt.ensemble import file_digest, fit_fusions
+        from affekt.ensemble import file_digest
+        from affekt.steps.fit_fusion import fit_fusions
 
         given = {
             "vgg": vgg, "c3d": c3d, "bilstm": bilstm, "joint": joint, "random_forest": random_forest, "svc": svc,

@@ -3,7 +3,7 @@
 from kfp import dsl
 from kfp.dsl import Dataset, Input, Model, Output
 
-from components.image import IMAGE
+from affekt.components.image import IMAGE
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
@@ -22,12 +22,13 @@ def fit_random_forest(
     """
     from pathlib import Path
 
-    from affekt.step import step
+    from affekt.steps.step import step
 
     with step("random_forest", settings, tracking_uri=tracking_uri, run_id=run_id, group="random_forest") as this:
-        from affekt.audio import fit_audio
-        from affekt.evaluation import write_confusions
-        from affekt.media import PreparedIndex, Store
+        from affekt.media import PreparedIndex
+        from affekt.report.confusions import write_confusions
+        from affekt.store.entries import Store
+        from affekt.training.voice import fit_audio
 
         index, out = PreparedIndex.read(Path(prepared.path)), Path(model.path)
         fit_audio("random_forest", index, Store(store, this.settings.media), this.settings, index.labels, out, this.log)

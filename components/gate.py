@@ -3,7 +3,7 @@
 from kfp import dsl
 from kfp.dsl import HTML, Artifact, Dataset, Input, Model, Output
 
-from components.image import IMAGE
+from affekt.components.image import IMAGE
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
@@ -45,17 +45,19 @@ def gate(
     import json
     from pathlib import Path
 
-    from affekt.step import step
+    from affekt.steps.step import step
 
     with step("gate", settings, tracking_uri=tracking_uri, run_id=run_id, group="gate") as this:
         from affekt.dataset import ClipTable
-        from affekt.ensemble import Challenger, StillImages, challenge, render
+        from affekt.ensemble import StillImages
         from affekt.registry import Tracking
         from affekt.score_table import ScoreTable
-        from serving.check import check_serving
+        from affekt.serving.check import check_serving
+        from affekt.steps.evaluate import render
+        from affekt.steps.run_gate import Challenger, run_gate
 
         candidate = Challenger(name, version, Path(ensemble.path), ScoreTable.read(Path(scores.path) / "fused.csv"))
-        found = challenge(
+        found = run_gate(
             Tracking(tracking_uri or None),
             candidate,
             StillImages.read(faces) if faces else ClipTable.read(Path(clips.path)),

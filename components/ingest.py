@@ -3,7 +3,7 @@
 from kfp import dsl
 from kfp.dsl import Dataset, Output
 
-from components.image import IMAGE
+from affekt.components.image import IMAGE
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
@@ -23,7 +23,7 @@ def ingest(data: str, settings: str, name: str, job: str, tracking_uri: str, cli
     """
     from pathlib import Path
 
-    from affekt.step import code_digest, step
+    from affekt.steps.step import code_digest, step
 
     with step("ingest", settings) as this:
         from affekt.dataset import assign_splits, load_clips

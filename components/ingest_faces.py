@@ -3,7 +3,7 @@
 from kfp import dsl
 from kfp.dsl import Dataset, Output
 
-from components.image import IMAGE
+from affekt.components.image import IMAGE
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
@@ -33,13 +33,13 @@ def ingest_faces(
     from collections import Counter
     from pathlib import Path
 
-    from affekt.step import code_digest, step
+    from affekt.steps.step import code_digest, step
 
     with step("ingest", settings) as this:
         from affekt.dataset import read_faces
         from affekt.media import PreparedIndex
-        from affekt.media.still_images import prepare_images
         from affekt.registry import Tracking
+        from affekt.store.images import prepare_images
 
         index = prepare_images(read_faces(data), this.settings, Path(images.path))
         PreparedIndex(()).write(Path(clips.path))

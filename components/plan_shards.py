@@ -5,7 +5,7 @@ from typing import List  # noqa: UP035  kfp reads the annotation
 from kfp import dsl
 from kfp.dsl import Dataset, Input
 
-from components.image import IMAGE
+from affekt.components.image import IMAGE
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
@@ -21,7 +21,7 @@ def plan_shards(clips: Input[Dataset], clips_per_shard: int) -> List[str]:  # no
     """
     from pathlib import Path
 
-    from affekt.step import step
+    from affekt.steps.step import step
 
     with step("plan_shards") as this:
         from affekt.dataset import ClipTable

@@ -3,7 +3,7 @@
 from kfp import dsl
 from kfp.dsl import Dataset, Output
 
-from components.image import IMAGE
+from affekt.components.image import IMAGE
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
@@ -17,7 +17,7 @@ def prepare_faces(faces: str, settings: str, face_set: Output[Dataset]) -> None:
     """
     from pathlib import Path
 
-    from affekt.step import step
+    from affekt.steps.step import step
 
     with step("faces", settings) as this:
         from affekt.dataset import read_faces

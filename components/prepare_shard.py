@@ -3,7 +3,7 @@
 from kfp import dsl
 from kfp.dsl import Dataset, Input, Output
 
-from components.image import IMAGE
+from affekt.components.image import IMAGE
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
@@ -19,11 +19,12 @@ def prepare_shard(clips: Input[Dataset], shard: str, store: str, settings: str, 
     """
     from pathlib import Path
 
-    from affekt.step import step
+    from affekt.steps.step import step
 
     with step(f"prepare[{shard}]", settings) as this:
         from affekt.dataset import ClipTable
-        from affekt.media import Store, prepare_clips
+        from affekt.store.entries import Store
+        from affekt.store.preparing import prepare_clips
 
         number, count = map(int, shard.split("/"))
         table = ClipTable.read(Path(clips.path)).shard(number, count)

@@ -3,7 +3,7 @@
 from kfp import dsl
 from kfp.dsl import Artifact, Input, Model
 
-from components.image import IMAGE
+from affekt.components.image import IMAGE
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
@@ -26,7 +26,7 @@ def register(
     import json
     from pathlib import Path
 
-    from affekt.step import step
+    from affekt.steps.step import step
 
     with step("registration", settings) as this:
         from affekt.registry import Tracking

@@ -3,7 +3,7 @@
 from kfp import dsl
 from kfp.dsl import Dataset, Input, Model, Output
 
-from components.image import IMAGE
+from affekt.components.image import IMAGE
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
@@ -29,12 +29,12 @@ def train_bilstm(
     """
     from pathlib import Path
 
-    from affekt.step import step
+    from affekt.steps.step import step
 
     with step("bilstm", settings, tracking_uri=tracking_uri, run_id=run_id, group="bilstm") as this:
-        from affekt.evaluation import write_confusions
+        from affekt.report.confusions import write_confusions
+        from affekt.steps.train_network import Job, launch
         from affekt.storage import join
-        from affekt.visual.launch import Job, launch
 
         job = Job(
             "bilstm",

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from affekt.errors import DataError
-from affekt.members import MEMBERS
 
 
-def compile_pipeline(path: Path, models: Sequence[str] = MEMBERS, *, images: bool = False) -> None:
+def compile_pipeline(path: Path, models: Sequence[str] = (), *, images: bool = False) -> None:
     """Compile the pipeline for the given models, or that for still images; the same input gives the same bytes.
 
     Raises:
@@ -17,8 +16,8 @@ def compile_pipeline(path: Path, models: Sequence[str] = MEMBERS, *, images: boo
     """
     from kfp import compiler
 
-    from pipelines.face_training import face_pipeline
-    from pipelines.training import training_pipeline
+    from affekt.pipelines.face_training import face_pipeline
+    from affekt.pipelines.training import training_pipeline
 
     if path.suffix not in (".yaml", ".yml"):
         raise DataError("a compiled pipeline is YAML; name it *.yaml", code="file_name", where=str(path))

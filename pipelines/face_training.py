@@ -5,25 +5,25 @@ from typing import Any
 
 from kfp import dsl
 
-from components.evaluate import evaluate
-from components.finish import finish
-from components.fit_fusion import fit_fusion
-from components.gate import gate
-from components.ingest_faces import ingest_faces
-from components.register import register
-from components.train_vgg import train_vgg
-from pipelines.placement import on_cluster
+from affekt.components.evaluate import evaluate
+from affekt.components.finish import finish
+from affekt.components.fit_fusion import fit_fusion
+from affekt.components.gate import gate
+from affekt.components.ingest_faces import ingest_faces
+from affekt.components.register import register
+from affekt.components.train_vgg import train_vgg
+from affekt.pipelines.placement import on_cluster
 
 
 def face_pipeline(*, place: Callable[[Any], Any] = on_cluster) -> Callable[..., Any]:
     """The pipeline that trains the VGG on still images (paper.md, section 4.3.2, without the clips).
 
     Args:
-        place: says of a task where it runs; :func:`pipelines.placement.anywhere` for a run on this machine.
+        place: says of a task where it runs; :func:`affekt.pipelines.placement.anywhere` for a run on this machine.
 
     Returns:
         A KFP pipeline with the parameters ``data, settings, name, job, store, tracking_uri``. The settings are those
-        that :func:`pipelines.still_images.settings_for_faces` returns.
+        that :func:`affekt.pipelines.still_images.settings_for_faces` returns.
     """
 
     @dsl.pipeline(

@@ -22,7 +22,7 @@ from typing import Any, TextIO
 import psutil
 
 from affekt.errors import AffektError
-from affekt.step import DONE
+from affekt.steps.step import DONE
 
 _LINE = re.compile(r"^\s*affekt: (?P<step>[^:]+): (?P<text>.*)$")
 _ENDED = re.compile(rf"^{DONE} (?P<seconds>[\d.]+) s$")
@@ -65,7 +65,7 @@ def run_locally(
         arguments: its arguments, without ``job``.
         folder: where artifacts and the log go.
         say: called with step and text for each line that a step says.
-        runner: KFP's local runner, as :func:`pipelines.containers.container_runner` makes it; processes if not given.
+        runner: KFP's local runner, as :mod:`affekt.pipelines.containers` makes it; processes if not given.
 
     Raises:
         AffektError: a step failed; the message holds the step's own error and where the log is.

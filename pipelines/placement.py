@@ -8,7 +8,7 @@ from typing import Any
 
 from kfp import kubernetes
 
-from components.image import IMAGE
+from affekt.components.image import IMAGE
 
 #: The image of the steps that train on a GPU.
 GPU_IMAGE = os.environ.get("AFFEKT_GPU_IMAGE", IMAGE)

@@ -13,25 +13,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from affekt.dataset import (
-    Fold,
-    check_protocol,
-    content_digests,
-    holds_faces,
-    load_clips,
-    protocol_folds,
-    refuse_leaks,
-)
+from affekt.check.leaks import content_digests, refuse_leaks
+from affekt.dataset import Fold, check_protocol, holds_faces, load_clips, protocol_folds
 from affekt.errors import AffektError, DataError
 from affekt.home import home
-from affekt.step import DONE, code_digest
+from affekt.pipelines.run import TrainingJob, artifact, run_pipeline
+from affekt.pipelines.runners import HERE, Containers, Processes
+from affekt.steps.step import DONE, code_digest
 from affekt.storage import is_remote, list_entries, open_local
-from pipelines.run import TrainingJob, artifact, run_pipeline
-from pipelines.runners import HERE, Containers, Processes
 
 if TYPE_CHECKING:
-    from affekt.ensemble import FoldScores
     from affekt.registry import Tracking
+    from affekt.steps.pool_folds import FoldScores
 
 #: A folder of its own, since containers see the folder of their data read-only.
 _CLIPS = "input/clips.csv"
@@ -115,8 +108,8 @@ def run_protocol(job: TrainingJob, protocol: str, *, say: Say, runner: Processes
         DataError: the clips are wrong or too few, or a subject or a file's content is on both sides of a fold.
         AffektError: a step of a fold failed (the message names the fold), or another process runs the same protocol.
     """
-    from affekt.ensemble import pool
     from affekt.registry import Tracking
+    from affekt.steps.pool_folds import pool_folds
 
     started = time.monotonic()
     check_protocol(protocol)
@@ -151,7 +144,7 @@ def run_protocol(job: TrainingJob, protocol: str, *, say: Say, runner: Processes
             finally:
                 _put_below(tracking, run_id, place)
             results.append(_result(fold, place, tracking))
-        evaluation = pool(
+        evaluation = pool_folds(
             results,
             protocol,
             job.settings,
@@ -210,7 +203,7 @@ def _train(job: TrainingJob, fold: Fold, place: Path, say: Say, runner: Processe
 
 
 def _result(fold: Fold, place: Path, tracking: Tracking) -> FoldScores:
-    from affekt.ensemble import FoldScores
+    from affekt.steps.pool_folds import FoldScores
 
     facts = json.loads((place / _DONE).read_text(encoding="utf-8"))
     runs = _runs_of(tracking, place)

@@ -7,21 +7,21 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from affekt.errors import AffektError
+from affekt.extensions import model_names
 from affekt.home import home
-from affekt.members import MEMBERS
+from affekt.pipelines.containers import check_image, container_runner, engine, exit_codes_kept, folders_of, in_image
+from affekt.pipelines.local import LocalRun, run_locally
+from affekt.pipelines.placement import anywhere
+from affekt.pipelines.runners import HERE, Cluster, Containers, Processes
+from affekt.pipelines.still_images import settings_for_faces, takes_images
+from affekt.pipelines.submit import Submitted, submit
 from affekt.settings import Settings
 from affekt.storage import is_remote
-from pipelines.containers import check_image, container_runner, engine, exit_codes_kept, folders_of, in_image
-from pipelines.local import LocalRun, run_locally
-from pipelines.placement import anywhere
-from pipelines.runners import HERE, Cluster, Containers, Processes
-from pipelines.still_images import settings_for_faces, takes_images
-from pipelines.submit import Submitted, submit
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class TrainingJob:
     data: str
     settings: Settings
     faces: str = ""
-    models: Sequence[str] = MEMBERS
+    models: Sequence[str] = field(default_factory=model_names)
     name: str = "affekt"
 
 
@@ -121,9 +121,9 @@ def run_pipeline(
     Raises:
         AffektError: a step failed, or there is no engine or image for containers.
     """
+    from affekt.pipelines.face_training import face_pipeline
+    from affekt.pipelines.training import training_pipeline
     from affekt.registry import Tracking
-    from pipelines.face_training import face_pipeline
-    from pipelines.training import training_pipeline
 
     images = takes_images(job.data, job.faces, job.models)
     data = job.data if is_remote(job.data) else str(Path(job.data).resolve())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from components.image import IMAGE
+from affekt.components.image import IMAGE
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Containers:
     """Every step is a container of this machine's engine, which the variable ``DOCKER_HOST`` names.
 
     Attributes:
-        image: that the steps run in; default :data:`components.image.IMAGE`.
+        image: that the steps run in; default :data:`affekt.components.image.IMAGE`.
     """
 
     image: str = IMAGE

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from affekt.errors import AffektError
+from affekt.pipelines.compile import compile_pipeline
+from affekt.pipelines.runners import Cluster
 from affekt.storage import is_remote
-from pipelines.compile import compile_pipeline
-from pipelines.runners import Cluster
 
 EXPERIMENT = "affekt"
 _IN_A_POD = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")

@@ -6,9 +6,9 @@ import re
 from typing import Any
 
 from affekt.errors import AffektError
+from affekt.pipelines.placement import PLACES, STORAGE_KEYS, STORAGE_SECRET
+from affekt.steps.train_network import Job
 from affekt.storage import is_remote
-from affekt.visual.launch import Job
-from pipelines.placement import PLACES, STORAGE_KEYS, STORAGE_SECRET
 
 #: The runtime for PyTorch that comes with Kubeflow Trainer; it tells torchrun of the nodes.
 RUNTIME = "torch-distributed"
@@ -17,8 +17,8 @@ RUNTIME = "torch-distributed"
 def train_job(job: Job, name: str, *, job_uri: str, nodes: int, devices: int = 1) -> dict[str, Any]:
     """The manifest of a TrainJob that trains one member, by the program that a pipeline's step runs, too.
 
-    What a node asks for is the component's row in :mod:`pipelines.placement`; tolerations and shared memory are the
-    runtime's.
+    What a node asks for is the component's row in :mod:`affekt.pipelines.placement`; tolerations and shared memory
+    are the runtime's.
 
     Args:
         job: what to train, with all its places in S3.
@@ -58,7 +58,7 @@ def train_job(job: Job, name: str, *, job_uri: str, nodes: int, devices: int = 1
             "trainer": {
                 "image": place.image,
                 "command": ["torchrun"],
-                "args": ["-m", "affekt.visual.launch", job_uri],
+                "args": ["-m", "affekt.steps.train_network", job_uri],
                 "env": secrets,
                 "numNodes": nodes,
                 "numProcPerNode": max(1, devices),

@@ -5,31 +5,31 @@ from typing import Any
 
 from kfp import dsl
 
-from affekt.members import MEMBERS, members_needed
-from components.collect import collect
-from components.evaluate import evaluate
-from components.finish import finish
-from components.fit_fusion import fit_fusion
-from components.fit_random_forest import fit_random_forest
-from components.fit_svc import fit_svc
-from components.gate import gate
-from components.ingest import ingest
-from components.plan_shards import plan_shards
-from components.prepare_faces import prepare_faces
-from components.prepare_shard import prepare_shard
-from components.register import register
-from components.train_bilstm import train_bilstm
-from components.train_c3d import train_c3d
-from components.train_joint import train_joint
-from components.train_vgg import train_vgg
-from pipelines.placement import on_cluster
+from affekt.components.collect import collect
+from affekt.components.evaluate import evaluate
+from affekt.components.finish import finish
+from affekt.components.fit_fusion import fit_fusion
+from affekt.components.fit_random_forest import fit_random_forest
+from affekt.components.fit_svc import fit_svc
+from affekt.components.gate import gate
+from affekt.components.ingest import ingest
+from affekt.components.plan_shards import plan_shards
+from affekt.components.prepare_faces import prepare_faces
+from affekt.components.prepare_shard import prepare_shard
+from affekt.components.register import register
+from affekt.components.train_bilstm import train_bilstm
+from affekt.components.train_c3d import train_c3d
+from affekt.components.train_joint import train_joint
+from affekt.components.train_vgg import train_vgg
+from affekt.extensions import members_needed, model_names
+from affekt.pipelines.placement import on_cluster
 
 #: Shards that are prepared at the same time on a cluster.
 PARALLEL_SHARDS = 8
 
 
 def training_pipeline(
-    models: Sequence[str] = MEMBERS,
+    models: Sequence[str] = (),
     *,
     place: Callable[[Any], Any] = on_cluster,
     parallel_shards: int = PARALLEL_SHARDS,
@@ -38,14 +38,15 @@ def training_pipeline(
     """The pipeline that trains the given models and those that they need.
 
     Args:
-        models: the models to fuse; all by default.
-        place: says of a task where it runs; :func:`pipelines.placement.anywhere` for a run on this machine.
+        models: the models to fuse; all that are installed by default.
+        place: says of a task where it runs; :func:`affekt.pipelines.placement.anywhere` for a run on this machine.
         parallel_shards: how many shards are prepared at once.
         registered: whether the ensemble is registered and the gate decides on it; without, it is only judged.
 
     Returns:
         A KFP pipeline with the parameters ``data, settings, name, job, faces, store, tracking_uri, clips_per_shard``.
     """
+    models = tuple(models) or model_names()
     members = members_needed(models)
 
     @dsl.pipeline(

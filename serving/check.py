@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from affekt.errors import AffektError, MediaError
-from serving.server import LocalServer
+from affekt.serving.server import LocalServer
 
 #: Largest difference between a served probability and that of this process; threads may sum in another order.
 TOLERANCE = 1e-5

@@ -146,8 +146,7 @@ def server_environment(layout: Layout, threads: int) -> dict[str, str]:
     """The environment of the server and so of its workers: they import this affekt and use this Python."""
     # TS_ variables would override what the properties say.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("TS_")}
-    roots = [str(Path(file).resolve().parent.parent) for file in (str(affekt.__file__), __file__)]
-    paths = [*dict.fromkeys(roots), environment.get("PYTHONPATH", "")]
+    paths = [str(Path(str(affekt.__file__)).resolve().parent.parent), environment.get("PYTHONPATH", "")]
     return environment | {
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)]),

@@ -1,4 +1,4 @@
-"""TorchServe in a container: ``python -m serving.container`` serves, ``python -m serving.container ready`` probes it.
+"""TorchServe in a container: ``python -m affekt.serving.container`` serves, and with ``ready`` behind it probes it.
 
 The environment says what is served: ``AFFEKT_MODEL`` is a folder or a registered model (``affekt@champion``),
 ``AFFEKT_WORKERS`` the number of worker processes, ``AFFEKT_ADDRESS`` the network address (default all).
@@ -31,7 +31,7 @@ def serve() -> int:
     from affekt.errors import AffektError
     from affekt.registry import Tracking, resolve
     from affekt.registry.models import find
-    from serving.server import LocalServer
+    from affekt.serving.server import LocalServer
 
     # As KeyboardInterrupt, so that it also ends a start that is under way.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

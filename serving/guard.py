@@ -1,8 +1,8 @@
 """Runs one command and ends it when the process that asked for it is gone, however it went.
 
-``python -m serving.guard <parent process id> <folders> <command> …``. A parent that is killed can neither stop its
-server nor clear up; this sees that its own parent is another one now, ends the command and removes the folders (joined
-like PATH). SIGTERM and SIGINT are handed on as SIGTERM.
+``python -m affekt.serving.guard <parent process id> <folders> <command> …``. A parent that is killed can neither stop
+its server nor clear up; this sees that its own parent is another one now, ends the command and removes the folders
+(joined like PATH). SIGTERM and SIGINT are handed on as SIGTERM.
 """
 
 from __future__ import annotations

@@ -12,10 +12,10 @@ from typing import Any
 import requests
 
 from affekt.errors import AffektError
-from serving.archive import build_archive
-from serving.client import predict
-from serving.handler import clips_in_work
-from serving.server import RunningServer
+from affekt.serving.archive import build_archive
+from affekt.serving.client import predict
+from affekt.serving.handler import clips_in_work
+from affekt.serving.server import RunningServer
 
 logger = logging.getLogger(__name__)
 

@@ -22,10 +22,17 @@ from urllib.parse import urlsplit
 import requests
 
 from affekt.errors import AffektError
-from serving.archive import build_archive, ensemble_manifest
-from serving.client import predict
-from serving.configuration import LOOPBACK, Layout, free_ports, java_command, server_environment, write_configuration
-from serving.handler import clips_in_work
+from affekt.serving.archive import build_archive, ensemble_manifest
+from affekt.serving.client import predict
+from affekt.serving.configuration import (
+    LOOPBACK,
+    Layout,
+    free_ports,
+    java_command,
+    server_environment,
+    write_configuration,
+)
+from affekt.serving.handler import clips_in_work
 
 logger = logging.getLogger(__name__)
 
@@ -180,7 +187,7 @@ class LocalServer:
         return self
 
     def predict(self, clip: Path, *, timeout: float = 300.0) -> dict[str, Any]:
-        """The server's answer for a clip file; see :func:`serving.client.predict`."""
+        """The server's answer for a clip file; see :func:`affekt.serving.client.predict`."""
         return predict(self.url, clip, timeout=timeout)
 
     def running(self) -> bool:
@@ -233,7 +240,7 @@ class LocalServer:
         command = java_command(self._layout)
         with self._layout.console.open("wb") as console:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "serving.guard", str(os.getpid()), folders, *command],
+                [sys.executable, "-m", "affekt.serving.guard", str(os.getpid()), folders, *command],
                 cwd=self._layout.work,
                 env=server_environment(self._layout, self.threads),
                 stdin=subprocess.DEVNULL,

@@ -68,7 +68,7 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def sample_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of sample clips with its manifest: three a label, of two subjects in train and one in val."""
-    from affekt.dataset.samples import write_samples
+    from affekt.samples.write import write_samples
 
     return write_samples(tmp_path_factory.mktemp("samples") / "clips", clips_per_label=3, seed=1, progress=False)
 
@@ -76,7 +76,7 @@ def sample_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def sample_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of sample face images, three a label."""
-    from affekt.dataset.samples import write_sample_faces
+    from affekt.samples.write import write_sample_faces
 
     return write_sample_faces(tmp_path_factory.mktemp("samples") / "faces", per_label=3, seed=1)
 
@@ -105,26 +105,29 @@ def tiny_run(
     tmp_path_factory: pytest.TempPathFactory, sample_clips: Path, sample_faces: Path, tiny_settings
 ) -> Trained:
     """All members trained on the sample clips, fused and assembled."""
-    from affekt.audio import fit_audio
     from affekt.dataset import load_clips, read_faces
-    from affekt.ensemble import fit_fusions
-    from affekt.media import FaceSet, Store, prepare_clips, prepare_faces
-    from affekt.members import MEMBERS
-    from affekt.visual import train_bilstm, train_c3d, train_joint, train_vgg
+    from affekt.extensions import model_names
+    from affekt.media import FaceSet, prepare_faces
+    from affekt.steps.fit_fusion import fit_fusions
+    from affekt.store.entries import Store
+    from affekt.store.preparing import prepare_clips
+    from affekt.training.pictures import train_c3d, train_vgg
+    from affekt.training.sequences import train_bilstm, train_joint
+    from affekt.training.voice import fit_audio
 
     root = tmp_path_factory.mktemp("tiny")
     store = Store(root / "store", tiny_settings.media)
     index = prepare_clips(load_clips(str(sample_clips)), store, workers=1, progress=False)
     index.write(root / "prepared")
     faces: FaceSet = prepare_faces(read_faces(str(sample_faces)), tiny_settings.media.face_size)
-    out = {name: root / name for name in MEMBERS}
+    out = {name: root / name for name in model_names()}
     train_vgg(index, store, faces, tiny_settings, index.labels, out["vgg"], None)
     train_c3d(index, store, faces, tiny_settings, index.labels, out["c3d"], None)
     train_bilstm(index, store, out["vgg"], tiny_settings, index.labels, out["bilstm"], None)
     train_joint(index, store, out["vgg"], tiny_settings, index.labels, out["joint"], None)
     for name in ("random_forest", "svc"):
         fit_audio(name, index, store, tiny_settings, index.labels, out[name], None)
-    fused = fit_fusions(out, MEMBERS, tiny_settings, root / "ensemble", facts={"data": "sample"})
+    fused = fit_fusions(out, model_names(), tiny_settings, root / "ensemble", facts={"data": "sample"})
     scores = root / "scores"
     fused.write(scores)
     return Trained(root / "store", root / "prepared", out, scores, root / "ensemble")
@@ -157,7 +160,7 @@ def pipeline_run(
     """The committed YAML itself, run once for all tests: sample clips in, a registered ensemble out."""
     from kfp import components
 
-    from pipelines.local import run_locally
+    from affekt.pipelines.local import run_locally
 
     home = tmp_path_factory.mktemp("pipeline")
     uri = f"sqlite:///{home / 'mlflow.db'}"

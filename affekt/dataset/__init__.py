@@ -1,11 +1,9 @@
 """Labelled clips: what they are, where they come from, how they are split and checked."""
 
-from affekt.dataset.check import CheckReport, check_source
 from affekt.dataset.clips import SPLITS, Clip, ClipTable, table_of
 from affekt.dataset.faces import FaceImage, holds_faces, read_faces
 from affekt.dataset.image_splits import assign_image_splits, repeated_across_splits
 from affekt.dataset.labels import LABELS, canonical_label, in_order
-from affekt.dataset.leaks import content_digests, leaks_of, refuse_leaks
 from affekt.dataset.problems import Problem
 from affekt.dataset.protocols import PROTOCOLS, Fold, check_protocol, protocol_folds
 from affekt.dataset.source import Source, load_clips, read_source
@@ -15,7 +13,6 @@ __all__ = [
     "LABELS",
     "PROTOCOLS",
     "SPLITS",
-    "CheckReport",
     "Clip",
     "ClipTable",
     "FaceImage",
@@ -26,16 +23,12 @@ __all__ = [
     "assign_splits",
     "canonical_label",
     "check_protocol",
-    "check_source",
-    "content_digests",
     "holds_faces",
     "in_order",
-    "leaks_of",
     "load_clips",
     "protocol_folds",
     "read_faces",
     "read_source",
-    "refuse_leaks",
     "repeated_across_splits",
     "subject_folds",
     "table_of",

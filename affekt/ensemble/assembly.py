@@ -12,7 +12,7 @@ from typing import Any
 
 import affekt
 from affekt.errors import DataError
-from affekt.members import MEMBERS
+from affekt.extensions import model_names
 from affekt.settings import Settings
 
 #: The folder's layout; a reader refuses a number that it does not know.
@@ -53,7 +53,7 @@ def assemble(
         "format": FORMAT,
         "affekt": affekt.__version__,
         "labels": list(labels),
-        "members": [name for name in MEMBERS if name in members],
+        "members": [name for name in model_names() if name in members],
         "models": list(models),
         "settings": settings.to_dict(),
         "packages": {name: metadata.version(name) for name in _PACKAGES},

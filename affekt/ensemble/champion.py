@@ -8,8 +8,10 @@ import numpy as np
 
 from affekt.dataset import ClipTable
 from affekt.ensemble.ensemble import Ensemble
-from affekt.media import PreparedIndex, Store, prepare_clips
+from affekt.media import PreparedIndex
 from affekt.score_table import ScoreTable
+from affekt.store.entries import Store
+from affekt.store.preparing import prepare_clips
 
 
 def prepare_and_score(

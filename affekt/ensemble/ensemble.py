@@ -9,16 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from affekt.audio import AudioScorer
 from affekt.ensemble.assembly import MANIFEST, file_digest, read_manifest
 from affekt.errors import AffektError, DataError, MediaError
+from affekt.extensions import model_spec
 from affekt.fusion import Fusion, PersonFusion
-from affekt.media import PreparedClip, PreparedIndex, Store, prepare_file
-from affekt.members import MODALITIES
+from affekt.media import PreparedClip, PreparedIndex, prepare_file
+from affekt.models.scorer import VisualScorer
+from affekt.models.voice import AudioScorer
 from affekt.progress import track
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings, settings_of_stored
-from affekt.visual import VisualScorer
+from affekt.store.entries import Store
 
 _WARNINGS = {
     "no_face": "no face was found: answered from the voice alone",
@@ -116,8 +117,8 @@ class Ensemble:
         manifest = read_manifest(folder)
         settings = settings_of_stored(manifest["settings"])
         members = {name: folder / "members" / name for name in manifest["members"]}
-        visual = VisualScorer.load({name: path for name, path in members.items() if "face" in MODALITIES[name]})
-        audio = AudioScorer.load({name: path for name, path in members.items() if MODALITIES[name] == ("voice",)})
+        visual = VisualScorer.load({name: path for name, path in members.items() if model_spec(name).sees})
+        audio = AudioScorer.load({name: path for name, path in members.items() if not model_spec(name).sees})
         adapts = "fusion_person/fusion.json" in manifest["files"]
         person = Fusion.load(folder / "fusion_person") if adapts else None
         return cls(folder, manifest, settings, visual, audio, Fusion.load(folder / "fusion"), person)
@@ -228,12 +229,12 @@ class Ensemble:
         if np.isnan(fused).any():
             raise MediaError(
                 f"no model has an answer; {', '.join(self.models)} need a usable "
-                f"{' or '.join(sorted({' and '.join(MODALITIES[name]) for name in self.models}, key=len))}",
+                f"{' or '.join(sorted({' and '.join(model_spec(name).modalities) for name in self.models}, key=len))}",
                 code="nothing_usable",
                 where=clip.where,
             )
         answered = [m for m in range(len(self.models)) if not np.isnan(clip.scores[m]).any()]
-        used = {modality for m in answered for modality in MODALITIES[self.models[m]]}
+        used = {modality for m in answered for modality in model_spec(self.models[m]).modalities}
         return Answer(
             label=self.labels[int(fused.argmax())],
             probabilities=self._named(fused),

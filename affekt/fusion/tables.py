@@ -260,7 +260,7 @@ def _fused(
 
 
 def _judged(table: ScoreTable, fused: np.ndarray, judge: Mapping[str, Any]) -> dict[str, Any]:
-    from affekt.evaluation import evaluate_scores
+    from affekt.statistics.metrics import evaluate_scores
 
     known = table.truth >= 0
     if not known.any():

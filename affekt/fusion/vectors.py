@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from affekt.errors import DataError
-from affekt.members import MODALITIES
+from affekt.extensions import model_specs
 
 
 def as_probabilities(scores: np.ndarray) -> np.ndarray:
@@ -55,8 +55,9 @@ def subsets_to_fit(models: Sequence[str], available: np.ndarray) -> list[tuple[i
     Models other than the ensemble's members have no known modality; sets of them count where they occur.
     """
     subsets = {tuple(range(len(models)))}
+    known = model_specs()
     for modality in ("face", "voice"):
-        subset = tuple(m for m, name in enumerate(models) if MODALITIES.get(name) == (modality,))
+        subset = tuple(m for m, name in enumerate(models) if name in known and known[name].modalities == (modality,))
         if subset:
             subsets.add(subset)
     subsets.update(groups(available))

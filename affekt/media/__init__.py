@@ -1,24 +1,20 @@
-"""Clip file in, face crops, sound and functionals out, kept in the prepared store."""
+"""Clip file in, face crops, sound and functionals out, as a prepared clip."""
 
 from typing import TYPE_CHECKING, Any
 
 from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex, PreparedRow, SkippedClip
-from affekt.media.store import VERSION, Store
 
 if TYPE_CHECKING:
-    from affekt.media.prepare import check_skipped, face_picture, prepare_clips, prepare_faces, prepare_file
+    from affekt.media.prepare import check_skipped, face_picture, prepare_faces, prepare_file
 
 __all__ = [
-    "VERSION",
     "FaceSet",
     "PreparedClip",
     "PreparedIndex",
     "PreparedRow",
     "SkippedClip",
-    "Store",
     "check_skipped",
     "face_picture",
-    "prepare_clips",
     "prepare_faces",
     "prepare_file",
 ]

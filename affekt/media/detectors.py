@@ -11,7 +11,7 @@ import numpy as np
 
 from affekt.errors import DataError
 from affekt.media.frames import Frames
-from affekt.media.store import check_weights
+from affekt.media.weights import check_weights
 from affekt.settings import MediaSettings
 
 #: The smallest face that is searched for, as a share of the short side of the detection picture.

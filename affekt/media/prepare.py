@@ -4,39 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
-from affekt.dataset.clips import Clip, ClipTable
 from affekt.errors import AffektError, DataError, MediaError
 from affekt.media.frames import Spill
-from affekt.media.functionals import check_feature_set
-from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex, PreparedRow, SkippedClip
-from affekt.media.store import Store
-from affekt.media.workers import Outcome, Task, run_tasks
-from affekt.progress import Progress, track
+from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex
+from affekt.progress import track
 from affekt.settings import MediaSettings
 
 if TYPE_CHECKING:
     from affekt.dataset.faces import FaceImage
 
 logger = logging.getLogger(__name__)
-
-#: What a flag means for the use of a clip: these are reported although the clip is used.
-PARTLY_USED = {
-    "no_video": "holds no picture that can be decoded; only its voice is used",
-    "no_face": "shows no face; only its voice is used",
-    "no_sound": "has no sound that can be decoded; only the face is used",
-    "silent": "its sound is silence; only the face is used",
-    "short_sound": "has too little sound; only the face is used",
-    "unusable_sound": "its sound gives no functionals; only the face is used",
-    "truncated": "ends before the length that it states; what there is of it is used",
-    "damaged": "parts of it cannot be decoded; the rest is used",
-}
 
 
 def prepare_file(path: str | Path, settings: MediaSettings) -> PreparedClip:
@@ -77,42 +60,6 @@ def prepare_file(path: str | Path, settings: MediaSettings) -> PreparedClip:
         functionals=voice.functionals, voice=voice.usable, flags=tuple(flags), details=details,
         descriptors=voice.descriptors,
     )  # fmt: skip
-
-
-def prepare_clips(table: ClipTable, store: Store, *, workers: int = 0, progress: bool = True) -> PreparedIndex:
-    """Prepare all clips of a table that are not in the store yet, and index them in the order of the table.
-
-    Args:
-        table: the clips; local files or ``s3://`` uris.
-        store: where entries are found and put.
-        workers: processes; 0 takes one for each core that this process may use, 1 works in this process.
-        progress: show progress.
-
-    One clip never fails the others: what cannot be used is in ``skipped`` with its reason, also when a worker process
-    died of it. Clips that can be used only partly are in both. ``decoded`` of the index counts the decoded files.
-
-    Raises:
-        SettingsError: no installed package offers the functionals of the store's settings.
-    """
-    check_feature_set(store.settings.functionals)
-    tasks = [Task(clip.id, clip.uri) for clip in table]
-    outcomes: dict[str, Outcome] = {}
-    with Progress("prepare clips", len(tasks)) if progress else _Quiet() as shown:
-        for outcome in run_tasks(tasks, store, workers):
-            outcomes[outcome.clip] = outcome
-            shown.advance()
-    rows: list[PreparedRow] = []
-    skipped: list[SkippedClip] = []
-    for clip in table:
-        outcome = outcomes[clip.id]
-        if outcome.key:
-            rows.append(_row(clip, outcome))
-        skipped.extend(_remarks(outcome))
-    decoded = sum(outcome.decoded for outcome in outcomes.values())
-    unusable = len(table) - len(rows)
-    logger.info("prepared %d clips: %d decoded, %d in the store already, %d unusable",
-                len(table), decoded, len(table) - decoded, unusable)  # fmt: skip
-    return PreparedIndex(tuple(rows), tuple(skipped), decoded)
 
 
 def check_skipped(index: PreparedIndex, settings: MediaSettings) -> None:
@@ -169,36 +116,3 @@ def face_picture(image: FaceImage, size: int) -> np.ndarray:
         )
     method = cv2.INTER_AREA if min(picture.shape[:2]) > size else cv2.INTER_LINEAR
     return cv2.resize(picture, (size, size), interpolation=method)
-
-
-@dataclass
-class _Quiet:
-    """Progress that is not shown."""
-
-    def advance(self, count: int = 1, note: str = "") -> None:
-        pass
-
-    def __enter__(self) -> _Quiet:
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        pass
-
-
-def _row(clip: Clip, outcome: Outcome) -> PreparedRow:
-    return PreparedRow(
-        clip.id, clip.label, clip.subject, clip.split, outcome.key, outcome.frames, outcome.frames_with_face,
-        outcome.voice, outcome.flags, dict(clip.attributes),
-    )  # fmt: skip
-
-
-def _remarks(outcome: Outcome) -> list[SkippedClip]:
-    """Why a clip is not used, or what of it is not."""
-    if not outcome.key:
-        return [SkippedClip(outcome.clip, outcome.code, outcome.reason)]
-    flags = [flag for flag in outcome.flags if flag in PARTLY_USED]
-    if outcome.voice:
-        flags = [flag for flag in flags if flag != "short_sound"]  # between a quarter and a whole second is used
-    if "no_video" in flags:
-        flags = [flag for flag in flags if flag != "no_face"]
-    return [SkippedClip(outcome.clip, flag, PARTLY_USED[flag]) for flag in flags]

@@ -142,7 +142,7 @@ def _first(challenger: ScoreVectors, confidence: float) -> Decision:
 def _paired(
     challenger: ScoreVectors, champion: ScoreVectors, confidence: float, margin: float, bootstrap: int, seed: int
 ) -> Decision:
-    from affekt.evaluation import compare_paired
+    from affekt.statistics.paired import compare_paired
 
     found = compare_paired(
         challenger.truth,

@@ -17,7 +17,9 @@ from typing import Annotated, Any
 import yaml
 
 from affekt.errors import SettingsError
-from affekt.settings.schema import In, Settings, flatten
+from affekt.extensions import model_specs
+from affekt.settings.fields import In
+from affekt.settings.schema import Settings, flatten
 
 PRESETS = ("paper", "small")
 #: Presets that say something else for still images without clips.
@@ -117,6 +119,10 @@ def _read_preset(name: str) -> dict[str, Any]:
     text = resources.files("affekt.presets").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
     values = yaml.safe_load(text)
     assert isinstance(values, dict)
+    for model, spec in model_specs().items():
+        # Of affekt's own models the preset's file speaks, with the reasons; others bring their rows with them.
+        if model not in values and name in spec.presets:
+            values[model] = dict(spec.presets[name])
     return values
 
 
@@ -126,11 +132,18 @@ def _hints(kind: type) -> dict[str, Any]:
     return typing.get_type_hints(kind, include_extras=True)
 
 
+def _fields(kind: type) -> list[dataclasses.Field[Any]]:
+    """The fields that a preset names; the groups of the models are not among them, since they follow their specs."""
+    return [item for item in dataclasses.fields(kind) if not (kind is Settings and item.name == "models")]
+
+
 @cache
 def _keys(kind: type, prefix: str = "") -> tuple[str, ...]:
     keys: list[str] = []
     hints = _hints(kind)
-    for item in dataclasses.fields(kind):
+    if kind is Settings:
+        keys.extend(key for name, spec in model_specs().items() for key in _keys(spec.settings, f"{name}."))
+    for item in _fields(kind):
         if dataclasses.is_dataclass(hints[item.name]):
             keys.extend(_keys(typing.cast(type, hints[item.name]), f"{prefix}{item.name}."))
         else:
@@ -158,7 +171,7 @@ def _build(kind: Any, values: Any, prefix: str, problems: list[str]) -> Any:
     hints = _hints(kind)
     arguments: dict[str, Any] = {}
     before = len(problems)
-    for item in dataclasses.fields(kind):
+    for item in _fields(kind):
         key = f"{prefix}{item.name}"
         if item.name not in values:
             problems.append(f"{key}: missing")
@@ -166,7 +179,15 @@ def _build(kind: Any, values: Any, prefix: str, problems: list[str]) -> Any:
             arguments[item.name] = _build(hints[item.name], values[item.name], f"{key}.", problems)
         else:
             arguments[item.name] = _checked(key, values[item.name], hints[item.name], problems)
-    known = {item.name for item in dataclasses.fields(kind)}
+    known = {item.name for item in _fields(kind)}
+    if kind is Settings:
+        arguments["models"] = {}
+        for name, spec in model_specs().items():
+            if name in values:
+                arguments["models"][name] = _build(spec.settings, values[name], f"{name}.", problems)
+            else:
+                problems.append(f"{name}: missing")
+        known |= set(model_specs())
     problems.extend(f"{prefix}{key}: unknown setting" for key in values if key not in known)
     return kind(**arguments) if len(problems) == before else None
 
@@ -179,9 +200,9 @@ def _checked(key: str, value: Any, hint: Any, problems: list[str]) -> Any:
     if value is None and type(None) in options:
         return None
     if options[0] == list[str]:
-        if isinstance(value, list) and all(v in limits.one_of for v in value):
+        if isinstance(value, list) and all(v in limits.choices for v in value):
             return value
-        problems.append(f"{key}: expected a list of {', '.join(limits.one_of)}, got {value!r}")
+        problems.append(f"{key}: expected a list of {', '.join(limits.choices)}, got {value!r}")
         return None
     if typing.get_origin(options[0]) is list:
         if isinstance(value, list) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in value):
@@ -198,8 +219,8 @@ def _checked(key: str, value: Any, hint: Any, problems: list[str]) -> Any:
         names = " or ".join("null" if option is type(None) else option.__name__ for option in options)
         problems.append(f"{key}: expected {names}, got {value!r}")
         return None
-    if limits.one_of and value not in limits.one_of:
-        problems.append(f"{key}: expected one of {', '.join(limits.one_of)}; got {value!r}")
+    if limits.one_of and value not in limits.choices:
+        problems.append(f"{key}: expected one of {', '.join(limits.choices)}; got {value!r}")
     elif limits.low is not None and not value >= limits.low:
         problems.append(f"{key}: expected at least {limits.low}, got {value!r}")
     elif limits.high is not None and not value <= limits.high:
@@ -215,8 +236,9 @@ def _contradictions(s: Settings) -> list[str]:
         problems.append("svc.c: null means chosen from svc.c_candidates, which is empty")
     if s.vgg.iterations is None and s.vgg.rounds is None:
         problems.append("vgg.iterations: null means as many as vgg.rounds says, which is null, too")
-    for name in ("vgg", "c3d", "bilstm", "joint"):
-        group = getattr(s, name)
+    for name, group in s.models.items():
+        if not hasattr(group, "micro_batch"):
+            continue
         if group.micro_batch and group.batch_size % group.micro_batch:
             problems.append(
                 f"{name}.micro_batch: {group.micro_batch} does not divide {name}.batch_size {group.batch_size}"

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from affekt.members import MEMBERS
+from affekt.extensions import model_names
+from affekt.settings.fields import In
 
 FUSION_METHODS = (
     "average",
@@ -21,15 +22,6 @@ FUSION_METHODS = (
     "svm",
     "stacking",
 )
-
-
-@dataclass(frozen=True)
-class In:
-    """Limits of a setting: a closed range, or the list of what it may be."""
-
-    low: float | None = None
-    high: float | None = None
-    one_of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,137 +47,6 @@ class MediaSettings:
 
 
 @dataclass(frozen=True)
-class VggSettings:
-    """VGG-16 on face images and clip faces (paper.md, sections 3.2 and 4.3.2)."""
-
-    width: Annotated[float, In(0.01, 1)]  # share of the published channel and unit numbers
-    input_size: Annotated[int, In(32, 224)]  # side of the network's input, pixels
-    crops: list[float]  # sides of the crops to learn from, as shares of the stored picture's; the first is scored
-    batch_norm: bool
-    dropout: Annotated[float, In(0, 0.99)]
-    pretrained: str | None  # weights to start from: a name that `affekt weights list` shows, a path or a uri
-    batch_size: Annotated[int, In(1)]
-    micro_batch: Annotated[
-        int | None, In(1)
-    ]  # images on the device at once; gradients are accumulated up to batch_size
-    learning_rate: Annotated[float, In(1e-8, 10)]
-    momentum: Annotated[float, In(0, 0.999)]
-    weight_decay: Annotated[float, In(0, 1)]
-    step_every: Annotated[int, In(1)]  # iterations from one decrease of the learning rate to the next
-    step_factor: Annotated[float, In(0.0001, 1)]
-    schedule: Annotated[str, In(one_of=("step", "cosine"))]  # how the learning rate falls over a stage's iterations
-    warmup: Annotated[int, In(0)]  # iterations over which the learning rate first rises
-    base_iterations: Annotated[int, In(0)]  # on face images alone, once, before any clip is seen
-    base_learning_rate: Annotated[float, In(1e-8, 10)]  # of those
-    iterations: Annotated[int | None, In(1)]  # on face images and clip faces together; none: as many as rounds says
-    rounds: Annotated[int | None, In(1)]  # through the face images, where there are no clips and iterations is none
-    face_share: Annotated[
-        float | None, In(0, 1)
-    ]  # of a batch taken from face images; none: in proportion to their number
-    frames_per_clip: Annotated[int, In(1)]  # frames whose probabilities are averaged to a clip's score vector
-    mirror: bool  # whether a face and its mirror image are both scored, and averaged; the Bi-LSTM follows
-    balanced: bool  # whether each label is drawn as often as any other
-    class_weights: bool  # whether a label's losses are weighted by the inverse of how often it is drawn
-    label_smoothing: Annotated[float, In(0, 0.5)]
-
-
-@dataclass(frozen=True)
-class C3dSettings:
-    """C3D on windows of consecutive frames (paper.md, sections 3.1.1 and 4.3.1)."""
-
-    width: Annotated[float, In(0.01, 1)]
-    input_size: Annotated[int, In(32, 224)]
-    crops: list[float]
-    window: Annotated[int, In(16, 16)]  # frames; the published network's
-    batch_norm: bool
-    dropout: Annotated[float, In(0, 0.99)]
-    pretrained: str | None
-    batch_size: Annotated[int, In(1)]
-    micro_batch: Annotated[int | None, In(1)]
-    learning_rate: Annotated[float, In(1e-8, 10)]
-    momentum: Annotated[float, In(0, 0.999)]
-    weight_decay: Annotated[float, In(0, 1)]
-    step_every: Annotated[int, In(1)]
-    step_factor: Annotated[float, In(0.0001, 1)]
-    schedule: Annotated[str, In(one_of=("step", "cosine"))]
-    warmup: Annotated[int, In(0)]
-    base_iterations: Annotated[int, In(0)]  # on face images alone, and a twentieth of that on them as drifting windows
-    base_learning_rate: Annotated[float, In(1e-8, 10)]  # of those
-    iterations: Annotated[int, In(1)]
-    windows_per_clip: Annotated[int, In(1)]  # windows whose probabilities are averaged
-    mirror: bool
-    balanced: bool
-    class_weights: bool
-    label_smoothing: Annotated[float, In(0, 0.5)]
-
-
-@dataclass(frozen=True)
-class BilstmSettings:
-    """Bidirectional LSTM on VGG fc6 features in time (paper.md, sections 3.1.2 and 4.3.3)."""
-
-    hidden: Annotated[int, In(1)]
-    time_steps: Annotated[int, In(1)]
-    dropout: Annotated[float, In(0, 0.99)]
-    standardise: bool  # whether each fc6 unit is standardised by its values on the train clips
-    batch_size: Annotated[int, In(1)]
-    micro_batch: Annotated[int | None, In(1)]
-    learning_rate: Annotated[float, In(1e-8, 10)]
-    momentum: Annotated[float, In(0, 0.999)]
-    weight_decay: Annotated[float, In(0, 1)]
-    step_every: Annotated[int, In(1)]
-    step_factor: Annotated[float, In(0.0001, 1)]
-    schedule: Annotated[str, In(one_of=("step", "cosine"))]
-    warmup: Annotated[int, In(0)]
-    iterations: Annotated[int, In(1)]
-    balanced: bool
-    class_weights: bool
-    label_smoothing: Annotated[float, In(0, 0.5)]
-
-
-@dataclass(frozen=True)
-class JointSettings:
-    """Bidirectional LSTM on VGG fc6 features and acoustic descriptors in time (paper.md, section 6)."""
-
-    projection: Annotated[int, In(1)]  # units to which face and voice are each brought
-    hidden: Annotated[int, In(1)]
-    time_steps: Annotated[int, In(1)]  # those of bilstm share its passes through the VGG
-    dropout: Annotated[float, In(0, 0.99)]
-    modality_dropout: Annotated[float, In(0, 0.99)]  # share of the training clips of which face or voice is hidden
-    batch_size: Annotated[int, In(1)]
-    micro_batch: Annotated[int | None, In(1)]
-    learning_rate: Annotated[float, In(1e-8, 10)]
-    momentum: Annotated[float, In(0, 0.999)]
-    weight_decay: Annotated[float, In(0, 1)]
-    step_every: Annotated[int, In(1)]
-    step_factor: Annotated[float, In(0.0001, 1)]
-    schedule: Annotated[str, In(one_of=("step", "cosine"))]
-    warmup: Annotated[int, In(0)]
-    iterations: Annotated[int, In(1)]
-    balanced: bool
-    class_weights: bool
-    label_smoothing: Annotated[float, In(0, 0.5)]
-
-
-@dataclass(frozen=True)
-class RandomForestSettings:
-    """Random forest on the 88 functionals (paper.md, section 4.2.2)."""
-
-    trees: Annotated[int, In(1)]
-    min_samples_split: Annotated[int, In(2)]
-
-
-@dataclass(frozen=True)
-class SvcSettings:
-    """Support vector classifier on the 88 functionals (paper.md, section 4.2.2)."""
-
-    c: Annotated[float | None, In(1e-12)]  # none: chosen from c_candidates by cross-validation grouped by subject
-    c_candidates: list[float]
-    tolerance: Annotated[float, In(1e-9)]
-    kernel: Annotated[str, In(one_of=("linear", "rbf"))]
-    standardise: bool
-
-
-@dataclass(frozen=True)
 class FusionSettings:
     """How score vectors become one (paper.md, sections 3.3 and 4.4)."""
 
@@ -193,7 +54,7 @@ class FusionSettings:
     scores: Annotated[str, In(one_of=("out_of_fold", "held_out"))]  # which scores a trained fusion is fitted on
     folds: Annotated[int, In(2, 50)]  # grouped by subject
     on_trial: Annotated[
-        list[str], In(one_of=MEMBERS)
+        list[str], In(one_of=model_names)
     ]  # models that are fused only if that raises the accuracy on train subjects that they did not see
     held_out_share: Annotated[float, In(0.05, 0.9)]  # of the training subjects, for ``held_out``
     svm_c: Annotated[float, In(1e-12)]
@@ -228,19 +89,28 @@ class Settings:
     val_share: Annotated[float, In(0.01, 0.9)]  # of the subjects, for validation, where the data set names no split
     allow_shared_subjects: bool  # whether a person may be on both sides of a split; figures are then too good
     media: MediaSettings
-    vgg: VggSettings
-    c3d: C3dSettings
-    bilstm: BilstmSettings
-    joint: JointSettings
-    random_forest: RandomForestSettings
-    svc: SvcSettings
     fusion: FusionSettings
     evaluation: EvaluationSettings
     gate: GateSettings
+    models: Mapping[str, Any]  # the group of settings of each installed model, by its name
+
+    def __getattr__(self, name: str) -> Any:
+        """``settings.vgg``: the group of a model."""
+        if name == "models" or name not in self.models:
+            raise AttributeError(f"there are no settings {name!r}")
+        return self.models[name]
+
+    def with_group(self, name: str, **changes: Any) -> Settings:
+        """The same settings with another value or more in one group, a model's or another."""
+        group = dataclasses.replace(getattr(self, name), **changes)
+        if name in self.models:
+            return dataclasses.replace(self, models={**self.models, name: group})
+        return dataclasses.replace(self, **{name: group})
 
     def to_dict(self) -> dict[str, Any]:
-        """The settings as nested plain dictionaries."""
-        return dataclasses.asdict(self)
+        """The settings as nested plain dictionaries; a model's group stands under its name beside the others."""
+        values = dataclasses.asdict(self)
+        return {**values.pop("models"), **values}
 
     def to_json(self) -> str:
         """The settings as JSON with sorted keys; :func:`settings_from_json` reads it."""
@@ -253,7 +123,8 @@ class Settings:
 
 def digest_of(settings: Any) -> str:
     """The first 16 hexadecimal digits of the SHA-256 of a settings dataclass."""
-    text = json.dumps(dataclasses.asdict(settings), sort_keys=True)
+    values = settings.to_dict() if isinstance(settings, Settings) else dataclasses.asdict(settings)
+    text = json.dumps(values, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -26,6 +26,11 @@ _CHECKPOINTS = "vgg_face, c3d_sports1m"
 _REF = "a registered model, name@champion or name/7, or a folder (default: affekt@champion)"
 
 
+def main() -> None:
+    """The command ``affekt``: run it and exit with its code."""
+    sys.exit(run(sys.argv[1:]))
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run one command.
 
@@ -40,7 +45,7 @@ def run(arguments: Sequence[str]) -> int:
     logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
     logging.getLogger("affekt").setLevel(os.environ.get("AFFEKT_LOG_LEVEL", "INFO"))
     try:
-        return int(importlib.import_module(f"pipelines.cli.{options.module}").main(options) or 0)
+        return int(importlib.import_module(f"affekt.pipelines.cli.{options.module}").main(options) or 0)
     except AffektError as error:
         print(f"affekt: {error}", file=sys.stderr)
         return 1

@@ -8,16 +8,16 @@ import time
 from pathlib import Path
 
 from affekt.dataset import load_clips
-from affekt.dataset.samples import write_sample_faces, write_samples
 from affekt.home import home
+from affekt.pipelines.cli.predict import line
+from affekt.pipelines.cli.steps import StepLines
+from affekt.pipelines.cli.train import summarise
+from affekt.pipelines.run import TrainingJob, run_training
 from affekt.registry import Tracking, resolve
+from affekt.samples.write import write_sample_faces, write_samples
+from affekt.serving.client import predict
+from affekt.serving.server import LocalServer
 from affekt.settings import load_settings
-from pipelines.cli.predict import line
-from pipelines.cli.steps import StepLines
-from pipelines.cli.train import summarise
-from pipelines.run import TrainingJob, run_training
-from serving.client import predict
-from serving.server import LocalServer
 
 #: What makes the small preset end within minutes on the sample clips; they are easy, and nobody quotes the figures.
 SETTINGS = (

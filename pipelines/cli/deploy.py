@@ -7,8 +7,8 @@ import argparse
 from affekt.errors import AffektError
 from affekt.home import home
 from affekt.registry import Tracking, resolve, version_of
-from serving.rollout import deploy_ensemble
-from serving.server import find_server
+from affekt.serving.rollout import deploy_ensemble
+from affekt.serving.server import find_server
 
 
 def main(options: argparse.Namespace) -> int:

@@ -10,10 +10,10 @@ from typing import Any
 from affekt.dataset import holds_faces, load_clips, read_faces
 from affekt.ensemble import Ensemble, prepare_and_score, score_images
 from affekt.errors import DataError
-from affekt.evaluation import evaluate_table, of_images
 from affekt.fusion import PERSON
 from affekt.home import home
 from affekt.registry import Tracking, resolve
+from affekt.report.document import evaluate_table, of_images
 
 
 def main(options: argparse.Namespace) -> int:

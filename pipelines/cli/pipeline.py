@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from affekt.members import MEMBERS
-from pipelines.compile import compile_pipeline
+from affekt.extensions import model_names
+from affekt.pipelines.compile import compile_pipeline
 
 
 def main(options: argparse.Namespace) -> int:
     """Compile the pipeline."""
-    compile_pipeline(Path(options.out), (options.only,) if options.only else MEMBERS)
+    compile_pipeline(Path(options.out), (options.only,) if options.only else model_names())
     print(options.out)
     return 0

@@ -69,7 +69,7 @@ def _loaded(ref: str) -> tuple[str, Answerer]:
 
 
 def _server(url: str) -> tuple[str, Answerer]:
-    from serving.client import predict
+    from affekt.serving.client import predict
 
     def answer(name: str) -> dict[str, Any]:
         document = predict(url, Path(name))

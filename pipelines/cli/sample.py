@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from affekt.dataset.samples import write_samples
+from affekt.samples.write import write_samples
 
 
 def main(options: argparse.Namespace) -> int:

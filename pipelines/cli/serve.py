@@ -9,7 +9,7 @@ import threading
 from affekt.errors import AffektError
 from affekt.home import home
 from affekt.registry import Tracking, resolve, version_of
-from serving.server import LocalServer
+from affekt.serving.server import LocalServer
 
 
 def main(options: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ import shutil
 import sys
 from typing import TextIO
 
-from affekt.step import DONE
+from affekt.steps.step import DONE
 
 _ENDED = re.compile(rf"^{DONE} ([\d.]+) s$")
 #: Width of the step's name.

@@ -7,21 +7,21 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from affekt.members import MEMBERS
+from affekt.extensions import model_names
+from affekt.pipelines.cli.steps import StepLines
+from affekt.pipelines.run import Outcome, TrainingJob, run_training, submit_training
+from affekt.pipelines.runners import Cluster, runner_named
+from affekt.pipelines.still_images import takes_images
 from affekt.settings import load_settings
-from pipelines.cli.steps import StepLines
-from pipelines.run import Outcome, TrainingJob, run_training, submit_training
-from pipelines.runners import Cluster, runner_named
-from pipelines.still_images import takes_images
 
 if TYPE_CHECKING:
-    from pipelines.protocols import Judged
+    from affekt.pipelines.protocols import Judged
 
 
 def main(options: argparse.Namespace) -> int:
     """Train, register, decide."""
     runner = runner_named(options.runner)
-    models: tuple[str, ...] = (options.only,) if options.only else MEMBERS
+    models: tuple[str, ...] = (options.only,) if options.only else model_names()
     images = takes_images(options.data, options.faces, models, elsewhere=isinstance(runner, Cluster))
     settings = load_settings(options.preset, options.overrides, images=images)
     if not images and not options.only:
@@ -41,7 +41,7 @@ def main(options: argparse.Namespace) -> int:
         print(json.dumps(submitted.to_dict(), indent=2) if options.json else f"run {submitted.run_id}: {submitted.url}")
         return 0
     if options.protocol:
-        from pipelines.protocols import run_protocol
+        from affekt.pipelines.protocols import run_protocol
 
         judged = run_protocol(job, options.protocol, say=StepLines(), runner=runner)
         if options.json:

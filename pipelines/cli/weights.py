@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from affekt.errors import AffektError
-from affekt.visual.pretrained import CATALOGUE, Held, Published, collection, folder_of, kept_names, published, verify
+from affekt.pretrained import collection
+from affekt.pretrained.catalogue import CATALOGUE, Published, published
+from affekt.pretrained.collection import Held, folder_of, kept_names, verify
 
 
 def main(options: argparse.Namespace) -> int:
@@ -18,7 +20,7 @@ def main(options: argparse.Namespace) -> int:
     if options.action == "verify":
         return _verify(options.checkpoint)
     # torch takes a second to import, which the other actions need not wait for.
-    from affekt.visual.pretrained.installing import fetch, install
+    from affekt.pretrained.installing import fetch, install
 
     if options.action == "fetch":
         kept = fetch(options.checkpoint, source=options.source, sha256=options.sha256)
@@ -75,7 +77,7 @@ def _verify(which: str | None) -> int:
     """Say of each what it is, or what is wrong with it; 1 when anything is."""
     names = kept_names()
     if which is not None and which not in names and Path(which).is_file():
-        from affekt.visual.pretrained.reading import examined
+        from affekt.pretrained.reading import examined
 
         print(f"{which}: ok, {examined(Path(which))}")
         return 0

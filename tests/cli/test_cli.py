@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from pipelines.cli import build_parser, run
+from affekt.pipelines.cli import build_parser, run
 
 COMMANDS = [
     "demo", "sample", "check", "train", "evaluate", "predict", "fuse", "models", "serve", "deploy", "pipeline",
@@ -44,7 +44,7 @@ def test_every_command_explains_itself(command, capsys):
 
 def test_help_imports_nothing_heavy():
     script = (
-        "import sys; from pipelines.cli import build_parser; build_parser(); "
+        "import sys; from affekt.pipelines.cli import build_parser; build_parser(); "
         "print([m for m in ('torch', 'mlflow', 'kfp', 'sklearn', 'pandas', 'cv2', 'numpy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from affekt.members import MEMBERS, OF_THE_PAPER
-from pipelines.cli.train import models_that_can_hear
+from affekt.extensions import model_names, model_specs
+from affekt.pipelines.cli.train import models_that_can_hear
+
+PAPER = tuple(name for name, spec in model_specs().items() if spec.paper is not None)
 
 SETS = (
     "import numpy as np\n"
@@ -23,7 +25,10 @@ SETS = (
 )
 
 
-@pytest.mark.parametrize(("name", "models"), [("loudness", OF_THE_PAPER), ("framed", MEMBERS), ("egemaps", MEMBERS)])
+ALL = model_names()
+
+
+@pytest.mark.parametrize(("name", "models"), [("loudness", PAPER), ("framed", ALL), ("egemaps", ALL)])
 def test_without_descriptors_there_is_no_joint_network(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -40,5 +45,5 @@ def test_without_descriptors_there_is_no_joint_network(
     )
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
 
-    assert models_that_can_hear(MEMBERS, name) == models
-    assert ("no joint network" in capsys.readouterr().err) == (models == OF_THE_PAPER)
+    assert models_that_can_hear(ALL, name) == models
+    assert ("no joint network" in capsys.readouterr().err) == (models == PAPER)

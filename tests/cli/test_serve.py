@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from pipelines.cli import run
+from affekt.pipelines.cli import run
 
 
 @pytest.fixture(scope="module")

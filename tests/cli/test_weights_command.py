@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from affekt.visual.vgg import VGG16
-from pipelines.cli import run
+from affekt.models.vgg.network import VGG16
+from affekt.pipelines.cli import run
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +57,7 @@ def test_what_is_here_is_listed_with_its_digest(file, capsys, own_home):
 
 def test_listing_does_not_wait_for_torch():
     script = (
-        "import sys; from pipelines.cli import run; run(['weights', 'list', '--json']); "
+        "import sys; from affekt.pipelines.cli import run; run(['weights', 'list', '--json']); "
         "print([m for m in ('torch', 'mlflow', 'kfp', 'sklearn', 'pandas') if m in sys.modules], file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -9,27 +9,27 @@ from types import SimpleNamespace
 import pytest
 from kfp import dsl
 
+from affekt.components.collect import collect
+from affekt.components.evaluate import evaluate
+from affekt.components.finish import finish
+from affekt.components.fit_fusion import fit_fusion
+from affekt.components.fit_random_forest import fit_random_forest
+from affekt.components.fit_svc import fit_svc
+from affekt.components.gate import gate
+from affekt.components.ingest import ingest
+from affekt.components.plan_shards import plan_shards
+from affekt.components.prepare_faces import prepare_faces
+from affekt.components.prepare_shard import prepare_shard
+from affekt.components.register import register
+from affekt.components.train_bilstm import train_bilstm
+from affekt.components.train_c3d import train_c3d
+from affekt.components.train_joint import train_joint
+from affekt.components.train_vgg import train_vgg
 from affekt.dataset import ClipTable
 from affekt.errors import DataError
 from affekt.media import FaceSet, PreparedIndex
 from affekt.registry import Tracking, list_models
 from affekt.score_table import ScoreTable
-from components.collect import collect
-from components.evaluate import evaluate
-from components.finish import finish
-from components.fit_fusion import fit_fusion
-from components.fit_random_forest import fit_random_forest
-from components.fit_svc import fit_svc
-from components.gate import gate
-from components.ingest import ingest
-from components.plan_shards import plan_shards
-from components.prepare_faces import prepare_faces
-from components.prepare_shard import prepare_shard
-from components.register import register
-from components.train_bilstm import train_bilstm
-from components.train_c3d import train_c3d
-from components.train_joint import train_joint
-from components.train_vgg import train_vgg
 
 
 def artifact(path, kind=dsl.Dataset):

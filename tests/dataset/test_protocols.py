@@ -9,16 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from affekt.dataset import (
-    LABELS,
-    Clip,
-    ClipTable,
-    check_protocol,
-    content_digests,
-    leaks_of,
-    protocol_folds,
-    refuse_leaks,
-)
+from affekt.check.leaks import content_digests, leaks_of, refuse_leaks
+from affekt.dataset import LABELS, Clip, ClipTable, check_protocol, protocol_folds
 from affekt.errors import DataError, SettingsError
 
 DEALT = ("three_splits", "leave_one_subject_out", "folds:2", "folds:5")

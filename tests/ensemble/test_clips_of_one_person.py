@@ -9,12 +9,16 @@ import shutil
 import numpy as np
 import pytest
 
-from affekt.ensemble import Ensemble, judge
+from affekt.ensemble import Ensemble
 from affekt.errors import DataError, MediaError
+from affekt.extensions import model_names
 from affekt.fusion import METHODS, PERSON
-from affekt.media import PreparedIndex, Store
-from affekt.members import MEMBERS
+from affekt.media import PreparedIndex
 from affekt.score_table import ScoreTable
+from affekt.steps.evaluate import evaluate
+from affekt.store.entries import Store
+
+ALL = model_names()
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +46,7 @@ def written(tiny_run, tiny_settings):
 
 
 def test_the_figures_of_a_run_name_the_adapted_ones(tiny_run, tiny_settings, tmp_path):
-    found = judge(
+    found = evaluate(
         tiny_run.prepared, tiny_run.scores, tiny_run.ensemble, str(tiny_run.store), tiny_settings, tmp_path / "out"
     )
     person = found.evaluation["person"]["methods"]
@@ -128,7 +132,7 @@ def test_an_ensemble_stored_before_answers_as_ever(old, ensemble, clips):
         lambda ensemble: ensemble.predict_person([]),
         lambda ensemble: ensemble.predict_files_of_person(["none.mp4"]),
         lambda ensemble: ensemble.answers_of_people(
-            ScoreTable((), ensemble.labels, MEMBERS, np.zeros((0, len(MEMBERS), 7)), np.zeros(0, dtype=int), (), ())
+            ScoreTable((), ensemble.labels, ALL, np.zeros((0, len(ALL), 7)), np.zeros(0, dtype=int), (), ())
         ),
     ],
     ids=["clips", "files", "table"],

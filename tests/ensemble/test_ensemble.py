@@ -9,11 +9,13 @@ import shutil
 import numpy as np
 import pytest
 
-from affekt.ensemble import Ensemble, relabel, reported_split
+from affekt.ensemble import Ensemble, relabel
 from affekt.errors import DataError, MediaError
-from affekt.media import PreparedIndex, Store
-from affekt.members import members_needed
+from affekt.extensions import members_needed
+from affekt.media import PreparedIndex
 from affekt.score_table import ScoreTable
+from affekt.steps.fit_fusion import reported_split
+from affekt.store.entries import Store
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from affekt.components.image import IMAGE
 from affekt.errors import AffektError
+from affekt.pipelines.containers import _lines, check_image, folders_of
+from affekt.pipelines.run import TrainingJob, run_training
+from affekt.pipelines.runners import Containers, runner_named
 from affekt.settings import load_settings
-from components.image import IMAGE
-from pipelines.containers import _lines, check_image, folders_of
-from pipelines.run import TrainingJob, run_training
-from pipelines.runners import Containers, runner_named
 
 FEW = ("svc.c_candidates=[0.1]", "fusion.folds=2", "evaluation.bootstrap=100")
 

@@ -13,8 +13,8 @@ import time
 
 import pytest
 
-from serving.client import predict
-from serving.container import INFERENCE, MANAGEMENT, METRICS, follow
+from affekt.serving.client import predict
+from affekt.serving.container import INFERENCE, MANAGEMENT, METRICS, follow
 
 
 class Lines(io.StringIO):
@@ -38,7 +38,7 @@ def started(model: str, home: str) -> subprocess.Popen[str]:
     environment = {**os.environ, "AFFEKT_MODEL": model, "AFFEKT_HOME": home, "AFFEKT_ADDRESS": "127.0.0.1"}
     environment.pop("MLFLOW_TRACKING_URI", None)
     return subprocess.Popen(
-        [sys.executable, "-m", "serving.container"],
+        [sys.executable, "-m", "affekt.serving.container"],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -47,7 +47,7 @@ def started(model: str, home: str) -> subprocess.Popen[str]:
 
 
 def ready() -> int:
-    return subprocess.run([sys.executable, "-m", "serving.container", "ready"], capture_output=True).returncode
+    return subprocess.run([sys.executable, "-m", "affekt.serving.container", "ready"], capture_output=True).returncode
 
 
 def test_a_log_is_followed_into_the_file_that_replaces_it(tmp_path):

@@ -9,8 +9,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from pipelines.placement import STORAGE_KEYS, STORAGE_SECRET
-from serving import container
+from affekt.pipelines.placement import STORAGE_KEYS, STORAGE_SECRET
+from affekt.serving import container
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 KUBERNETES = REPOSITORY / "infra" / "kubernetes"
@@ -180,7 +180,7 @@ def test_every_pod_is_behind_a_policy(overlay):
 def test_readiness_is_a_worker_and_not_a_ping(overlay):
     (each,) = server(overlay)["containers"]
     for probe in ("startupProbe", "readinessProbe"):
-        assert each[probe]["exec"]["command"] == ["python", "-m", "serving.container", "ready"]
+        assert each[probe]["exec"]["command"] == ["python", "-m", "affekt.serving.container", "ready"]
 
 
 def test_a_pod_has_time_to_answer_what_it_was_asked(overlay):

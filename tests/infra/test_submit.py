@@ -13,9 +13,9 @@ from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from affekt.errors import AffektError
+from affekt.pipelines.run import TrainingJob, submit_training
+from affekt.pipelines.runners import Cluster, runner_named
 from affekt.settings import load_settings
-from pipelines.run import TrainingJob, submit_training
-from pipelines.runners import Cluster, runner_named
 
 
 class Api(BaseHTTPRequestHandler):
@@ -146,7 +146,7 @@ def test_the_environment_describes_the_cluster(monkeypatch):
 
 
 def test_the_command_says_what_is_missing(monkeypatch, capsys, tmp_path):
-    from pipelines.cli import run
+    from affekt.pipelines.cli import run
 
     monkeypatch.setenv("AFFEKT_HOME", str(tmp_path))
     monkeypatch.delenv("KFP_ENDPOINT", raising=False)

@@ -13,7 +13,7 @@ from kfp.kubernetes import kubernetes_executor_config_pb2
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from affekt.errors import DataError
-from pipelines.compile import compile_pipeline
+from affekt.pipelines.compile import compile_pipeline
 
 GOLDEN = Path(__file__).with_name("affekt-training.yaml")
 

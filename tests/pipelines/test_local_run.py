@@ -7,12 +7,12 @@ import json
 import pytest
 
 from affekt.errors import AffektError
+from affekt.pipelines.local import run_locally
+from affekt.pipelines.placement import anywhere
+from affekt.pipelines.training import training_pipeline
 from affekt.registry import Tracking
 from affekt.score_table import ScoreTable
 from affekt.settings import load_settings
-from pipelines.local import run_locally
-from pipelines.placement import anywhere
-from pipelines.training import training_pipeline
 
 STEPS = {
     "ingest", "plan_shards", "prepare[0/2]", "prepare[1/2]", "prepare", "faces", "vgg", "c3d", "bilstm",
@@ -76,7 +76,8 @@ def test_a_second_run_prepares_nothing_again(pipeline_run, tmp_path, sample_clip
     # The store of the first run is full, so its files must not change.
     before = {path: path.stat().st_mtime_ns for path in (pipeline_run.home / "store").rglob("*") if path.is_file()}
     from affekt.dataset import load_clips
-    from affekt.media import Store, prepare_clips
+    from affekt.store.entries import Store
+    from affekt.store.preparing import prepare_clips
 
     prepare_clips(load_clips(str(sample_clips)), Store(pipeline_run.home / "store", tiny_settings.media), workers=1)
     after = {path: path.stat().st_mtime_ns for path in (pipeline_run.home / "store").rglob("*") if path.is_file()}

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipelines.compile import compile_pipeline
-from pipelines.placement import PLACES
+from affekt.pipelines.compile import compile_pipeline
+from affekt.pipelines.placement import PLACES
 
 COMPONENTS = sorted(
     path.stem.replace("_", "-")

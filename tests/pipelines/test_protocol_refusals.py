@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from affekt.errors import AffektError, DataError
+from affekt.pipelines.cli import run
+from affekt.pipelines.protocols import run_protocol
+from affekt.pipelines.run import TrainingJob
 from affekt.registry import Tracking
-from pipelines.cli import run
-from pipelines.protocols import run_protocol
-from pipelines.run import TrainingJob
 
 
 def test_copies_across_folds_are_refused_before_any_training(tmp_path, four_subjects, tiny_settings, monkeypatch):

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from affekt.pipelines.cli import run
+from affekt.pipelines.protocols import Judged, run_protocol
+from affekt.pipelines.run import TrainingJob
 from affekt.registry import Tracking, list_models
 from affekt.score_table import ScoreTable
 from affekt.settings import load_settings
-from pipelines.cli import run
-from pipelines.protocols import Judged, run_protocol
-from pipelines.run import TrainingJob
 
 pytestmark = pytest.mark.slow  # two whole trainings
 

@@ -10,10 +10,10 @@ import jsonschema
 import pytest
 
 from affekt.errors import AffektError
+from affekt.pipelines.placement import STORAGE_SECRET
+from affekt.pipelines.trainer_job import train_job
 from affekt.settings import load_settings
-from affekt.visual.launch import Job
-from pipelines.placement import STORAGE_SECRET
-from pipelines.trainer_job import train_job
+from affekt.steps.train_network import Job
 
 TEXT = {"type": "string", "minLength": 1}
 QUANTITIES = {
@@ -90,7 +90,12 @@ def test_the_manifest_has_the_fields_of_the_api(nodes: int, devices: int) -> Non
 
 def test_the_nodes_run_the_program_of_a_step_with_the_job_of_s3() -> None:
     trainer = train_job(job(), "affekt-vgg", job_uri="s3://b/vgg.json", nodes=2)["spec"]["trainer"]
-    assert [*trainer["command"], *trainer["args"]] == ["torchrun", "-m", "affekt.visual.launch", "s3://b/vgg.json"]
+    assert [*trainer["command"], *trainer["args"]] == [
+        "torchrun",
+        "-m",
+        "affekt.steps.train_network",
+        "s3://b/vgg.json",
+    ]
     assert {variable["valueFrom"]["secretKeyRef"]["name"] for variable in trainer["env"]} == {STORAGE_SECRET}
 
 

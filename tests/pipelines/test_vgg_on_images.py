@@ -14,23 +14,25 @@ import pytest
 import yaml
 from kfp import dsl
 
+from affekt.components.evaluate import evaluate
+from affekt.components.finish import finish
+from affekt.components.fit_fusion import fit_fusion
+from affekt.components.gate import gate
+from affekt.components.ingest_faces import ingest_faces
+from affekt.components.register import register as register_step
+from affekt.components.train_vgg import train_vgg
 from affekt.dataset import holds_faces, read_faces
-from affekt.ensemble import Challenger, Ensemble, StillImages, challenge, fit_fusions
+from affekt.ensemble import Ensemble, StillImages
 from affekt.errors import DataError
 from affekt.media import FaceSet
-from affekt.media.still_images import prepare_images
+from affekt.pipelines.cli import run
+from affekt.pipelines.compile import compile_pipeline
+from affekt.pipelines.still_images import settings_for_faces
 from affekt.registry import Tracking, list_models, promote, register
 from affekt.score_table import ScoreTable
-from components.evaluate import evaluate
-from components.finish import finish
-from components.fit_fusion import fit_fusion
-from components.gate import gate
-from components.ingest_faces import ingest_faces
-from components.register import register as register_step
-from components.train_vgg import train_vgg
-from pipelines.cli import run
-from pipelines.compile import compile_pipeline
-from pipelines.still_images import settings_for_faces
+from affekt.steps.fit_fusion import fit_fusions
+from affekt.steps.run_gate import Challenger, run_gate
+from affekt.store.images import prepare_images
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +211,7 @@ def stage(trained, tmp_path, sample_faces):
 
     def decide(challenger, images=None):
         images = images or StillImages.read(str(sample_faces))
-        return challenge(tracking, challenger, images, store="", settings=trained.settings, check=served)
+        return run_gate(tracking, challenger, images, store="", settings=trained.settings, check=served)
 
     def champion():
         return [item.version for item in list_models(tracking, "still") if "champion" in item.aliases]
@@ -276,7 +278,7 @@ def test_the_pipeline_of_images_compiles_and_trains_nothing_else(tmp_path):
 
 @pytest.mark.slow
 def test_the_command_trains_registers_and_promotes(tmp_path, monkeypatch, tiny_settings, capsys):
-    from affekt.dataset.samples import write_sample_faces
+    from affekt.samples.write import write_sample_faces
 
     monkeypatch.setenv("AFFEKT_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)

@@ -9,7 +9,7 @@ import pytest
 
 from affekt.registry import Tracking
 from affekt.settings import load_settings
-from affekt.step import step
+from affekt.steps.step import step
 
 
 @pytest.fixture

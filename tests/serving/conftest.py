@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.server import LocalServer
+from affekt.serving.server import LocalServer
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from affekt.errors import AffektError, DataError
-from serving.archive import build_archive, model_config
+from affekt.serving.archive import build_archive, model_config
 
 
 def names(folder: Path) -> set[str]:

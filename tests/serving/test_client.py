@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from affekt.errors import AffektError, MediaError
-from serving.client import predict, prediction_url
+from affekt.serving.client import predict, prediction_url
 
 
 @contextmanager

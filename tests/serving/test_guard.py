@@ -51,7 +51,7 @@ def test_the_command_its_children_and_its_folders_go_with_the_parent(tmp_path, n
     (folder / "inside").mkdir(parents=True)
     parent_code = (
         "import os, subprocess, sys, time\n"
-        "guard = [sys.executable, '-m', 'serving.guard', str(os.getpid()), *sys.argv[1:]]\n"
+        "guard = [sys.executable, '-m', 'affekt.serving.guard', str(os.getpid()), *sys.argv[1:]]\n"
         "subprocess.Popen(guard, start_new_session=True)\n"
         "time.sleep(600)\n"
     )
@@ -65,14 +65,33 @@ def test_the_command_its_children_and_its_folders_go_with_the_parent(tmp_path, n
 
 
 def test_the_folders_stay_while_the_parent_is_there(tmp_path):
-    command = [sys.executable, "-m", "serving.guard", str(os.getpid()), str(tmp_path), sys.executable, "-c", "exit(3)"]
+    command = [
+        sys.executable,
+        "-m",
+        "affekt.serving.guard",
+        str(os.getpid()),
+        str(tmp_path),
+        sys.executable,
+        "-c",
+        "exit(3)",
+    ]
     assert subprocess.run(command, cwd=REPOSITORY).returncode == 3
     assert tmp_path.is_dir()
 
 
 def test_sigterm_is_handed_on_and_the_guard_ends_with_the_command(tmp_path):
     said = tmp_path / "said"
-    command = [sys.executable, "-m", "serving.guard", str(os.getpid()), "", sys.executable, "-c", COMMAND, str(said)]
+    command = [
+        sys.executable,
+        "-m",
+        "affekt.serving.guard",
+        str(os.getpid()),
+        "",
+        sys.executable,
+        "-c",
+        COMMAND,
+        str(said),
+    ]
     guard = subprocess.Popen(command, cwd=REPOSITORY, start_new_session=True)
     try:
         own, child = started(said)

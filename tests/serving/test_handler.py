@@ -11,8 +11,8 @@ import pytest
 from ts.context import Context, RequestProcessor
 
 from affekt.ensemble import Ensemble
-from serving import handler as handler_module
-from serving.handler import CLIP_PREFIX, EmotionHandler, clips_in_work
+from affekt.serving import handler as handler_module
+from affekt.serving.handler import CLIP_PREFIX, EmotionHandler, clips_in_work
 
 
 def context_of(folder: Path, requests: int) -> Context:

@@ -19,8 +19,8 @@ import requests
 
 from affekt.ensemble import Ensemble
 from affekt.errors import AffektError, MediaError
-from serving.client import predict
-from serving.server import LocalServer, find_server
+from affekt.serving.client import predict
+from affekt.serving.server import LocalServer, find_server
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -193,7 +193,7 @@ def test_stopping_answers_what_is_in_flight_and_leaves_nothing(tiny_ensemble, cl
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_server_ends_with_the_process_that_started_it(tiny_ensemble, number, tmp_path):
     code = (
-        "import sys, time; from pathlib import Path; from serving.server import LocalServer\n"
+        "import sys, time; from pathlib import Path; from affekt.serving.server import LocalServer\n"
         "server = LocalServer(Path(sys.argv[1])).start()\n"
         "print(server.running_server().process, *server._folders, sep='\\n', flush=True)\n"
         "time.sleep(600)\n"

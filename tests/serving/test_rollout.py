@@ -9,9 +9,9 @@ import threading
 import pytest
 
 from affekt.errors import AffektError
-from serving.client import predict
-from serving.rollout import deploy, deploy_ensemble
-from serving.server import LocalServer
+from affekt.serving.client import predict
+from affekt.serving.rollout import deploy, deploy_ensemble
+from affekt.serving.server import LocalServer
 
 
 @pytest.fixture(scope="module")

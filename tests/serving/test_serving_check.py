@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from serving import check as check_module
-from serving.check import check_serving
+from affekt.serving import check as check_module
+from affekt.serving.check import check_serving
 
 
 def test_an_ensemble_that_answers_alike_passes(tiny_ensemble, clip, no_clip):

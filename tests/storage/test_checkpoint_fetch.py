@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from affekt.errors import DataError
+from affekt.models.vgg.network import VGG16
+from affekt.pipelines.cli import run
+from affekt.pretrained.collection import folder_of, verify
+from affekt.pretrained.installing import fetch, install
 from affekt.storage import upload_folder
-from affekt.visual.pretrained import folder_of, verify
-from affekt.visual.pretrained.installing import fetch, install
-from affekt.visual.vgg import VGG16
-from affekt.visual.weights import start_vgg
-from pipelines.cli import run
+from affekt.training.starting_weights import start_vgg
 
 ARGUMENTS: dict[str, Any] = {
     "width": 0.05, "input_size": 32, "classes": 11, "batch_norm": False, "dropout": 0.5, "seed": 0,

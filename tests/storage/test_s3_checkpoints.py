@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from affekt import storage
 from affekt.errors import DataError
-from affekt.visual.checkpoints import Checkpoints, resume, save_checkpoint
+from affekt.training.checkpoints import Checkpoints, resume, save_checkpoint
 
 
 def trained(steps: int) -> tuple[nn.Module, torch.optim.Optimizer]:

@@ -1,0 +1,62 @@
+"""Finds what installed packages add to affekt; its own models, layouts and methods are found in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from affekt.errors import AffektError
+
+#: What can be added, and the group of entry points that offers it.
+EXTENSIONS: Mapping[str, str] = {
+    "model": "affekt.models",
+    "layout": "affekt.layouts",
+    "fusion": "affekt.fusions",
+    "detector": "affekt.detectors",
+    "feature set": "affekt.functionals",
+}
+
+
+@cache
+def extensions(kind: str) -> Mapping[str, Any]:
+    """What is installed of a kind, by name: affekt's own first, then that of other packages, each in order of names.
+
+    Args:
+        kind: a key of :data:`EXTENSIONS`.
+
+    Raises:
+        AffektError: two packages offer the same name, or what a package offers cannot be imported.
+    """
+    points: dict[str, EntryPoint] = {}
+    for point in sorted(entry_points(group=EXTENSIONS[kind]), key=lambda point: (not _ours(point), point.name)):
+        other = points.get(point.name)
+        if other is not None and other.value != point.value:
+            raise AffektError(
+                f"two installed packages offer a {kind} {point.name!r}: {_package(other)} ({other.value}) and "
+                f"{_package(point)} ({point.value}); remove one of them",
+                code="extension_twice",
+            )
+        points[point.name] = point
+    return {name: _loaded(kind, point) for name, point in points.items()}
+
+
+def _loaded(kind: str, point: EntryPoint) -> Any:
+    try:
+        return point.load()
+    except (ImportError, AttributeError) as error:
+        raise AffektError(
+            f"the {kind} {point.name!r} that the package {_package(point)} offers cannot be imported ({error}); "
+            "mend or remove that package",
+            code="extension_broken",
+            where=point.value,
+        ) from error
+
+
+def _ours(point: EntryPoint) -> bool:
+    return _package(point) == "affekt"
+
+
+def _package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist is not None else "?"

@@ -1,0 +1,31 @@
+"""Random forest on the functionals of the voice (paper.md, section 4.2.2): what it is and its settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from affekt.extensions.model import ModelSpec, Resources
+from affekt.settings.fields import In
+
+
+@dataclass(frozen=True)
+class RandomForestSettings:
+    """Random forest on the 88 functionals (paper.md, section 4.2.2)."""
+
+    trees: Annotated[int, In(1)]
+    min_samples_split: Annotated[int, In(2)]
+
+
+SPEC = ModelSpec(
+    name="random_forest",
+    title="Random forest",
+    short="forest",
+    modalities=("voice",),
+    settings=RandomForestSettings,
+    train="affekt.training.voice:train_random_forest",
+    load="affekt.models.voice:load",
+    resources=Resources(cpu="4", memory="4Gi"),
+    paper=34.64,
+    order=50,
+)

@@ -1,0 +1,223 @@
+"""Tensors out of files that other people made: PyTorch, safetensors, and arrays that Caffe or Torch7 exported."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from affekt.errors import DataError
+from affekt.pretrained.layers import CONVOLUTIONS, KERNEL, check_shapes, layers_of
+
+#: A larger checkpoint is refused before it is read; VGG-Face has 0.6 GB.
+MAX_BYTES = 2 * 1024**3
+#: C3D's layers as its Caffe definition names them, where that differs.
+_CAFFE_NAMES = {"conv1a": "conv1", "conv2a": "conv2", "fc6-1": "fc6", "fc7-1": "fc7", "fc8-1": "fc8"}
+_CAFFE = re.compile(r"(.+)\.([01])")
+_TORCH7 = re.compile(r"([0-9]+)\.(weight|bias)")
+_PARTS = ("weight", "bias")
+
+
+def read_state(path: Path, shown: str | None = None) -> dict[str, Tensor]:
+    """The tensors of a state dict file, PyTorch, safetensors or an exchange file (npz); nothing in it is executed.
+
+    Args:
+        path: the file; its kind is seen from its name, or where that says nothing from its first bytes.
+        shown: how errors name the file.
+
+    Raises:
+        DataError: there is no such file, it cannot be read, or it holds something else than tensors by name.
+    """
+    where = shown or str(path)
+    if not path.is_file():
+        raise DataError("there is no such file; expected a checkpoint to start from", code="missing", where=where)
+    refuse_other_content(path, where)
+    kind = _kind(path)
+    try:
+        if kind == "npz":
+            return _read_arrays(path, where)
+        if kind == "safetensors":
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except DataError:
+        raise
+    except Exception as error:  # torch and safetensors raise many kinds for a file that is not what it should be
+        raise DataError(
+            f"cannot be read as a file of tensors (PyTorch, safetensors or npz; {type(error).__name__}: "
+            f"{str(error).splitlines()[0] if str(error) else 'no reason given'}); is it complete?",
+            code="damaged",
+            where=where,
+        ) from error
+    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
+        state = state["state_dict"]
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise DataError(
+            f"expected a state dict (tensors by name), found {type(state).__name__}", code="wrong_layout", where=where
+        )
+    return {str(name).removeprefix("module."): value for name, value in state.items()}
+
+
+def refuse_other_content(path: Path, where: str) -> None:
+    """Refuse what is plainly no checkpoint: an empty file, a web page, a file over the limit.
+
+    Raises:
+        DataError: says what the file is instead.
+    """
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise DataError(
+            f"has {size:,} bytes, expected at most {MAX_BYTES:,} of a checkpoint", code="too_large", where=where
+        )
+    with path.open("rb") as file:
+        first = file.read(512)
+    if not first:
+        raise DataError("is empty, expected a checkpoint", code="damaged", where=where)
+    if is_web_page(first):
+        raise DataError(
+            "is a web page, expected a checkpoint; the server may ask for a login or have moved the file",
+            code="web_page",
+            where=where,
+        )
+
+
+def is_web_page(first: bytes) -> bool:
+    """Whether these are the first bytes of an HTML document."""
+    return first.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype", b"<html", b"<?xml", b"<head"))
+
+
+def layout_of(path: Path, state: Mapping[str, Tensor]) -> str:
+    """The layout that the names of a file speak of; Caffe and Torch7 come as exchange files only."""
+    if _kind(path) == "npz" and state:
+        if all(_CAFFE.fullmatch(name) for name in state):
+            return "caffe"
+        if all(_TORCH7.fullmatch(name) for name in state):
+            return "torch7"
+    return "pytorch"
+
+
+def converted(state: Mapping[str, Tensor], network: str, layout: str, *, where: str) -> dict[str, Tensor]:
+    """The tensors as float32 under our names, which are those of the PyTorch ports.
+
+    Caffe's blobs 0 and 1 of a layer are its weights and biases; old versions store all with as many dimensions, the
+    first of them 1. Torch7 numbers its modules; those with weights are the layers in their order, and
+    ``SpatialConvolutionMM`` stores its kernels in rows. All flatten channel by channel, as PyTorch does.
+
+    Raises:
+        DataError: a name is not of the layout, or the values are no finite numbers.
+    """
+    if layout == "caffe":
+        named = _from_caffe(state, network, where)
+    elif layout == "torch7":
+        named = _from_torch7(state, network, where)
+    else:
+        named = dict(state)
+    for name, value in named.items():
+        if not value.is_floating_point() or not torch.isfinite(value).all():
+            raise DataError(
+                f"{name} ({str(value.dtype).removeprefix('torch.')}) is not made of finite decimal numbers",
+                code="damaged",
+                where=where,
+            )
+    # Copies: tensors of a pickle may share memory, which safetensors refuses.
+    return {name: value.float().clone(memory_format=torch.contiguous_format) for name, value in named.items()}
+
+
+def examined(path: Path) -> str:
+    """What checkpoint a file holds, in a sentence; its layers are checked.
+
+    Raises:
+        DataError: as :func:`read_state` does, or its layers are of no known network, or do not fit together.
+    """
+    where = str(path)
+    state = read_state(path)
+    layout = layout_of(path, state)
+    # Of the two networks, the one that shares more names; numbered modules have none, but not the same number.
+    layers = {name.rpartition(".")[0] for name in state}
+    layers = {_CAFFE_NAMES.get(layer, layer) for layer in layers}
+    network = max(CONVOLUTIONS, key=lambda known: len(layers & set(CONVOLUTIONS[known])))
+    if layout == "torch7":
+        network = min(CONVOLUTIONS, key=lambda known: abs(len(layers_of(known)) - len(layers)))
+    state = converted(state, network, layout, where=where)
+    size = check_shapes(network, {name: tuple(value.shape) for name, value in state.items()}, where=where)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return f"{network} in the layout {layout}, {size.classes} classes, width {size.width:g}, SHA-256 {digest}"
+
+
+def _from_caffe(state: Mapping[str, Tensor], network: str, where: str) -> dict[str, Tensor]:
+    named = {}
+    for name, value in state.items():
+        match = _CAFFE.fullmatch(name)
+        layer = _CAFFE_NAMES.get(match[1], match[1]) if match else ""
+        if match is None or layer not in layers_of(network):
+            raise DataError(
+                f"{name} is not of the caffe layout of {network}; expected the blobs "
+                f"{CONVOLUTIONS[network][0]}.0 and .1 to fc8.0 and .1",
+                code="wrong_layout",
+                where=where,
+            )
+        part = _PARTS[int(match[2])]
+        dimensions = 1 if part == "bias" else 2 if layer.startswith("fc") else value.ndim
+        if value.ndim > dimensions and all(side == 1 for side in value.shape[:-dimensions]):
+            value = value.reshape(value.shape[-dimensions:])
+        named[f"{layer}.{part}"] = value
+    return named
+
+
+def _from_torch7(state: Mapping[str, Tensor], network: str, where: str) -> dict[str, Tensor]:
+    layers = layers_of(network)
+    numbers = sorted({int(match[1]) for name in state if (match := _TORCH7.fullmatch(name))})
+    if len(numbers) != len(layers) or len(state) != 2 * len(layers):
+        raise DataError(
+            f"expected the weights and biases of {len(layers)} numbered modules (1.weight, 1.bias, …) of {network}, "
+            f"found {len(state)} arrays of {len(numbers)}: {', '.join(list(state)[:3]) or 'none'} …",
+            code="wrong_layout",
+            where=where,
+        )
+    by_number = dict(zip(numbers, layers, strict=True))
+    named = {}
+    for name, value in state.items():
+        match = _TORCH7.fullmatch(name)
+        assert match is not None
+        layer, part = by_number[int(match[1])], match[2]
+        taps = int(np.prod(KERNEL[network]))
+        if layer in CONVOLUTIONS[network] and part == "weight" and value.ndim == 2 and value.shape[1] % taps == 0:
+            value = value.reshape(len(value), -1, *KERNEL[network])
+        named[f"{layer}.{part}"] = value
+    return named
+
+
+def _kind(path: Path) -> str:
+    """``npz``, ``safetensors`` or ``pytorch``."""
+    if path.suffix in {".npz", ".safetensors"}:
+        return path.suffix[1:]
+    with path.open("rb") as file:
+        first = file.read(9)
+    if first[:4] == b"PK\x03\x04":
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return "npz" if all(name.endswith(".npy") for name in archive.namelist()) else "pytorch"
+        except zipfile.BadZipFile:  # half an archive: torch says so
+            return "pytorch"
+    # safetensors: the length of the header in eight bytes, then the header, which is JSON.
+    return "safetensors" if first[8:] == b"{" and int.from_bytes(first[:8], "little") < MAX_BYTES else "pytorch"
+
+
+def _read_arrays(path: Path, where: str) -> dict[str, Tensor]:
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > MAX_BYTES:
+        raise DataError(
+            f"unpacks to {unpacked:,} bytes, expected at most {MAX_BYTES:,} of a checkpoint",
+            code="too_large",
+            where=where,
+        )
+    with np.load(path, allow_pickle=False) as arrays:
+        return {name: torch.from_numpy(np.asarray(arrays[name])) for name in arrays.files}

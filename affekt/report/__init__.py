@@ -1,0 +1,1 @@
+"""The evaluation as a document and as a page that stands alone."""

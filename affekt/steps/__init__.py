@@ -1,0 +1,1 @@
+"""What each pipeline step does, callable without Kubeflow."""

@@ -1,0 +1,164 @@
+"""What every pipeline step does around its work: read the settings, open its MLflow run, say how long it took."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from affekt.extensions import model_names
+from affekt.settings import Settings, settings_from_json
+
+if TYPE_CHECKING:
+    from affekt.registry import ChildRun
+
+#: The line that ends a step; the local runner reads the seconds from it.
+DONE = "done in"
+
+
+class Step:
+    """One running step: its settings, and where its figures and files go."""
+
+    def __init__(
+        self, name: str, settings: Settings | None, run: ChildRun | None, parent: ChildRun | None = None
+    ) -> None:
+        self.name = name
+        self._settings = settings
+        self._run = run
+        self._parent = parent
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the run."""
+        if self._settings is None:
+            raise ValueError(f"the step {self.name} was opened without settings")
+        return self._settings
+
+    def log(self, metrics: Mapping[str, float], step: int = 0) -> None:
+        """Record figures of this step in its MLflow run, if it has one."""
+        if self._run is not None:
+            self._run.log(metrics, step)
+
+    def keep(self, path: Path, name: str | None = None) -> None:
+        """Record a file, or the files that lie directly in a folder, as artifacts of this step's MLflow run.
+
+        Args:
+            path: the file or the folder.
+            name: the file's name among the artifacts, where it is to be another.
+        """
+        if self._run is not None:
+            _record(self._run, path, name)
+
+    def publish(self, figures: Mapping[str, float], tags: Mapping[str, object], files: Mapping[str, Path]) -> None:
+        """Record the outcome of the whole run in the parent MLflow run: figures, tags, and files by name."""
+        if self._parent is not None:
+            with self._parent.tracking.run(self._parent.run_id) as run:
+                run.log(figures)
+                for key, value in tags.items():
+                    run.tag(key, value)
+                for name, path in files.items():
+                    _record(run, path, name)
+
+    def say(self, text: str) -> None:
+        """One line for whoever watches the run."""
+        logging.getLogger("affekt").info(text)
+
+
+@contextmanager
+def step(
+    name: str, settings: str | None = None, *, tracking_uri: str = "", run_id: str = "", group: str | None = None
+) -> Iterator[Step]:
+    """Run the work of one pipeline step.
+
+    Log lines of affekt go to standard output as ``affekt: <step>: <text>``, and the last one says how long it took.
+
+    Args:
+        name: the step's name.
+        settings: the run's settings as JSON.
+        tracking_uri: MLflow's tracking address; with ``run_id``, the step gets a child run of that parent.
+        run_id: the parent run.
+        group: the group of settings that the child run records as its parameters (``vgg``).
+    """
+    started = time.monotonic()
+    parsed = settings_from_json(settings) if settings else None
+    logger = logging.getLogger("affekt")
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter(f"affekt: {name}: %(message)s"))
+    before = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(os.environ.get("AFFEKT_LOG_LEVEL", "INFO"))
+    logger.propagate = False
+    try:
+        opened: AbstractContextManager[ChildRun | None] = nullcontext(None)
+        parent = None
+        if run_id:
+            from affekt.registry import ChildRun, Tracking
+
+            tracking = Tracking(tracking_uri or None)
+            parent, opened = ChildRun(tracking, run_id), tracking.child(run_id, name)
+        with opened as run, _watched(run, group):
+            if run is not None and group and parsed is not None:
+                flat = {
+                    key.split(".", 1)[1]: value for key, value in parsed.flat().items() if key.startswith(f"{group}.")
+                }
+                run.params({**flat, "seed": parsed.seed, "preset": parsed.preset})
+            yield Step(name, parsed, run, parent)
+        logger.info("%s %.1f s", DONE, time.monotonic() - started)
+    finally:
+        handler.flush()
+        logger.removeHandler(handler)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
+
+
+@contextmanager
+def _watched(run: ChildRun | None, group: str | None) -> Iterator[None]:
+    """MLflow's system metrics (``system/cpu_utilization_percentage``, memory, GPU) in the run of a step that trains.
+
+    Every ten seconds, or ``MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL``; a step that is done before has none.
+    ``MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING=false`` switches them off.
+    """
+    if run is None or group not in model_names() or os.environ.get("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING") == "false":
+        yield
+        return
+    from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+    monitor = SystemMetricsMonitor(run.run_id, tracking_uri=run.tracking.uri)
+    monitor.start()
+    try:
+        yield
+    finally:
+        monitor.finish()
+
+
+def _record(run: ChildRun, path: Path, name: str | None) -> None:
+    if path.is_dir():
+        for file in sorted(path.iterdir()):
+            if file.is_file():
+                run.artifact(file)
+    elif name is None or name == path.name:
+        run.artifact(path)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            run.artifact(shutil.copyfile(path, Path(folder, name)))
+
+
+@cache
+def code_digest() -> str:
+    """The first 16 digits of the SHA-256 over the library's source files: which code trained a model."""
+    root = Path(__file__).resolve().parents[1]
+    total = hashlib.sha256()
+    for path in sorted(root.rglob("*")):
+        if path.suffix in (".py", ".yaml", ".html") and "__pycache__" not in path.parts:
+            total.update(path.relative_to(root).as_posix().encode())
+            total.update(path.read_bytes())
+    return total.hexdigest()[:16]

@@ -1,0 +1,290 @@
+"""Trains a visual member in this process, or in several under torchrun: one for each CUDA device."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import json
+import logging
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from affekt import storage
+from affekt.errors import AffektError, DataError, SettingsError
+from affekt.settings import Settings, settings_from_json
+
+logger = logging.getLogger(__name__)
+
+#: Number of processes; without it there are as many as CUDA devices that can share the batch evenly, or one.
+PROCESSES = "AFFEKT_PROCESSES"
+#: Says to a process of torchrun that the one which started torchrun listens to it.
+_LISTENED = "AFFEKT_LISTENED"
+#: Begins a line on standard output that is meant for the listener.
+_MARK = "affekt-process: "
+#: Seconds that the processes have to write a checkpoint after SIGTERM.
+_GRACE = 120
+
+
+@dataclass(frozen=True)
+class Job:
+    """One member's training, by the places of what it reads and writes: each a path or an ``s3://`` uri.
+
+    Attributes:
+        member: ``vgg``, ``c3d``, ``bilstm`` or ``joint``.
+        prepared: folder of the prepared index.
+        store: root of the prepared store.
+        settings: the run's settings as JSON.
+        out: the member's folder; below ``s3://`` it is there when the training is complete.
+        checkpoints: root of the checkpoints.
+        faces: folder of the face images, for the VGG and the C3D; empty for none.
+        vgg: folder of the trained VGG, for the Bi-LSTM and the joint network.
+        run_id: the parent MLflow run of processes that nobody listens to.
+        tracking_uri: MLflow's tracking address of these.
+    """
+
+    member: str
+    prepared: str
+    store: str
+    settings: str
+    out: str
+    checkpoints: str
+    faces: str = ""
+    vgg: str = ""
+    run_id: str = ""
+    tracking_uri: str = ""
+
+
+def launch(job: Job, log: Any = None) -> None:
+    """Train a member, in several processes where there are several devices.
+
+    Args:
+        job: what to train.
+        log: receives metrics and the iteration, as :data:`affekt.training.loop.Log`, whichever process they come from.
+
+    Raises:
+        AffektError: what the training raised, in whichever process; or a process died.
+        SystemExit: SIGTERM came; the checkpoint is written.
+    """
+    count = processes(job.member, settings_from_json(job.settings))
+    if count == 1:
+        train(job, log)
+        return
+    logger.info("%s: %d processes train together", job.member, count)
+    with tempfile.TemporaryDirectory(prefix="affekt-") as folder:
+        path = Path(folder, "job.json")
+        path.write_text(json.dumps(asdict(job)), encoding="utf-8")
+        torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
+        threads = str(max(1, (os.cpu_count() or 1) // count))
+        running = subprocess.Popen(
+            [sys.executable, *torchrun, f"--shutdown-timeout={_GRACE}", "-m", "affekt.steps.train_network", str(path)],
+            env={"OMP_NUM_THREADS": threads, **os.environ, _LISTENED: "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        with _ended_with_us(running) as ended:
+            _listen(running, log, count, ended)
+
+
+def processes(member: str, settings: Settings) -> int:
+    """How many processes train a member: ``AFFEKT_PROCESSES``, else one for each CUDA device.
+
+    Raises:
+        AffektError: the variable is not a number, or so many cannot share a batch evenly.
+    """
+    from affekt.training.distributed import World
+
+    group = getattr(settings, member)
+    wanted = os.environ.get(PROCESSES, "")
+    if wanted:
+        if not re.fullmatch(r"[1-9]\d*", wanted):
+            raise AffektError(f"{PROCESSES} is {wanted!r}; expected a number from 1 on", code="processes")
+        World(0, int(wanted)).micro_batch(group.batch_size, group.micro_batch)
+        return int(wanted)
+    if settings.device == "cpu":
+        return 1
+    import torch
+
+    devices = torch.cuda.device_count()
+    for count in range(devices, 1, -1):
+        with contextlib.suppress(AffektError):
+            World(0, count).micro_batch(group.batch_size, group.micro_batch)
+            if count < devices:
+                logger.warning("%s: %d of %d devices, as more cannot share a batch evenly", member, count, devices)
+            return count
+    return 1
+
+
+def train(job: Job, log: Any = None, keep: Callable[[Path], None] | None = None) -> None:
+    """Train a member in this process, together with the others of torchrun where it is one of theirs.
+
+    Args:
+        job: what to train.
+        log: receives metrics and the iteration.
+        keep: receives the member's folder on this machine when it is complete; only in the first process.
+    """
+    from affekt.dataset import in_order
+    from affekt.media import FaceSet, PreparedIndex
+    from affekt.store.entries import Store
+    from affekt.training.distributed import World
+    from affekt.training.pictures import train_c3d, train_vgg
+    from affekt.training.sequences import train_bilstm, train_joint
+
+    settings = settings_from_json(job.settings)
+    with contextlib.ExitStack() as stack:
+        index = PreparedIndex.read(stack.enter_context(_here(job.prepared)))
+        faces = FaceSet.read(stack.enter_context(_here(job.faces))) if job.faces else None
+        store = Store(job.store, settings.media)
+        labels = index.labels or in_order(filter(None, faces.labels if faces else ()))
+        out, remote = Path(job.out), storage.is_remote(job.out)
+        if remote:
+            out = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="affekt-")), job.member)
+        if job.member == "vgg":
+            train_vgg(index, store, faces, settings, labels, out, log, job.checkpoints)
+        elif job.member == "c3d":
+            train_c3d(index, store, faces, settings, labels, out, log, job.checkpoints)
+        else:
+            vgg = stack.enter_context(_here(job.vgg))
+            learn = train_bilstm if job.member == "bilstm" else train_joint
+            learn(index, store, vgg, settings, labels, out, log, job.checkpoints)
+        if World.here().first:
+            if keep:
+                keep(out)
+            if remote:
+                storage.upload_folder(out, job.out)
+
+
+@contextlib.contextmanager
+def _here(uri: str) -> Iterator[Path]:
+    """A folder on this machine; what had to be fetched is removed afterwards."""
+    if not storage.is_remote(uri):
+        yield Path(uri)
+        return
+    with tempfile.TemporaryDirectory(prefix="affekt-") as folder:
+        yield storage.download_folder(uri, Path(folder, "fetched"))
+
+
+@contextlib.contextmanager
+def _ended_with_us(running: subprocess.Popen[str]) -> Iterator[threading.Event]:
+    """Pass SIGTERM on to torchrun, which passes it on to its processes; the event says that it came."""
+    ended = threading.Event()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        ended.set()
+        running.terminate()
+
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, end) if main else None
+    try:
+        yield ended
+    finally:
+        if main:
+            signal.signal(signal.SIGTERM, before)
+        if running.poll() is None:
+            running.terminate()
+        running.wait()
+
+
+def _listen(running: subprocess.Popen[str], log: Any, count: int, ended: threading.Event) -> None:
+    """Hand on what the processes report until they are done, and raise what they raised."""
+    said: collections.deque[str] = collections.deque(maxlen=60)
+    errors = []
+    assert running.stdout is not None
+    for line in running.stdout:
+        before, mark, text = line.rstrip("\n").partition(_MARK)
+        if before:
+            said.append(before)
+            logger.debug("%s", before)
+        if not mark:
+            continue
+        told = json.loads(text)
+        if "metrics" in told and log:
+            log(told["metrics"], told["step"])
+        elif "text" in told:
+            logging.getLogger(told["logger"]).log(told["level"], "%s", told["text"])
+        elif "error" in told:
+            errors.append(told["error"])
+        elif "stopped" in told:
+            ended.set()
+    code = running.wait()
+    if ended.is_set():
+        raise SystemExit(128 + signal.SIGTERM)
+    if errors:
+        kind = DataError if errors[0]["kind"] == "DataError" else AffektError
+        raise kind(errors[0]["message"], code=errors[0]["code"], where=errors[0]["where"])
+    if code:
+        last = "\n".join(said)
+        cause = re.findall(r"Root Cause.*?rank\s*:\s*(\d+).*?exitcode\s*:\s*(-?\d+)", last, re.DOTALL)
+        who = f"process {cause[-1][0]} of {count} ended with exit code {cause[-1][1]}" if cause else "torchrun failed"
+        raise AffektError(
+            f"{who}, and the training with it; start it again to go on from the last checkpoint. "
+            f"Its last words:\n{last}",
+            code="process_died",
+        )
+
+
+def _tell(**what: Any) -> None:
+    """Send one line to the process that started torchrun; it ends this process when nobody is there any more."""
+    os.write(1, f"{_MARK}{json.dumps(what)}\n".encode())
+
+
+class _Telling(logging.Handler):
+    """Sends log records to the process that started torchrun."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _tell(text=record.getMessage(), level=record.levelno, logger=record.name)
+
+
+def main(path: str) -> None:
+    """One process of torchrun, here or as a job of a cluster.
+
+    Args:
+        path: a :class:`Job` as JSON, a file or an ``s3://`` uri.
+    """
+    from affekt.training.distributed import joined
+
+    job = Job(**json.loads(storage.read_bytes(path)))
+    settings = settings_from_json(job.settings)
+    listened = bool(os.environ.get(_LISTENED))
+    try:
+        with joined(settings.device) as world:
+            library = logging.getLogger("affekt")
+            if listened:
+                library.handlers, library.propagate = [_Telling()], False
+            library.setLevel(os.environ.get("AFFEKT_LOG_LEVEL", "INFO") if world.first else logging.ERROR)
+            if not world.first:
+                train(job)
+            elif listened:
+                train(job, lambda metrics, step: _tell(metrics=dict(metrics), step=step))
+            else:
+                from affekt.steps.step import step
+
+                names = {"tracking_uri": job.tracking_uri, "run_id": job.run_id, "group": job.member}
+                with step(job.member, job.settings, **names) as this:
+                    train(job, this.log, this.keep)
+    except AffektError as error:
+        if not listened:
+            raise
+        kind = "DataError" if isinstance(error, DataError) else "AffektError"
+        message = str(error) if isinstance(error, SettingsError) else error.message
+        _tell(error={"kind": kind, "message": message, "code": error.code, "where": error.where})
+        raise SystemExit(1) from None
+    except SystemExit as stop:
+        if listened and stop.code == 128 + signal.SIGTERM:
+            _tell(stopped=True)
+        raise
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,5 @@
+"""The prepared store: what was prepared of each clip, written once and read as needed, locally and from S3."""
+
+from affekt.store.entries import VERSION, Store
+
+__all__ = ["VERSION", "Store"]

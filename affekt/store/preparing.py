@@ -1,0 +1,96 @@
+"""Prepares a whole table of clips: what the store does not hold yet is prepared by a pool of workers, and indexed."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from affekt.dataset.clips import Clip, ClipTable
+from affekt.media.functionals import check_feature_set
+from affekt.media.prepared import PreparedIndex, PreparedRow, SkippedClip
+from affekt.progress import Progress
+from affekt.store.entries import Store
+from affekt.store.workers import Outcome, Task, run_tasks
+
+logger = logging.getLogger(__name__)
+
+#: What a flag means for the use of a clip: these are reported although the clip is used.
+PARTLY_USED = {
+    "no_video": "holds no picture that can be decoded; only its voice is used",
+    "no_face": "shows no face; only its voice is used",
+    "no_sound": "has no sound that can be decoded; only the face is used",
+    "silent": "its sound is silence; only the face is used",
+    "short_sound": "has too little sound; only the face is used",
+    "unusable_sound": "its sound gives no functionals; only the face is used",
+    "truncated": "ends before the length that it states; what there is of it is used",
+    "damaged": "parts of it cannot be decoded; the rest is used",
+}
+
+
+def prepare_clips(table: ClipTable, store: Store, *, workers: int = 0, progress: bool = True) -> PreparedIndex:
+    """Prepare all clips of a table that are not in the store yet, and index them in the order of the table.
+
+    Args:
+        table: the clips; local files or ``s3://`` uris.
+        store: where entries are found and put.
+        workers: processes; 0 takes one for each core that this process may use, 1 works in this process.
+        progress: show progress.
+
+    One clip never fails the others: what cannot be used is in ``skipped`` with its reason, also when a worker process
+    died of it. Clips that can be used only partly are in both. ``decoded`` of the index counts the decoded files.
+
+    Raises:
+        SettingsError: no installed package offers the functionals of the store's settings.
+    """
+    check_feature_set(store.settings.functionals)
+    tasks = [Task(clip.id, clip.uri) for clip in table]
+    outcomes: dict[str, Outcome] = {}
+    with Progress("prepare clips", len(tasks)) if progress else _Quiet() as shown:
+        for outcome in run_tasks(tasks, store, workers):
+            outcomes[outcome.clip] = outcome
+            shown.advance()
+    rows: list[PreparedRow] = []
+    skipped: list[SkippedClip] = []
+    for clip in table:
+        outcome = outcomes[clip.id]
+        if outcome.key:
+            rows.append(_row(clip, outcome))
+        skipped.extend(_remarks(outcome))
+    decoded = sum(outcome.decoded for outcome in outcomes.values())
+    unusable = len(table) - len(rows)
+    logger.info("prepared %d clips: %d decoded, %d in the store already, %d unusable",
+                len(table), decoded, len(table) - decoded, unusable)  # fmt: skip
+    return PreparedIndex(tuple(rows), tuple(skipped), decoded)
+
+
+@dataclass
+class _Quiet:
+    """Progress that is not shown."""
+
+    def advance(self, count: int = 1, note: str = "") -> None:
+        pass
+
+    def __enter__(self) -> _Quiet:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        pass
+
+
+def _row(clip: Clip, outcome: Outcome) -> PreparedRow:
+    return PreparedRow(
+        clip.id, clip.label, clip.subject, clip.split, outcome.key, outcome.frames, outcome.frames_with_face,
+        outcome.voice, outcome.flags, dict(clip.attributes),
+    )  # fmt: skip
+
+
+def _remarks(outcome: Outcome) -> list[SkippedClip]:
+    """Why a clip is not used, or what of it is not."""
+    if not outcome.key:
+        return [SkippedClip(outcome.clip, outcome.code, outcome.reason)]
+    flags = [flag for flag in outcome.flags if flag in PARTLY_USED]
+    if outcome.voice:
+        flags = [flag for flag in flags if flag != "short_sound"]  # between a quarter and a whole second is used
+    if "no_video" in flags:
+        flags = [flag for flag in flags if flag != "no_face"]
+    return [SkippedClip(outcome.clip, flag, PARTLY_USED[flag]) for flag in flags]

@@ -1,0 +1,48 @@
+"""The prepared clips of an index as the visual members learn from them: by row number, from wherever they are kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from affekt.media.prepared import PreparedClip, PreparedIndex
+from affekt.training.batches import FaceClip
+
+
+class ClipStore(Protocol):
+    """Where prepared clips come from; :class:`affekt.store.Store` is one."""
+
+    def get(self, key: str) -> PreparedClip:
+        """The prepared clip under a key."""
+
+
+class FaceClips:
+    """The prepared clips of an index by row number; a clip's frames stay memory-mapped once it was asked for."""
+
+    def __init__(self, index: PreparedIndex, store: ClipStore | None, labels: tuple[str, ...]) -> None:
+        self._index, self._store, self._labels = index, store, labels
+
+    def prepared(self, row: int) -> PreparedClip:
+        """The prepared clip of a row."""
+        assert self._store is not None
+        return self._store.get(self._index.rows[row].key)
+
+    def name(self, row: int) -> str:
+        """The clip's id in its data set."""
+        return self._index.rows[row].clip
+
+    def rows(self, numbers: Sequence[int] | np.ndarray) -> list[FaceClip]:
+        """The face frames of these rows, to learn from."""
+        clips = []
+        for number in numbers:
+            row, clip = self._index.rows[number], self.prepared(number)
+            clips.append(FaceClip(row.key, clip.faces, clip.face_frames, self._labels.index(row.label)))
+        return clips
+
+    def digest(self, numbers: Sequence[int] | np.ndarray) -> str:
+        """Which clips with which labels these are."""
+        facts = sorted((self._index.rows[number].key, self._index.rows[number].label) for number in numbers)
+        return hashlib.sha256(repr(facts).encode()).hexdigest()

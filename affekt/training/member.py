@@ -1,0 +1,120 @@
+"""The training of one visual member: its stages one after the other, what they report, and the files it leaves."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from affekt.media.prepared import PreparedClip, PreparedIndex
+from affekt.models.hardware import Hardware
+from affekt.models.model_folder import save_model
+from affekt.progress import Progress
+from affekt.score_table import ScoreTable
+from affekt.settings import Settings
+from affekt.training.checkpoints import Checkpoints, Stage
+from affekt.training.distributed import World
+from affekt.training.face_clips import FaceClips
+from affekt.training.loop import Log, train
+from affekt.training.out_of_fold import Part, accuracies
+from affekt.training.throughput import COLUMNS
+
+logger = logging.getLogger(__name__)
+
+
+class MemberTraining:
+    """The training of one member: its stages one after the other, what they report, and the files it leaves.
+
+    Of several processes all train and score; the first one reports and writes.
+    """
+
+    def __init__(
+        self,
+        member: str,
+        settings: Settings,
+        labels: tuple[str, ...],
+        out: Path,
+        log: Log | None,
+        checkpoints: str | None,
+    ) -> None:
+        out.mkdir(parents=True, exist_ok=True)
+        self.world = World.here()
+        self.member, self.settings, self.labels, self.out = member, settings, labels, out
+        self.log = log if self.world.first else None
+        self.checkpoints = Checkpoints(checkpoints or out / "checkpoints")
+        self.hardware = Hardware.choose(settings.device, settings.precision, settings.compile)
+        self.on_accelerator = self.hardware.device.type != "cpu"
+        self.scores: dict[int, np.ndarray | None] = {}
+        self._history: list[dict[str, Any]] = []
+        self._facts: dict[str, float] = {}
+
+    def train(self, network: Any, batches: Any, group: Any, name: str, key: str, *, lasting: bool = False) -> None:
+        """Train a stage in place, from its checkpoint where it has one."""
+        stage = Stage(f"{self.member} {name}", key, self.settings.seed, self.checkpoints, lasting)
+        for row in train(network, batches, group, stage, self.hardware, self.log):
+            self._history.append({"model": self.member, "stage": key, **row})
+        self._write_history()
+
+    def note(self, key: str, figures: dict[str, float]) -> None:
+        """Keep figures of a stage for ``model.json`` and report them."""
+        self._facts.update({f"{key}_{name}": value for name, value in figures.items()})
+        if figures and self.log:
+            self.log({f"{key}.{name}": value for name, value in figures.items()}, 0)
+        for name, value in figures.items():
+            logger.info("%s %s: %s %.3f", self.member, key, name, value)
+
+    def save(self, part: Part, network: Any, preprocessing: Any, group: Any, facts: dict[str, Any]) -> None:
+        """Write the network of a part, with its description."""
+        if not self.world.first:
+            return
+        settings = {**dataclasses.asdict(group), "seed": self.settings.seed}
+        save_model(
+            part.folder(self.out), self.member, network, labels=self.labels, preprocessing=preprocessing,
+            settings=settings, facts={**facts, **(self._facts if part.key == "final" else {})},
+        )  # fmt: skip
+
+    def score(
+        self,
+        part: Part,
+        index: PreparedIndex,
+        clips: FaceClips,
+        scorer: Callable[[PreparedClip], np.ndarray | None],
+    ) -> None:
+        """Score the part's rows, each process some of them; a clip without a face gets None."""
+        mine: dict[int, np.ndarray | None] = {}
+        rows = part.scores[self.world.rank :: self.world.size]
+        with Progress(f"{self.member} {part.name}: scores", len(rows)) as progress:
+            for row in rows:
+                known = index.rows[row].frames_with_face > 0
+                mine[int(row)] = scorer(clips.prepared(row)) if known else None
+                progress.advance()
+        for scores in self.world.gathered(mine):
+            self.scores.update(scores)
+
+    def finish(self, table: ScoreTable) -> ScoreTable:
+        """Write the score table, report the accuracies, and remove the checkpoints."""
+        if not self.world.first:
+            return table
+        table.write(self.out / "scores.csv")
+        figures = accuracies(table)
+        if figures and self.log:
+            self.log(figures, 0)
+        logger.info("%s: %s", self.member, ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
+        self.checkpoints.clear()
+        return table
+
+    def _write_history(self) -> None:
+        if not self.world.first:
+            return
+        with (self.out / "history.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, ["model", "stage", *COLUMNS])
+            writer.writeheader()
+            for row in self._history:
+                writer.writerow(
+                    {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in row.items()}
+                )

@@ -1,0 +1,80 @@
+"""What a training reports: loss, accuracy, speed, the share of time spent waiting for data, and FLOPs utilisation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.utils.flop_counter import FlopCounterMode
+
+from affekt.models.hardware import Hardware
+from affekt.training.batches import Batch
+from affekt.training.distributed import World
+
+#: Columns of a training history. ``data_wait`` is a share of the time; ``mfu`` (model FLOPs utilisation) a share of
+#: the device's peak rate, the published one of a known accelerator or the one that a matrix product reaches here.
+COLUMNS = ("step", "loss", "accuracy", "learning_rate", "gradient_norm", "items_per_second", "data_wait", "mfu")
+
+
+class Meter:
+    """Sums of what happened since the last report; they stay on the device, so that it is not waited for.
+
+    A report is of all processes of the training, but for the time that this one waited.
+    """
+
+    def __init__(self, hardware: Hardware, world: World) -> None:
+        self._hardware = hardware
+        self._world = world
+        self._flops: float | None = None
+        self._reset()
+
+    def _reset(self) -> None:
+        self._loss: Tensor | float = 0.0
+        self._right: Tensor | float = 0.0
+        self._items = 0
+        self._wait = 0.0
+        self._started = time.perf_counter()
+
+    def waited(self, upcoming: Iterator[Batch]) -> Batch:
+        """The next batch; the time until it is there counts as waiting for data."""
+        started = time.perf_counter()
+        batch = next(upcoming)
+        self._wait += time.perf_counter() - started
+        return batch
+
+    def add(self, network: nn.Module, inputs: Tensor, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
+        """Count a micro-batch with the sum of its losses."""
+        if self._flops is None:
+            self._flops = 3 * forward_flops(network, inputs[:1])  # the backward pass costs two forward passes
+        self._loss = self._loss + loss.detach()
+        self._right = self._right + (logits.detach().argmax(1) == targets).sum()
+        self._items += len(inputs)
+
+    def report(self, step: int, rate: float, norm: Tensor) -> dict[str, float]:
+        """The figures since the last report, by :data:`COLUMNS`."""
+        # Reading a value waits for the device.
+        loss, right, items = self._world.sums(float(self._loss), float(self._right), self._items)
+        loss, accuracy = loss / items, right / items
+        passed = time.perf_counter() - self._started
+        speed = items / passed
+        mfu = speed * (self._flops or 0.0) / (self._world.size * self._hardware.peak)
+        values = (float(step), loss, accuracy, rate, float(norm), speed, self._wait / passed, mfu)
+        self._reset()
+        return dict(zip(COLUMNS, values, strict=True))
+
+
+def forward_flops(network: nn.Module, item: Tensor) -> float:
+    """Floating-point operations of a forward pass, counted without doing one (two for a multiply-accumulate)."""
+    state = {**dict(network.named_parameters()), **dict(network.named_buffers())}
+    shapes = {name: torch.empty_like(tensor, device="meta") for name, tensor in state.items()}
+    training = network.training
+    network.eval()
+    try:
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            functional_call(network, shapes, (torch.empty_like(item, device="meta"),))
+    finally:
+        network.train(training)
+    return float(counter.get_total_flops())

@@ -1,0 +1,5 @@
+"""The trees and manifests of the data set tests, for the check that judges them."""
+
+from tests.dataset.conftest import make_clip, manifest, tree
+
+__all__ = ["make_clip", "manifest", "tree"]

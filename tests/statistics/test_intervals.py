@@ -1,0 +1,116 @@
+"""The interval of an accuracy: what it covers, and what it must not pretend."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from affekt.statistics.intervals import bootstrap, count_outcomes, wilson
+from affekt.statistics.metrics import evaluate_scores
+
+
+def accuracy_interval(right: np.ndarray, subjects: list[str], seed: int = 0, draws: int = 300) -> tuple[float, float]:
+    """The interval that evaluate_scores gives for clips of which these were answered rightly."""
+    truth = np.zeros(len(right), dtype=int)
+    scores = np.where(np.asarray(right, dtype=bool)[:, None], [0.9, 0.1], [0.1, 0.9])
+    low, high = evaluate_scores(truth, scores, ("angry", "sad"), subjects, bootstrap=draws, seed=seed)["accuracy_ci95"]
+    return low, high
+
+
+def coverage(people: int, clips: int, scatter: float, *, known: bool = True, runs: int = 150) -> float:
+    """How often the 95 % interval holds the true accuracy of a population of people, 0.5."""
+    rng = np.random.default_rng(people)
+    hits = 0
+    for run in range(runs):
+        skill = np.clip(0.5 + scatter * rng.standard_normal(people), 0.02, 0.98)
+        number = np.maximum(1, rng.poisson(clips, people))
+        right = rng.random(number.sum()) < np.repeat(skill, number)
+        subjects = [str(i) if known else "" for i in np.repeat(np.arange(people), number)]
+        low, high = accuracy_interval(right, subjects, seed=run)
+        hits += low <= 0.5 <= high
+    return hits / runs
+
+
+@pytest.mark.parametrize(
+    ("people", "clips", "scatter", "least", "most"),
+    [
+        (2, 24, 0.1, 0.90, 1.0),
+        (3, 24, 0.15, 0.87, 1.0),
+        (7, 24, 0.15, 0.89, 0.99),
+        (20, 20, 0.1, 0.89, 0.99),
+        (60, 7, 0.0, 0.90, 0.99),
+    ],
+)
+def test_it_covers_the_accuracy_on_further_people(
+    people: int, clips: int, scatter: float, least: float, most: float
+) -> None:
+    assert least <= coverage(people, clips, scatter) <= most
+
+
+def test_clips_taken_as_unrelated_would_cover_too_rarely() -> None:
+    assert coverage(7, 24, 0.15, known=False) < 0.85
+
+
+def test_two_people_who_do_equally_well_do_not_make_it_certain() -> None:
+    low, high = accuracy_interval(np.array([1, 0] * 24), ["a"] * 24 + ["b"] * 24)
+    assert high - low > 0.25
+
+
+def test_it_is_never_narrower_than_for_unrelated_clips() -> None:
+    right = np.array([1, 0] * 60)
+    alike = accuracy_interval(right, [str(i // 10) for i in range(120)])  # every person has exactly half right
+    alone = accuracy_interval(right, [""] * 120)
+    assert alike[1] - alike[0] == pytest.approx(alone[1] - alone[0], abs=0.03)
+
+
+@pytest.mark.parametrize("right", [0, 1])
+def test_all_right_or_all_wrong_is_not_certain(right: int) -> None:
+    low, high = accuracy_interval(np.full(14, right), ["a", "b"] * 7)
+    assert high - low > 0.15
+    assert (high if right else low) == right
+
+
+def test_more_confidence_is_wider() -> None:
+    truth, scores = np.zeros(60, dtype=int), np.tile([[0.9, 0.1], [0.1, 0.9], [0.8, 0.2]], (20, 1))
+    people = [str(i // 6) for i in range(60)]
+    narrow = evaluate_scores(truth, scores, ("angry", "sad"), people, confidence=0.8)["accuracy_ci95"]
+    wide = evaluate_scores(truth, scores, ("angry", "sad"), people, confidence=0.99)["accuracy_ci95"]
+    assert wide[0] < narrow[0] < narrow[1] < wide[1]
+
+
+def test_the_same_seed_gives_the_same_interval() -> None:
+    right, people = np.array([1, 0, 1] * 8), ["a", "b", "c"] * 8
+    assert accuracy_interval(right, people, seed=4) == accuracy_interval(right, people, seed=4)
+
+
+@pytest.mark.parametrize(
+    ("subjects", "over"),
+    [
+        (["a", "b"] * 6, "subjects"),
+        (["a"] * 12, "clips"),  # one person says nothing about others
+        ([""] * 12, "clips"),
+        ([str(i) for i in range(12)], "clips"),  # one clip each: the same thing
+        (["a"] * 6 + [""] * 6, "subjects"),
+    ],
+)
+def test_it_says_what_was_resampled(subjects: list[str], over: str) -> None:
+    truth, scores = np.zeros(12, dtype=int), np.tile([[0.9, 0.1], [0.1, 0.9]], (6, 1))
+    assert evaluate_scores(truth, scores, ("angry", "sad"), subjects)["interval_over"] == over
+
+
+def test_outcomes_are_counted_by_subject_and_a_clip_of_nobody_is_its_own_group() -> None:
+    counts = count_outcomes(np.array([0, 1, 1, 0, 1]), ["b", "a", "b", "", ""], 2)
+    assert sorted(counts.tolist()) == [[0, 1], [0, 1], [1, 0], [1, 1]]
+    assert counts.sum() == 5
+
+
+def test_the_interval_holds_the_estimate() -> None:
+    counts = np.array([[1, 0], [0, 9], [0, 9], [0, 9], [0, 9], [0, 9]])
+    drawn = bootstrap(counts, lambda c: c[:, 0] / c.sum(axis=1), draws=100, confidence=0.5, seed=0)
+    low, high = drawn.interval(0.5)
+    assert low <= drawn.estimate <= high
+
+
+def test_wilson_interval_of_a_share() -> None:
+    # 81 of 263, from Newcombe's (1998) comparison of intervals of one proportion
+    assert wilson(81, 263, 0.95) == pytest.approx((0.2553, 0.3662), abs=5e-5)

@@ -1,0 +1,135 @@
+"""Models on trial: one that helps on unseen subjects is fused, one that harms is not, and both are told."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from affekt.score_table import ScoreTable
+from affekt.settings import Settings
+from affekt.steps.ablation import Trial, try_models
+from affekt.steps.fit_fusion import fit_fusions
+
+LABELS = ("angry", "happy", "sad")
+
+
+def table(strengths: dict[str, float], *, seed: int = 0, clips: int = 180, subjects: int = 12) -> ScoreTable:
+    """Scores of models that know the truth as well as their strength says; two thirds are train clips."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(3, size=clips)
+    logits = rng.normal(size=(clips, len(strengths), 3))
+    logits[np.arange(clips), :, truth] += np.array(list(strengths.values()))
+    scores = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)
+    people = [f"s{number * subjects // clips:02d}" for number in range(clips)]
+    splits = tuple("train" if int(name[1:]) * 3 < 2 * subjects else "val" for name in people)
+    return ScoreTable(
+        tuple(f"c{number:03d}" for number in range(clips)),
+        LABELS,
+        tuple(strengths),
+        scores,
+        truth,
+        tuple(people),
+        splits,
+    )
+
+
+@pytest.fixture
+def average(tiny_settings: Settings) -> Settings:
+    """A fusion whose weights cannot undo what a model does to it."""
+    return dataclasses.replace(tiny_settings, fusion=dataclasses.replace(tiny_settings.fusion, method="average"))
+
+
+def trial_of(scores: ScoreTable, settings: Settings) -> tuple[tuple[str, ...], Trial]:
+    kept, trials = try_models(scores.split("train"), settings, {"folds": 4})
+    return kept, trials[0]
+
+
+def test_a_model_that_knows_more_is_kept(average: Settings) -> None:
+    kept, trial = trial_of(table({"vgg": 0.5, "joint": 2.0, "svc": 0.5}), average)
+
+    assert kept == ("vgg", "joint", "svc")
+    assert trial.kept and trial.accuracy_with > trial.accuracy_without  # type: ignore[operator]
+    assert trial.evidence is not None and trial.evidence["ci95"][0] > 0
+
+
+def test_a_model_that_is_confidently_wrong_is_left_out(average: Settings) -> None:
+    kept, trial = trial_of(table({"vgg": 1.5, "joint": -3.0, "svc": 1.5}), average)
+
+    assert kept == ("vgg", "svc")
+    assert not trial.kept and "left out" in trial.reason
+
+
+def test_of_equally_many_right_answers_the_surer_ones_decide(average: Settings) -> None:
+    scores = table({"vgg": 1.0})
+    doubled = np.repeat(scores.scores, 2, axis=1)
+    doubled[:, 1] = doubled[:, 1] ** 0.3 / (doubled[:, 1] ** 0.3).sum(
+        axis=1, keepdims=True
+    )  # the same order, less sure
+    both = dataclasses.replace(scores, models=("vgg", "joint"), scores=doubled)
+
+    _, trial = trial_of(both, average)
+
+    assert trial.accuracy_with == trial.accuracy_without
+    rows = np.arange(len(scores.split("train")))
+    train = both.split("train")
+    surer = (
+        np.log(train.scores.mean(axis=1)[rows, train.truth]).mean() > np.log(train.scores[rows, 0, train.truth]).mean()
+    )
+    assert trial.kept == surer
+
+
+def test_the_trial_never_looks_at_unseen_clips(average: Settings) -> None:
+    first = table({"vgg": 1.0, "joint": 1.0, "svc": 1.0})
+    wrong = first.scores.copy()
+    held = np.array([split != "train" for split in first.splits])
+    wrong[held, 1] = wrong[held, 1][:, ::-1]
+    second = dataclasses.replace(first, scores=wrong)
+
+    assert trial_of(first, average) == trial_of(second, average)
+
+
+def test_one_subject_is_too_few_to_judge_by(average: Settings) -> None:
+    scores = table({"vgg": 1.0, "joint": 1.0}, subjects=1).rows(np.arange(60))
+    scores = dataclasses.replace(scores, splits=("train",) * 60)
+
+    _, trial = trial_of(scores, average)
+
+    assert trial.kept and trial.evidence is None and "too few subjects" in trial.reason
+
+
+@pytest.fixture
+def members(tmp_path: Path) -> dict[str, Path]:
+    """Members whose score tables say that the joint network is wrong on purpose; their models are stand-ins."""
+    scores = table({"vgg": 1.5, "c3d": 0.5, "bilstm": 1.5, "joint": -3.0, "random_forest": 1.0, "svc": 1.0})
+    folders = {}
+    for name in scores.models:
+        folders[name] = tmp_path / name
+        folders[name].mkdir()
+        (folders[name] / "model.json").write_text("{}")
+        scores.only([name]).write(folders[name] / "scores.csv")
+    return folders
+
+
+def test_a_model_that_failed_is_not_in_the_ensemble(
+    members: dict[str, Path], average: Settings, tmp_path: Path
+) -> None:
+    fused = fit_fusions(members, tuple(members), average, tmp_path / "ensemble")
+
+    manifest = json.loads((tmp_path / "ensemble" / "ensemble.json").read_text())
+    assert "joint" not in fused.models and "joint" in fused.table.models
+    assert "joint" not in manifest["models"] and "joint" not in manifest["members"]
+
+
+def test_every_row_of_the_papers_table_3_and_both_sides_of_the_trial_are_there(
+    members: dict[str, Path], average: Settings, tmp_path: Path
+) -> None:
+    answers = fit_fusions(members, tuple(members), average, tmp_path / "ensemble").answers.models
+
+    best = "bilstm+random_forest+svc"
+    five, six = "vgg+c3d+bilstm+random_forest+svc", "vgg+c3d+bilstm+joint+random_forest+svc"
+    assert {f"svm@{five}", f"average@{best}", f"highest_confidence@{best}", f"svm@{best}"} <= set(answers)
+    assert {f"average@{five}", f"average@{six}"} <= set(answers)

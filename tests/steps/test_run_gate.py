@@ -1,0 +1,111 @@
+"""The gate's procedure with real, different ensembles: who becomes the champion, and what stops it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from affekt.dataset import load_clips
+from affekt.ensemble import Ensemble
+from affekt.registry import Tracking, list_models, register
+from affekt.score_table import ScoreTable
+from affekt.steps.run_gate import Challenger, run_gate
+
+
+@pytest.fixture(scope="module")
+def tracking(tmp_path_factory):
+    home = tmp_path_factory.mktemp("registry")
+    return Tracking(f"sqlite:///{home / 'mlflow.db'}", home=home)
+
+
+def served_well(folder, clips):
+    return {"ok": True, "message": "answered as in this process"}
+
+
+def served_badly(folder, clips):
+    return {"ok": False, "message": "the worker died"}
+
+
+@pytest.fixture
+def candidate(tracking, tiny_run, tmp_path, request):
+    """A way to register the ensemble under this test's name, with answers that are right on a share of the clips."""
+    name = request.node.name.replace("[", "-").replace("]", "")
+    run_id = tracking.start_parent(name)
+
+    def make(right: float):
+        folder = tmp_path / f"ensemble{right}"
+        shutil.copytree(tiny_run.ensemble, folder)
+        manifest = json.loads((folder / "ensemble.json").read_text(encoding="utf-8"))
+        manifest["facts"]["right"] = right  # a different ensemble has a different manifest
+        (folder / "ensemble.json").write_text(json.dumps(manifest), encoding="utf-8")
+        version = register(tracking, folder, name=name, run_id=run_id)
+        fused = ScoreTable.read(tiny_run.scores / "fused.csv")
+        scores = np.full(fused.scores.shape, 0.01)
+        hits = round(right * len(fused))
+        for row, truth in enumerate(fused.truth):
+            scores[row, :, truth if row < hits else (truth + 1) % len(fused.labels)] = 0.94
+        return Challenger(name, version, folder, dataclasses.replace(fused, scores=scores))
+
+    return make
+
+
+def decide(tracking, challenger, tiny_run, tiny_settings, sample_clips, check=served_well):
+    clips = load_clips(str(sample_clips))
+    return run_gate(tracking, challenger, clips, store=str(tiny_run.store), settings=tiny_settings, check=check)
+
+
+def champion(tracking, name):
+    return [item.version for item in list_models(tracking, name) if "champion" in item.aliases]
+
+
+def test_a_good_first_model_becomes_the_champion(tracking, candidate, tiny_run, tiny_settings, sample_clips):
+    good = candidate(1.0)
+    assert decide(tracking, good, tiny_run, tiny_settings, sample_clips).promote
+    assert champion(tracking, good.name) == [good.version]
+
+
+def test_a_first_model_no_better_than_chance_does_not(tracking, candidate, tiny_run, tiny_settings, sample_clips):
+    poor = candidate(0.15)
+    assert not decide(tracking, poor, tiny_run, tiny_settings, sample_clips).promote
+    assert champion(tracking, poor.name) == []
+
+
+def test_a_model_that_cannot_be_served_does_not(tracking, candidate, tiny_run, tiny_settings, sample_clips):
+    good = candidate(1.0)
+    decision = decide(tracking, good, tiny_run, tiny_settings, sample_clips, check=served_badly)
+    assert not decision.promote
+    assert "the worker died" in decision.reasons[-1]
+    assert champion(tracking, good.name) == []
+
+
+def test_a_challenger_is_held_against_the_champions_own_answers(
+    tracking, candidate, tiny_run, tiny_settings, sample_clips
+):
+    first = candidate(1.0)
+    decide(tracking, first, tiny_run, tiny_settings, sample_clips)
+    # The champion's side is not what its run reported but what the registered ensemble answers now.
+    champion_now = Ensemble.load(first.folder)
+    second = candidate(0.0)
+    decision = decide(tracking, second, tiny_run, tiny_settings, sample_clips)
+    assert not decision.promote
+    assert decision.figures["accuracy_challenger"] == 0
+    table = ScoreTable.read(tiny_run.scores / "fused.csv").only([tiny_settings.fusion.method]).split("val")
+    right = (table.scores[:, 0].argmax(axis=1) == table.truth).mean()
+    assert decision.figures["accuracy_champion"] == pytest.approx(right)
+    assert champion_now.digest != Ensemble.digest_of(second.folder)
+    assert champion(tracking, first.name) == [first.version]
+
+
+def test_a_clearly_better_challenger_replaces_the_champion(tracking, candidate, tiny_run, tiny_settings, sample_clips):
+    # Seven clips show little: at 50 % confidence three more right answers do.
+    settings = dataclasses.replace(tiny_settings, gate=dataclasses.replace(tiny_settings.gate, confidence=0.5))
+    first = candidate(1.0)
+    decide(tracking, first, tiny_run, settings, sample_clips)
+    # The registered networks are tiny and near chance; answers that are all right are better beyond noise.
+    second = candidate(0.999)
+    assert decide(tracking, second, tiny_run, settings, sample_clips).promote
+    assert champion(tracking, first.name) == [second.version]
