@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from affekt.errors import DataError, SettingsError
 from affekt.media import FaceSet, PreparedClip, PreparedIndex, PreparedRow
@@ -40,7 +39,7 @@ TINY = (
     "fusion.folds=2",
 )  # fmt: skip
 NO_FACE, SHORT = 3, 4
-CPU = Hardware(torch.device("cpu"), torch.float32)
+CPU = Hardware.choose("cpu")  # as the models are trained, in the precision that this processor is good at
 
 
 @dataclasses.dataclass
