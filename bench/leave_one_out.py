@@ -28,6 +28,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from affekt.extensions import model_names, model_spec, model_specs
 from affekt.media import FaceSet, PreparedIndex
 from affekt.settings import Settings, load_settings
 from affekt.store.entries import Store
@@ -100,38 +101,41 @@ def train_all(speakers: list[str], settings: Settings, arguments: argparse.Names
 
 def train_first_stages(index: PreparedIndex, settings: Settings, arguments: argparse.Namespace) -> None:
     """The stages on face images alone, whose checkpoints all folds find."""
-    from affekt.training.pictures import train_c3d, train_vgg
+    from affekt.training.given import Given, train_member
 
     faces, store = FaceSet.read(arguments.faces), Store(arguments.store, settings.media)
     two = sorted({row.subject for row in index})[:2]
     few = PreparedIndex(tuple(dataclasses.replace(row, split="train") for row in index if row.subject in two))
     checkpoints = str(arguments.store / "checkpoints")
-    for name, train in (("vgg", train_vgg), ("c3d", train_c3d)):
-        group = dataclasses.replace(getattr(settings, name), iterations=1)
-        short = dataclasses.replace(settings, **{name: group})
-        if group.base_iterations:
-            out = arguments.out / "first" / name
-            train(few, store, faces, short, index.labels, out, log(name, "first"), checkpoints)
+    for name in [name for name, spec in model_specs().items() if spec.learns_from_images]:
+        if settings.models[name].base_iterations:
+            short = settings.with_group(name, iterations=1)
+            out, told = arguments.out / "first" / name, log(name, "first")
+            train_member(
+                Given(name, few, store, short, index.labels, out, faces=faces, log=told, checkpoints=checkpoints)
+            )
 
 
 def train_networks(index: PreparedIndex, speaker: str, settings: Settings, arguments: argparse.Namespace) -> None:
     """The networks of one speaker's fold."""
     import torch
 
-    from affekt.training.pictures import train_c3d, train_vgg
-    from affekt.training.sequences import train_bilstm, train_joint
+    from affekt.training.given import Given, train_member
 
     logging.basicConfig(level=logging.WARNING)
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // max(1, arguments.jobs)))
     fold, store = fold_of(index, speaker), Store(arguments.store, settings.media)
     faces = FaceSet.read(arguments.faces)
     out, checkpoints = arguments.out / speaker, str(arguments.store / "checkpoints")
-    common: Any = (settings, index.labels)
     started = time.monotonic()
-    train_vgg(fold, store, faces, *common, out / "vgg", log("vgg", speaker), checkpoints)
-    train_c3d(fold, store, faces, *common, out / "c3d", log("c3d", speaker), checkpoints)
-    train_bilstm(fold, store, out / "vgg", *common, out / "bilstm", log("bilstm", speaker), checkpoints)
-    train_joint(fold, store, out / "vgg", *common, out / "joint", log("joint", speaker), checkpoints)
+    for name in [name for name, spec in model_specs().items() if spec.sees]:
+        train_member(
+            Given(
+                name, fold, store, settings, index.labels, out / name, faces=faces,
+                needs={needed: out / needed for needed in model_spec(name).needs},
+                log=log(name, speaker), checkpoints=checkpoints,
+            )
+        )  # fmt: skip
     (out / "seconds.json").write_text(json.dumps(time.monotonic() - started))
 
 
@@ -148,18 +152,17 @@ def log(name: str, speaker: str) -> Any:
 
 def evaluate(index: PreparedIndex, speakers: list[str], settings: Settings, arguments: argparse.Namespace) -> str:
     """Fit the rest, pool the folds, write the report; returns it as Markdown."""
-    from affekt.extensions import model_names
     from affekt.steps.fit_fusion import fit_fusions
     from affekt.steps.pool_folds import FoldScores, pool_folds
-    from affekt.training.voice import MEMBERS, fit_audio
+    from affekt.training.given import Given, train_member
 
     store = Store(arguments.store, settings.media)
     folds = []
     for speaker in speakers:
         fold, out = fold_of(index, speaker), arguments.out / speaker
         fold.write(out / "prepared")
-        for name in MEMBERS:
-            fit_audio(name, fold, store, settings, index.labels, out / name)
+        for name in [name for name, spec in model_specs().items() if not spec.sees]:
+            train_member(Given(name, fold, store, settings, index.labels, out / name))
         shutil.rmtree(out / "ensemble", ignore_errors=True)
         fused = fit_fusions({name: out / name for name in model_names()}, model_names(), settings, out / "ensemble")
         fused.write(out / "scores")

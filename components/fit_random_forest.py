@@ -25,12 +25,18 @@ def fit_random_forest(
     from affekt.steps.step import step
 
     with step("random_forest", settings, tracking_uri=tracking_uri, run_id=run_id, group="random_forest") as this:
-        from affekt.media import PreparedIndex
         from affekt.report.confusions import write_confusions
-        from affekt.store.entries import Store
-        from affekt.training.voice import fit_audio
+        from affekt.steps.train_member import Job, launch
+        from affekt.storage import join
 
-        index, out = PreparedIndex.read(Path(prepared.path)), Path(model.path)
-        fit_audio("random_forest", index, Store(store, this.settings.media), this.settings, index.labels, out, this.log)
-        write_confusions(out)
-        this.keep(out)
+        job = Job(
+            "random_forest",
+            prepared=prepared.path,
+            store=store,
+            settings=settings,
+            out=model.path,
+            checkpoints=join(store, "checkpoints"),
+        )
+        launch(job, this.log)
+        write_confusions(Path(model.path))
+        this.keep(Path(model.path))

@@ -33,13 +33,13 @@ def train_bilstm(
 
     with step("bilstm", settings, tracking_uri=tracking_uri, run_id=run_id, group="bilstm") as this:
         from affekt.report.confusions import write_confusions
-        from affekt.steps.train_network import Job, launch
+        from affekt.steps.train_member import Job, launch
         from affekt.storage import join
 
         job = Job(
             "bilstm",
             prepared=prepared.path,
-            vgg=vgg.path,
+            needs={"vgg": vgg.path},
             store=store,
             settings=settings,
             out=model.path,

@@ -33,7 +33,7 @@ def train_c3d(
 
     with step("c3d", settings, tracking_uri=tracking_uri, run_id=run_id, group="c3d") as this:
         from affekt.report.confusions import write_confusions
-        from affekt.steps.train_network import Job, launch
+        from affekt.steps.train_member import Job, launch
         from affekt.storage import join
 
         job = Job(

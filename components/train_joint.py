@@ -33,13 +33,13 @@ def train_joint(
 
     with step("joint", settings, tracking_uri=tracking_uri, run_id=run_id, group="joint") as this:
         from affekt.report.confusions import write_confusions
-        from affekt.steps.train_network import Job, launch
+        from affekt.steps.train_member import Job, launch
         from affekt.storage import join
 
         job = Job(
             "joint",
             prepared=prepared.path,
-            vgg=vgg.path,
+            needs={"vgg": vgg.path},
             store=store,
             settings=settings,
             out=model.path,

@@ -33,7 +33,7 @@ def train_vgg(
 
     with step("vgg", settings, tracking_uri=tracking_uri, run_id=run_id, group="vgg") as this:
         from affekt.report.confusions import write_confusions
-        from affekt.steps.train_network import Job, launch
+        from affekt.steps.train_member import Job, launch
         from affekt.storage import join
 
         job = Job(

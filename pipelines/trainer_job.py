@@ -7,7 +7,7 @@ from typing import Any
 
 from affekt.errors import AffektError
 from affekt.pipelines.placement import PLACES, STORAGE_KEYS, STORAGE_SECRET
-from affekt.steps.train_network import Job
+from affekt.steps.train_member import Job
 from affekt.storage import is_remote
 
 #: The runtime for PyTorch that comes with Kubeflow Trainer; it tells torchrun of the nodes.
@@ -30,10 +30,10 @@ def train_job(job: Job, name: str, *, job_uri: str, nodes: int, devices: int = 1
     Raises:
         AffektError: the name is none that Kubernetes takes, or a place is on this machine.
     """
+    parts = ("prepared", "faces", "store", "out", "checkpoints")
+    places = {**{part: getattr(job, part) for part in parts}, **job.needs}
     problems = [
-        f"{part} is {uri!r}: expected an s3:// address"
-        for part in ("prepared", "faces", "vgg", "store", "out", "checkpoints")
-        if (uri := getattr(job, part)) and not is_remote(uri)
+        f"{part} is {uri!r}: expected an s3:// address" for part, uri in places.items() if uri and not is_remote(uri)
     ]
     if not is_remote(job_uri):
         problems.append(f"job_uri is {job_uri!r}: expected an s3:// address")
@@ -58,7 +58,7 @@ def train_job(job: Job, name: str, *, job_uri: str, nodes: int, devices: int = 1
             "trainer": {
                 "image": place.image,
                 "command": ["torchrun"],
-                "args": ["-m", "affekt.steps.train_network", job_uri],
+                "args": ["-m", "affekt.steps.train_member", job_uri],
                 "env": secrets,
                 "numNodes": nodes,
                 "numProcPerNode": max(1, devices),

@@ -106,14 +106,12 @@ def tiny_run(
 ) -> Trained:
     """All members trained on the sample clips, fused and assembled."""
     from affekt.dataset import load_clips, read_faces
-    from affekt.extensions import model_names
+    from affekt.extensions import model_names, model_specs
     from affekt.media import FaceSet, prepare_faces
     from affekt.steps.fit_fusion import fit_fusions
     from affekt.store.entries import Store
     from affekt.store.preparing import prepare_clips
-    from affekt.training.pictures import train_c3d, train_vgg
-    from affekt.training.sequences import train_bilstm, train_joint
-    from affekt.training.voice import fit_audio
+    from affekt.training.given import Given, train_member
 
     root = tmp_path_factory.mktemp("tiny")
     store = Store(root / "store", tiny_settings.media)
@@ -121,12 +119,9 @@ def tiny_run(
     index.write(root / "prepared")
     faces: FaceSet = prepare_faces(read_faces(str(sample_faces)), tiny_settings.media.face_size)
     out = {name: root / name for name in model_names()}
-    train_vgg(index, store, faces, tiny_settings, index.labels, out["vgg"], None)
-    train_c3d(index, store, faces, tiny_settings, index.labels, out["c3d"], None)
-    train_bilstm(index, store, out["vgg"], tiny_settings, index.labels, out["bilstm"], None)
-    train_joint(index, store, out["vgg"], tiny_settings, index.labels, out["joint"], None)
-    for name in ("random_forest", "svc"):
-        fit_audio(name, index, store, tiny_settings, index.labels, out[name], None)
+    for name, spec in model_specs().items():
+        needs = {needed: out[needed] for needed in spec.needs}
+        train_member(Given(name, index, store, tiny_settings, index.labels, out[name], faces=faces, needs=needs))
     fused = fit_fusions(out, model_names(), tiny_settings, root / "ensemble", facts={"data": "sample"})
     scores = root / "scores"
     fused.write(scores)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from pkgutil import resolve_name
 from typing import Any
 
 from affekt.errors import AffektError
@@ -40,6 +41,26 @@ def extensions(kind: str) -> Mapping[str, Any]:
             )
         points[point.name] = point
     return {name: _loaded(kind, point) for name, point in points.items()}
+
+
+def named(reference: str, what: str) -> Any:
+    """The function that a spec names as ``"module:function"``, imported now.
+
+    Args:
+        reference: ``"module:function"``.
+        what: whose it is, for the error.
+
+    Raises:
+        AffektError: it cannot be imported.
+    """
+    try:
+        return resolve_name(reference)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise AffektError(
+            f"{what} names {reference!r}, which cannot be imported ({error}); mend or remove that package",
+            code="extension_broken",
+            where=reference,
+        ) from error
 
 
 def _loaded(kind: str, point: EntryPoint) -> Any:

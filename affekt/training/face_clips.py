@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 
-from affekt.media.prepared import PreparedClip, PreparedIndex
+from affekt.media.prepared import PreparedClip
 from affekt.training.batches import FaceClip
-
-
-class ClipStore(Protocol):
-    """Where prepared clips come from; :class:`affekt.store.Store` is one."""
-
-    def get(self, key: str) -> PreparedClip:
-        """The prepared clip under a key."""
+from affekt.training.given import Given
 
 
 class FaceClips:
     """The prepared clips of an index by row number; a clip's frames stay memory-mapped once it was asked for."""
 
-    def __init__(self, index: PreparedIndex, store: ClipStore | None, labels: tuple[str, ...]) -> None:
-        self._index, self._store, self._labels = index, store, labels
+    def __init__(self, given: Given) -> None:
+        self._index, self._store, self._labels = given.index, given.store, given.labels
 
     def prepared(self, row: int) -> PreparedClip:
         """The prepared clip of a row."""
-        assert self._store is not None
         return self._store.get(self._index.rows[row].key)
 
     def name(self, row: int) -> str:

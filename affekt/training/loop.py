@@ -9,7 +9,7 @@ import os
 import signal
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
@@ -24,10 +24,9 @@ from affekt.progress import Progress
 from affekt.training.batches import Batch, Batches
 from affekt.training.checkpoints import Stage, restore_buffers, resume, save_checkpoint, stop_signal, weights_digest
 from affekt.training.distributed import SharedStatistics, World
+from affekt.training.given import Log
 from affekt.training.throughput import COLUMNS, Meter
 
-#: Receives metrics and the iteration they belong to.
-Log = Callable[[Mapping[str, float], int], None]
 #: Iterations from one report to the next.
 REPORT_EVERY = 20
 #: Seconds from one checkpoint to the next; where writing one takes long (S3), up to ten times as many, so that it

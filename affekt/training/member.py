@@ -6,22 +6,21 @@ import csv
 import dataclasses
 import logging
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from affekt.media.prepared import PreparedClip, PreparedIndex
+from affekt.media.prepared import PreparedClip
 from affekt.models.hardware import Hardware
 from affekt.models.model_folder import save_model
 from affekt.progress import Progress
 from affekt.score_table import ScoreTable
-from affekt.settings import Settings
 from affekt.training.checkpoints import Checkpoints, Stage
 from affekt.training.distributed import World
 from affekt.training.face_clips import FaceClips
-from affekt.training.loop import Log, train
-from affekt.training.out_of_fold import Part, accuracies
+from affekt.training.given import Given
+from affekt.training.loop import train
+from affekt.training.out_of_fold import Part, accuracies, score_table
 from affekt.training.throughput import COLUMNS
 
 logger = logging.getLogger(__name__)
@@ -33,20 +32,14 @@ class MemberTraining:
     Of several processes all train and score; the first one reports and writes.
     """
 
-    def __init__(
-        self,
-        member: str,
-        settings: Settings,
-        labels: tuple[str, ...],
-        out: Path,
-        log: Log | None,
-        checkpoints: str | None,
-    ) -> None:
-        out.mkdir(parents=True, exist_ok=True)
+    def __init__(self, given: Given) -> None:
+        given.out.mkdir(parents=True, exist_ok=True)
+        settings = given.settings
         self.world = World.here()
-        self.member, self.settings, self.labels, self.out = member, settings, labels, out
-        self.log = log if self.world.first else None
-        self.checkpoints = Checkpoints(checkpoints or out / "checkpoints")
+        self.member, self.settings, self.labels, self.out = given.member, settings, given.labels, given.out
+        self.index, self.clips = given.index, FaceClips(given)
+        self.log = given.log if self.world.first else None
+        self.checkpoints = Checkpoints(given.checkpoints or given.out / "checkpoints")
         self.hardware = Hardware.choose(settings.device, settings.precision, settings.compile)
         self.on_accelerator = self.hardware.device.type != "cpu"
         self.scores: dict[int, np.ndarray | None] = {}
@@ -78,26 +71,21 @@ class MemberTraining:
             settings=settings, facts={**facts, **(self._facts if part.key == "final" else {})},
         )  # fmt: skip
 
-    def score(
-        self,
-        part: Part,
-        index: PreparedIndex,
-        clips: FaceClips,
-        scorer: Callable[[PreparedClip], np.ndarray | None],
-    ) -> None:
+    def score(self, part: Part, scorer: Callable[[PreparedClip], np.ndarray | None]) -> None:
         """Score the part's rows, each process some of them; a clip without a face gets None."""
         mine: dict[int, np.ndarray | None] = {}
         rows = part.scores[self.world.rank :: self.world.size]
         with Progress(f"{self.member} {part.name}: scores", len(rows)) as progress:
             for row in rows:
-                known = index.rows[row].frames_with_face > 0
-                mine[int(row)] = scorer(clips.prepared(row)) if known else None
+                known = self.index.rows[row].frames_with_face > 0
+                mine[int(row)] = scorer(self.clips.prepared(row)) if known else None
                 progress.advance()
         for scores in self.world.gathered(mine):
             self.scores.update(scores)
 
-    def finish(self, table: ScoreTable) -> ScoreTable:
-        """Write the score table, report the accuracies, and remove the checkpoints."""
+    def finish(self, table: ScoreTable | None = None) -> ScoreTable:
+        """Write the score table, that of the scored clips by default, report accuracies, remove the checkpoints."""
+        table = score_table(self.member, self.index, self.scores, self.labels) if table is None else table
         if not self.world.first:
             return table
         table.write(self.out / "scores.csv")

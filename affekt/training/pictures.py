@@ -6,22 +6,20 @@ import copy
 import dataclasses
 import logging
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 
 from affekt.errors import SettingsError
-from affekt.media.prepared import FaceSet, PreparedIndex
+from affekt.media.prepared import FaceSet
 from affekt.models.scoring import C3dScoring, VggScoring
 from affekt.models.vgg import VggSettings
 from affekt.models.vgg.network import VGG16
 from affekt.score_table import ScoreTable
-from affekt.settings import Settings
 from affekt.training.batches import FaceClip, FrameBatches, StillBatches, WindowBatches
-from affekt.training.face_clips import ClipStore, FaceClips
-from affekt.training.loop import Log
+from affekt.training.face_clips import FaceClips
+from affekt.training.given import Given
 from affekt.training.member import MemberTraining
-from affekt.training.out_of_fold import nothing_to_learn, parts_of, score_table
+from affekt.training.out_of_fold import nothing_to_learn, parts_of
 from affekt.training.starting_weights import start_c3d, start_vgg
 
 logger = logging.getLogger(__name__)
@@ -31,51 +29,30 @@ logger = logging.getLogger(__name__)
 STILLS_FOR_A_WINDOW = 20
 
 
-def train_vgg(
-    index: PreparedIndex | None,
-    store: ClipStore | None,
-    faces: FaceSet | None,
-    settings: Settings,
-    labels: tuple[str, ...],
-    out: Path,
-    log: Log | None = None,
-    checkpoints: str | None = None,
-) -> ScoreTable:
+def train_vgg(given: Given) -> ScoreTable:
     """Train VGG-16 on face images and on the face frames of clips (paper.md, section 4.3.2).
 
     A first stage of ``vgg.base_iterations`` learns from face images alone; they name no subject of a clip, so all folds
-    share it. From there one training for each fold and the final one learn from both. Writes into ``out``:
+    share it. From there one training for each fold and the final one learn from both. Writes into ``given.out``:
     ``model.safetensors``, ``model.json``, ``folds/<k>/`` with the same of each fold, ``scores.csv``, ``history.csv``.
-
-    Args:
-        index: the prepared clips; with None or an empty one VGG learns from the face images alone, and the score
-            table holds the images that are not in their train split, under their names.
-        store: where the clips' frames are.
-        faces: labelled still images, or None. Those of the splits ``val`` and ``test`` are not learned from.
-        settings: of the run.
-        labels: what the network tells apart, in canonical order; images and clips of other labels are left out.
-        out: the member's folder.
-        log: receives metrics such as ``base.loss`` with the iteration, and at the end the accuracies of the splits.
-        checkpoints: root of the checkpoints, a folder or an ``s3://`` uri; default ``<out>/checkpoints``. They lie
-            there until the training is complete: another call with the same data, settings and seed goes on from them.
-            Where a root is given, that of the first stage stays: trainings on other clips start from it.
+    Without clips it learns from the face images alone, and the score table holds the images that are not in their
+    train split, under their names.
 
     Raises:
         DataError: there is nothing to learn from, or the pretrained weights do not fit.
         AffektError: the training diverged.
     """
-    run = MemberTraining("vgg", settings, labels, out, log, checkpoints)
-    index = index or PreparedIndex(())
+    run, clips = MemberTraining(given), FaceClips(given)
+    index, faces, settings, labels = given.index, given.faces, given.settings, given.labels
     images, image_labels, image_numbers = _images_to_learn(faces, labels)
-    group = _with_iterations(settings.vgg, len(image_numbers), clips=len(index) > 0)
-    clips = FaceClips(index, store, labels)
+    group = _with_iterations(given.group, len(image_numbers), clips=len(index) > 0)
     parts = parts_of(index, settings, labels)
     if not len(image_numbers) and not any(len(part.learns) for part in parts):
         raise nothing_to_learn("vgg")
     network, preprocessing = start_vgg(
         width=group.width, input_size=group.input_size, classes=len(labels), batch_norm=group.batch_norm,
         dropout=group.dropout, pretrained=group.pretrained, seed=settings.seed,
-            crops=group.crops,
+        crops=group.crops,
     )  # fmt: skip
 
     def batches(key: str, learns: Sequence[FaceClip]) -> FrameBatches:
@@ -90,7 +67,7 @@ def train_vgg(
 
     if group.base_iterations and len(image_numbers):
         base = dataclasses.replace(group, iterations=group.base_iterations, learning_rate=group.base_learning_rate)
-        run.train(network, batches("base", []), base, "base", "base", lasting=checkpoints is not None)
+        run.train(network, batches("base", []), base, "base", "base", lasting=given.checkpoints is not None)
         run.note("base", _accuracy_on_images(scoring(network).stills, faces, labels))
     for part in parts:
         trained = copy.deepcopy(network)
@@ -99,34 +76,24 @@ def train_vgg(
         if part.key == "final":
             run.note("final", _accuracy_on_images(scorer.stills, faces, labels))
         run.save(part, trained, preprocessing, group, {"learned_from": clips.digest(part.learns)})
-        run.score(part, index, clips, scorer.score)
+        run.score(part, scorer.score)
         if not len(index) and faces is not None:
             return run.finish(_table_of_images(scorer.stills, faces, labels))
-    return run.finish(score_table("vgg", index, run.scores, labels))
+    return run.finish()
 
 
-def train_c3d(
-    index: PreparedIndex,
-    store: ClipStore,
-    faces: FaceSet | None,
-    settings: Settings,
-    labels: tuple[str, ...],
-    out: Path,
-    log: Log | None = None,
-    checkpoints: str | None = None,
-) -> ScoreTable:
+def train_c3d(given: Given) -> ScoreTable:
     """Train C3D on windows of sixteen consecutive face frames (paper.md, sections 3.1.1 and 4.3.1).
 
     Where there are face images, a first stage of ``c3d.base_iterations`` learns from them as single frames, which is
     ten times as fast, and one of a twentieth of that from them as windows whose crop drifts; all folds share both, and
     with them filters that know faces. From there the folds learn from clips alone.
 
-    Arguments, files and errors as for :func:`train_vgg`.
+    Files and errors as for :func:`train_vgg`.
     """
-    run = MemberTraining("c3d", settings, labels, out, log, checkpoints)
-    group = settings.c3d
+    run, clips = MemberTraining(given), FaceClips(given)
+    index, faces, settings, labels, group = given.index, given.faces, given.settings, given.labels, given.group
     images, image_labels, image_numbers = _images_to_learn(faces, labels)
-    clips = FaceClips(index, store, labels)
     parts = parts_of(index, settings, labels)
     if not all(len(part.learns) for part in parts):
         raise nothing_to_learn("c3d")
@@ -143,7 +110,7 @@ def train_c3d(
                 images, image_labels, image_numbers, preprocessing, window=frames, stage=key, seed=settings.seed,
                 batch_size=group.batch_size, balanced=group.balanced,
             )  # fmt: skip
-            run.train(start, stills, stage, key, key, lasting=checkpoints is not None)
+            run.train(start, stills, stage, key, key, lasting=given.checkpoints is not None)
         scorer = C3dScoring.of(start, preprocessing, run.hardware, group)
         run.note("base", _accuracy_on_images(scorer.stills, faces, labels))
     for part in parts:
@@ -154,8 +121,8 @@ def train_c3d(
         )  # fmt: skip
         run.train(network, batches, group, part.name, part.key)
         run.save(part, network, preprocessing, group, {"learned_from": clips.digest(part.learns)})
-        run.score(part, index, clips, C3dScoring.of(network, preprocessing, run.hardware, group).score)
-    return run.finish(score_table("c3d", index, run.scores, labels))
+        run.score(part, C3dScoring.of(network, preprocessing, run.hardware, group).score)
+    return run.finish()
 
 
 def _with_iterations(group: VggSettings, images: int, *, clips: bool) -> VggSettings:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from affekt.errors import DataError
-from affekt.media.prepared import PreparedClip, PreparedIndex
+from affekt.media.prepared import PreparedClip
 from affekt.models.bilstm.network import BiLSTM
 from affekt.models.joint.network import JointBiLSTM
 from affekt.models.model_folder import StoredModel, load_model
@@ -16,44 +16,30 @@ from affekt.models.scoring import BilstmScoring, JointScoring, VggScoring, with_
 from affekt.models.vgg.network import VGG16
 from affekt.progress import track
 from affekt.score_table import ScoreTable
-from affekt.settings import Settings
 from affekt.training.batches import SequenceBatches
-from affekt.training.face_clips import ClipStore, FaceClips
-from affekt.training.loop import Log
+from affekt.training.face_clips import FaceClips
+from affekt.training.given import Given
 from affekt.training.member import MemberTraining
-from affekt.training.out_of_fold import Part, nothing_to_learn, parts_of, score_table
+from affekt.training.out_of_fold import Part, nothing_to_learn, parts_of
 
 
-def train_bilstm(
-    index: PreparedIndex,
-    store: ClipStore,
-    vgg: Path,
-    settings: Settings,
-    labels: tuple[str, ...],
-    out: Path,
-    log: Log | None = None,
-    checkpoints: str | None = None,
-) -> ScoreTable:
+def train_bilstm(given: Given) -> ScoreTable:
     """Train the Bi-LSTM on the fc6 activations of a trained VGG (paper.md, sections 3.1.2 and 4.3.3).
 
     Each fold reads the activations of the fold's own VGG, so that neither of the two has seen the clips that they
     score. Each clip passes through a VGG once, as it is and mirrored.
 
-    Args:
-        vgg: the folder that :func:`affekt.training.pictures.train_vgg` wrote with the same clips and settings.
-
-    Other arguments, files and errors as for :func:`affekt.training.pictures.train_vgg`.
+    Files and errors as for :func:`affekt.training.pictures.train_vgg`.
 
     Raises:
         DataError: the VGG's folds were trained on other clips.
     """
-    run = MemberTraining("bilstm", settings, labels, out, log, checkpoints)
-    group = settings.bilstm
-    clips = FaceClips(index, store, labels)
+    run, clips = MemberTraining(given), FaceClips(given)
+    index, settings, labels, group = given.index, given.settings, given.labels, given.group
     for part in parts_of(index, settings, labels):
         if not len(part.learns):
             raise nothing_to_learn("bilstm")
-        stored, looking = _vgg_of(part, vgg, run, clips)
+        stored, looking = _vgg_of(part, given.needs["vgg"], run, clips)
         features = _features(run, part, clips, looking, group.time_steps)
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)
@@ -70,37 +56,27 @@ def train_bilstm(
             sequence = seen.sequence(clip, group.time_steps, mirrored=seen.mirror)
             return None if sequence is None else last.score(sequence)
 
-        run.score(part, index, clips, score)
-    return run.finish(score_table("bilstm", index, run.scores, labels))
+        run.score(part, score)
+    return run.finish()
 
 
-def train_joint(
-    index: PreparedIndex,
-    store: ClipStore,
-    vgg: Path,
-    settings: Settings,
-    labels: tuple[str, ...],
-    out: Path,
-    log: Log | None = None,
-    checkpoints: str | None = None,
-) -> ScoreTable:
+def train_joint(given: Given) -> ScoreTable:
     """Train the joint network of face and voice on the clips that have both (paper.md, section 6).
 
     It reads the same faces as the Bi-LSTM, and the acoustic descriptors around each of them. A clip without a
     face or without usable sound has no score.
 
-    Arguments, files and errors as for :func:`train_bilstm`.
+    Files and errors as for :func:`train_bilstm`.
 
     Raises:
         DataError: the audio feature set has no frame-level descriptors.
     """
-    run = MemberTraining("joint", settings, labels, out, log, checkpoints)
-    group = settings.joint
-    clips = FaceClips(index, store, labels)
+    run, clips = MemberTraining(given), FaceClips(given)
+    index, settings, labels, group = given.index, given.settings, given.labels, given.group
     for part in parts_of(index, settings, labels, voice=True):
         if not len(part.learns):
             raise nothing_to_learn("joint")
-        stored, looking = _vgg_of(part, vgg, run, clips)
+        stored, looking = _vgg_of(part, given.needs["vgg"], run, clips)
         features = _features(run, part, clips, looking, group.time_steps, voice=True)
         face = looking.network.fc6_units
         with torch.random.fork_rng():
@@ -118,8 +94,8 @@ def train_joint(
             sequence = seen.sequence(clip, group.time_steps, mirrored=seen.mirror)
             return None if sequence is None else last.score(clip, sequence)
 
-        run.score(part, index, clips, score)
-    return run.finish(score_table("joint", index, run.scores, labels))
+        run.score(part, score)
+    return run.finish()
 
 
 def _vgg_of(part: Part, vgg: Path, run: MemberTraining, clips: FaceClips) -> tuple[StoredModel, VggScoring]:

@@ -5,56 +5,38 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from affekt.classifiers import ArrayClassifier, choose_c, fit_forest, fit_svc, save_classifiers
 from affekt.dataset.labels import canonical_label
 from affekt.errors import DataError
-from affekt.media.prepared import PreparedClip, PreparedIndex
+from affekt.media.prepared import PreparedIndex
 from affekt.models.voice import DESCRIPTION, WEIGHTS
 from affekt.progress import Progress
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings
+from affekt.training.given import ClipStore, Given, Log
 
 logger = logging.getLogger(__name__)
-Log = Callable[[Mapping[str, float], int], None]
-MEMBERS = ("random_forest", "svc")
 
 
-class ClipStore(Protocol):
-    """Where prepared clips come from; :class:`affekt.store.Store` is one."""
-
-    def get(self, key: str) -> PreparedClip:
-        """The prepared clip under a key."""
-
-
-def fit_audio(
-    member: str,
-    index: PreparedIndex,
-    store: ClipStore,
-    settings: Settings,
-    labels: tuple[str, ...],
-    out: Path,
-    log: Log | None = None,
-) -> ScoreTable:
+def fit_voice(given: Given) -> ScoreTable:
     """Fit ``random_forest`` or ``svc`` on the train clips that have usable sound.
 
-    Writes into ``out``: ``model.safetensors`` and ``model.json`` for :class:`AudioScorer`, and ``scores.csv``, which is
-    also returned. In it the clips outside the train split are scored by that model. A train clip is scored by the model
-    of the fold that did not see the clip's subject (with ``fusion.scores`` = ``held_out``: one part of the subjects is
-    scored so, and the other train clips are left out), so that a fusion can be fitted on these rows. What is chosen
-    from data (C, the sigmoids of the probabilities) is chosen anew within each fold's own train clips. A clip
-    without usable sound has a row of NaN.
+    Writes into ``given.out``: ``model.safetensors``, ``model.json``, and ``scores.csv``, which is also returned. In it
+    the clips outside the train split are scored by that model. A train clip is scored by the model of the fold that did
+    not see the clip's subject (with ``fusion.scores`` = ``held_out``: one part of the subjects is scored so, and the
+    other train clips are left out), so that a fusion can be fitted on these rows. What is chosen from data (C, the
+    sigmoids of the probabilities) is chosen anew within each fold's own train clips. A clip without usable sound has a
+    row of NaN.
 
     Raises:
         DataError: no train clip is usable, or they have fewer than two labels.
     """
-    if member not in MEMBERS:
-        raise ValueError(f"no audio member {member!r}; expected one of {', '.join(MEMBERS)}")
+    member, index, store, settings = given.member, given.index, given.store, given.settings
+    labels, out, log = given.labels, given.out, given.log
     out.mkdir(parents=True, exist_ok=True)
     features, usable = _functionals(index, store, member)
     truth = _truth(index, labels)
@@ -82,7 +64,6 @@ def fit_audio(
             fold, _ = _fit(member, features[part], truth[part], list(subjects[part]), settings, len(labels), None)
             scores[rows] = fold.predict(features[rows])
 
-    group = settings.random_forest if member == "random_forest" else settings.svc
     description = {
         "member": member,
         "labels": list(labels),
@@ -90,7 +71,7 @@ def fit_audio(
         "weights": WEIGHTS,
         "sha256": save_classifiers(out / WEIGHTS, {member: model}),
         "train_clips": int(fitted.sum()),
-        "settings": {**dataclasses.asdict(group), "seed": settings.seed},
+        "settings": {**dataclasses.asdict(given.group), "seed": settings.seed},
         **facts,
     }
     (out / DESCRIPTION).write_text(json.dumps(description, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -22,9 +22,8 @@ from affekt.settings import load_settings
 from affekt.store.entries import Store
 from affekt.training.batches import SequenceBatches
 from affekt.training.checkpoints import Checkpoints, Stage
+from affekt.training.given import Given, train_member
 from affekt.training.loop import train
-from affekt.training.pictures import train_vgg
-from affekt.training.sequences import train_joint
 
 CPU = Hardware.choose("cpu")
 LABELS = ("happy", "sad")
@@ -166,8 +165,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Any:
             )
         )  # fmt: skip
     index = PreparedIndex(tuple(rows))
-    train_vgg(index, store, None, settings, LABELS, root / "vgg")
-    table = train_joint(index, store, root / "vgg", settings, LABELS, root / "joint")
+    train_member(Given("vgg", index, store, settings, LABELS, root / "vgg"))
+    table = train_member(Given("joint", index, store, settings, LABELS, root / "joint", needs={"vgg": root / "vgg"}))
     return SimpleNamespace(settings=settings, store=store, index=index, root=root, table=table)
 
 
@@ -201,7 +200,11 @@ def test_a_train_clip_is_scored_by_a_network_that_did_not_see_its_subject(world:
         changed = number < 3 and clip.voice
         store.put(row.key, dataclasses.replace(clip, descriptors=clip.descriptors * 3 + 1) if changed else clip)
 
-    train_joint(world.index, store, world.root / "vgg", world.settings, LABELS, world.root / "again")
+    train_member(
+        Given(
+            "joint", world.index, store, world.settings, LABELS, world.root / "again", needs={"vgg": world.root / "vgg"}
+        )
+    )
 
     def weights(folder: Path) -> bytes:
         return (folder / "model.safetensors").read_bytes()
@@ -212,8 +215,15 @@ def test_a_train_clip_is_scored_by_a_network_that_did_not_see_its_subject(world:
 
 
 def test_a_joint_network_of_another_vgg_is_refused(world: Any) -> None:
-    train_vgg(
-        world.index, world.store, None, dataclasses.replace(world.settings, seed=5), LABELS, world.root / "other_vgg"
+    train_member(
+        Given(
+            "vgg",
+            world.index,
+            world.store,
+            dataclasses.replace(world.settings, seed=5),
+            LABELS,
+            world.root / "other_vgg",
+        )
     )
 
     with pytest.raises(DataError, match="another vgg"):
@@ -227,4 +237,14 @@ def test_a_feature_set_without_descriptors_is_named(world: Any, tmp_path: Path) 
         store.put(row.key, dataclasses.replace(clip, descriptors=np.zeros((0, 0), np.float32)))
 
     with pytest.raises(DataError, match=r"clip0: .*media\.functionals"):
-        train_joint(world.index, store, world.root / "vgg", world.settings, LABELS, tmp_path / "joint")
+        train_member(
+            Given(
+                "joint",
+                world.index,
+                store,
+                world.settings,
+                LABELS,
+                tmp_path / "joint",
+                needs={"vgg": world.root / "vgg"},
+            )
+        )

@@ -13,7 +13,7 @@ from affekt.errors import AffektError
 from affekt.pipelines.placement import STORAGE_SECRET
 from affekt.pipelines.trainer_job import train_job
 from affekt.settings import load_settings
-from affekt.steps.train_network import Job
+from affekt.steps.train_member import Job
 
 TEXT = {"type": "string", "minLength": 1}
 QUANTITIES = {
@@ -93,7 +93,7 @@ def test_the_nodes_run_the_program_of_a_step_with_the_job_of_s3() -> None:
     assert [*trainer["command"], *trainer["args"]] == [
         "torchrun",
         "-m",
-        "affekt.steps.train_network",
+        "affekt.steps.train_member",
         "s3://b/vgg.json",
     ]
     assert {variable["valueFrom"]["secretKeyRef"]["name"] for variable in trainer["env"]} == {STORAGE_SECRET}

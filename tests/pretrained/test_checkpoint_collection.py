@@ -14,7 +14,7 @@ import safetensors.torch
 import torch
 
 from affekt.errors import DataError
-from affekt.media import FaceSet
+from affekt.media import FaceSet, PreparedIndex
 from affekt.models.c3d.network import C3D
 from affekt.models.model_folder import load_model, save_model
 from affekt.models.preprocessing import Preprocessing
@@ -23,7 +23,8 @@ from affekt.pretrained import collection
 from affekt.pretrained.collection import folder_of, verify
 from affekt.pretrained.installing import install
 from affekt.settings import load_settings
-from affekt.training.pictures import train_vgg
+from affekt.store.entries import Store
+from affekt.training.given import Given, train_member
 from affekt.training.starting_weights import start_c3d, start_vgg
 from tests.conftest import TINY
 
@@ -175,7 +176,11 @@ def test_preprocessing_goes_from_the_checkpoint_into_the_trained_model(tmp_path:
     labels = ("happy", "sad")
     pixels = np.random.default_rng(0).integers(0, 256, (8, 48, 48, 3), dtype=np.uint8)
     faces = FaceSet(pixels, labels * 4, ("train",) * 6 + ("val",) * 2)
-    train_vgg(None, None, faces, settings, labels, tmp_path / "vgg")
+    train_member(
+        Given(
+            "vgg", PreparedIndex(()), Store(tmp_path, settings.media), settings, labels, tmp_path / "vgg", faces=faces
+        )
+    )
     found = load_model(tmp_path / "vgg", "vgg").preprocessing
     assert found is not None
     expected = Preprocessing(

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from affekt.extensions import model_names
+from affekt.extensions import model_names, model_specs
 from affekt.fusion import TRAINED, Fusion
 from affekt.media import PreparedClip, PreparedIndex, PreparedRow
 from affekt.score_table import ScoreTable
@@ -17,9 +17,7 @@ from affekt.settings import Settings, load_settings
 from affekt.steps import fit_fusion as fusing
 from affekt.steps.fit_fusion import fit_fusions
 from affekt.store.entries import Store
-from affekt.training.pictures import train_c3d, train_vgg
-from affekt.training.sequences import train_bilstm, train_joint
-from affekt.training.voice import fit_audio
+from affekt.training.given import Given, train_member
 
 MEMBERS = model_names()
 
@@ -73,12 +71,9 @@ def other_labels(index: PreparedIndex, subjects: set[str]) -> PreparedIndex:
 def trained(index: PreparedIndex, store: Store, settings: Settings, folder: Path) -> dict[str, Path]:
     """All members, trained."""
     out = {name: folder / name for name in MEMBERS}
-    train_vgg(index, store, None, settings, LABELS, out["vgg"], None)
-    train_c3d(index, store, None, settings, LABELS, out["c3d"], None)
-    train_bilstm(index, store, out["vgg"], settings, LABELS, out["bilstm"], None)
-    train_joint(index, store, out["vgg"], settings, LABELS, out["joint"], None)
-    for name in ("random_forest", "svc"):
-        fit_audio(name, index, store, settings, LABELS, out[name], None)
+    for name, spec in model_specs().items():
+        needs = {needed: out[needed] for needed in spec.needs}
+        train_member(Given(name, index, store, settings, LABELS, out[name], needs=needs))
     return out
 
 

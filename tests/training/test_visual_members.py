@@ -24,9 +24,8 @@ from affekt.models.scoring import BilstmScoring, C3dScoring, VggScoring
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings, load_settings
 from affekt.store.entries import Store
+from affekt.training.given import Given, train_member
 from affekt.training.out_of_fold import parts_of
-from affekt.training.pictures import train_c3d, train_vgg
-from affekt.training.sequences import train_bilstm
 
 LABELS = ("angry", "happy", "neutral")
 TINY = (
@@ -100,9 +99,20 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         return lambda metrics, step: logged[name].append((step, dict(metrics)))
 
     tables = {
-        "vgg": train_vgg(index, store, faces, settings, LABELS, folders["vgg"], log("vgg")),
-        "c3d": train_c3d(index, store, faces, settings, LABELS, folders["c3d"], log("c3d")),
-        "bilstm": train_bilstm(index, store, folders["vgg"], settings, LABELS, folders["bilstm"], log("bilstm")),
+        "vgg": train_member(Given("vgg", index, store, settings, LABELS, folders["vgg"], faces=faces, log=log("vgg"))),
+        "c3d": train_member(Given("c3d", index, store, settings, LABELS, folders["c3d"], faces=faces, log=log("c3d"))),
+        "bilstm": train_member(
+            Given(
+                "bilstm",
+                index,
+                store,
+                settings,
+                LABELS,
+                folders["bilstm"],
+                needs={"vgg": folders["vgg"]},
+                log=log("bilstm"),
+            )
+        ),
     }
     return World(settings, store, index, faces, folders, tables, logged)
 
@@ -307,12 +317,16 @@ def test_a_bilstm_of_another_vgg_is_refused(world: World) -> None:
 def test_a_vgg_that_learned_from_other_clips_is_refused_by_the_bilstm(world: World, tmp_path: Path) -> None:
     fewer = PreparedIndex(world.index.rows[3:])
     with pytest.raises(DataError, match="other clips") as caught:
-        train_bilstm(fewer, world.store, world.folders["vgg"], world.settings, LABELS, tmp_path)
+        train_member(
+            Given("bilstm", fewer, world.store, world.settings, LABELS, tmp_path, needs={"vgg": world.folders["vgg"]})
+        )
     assert caught.value.code == "mismatch"
 
 
 def test_vgg_learns_from_face_images_alone(world: World, tmp_path: Path) -> None:
-    table = train_vgg(None, None, world.faces, world.settings, LABELS, tmp_path)
+    table = train_member(
+        Given("vgg", PreparedIndex(()), world.store, world.settings, LABELS, tmp_path, faces=world.faces)
+    )
     held = [n for n in range(16, 24) if world.faces.labels[n] in LABELS]
     assert table.clips == tuple(f"face/{n:06d}" for n in held)
     assert [table.labels[t] for t in table.truth] == [world.faces.labels[n] for n in held]
@@ -322,7 +336,7 @@ def test_vgg_learns_from_face_images_alone(world: World, tmp_path: Path) -> None
 
 def test_rounds_count_the_face_images(world: World, tmp_path: Path) -> None:
     settings = load_settings("small", (*TINY, "vgg.base_iterations=0", "vgg.iterations=null", "vgg.rounds=4"))
-    train_vgg(None, None, world.faces, settings, LABELS, tmp_path)
+    train_member(Given("vgg", PreparedIndex(()), world.store, settings, LABELS, tmp_path, faces=world.faces))
     learned = sum(label in LABELS for label in world.faces.labels[:16])
     with (tmp_path / "history.csv").open() as file:
         assert [row["step"] for row in csv.DictReader(file)] == [str(round(4 * learned / 8))]
@@ -331,20 +345,22 @@ def test_rounds_count_the_face_images(world: World, tmp_path: Path) -> None:
 def test_rounds_are_refused_where_there_are_clips(world: World, tmp_path: Path) -> None:
     settings = load_settings("small", (*TINY, "vgg.iterations=null", "vgg.rounds=4"))
     with pytest.raises(SettingsError, match="rounds are for face images without clips"):
-        train_vgg(world.index, world.store, world.faces, settings, LABELS, tmp_path)
+        train_member(Given("vgg", world.index, world.store, settings, LABELS, tmp_path, faces=world.faces))
 
 
 def test_vgg_learns_from_clips_alone(world: World, tmp_path: Path) -> None:
-    table = train_vgg(world.index, world.store, None, world.settings, LABELS, tmp_path)
+    table = train_member(Given("vgg", world.index, world.store, world.settings, LABELS, tmp_path))
     assert len(table) == len(world.index)
 
 
-@pytest.mark.parametrize("train", [train_vgg, train_c3d, train_bilstm])
-def test_nothing_to_learn_from_is_said(world: World, train: Any, tmp_path: Path) -> None:
+@MEMBERS
+def test_nothing_to_learn_from_is_said(world: World, member: str, tmp_path: Path) -> None:
     held = PreparedIndex(tuple(dataclasses.replace(row, split="val") for row in world.index))
-    between = {train_vgg: [None], train_c3d: [world.faces], train_bilstm: [world.folders["vgg"]]}[train]
+    faces = world.faces if member == "c3d" else None
     with pytest.raises(DataError) as caught:
-        train(held, world.store, *between, world.settings, LABELS, tmp_path)
+        train_member(
+            Given(member, held, world.store, world.settings, LABELS, tmp_path, faces=faces, needs=world.folders)
+        )
     assert caught.value.code == "no_train_clips"
 
 
@@ -353,16 +369,27 @@ def test_a_training_that_was_ended_goes_on_in_another_folder(world: World, tmp_p
         os.kill(os.getpid(), signal.SIGTERM)
 
     settings = load_settings("small", (*TINY, "c3d.iterations=22", "c3d.width=0.01"))
-    train_c3d(world.index, world.store, None, settings, LABELS, tmp_path / "whole")
+    train_member(Given("c3d", world.index, world.store, settings, LABELS, tmp_path / "whole"))
     root = str(tmp_path / "checkpoints")
     with pytest.raises(SystemExit):
-        train_c3d(world.index, world.store, None, settings, LABELS, tmp_path / "ended", end, root)
+        train_member(
+            Given("c3d", world.index, world.store, settings, LABELS, tmp_path / "ended", log=end, checkpoints=root)
+        )
     (left,) = (tmp_path / "checkpoints").iterdir()
     other = left.with_name("of-another-run.pt")
     other.touch()
     steps: list[int] = []
-    train_c3d(
-        world.index, world.store, None, settings, LABELS, tmp_path / "resumed", lambda _, step: steps.append(step), root
+    train_member(
+        Given(
+            "c3d",
+            world.index,
+            world.store,
+            settings,
+            LABELS,
+            tmp_path / "resumed",
+            log=lambda _, step: steps.append(step),
+            checkpoints=root,
+        )
     )
     assert steps[0] == 22  # the report of iteration 20 is in the checkpoint
     for model in ("model.safetensors", "folds/1/model.safetensors"):
@@ -376,13 +403,13 @@ def test_a_training_that_was_ended_goes_on_to_the_same_models(world: World, tmp_
             os.kill(os.getpid(), signal.SIGTERM)
 
     settings = load_settings("small", (*TINY, "vgg.iterations=22"))
-    arguments = (world.index, world.store, world.faces, settings, LABELS)
-    expected = train_vgg(*arguments, tmp_path / "whole")
+    given = Given("vgg", world.index, world.store, settings, LABELS, tmp_path / "ended", faces=world.faces)
+    expected = train_member(dataclasses.replace(given, out=tmp_path / "whole"))
     with pytest.raises(SystemExit):
-        train_vgg(*arguments, tmp_path / "ended", end_in_the_second_fold)
+        train_member(dataclasses.replace(given, log=end_in_the_second_fold))
     left = sorted(path.stem.rpartition("-")[0] for path in (tmp_path / "ended" / "checkpoints").iterdir())
     assert left == ["vgg-base", "vgg-fold-1-2", "vgg-fold-2-2"]
-    resumed = train_vgg(*arguments, tmp_path / "ended")
+    resumed = train_member(given)
     assert np.array_equal(resumed.scores, expected.scores, equal_nan=True)
 
 
@@ -396,13 +423,13 @@ def test_a_stage_on_face_images_that_was_ended_goes_on_to_the_same_c3d(
 
     settings = load_settings("small", (*TINY, "c3d.base_iterations=22", "c3d.width=0.01"))
     monkeypatch.setattr("affekt.training.pictures.STILLS_FOR_A_WINDOW", 1)  # as many iterations for both
-    arguments = (world.index, world.store, world.faces, settings, LABELS)
-    train_c3d(*arguments, tmp_path / "whole")
+    given = Given("c3d", world.index, world.store, settings, LABELS, tmp_path / "ended", faces=world.faces)
+    train_member(dataclasses.replace(given, out=tmp_path / "whole"))
     with pytest.raises(SystemExit):
-        train_c3d(*arguments, tmp_path / "ended", end)
+        train_member(dataclasses.replace(given, log=end))
     left = {path.stem.rpartition("-")[0] for path in (tmp_path / "ended" / "checkpoints").iterdir()}
     assert left == {"c3d-base", f"c3d-{stage}"}
-    train_c3d(*arguments, tmp_path / "ended")
+    train_member(given)
     for model in ("model.safetensors", "folds/1/model.safetensors"):
         assert (tmp_path / "ended" / model).read_bytes() == (tmp_path / "whole" / model).read_bytes()
 
@@ -412,8 +439,8 @@ def test_c3d_learns_from_face_images_that_are_not_held_out_and_from_no_others(wo
         images = world.faces.images.copy()
         images[rows] = 255 - images[rows]
         faces = dataclasses.replace(world.faces, images=images)
-        train_c3d(world.index, world.store, faces, world.settings, LABELS, tmp_path / name)
-    train_c3d(world.index, world.store, None, world.settings, LABELS, tmp_path / "none")
+        train_member(Given("c3d", world.index, world.store, world.settings, LABELS, tmp_path / name, faces=faces))
+    train_member(Given("c3d", world.index, world.store, world.settings, LABELS, tmp_path / "none"))
     weights = {name: (tmp_path / name / "model.safetensors").read_bytes() for name in ("held", "learned", "none")}
     assert weights["held"] == (world.folders["c3d"] / "model.safetensors").read_bytes()
     assert len(set(weights.values())) == 3
@@ -429,15 +456,18 @@ def test_a_still_image_scores_as_a_clip_of_it_alone(world: World) -> None:
         assert scoring.score(still) == pytest.approx(vector, abs=1e-6)
 
 
-@pytest.mark.parametrize(("train", "stages"), [(train_vgg, {"vgg-base"}), (train_c3d, {"c3d-base", "c3d-drift"})])
+@pytest.mark.parametrize(("member", "stages"), [("vgg", {"vgg-base"}), ("c3d", {"c3d-base", "c3d-drift"})])
 def test_the_stage_on_face_images_is_trained_once_for_all_trainings(
-    world: World, tmp_path: Path, train: Any, stages: set[str]
+    world: World, tmp_path: Path, member: str, stages: set[str]
 ) -> None:
     reported: list[set[str]] = [set(), set()]
     for number, index in enumerate((world.index, PreparedIndex(world.index.rows[1:]))):
-        train(
-            index, world.store, world.faces, world.settings, LABELS, tmp_path / str(number),
-            lambda metrics, _, to=reported[number]: to.update(metrics), str(tmp_path / "checkpoints"),
+        train_member(
+            Given(
+                member, index, world.store, world.settings, LABELS, tmp_path / str(number), faces=world.faces,
+                log=lambda metrics, _, to=reported[number]: to.update(metrics),
+                checkpoints=str(tmp_path / "checkpoints"),
+            )
         )  # fmt: skip
     assert "base.loss" in reported[0] and "base.loss" not in reported[1] and "final.loss" in reported[1]
     assert {path.name.rpartition("-")[0] for path in (tmp_path / "checkpoints").iterdir()} == stages

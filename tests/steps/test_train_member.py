@@ -15,7 +15,7 @@ from affekt.errors import AffektError
 from affekt.media import PreparedIndex, PreparedRow
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings, load_settings
-from affekt.steps.train_network import PROCESSES, Job, launch, processes
+from affekt.steps.train_member import PROCESSES, Job, launch, processes
 from affekt.store.entries import Store
 from tests.training.test_visual_members import LABELS, TINY, prepared_clip
 

@@ -1,4 +1,4 @@
-"""Trains a visual member in this process, or in several under torchrun: one for each CUDA device."""
+"""Trains a member in this process, or a network in several under torchrun: one for each CUDA device."""
 
 from __future__ import annotations
 
@@ -13,15 +13,20 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from affekt import storage
+from affekt.dataset import in_order
 from affekt.errors import AffektError, DataError, SettingsError
+from affekt.extensions import model_spec
+from affekt.media import FaceSet, PreparedIndex
 from affekt.settings import Settings, settings_from_json
+from affekt.store.entries import Store
+from affekt.training.given import Given, train_member
 
 logger = logging.getLogger(__name__)
 
@@ -40,14 +45,14 @@ class Job:
     """One member's training, by the places of what it reads and writes: each a path or an ``s3://`` uri.
 
     Attributes:
-        member: ``vgg``, ``c3d``, ``bilstm`` or ``joint``.
+        member: the name of the model.
         prepared: folder of the prepared index.
         store: root of the prepared store.
         settings: the run's settings as JSON.
         out: the member's folder; below ``s3://`` it is there when the training is complete.
         checkpoints: root of the checkpoints.
-        faces: folder of the face images, for the VGG and the C3D; empty for none.
-        vgg: folder of the trained VGG, for the Bi-LSTM and the joint network.
+        faces: folder of the face images, for a model that learns from them; empty for none.
+        needs: folders of the trained members that it reads, by name.
         run_id: the parent MLflow run of processes that nobody listens to.
         tracking_uri: MLflow's tracking address of these.
     """
@@ -59,7 +64,7 @@ class Job:
     out: str
     checkpoints: str
     faces: str = ""
-    vgg: str = ""
+    needs: Mapping[str, str] = field(default_factory=dict)
     run_id: str = ""
     tracking_uri: str = ""
 
@@ -69,7 +74,7 @@ def launch(job: Job, log: Any = None) -> None:
 
     Args:
         job: what to train.
-        log: receives metrics and the iteration, as :data:`affekt.training.loop.Log`, whichever process they come from.
+        log: receives metrics and the iteration, as :data:`affekt.training.given.Log`, whichever process they come from.
 
     Raises:
         AffektError: what the training raised, in whichever process; or a process died.
@@ -86,7 +91,7 @@ def launch(job: Job, log: Any = None) -> None:
         torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
         threads = str(max(1, (os.cpu_count() or 1) // count))
         running = subprocess.Popen(
-            [sys.executable, *torchrun, f"--shutdown-timeout={_GRACE}", "-m", "affekt.steps.train_network", str(path)],
+            [sys.executable, *torchrun, f"--shutdown-timeout={_GRACE}", "-m", "affekt.steps.train_member", str(path)],
             env={"OMP_NUM_THREADS": threads, **os.environ, _LISTENED: "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -100,12 +105,17 @@ def launch(job: Job, log: Any = None) -> None:
 def processes(member: str, settings: Settings) -> int:
     """How many processes train a member: ``AFFEKT_PROCESSES``, else one for each CUDA device.
 
+    A model that several cannot train together has one.
+
     Raises:
         AffektError: the variable is not a number, or so many cannot share a batch evenly.
     """
+    if not model_spec(member).processes:
+        return 1
+    # torch, which a model of the voice needs nowhere
     from affekt.training.distributed import World
 
-    group = getattr(settings, member)
+    group = settings.models[member]
     wanted = os.environ.get(PROCESSES, "")
     if wanted:
         if not re.fullmatch(r"[1-9]\d*", wanted):
@@ -134,35 +144,39 @@ def train(job: Job, log: Any = None, keep: Callable[[Path], None] | None = None)
         log: receives metrics and the iteration.
         keep: receives the member's folder on this machine when it is complete; only in the first process.
     """
-    from affekt.dataset import in_order
-    from affekt.media import FaceSet, PreparedIndex
-    from affekt.store.entries import Store
-    from affekt.training.distributed import World
-    from affekt.training.pictures import train_c3d, train_vgg
-    from affekt.training.sequences import train_bilstm, train_joint
-
     settings = settings_from_json(job.settings)
     with contextlib.ExitStack() as stack:
         index = PreparedIndex.read(stack.enter_context(_here(job.prepared)))
         faces = FaceSet.read(stack.enter_context(_here(job.faces))) if job.faces else None
-        store = Store(job.store, settings.media)
-        labels = index.labels or in_order(filter(None, faces.labels if faces else ()))
         out, remote = Path(job.out), storage.is_remote(job.out)
         if remote:
             out = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="affekt-")), job.member)
-        if job.member == "vgg":
-            train_vgg(index, store, faces, settings, labels, out, log, job.checkpoints)
-        elif job.member == "c3d":
-            train_c3d(index, store, faces, settings, labels, out, log, job.checkpoints)
-        else:
-            vgg = stack.enter_context(_here(job.vgg))
-            learn = train_bilstm if job.member == "bilstm" else train_joint
-            learn(index, store, vgg, settings, labels, out, log, job.checkpoints)
-        if World.here().first:
+        given = Given(
+            job.member,
+            index=index,
+            store=Store(job.store, settings.media),
+            settings=settings,
+            labels=index.labels or in_order(filter(None, faces.labels if faces else ())),
+            out=out,
+            faces=faces,
+            needs={name: stack.enter_context(_here(uri)) for name, uri in job.needs.items()},
+            log=log,
+            checkpoints=job.checkpoints,
+        )
+        train_member(given)
+        if not model_spec(job.member).processes or _first():
             if keep:
                 keep(out)
             if remote:
                 storage.upload_folder(out, job.out)
+
+
+def _first() -> bool:
+    """Whether this process is the one that writes."""
+    # torch, which a model of the voice needs nowhere
+    from affekt.training.distributed import World
+
+    return World.here().first
 
 
 @contextlib.contextmanager
