@@ -1,3 +1,27 @@
-"""affekt: recognise the emotion of a person in a video clip from face and voice; train, promote, serve."""
+"""affekt: recognise the emotion of a person in a video clip from face and voice; train, promote, serve.
+
+``affekt.load("affekt@champion").predict("clip.mp4")`` gives an answer; ``affekt.check(data)`` tells what is wrong with
+a data set.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from affekt.api import Failure, Model, Prediction, Predictions, check, load
 
 __version__ = "0.1.0"
+__all__ = ["Failure", "Model", "Prediction", "Predictions", "__version__", "check", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    """The public names, imported when they are used: ``import affekt`` alone must cost nothing."""
+    if name in __all__:
+        return getattr(import_module("affekt.api"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

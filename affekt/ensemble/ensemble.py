@@ -128,13 +128,21 @@ class Ensemble:
         """The first 16 digits of the manifest's SHA-256; the manifest holds the digests of all files."""
         return file_digest(folder / MANIFEST)[:16]
 
+    def prepare(self, path: str | Path) -> PreparedClip:
+        """A media file as the members see it: with the crops and the sound that they were trained on.
+
+        Raises:
+            MediaError: the file cannot be read, is over a limit, or holds neither a face nor usable sound.
+        """
+        return prepare_file(path, self.settings.media)
+
     def predict_file(self, path: str | Path) -> Answer:
         """The answer for one media file.
 
         Raises:
             MediaError: the file cannot be read, is over a limit, or holds neither a face nor usable sound.
         """
-        return self.predict(prepare_file(path, self.settings.media), where=str(path))
+        return self.predict(self.prepare(path), where=str(path))
 
     def predict(self, clip: PreparedClip, *, where: str = "clip") -> Answer:
         """The answer for a prepared clip.

@@ -148,7 +148,7 @@ def build_parser() -> argparse.ArgumentParser:
     fuse.add_argument("--seed", type=int, default=0, help="(default 0)")
     _json(fuse)
 
-    models = command("models", "list registered models, promote one, or go back to an earlier one")
+    models = command("models", "list registered models, promote one, go back to an earlier one, hand one on")
     actions = models.add_subparsers(title="actions", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="all versions with their aliases and figures")
     _json(listing)
@@ -157,7 +157,15 @@ def build_parser() -> argparse.ArgumentParser:
     back = actions.add_parser("rollback", help="make the previous champion the champion again")
     back.add_argument("--to", metavar="VERSION", type=_positive, help="a version instead of the previous champion")
     back.add_argument("--name", default="affekt", help="(default affekt)")
-    for action, parsed in (("list", listing), ("promote", promote), ("rollback", back)):
+    exporting = actions.add_parser("export", help="write a model as one file to hand on; prints its SHA-256")
+    exporting.add_argument("ref", metavar="REF", help=_REF)
+    exporting.add_argument("file", metavar="FILE", help="that is written, for example affekt.zip")
+    bringing = actions.add_parser("import", help="register a file that 'models export' wrote; it becomes a challenger")
+    bringing.add_argument("file", metavar="FILE")
+    bringing.add_argument("--name", default="affekt", help="name in the registry (default affekt)")
+    bringing.add_argument("--sha256", metavar="DIGEST", help="that the file must have")
+    chosen = {"list": listing, "promote": promote, "rollback": back, "export": exporting, "import": bringing}
+    for action, parsed in chosen.items():
         parsed.set_defaults(action=action)
 
     weights = command("weights", "list, fetch, import and verify published checkpoints that training can start from")

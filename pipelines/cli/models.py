@@ -1,28 +1,69 @@
-"""``affekt models``: list, promote, roll back."""
+"""``affekt models``: list, promote, roll back; hand a model on as one file, and take one over."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 
-from affekt.registry import Tracking, list_models, promote, rollback
+from affekt.ensemble.assembly import file_digest, read_manifest
+from affekt.ensemble.exported import export_ensemble, open_exported
+from affekt.errors import DataError
+from affekt.registry import Tracking, list_models, promote, register, resolve, rollback
 
 
 def main(options: argparse.Namespace) -> int:
     """Do the chosen action."""
     tracking = Tracking()
+    if options.action == "list":
+        return show(tracking, as_json=options.json)
     if options.action == "promote":
         print(f"{promote(options.ref, tracking).reference} is the champion")
-        return 0
-    if options.action == "rollback":
+    elif options.action == "rollback":
         print(f"{rollback(options.name, tracking, to=options.to).reference} is the champion")
-        return 0
+    elif options.action == "export":
+        digest = export_ensemble(resolve(options.ref, tracking), Path(options.file))
+        print(f"{options.file}\nsha256 {digest}")
+    else:
+        version = bring_in(Path(options.file), options.name, tracking, sha256=options.sha256)
+        ref = f"{options.name}/{version}"
+        print(f"{ref} is registered; to make it the champion: affekt models promote {ref}")
+    return 0
+
+
+def bring_in(file: Path, name: str, tracking: Tracking, *, sha256: str | None = None) -> int:
+    """Register an exported ensemble under a name, with a run of its own that says where it is from.
+
+    Raises:
+        DataError: the file is missing, has another digest, or is no exported ensemble.
+    """
+    if not file.is_file():
+        raise DataError("is no file; expected one that `affekt models export` wrote", code="missing", where=str(file))
+    digest = file_digest(file)
+    if sha256 and digest != sha256.lower():
+        raise DataError(
+            f"has the SHA-256 {digest}, expected {sha256}; get it again", code="wrong_digest", where=str(file)
+        )
+    folder = open_exported(file)
+    facts = {f"affekt.{key}": str(value) for key, value in read_manifest(folder)["facts"].items()}
+    run = tracking.start_parent(f"import {file.name}", tags={"affekt.imported": digest})
+    try:
+        version = register(tracking, folder, name=name, run_id=run, tags={**facts, "affekt.imported": digest})
+    except BaseException:
+        tracking.finish(run, "FAILED")
+        raise
+    tracking.finish(run)
+    return version
+
+
+def show(tracking: Tracking, *, as_json: bool) -> int:
+    """Print all versions, the newest first."""
     found = list_models(tracking)
-    if options.json:
+    if as_json:
         print(json.dumps({"models": [version.to_dict() for version in found]}, indent=2))
         return 0
     if not found:
-        print("no model is registered yet; affekt train DATA registers one")
+        print(f"no model is registered yet in {tracking.uri}; affekt train DATA registers one")
         return 0
     print(f"{'version':<20}{'aliases':<24}{'accuracy':>9}  created")
     for version in found:

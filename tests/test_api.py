@@ -1,0 +1,142 @@
+"""Three lines of Python: what they answer, how they show it, and that they answer as the command does."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+
+import affekt
+from affekt.errors import AffektError, DataError, MediaError
+from affekt.pipelines.cli import run
+
+
+@pytest.fixture(scope="module")
+def model(tiny_ensemble: Path) -> affekt.Model:
+    return affekt.load(tiny_ensemble)
+
+
+@pytest.fixture(scope="module")
+def clip(sample_clips: Path) -> Path:
+    return sorted((sample_clips / "clips").iterdir())[0]
+
+
+def test_a_clip_is_answered_as_the_command_answers_it(model, clip, tiny_ensemble, capsys):
+    assert run(["predict", str(clip), "--model", str(tiny_ensemble), "--json"]) == 0
+    (said,) = json.loads(capsys.readouterr().out)["results"]
+    assert model.predict(clip).to_dict() == said
+
+
+def test_a_list_has_an_entry_for_each_file_and_a_bad_one_is_a_failure(model, clip, tmp_path):
+    answers = model.predict([clip, tmp_path / "none.mp4", clip])
+    assert [type(entry) for entry in answers] == [affekt.Prediction, affekt.Failure, affekt.Prediction]
+    assert answers[1].error.code == "missing"
+    assert answers[0] == answers[2]
+
+
+def test_a_folder_is_answered_in_the_order_of_names(model, clip, tmp_path):
+    for name in ("b.mp4", "a.mp4"):
+        (tmp_path / name).write_bytes(clip.read_bytes())
+    (tmp_path / "notes.txt").write_text("no clip")
+    assert [Path(entry.file).name for entry in model.predict(tmp_path)] == ["a.mp4", "b.mp4"]
+
+
+def test_a_folder_without_clips_says_so(model, tmp_path):
+    with pytest.raises(DataError, match="holds no media file"):
+        model.predict(tmp_path)
+
+
+def test_a_single_bad_file_raises(model, tmp_path):
+    with pytest.raises(MediaError, match="cannot be opened"):
+        model.predict(tmp_path / "none.mp4")
+
+
+def test_the_table_has_a_row_a_clip_and_a_column_a_label(model, clip, tmp_path):
+    table = model.predict([clip, tmp_path / "none.mp4"]).to_pandas()
+    assert list(table["file"]) == [str(clip), str(tmp_path / "none.mp4")]
+    assert table.loc[0, list(model.labels)].sum() == pytest.approx(1)
+    assert "cannot be opened" in table.loc[1, "error"]
+
+
+def test_an_answer_shows_itself_in_a_notebook(model, clip):
+    page = model.predict(clip)._repr_html_()
+    assert page.count("<tr>") == len(model.labels)
+    assert "data:image/jpeg;base64," in page
+
+
+def test_names_are_escaped_on_the_page(model, clip, tmp_path):
+    file = tmp_path / "<script>.mp4"
+    file.write_bytes(clip.read_bytes())
+    assert "<script>" not in model.predict(file)._repr_html_()
+
+
+def test_arrays_are_answered_as_the_file_they_came_from(model, clip):
+    """Sound without loss gives the same voice; pictures pass through the colours of a video and differ by rounding."""
+    frames, rate, sound, sample_rate = arrays_of(clip)
+    from_file, from_arrays = (
+        model.predict(clip),
+        model.predict(frames, frame_rate=rate, sound=sound, sample_rate=sample_rate),
+    )
+    assert from_arrays.frames == from_file.frames
+    for name in ("random_forest", "svc"):
+        assert list(from_arrays.models[name].values()) == pytest.approx(list(from_file.models[name].values()), abs=0.05)
+    assert from_arrays.modalities == ("face", "voice")
+
+
+def test_arrays_without_sound_are_answered_from_the_face(model, clip):
+    frames, rate, _, _ = arrays_of(clip)
+    assert model.predict(frames, frame_rate=rate).modalities == ("face",)
+
+
+@pytest.mark.parametrize(
+    ("frames", "sound", "says"),
+    [
+        (np.zeros((2, 8, 8), np.uint8), None, "expected frames uint8"),
+        (np.zeros((2, 8, 8, 3), np.float32), None, "expected frames uint8"),
+        (np.zeros((0, 8, 8, 3), np.uint8), None, "expected frames uint8"),
+        (np.zeros((2, 64, 64, 3), np.uint8), np.zeros(8, np.int64), "expected sound as float or int16"),
+        (np.zeros((2, 64, 64, 3), np.uint8), np.full(8, 3.0), "between -1 and 1"),
+    ],
+)
+def test_wrong_arrays_are_told(model, frames, sound, says):
+    with pytest.raises(MediaError, match=says):
+        model.predict(frames, sound=sound)
+
+
+def test_importing_affekt_imports_nothing_heavy():
+    listing = "import sys, affekt; print(*(m for m in ('numpy', 'torch', 'cv2', 'mlflow') if m in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'predict'"):
+        affekt.predict  # noqa: B018
+
+
+def test_an_unregistered_model_lists_what_there_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path))
+    with pytest.raises(AffektError, match="none is registered yet"):
+        affekt.load("affekt@champion")
+
+
+def arrays_of(clip: Path) -> tuple[np.ndarray, float, np.ndarray, int]:
+    """The frames, their rate, the sound and its rate of a sample clip, by the decoder itself."""
+
+    def decoded(*how: str) -> bytes:
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(clip), *how, "-"]
+        return subprocess.run(command, capture_output=True, check=True).stdout
+
+    reader = imageio_ffmpeg.read_frames(str(clip))
+    facts = next(reader)
+    reader.close()
+    width, height = facts["size"]
+    pixels = decoded("-f", "rawvideo", "-pix_fmt", "rgb24")
+    frames = np.frombuffer(pixels, np.uint8).reshape(-1, height, width, 3)
+    sound = np.frombuffer(decoded("-f", "s16le", "-ac", "1", "-ar", "16000"), np.int16)
+    return frames, facts["fps"], sound, 16000
