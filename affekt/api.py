@@ -14,6 +14,7 @@ import numpy as np
 
 from affekt.ensemble.ensemble import Answer, Ensemble
 from affekt.ensemble.exported import open_exported
+from affekt.ensemble.face import Face
 from affekt.errors import AffektError, DataError
 from affekt.progress import track
 
@@ -41,6 +42,7 @@ class Prediction:
         frames: decoded frames.
         frames_with_face: those in which the person's face was found.
         warnings: sentences on what was missing or odd.
+        face: where the judged face is, when, and among how many people; None without one.
         thumbnail: JPEG of the judged face in the middle of the clip; empty where there is none.
     """
 
@@ -53,6 +55,7 @@ class Prediction:
     frames: int
     frames_with_face: int
     warnings: tuple[str, ...]
+    face: Face | None = None
     thumbnail: bytes = field(default=b"", repr=False)
 
     @property
@@ -72,6 +75,7 @@ class Prediction:
             "frames": self.frames,
             "frames_with_face": self.frames_with_face,
             "warnings": list(self.warnings),
+            "face": self.face.to_dict() if self.face else None,
         }
 
     def __str__(self) -> str:
@@ -301,6 +305,7 @@ def _prediction(name: str, answer: Answer, clip: PreparedClip) -> Prediction:
         frames=answer.frames,
         frames_with_face=answer.frames_with_face,
         warnings=answer.warnings,
+        face=answer.face,
         thumbnail=thumbnail(np.asarray(clip.faces[frames[len(frames) // 2]])) if len(frames) else b"",
     )
 

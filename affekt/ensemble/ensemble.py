@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from affekt.ensemble.assembly import MANIFEST, file_digest, read_manifest
+from affekt.ensemble.face import Face
 from affekt.errors import AffektError, DataError, MediaError
 from affekt.extensions import model_spec
 from affekt.fusion import Fusion, PersonFusion
 from affekt.media import PreparedClip, PreparedIndex, prepare_file
+from affekt.media.person import PROMINENT
 from affekt.models.scorer import VisualScorer
 from affekt.models.voice import AudioScorer
 from affekt.progress import track
@@ -44,6 +46,7 @@ class Answer:
         frames: decoded frames.
         frames_with_face: those in which the person's face was found.
         warnings: sentences on what was missing or odd.
+        face: the judged face; None where the answer is from the voice alone.
     """
 
     label: str
@@ -53,6 +56,7 @@ class Answer:
     frames: int
     frames_with_face: int
     warnings: tuple[str, ...]
+    face: Face | None = None
 
     @property
     def confidence(self) -> float:
@@ -70,6 +74,7 @@ class Answer:
             "frames": self.frames,
             "frames_with_face": self.frames_with_face,
             "warnings": list(self.warnings),
+            "face": self.face.to_dict() if self.face else None,
         }
 
 
@@ -82,6 +87,7 @@ class _Seen:
     frames: int
     frames_with_face: int
     flags: tuple[str, ...]
+    face: Face | None
 
 
 class Ensemble:
@@ -128,13 +134,17 @@ class Ensemble:
         """The first 16 digits of the manifest's SHA-256; the manifest holds the digests of all files."""
         return file_digest(folder / MANIFEST)[:16]
 
-    def prepare(self, path: str | Path) -> PreparedClip:
+    def prepare(self, path: str | Path, who: str = PROMINENT) -> PreparedClip:
         """A media file as the members see it: with the crops and the sound that they were trained on.
+
+        Args:
+            path: of the file.
+            who: the person who is judged, where several are seen (:data:`affekt.media.person.CHOICES`, or a number).
 
         Raises:
             MediaError: the file cannot be read, is over a limit, or holds neither a face nor usable sound.
         """
-        return prepare_file(path, self.settings.media)
+        return prepare_file(path, self.settings.media, who)
 
     def predict_file(self, path: str | Path) -> Answer:
         """The answer for one media file.
@@ -231,7 +241,7 @@ class Ensemble:
         return found
 
     def _seen(self, clip: PreparedClip, where: str) -> _Seen:
-        return _Seen(where, self.scores(clip), len(clip.present), int(clip.present.sum()), clip.flags)
+        return _Seen(where, self.scores(clip), len(clip.present), int(clip.present.sum()), clip.flags, Face.of(clip))
 
     def _answer(self, clip: _Seen, fused: np.ndarray) -> Answer:
         if np.isnan(fused).any():
@@ -250,7 +260,11 @@ class Ensemble:
             modalities=tuple(name for name in ("face", "voice") if name in used),
             frames=clip.frames,
             frames_with_face=clip.frames_with_face,
-            warnings=tuple(_WARNINGS.get(flag, flag.replace("_", " ")) for flag in clip.flags),
+            warnings=(
+                *(_WARNINGS.get(flag, flag.replace("_", " ")) for flag in clip.flags if flag != "several_faces"),
+                *(clip.face.warnings if clip.face else ()),
+            ),
+            face=clip.face,
         )
 
     def scores(self, clip: PreparedClip) -> np.ndarray:

@@ -31,6 +31,10 @@ logger = logging.getLogger(__name__)
 _CONTAINERS = CONTAINERS + ",bmp_pipe,jpeg_pipe,png_pipe,webp_pipe"
 #: The short side of the decoded picture, in face crops: a face of a quarter of the picture still fills its crop.
 PICTURE_IN_CROPS = 4
+#: Pixels of a still picture, in ``media.max_pixels``: one picture costs little, and phones take twelve million of them.
+STILL_PIXELS = 8
+#: How files of still pictures begin: JPEG, PNG, BMP, and WebP that is not animated.
+_STILLS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM")
 #: Frames a second beyond which a file is taken for damaged or hostile.
 MAX_FRAME_RATE = 240
 #: Decoded pictures of one clip, bytes; longer clips are decoded again, smaller.
@@ -126,6 +130,16 @@ def _check_file(path: Path, settings: MediaSettings) -> None:
         raise _error(path, "too_large", f"has {size} bytes, {limit}; cut or compress it, or raise the limit")
 
 
+def max_pixels(path: Path, settings: MediaSettings) -> int:
+    """How many pixels a picture of a file may have: those of the settings, and :data:`STILL_PIXELS` times that many
+    where there is one picture alone, by the first bytes of the file.
+    """
+    with path.open("rb") as file:
+        head = file.read(32)
+    still = head.startswith(_STILLS) or (head[:4] == b"RIFF" and head[8:15] == b"WEBPVP8" and head[15:16] != b"X")
+    return settings.max_pixels * (STILL_PIXELS if still else 1)
+
+
 def _error(path: Path, code: str, message: str) -> MediaError:
     return MediaError(message, code=code, where=str(path))
 
@@ -156,9 +170,10 @@ def _run_apart(path: Path, settings: MediaSettings, deadline: float, failed: _Pa
 def _judged(path: Path, settings: MediaSettings, result: _Pass) -> Decoded:
     """The result of a run with the limits applied, or the error that it amounts to."""
     report = result.report
-    if 0 < settings.max_pixels < report.width * report.height:
+    allowed = max_pixels(path, settings)
+    if allowed < report.width * report.height:
         found = f"has pictures of {report.width}x{report.height}"
-        raise _error(path, "too_many_pixels", f"{found}, media.max_pixels is {settings.max_pixels}; scale it down")
+        raise _error(path, "too_many_pixels", f"{found}, media.max_pixels allows {allowed}; scale it down")
     frames, times = result.frames, result.times
     if frames is None and not result.sound.size:
         if "max pixel count" in report.complaint or "exceeds" in report.complaint:
@@ -180,6 +195,7 @@ def _judged(path: Path, settings: MediaSettings, result: _Pass) -> Decoded:
 
 
 def _command(
+    path: Path,
     settings: MediaSettings,
     times_pipe: int | None,
     sound_pipe: int | None,
@@ -191,7 +207,7 @@ def _command(
         "fd:",
         protocol_whitelist="fd",
         format_whitelist=_CONTAINERS,
-        max_pixels=settings.max_pixels,
+        max_pixels=max_pixels(path, settings),
         threads=1,
         t=settings.max_seconds + 1,
     )
@@ -246,6 +262,7 @@ def _run(
         sound_end, sound_pipe = _pipe(stack) if with_sound else (None, None)
         inner = [pipe for pipe in (times_pipe, sound_pipe) if pipe is not None]
         command = _command(
+            path,
             settings,
             times_pipe.fileno() if times_pipe else None,
             sound_pipe.fileno() if sound_pipe else None,

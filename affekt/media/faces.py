@@ -10,7 +10,7 @@ import numpy as np
 
 from affekt.media.detectors import Box, detector_for
 from affekt.media.frames import Frames, Spill
-from affekt.media.person import person_of
+from affekt.media.person import PROMINENT, person_of
 from affekt.media.shots import shots_of
 from affekt.media.tracks import Tracker, boxes_between
 from affekt.settings import MediaSettings
@@ -37,8 +37,8 @@ class Faces:
     why_none: str = ""
 
 
-def find_faces(frames: Frames, settings: MediaSettings) -> Faces:
-    """Find, follow and cut out the face that a clip is about.
+def find_faces(frames: Frames, settings: MediaSettings, who: str = PROMINENT) -> Faces:
+    """Find, follow and cut out the face that a clip is about, or that of another person (:mod:`affekt.media.person`).
 
     Frame t of the result is frame t of the clip, always: a frame without a face is marked, never left out.
     """
@@ -55,14 +55,16 @@ def find_faces(frames: Frames, settings: MediaSettings) -> Faces:
         details["black_frames"] = int(black.sum())
     detector = detector_for(settings)
     tracker = Tracker(frames, detector, every=settings.detect_every, height=settings.detection_height)
-    chosen, others = person_of(tracker.tracks(shots), tracker, frames)
-    if others:
+    person = person_of(tracker.tracks(shots), tracker, frames, who)
+    if person.others:
         flags.append("several_faces")
-        details["other_faces"] = others
+        details["other_faces"] = person.others
+    if person.people > 1:
+        details |= {"people": person.people, "person": person.place}
     scale = tracker.view(0).scale
     margin = 1 + 2 * settings.face_margin
     to_source = (frames.source_width / frames.width, frames.source_height / frames.height)
-    for track in chosen:
+    for track in person.tracks:
         numbers, places = boxes_between(track)
         places = places / scale
         for number, place in zip(numbers, places, strict=True):

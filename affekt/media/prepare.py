@@ -12,6 +12,7 @@ import numpy as np
 
 from affekt.errors import AffektError, DataError, MediaError
 from affekt.media.frames import Spill
+from affekt.media.person import PROMINENT, check_choice
 from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex
 from affekt.progress import track
 from affekt.settings import MediaSettings
@@ -22,21 +23,26 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def prepare_file(path: str | Path, settings: MediaSettings) -> PreparedClip:
-    """Prepare one media file. The result depends on nothing but the bytes of the file and the settings.
+def prepare_file(path: str | Path, settings: MediaSettings, who: str = PROMINENT) -> PreparedClip:
+    """Prepare one media file. The result depends on nothing but the bytes of the file, the settings and the person.
 
     A clip without a face is prepared with the flag ``no_face``, one without usable sound with ``voice`` false.
 
     Raises:
         MediaError: ``missing``, ``empty``, ``too_large``, ``too_long``, ``too_many_pixels``, ``unreadable``,
-            ``no_streams``, ``timeout``, or ``nothing_usable`` where there is neither a face nor a voice.
+            ``no_streams``, ``timeout``, ``nothing_usable`` where there is neither a face nor a voice, or
+            ``unknown_person`` where nobody is who is asked for (:data:`affekt.media.person.CHOICES`).
     """
     from affekt.media.decode import decode
     from affekt.media.faces import find_faces
     from affekt.media.functionals import voice_of
 
+    check_choice(who)
     decoded = decode(path, settings)
-    found = find_faces(decoded.frames, settings)
+    try:
+        found = find_faces(decoded.frames, settings, who)
+    except MediaError as error:
+        raise MediaError(error.message, code=error.code, where=str(path)) from error
     voice = voice_of(decoded.sound, settings.sample_rate, settings.functionals)
     if not found.present.any() and not voice.usable:
         reasons = [found.why_none, *(flag.replace("_", " ") for flag in voice.flags)]

@@ -16,7 +16,7 @@ import pytest
 from affekt.errors import MediaError
 from affekt.media import decode as decoding
 from affekt.media import frames as frame_store
-from affekt.media.decode import decode
+from affekt.media.decode import decode, picture_side
 from affekt.settings import MediaSettings
 
 MakeClip = Callable[..., Path]
@@ -343,3 +343,18 @@ def test_real_files_of_many_kinds(
     assert bool(decoded.sound.size) == sound
     assert (np.diff(decoded.times) > 0).all()
     assert not decoded.truncated
+
+
+def test_a_photograph_of_a_phone_is_scaled_down_and_not_refused(make_clip, settings):
+    path = make_clip("phone.jpg", "-f", "lavfi", "-i", "testsrc2=s=4032x3024:d=0.04", "-frames:v", "1")
+    decoded = decode(path, settings)
+    assert (decoded.frames.source_width, decoded.frames.source_height) == (4032, 3024)
+    assert min(decoded.frames.width, decoded.frames.height) == picture_side(settings)
+
+
+def test_a_still_picture_has_a_limit_of_its_own(make_clip, settings):
+    path = make_clip("phone.jpg", "-f", "lavfi", "-i", "testsrc2=s=4032x3024:d=0.04", "-frames:v", "1")
+    few = replace(settings, max_pixels=4032 * 3024 // 8 - 1)
+    with pytest.raises(MediaError) as error:
+        decode(path, few)
+    assert error.value.code == "too_many_pixels"

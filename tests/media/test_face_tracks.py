@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
-from affekt.errors import DataError
+from affekt.errors import DataError, MediaError
 from affekt.media.decode import decode
 from affekt.media.faces import Faces, crop, find_faces
 from affekt.media.frames import Frames
+from affekt.media.prepare import prepare_file
 from affekt.settings import MediaSettings
 
 Film = Callable[[str, np.ndarray], Path]
@@ -286,3 +287,33 @@ def test_the_longer_side_of_the_box_frames_from_further_away(
     expected = crop(frames, 1, (left + width / 2, top + height / 2), side, settings.face_size)
     assert np.abs(far.crops[1].astype(int) - expected).max() <= 1
     assert np.abs(far.crops[1].astype(int) - near.crops[1]).mean() > 3
+
+
+def two_people(astronaut: np.ndarray) -> np.ndarray:
+    """A larger face on the right of a smaller one, in twelve frames, uint8 ``[12, 360, 640, 3]``."""
+    head = astronaut[20:280, 120:340]
+    picture = np.full((360, 640, 3), 96, np.uint8)
+    picture[60:320, 380:600] = head
+    small = cv2.resize(head, (150, 177), interpolation=cv2.INTER_AREA)
+    picture[100:277, 60:210] = small
+    return np.repeat(picture[None], 12, axis=0)
+
+
+@pytest.mark.parametrize(
+    ("who", "right"), [("left", False), ("right", True), ("largest", True), ("1", False), ("2", True)]
+)
+def test_the_person_who_is_asked_for_is_judged(astronaut, film, settings, who, right):
+    clip = prepare_file(film("small and large", two_people(astronaut)), settings, who)
+    assert clip.details["people"] == 2
+    assert (float(np.nanmedian(clip.boxes[:, 0])) > 320) == right
+
+
+def test_a_person_who_is_not_there_is_refused_with_how_many_there_are(astronaut, film, settings):
+    with pytest.raises(MediaError, match="shows 2 people, and number 3 was asked for"):
+        prepare_file(film("small and large", two_people(astronaut)), settings, "3")
+
+
+@pytest.mark.parametrize("who", ["0", "-1", "tallest", "", "²"])
+def test_what_names_nobody_is_refused(film, settings, who):
+    with pytest.raises(MediaError, match="expected prominent, left, right, largest, longest, or a number"):
+        prepare_file("any.mp4", settings, who)
