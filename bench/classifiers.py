@@ -9,19 +9,15 @@ rows with the figures of each preset; its other rows are answered one at a time,
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import subprocess
 import time
 from collections.abc import Callable
-from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from record import add_out, header, publish
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
@@ -49,14 +45,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("egemaps", type=Path)
     parser.add_argument("--rows", type=int, default=2000, help="single rows that each converted classifier answers")
-    parser.add_argument("--out", type=Path, default=None, help="folder for the report; without it, it is only printed")
+    add_out(parser)
     arguments = parser.parse_args()
     with threadpool_limits(1):  # a server gives each of its workers one core
         text = measured(arguments.egemaps, arguments.rows)
-    print(text)
-    if arguments.out:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        (arguments.out / "classifiers.md").write_text(text, encoding="utf-8")
+    publish(text, arguments.out, "classifiers.md")
 
 
 def measured(egemaps: Path, count: int) -> str:
@@ -137,15 +130,8 @@ def one_at_a_time(predict: Callable[[np.ndarray], np.ndarray], x: np.ndarray, ro
 
 def report(found: list[dict[str, Any]], train: int, others: int, features: int, rows: int) -> str:
     """The result as Markdown."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
-    processor = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-        platform.processor(),
-    )
     lines = [
-        "# One row through a converted audio classifier", "",
-        f"{date.today()} · commit {commit or 'none'} · {processor}, {os.cpu_count()} cores, 1 thread used · "
-        f"Python {platform.python_version()} · numpy {version('numpy')} · scikit-learn {version('scikit-learn')}", "",
+        *header("One row through a converted audio classifier", "numpy", "scikit-learn", more="1 thread used"),
         f"eGeMAPS functionals ({features}) of {train} train clips learned from, {others} clips of other people "
         f"answered. Time of one row: {rows} single rows of the classifier as it was loaded from its safetensors file, "
         f"{min(THEIRS, rows)} of scikit-learn's own. Apart: the largest difference of any probability.", "",

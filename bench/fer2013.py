@@ -12,16 +12,12 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
-import platform
-import subprocess
 import time
-from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from record import add_out, header, publish
 
 from affekt.dataset import read_faces
 from affekt.ensemble import Ensemble
@@ -36,7 +32,7 @@ def main() -> None:
     parser.add_argument("faces")
     parser.add_argument("--model", default="fer@champion")
     parser.add_argument("--outcome", type=Path, help="what `affekt train --json` printed")
-    parser.add_argument("--out", type=Path, default=None, help="folder for the report; without it, it is only printed")
+    add_out(parser)
     arguments = parser.parse_args()
     ensemble = Ensemble.load(resolve(arguments.model, Tracking()))
     images = read_faces(arguments.faces)
@@ -51,10 +47,7 @@ def main() -> None:
     found = {name: evaluate_scores(table.truth[rows_], scores[rows_], table.labels) for name, rows_ in rows.items()}
     outcome = json.loads(arguments.outcome.read_text()) if arguments.outcome else {}
     text = report(found, table.labels, outcome, len(images) - len(held), len(held) / seconds, arguments.model)
-    print(text)
-    if arguments.out:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        (arguments.out / "fer2013.md").write_text(text, encoding="utf-8")
+    publish(text, arguments.out, "fer2013.md")
 
 
 def digest(image: Any) -> str:
@@ -71,15 +64,8 @@ def report(
     model: str,
 ) -> str:
     """The result as Markdown."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
-    processor = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-        platform.processor(),
-    )
     lines = [
-        "# VGG alone on FER2013, from random weights", "",
-        f"{date.today()} · commit {commit or 'none'} · {processor}, {os.cpu_count()} cores · Python "
-        f"{platform.python_version()} · torch {version('torch')}", "",
+        *header("VGG alone on FER2013, from random weights", "torch"),
         f"`affekt train FER2013 --only vgg --name {model.partition('@')[0]} --preset small`: {learned:,} images of "
         "Training learned from. PublicTest had been looked at once before, in a trial of 13 rounds (60.6 %).", "",
         "| | images | accuracy | 95 % interval | unweighted average recall |", "|---|---:|---:|---:|---:|",

@@ -9,14 +9,10 @@ from __future__ import annotations
 
 import argparse
 import csv
-import os
-import platform
-import subprocess
-from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from record import add_out, header, publish
 from sklearn.svm import SVC
 
 from affekt.dataset import subject_folds
@@ -37,22 +33,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("data", type=Path)
     parser.add_argument("--divisions", type=int, default=5, help=f"of the speakers into {FOLDS} parts")
-    parser.add_argument("--out", type=Path, default=None, help="folder for the report; without it, it is only printed")
+    add_out(parser)
     arguments = parser.parse_args()
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     lines = [
-        "# Fusion of published score tables", "",
-        f"{date.today()} · commit {commit or 'none'} · {os.cpu_count()} cores · Python {platform.python_version()} · "
-        f"scikit-learn {version('scikit-learn')}", "",
+        *header("Fusion of published score tables", "scikit-learn"),
         *winner(arguments.data / "emotiw2016_test_scores" / "scores.csv"),
         *votes(arguments.data / "cremad_votes" / "votes.csv.gz", arguments.divisions),
         *afew(arguments.data / "afew2013_scores"),
     ]  # fmt: skip
     text = "\n".join(lines)
-    print(text)
-    if arguments.out:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        (arguments.out / "fusion.md").write_text(text, encoding="utf-8")
+    publish(text, arguments.out, "fusion.md")
 
 
 def winner(path: Path) -> list[str]:

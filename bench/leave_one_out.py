@@ -23,10 +23,11 @@ import shutil
 import subprocess
 import sys
 import time
-from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from record import header, publish
 
 from affekt.extensions import model_names, model_spec, model_specs
 from affekt.media import FaceSet, PreparedIndex
@@ -55,7 +56,7 @@ def main() -> None:
     index = PreparedIndex.read(arguments.prepared)
     speakers = sorted({row.subject for row in index})
     if arguments.part == "judge":
-        print(evaluate(index, speakers, settings, arguments))
+        publish(evaluate(index, speakers, settings, arguments), arguments.report, "leave-one-speaker-out.md")
     elif arguments.only:
         train_networks(index, arguments.only, settings, arguments)
     else:
@@ -151,7 +152,7 @@ def log(name: str, speaker: str) -> Any:
 
 
 def evaluate(index: PreparedIndex, speakers: list[str], settings: Settings, arguments: argparse.Namespace) -> str:
-    """Fit the rest, pool the folds, write the report; returns it as Markdown."""
+    """Fit the rest, pool the folds; returns the report as Markdown."""
     from affekt.steps.fit_fusion import fit_fusions
     from affekt.steps.pool_folds import FoldScores, pool_folds
     from affekt.training.given import Given, train_member
@@ -171,10 +172,7 @@ def evaluate(index: PreparedIndex, speakers: list[str], settings: Settings, argu
             FoldScores(speaker, (speaker,), "test", clips, out / "prepared", out / "scores", {"seconds": None})
         )
     found = pool_folds(folds, "leave_one_subject_out", settings, arguments.out / "pooled", store=str(arguments.store))
-    text = markdown(found, arguments)
-    if arguments.report:
-        (arguments.report / "leave-one-speaker-out.md").write_text(text, encoding="utf-8")
-    return text
+    return markdown(found, arguments)
 
 
 def markdown(found: dict[str, Any], arguments: argparse.Namespace) -> str:
@@ -188,14 +186,10 @@ def markdown(found: dict[str, Any], arguments: argparse.Namespace) -> str:
         )
 
     facts = json.loads((arguments.out / NETWORKS_FACTS).read_text(encoding="utf-8"))
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     head = "|---|---:|---:|---:|"
     columns = "accuracy | 95 % interval | unweighted average recall |"
     lines = [
-        "# Leave one speaker out",
-        "",
-        f"{date.today()} · commit {commit} · Python {platform.python_version()} · torch {version('torch')}",
-        "",
+        *header("Leave one speaker out", "torch"),
         f"Networks: {facts['device']}, {facts['versions']}, {facts['seconds']} s, of which the first stages on face "
         f"images {facts['first_stages_seconds']} s (less where their checkpoints were there).",
         "",

@@ -12,18 +12,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from datetime import date
 from pathlib import Path
 
 import imageio_ffmpeg
 import numpy as np
 import psutil
+from record import add_out, header, publish
 
 BATCHES = 200
 BATCH_SIZE = 64
@@ -128,10 +127,8 @@ def batch_speed(index: object, store: object, settings: object) -> float:
 
 def report(few: dict[str, float], many: dict[str, float], workers: int) -> str:
     """The result as Markdown."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     lines = [
-        "# Memory beside the number of clips", "",
-        f"{date.today()} · commit {commit or 'none'} · {os.cpu_count()} cores · Python {platform.python_version()}", "",
+        *header("Memory beside the number of clips"),
         f"Half-second clips, preset `small`, {workers} workers; the peak of anonymous memory, MiB.", "",
         "| | " + " | ".join(f"{row['clips']:,.0f} clips" for row in (few, many)) + " | growth a clip, KiB |",
         "|---|---:|---:|---:|",
@@ -162,7 +159,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=10_000)
     parser.add_argument("--few", type=int, default=500)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--out", type=Path, default=None, help="folder for the report; without it, it is only printed")
+    add_out(parser)
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
@@ -178,10 +175,7 @@ def main() -> None:
             answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
             results.append(json.loads(answer.stdout.splitlines()[-1]))
     text = report(results[0], results[1], arguments.workers)
-    print(text)
-    if arguments.out:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        (arguments.out / "memory.md").write_text(text, encoding="utf-8")
+    publish(text, arguments.out, "memory.md")
 
 
 if __name__ == "__main__":

@@ -9,15 +9,10 @@ times; of each of those n clips are drawn, and all methods get the same draws.
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import subprocess
 from collections import defaultdict
-from datetime import date
-from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
+from record import add_out, header, publish
 
 from affekt.dataset import subject_folds
 from affekt.fusion import PersonFusion
@@ -36,16 +31,13 @@ def main() -> None:
     parser.add_argument("scores")
     parser.add_argument("--models", help="separated by commas; all where not given")
     parser.add_argument("--methods", default="average,weighted_average,random_forest,stacking")
-    parser.add_argument("--out", type=Path, default=None, help="folder for the report; without it, it is only printed")
+    add_out(parser)
     arguments = parser.parse_args()
     table = ScoreTable.read(arguments.scores)
     if arguments.models:
         table = table.only(arguments.models.split(","))
     text = report(table, measure(table, arguments.methods.split(",")))
-    print(text)
-    if arguments.out:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        (arguments.out / "person.md").write_text(text, encoding="utf-8")
+    publish(text, arguments.out, "person.md")
 
 
 def measure(table: ScoreTable, methods: list[str]) -> dict[tuple[str, str, int], list[tuple[float, float]]]:
@@ -84,11 +76,8 @@ def draw(table: ScoreTable, clips: int, uneven: float | None, random: np.random.
 
 def report(table: ScoreTable, found: dict[tuple[str, str, int], list[tuple[float, float]]]) -> str:
     """The result as Markdown."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     lines = [
-        "# Adaptation to a person", "",
-        f"{date.today()} · commit {commit or 'none'} · {os.cpu_count()} cores · Python {platform.python_version()} · "
-        f"numpy {version('numpy')} · scikit-learn {version('scikit-learn')}", "",
+        *header("Adaptation to a person", "numpy", "scikit-learn"),
         f"{len(table):,} clips of {len(set(table.subjects))} subjects, scored by {', '.join(table.models)}. Accuracy "
         f"of the plain fusion in percent, and the points that adaptation adds, for n clips a subject; means of {FOLDS} "
         "folds of subjects and of several draws. The labels of uneven clips have shares from a Dirichlet distribution "

@@ -11,21 +11,19 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import cv2
 import imageio_ffmpeg
 import numpy as np
+from record import add_out, header, publish
 
 from affekt.dataset import Clip, table_of
 from affekt.media import prepare_file
@@ -172,22 +170,13 @@ def report(
 ) -> str:
     """The result as Markdown."""
     ours, obvious, parts = (results[way] for way in WAYS)
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
-    processor = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-        platform.processor(),
-    )
     rows = [
         ("affekt, entry written to the store", ours),
         ("the obvious way", obvious),
         ("the unavoidable parts alone", parts),
     ]
     lines = [
-        "# Preparing clips",
-        "",
-        f"{date.today()} · commit {commit or 'none'} · {processor}, {os.cpu_count()} cores · Python "
-        f"{platform.python_version()} · " + " · ".join(f"{name} {version(name)}" for name in PACKAGES),
-        "",
+        *header("Preparing clips", *PACKAGES),
         f"{count} clips of `{arguments.folder.name}`, preset `{arguments.preset}`; one process, one thread, one "
         "warm-up clip. CPU is user and system time of the process and of its ffmpeg.",
         "",
@@ -224,7 +213,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=40)
     parser.add_argument("--preset", default="small")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--out", type=Path, default=None, help="folder for the report; without it, it is only printed")
+    add_out(parser)
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     settings = load_settings(arguments.preset).media
@@ -240,10 +229,7 @@ def main() -> None:
         answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
         results[way] = json.loads(answer.stdout.splitlines()[-1])
     text = report(results, run_pool(clips, settings, arguments.workers), arguments, len(clips))
-    print(text)
-    if arguments.out:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        (arguments.out / "prepare.md").write_text(text, encoding="utf-8")
+    publish(text, arguments.out, "prepare.md")
 
 
 if __name__ == "__main__":

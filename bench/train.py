@@ -2,7 +2,7 @@
 
     python bench/train.py [--preset small|paper] [--device auto|cpu|cuda] [--iterations 30] [--out docs/benchmarks]
 
-Prints a table and writes it with date, commit, host, versions and threads. Every cell is a run of the code that trains
+Prints a table with date, commit, host, versions and threads. Every cell is a run of the code that trains
 and serves; the clips are noise, so the figures say how fast, never how well.
 """
 
@@ -13,9 +13,7 @@ import dataclasses
 import datetime
 import logging
 import os
-import platform
 import statistics
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from record import add_out, header, publish
 from torch import Tensor
 
 from affekt.media import PreparedClip
@@ -203,22 +202,18 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def surroundings(hardware: Hardware, preset: str) -> str:
+def surroundings(hardware: Hardware, preset: str) -> list[str]:
     """When, where and with what was measured."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
-    device = (
-        torch.cuda.get_device_name() if hardware.device.type == "cuda" else platform.processor() or platform.machine()
-    )
-    facts = {
-        "date": datetime.date.today().isoformat(),
-        "commit": commit.stdout.strip() or "unknown",
-        "preset": preset,
-        "device": f"{device}, {str(hardware.dtype).removeprefix('torch.')}, peak {hardware.peak / 1e9:.0f} GFLOP/s",
-        "processors": f"{os.cpu_count()}, {torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f} at the end",
-        "versions": f"Python {platform.python_version()}, torch {torch.__version__}",
-        "warm-up": f"{WARM_UP} iterations; then the median, and the median ratio of {ROUNDS} turns",
-    }
-    return "\n".join(f"- {name}: {value}" for name, value in facts.items())
+    device = torch.cuda.get_device_name() if hardware.device.type == "cuda" else "processor"
+    return [
+        *header(
+            "Training loop and forward passes", "torch",
+            more=f"{torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f} at the end",
+        ),
+        f"Preset `{preset}` on the {device}, {str(hardware.dtype).removeprefix('torch.')}, peak "
+        f"{hardware.peak / 1e9:.0f} GFLOP/s. Warm-up of {WARM_UP} iterations, then the median, and the median ratio of "
+        f"{ROUNDS} turns.", "",
+    ]  # fmt: skip
 
 
 def main() -> None:
@@ -228,7 +223,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--iterations", type=int, default=20)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--out", type=Path, default=Path("docs/benchmarks"))
+    add_out(parser)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     settings = load_settings(arguments.preset, arguments.set)
@@ -243,12 +238,9 @@ def main() -> None:
             ["", "as served, items/s", "plain eager float32, items/s", "ratio", "largest difference"],
             forward_rows(settings, hardware, clips),
         )
-    facts = surroundings(hardware, arguments.preset)
-    text = f"# Training loop and forward passes\n\n{facts}\n\n{training}\n\n{forward}\n"
-    print(text)
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    text = "\n".join([*surroundings(hardware, arguments.preset), training, "", forward, ""])
     name = f"{datetime.date.today().isoformat()}-train-{arguments.preset}-{hardware.device.type}.md"
-    (arguments.out / name).write_text(text, encoding="utf-8")
+    publish(text, arguments.out, name)
 
 
 if __name__ == "__main__":

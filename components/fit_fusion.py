@@ -47,8 +47,8 @@ def fit_fusion(
     from affekt.steps.step import code_digest, step
 
     with step("fusion", settings, tracking_uri=tracking_uri, run_id=run_id, group="fusion") as this:
-        from affekt.ensemble import file_digest
         from affekt.steps.fit_fusion import fit_fusions
+        from affekt.storage import file_digest
 
         given = {
             "vgg": vgg, "c3d": c3d, "bilstm": bilstm, "joint": joint, "random_forest": random_forest, "svc": svc,

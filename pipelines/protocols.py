@@ -20,7 +20,7 @@ from affekt.home import home
 from affekt.pipelines.run import TrainingJob, artifact, run_pipeline
 from affekt.pipelines.runners import HERE, Containers, Processes
 from affekt.steps.step import DONE, code_digest
-from affekt.storage import is_remote, list_entries, open_local
+from affekt.storage import appearing, file_digest, is_remote, list_entries, open_local
 
 if TYPE_CHECKING:
     from affekt.registry import Tracking
@@ -175,8 +175,8 @@ def _listing(faces: str) -> list[Any]:
         return []
     if is_remote(faces) or Path(faces).is_dir():
         return sorted([entry.path, entry.size] for entry in list_entries(faces))
-    with open_local(faces) as path, path.open("rb") as file:
-        return [hashlib.file_digest(file, "sha256").hexdigest()]
+    with open_local(faces) as path:
+        return [file_digest(path)]
 
 
 def _train(job: TrainingJob, fold: Fold, place: Path, say: Say, runner: Processes | Containers) -> float:
@@ -196,9 +196,8 @@ def _train(job: TrainingJob, fold: Fold, place: Path, say: Say, runner: Processe
     if (drawn := artifact(run, "evaluate", "evaluation") / _FIGURE7).is_dir():
         shutil.copytree(drawn, place / _FIGURE7)
     shutil.rmtree(run.folder / "artifacts")  # two networks of 100 million parameters a fold fill a disk
-    part = place / f"{_DONE}.part"
-    part.write_text(json.dumps({"name": fold.name, "seconds": run.seconds}), encoding="utf-8")
-    part.replace(place / _DONE)
+    with appearing(place / _DONE) as part:
+        part.write_text(json.dumps({"name": fold.name, "seconds": run.seconds}), encoding="utf-8")
     return run.seconds
 
 

@@ -18,7 +18,7 @@ from affekt.dataset.clips import Clip
 from affekt.dataset.faces import FaceImage
 from affekt.errors import AffektError, MediaError
 from affekt.progress import Progress
-from affekt.storage import is_remote, open_local
+from affekt.storage import file_digest, is_remote, open_local
 
 if TYPE_CHECKING:
     from affekt.media.probe import MediaInfo
@@ -130,7 +130,6 @@ def _digests(paths: Sequence[Path], workers: int) -> list[str]:
 
 def _digest(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_digest(path)
     except OSError:
         return ""  # the header's reader says what is wrong with it

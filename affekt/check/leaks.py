@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,7 @@ from affekt.dataset.problems import Problem, some
 from affekt.dataset.splits import shared_subjects
 from affekt.errors import DataError
 from affekt.progress import Progress
-from affekt.storage import open_local
+from affekt.storage import file_digest, open_local
 
 _SHOWN = 20  # leaks that the message of an error lists
 
@@ -41,8 +40,7 @@ def content_digests(clips: Sequence[Clip], workers: int = 0) -> dict[str, str]:
 def _digest(clip: Clip) -> str:
     with open_local(clip.uri) as path:
         try:
-            with path.open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
+            return file_digest(path)
         except OSError as error:
             raise DataError(f"cannot be read ({error.strerror})", code="unreadable", where=clip.uri) from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ import affekt
 from affekt.errors import DataError
 from affekt.extensions import model_names
 from affekt.settings import Settings
+from affekt.storage import file_digest
 
 #: The folder's layout; a reader refuses a number that it does not know.
 FORMAT = 1
@@ -95,12 +95,6 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             )
     assert isinstance(manifest, dict)
     return manifest
-
-
-def file_digest(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _copy(source: Path, target: Path) -> None:

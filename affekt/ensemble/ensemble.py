@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from affekt.ensemble.assembly import MANIFEST, file_digest, read_manifest
+from affekt.ensemble.assembly import MANIFEST, read_manifest
 from affekt.ensemble.face import Face
 from affekt.errors import AffektError, DataError, MediaError
 from affekt.extensions import model_spec
@@ -21,6 +21,7 @@ from affekt.models.voice import AudioScorer
 from affekt.progress import track
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings, settings_of_stored
+from affekt.storage import file_digest
 from affekt.store.entries import Store
 
 _WARNINGS = {

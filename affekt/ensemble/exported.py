@@ -7,9 +7,10 @@ import tempfile
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from affekt.ensemble.assembly import MANIFEST, file_digest, read_manifest
+from affekt.ensemble.assembly import MANIFEST, read_manifest
 from affekt.errors import DataError
 from affekt.home import home
+from affekt.storage import appearing, file_digest
 
 #: What the files of an ensemble are; none of them can be executed.
 SUFFIXES = (".json", ".safetensors")
@@ -29,15 +30,10 @@ def export_ensemble(folder: Path, file: Path) -> str:
         DataError: the folder holds no ensemble, or it is damaged.
     """
     manifest = read_manifest(folder)
-    partial = file.with_name(f".{file.name}.partial")
-    try:
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
-            for name in (MANIFEST, *sorted(manifest["files"])):
-                with (folder / name).open("rb") as source, archive.open(zipfile.ZipInfo(name, _WHEN), "w") as target:
-                    shutil.copyfileobj(source, target, 1 << 20)
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
+    with appearing(file) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+        for name in (MANIFEST, *sorted(manifest["files"])):
+            with (folder / name).open("rb") as source, archive.open(zipfile.ZipInfo(name, _WHEN), "w") as target:
+                shutil.copyfileobj(source, target, 1 << 20)
     return file_digest(file)
 
 

@@ -18,6 +18,7 @@ from affekt.models.c3d.network import C3D
 from affekt.models.joint.network import JointBiLSTM
 from affekt.models.preprocessing import Preprocessing
 from affekt.models.vgg.network import VGG16
+from affekt.storage import write_bytes
 
 #: The layout of the folder; a reader refuses a number that it does not know.
 FORMAT = 1
@@ -57,7 +58,6 @@ def save_model(
     facts: Mapping[str, Any] | None = None,
 ) -> str:
     """Write a network and its description; returns the SHA-256 of the weights file."""
-    folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     content = safetensors.torch.save(tensors)
     digest = hashlib.sha256(content).hexdigest()
@@ -71,8 +71,8 @@ def save_model(
         "weights": {"file": WEIGHTS, "sha256": digest},
         "facts": dict(facts or {}),
     }
-    _write(folder / WEIGHTS, content)
-    _write(folder / DESCRIPTION, (json.dumps(description, indent=2) + "\n").encode())
+    write_bytes(folder / WEIGHTS, content)
+    write_bytes(folder / DESCRIPTION, (json.dumps(description, indent=2) + "\n").encode())
     return digest
 
 
@@ -119,9 +119,3 @@ def load_model(folder: Path, member: str) -> StoredModel:
         digest,
         description["facts"],
     )
-
-
-def _write(path: Path, content: bytes) -> None:
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(content)
-    partial.replace(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from affekt.errors import DataError
 from affekt.home import home
 from affekt.pretrained.catalogue import CATALOGUE, Convention, published
 from affekt.pretrained.layers import check_shapes
+from affekt.storage import file_digest
 
 #: The layout of the folder; a reader refuses a number that it does not know.
 FORMAT = 1
@@ -195,7 +195,7 @@ def check_weights(path: Path, expected: Held) -> None:
             code="damaged",
             where=where,
         )
-    digest = digest_of(path)
+    digest = file_digest(path)
     if digest != expected.sha256:
         raise DataError(
             f"has the SHA-256 {digest}, expected {expected.sha256}: it was changed; fetch or import it again",
@@ -212,9 +212,3 @@ def check_weights(path: Path, expected: Held) -> None:
         raise DataError(
             f"has {size.classes} classes, its description says {expected.classes}", code="wrong_shape", where=where
         )
-
-
-def digest_of(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -6,8 +6,6 @@ import contextlib
 import fcntl
 import json
 import logging
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,9 +15,10 @@ from safetensors.torch import save_file
 from affekt.errors import DataError
 from affekt.home import home
 from affekt.pretrained.catalogue import LAYOUTS, Published, published
-from affekt.pretrained.collection import DESCRIPTION, WEIGHTS, Held, check_weights, digest_of, folder_of, held
+from affekt.pretrained.collection import DESCRIPTION, WEIGHTS, Held, check_weights, folder_of, held
 from affekt.pretrained.layers import Size, check_shapes
 from affekt.pretrained.reading import MAX_BYTES, converted, layout_of, read_state, refuse_other_content
+from affekt.storage import appearing, file_digest
 from affekt.storage.download import download, shown
 
 logger = logging.getLogger(__name__)
@@ -105,7 +104,7 @@ def install(
     if not path.is_file():
         raise DataError("there is no such file; expected a checkpoint", code="missing", where=source)
     refuse_other_content(path, source)
-    digest = digest_of(path)
+    digest = file_digest(path)
     _check_digest(digest, entry, name, sha256, source)
     state = read_state(path, shown=source)
     layout = layout or layout_of(path, state)
@@ -128,7 +127,7 @@ def _description(entry: Published, name: str, layout: str, size: Size, weights: 
         convention=entry.conventions[layout],
         classes=size.classes,
         width=size.width,
-        sha256=digest_of(weights),
+        sha256=file_digest(weights),
         size=weights.stat().st_size,
         source={},
     )
@@ -183,18 +182,13 @@ def _alone(part: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _replaced(folder: Path) -> Iterator[Path]:
     """A new folder to write into, which takes the place of ``folder`` when the block ends without an error."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", suffix=".part", dir=folder.parent) as holder:
-        part = Path(holder) / "new"
-        part.mkdir()
-        try:
+    try:
+        with appearing(folder) as part:
+            part.mkdir()
             yield part
-        except (OSError, SafetensorError) as error:
-            raise DataError(
-                f"cannot be written ({error}); free some space or name another folder in AFFEKT_HOME",
-                code="unwritable",
-                where=str(folder),
-            ) from error
-        if folder.exists():
-            shutil.move(folder, Path(holder) / "old")
-        part.rename(folder)
+    except (OSError, SafetensorError) as error:
+        raise DataError(
+            f"cannot be written ({error}); free some space or name another folder in AFFEKT_HOME",
+            code="unwritable",
+            where=str(folder),
+        ) from error

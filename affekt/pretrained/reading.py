@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import zipfile
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from affekt.errors import DataError
 from affekt.pretrained.layers import CONVOLUTIONS, KERNEL, check_shapes, layers_of
+from affekt.storage import file_digest
 
 #: A larger checkpoint is refused before it is read; VGG-Face has 0.6 GB.
 MAX_BYTES = 2 * 1024**3
@@ -146,9 +146,9 @@ def examined(path: Path) -> str:
         network = min(CONVOLUTIONS, key=lambda known: abs(len(layers_of(known)) - len(layers)))
     state = converted(state, network, layout, where=where)
     size = check_shapes(network, {name: tuple(value.shape) for name, value in state.items()}, where=where)
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return f"{network} in the layout {layout}, {size.classes} classes, width {size.width:g}, SHA-256 {digest}"
+    return (
+        f"{network} in the layout {layout}, {size.classes} classes, width {size.width:g}, SHA-256 {file_digest(path)}"
+    )
 
 
 def _from_caffe(state: Mapping[str, Tensor], network: str, where: str) -> dict[str, Tensor]:

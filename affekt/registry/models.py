@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shutil
@@ -20,6 +19,7 @@ import yaml
 import affekt
 from affekt.errors import AffektError, DataError
 from affekt.registry.tracking import Tracking
+from affekt.storage import file_digest
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
@@ -323,7 +323,7 @@ def _version(item: Any, aliases: Mapping[int, list[str]] | None = None) -> Model
 
 def _digest(folder: Path) -> str:
     """The manifest holds the digest of every file, so its own digest is that of the ensemble."""
-    return hashlib.sha256((folder / _MANIFEST).read_bytes()).hexdigest()[:16]
+    return file_digest(folder / _MANIFEST)[:16]
 
 
 def _check_digest(ensemble: Path, digest: str, version: ModelVersion) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -26,6 +25,7 @@ from affekt.report.paper_tables import (
     person_rows,
     visual_rows,
 )
+from affekt.storage import appearing
 
 logger = logging.getLogger(__name__)
 #: Longer lists are cut in the report; the files beside it hold all of them.
@@ -140,12 +140,8 @@ def write_report(
     environment.globals.update(whiskers=_whiskers, model_name=model_name)
     environment.loader = jinja2.FunctionLoader(_template)
     template = environment.get_template("report.html")
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Whoever opens the report while it is written sees the old one or the new one, whole.
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text(template.render(view), encoding="utf-8")
-    part.replace(path)
+    with appearing(path) as part:
+        part.write_text(template.render(view), encoding="utf-8")
 
 
 def percent(value: float | None) -> str:

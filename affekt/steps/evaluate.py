@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from affekt.ensemble.assembly import MANIFEST, file_digest, read_manifest
+from affekt.ensemble.assembly import MANIFEST, read_manifest
 from affekt.media import FaceSet, PreparedIndex
 from affekt.models.explain import Explainer
 from affekt.report.document import evaluate_table, of_images
@@ -21,6 +21,7 @@ from affekt.samples.write import SAMPLE_SOURCE
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings, digest_of
 from affekt.steps.fit_fusion import FACTS, reported_split
+from affekt.storage import file_digest
 from affekt.store.entries import Store
 from affekt.store.images import ImageStore
 

@@ -11,12 +11,15 @@ from affekt.storage.access import (
     upload_folder,
     write_bytes,
 )
+from affekt.storage.files import appearing, file_digest
 from affekt.storage.uris import Entry, is_remote, join
 
 __all__ = [
     "Entry",
+    "appearing",
     "download_folder",
     "exists",
+    "file_digest",
     "is_remote",
     "join",
     "list_entries",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from affekt.errors import DataError
 from affekt.storage import s3
+from affekt.storage.files import appearing
 from affekt.storage.uris import Entry, is_remote, join
 
 _TRANSFERS = 8  # at once; an object store answers slowly but widely
@@ -91,11 +92,8 @@ def write_bytes(uri: str | Path, content: bytes) -> None:
         s3.write(str(uri), content)
         return
     path = Path(uri)
-    with _local_errors(uri):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _temporary(path) as part:
-            part.write_bytes(content)
-            part.replace(path)
+    with _local_errors(uri), appearing(path) as part:
+        part.write_bytes(content)
 
 
 def remove(uri: str | Path) -> None:
@@ -139,25 +137,20 @@ def download_folder(uri: str | Path, folder: Path) -> Path:
     """
     entries = list_entries(uri)
     _assert_free(folder)
-    with _local_errors(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with _temporary(folder) as part:
-            part.mkdir()
-            for entry in entries:
-                _assert_below(entry)
-                (part / entry.path).parent.mkdir(parents=True, exist_ok=True)
+    with _local_errors(folder), appearing(folder) as part:
+        part.mkdir()
+        for entry in entries:
+            _assert_below(entry)
+            (part / entry.path).parent.mkdir(parents=True, exist_ok=True)
 
-            def copy(entry: Entry) -> None:
-                if is_remote(entry.uri):
-                    s3.fetch(entry.uri, part / entry.path)
-                else:
-                    shutil.copyfile(entry.uri, part / entry.path)
+        def copy(entry: Entry) -> None:
+            if is_remote(entry.uri):
+                s3.fetch(entry.uri, part / entry.path)
+            else:
+                shutil.copyfile(entry.uri, part / entry.path)
 
-            with ThreadPoolExecutor(_TRANSFERS) as pool:
-                list(pool.map(copy, entries))
-            if folder.is_dir():
-                folder.rmdir()  # it is empty; rename replaces no folder on every system
-            part.rename(folder)
+        with ThreadPoolExecutor(_TRANSFERS) as pool:
+            list(pool.map(copy, entries))
     return folder
 
 
@@ -189,13 +182,6 @@ def _assert_free(folder: Path) -> None:
         raise DataError(
             "already exists and is not an empty folder; remove it or name another", code="exists", where=str(folder)
         )
-
-
-@contextlib.contextmanager
-def _temporary(target: Path) -> Iterator[Path]:
-    """A free hidden name beside ``target``, so that a rename stays on one disk; removed if it is still there."""
-    with tempfile.TemporaryDirectory(prefix=f".{target.name[:32]}-", suffix=".part", dir=target.parent) as holder:
-        yield Path(holder) / target.name
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from affekt.home import home
 from affekt.media.prepared import PreparedClip
 from affekt.media.weights import check_weights
 from affekt.settings import MediaSettings
-from affekt.storage import is_remote
+from affekt.storage import file_digest, is_remote
 
 logger = logging.getLogger(__name__)
 
@@ -32,12 +32,6 @@ VERSION = 2
 _LIMITS = ("max_bytes", "max_seconds", "max_pixels", "timeout_seconds", "max_skipped")
 _FACES, _ARRAYS, _ENTRY = "faces.npy", "arrays.npz", "entry.json"
 _SMALL = ("present", "boxes", "times", "functionals", "descriptors")
-
-
-def file_digest(path: str | Path) -> str:
-    """The SHA-256 of a file's bytes, hexadecimal."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def content_digest(settings: MediaSettings) -> str:

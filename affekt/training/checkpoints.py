@@ -101,18 +101,11 @@ def save_checkpoint(
         "history": torch.tensor(history, dtype=torch.float64),
     }
     if not storage.is_remote(uri):
-        path = Path(uri)
-        path.parent.mkdir(parents=True, exist_ok=True)
         # Two runs of the same data and settings share the file, but not the one that is half written.
-        partial = path.with_suffix(f".{os.getpid()}.partial")
-        try:
-            with partial.open("wb") as file:
-                torch.save(content, file)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with storage.appearing(uri) as part, part.open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
         return True
     buffer = io.BytesIO()
     torch.save(content, buffer)

@@ -6,10 +6,11 @@ import argparse
 import json
 from pathlib import Path
 
-from affekt.ensemble.assembly import file_digest, read_manifest
+from affekt.ensemble.assembly import read_manifest
 from affekt.ensemble.exported import export_ensemble, open_exported
 from affekt.errors import DataError
 from affekt.registry import Tracking, list_models, promote, register, resolve, rollback
+from affekt.storage import file_digest
 
 
 def main(options: argparse.Namespace) -> int:

@@ -1,0 +1,40 @@
+"""One file on this machine: its digest, and how it appears whole under its name or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def file_digest(path: str | Path) -> str:
+    """The SHA-256 of a file's bytes, 64 hexadecimal digits.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def appearing(target: str | Path) -> Iterator[Path]:
+    """A free name to write a file or a folder to, which takes the place of ``target`` when the block ends.
+
+    Whoever reads sees the old content or the new, whole, also where several processes write. If the block raises,
+    ``target`` stays as it was and nothing is left beside it. Its folders are made.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Hidden and beside the target, so that a rename stays on one disk.
+    with tempfile.TemporaryDirectory(prefix=f".{target.name[:32]}-", suffix=".part", dir=target.parent) as holder:
+        part = Path(holder) / target.name
+        yield part
+        if part.is_dir() and target.exists():
+            target.rename(Path(holder) / f"{target.name}.old")  # no system replaces a folder that is not empty
+        part.replace(target)

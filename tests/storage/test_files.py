@@ -1,0 +1,55 @@
+"""A file's digest, and files and folders that appear whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+
+from affekt.storage import appearing, file_digest
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_digest_is_that_of_the_bytes(tmp_path):
+    (tmp_path / "file").write_bytes(b"clip" * 100_000)
+    assert file_digest(tmp_path / "file") == hashlib.sha256(b"clip" * 100_000).hexdigest()
+
+
+def test_a_file_is_the_old_one_until_the_block_ends(tmp_path):
+    target = tmp_path / "new" / "file"
+    with appearing(target) as part:
+        part.write_text("first")
+        assert not target.exists()
+    with appearing(target) as part:
+        part.write_text("second")
+        assert target.read_text() == "first"
+    assert target.read_text() == "second"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_folder_takes_the_place_of_a_full_one(tmp_path):
+    target = tmp_path / "folder"
+    for name in ("one", "two"):
+        with appearing(target) as part:
+            part.mkdir()
+            (part / name).write_text(name)
+    assert [path.name for path in target.iterdir()] == ["two"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_an_error_leaves_the_old_one_and_nothing_beside_it(tmp_path):
+    target = tmp_path / "file"
+    target.write_text("old")
+    with pytest.raises(ValueError, match="no more"), appearing(target) as part:
+        part.write_text("half")
+        raise ValueError("no more")
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_there_is_one_digest_of_a_file():
+    code = [path for room in ("affekt", "components", "pipelines", "serving") for path in (ROOT / room).rglob("*.py")]
+    assert [path.name for path in code if re.search(r"hashlib\.file_digest", path.read_text())] == ["files.py"]
