@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from affekt.models.voice import AudioScorer
 from affekt.progress import track
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings, settings_of_stored
+from affekt.settings.limits import with_limits
 from affekt.storage import file_digest
 from affekt.store.entries import Store
 
@@ -185,8 +187,10 @@ class Ensemble:
             answers.append(answer)
         return answers
 
-    def predict_files_of_person(self, paths: Sequence[str | Path]) -> list[Answer | AffektError]:
+    def predict_files_of_person(self, paths: Sequence[str | Path], who: str = PROMINENT) -> list[Answer | AffektError]:
         """As :meth:`predict_person` for media files; one that cannot be answered has its error in its place.
+
+        ``who`` is the person in each of them, as :meth:`prepare` takes it.
 
         Raises:
             DataError: the ensemble has no adaptation.
@@ -196,11 +200,21 @@ class Ensemble:
         seen = []
         for number, path in enumerate(paths):
             try:
-                seen.append(self._seen(prepare_file(path, self.settings.media), str(path)))
+                seen.append(self._seen(self.prepare(path, who), str(path)))
             except AffektError as error:
                 errors[number] = error
         answers = iter(self._answers_of_person(seen))
         return [errors[number] if number in errors else next(answers) for number in range(len(paths))]
+
+    def with_limits(self, overrides: Sequence[str]) -> Ensemble:
+        """The same ensemble with other limits on media files, as ``media.max_seconds=600``; no answer changes.
+
+        Raises:
+            SettingsError: an override is no limit, or not a possible value.
+        """
+        changed = copy.copy(self)
+        changed.settings = replace(self.settings, media=with_limits(self.settings.media, overrides))
+        return changed
 
     @property
     def adapts(self) -> bool:

@@ -122,8 +122,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
 
     predict = command("predict", "tell the emotion in clips: one answer per file, in order")
-    predict.add_argument("files", nargs="+", metavar="FILE")
-    predict.add_argument("--model", default="affekt@champion", metavar="REF", help=_REF)
+    predict.add_argument(
+        "files", nargs="+", metavar="FILE|DIR",
+        help="a file, a folder, a pattern, s3://, @LIST for a file with a name a line, or - for standard input",
+    )  # fmt: skip
+    predict.add_argument("--model", metavar="REF", help=_REF)
     predict.add_argument(
         "--url", help="ask a running server (as 'affekt serve' prints it) instead of loading the model"
     )
@@ -131,6 +134,20 @@ def build_parser() -> argparse.ArgumentParser:
         "--same-person", action="store_true",
         help="the files show one person, in several emotions: adapt the answers among them; not with --url",
     )  # fmt: skip
+    predict.add_argument(
+        "--person", metavar="WHO",
+        help="who is judged where several people are seen: left, right, largest, longest, or a number counted from the "
+        "left (default: who is seen longest, largest and most central)",
+    )  # fmt: skip
+    predict.add_argument(
+        "--every", type=float, metavar="SECONDS",
+        help="answer long videos in windows of so many seconds, and write a page with the timeline beside each",
+    )  # fmt: skip
+    predict.add_argument(
+        "--set", action="append", default=[], metavar="key=value", dest="overrides",
+        help="another limit, for example media.max_seconds=600; may be repeated",
+    )  # fmt: skip
+    predict.add_argument("--csv", action="store_true", help="print a table, one row an answer, and nothing else")
     _json(predict)
 
     fuse = command("fuse", "fuse score tables that any models wrote")

@@ -3,55 +3,122 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from affekt.errors import AffektError
+from affekt.errors import AffektError, MediaError
+from affekt.pipelines.cli.inputs import files_meant
+from affekt.progress import track
+from affekt.storage import open_local
 
 if TYPE_CHECKING:
-    from affekt.ensemble import Answer
+    from affekt.ensemble import Answer, Ensemble
 
-Answerer = Callable[[str], dict[str, Any]]
+#: The answers about one file: one, or one for each window.
+Answerer = Callable[[str], Iterable[dict[str, Any]]]
+DEFAULT = "affekt@champion"
+#: What makes a cell a formula where a table is opened in an office program.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def main(options: argparse.Namespace) -> int:
     """Print one answer per file, in order; 1 when a file has none."""
-    if options.same_person and options.url:
-        print("affekt: --same-person adapts with a loaded model; leave out --url", file=sys.stderr)
+    if refused := _refused(options):
+        print(f"affekt: {refused}", file=sys.stderr)
         return 2
-    if options.same_person:
-        model, answers = options.model, _of_one_person(options.model, options.files)
-    else:
-        model, answer = _server(options.url) if options.url else _loaded(options.model)
-        answers = _each(options.files, answer)
+    files = files_meant(options.files)
+    quiet = options.json or options.csv
     results = []
-    for result in answers:
+    for result in _answers(options, files, show=quiet and len(files) > 1):
         results.append(result)
-        if not options.json:
+        if not quiet:
             print(line(result), flush=True)
+    model = options.url or options.model or DEFAULT
     if options.json:
         adapted = {"same_person": sum("error" not in result for result in results)} if options.same_person else {}
         print(json.dumps({"model": model, **adapted, "results": results}, indent=2))
+    elif options.csv:
+        write_csv(results)
+    if options.every is not None:
+        _write_pages(results, model)
     return 1 if any("error" in result for result in results) else 0
 
 
-def _each(files: Iterable[str], answer: Answerer) -> Iterator[dict[str, Any]]:
-    for name in files:
+def _refused(options: argparse.Namespace) -> str:
+    """Why these flags cannot be used together; empty where they can."""
+    with_url = {
+        "--model": options.model,
+        "--same-person": options.same_person,
+        "--person": options.person,
+        "--every": options.every,
+        "--set": options.overrides,
+    }
+    if options.url and any(with_url.values()):
+        flag = next(name for name, value in with_url.items() if value)
+        return f"{flag} says something to a loaded model, and --url asks a server; leave one of them out"
+    if options.json and options.csv:
+        return "--json and --csv are two forms of one answer; choose one"
+    if options.same_person and options.every is not None:
+        return "--same-person adapts whole clips, and --every cuts them; choose one"
+    return ""
+
+
+def _answers(options: argparse.Namespace, files: Sequence[str], *, show: bool) -> Iterator[dict[str, Any]]:
+    if options.url:
+        answer = _server(options.url)
+    else:
+        ensemble = _loaded(options.model or DEFAULT, options.overrides)
+        who = options.person or "prominent"
+        if options.same_person:
+            yield from _of_one_person(ensemble, files, who)
+            return
+        answer = _in_windows(ensemble, options.every, who) if options.every is not None else _whole(ensemble, who)
+    for name in track(files, "predict", len(files)) if show else files:
         try:
-            yield {"file": name, **answer(name)}
+            yield from answer(name)
         except AffektError as error:
             yield _error(name, error)
 
 
-def _of_one_person(ref: str, files: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _loaded(ref: str, overrides: Sequence[str]) -> Ensemble:
     from affekt.ensemble import Ensemble
     from affekt.registry import Tracking, resolve
 
     ensemble = Ensemble.load(resolve(ref, Tracking()))
-    answers: list[Answer | AffektError] = ensemble.predict_files_of_person(files)
+    return ensemble.with_limits(overrides) if overrides else ensemble
+
+
+def _whole(ensemble: Ensemble, who: str) -> Answerer:
+    def answer(name: str) -> Iterator[dict[str, Any]]:
+        with open_local(name) as path:
+            yield {"file": name, **ensemble.predict(ensemble.prepare(path, who), where=name).to_dict()}
+
+    return answer
+
+
+def _in_windows(ensemble: Ensemble, every: float, who: str) -> Answerer:
+    from affekt.media.windows import windows_of
+
+    def answer(name: str) -> Iterator[dict[str, Any]]:
+        with open_local(name) as path:
+            for window in windows_of(path, every, ensemble.settings.media):
+                where = {"file": name, "from": round(window.start, 3), "to": round(window.end, 3)}
+                try:
+                    found = ensemble.predict(ensemble.prepare(window.file, who), where=name)
+                except MediaError as error:  # a part without a face and a voice is no end of the others
+                    yield {**where, **_error(name, error)}
+                else:
+                    yield {**where, **found.to_dict()}
+
+    return answer
+
+
+def _of_one_person(ensemble: Ensemble, files: Sequence[str], who: str) -> Iterator[dict[str, Any]]:
+    answers: list[Answer | AffektError] = ensemble.predict_files_of_person(files, who)
     for name, answer in zip(files, answers, strict=True):
         yield _error(name, answer) if isinstance(answer, AffektError) else {"file": name, **answer.to_dict()}
 
@@ -60,32 +127,70 @@ def _error(name: str, error: AffektError) -> dict[str, Any]:
     return {"file": name, "error": {"code": error.code, "message": error.message}}
 
 
-def _loaded(ref: str) -> tuple[str, Answerer]:
-    from affekt.ensemble import Ensemble
-    from affekt.registry import Tracking, resolve
-
-    ensemble = Ensemble.load(resolve(ref, Tracking()))
-    return ref, lambda name: ensemble.predict_file(Path(name)).to_dict()
-
-
-def _server(url: str) -> tuple[str, Answerer]:
+def _server(url: str) -> Answerer:
     from affekt.serving.client import predict
 
-    def answer(name: str) -> dict[str, Any]:
-        document = predict(url, Path(name))
-        return {key: value for key, value in document.items() if key not in ("model", "file")}
+    def answer(name: str) -> Iterator[dict[str, Any]]:
+        with open_local(name) as path:
+            document = predict(url, path)
+        yield {"file": name, **{key: value for key, value in document.items() if key not in ("model", "file")}}
 
-    return url, answer
+    return answer
+
+
+def _write_pages(results: Sequence[dict[str, Any]], model: str) -> None:
+    """A page with the timeline beside each video that has windows."""
+    from affekt.report.timeline import write_timeline
+
+    for name in dict.fromkeys(result["file"] for result in results if "from" in result):
+        windows = [result for result in results if result["file"] == name and "from" in result]
+        page = Path(f"{name}.html")
+        try:
+            write_timeline(page, Path(name), windows, model)
+        except OSError as error:
+            print(f"affekt: {page}: the timeline cannot be written ({error.strerror})", file=sys.stderr)
+        else:
+            print(f"timeline: {page}", file=sys.stderr)
+
+
+def write_csv(results: Sequence[dict[str, Any]]) -> None:
+    """Print the answers as a table with a header; a cell that would be a formula begins with an apostrophe."""
+    labels = list(dict.fromkeys(label for result in results for label in result.get("probabilities", {})))
+    windows = ["from", "to"] if any("from" in result for result in results) else []
+    writer = csv.writer(sys.stdout)
+    writer.writerow(["file", *windows, "label", "confidence", *labels, "modalities", "warnings", "error"])
+    for result in results:
+        numbers = [result.get("probabilities", {}).get(label, "") for label in labels]
+        texts = [
+            "+".join(result.get("modalities", ())),
+            "; ".join(result.get("warnings", ())),
+            result.get("error", {}).get("message", ""),
+        ]
+        spans = [result.get(name, "") for name in windows]
+        said = [result.get("label", ""), result.get("confidence", "")]
+        writer.writerow([_cell(result["file"]), *spans, *said, *numbers, *map(_cell, texts)])
+
+
+def _cell(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def line(result: dict[str, Any]) -> str:
     """One answer as a sentence."""
+    name = printable(result["file"])
+    if "from" in result:
+        name = f"{name} {result['from']:.1f}–{result['to']:.1f} s"
     if "error" in result:
-        return f"{result['file']}: error: {result['error']['message']}"
+        return f"{name}: error: {result['error']['message']}"
     others = ", ".join(
         f"{label} {value:.0%}"
         for label, value in sorted(result["probabilities"].items(), key=lambda item: -item[1])[1:3]
     )
     notes = f"  [{'; '.join(result['warnings'])}]" if result["warnings"] else ""
     seen = " and ".join(result["modalities"])
-    return f"{result['file']}: {result['label']} {result['confidence']:.0%} (then {others}; from {seen}){notes}"
+    return f"{name}: {result['label']} {result['confidence']:.0%} (then {others}; from {seen}){notes}"
+
+
+def printable(name: str) -> str:
+    """A name without the signs that would steer a terminal."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in name)

@@ -1,0 +1,95 @@
+"""A long video in windows of a few seconds, each a clip of its own that is prepared as any other."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from affekt.errors import MediaError
+from affekt.media.decode import ffmpeg_binary
+from affekt.media.probe import CONTAINERS, probe
+from affekt.settings import MediaSettings
+
+#: Windows of one video: a day of it in windows of ten seconds.
+MAX_WINDOWS = 8640
+#: A rest shorter than this share of a window belongs to the window before it.
+_REST = 0.25
+#: Height of the pictures in a window, pixels; twice what the search for faces looks at.
+_HEIGHT = 720
+
+
+@dataclass(frozen=True)
+class Window:
+    """A part of a video: from when to when, seconds, and a file of it that is there while the window is at hand."""
+
+    start: float
+    end: float
+    file: Path
+
+
+def windows_of(path: str | Path, every: float, settings: MediaSettings) -> Iterator[Window]:
+    """The windows of a video, one after the other; the file of each is removed when the next is asked for.
+
+    The whole may be longer than ``media.max_seconds``: only a window must not be.
+
+    Args:
+        path: of the video.
+        every: length of a window, seconds.
+        settings: what a window must keep to.
+
+    Raises:
+        MediaError: the file cannot be read or does not tell its length, or there would be too many windows, or
+            windows that are too long.
+    """
+    path = Path(path)
+    bounds = bounds_of(path, every, settings)
+    for start, end in bounds:
+        with tempfile.TemporaryDirectory(prefix="affekt-") as folder:
+            file = Path(folder, "window.mkv")
+            _cut(path, start, end - start, file, settings.timeout_seconds)
+            yield Window(start, end, file)
+
+
+def bounds_of(path: Path, every: float, settings: MediaSettings) -> list[tuple[float, float]]:
+    """From when to when each window of a video is, seconds; arguments and errors as for :func:`windows_of`."""
+    if not 0.5 <= every <= settings.max_seconds:
+        raise MediaError(
+            f"expected windows of 0.5 to {settings.max_seconds:g} s (media.max_seconds), got {every:g}",
+            code="bad_window",
+        )
+    length = probe(path).duration
+    if not length:
+        raise MediaError("does not tell how long it is; answer it without windows", code="no_length", where=str(path))
+    count = max(1, int(length / every + (1 - _REST)))
+    if count > MAX_WINDOWS:
+        raise MediaError(
+            f"would be {count} windows of {every:g} s; at most {MAX_WINDOWS} are answered at once: choose longer ones",
+            code="too_many_windows",
+            where=str(path),
+        )
+    starts = [number * every for number in range(count)]
+    return [(start, end) for start, end in zip(starts, [*starts[1:], length], strict=True)]
+
+
+def _cut(path: Path, start: float, seconds: float, file: Path, timeout: float) -> None:
+    command = [
+        *(ffmpeg_binary(), "-v", "error", "-nostdin", "-y", "-protocol_whitelist", "file"),
+        *("-format_whitelist", CONTAINERS, "-ss", f"{start:.3f}", "-t", f"{seconds:.3f}"),
+        *("-i", f"file:{path.absolute()}"),
+        *("-map", "0:V:0?", "-map", "0:a:0?", "-vf", f"scale=-2:'min(ih,{_HEIGHT})'"),
+        *("-c:v", "ffv1", "-c:a", "pcm_s16le", "-threads", "1", f"file:{file}"),
+    ]  # fmt: skip
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=timeout, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise MediaError(
+            f"the part from {start:g} s on was not decoded within {timeout:g} s", code="timeout", where=str(path)
+        ) from error
+    if done.returncode or not file.is_file():
+        reason = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no reason given"]
+        raise MediaError(
+            f"the part from {start:g} s on cannot be decoded ({reason[0]})", code="unreadable", where=str(path)
+        )

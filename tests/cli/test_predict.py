@@ -1,0 +1,155 @@
+"""`affekt predict`: which files it takes, who is judged, windows of a long video, and the forms of its answers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from affekt.errors import DataError
+from affekt.pipelines.cli import run
+from affekt.pipelines.cli.inputs import files_meant
+
+Ask = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def clip(sample_clips: Path, tmp_path: Path) -> Path:
+    first = sorted((sample_clips / "clips").iterdir())[0]
+    file = tmp_path / "a clip.mp4"
+    file.write_bytes(first.read_bytes())
+    return file
+
+
+@pytest.fixture
+def ask(tiny_ensemble: Path, capsys: pytest.CaptureFixture[str]) -> Ask:
+    """Call with the arguments of the command; gives exit code, standard output and standard error."""
+
+    def ask(*arguments: str | Path) -> tuple[int, str, str]:
+        code = run(["predict", *map(str, arguments), "--model", str(tiny_ensemble)])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return ask
+
+
+def touched(folder: Path, *names: str) -> list[str]:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return [str(folder / name) for name in names]
+
+
+def test_a_folder_means_its_media_files_by_name(tmp_path):
+    b, a, _, c = touched(tmp_path, "b.mp4", "a.MOV", "notes.txt", "below/c.jpg")
+    assert files_meant([str(tmp_path)]) == sorted([a, b, c])
+
+
+def test_a_pattern_means_what_it_fits(tmp_path):
+    a, _, c = touched(tmp_path, "x1.mp4", "y.mp4", "x2.mp4")
+    assert files_meant([f"{tmp_path}/x*.mp4"]) == [a, c]
+
+
+def test_a_name_that_looks_like_a_pattern_means_itself(tmp_path):
+    (name,) = touched(tmp_path, "take [1].mp4")
+    assert files_meant([name]) == [name]
+
+
+def test_a_list_names_files_and_folders(tmp_path):
+    a, b = touched(tmp_path, "a.mp4", "folder/b.mp4")
+    (tmp_path / "list.txt").write_text(f"# takes\n{a}\n\n{tmp_path / 'folder'}\n")
+    assert files_meant([f"@{tmp_path / 'list.txt'}"]) == [a, b]
+
+
+def test_names_come_from_standard_input(tmp_path, monkeypatch):
+    (a,) = touched(tmp_path, "a.mp4")
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{a}\n"))
+    assert files_meant(["-"]) == [a]
+
+
+@pytest.mark.parametrize("name", ["folder", "@list.txt", "@empty.txt"])
+def test_what_means_no_file_says_so(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "empty.txt").touch()
+    with pytest.raises(DataError, match=r"there is no media file|cannot be read|names no file"):
+        files_meant([name])
+
+
+def test_windows_cover_the_video_and_each_has_an_answer(ask, clip):
+    code, out, err = ask(clip, "--every", "1", "--json")
+    results = json.loads(out)["results"]
+    assert code == 0
+    assert [result["from"] for result in results] == [float(number) for number in range(len(results))]
+    assert all(later["from"] == earlier["to"] for earlier, later in itertools.pairwise(results))
+    assert all(sum(result["probabilities"].values()) == pytest.approx(1) for result in results)
+    assert f"timeline: {clip}.html" in err
+
+
+def test_the_timeline_shows_the_video_beside_it_and_a_part_a_window(ask, clip):
+    _, out, _ = ask(clip, "--every", "1", "--json")
+    page = Path(f"{clip}.html").read_text(encoding="utf-8")
+    assert 'src="a%20clip.mp4"' in page
+    assert page.count("<button") == len(json.loads(out)["results"])
+
+
+@pytest.mark.parametrize("seconds", ["0", "0.1", "1e9", "-3"])
+def test_an_impossible_window_is_one_error_a_file(ask, clip, seconds):
+    code, out, _ = ask(clip, f"--every={seconds}")
+    assert code == 1
+    assert "expected windows of 0.5 to" in out
+
+
+def test_another_limit_holds_for_this_answer(ask, clip):
+    code, out, _ = ask(clip, "--set", "media.max_seconds=0.5", "--json")
+    assert code == 1
+    assert json.loads(out)["results"][0]["error"]["code"] == "too_long"
+
+
+def test_what_is_no_limit_is_refused(ask, clip):
+    code, _, err = ask(clip, "--set", "media.face_size=32")
+    assert code == 1
+    assert "an answer follows the settings that the model was trained with" in err
+
+
+def test_the_table_has_a_row_a_file_and_no_formula(ask, clip, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = ask(clip, "=1+1.mp4", "--csv")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert code == 1
+    assert [row["file"] for row in rows] == [str(clip), "'=1+1.mp4"]
+    assert sum(float(rows[0][label]) for label in list(rows[0])[3:-3]) == pytest.approx(1)
+    assert "no such file" in rows[1]["error"]
+
+
+def test_control_signs_in_a_name_are_not_printed_raw(ask):
+    _, out, _ = ask("\x1b[31mred.mp4")
+    assert "\x1b" not in out and "\\x1b[31mred.mp4" in out
+
+
+def test_the_person_is_handed_on(ask, clip):
+    code, out, _ = ask(clip, "--person", "9", "--json")
+    assert code == 1
+    assert json.loads(out)["results"][0]["error"]["code"] == "unknown_person"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--url", "http://127.0.0.1:1", "--person", "left"],
+        ["--url", "http://127.0.0.1:1", "--every", "2"],
+        ["--url", "http://127.0.0.1:1", "--set", "media.max_seconds=1"],
+        ["--url", "http://127.0.0.1:1"],
+        ["--json", "--csv"],
+        ["--same-person", "--every", "2"],
+    ],
+)
+def test_flags_that_do_nothing_together_are_refused(ask, clip, arguments):
+    code, out, err = ask(clip, *arguments)
+    assert (code, out) == (2, "")
+    assert "leave one of them out" in err or "choose one" in err
