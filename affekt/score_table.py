@@ -49,7 +49,8 @@ class ScoreTable:
     @property
     def available(self) -> np.ndarray:
         """Bool ``[N, M]``: which model answered for which clip."""
-        return ~np.isnan(self.scores).any(axis=2)
+        answered: np.ndarray = ~np.isnan(self.scores).any(axis=2)
+        return answered
 
     def rows(self, keep: np.ndarray | Sequence[int]) -> ScoreTable:
         """The table of the kept rows: a bool mask ``[N]`` or row numbers in the wanted order."""

@@ -62,4 +62,5 @@ def face_pipeline(*, place: Callable[[Any], Any] = on_cluster) -> Callable[..., 
                 )
             )
 
-    return affekt_face_training
+    made: Callable[..., Any] = affekt_face_training
+    return made

@@ -119,4 +119,5 @@ def training_pipeline(
                     )
                 )
 
-    return affekt_training
+    made: Callable[..., Any] = affekt_training
+    return made

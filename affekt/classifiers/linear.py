@@ -27,7 +27,8 @@ class LinearSoftmax:
         """Probabilities ``[N, L]`` for features ``[N, F]``."""
         logits = ((x - self.mean) / self.scale) @ self.weights.T + self.bias
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return powers / powers.sum(axis=1, keepdims=True)
+        probabilities: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
+        return probabilities
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All attributes by name, for storage."""

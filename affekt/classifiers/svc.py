@@ -46,7 +46,7 @@ class CalibratedSvc:
         if len(self.vectors):
             squares = (rows**2).sum(axis=1)[:, None] + (self.vectors**2).sum(axis=1) - 2 * rows @ self.vectors.T
             rows = np.exp(-self.gamma * np.maximum(squares, 0))
-        pairs = rows @ self.weights.T + self.bias
+        pairs: np.ndarray = rows @ self.weights.T + self.bias
         count = len(self.classes)
         if count == 2:
             return pairs
@@ -56,7 +56,8 @@ class CalibratedSvc:
         votes = (pairs >= 0) @ wins + (pairs < 0) @ losses
         sums = pairs @ (wins - losses)
         # Votes decide; the summed margins, squeezed into (-1/3, 1/3), only break ties.
-        return votes + sums / (3 * (np.abs(sums) + 1))
+        decisions: np.ndarray = votes + sums / (3 * (np.abs(sums) + 1))
+        return decisions
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Probabilities ``[N, L]`` for features ``[N, F]``."""

@@ -40,10 +40,10 @@ class TreeEnsemble:
         summed = np.concatenate([self._sum(rows[i : i + _BLOCK]) for i in range(0, len(rows), _BLOCK)] or [rows[:, :0]])
         if not len(rows):
             return np.zeros((0, self.value.shape[1]))
-        if not self.softmax:
-            return summed / summed.sum(axis=1, keepdims=True)
-        logits = np.exp(summed - summed.max(axis=1, keepdims=True))
-        return logits / logits.sum(axis=1, keepdims=True)
+        if self.softmax:
+            summed = np.exp(summed - summed.max(axis=1, keepdims=True))
+        probabilities: np.ndarray = summed / summed.sum(axis=1, keepdims=True)
+        return probabilities
 
     def _sum(self, rows: np.ndarray) -> np.ndarray:
         flat = rows.ravel()
@@ -54,7 +54,8 @@ class TreeEnsemble:
             right = flat[self.feature[node] + offset] > self.threshold[node]
             node = children[2 * node + right]
         if len(rows) == 1:
-            return self.value[node[0]].sum(axis=0, keepdims=True)
+            total: np.ndarray = self.value[node[0]].sum(axis=0, keepdims=True)
+            return total
         # Label by label: the gathered leaves of all labels at once would be L times the memory.
         return np.stack([self.value[:, k][node].sum(axis=1) for k in range(self.value.shape[1])], axis=1)
 

@@ -13,7 +13,7 @@ from affekt.fusion.fusion import Fusion
 from affekt.score_table import ScoreTable
 
 
-class FusionClassifier(ClassifierMixin, BaseEstimator):
+class FusionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """Every fusion method of :class:`affekt.fusion.Fusion`, with scikit-learn's ``fit`` and ``predict_proba``.
 
     ``X`` are score vectors ``[N, M, L]`` of M models over L labels; a row of NaN or of zeros is a model without an

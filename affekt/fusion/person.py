@@ -131,7 +131,8 @@ class PersonFusion:
         for own in _people(subjects):
             part[own] = _weight(max(1, int(usable[own].sum())))
         part = part[keep, np.newaxis]
-        return part * answers + (1 - part) * self.plain.predict(np.asarray(scores)[keep])
+        mixed: np.ndarray = part * answers + (1 - part) * self.plain.predict(np.asarray(scores)[keep])
+        return mixed
 
 
 def _weight(clips: int) -> float:

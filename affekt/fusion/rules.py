@@ -36,7 +36,8 @@ def highest_confidence(probabilities: np.ndarray) -> np.ndarray:
 
 
 def _scaled(vectors: np.ndarray) -> np.ndarray:
-    return vectors / vectors.sum(axis=1, keepdims=True)
+    scaled: np.ndarray = vectors / vectors.sum(axis=1, keepdims=True)
+    return scaled
 
 
 RULES: dict[str, Callable[[np.ndarray], np.ndarray]] = {

@@ -66,7 +66,8 @@ class Stack:
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Probabilities ``[N, L]`` for score vectors laid end to end, ``[N, M L]``."""
         answers = np.stack([self.pooled.predict(x), *(part.predict(x) for part in self.linear)])
-        return np.einsum("p,pnl->nl", self.shares, answers)
+        mixed: np.ndarray = np.einsum("p,pnl->nl", self.shares, answers)
+        return mixed
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All that the mixture consists of, by name."""
@@ -145,14 +146,17 @@ def _mixture_shares(likelihoods: np.ndarray, rounds: int = 200) -> np.ndarray:
     for _ in range(rounds):
         owed = floor * shares
         shares = (owed / owed.sum(axis=1, keepdims=True)).mean(axis=0)
-    return shares / shares.sum()
+    scaled: np.ndarray = shares / shares.sum()
+    return scaled
 
 
 def _logs(x: np.ndarray, models: int) -> np.ndarray:
     logs = np.log(x.reshape(len(x), models, -1) + _SMOOTHING)
-    return logs - logs.mean(axis=2, keepdims=True)
+    centred: np.ndarray = logs - logs.mean(axis=2, keepdims=True)
+    return centred
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    probabilities: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
+    return probabilities

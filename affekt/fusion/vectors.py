@@ -33,7 +33,8 @@ def as_probabilities(scores: np.ndarray) -> np.ndarray:
 
 def answered(probabilities: np.ndarray) -> np.ndarray:
     """Bool ``[N, M]``: which model has an answer for which clip."""
-    return ~np.isnan(probabilities).any(axis=2)
+    answered: np.ndarray = ~np.isnan(probabilities).any(axis=2)
+    return answered
 
 
 def groups(available: np.ndarray) -> dict[tuple[int, ...], np.ndarray]:

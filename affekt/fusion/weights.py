@@ -53,7 +53,8 @@ def given_weights(weights: Mapping[str, float], models: Sequence[str]) -> np.nda
     values = np.array([float(weights.get(name, 0.0)) for name in models])
     if not np.isfinite(values).all() or (values < 0).any() or values.sum() <= 0:
         raise DataError("weights must be numbers from 0 up, one of them above 0", code="bad_weights")
-    return values / values.sum()
+    shares: np.ndarray = values / values.sum()
+    return shares
 
 
 def _quality(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray) -> tuple[int, float]:

@@ -60,8 +60,9 @@ def closeness(first: Box, second: Box) -> float:
     grown = (first.width * first.height) / (second.width * second.height)
     if size == 0 or not 0.45 < grown < 2.2:
         return 0.0
-    away = np.hypot(first.centre[0] - second.centre[0], first.centre[1] - second.centre[1])
-    return 1.0 - float(away) / (0.7 * size)
+    away = float(np.hypot(first.centre[0] - second.centre[0], first.centre[1] - second.centre[1]))
+    nearness: float = 1.0 - away / (0.7 * size)
+    return nearness
 
 
 class View:

@@ -250,7 +250,8 @@ def _smoothed(values: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 def _median(values: np.ndarray) -> np.ndarray:
     padded = np.pad(values, ((1, 1), (0, 0)), mode="edge")
-    return np.median(np.stack([padded[:-2], padded[1:-1], padded[2:]]), axis=0)
+    smooth: np.ndarray = np.median(np.stack([padded[:-2], padded[1:-1], padded[2:]]), axis=0)
+    return smooth
 
 
 def _region(view: View, box: Box, reach: float) -> tuple[int, int, int, int]:

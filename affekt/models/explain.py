@@ -103,7 +103,8 @@ class Explainer:
 
 
 def _cells(layer: str, size: int) -> int:
-    return -(-size // 2 ** (int(layer[0]) - 1))
+    pooled: int = 2 ** (int(layer[0]) - 1)
+    return -(-size // pooled)
 
 
 def _blurred(picture: Tensor, sigma: float) -> Tensor:

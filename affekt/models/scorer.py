@@ -109,7 +109,8 @@ class VisualScorer:
                 "still images are scored by the vgg, and this model has none; give clips, or a model with a vgg",
                 code="no_vgg",
             )
-        return self._vgg.look(pictures, mirrored=self._vgg.mirror)[1].mean(axis=1)
+        scores: np.ndarray = self._vgg.look(pictures, mirrored=self._vgg.mirror)[1].mean(axis=1)
+        return scores
 
     def score(self, clip: PreparedClip) -> dict[str, np.ndarray]:
         """The score vectors float64 ``[L]`` by member, each with the sum one; empty for a clip without a face.

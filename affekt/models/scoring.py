@@ -77,7 +77,8 @@ class VggScoring:
 
     def stills(self, pictures: np.ndarray) -> np.ndarray:
         """Score vectors float64 ``[N, L]`` of single pictures uint8 ``[N, S, S, 3]``."""
-        return self.look(pictures, mirrored=self.mirror)[1].mean(axis=1)
+        scores: np.ndarray = self.look(pictures, mirrored=self.mirror)[1].mean(axis=1)
+        return scores
 
     def score(self, clip: PreparedClip) -> np.ndarray | None:
         """The clip's score vector float64 ``[L]``, or None without a face."""
@@ -140,7 +141,9 @@ class C3dScoring:
     def stills(self, pictures: np.ndarray) -> np.ndarray:
         """Score vectors float64 ``[N, L]`` of pictures uint8 ``[N, S, S, 3]``, each as a window without motion."""
         pixels = torch.from_numpy(centred(pictures, self.preprocessing))
-        return self._look(pixels, np.arange(len(pictures))[:, None].repeat(C3D.WINDOW, axis=1)).mean(axis=1)
+        still = np.arange(len(pictures))[:, None].repeat(C3D.WINDOW, axis=1)
+        scores: np.ndarray = self._look(pixels, still).mean(axis=1)
+        return scores
 
     @torch.inference_mode()
     def _look(self, pixels: Tensor, windows: np.ndarray) -> np.ndarray:
@@ -235,4 +238,5 @@ def at_once(input_size: int) -> int:
 def mean_vector(probabilities: np.ndarray) -> np.ndarray:
     """The mean over all but the last axis, with a sum of exactly one as far as float64 can."""
     mean = probabilities.reshape(-1, probabilities.shape[-1]).mean(axis=0)
-    return mean / mean.sum()
+    scaled: np.ndarray = mean / mean.sum()
+    return scaled

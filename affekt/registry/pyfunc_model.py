@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mlflow.models import set_model
-from mlflow.pyfunc import PythonModel
+from mlflow.pyfunc.model import PythonModel
 
 
 class EnsembleModel(PythonModel):
@@ -17,11 +17,13 @@ class EnsembleModel(PythonModel):
 
         self._ensemble = Ensemble.load(context.artifacts["ensemble"])
 
-    def predict(self, context: Any, model_input: list[str], params: dict[str, Any] | None = None) -> list[dict]:
+    def predict(
+        self, context: Any, model_input: list[str], params: dict[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
         """One document for each path, in order."""
         from affekt.errors import AffektError
 
-        answers: list[dict] = []
+        answers: list[dict[str, Any]] = []
         for path in model_input:
             try:
                 answers.append(self._ensemble.predict_file(path).to_dict())

@@ -148,7 +148,8 @@ def _painted(subject: Subject) -> np.ndarray:
     picture = picture * (1 - subject.brow * photo.brows[..., None])
     picture = picture * np.array([1 + subject.warmth, 1.0, 1 - subject.warmth], np.float32) * 255
     person = photo.person[..., None]
-    return np.clip(np.dstack([picture * person, person * 255]), 0, 255).astype(np.uint8)
+    cut: np.ndarray = np.clip(np.dstack([picture * person, person * 255]), 0, 255).astype(np.uint8)
+    return cut
 
 
 def _pose_fields(

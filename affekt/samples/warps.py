@@ -91,7 +91,8 @@ _EYE_TABLES = tuple(
 
 
 def _look_up(table: tuple[np.ndarray, np.ndarray], position: np.ndarray) -> np.ndarray:
-    return np.interp(position, *table).astype(np.float32)
+    values: np.ndarray = np.interp(position, *table).astype(np.float32)
+    return values
 
 
 def _fade(distance: np.ndarray, reach: float) -> np.ndarray:
@@ -121,7 +122,8 @@ def move_lids(x: np.ndarray, y: np.ndarray, units: Mapping[str, float], side: in
     reach = 7 + np.maximum(lid - upper, 0)
     above = y + (upper - lid) * lateral * np.clip(1 - (lid - y) / reach, 0, 1)
     below = y + (lower - floor) * lateral * _fade(y - floor, 9.0)
-    return np.where(y < lid, above, np.where(y > floor, below, stretched))
+    moved: np.ndarray = np.where(y < lid, above, np.where(y > floor, below, stretched))
+    return moved
 
 
 @dataclass(frozen=True)

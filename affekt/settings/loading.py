@@ -86,7 +86,7 @@ def settings_from_json(text: str) -> Settings:
         SettingsError: names every unknown, missing or wrong value.
     """
     problems: list[str] = []
-    settings = _build(Settings, json.loads(text), "", problems)
+    settings: Settings | None = _build(Settings, json.loads(text), "", problems)
     if problems or settings is None:
         raise SettingsError(problems)
     return settings

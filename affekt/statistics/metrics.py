@@ -129,7 +129,8 @@ def check_scores(
 def predictions(scores: np.ndarray) -> np.ndarray:
     """Int ``[N]``: the most probable label of each row ``[N, L]``, and L where there is no answer."""
     answered = ~np.isnan(scores).any(axis=1)
-    return np.where(answered, np.where(answered[:, None], scores, 0).argmax(axis=1), scores.shape[1])
+    chosen: np.ndarray = np.where(answered, np.where(answered[:, None], scores, 0).argmax(axis=1), scores.shape[1])
+    return chosen
 
 
 def largest_class_share(truth: np.ndarray | Sequence[int]) -> float:
@@ -202,7 +203,8 @@ def _recall_interval(
         per_class = c.reshape(len(c), size, size + 1).sum(axis=2)
         there = per_class > 0
         recall = np.where(there, c[:, diagonal] / np.maximum(per_class, 1), 0)
-        return recall.sum(axis=1) / there.sum(axis=1)
+        mean: np.ndarray = recall.sum(axis=1) / there.sum(axis=1)
+        return mean
 
     drawn = resample(counts, average_recall, draws=draws, confidence=confidence, seed=seed)
     low, high = drawn.interval(confidence)

@@ -53,7 +53,8 @@ class BiLSTM(nn.Module):
         with without_onednn():
             outputs, _ = self.lstm(sequences)
         outputs = F.dropout(outputs, self.dropout, self.training)
-        return self.fc(F.dropout(outputs.mean(1), self.dropout, self.training))
+        logits: torch.Tensor = self.fc(F.dropout(outputs.mean(1), self.dropout, self.training))
+        return logits
 
 
 def gain_of(deviation: Tensor) -> Tensor:

@@ -99,7 +99,8 @@ class C3D(nn.Module):
         hidden = windows.flatten(1)
         for layer in ("fc6", "fc7"):
             hidden = F.dropout(self.rectified(layer, hidden), self.dropout, self.training)
-        return self.fc8(hidden)
+        logits: Tensor = self.fc8(hidden)
+        return logits
 
     def normalised(self, layer: str, values: Tensor) -> Tensor:
         """A layer with its batch normalisation, where it has one."""

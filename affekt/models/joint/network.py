@@ -86,4 +86,5 @@ class JointBiLSTM(nn.Module):
         with without_onednn():
             outputs, _ = self.lstm(torch.cat([seen, heard], dim=-1))
         outputs = F.dropout(outputs, self.dropout, self.training)
-        return self.fc(F.dropout(outputs.mean(1), self.dropout, self.training))
+        logits: torch.Tensor = self.fc(F.dropout(outputs.mean(1), self.dropout, self.training))
+        return logits
