@@ -13,7 +13,7 @@ from affekt.check.inspection import Inspected, inspect_clips, inspect_faces
 from affekt.dataset.clips import SPLITS, Clip
 from affekt.dataset.faces import FaceImage, is_pixel_table, read_face_source
 from affekt.dataset.labels import in_order
-from affekt.dataset.problems import Problem, errors_of, some
+from affekt.dataset.problems import Problem, errors_of, grouped, some
 from affekt.dataset.source import is_archive, read_source
 from affekt.dataset.splits import shared_subjects
 from affekt.errors import DataError
@@ -24,7 +24,6 @@ _LENGTH_DEVIATIONS = 6.0  # robust standard deviations of the logarithm
 _LENGTH_CLIPS = 5  # fewer have no usual length
 #: The largest class over the smallest from which a model will hardly learn the small one without weights.
 _IMBALANCE = 5.0
-_SHOWN = 5  # findings of one code in the readable text
 
 
 @dataclass(frozen=True)
@@ -71,13 +70,7 @@ class CheckReport:
         lines = [*self._table(), ""] if self.counts else ["no clips", ""]
         for title, problems in (("error", self.errors), ("warning", self.warnings)):
             lines.append(f"{len(problems) or 'no'} {title}{'' if len(problems) == 1 else 's'}")
-            for code, found in Counter(problem.code for problem in problems).items():
-                lines.append(f"  {code} ({found})")
-                same = [problem for problem in problems if problem.code == code]
-                for problem in same[:_SHOWN]:
-                    lines.append("    " + str(problem).replace("\n", "\n    "))
-                if found > _SHOWN:
-                    lines.append(f"    … and {found - _SHOWN} more (--json lists all)")
+            lines.extend(line + " (--json lists all)" * line.startswith("    … and") for line in grouped(problems))
         return "\n".join(lines)
 
     def _table(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 
 from affekt.errors import DataError
@@ -31,8 +32,11 @@ def canonical_label(name: str) -> str:
         return folded
     if folded in _SYNONYMS:
         return _SYNONYMS[folded]
+    near = difflib.get_close_matches(folded, [*LABELS, *(word for word in _SYNONYMS if len(word) > 3)], n=1)
+    guess = f"; did you mean {_SYNONYMS.get(near[0], near[0])}?" if near else ""
     raise DataError(
-        f"unknown label {name!r}; the labels are {', '.join(LABELS)} (and common spellings such as ANG or Anger)",
+        f"unknown label {name!r}{guess}; the labels are {', '.join(LABELS)} (and common spellings such as ANG or "
+        "Anger)",
         code="unknown_label",
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import difflib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePath, PurePosixPath
@@ -96,7 +97,9 @@ class _Rows:
             return ""
         split = canonical_split(value)
         if split is None:
-            message = f"unknown split {value!r}; expected {', '.join(SPLITS)}, or nothing to have it assigned"
+            near = difflib.get_close_matches(value.strip().lower(), SPLITS, n=1)
+            guess = f"; did you mean {near[0]}?" if near else ""
+            message = f"unknown split {value!r}{guess}; expected {', '.join(SPLITS)}, or nothing to have it assigned"
             self.problems.append(Problem("unknown_split", where, message))
         return split or ""
 

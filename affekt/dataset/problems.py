@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from affekt.errors import DataError
-
-_SHOWN = 100  # in the message of an error; a check reports all
 
 
 @dataclass(frozen=True)
@@ -41,9 +40,22 @@ def raise_errors(problems: Sequence[Problem], where: str) -> None:
     if len(errors) == 1:
         raise DataError(errors[0].message, code=errors[0].code, where=errors[0].where)
     if errors:
-        lines = "".join(f"\n  {problem}" for problem in errors[:_SHOWN])
-        rest = f"\n  … and {len(errors) - _SHOWN} more (`affekt check` lists all)" if len(errors) > _SHOWN else ""
-        raise DataError(f"{len(errors)} errors in this data set:{lines}{rest}", code="bad_rows", where=where)
+        lines = "\n".join(grouped(errors))
+        raise DataError(
+            f"{len(errors)} errors in this data set (`affekt check` lists all):\n{lines}", code="bad_rows", where=where
+        )
+
+
+def grouped(problems: Sequence[Problem], shown: int = 5) -> list[str]:
+    """Lines that tell problems by their code, with how many there are and the first few: one fault is told once."""
+    lines = []
+    for code, count in Counter(problem.code for problem in problems).items():
+        lines.append(f"  {code} ({count})")
+        same = [problem for problem in problems if problem.code == code]
+        lines.extend("    " + str(problem).replace("\n", "\n    ") for problem in same[:shown])
+        if count > shown:
+            lines.append(f"    … and {count - shown} more")
+    return lines
 
 
 def some(names: Iterable[str], shown: int = 5) -> str:

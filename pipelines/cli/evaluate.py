@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import json
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from affekt.check import check_before, remarks
 from affekt.dataset import holds_faces, load_clips, read_faces
 from affekt.ensemble import Ensemble, prepare_and_score, score_images
 from affekt.errors import DataError
@@ -18,9 +22,11 @@ from affekt.report.document import evaluate_table, of_images
 
 def main(options: argparse.Namespace) -> int:
     """Print the figures, or write them as JSON."""
-    document = (evaluate_faces if holds_faces(options.data) else evaluate_clips)(
-        options.data, options.split, options.model
-    )
+    images = holds_faces(options.data)
+    report = check_before(options.data, learns=False, images=images)
+    if said := remarks(report, options.data):
+        print(f"affekt: {said}", file=sys.stderr)
+    document = (evaluate_faces if images else evaluate_clips)(options.data, options.split, options.model)
     document["model"] = options.model
     text = json.dumps(document, indent=2)
     if options.json == "-":
@@ -45,7 +51,9 @@ def evaluate_clips(data: str, split: str | None, model: str) -> dict[str, Any]:
     """
     table = load_clips(data).select(split=split)
     if not len(table):
-        raise DataError(f"holds no clip of the split {split!r}", code="no_clips", where=data)
+        raise DataError(
+            _no_split("clip", split, (clip.split for clip in load_clips(data))), code="no_clips", where=data
+        )
     ensemble = Ensemble.load(resolve(model, Tracking()))
     index, scores, fused = prepare_and_score(ensemble, table, home() / "store")
     if not len(index):
@@ -75,13 +83,23 @@ def evaluate_faces(data: str, split: str | None, model: str) -> dict[str, Any]:
     """What the VGG of a registered model makes of still images; arguments and errors as for clips."""
     images = [image for image in read_faces(data) if split is None or image.split == split]
     if not images:
-        raise DataError(f"holds no image of the split {split!r}", code="no_images", where=data)
+        raise DataError(
+            _no_split("image", split, (image.split for image in read_faces(data))), code="no_images", where=data
+        )
     ensemble = Ensemble.load(resolve(model, Tracking()))
     scores, skipped = score_images(ensemble, images)
     if not len(scores):
         raise DataError(f"none of the {len(images)} images can be read", code="no_images", where=data)
     settings = ensemble.settings
     return of_images(evaluate_table(scores, {}, "vgg", skipped, settings.evaluation, seed=settings.seed))
+
+
+def _no_split(unit: str, split: str | None, there: Iterable[str]) -> str:
+    """What to say where a split that was asked for holds nothing: which one may be meant, and what there is."""
+    found = sorted(set(filter(None, there)))
+    near = difflib.get_close_matches(split or "", found, n=1)
+    listed = f"there are {', '.join(found)}" if found else "none of them names a split"
+    return f"holds no {unit} of the split {split!r}" + (f"; did you mean {near[0]!r}?" if near else "") + f"; {listed}"
 
 
 def show(document: dict[str, Any]) -> None:

@@ -7,12 +7,12 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from affekt.extensions import model_names
+from affekt.extensions import members_needed, model_names, model_spec
 from affekt.pipelines.cli.steps import StepLines
 from affekt.pipelines.run import Outcome, TrainingJob, run_training, submit_training
 from affekt.pipelines.runners import Cluster, runner_named
 from affekt.pipelines.still_images import takes_images
-from affekt.settings import load_settings
+from affekt.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from affekt.pipelines.protocols import Judged
@@ -22,6 +22,9 @@ def main(options: argparse.Namespace) -> int:
     """Train, register, decide."""
     runner = runner_named(options.runner)
     models: tuple[str, ...] = (options.only,) if options.only else model_names()
+    if options.faces and not any(model_spec(name).learns_from_images for name in members_needed(models)):
+        print(f"affekt: {', '.join(models)} learns nothing from face images; leave out --faces", file=sys.stderr)
+        return 2
     images = takes_images(options.data, options.faces, models, elsewhere=isinstance(runner, Cluster))
     settings = load_settings(options.preset, options.overrides, images=images)
     if not images and not options.only:
@@ -36,6 +39,8 @@ def main(options: argparse.Namespace) -> int:
     if isinstance(runner, Cluster) and options.protocol:
         print("affekt: --protocol runs on this machine; choose --runner local or docker", file=sys.stderr)
         return 2
+    if not isinstance(runner, Cluster):
+        tell_check(options, settings, images=images)
     if isinstance(runner, Cluster):
         submitted = submit_training(job, runner)
         print(json.dumps(submitted.to_dict(), indent=2) if options.json else f"run {submitted.run_id}: {submitted.url}")
@@ -55,6 +60,24 @@ def main(options: argparse.Namespace) -> int:
     else:
         summarise(outcome)
     return 0
+
+
+def tell_check(options: argparse.Namespace, settings: Settings, *, images: bool) -> None:
+    """Check the data before any work starts, and say in a line what was found and stops nothing.
+
+    Raises:
+        DataError: in the words of ``affekt check``: with these data nothing should be trained.
+    """
+    from affekt.check import check_before, remarks
+
+    report = check_before(
+        options.data,
+        learns=not options.protocol,  # a protocol makes its own splits, and refuses leaks between them itself
+        images=images,
+        allow_shared_subjects=settings.allow_shared_subjects,
+    )
+    if said := remarks(report, options.data):
+        print(f"affekt: {said}", file=sys.stderr)
 
 
 def models_that_can_hear(models: tuple[str, ...], functionals: str) -> tuple[str, ...]:

@@ -1,0 +1,61 @@
+"""The check that runs before a training or an evaluation: what is wrong is told before any work starts."""
+
+from __future__ import annotations
+
+import shlex
+
+from affekt.check.findings import CheckReport, check_source
+from affekt.dataset.problems import Problem, grouped
+from affekt.errors import DataError
+
+#: Faults of single files: such a clip is skipped with its reason, and too many of them end the run by themselves.
+FILE_FAULTS = frozenset({"unreadable", "timeout", "nothing_usable", "empty", "missing", "too_large", "truncated"})
+#: What makes figures too good, and is no fault of what is only scored.
+_LEAKS = frozenset({"duplicate_across_splits", "conflicting_labels", "subject_across_splits"})
+
+
+def check_before(data: str, *, learns: bool, images: bool = False, allow_shared_subjects: bool = False) -> CheckReport:
+    """Check a data set that is about to be used.
+
+    Args:
+        data: folder, CSV file or ``s3://`` address.
+        learns: whether models will learn from it; otherwise they are only asked about it.
+        images: whether it holds still images, of which copies across splits are told and not refused: published sets
+            have them.
+        allow_shared_subjects: whether a person may be on both sides of a split.
+
+    Returns:
+        The report, for its warnings.
+
+    Raises:
+        DataError: in the words of ``affekt check``: the data set has errors with which nothing should be started.
+    """
+    report = check_source(data)
+    refused = [
+        problem for problem in report.errors if not _passes(problem, learns, images, allow_shared_subjects)
+    ]  # fmt: skip
+    if len(refused) == 1:
+        raise DataError(refused[0].message, code=refused[0].code, where=refused[0].where or data)
+    if refused:
+        lines = "\n".join(grouped(refused))
+        raise DataError(
+            f"{len(refused)} errors in this data set (`affekt check` lists all):\n{lines}", code="bad_rows", where=data
+        )
+    return report
+
+
+def _passes(problem: Problem, learns: bool, images: bool, shared: bool) -> bool:
+    if problem.code in FILE_FAULTS or problem.code == "missing_class":  # the label is then never answered
+        return True
+    if problem.code not in _LEAKS:
+        return False
+    return not learns or images or (shared and problem.code == "subject_across_splits")
+
+
+def remarks(report: CheckReport, data: str) -> str:
+    """A line on what was found and does not stop the work; empty where there is nothing."""
+    counts: dict[str, int] = {}
+    for problem in report.problems:
+        counts[problem.code] = counts.get(problem.code, 0) + 1
+    found = ", ".join(f"{code.replace('_', ' ')} ({count})" for code, count in counts.items())
+    return f"check: {found}; `affekt check {shlex.quote(data)}` tells more" if found else ""

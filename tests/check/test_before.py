@@ -1,0 +1,81 @@
+"""The check before a training or an evaluation: which findings stop it, and in which words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from affekt.check import check_before, remarks
+from affekt.errors import DataError
+
+MakeClip = Callable[..., Path]
+HEADER = "path,label,subject,split\n"
+CLEAN = "a.mp4,happy,1,train\nb.mp4,sad,1,train\nd.mp4,sad,2,val\n"
+COPIED = CLEAN + "c.mp4,happy,2,val\n"
+SHARED = CLEAN.replace("d.mp4,sad,2", "d.mp4,sad,1")
+
+
+@pytest.fixture
+def data(tmp_path: Path, make_clip: MakeClip) -> Callable[[str], str]:
+    """Write a manifest over the clips a.mp4 to d.mp4, of which c.mp4 has the content of a.mp4."""
+    for mark, name in enumerate("abd"):
+        make_clip(tmp_path / f"{name}.mp4", mark=mark)
+    (tmp_path / "c.mp4").write_bytes((tmp_path / "a.mp4").read_bytes())
+
+    def write(rows: str) -> str:
+        (tmp_path / "manifest.csv").write_text(HEADER + rows, encoding="utf-8")
+        return str(tmp_path)
+
+    return write
+
+
+def test_clean_data_pass_with_their_warnings(data):
+    report = check_before(data(CLEAN), learns=True)
+    assert report.ok
+    assert "missing class (1)" in remarks(report, "my data") and "'my data'" in remarks(report, "my data")
+
+
+def test_a_copy_of_a_validation_clip_is_not_learned_from(data):
+    with pytest.raises(DataError, match="exactly the same content") as error:
+        check_before(data(COPIED), learns=True)
+    assert error.value.code == "duplicate_across_splits"
+
+
+@pytest.mark.parametrize("how", [{"learns": False}, {"learns": True, "images": True}])
+def test_copies_are_told_and_not_refused_where_nothing_is_learned_from_clips(data, how):
+    assert "duplicate across splits (1)" in remarks(check_before(data(COPIED), **how), "x")
+
+
+def test_a_subject_in_two_splits_is_refused_unless_that_is_allowed(data):
+    where = data(SHARED)
+    with pytest.raises(DataError, match="a person must be in one split only"):
+        check_before(where, learns=True)
+    check_before(where, learns=True, allow_shared_subjects=True)
+
+
+def test_a_file_that_cannot_be_read_stops_nothing(data, tmp_path):
+    where = data(CLEAN)
+    (tmp_path / "b.mp4").write_bytes(b"no clip")
+    assert "unreadable (1)" in remarks(check_before(where, learns=True), "x")
+
+
+def test_one_fault_in_many_rows_is_told_once_with_its_count(data, tmp_path):
+    for number in range(40):
+        (tmp_path / f"x{number}.mp4").write_bytes((tmp_path / "a.mp4").read_bytes())
+    with pytest.raises(DataError) as error:
+        check_before(data("".join(f"x{number}.mp4,hapy,{number},train\n" for number in range(40))), learns=True)
+    lines = str(error.value).splitlines()
+    assert "  unknown_label (40)" in lines
+    assert len(lines) < 20 and any("35 more" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [("happy,1,train", r"'hapy'; did you mean happy\?"), ("sad,2,val", r"unknown split 'vall'; did you mean val\?")],
+)
+def test_a_wrong_word_gets_a_guess(data, wrong, says):
+    rows = CLEAN.replace(wrong, wrong.replace("happy", "hapy").replace("val", "vall"))
+    with pytest.raises(DataError, match=says):
+        check_before(data(rows), learns=True)
