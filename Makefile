@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 HOUSE := $(VENV)/house
 
-.PHONY: help install demo test test-slow lint format golden clean
+.PHONY: help install demo test test-slow mutation lint format golden clean
 
 help:
 	@echo "make install    set up $(VENV) (idempotent)"
 	@echo "make demo       the main job on sample clips: train, register, promote, serve, ask"
 	@echo "make test       lint, type check and test"
 	@echo "make test-slow  the tests that take minutes"
+	@echo "make mutation   do the tests notice small changes to what decides? hours; ROOM=registry for one room"
 	@echo "make format     format the code"
 	@echo "make golden     write the compiled pipeline that a test compares with"
 
@@ -34,6 +35,9 @@ test: install lint
 
 test-slow: install
 	@$(BIN)/python -m pytest -m slow --timeout 3600
+
+mutation: install
+	@nice -n 15 $(BIN)/python bench/mutation.py $(addprefix --room ,$(ROOM)) --out docs/benchmarks
 
 lint: install
 	@$(BIN)/ruff check .

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from affekt.dataset.problems import some
 from affekt.errors import DataError
 
 
@@ -112,10 +112,10 @@ def _first(challenger: ScoreVectors, confidence: float) -> Decision:
     from scipy.stats import binomtest
 
     hits, clips = int(challenger.right.sum()), len(challenger.clips)
-    counts = np.bincount(np.asarray(challenger.truth), minlength=len(challenger.labels))
+    counts = np.bincount(np.asarray(challenger.truth))
     share, largest = float(counts.max() / clips), challenger.labels[int(counts.argmax())]
     p_value = float(binomtest(hits, clips, share, alternative="greater").pvalue)
-    better = share < 1 and p_value < 1 - confidence
+    better = p_value < 1 - confidence  # with one label alone it is 1
     reasons = [
         "There is no champion yet, so the challenger is held against always answering the most frequent label.",
         f"It is right on {hits} of {clips} {challenger.things} ({hits / clips:.1%}); {largest!r} alone is "
@@ -202,20 +202,17 @@ def _aligned(champion: ScoreVectors, challenger: ScoreVectors) -> ScoreVectors:
     if mine != theirs or len(champion.clips) != len(challenger.clips):
         raise DataError(
             "the two sides must answer the same clips; "
-            f"only the challenger: {_some(mine - theirs)}; only the champion: {_some(theirs - mine)}",
+            f"only the challenger: {some(sorted(mine - theirs), 3) or 'none'}; "
+            f"only the champion: {some(sorted(theirs - mine), 3) or 'none'}",
             code="clips_differ",
         )
     rows = [position[clip] for clip in challenger.clips]
-    truth = np.asarray(champion.truth)[rows]
-    wrong = np.flatnonzero(truth != np.asarray(challenger.truth))
+    wrong = np.flatnonzero(np.asarray(champion.truth)[rows] != np.asarray(challenger.truth))
     if len(wrong):
         raise DataError(
             "the two sides differ in its true label", code="truth_differs", where=challenger.clips[wrong[0]]
         )
-    subjects = tuple(champion.subjects[row] for row in rows)
-    return ScoreVectors(
-        challenger.clips, champion.labels, champion.probabilities[rows], truth, subjects, champion.digest
-    )
+    return replace(challenger, probabilities=champion.probabilities[rows])
 
 
 def _points(share: float) -> str:
@@ -224,8 +221,3 @@ def _points(share: float) -> str:
 
 def _chance(p_value: float) -> str:
     return f"{p_value:.2g}" if p_value >= 1e-4 else "less than 0.0001"
-
-
-def _some(clips: Sequence[str] | set[str]) -> str:
-    shown = sorted(clips)[:3]
-    return (", ".join(shown) + (f" and {len(clips) - 3} more" if len(clips) > 3 else "")) or "none"

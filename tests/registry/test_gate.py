@@ -211,3 +211,181 @@ def test_reasons_name_the_figures():
     reasons = " ".join(decide(answers(0.8, 1), answers(0.5, 2)).reasons)
     for word in ("240 clips", "points", "interval", "subjects", "%"):
         assert word in reasons
+
+
+def said(answers: list[int | None], truth: list[int], subjects: list[str] | None = None) -> ScoreVectors:
+    """Answers given outright; None is a clip without an answer."""
+    rows = [np.full(3, np.nan) if answer is None else np.eye(3)[answer] for answer in answers]
+    names = tuple(subjects or [""] * len(truth))
+    clips = tuple(f"clip{n}" for n in range(len(truth)))
+    return ScoreVectors(clips, LABELS, np.array(rows).reshape(-1, 3), np.array(truth), names)
+
+
+# Four clips won and one drawn: the bootstrap alone would be sure of a gain, McNemar's p of 0.125 is not.
+DRAWN, WON = said([0, 0, 0, 0, 0], [1, 1, 1, 1, 0]), said([1, 1, 1, 1, 0], [1, 1, 1, 1, 0])
+
+
+def test_a_lower_bound_of_exactly_zero_is_no_gain():
+    decision = decide(WON, DRAWN)
+    assert decision.figures["difference_low"] == 0
+    assert decision.promote is False
+    assert decision.reasons[-1] == "A gain is not certain enough on these clips: the champion stays."
+
+
+def test_an_upper_bound_of_exactly_zero_is_no_loss():
+    decision = decide(DRAWN, WON)
+    assert decision.figures["difference_high"] == 0
+    assert decision.promote is False
+    assert decision.reasons[-1] == "A gain is not certain enough on these clips: the champion stays."
+
+
+def test_a_gain_of_exactly_the_margin_does_not_exceed_it():
+    champion, challenger = answers(0.5, 2), answers(0.8, 1)
+    low = decide(challenger, champion).figures["difference_low"]
+    assert not decide(challenger, champion, margin=low).promote
+    assert decide(challenger, champion, margin=low - 1e-9).promote
+
+
+def test_a_first_model_far_below_chance_is_no_champion():
+    decision = decide(answers(0.0, 1), None)
+    assert decision.figures["p_value"] == 1
+    assert not decision.promote
+
+
+def test_a_chance_of_exactly_what_is_allowed_is_too_much():
+    both = said([0, 1], [0, 1])  # two hits at a rate of a half: a quarter
+    assert not decide(both, None, confidence=0.75).promote
+    assert decide(both, None, confidence=0.7499).promote
+
+
+def test_the_champions_clip_without_an_answer_is_wrong():
+    truth = [n % 3 for n in range(60)]
+    silent, right = said([None] * 40 + truth[40:], truth), said(truth, truth)
+    decision = decide(right, silent)
+    assert decision.promote
+    assert decision.figures["accuracy_champion"] == pytest.approx(1 / 3)
+    assert silent.right.dtype == bool and silent.right.tolist() == [False] * 40 + [True] * 20
+
+
+def test_figures_of_a_first_champion():
+    decision = decide(said([0, 1, 0, None], [0, 1, 1, 1]), None, confidence=0.8)
+    assert decision.to_dict()["figures"] == {
+        "accuracy_challenger": 0.5,
+        "largest_class_share": 0.75,
+        "p_value": pytest.approx(1 - 0.25**4 - 4 * 0.75 * 0.25**3),
+        "clips": 4,
+        "confidence": 0.8,
+    }
+    assert decision.reasons == [
+        "There is no champion yet, so the challenger is held against always answering the most frequent label.",
+        "It is right on 2 of 4 clips (50.0%); 'happy' alone is 75.0% of them.",
+        "So many hits by chance have a probability of 0.95, which is not below 0.2.",
+        "The challenger is not promoted.",
+    ]
+
+
+def test_reasons_of_a_first_champion_that_is_promoted():
+    truth = [n % 3 for n in range(30)]
+    assert decide(said(truth, truth), None).reasons[1:] == [
+        "It is right on 30 of 30 clips (100.0%); 'angry' alone is 33.3% of them.",
+        "So many hits by chance have a probability of less than 0.0001, which is below 0.1.",
+        "The challenger becomes the first champion.",
+    ]
+
+
+def test_a_chance_is_told_down_to_a_ten_thousandth():
+    ten = tuple(f"label{n}" for n in range(10))
+    right = ScoreVectors(tuple("abcd"), ten, np.eye(10)[[0, 0, 1, 1]], np.array([0, 0, 1, 1]), ("",) * 4)
+    assert "probability of 0.062," in decide(right, None).reasons[2]
+    rare = ScoreVectors(tuple(map(str, range(4))), ten, np.eye(10)[:4], np.arange(4), ("",) * 4)
+    assert "probability of 0.0039," in decide(rare, None).reasons[2]
+
+
+def test_figures_and_reasons_of_a_comparison():
+    champion, challenger = answers(0.5, 2), answers(0.8, 1)
+    decision = decide(challenger, champion, margin=0.01)
+    figures = decision.figures
+    assert figures == {
+        "accuracy_challenger": challenger.right.mean(),
+        "accuracy_champion": champion.right.mean(),
+        "difference": pytest.approx(challenger.right.mean() - champion.right.mean()),
+        "difference_low": figures["difference_low"],
+        "difference_high": figures["difference_high"],
+        "mcnemar_p": pytest.approx(0, abs=1e-4),
+        "clips": CLIPS,
+        "confidence": 0.9,
+        "margin": 0.01,
+    }
+    assert figures["difference_low"] < figures["difference"] < figures["difference_high"]
+    low, high = (f"{100 * figures[name]:+.1f}" for name in ("difference_low", "difference_high"))
+    assert f"90% interval (resampling subjects) goes from {low} points to {high} points" in decision.reasons[1]
+    assert decision.reasons[-1] == (
+        "The whole interval shows a gain of more than +1.0 points: the challenger becomes the champion."
+    )
+
+
+def test_clips_of_nobody_are_resampled_one_by_one_under_the_name_of_what_they_are():
+    rows = dataclasses.replace(WON, things="images"), dataclasses.replace(DRAWN, things="images")
+    reasons = decide(*rows).reasons
+    assert "(resampling images)" in reasons[1]
+    assert reasons[2].startswith("4 images only the challenger gets right, 0 only the champion")
+
+
+def test_the_resampling_is_that_of_the_given_seed_and_number():
+    champion, challenger = answers(0.5, 2), answers(0.8, 1)
+    standard = decide(challenger, champion)
+    assert standard == decide(challenger, champion, confidence=0.9, margin=0.0, bootstrap=2000, seed=0)
+    assert decide(challenger, champion, seed=1) != standard
+    assert decide(challenger, champion, bootstrap=200) != standard
+
+
+def test_a_model_held_against_itself_still_tells_its_accuracy():
+    same = dataclasses.replace(said([0, 0], [0, 1]), digest="abc")
+    decision = decide(same, same)
+    assert decision.promote is False
+    assert decision.figures == {"accuracy_challenger": 0.5, "clips": 2}
+    assert "abc" in decision.reasons[0]
+
+
+ANOTHER = said([0, 1, 2, 0, 1], [0, 1, 2, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("challenger", "champion", "code", "words"),
+    [
+        (said([], []), None, "no_clips", "no labelled clip"),
+        (said([0], [-1]), None, "no_truth", "not known"),
+        (WON, dataclasses.replace(DRAWN, labels=("a", "b", "c")), "labels_differ", "a, b, c and the challenger angry"),
+        (WON, dataclasses.replace(DRAWN, truth=ANOTHER.truth), "truth_differs", "clip0: the two sides differ"),
+        (
+            dataclasses.replace(ANOTHER, clips=("a", "b", "c", "d", "clip0")),
+            ANOTHER,
+            "clips_differ",
+            "only the challenger: a, b, c and 1 more; only the champion: clip1, clip2, clip3 and 1 more",
+        ),
+        (said([0], [0]), ANOTHER, "clips_differ", "only the challenger: none; only the champion: clip1"),
+        (
+            ANOTHER,
+            dataclasses.replace(said([0] * 2, [0, 1]), clips=("clip0", "clip1")),
+            "clips_differ",
+            "only the challenger: clip2, clip3, clip4; only the champion: none",
+        ),
+    ],
+)
+def test_what_cannot_be_compared_is_named(challenger, champion, code, words):
+    with pytest.raises(DataError, match=words) as caught:
+        decide(challenger, champion)
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("shape", "truth", "subjects", "words"),
+    [
+        ((2, 2), 2, 2, r"shape \(2, 2\), expected \(2, 3\)"),
+        ((2, 3), 1, 2, "1 truths and 2 subjects for 2 clips"),
+        ((2, 3), 2, 1, "2 truths and 1 subjects for 2 clips"),
+    ],
+)
+def test_answers_of_another_shape_than_their_clips_are_refused(shape, truth, subjects, words):
+    with pytest.raises(ValueError, match=words):
+        ScoreVectors(("a", "b"), LABELS, np.zeros(shape), np.zeros(truth, int), ("",) * subjects)

@@ -1,0 +1,78 @@
+"""mutmut with the rules of this repository: which changes to the code are not tried, since no test should tell them.
+
+`bench/mutation.py` starts it in the tree that it has built. It is the plugin of pytest in that tree as well: the
+quickest tests go first.
+
+RULES is the whole of it; each rule says what it leaves out and why.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import libcst as cst
+import libcst.matchers as m
+
+#: What is left out, and why: printed in the report.
+RULES = (
+    "Words for people: a text with a blank in it is not changed. That a message names its place and its remedy is "
+    "tested, its wording is not.",
+    "Log lines and warnings (`logger.…`, `log.…`, `warnings.…`).",
+    "Guards that cannot fire unless the code around them is wrong: `assert`, and `strict=` of `zip`.",
+    "What only a type checker reads: `cast`, annotations, `TYPE_CHECKING`.",
+    "`encoding=`: UTF-8 is what Python takes without it on the machines that this runs on.",
+)
+_LOGS = m.Name("logger") | m.Name("log") | m.Name("warnings")
+_UNTOUCHED = (
+    m.Call(func=m.Attribute(value=_LOGS))
+    | m.Call(func=m.Name("cast"))
+    | m.Assert()
+    | m.If(test=m.Name("TYPE_CHECKING"))
+    | m.Arg(keyword=m.Name("strict") | m.Name("encoding"))
+)
+
+
+def main() -> None:
+    """What the command `mutmut` does, after the rules."""
+    from mutmut.__main__ import cli
+    from mutmut.mutation import file_mutation
+
+    visitor: Any = file_mutation.MutationVisitor
+    descend = visitor._skip_node_and_children
+    visitor._skip_node_and_children = lambda self, node: m.matches(node, _UNTOUCHED) or descend(self, node)
+    operators: Any = file_mutation.mutation_operators
+    operators[:] = [(kind, _obeying(operator)) for kind, operator in operators]
+    cli()
+
+
+def _obeying(operator: Any) -> Any:
+    """An operator of mutmut without the changes that the rules leave out."""
+
+    def changes(node: Any) -> Iterable[Any]:
+        if isinstance(node, cst.SimpleString) and " " in str(node.evaluated_value):
+            return
+        for changed in operator(node):
+            if not (isinstance(node, cst.Call) and isinstance(changed, cst.Call) and _guard_removed(node, changed)):
+                yield changed
+
+    return changes
+
+
+def _guard_removed(call: cst.Call, changed: cst.Call) -> bool:
+    """Whether all that the change takes away is an argument that the rules leave alone."""
+    return any(m.matches(argument, _UNTOUCHED) and argument not in changed.args for argument in call.args)
+
+
+def pytest_collection_modifyitems(items: list[Any]) -> None:
+    """A change is noticed soonest if the quickest tests go first."""
+    stats = Path("mutmut-stats.json")
+    if stats.is_file():
+        seconds = json.loads(stats.read_text(encoding="utf-8"))["duration_by_test"]
+        items.sort(key=lambda item: seconds.get(item.nodeid, 0.0))
+
+
+if __name__ == "__main__":
+    main()
