@@ -6,11 +6,15 @@ a data set.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from affekt.api import Failure, Model, Prediction, Predictions, check, load
+
+# MLflow tells its makers of every run, and begins when it is imported. Every process of ours comes by here before.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 __version__ = "0.1.0"
 __all__ = ["Failure", "Model", "Prediction", "Predictions", "__version__", "check", "load"]

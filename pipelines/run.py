@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import sys
 import time
@@ -78,7 +79,8 @@ class Outcome:
         """How to look at the run in MLflow: a command, or the server's address."""
         if self.tracking_uri.startswith(("http://", "https://")):
             return f"in a browser: {self.tracking_uri}"
-        return f"{Path(sys.executable).with_name('mlflow')} ui --backend-store-uri {self.tracking_uri}"
+        command = [str(Path(sys.executable).with_name("mlflow")), "ui", "--backend-store-uri", self.tracking_uri]
+        return f"MLFLOW_DISABLE_TELEMETRY=true {shlex.join(command)}"
 
 
 def run_training(

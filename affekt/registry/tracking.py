@@ -61,7 +61,6 @@ class Tracking:
         Raises:
             AffektError: no server answers at the address.
         """
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         # It would print the address of each run to standard output, where commands write their JSON.
         os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
