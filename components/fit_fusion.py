@@ -1,14 +1,8 @@
 """Kubeflow component: fit every fusion method on honest scores and assemble the ensemble."""
 
-from typing import Optional
-
-from kfp import dsl
 from kfp.dsl import Dataset, Input, Model, Output
 
-from affekt.components.image import IMAGE
 
-
-@dsl.component(base_image=IMAGE, install_kfp_package=False)
 def fit_fusion(
     prepared: Input[Dataset],
     models: str,
@@ -17,12 +11,7 @@ def fit_fusion(
     tracking_uri: str,
     ensemble: Output[Model],
     scores: Output[Dataset],
-    vgg: Optional[Input[Model]] = None,  # noqa: UP045  kfp reads the annotation
-    c3d: Optional[Input[Model]] = None,  # noqa: UP045
-    bilstm: Optional[Input[Model]] = None,  # noqa: UP045
-    joint: Optional[Input[Model]] = None,  # noqa: UP045
-    random_forest: Optional[Input[Model]] = None,  # noqa: UP045
-    svc: Optional[Input[Model]] = None,  # noqa: UP045
+    **members: Input[Model],
 ) -> None:
     """Fuse the members' score vectors by every method; the one in the settings answers.
 
@@ -34,12 +23,7 @@ def fit_fusion(
         tracking_uri: MLflow's tracking address.
         ensemble: members, fusion and manifest in one folder.
         scores: the joined score table and every method's answers on unseen clips.
-        vgg: a trained member, and so are the following.
-        c3d: as above.
-        bilstm: as above.
-        joint: as above.
-        random_forest: as above.
-        svc: as above.
+        members: the trained members: the models to fuse, and those that they need.
     """
     import shutil
     from pathlib import Path
@@ -50,16 +34,13 @@ def fit_fusion(
         from affekt.steps.fit_fusion import fit_fusions
         from affekt.storage import file_digest
 
-        given = {
-            "vgg": vgg, "c3d": c3d, "bilstm": bilstm, "joint": joint, "random_forest": random_forest, "svc": svc,
-        }  # fmt: skip
-        members = {name: Path(artifact.path) for name, artifact in given.items() if artifact is not None}
+        folders = {name: Path(trained.path) for name, trained in members.items()}
         facts = {"data": file_digest(Path(prepared.path) / "index.csv"), "code": code_digest(), "run": run_id}
-        fused = fit_fusions(members, models.split(","), this.settings, Path(ensemble.path), facts=facts)
+        fused = fit_fusions(folders, models.split(","), this.settings, Path(ensemble.path), facts=facts)
         out = Path(scores.path)
         fused.write(out)
         (out / "history").mkdir(exist_ok=True)
-        for name, folder in members.items():
+        for name, folder in folders.items():
             if (folder / "history.csv").is_file():
                 shutil.copyfile(folder / "history.csv", out / "history" / f"{name}.csv")
         this.keep(out)

@@ -11,15 +11,17 @@ from affekt.components.fit_fusion import fit_fusion
 from affekt.components.gate import gate
 from affekt.components.ingest_faces import ingest_faces
 from affekt.components.register import register
-from affekt.components.train_vgg import train_vgg
-from affekt.pipelines.placement import on_cluster
+from affekt.components.static_signature import static_component
+from affekt.components.train_model import train_model
+from affekt.pipelines.placement import on_cluster, training_step
 
 
 def face_pipeline(*, place: Callable[[Any], Any] = on_cluster) -> Callable[..., Any]:
     """The pipeline that trains the VGG on still images (paper.md, section 4.3.2, without the clips).
 
     Args:
-        place: says of a task where it runs; :func:`affekt.pipelines.placement.anywhere` for a run on this machine.
+        place: says of a task where it runs; on this machine
+            :func:`affekt.pipelines.placement.on_this_machine`.
 
     Returns:
         A KFP pipeline with the parameters ``data, settings, name, job, store, tracking_uri``. The settings are those
@@ -42,8 +44,10 @@ def face_pipeline(*, place: Callable[[Any], Any] = on_cluster) -> Callable[..., 
             read = place(ingest_faces(data=data, settings=settings, name=name, job=job, tracking_uri=tracking_uri))
             images = read.outputs["images"]
             run: dict[str, Any] = {"run_id": read.outputs["Output"], "tracking_uri": tracking_uri, "settings": settings}
-            vgg = place(train_vgg(prepared=read.outputs["clips"], face_set=images, store=store, **run))
-            fused = place(fit_fusion(prepared=images, models="vgg", vgg=vgg.outputs["model"], **run))
+            train = static_component(train_model, name=training_step("vgg"))
+            vgg = place(train(member="vgg", prepared=read.outputs["clips"], face_set=images, store=store, **run))
+            fuse = static_component(fit_fusion, members=["vgg"])
+            fused = place(fuse(prepared=images, models="vgg", vgg=vgg.outputs["model"], **run))
             ensemble, scores = fused.outputs["ensemble"], fused.outputs["scores"]
             judged = place(evaluate(prepared=images, scores=scores, ensemble=ensemble, store=store, **run))
             evaluation = judged.outputs["evaluation"]

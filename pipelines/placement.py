@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Any
 
 from kfp import kubernetes
 
 from affekt.components.image import IMAGE
+from affekt.errors import AffektError
+from affekt.extensions import Resources, model_specs
 
 #: The image of the steps that train on a GPU.
 GPU_IMAGE = os.environ.get("AFFEKT_GPU_IMAGE", IMAGE)
@@ -18,55 +19,65 @@ STORAGE_SECRET = "affekt-storage"
 STORAGE_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL_S3", "AWS_REGION")
 
 
-@dataclass(frozen=True)
-class Place:
-    """What one step asks of the cluster."""
+_LIGHT = Resources()
 
-    cpu: str = "1"
-    memory: str = "2Gi"
-    gpus: int = 0
-    shared_memory: str = ""  # /dev/shm, for the loader's processes
-    retries: int = 2
-    timeout_seconds: int = 3600
-    image: str = IMAGE
-
-
-_LIGHT = Place()
-_GPU = Place(cpu="8", memory="32Gi", gpus=1, shared_memory="8Gi", timeout_seconds=2 * 86400, image=GPU_IMAGE)
-
-#: One row a component; a component without a row is an error.
-PLACES: dict[str, Place] = {
+#: What the steps ask for that are there whichever models are trained, by component.
+_STEPS: dict[str, Resources] = {
     "ingest": _LIGHT,
-    "ingest-faces": Place(memory="8Gi"),
+    "ingest-faces": Resources(memory="8Gi"),
     "plan-shards": _LIGHT,
-    "prepare-shard": Place(cpu="4", memory="8Gi", timeout_seconds=6 * 3600),
+    "prepare-shard": Resources(cpu="4", memory="8Gi", timeout_seconds=6 * 3600),
     "collect": _LIGHT,
-    "prepare-faces": Place(memory="8Gi"),
-    "train-vgg": _GPU,
-    "train-c3d": _GPU,
-    "train-bilstm": _GPU,
-    "train-joint": _GPU,
-    "fit-random-forest": Place(cpu="4", memory="4Gi"),
-    "fit-svc": Place(cpu="2", memory="4Gi"),
-    "fit-fusion": Place(cpu="2", memory="4Gi"),
-    "evaluate": Place(cpu="2", memory="4Gi"),
+    "prepare-faces": Resources(memory="8Gi"),
+    "fit-fusion": Resources(cpu="2", memory="4Gi"),
+    "evaluate": Resources(cpu="2", memory="4Gi"),
     # A second try would register a second version.
-    "register": Place(memory="4Gi", retries=0),
-    "gate": Place(cpu="4", memory="8Gi", retries=0, timeout_seconds=6 * 3600),
+    "register": Resources(memory="4Gi", retries=0),
+    "gate": Resources(cpu="4", memory="8Gi", retries=0, timeout_seconds=6 * 3600),
     "finish": _LIGHT,
 }
 
 
-def anywhere(task: Any) -> Any:
+def training_step(model: str) -> str:
+    """The name of the component that trains a model."""
+    return f"train-{model.replace('_', '-')}"
+
+
+def all_resources() -> dict[str, Resources]:
+    """What each component asks of the machine that runs it; for a model its spec says so."""
+    return _STEPS | {training_step(name): spec.resources for name, spec in model_specs().items()}
+
+
+def resources_of(component: str) -> Resources:
+    """What a component asks of the machine that runs it.
+
+    Raises:
+        AffektError: nobody has said.
+    """
+    rows = all_resources()
+    if component not in rows:
+        raise AffektError(
+            f"no resources are named for the component {component!r}; add a row to affekt.pipelines.placement",
+            code="no_resources",
+        )
+    return rows[component]
+
+
+def image_of(resources: Resources) -> str:
+    """The container image for what a step asks for."""
+    return GPU_IMAGE if resources.gpus else IMAGE
+
+
+def on_this_machine(task: Any) -> Any:
     """Leave a task as it is: on one machine there is nothing to choose, and a failed step is not tried again."""
     return task
 
 
 def on_cluster(task: Any) -> Any:
-    """Apply the component's row of :data:`PLACES` to a task, and return the task."""
-    row = PLACES[task.component_spec.name]
+    """Apply the component's resources to a task, and return the task."""
+    row = resources_of(task.component_spec.name)
     task.set_cpu_request(row.cpu).set_cpu_limit(row.cpu).set_memory_request(row.memory).set_memory_limit(row.memory)
-    task.set_container_image(row.image)
+    task.set_container_image(image_of(row))
     # The prepared store is the cache. Kubeflow's would take new files at an old address for the old ones, and a
     # submission cannot switch it off for tasks inside of an exit handler or a loop.
     task.set_caching_options(False)

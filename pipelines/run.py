@@ -17,7 +17,7 @@ from affekt.extensions import model_names
 from affekt.home import home
 from affekt.pipelines.containers import check_image, container_runner, engine, exit_codes_kept, folders_of, in_image
 from affekt.pipelines.local import LocalRun, run_locally
-from affekt.pipelines.placement import anywhere
+from affekt.pipelines.placement import on_this_machine
 from affekt.pipelines.runners import HERE, Cluster, Containers, Processes
 from affekt.pipelines.still_images import settings_for_faces, takes_images
 from affekt.pipelines.submit import Submitted, submit
@@ -154,7 +154,7 @@ def run_pipeline(
         in_containers = container_runner(home(), folders_of(data, faces, job.settings))
         with engine(), exit_codes_kept():
             return run_locally(pipeline(in_image(runner.image)), arguments, folder, say=say, runner=in_containers)
-    return run_locally(pipeline(anywhere), arguments, folder, say=say)
+    return run_locally(pipeline(on_this_machine), arguments, folder, say=say)
 
 
 def submit_training(job: TrainingJob, cluster: Cluster) -> Submitted:

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from affekt.errors import AffektError
-from affekt.pipelines.placement import PLACES, STORAGE_KEYS, STORAGE_SECRET
+from affekt.pipelines.placement import STORAGE_KEYS, STORAGE_SECRET, image_of, resources_of, training_step
 from affekt.steps.train_member import Job
 from affekt.storage import is_remote
 
@@ -17,7 +17,7 @@ RUNTIME = "torch-distributed"
 def train_job(job: Job, name: str, *, job_uri: str, nodes: int, devices: int = 1) -> dict[str, Any]:
     """The manifest of a TrainJob that trains one member, by the program that a pipeline's step runs, too.
 
-    What a node asks for is the component's row in :mod:`affekt.pipelines.placement`; tolerations and shared memory
+    What a node asks for is what the model's spec says; tolerations and shared memory
     are the runtime's.
 
     Args:
@@ -43,8 +43,8 @@ def train_job(job: Job, name: str, *, job_uri: str, nodes: int, devices: int = 1
         problems.append(f"{nodes} nodes with {devices} devices: expected at least one node")
     if problems:
         raise AffektError("\n".join(problems), code="not_remote")
-    place = PLACES[f"train-{job.member}"]
-    asked = {"cpu": place.cpu, "memory": place.memory} | ({"nvidia.com/gpu": str(devices)} if devices else {})
+    resources = resources_of(training_step(job.member))
+    asked = {"cpu": resources.cpu, "memory": resources.memory} | ({"nvidia.com/gpu": str(devices)} if devices else {})
     secrets = [
         {"name": key, "valueFrom": {"secretKeyRef": {"name": STORAGE_SECRET, "key": key, "optional": True}}}
         for key in STORAGE_KEYS
@@ -56,7 +56,7 @@ def train_job(job: Job, name: str, *, job_uri: str, nodes: int, devices: int = 1
         "spec": {
             "runtimeRef": {"apiGroup": "trainer.kubeflow.org", "kind": "ClusterTrainingRuntime", "name": RUNTIME},
             "trainer": {
-                "image": place.image,
+                "image": image_of(resources),
                 "command": ["torchrun"],
                 "args": ["-m", "affekt.steps.train_member", job_uri],
                 "env": secrets,

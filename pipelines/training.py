@@ -9,20 +9,16 @@ from affekt.components.collect import collect
 from affekt.components.evaluate import evaluate
 from affekt.components.finish import finish
 from affekt.components.fit_fusion import fit_fusion
-from affekt.components.fit_random_forest import fit_random_forest
-from affekt.components.fit_svc import fit_svc
 from affekt.components.gate import gate
 from affekt.components.ingest import ingest
 from affekt.components.plan_shards import plan_shards
 from affekt.components.prepare_faces import prepare_faces
 from affekt.components.prepare_shard import prepare_shard
 from affekt.components.register import register
-from affekt.components.train_bilstm import train_bilstm
-from affekt.components.train_c3d import train_c3d
-from affekt.components.train_joint import train_joint
-from affekt.components.train_vgg import train_vgg
-from affekt.extensions import members_needed, model_names
-from affekt.pipelines.placement import on_cluster
+from affekt.components.static_signature import static_component
+from affekt.components.train_model import train_model
+from affekt.extensions import members_needed, model_names, model_spec
+from affekt.pipelines.placement import on_cluster, training_step
 
 #: Shards that are prepared at the same time on a cluster.
 PARALLEL_SHARDS = 8
@@ -39,7 +35,8 @@ def training_pipeline(
 
     Args:
         models: the models to fuse; all that are installed by default.
-        place: says of a task where it runs; :func:`affekt.pipelines.placement.anywhere` for a run on this machine.
+        place: says of a task where it runs; on this machine
+            :func:`affekt.pipelines.placement.on_this_machine`.
         parallel_shards: how many shards are prepared at once.
         registered: whether the ensemble is registered and the gate decides on it; without, it is only judged.
 
@@ -47,7 +44,7 @@ def training_pipeline(
         A KFP pipeline with the parameters ``data, settings, name, job, faces, store, tracking_uri, clips_per_shard``.
     """
     models = tuple(models) or model_names()
-    members = members_needed(models)
+    specs = [model_spec(name) for name in members_needed(models)]
 
     @dsl.pipeline(
         name="affekt-training",
@@ -74,33 +71,18 @@ def training_pipeline(
             merged = place(collect(clips=clips, parts=dsl.Collected(part.outputs["prepared"]), **run))
             prepared = merged.outputs["prepared"]
 
+            images: dict[str, Any] = {}
+            if any(spec.learns_from_images for spec in specs):
+                images["face_set"] = place(prepare_faces(faces=faces, settings=settings)).outputs["face_set"]
             trained: dict[str, Any] = {}
-            if "vgg" in members or "c3d" in members:
-                images = place(prepare_faces(faces=faces, settings=settings)).outputs["face_set"]
-            if "vgg" in members:
-                trained["vgg"] = place(train_vgg(prepared=prepared, face_set=images, store=store, **run)).outputs[
-                    "model"
-                ]
-            if "c3d" in members:
-                trained["c3d"] = place(train_c3d(prepared=prepared, face_set=images, store=store, **run)).outputs[
-                    "model"
-                ]
-            if "bilstm" in members:
-                trained["bilstm"] = place(
-                    train_bilstm(prepared=prepared, vgg=trained["vgg"], store=store, **run)
-                ).outputs["model"]
-            if "joint" in members:
-                trained["joint"] = place(
-                    train_joint(prepared=prepared, vgg=trained["vgg"], store=store, **run)
-                ).outputs["model"]
-            if "random_forest" in members:
-                trained["random_forest"] = place(fit_random_forest(prepared=prepared, store=store, **run)).outputs[
-                    "model"
-                ]
-            if "svc" in members:
-                trained["svc"] = place(fit_svc(prepared=prepared, store=store, **run)).outputs["model"]
+            for spec in specs:
+                train = static_component(train_model, name=training_step(spec.name), members=spec.needs)
+                given = {name: trained[name] for name in spec.needs} | (images if spec.learns_from_images else {})
+                task = place(train(member=spec.name, prepared=prepared, store=store, **given, **run))
+                trained[spec.name] = task.outputs["model"]
 
-            fused = place(fit_fusion(prepared=prepared, models=",".join(models), **trained, **run))
+            fuse = static_component(fit_fusion, members=tuple(trained))
+            fused = place(fuse(prepared=prepared, models=",".join(models), **trained, **run))
             ensemble, scores = fused.outputs["ensemble"], fused.outputs["scores"]
             judged = place(evaluate(prepared=prepared, scores=scores, ensemble=ensemble, store=store, **run))
             evaluation = judged.outputs["evaluation"]

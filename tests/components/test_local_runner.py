@@ -12,8 +12,8 @@ PROMISED = {
     "train-c3d": ["model"],
     "train-bilstm": ["model"],
     "train-joint": ["model"],
-    "fit-random-forest": ["model"],
-    "fit-svc": ["model"],
+    "train-random-forest": ["model"],
+    "train-svc": ["model"],
     "fit-fusion": ["ensemble", "scores"],
     "evaluate": ["evaluation", "report"],
     "gate": ["decision", "report"],
@@ -35,7 +35,7 @@ def test_a_task_without_files_ended_well(pipeline_run, task):
 
 
 @pytest.mark.parametrize(
-    "member", ["train-vgg", "train-c3d", "train-bilstm", "train-joint", "fit-random-forest", "fit-svc"]
+    "member", ["train-vgg", "train-c3d", "train-bilstm", "train-joint", "train-random-forest", "train-svc"]
 )
 def test_a_member_leaves_its_score_table(pipeline_run, member):
     header = (pipeline_run.artifact(member, "model") / "scores.csv").read_text(encoding="utf-8").splitlines()[0]

@@ -13,20 +13,17 @@ from affekt.components.collect import collect
 from affekt.components.evaluate import evaluate
 from affekt.components.finish import finish
 from affekt.components.fit_fusion import fit_fusion
-from affekt.components.fit_random_forest import fit_random_forest
-from affekt.components.fit_svc import fit_svc
 from affekt.components.gate import gate
 from affekt.components.ingest import ingest
 from affekt.components.plan_shards import plan_shards
 from affekt.components.prepare_faces import prepare_faces
 from affekt.components.prepare_shard import prepare_shard
 from affekt.components.register import register
-from affekt.components.train_bilstm import train_bilstm
-from affekt.components.train_c3d import train_c3d
-from affekt.components.train_joint import train_joint
-from affekt.components.train_vgg import train_vgg
+from affekt.components.static_signature import static_component
+from affekt.components.train_model import train_model
 from affekt.dataset import ClipTable
 from affekt.errors import DataError
+from affekt.extensions import model_names, model_spec
 from affekt.media import FaceSet, PreparedIndex
 from affekt.registry import Tracking, list_models
 from affekt.score_table import ScoreTable
@@ -126,66 +123,40 @@ def test_prepare_faces_packs_what_there_is(tmp_path, place, sample_faces, given)
     assert bool(len(FaceSet.read(tmp_path / "faces").labels)) == given
 
 
-@pytest.mark.parametrize(
-    ("name", "component"),
-    [("random_forest", fit_random_forest), ("svc", fit_svc)],
-)
-def test_a_model_trains_and_scores_every_clip(tmp_path, place, tiny_run, name, component):
-    component.python_func(
-        prepared=artifact(tiny_run.prepared),
-        store=str(tiny_run.store),
-        model=artifact(tmp_path / "model", dsl.Model),
-        **place.run,
-    )
-    table = ScoreTable.read(tmp_path / "model" / "scores.csv")
-    assert (table.models, len(table)) == ((name,), 21)
+@pytest.fixture(scope="module")
+def face_set(tmp_path_factory, place, sample_faces):
+    """The sample face images, packed."""
+    folder = tmp_path_factory.mktemp("faces") / "faces"
+    prepare_faces.python_func(faces=str(sample_faces), settings=place.run["settings"], face_set=artifact(folder))
+    return artifact(folder)
 
 
-@pytest.mark.parametrize(("name", "component"), [("vgg", train_vgg), ("c3d", train_c3d)])
-def test_a_visual_model_trains_on_faces_and_clips(tmp_path, place, tiny_run, sample_faces, name, component):
-    prepare_faces.python_func(
-        faces=str(sample_faces), settings=place.run["settings"], face_set=artifact(tmp_path / "faces")
-    )
-    component.python_func(
+@pytest.mark.parametrize("name", model_names())
+def test_a_model_trains_and_scores_every_clip(tmp_path, place, tiny_run, face_set, name):
+    spec = model_spec(name)
+    train = static_component(train_model, name=f"train-{name}", members=spec.needs)
+    given = {needed: artifact(tiny_run.members[needed], dsl.Model) for needed in spec.needs}
+    train.python_func(
+        member=name,
         prepared=artifact(tiny_run.prepared),
-        face_set=artifact(tmp_path / "faces"),
+        face_set=face_set if spec.learns_from_images else None,
         store=str(tiny_run.store),
         model=artifact(tmp_path / "model", dsl.Model),
+        **given,
         **place.run,
     )
     table = ScoreTable.read(tmp_path / "model" / "scores.csv")
     assert (table.models, len(table)) == ((name,), 21)
     assert table.available.all()
-    assert f"{name},base," in (tmp_path / "model" / "history.csv").read_text(encoding="utf-8")
-
-
-def test_the_bilstm_trains_on_the_vggs_features(tmp_path, place, tiny_run):
-    train_bilstm.python_func(
-        prepared=artifact(tiny_run.prepared),
-        vgg=artifact(tiny_run.members["vgg"], dsl.Model),
-        store=str(tiny_run.store),
-        model=artifact(tmp_path / "model", dsl.Model),
-        **place.run,
-    )
-    assert ScoreTable.read(tmp_path / "model" / "scores.csv").models == ("bilstm",)
-
-
-def test_the_joint_network_trains_on_the_vggs_features_and_the_sound(tmp_path, place, tiny_run):
-    train_joint.python_func(
-        prepared=artifact(tiny_run.prepared),
-        vgg=artifact(tiny_run.members["vgg"], dsl.Model),
-        store=str(tiny_run.store),
-        model=artifact(tmp_path / "model", dsl.Model),
-        **place.run,
-    )
-    table = ScoreTable.read(tmp_path / "model" / "scores.csv")
-    assert table.models == ("joint",)
-    assert table.available.all()
+    if spec.learns_from_images:
+        assert f"{name},base," in (tmp_path / "model" / "history.csv").read_text(encoding="utf-8")
+    runs = place.tracking.client.search_runs([place.tracking.experiment_id], f"tags.mlflow.runName = '{name}'")
+    assert [run.info.status for run in runs] == ["FINISHED"]
 
 
 def test_fit_fusion_fuses_the_members_it_is_given(tmp_path, place, tiny_run):
     members = {name: artifact(tiny_run.members[name], dsl.Model) for name in ("random_forest", "svc")}
-    fit_fusion.python_func(
+    static_component(fit_fusion, members=list(members)).python_func(
         prepared=artifact(tiny_run.prepared),
         models="random_forest,svc",
         ensemble=artifact(tmp_path / "ensemble", dsl.Model),

@@ -41,14 +41,14 @@ def test_the_pipeline_is_valid_by_the_schema():
         (("c3d",), {"train-c3d"}),
         (("bilstm",), {"train-vgg", "train-bilstm"}),
         (("joint",), {"train-vgg", "train-joint"}),
-        (("svc",), {"fit-svc"}),
+        (("svc",), {"train-svc"}),
     ],
 )
 def test_a_pipeline_for_one_model_trains_what_it_needs_and_no_more(tmp_path, models, trained):
     compile_pipeline(tmp_path / "p.yaml", models)
     spec = next(yaml.safe_load_all((tmp_path / "p.yaml").read_text(encoding="utf-8")))
     executors = {name.removeprefix("exec-") for name in spec["deploymentSpec"]["executors"]}
-    assert {name for name in executors if name.startswith(("train-", "fit-")) and name != "fit-fusion"} == trained
+    assert {name for name in executors if name.startswith("train-")} == trained
     assert ("prepare-faces" in executors) == bool(trained & {"train-vgg", "train-c3d"})
 
 

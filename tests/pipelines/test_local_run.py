@@ -8,7 +8,7 @@ import pytest
 
 from affekt.errors import AffektError
 from affekt.pipelines.local import run_locally
-from affekt.pipelines.placement import anywhere
+from affekt.pipelines.placement import on_this_machine
 from affekt.pipelines.training import training_pipeline
 from affekt.registry import Tracking
 from affekt.score_table import ScoreTable
@@ -86,7 +86,7 @@ def test_a_second_run_prepares_nothing_again(pipeline_run, tmp_path, sample_clip
 
 def test_a_failing_step_gives_its_own_error_and_names_the_log(tmp_path, monkeypatch):
     monkeypatch.setenv("AFFEKT_HOME", str(tmp_path))
-    pipeline = training_pipeline(("svc",), place=anywhere, parallel_shards=1)
+    pipeline = training_pipeline(("svc",), place=on_this_machine, parallel_shards=1)
     arguments = {"data": str(tmp_path / "none"), "settings": load_settings("small").to_json(), "store": str(tmp_path)}
     with pytest.raises(AffektError) as caught:
         run_locally(pipeline, arguments, tmp_path / "run", say=lambda step, text: None)

@@ -6,15 +6,20 @@ from pathlib import Path
 
 import pytest
 import yaml
+from kfp import dsl
 
+from affekt.errors import AffektError
+from affekt.extensions import model_names, model_specs
 from affekt.pipelines.compile import compile_pipeline
-from affekt.pipelines.placement import PLACES
+from affekt.pipelines.placement import all_resources, on_cluster, resources_of, training_step
 
-COMPONENTS = sorted(
+#: By their files; one of these is a definition for every model.
+STEPS = {
     path.stem.replace("_", "-")
     for path in (Path(__file__).resolve().parents[2] / "components").glob("*.py")
-    if path.stem not in ("__init__", "image")
-)
+    if path.stem not in ("__init__", "image", "static_signature", "train_model")
+}
+COMPONENTS = sorted(STEPS | {training_step(name) for name in model_names()})
 
 
 @pytest.fixture(scope="module")
@@ -29,24 +34,37 @@ def compiled(tmp_path_factory):
     return spec, platform
 
 
-def test_every_component_has_a_place():
-    assert sorted(PLACES) == COMPONENTS
+def test_every_component_has_resources():
+    assert sorted(all_resources()) == COMPONENTS
+
+
+def test_a_component_without_resources_is_refused():
+    @dsl.component(base_image="python", install_kfp_package=False)
+    def new_step():
+        """Nothing."""
+
+    with pytest.raises(AffektError, match="'new-step'"):
+
+        @dsl.pipeline(name="new")
+        def pipeline():
+            on_cluster(new_step())
 
 
 @pytest.mark.parametrize("name", COMPONENTS)
 def test_cpu_and_memory_reach_the_compiled_pipeline(compiled, name):
     resources = compiled[0]["deploymentSpec"]["executors"][f"exec-{name}"]["container"]["resources"]
-    assert resources["resourceCpuLimit"] == PLACES[name].cpu
-    assert resources["resourceMemoryLimit"] == PLACES[name].memory
+    assert resources["resourceCpuLimit"] == resources_of(name).cpu
+    assert resources["resourceMemoryLimit"] == resources_of(name).memory
 
 
-@pytest.mark.parametrize("name", ["train-vgg", "train-c3d", "train-bilstm", "train-joint"])
-def test_a_visual_model_gets_a_gpu_and_shared_memory(compiled, name):
+@pytest.mark.parametrize("model", model_names())
+def test_a_model_gets_the_gpus_and_the_shared_memory_of_its_spec(compiled, model):
     spec, platform = compiled
-    accelerator = spec["deploymentSpec"]["executors"][f"exec-{name}"]["container"]["resources"]["accelerator"]
-    assert accelerator["resourceType"] == "nvidia.com/gpu"
-    settings = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"][f"exec-{name}"]
-    assert settings["emptyDirMounts"][0]["mountPath"] == "/dev/shm"
+    name, asked = f"exec-{training_step(model)}", model_specs()[model].resources
+    found = spec["deploymentSpec"]["executors"][name]["container"]["resources"].get("accelerator", {})
+    assert found.get("resourceType") == ("nvidia.com/gpu" if asked.gpus else None)
+    mounts = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"][name].get("emptyDirMounts", [])
+    assert [mount["mountPath"] for mount in mounts] == (["/dev/shm"] if asked.shared_memory else [])
 
 
 def test_no_step_installs_packages_when_it_runs(compiled):

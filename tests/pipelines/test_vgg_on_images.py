@@ -20,7 +20,8 @@ from affekt.components.fit_fusion import fit_fusion
 from affekt.components.gate import gate
 from affekt.components.ingest_faces import ingest_faces
 from affekt.components.register import register as register_step
-from affekt.components.train_vgg import train_vgg
+from affekt.components.static_signature import static_component
+from affekt.components.train_model import train_model
 from affekt.dataset import holds_faces, read_faces
 from affekt.ensemble import Ensemble, StillImages
 from affekt.errors import DataError
@@ -51,8 +52,12 @@ def trained(tmp_path_factory, sample_faces, tiny_settings):
         data=str(sample_faces), name="still", job="job", images=images, clips=at("clips"), **common
     )
     common["run_id"] = run_id
-    train_vgg.python_func(prepared=at("clips"), face_set=images, store=str(home / "store"), model=at("vgg"), **common)
-    fit_fusion.python_func(prepared=images, models="vgg", ensemble=ensemble, scores=scores, vgg=at("vgg"), **common)
+    static_component(train_model, name="train-vgg").python_func(
+        member="vgg", prepared=at("clips"), face_set=images, store=str(home / "store"), model=at("vgg"), **common
+    )
+    static_component(fit_fusion, members=["vgg"]).python_func(
+        prepared=images, models="vgg", ensemble=ensemble, scores=scores, vgg=at("vgg"), **common
+    )
     evaluate.python_func(
         prepared=images, scores=scores, ensemble=ensemble, store="", evaluation=evaluation, report=at("judged.html"),
         figures=at("figures", dsl.Metrics), **common,
