@@ -105,19 +105,22 @@ def fit_svc(
     machine = _machine(c, kernel, tolerance)
     model = make_pipeline(StandardScaler(), machine) if standardise else make_pipeline(machine)
     splits = calibration_folds(y, groups, folds, seed)
+    # scikit-learn takes the labels that the temperature is fitted on for column numbers: without a label of its own in
+    # the rows, each label after it would be looked for in another's column, the last one behind the end of the array.
+    classes, columns = np.unique(y, return_inverse=True)
     if splits is None:
         logger.warning(
             "too few rows of a label to calibrate the probabilities; the temperature of their softmax is one"
         )
-        fitted, sharpness = model.fit(x, y), 1.0
+        fitted, sharpness = model.fit(x, columns), 1.0
     else:
-        calibrated = CalibratedClassifierCV(model, method="temperature", cv=splits, ensemble=False).fit(x, y)
+        calibrated = CalibratedClassifierCV(model, method="temperature", cv=splits, ensemble=False).fit(x, columns)
         inner = calibrated.calibrated_classifiers_[0]
         fitted, sharpness = inner.estimator, float(inner.calibrators[0].beta_)
     scaler = fitted[0] if standardise else None
     mean = scaler.mean_ if scaler is not None else np.zeros(x.shape[1])
     scale = scaler.scale_ if scaler is not None else np.ones(x.shape[1])
-    return _as_arrays(fitted[-1], mean, scale, sharpness, labels)
+    return _as_arrays(fitted[-1], mean, scale, sharpness, classes, labels)
 
 
 def choose_c(
@@ -175,7 +178,9 @@ def _machine(c: float, kernel: str, tolerance: float) -> Any:
     return SVC(C=c, kernel=kernel, tol=tolerance, gamma="scale")
 
 
-def _as_arrays(machine: Any, mean: np.ndarray, scale: np.ndarray, sharpness: float, labels: int) -> CalibratedSvc:
+def _as_arrays(
+    machine: Any, mean: np.ndarray, scale: np.ndarray, sharpness: float, classes: np.ndarray, labels: int
+) -> CalibratedSvc:
     ends = np.cumsum(machine.n_support_)
     starts = ends - machine.n_support_
     count = len(machine.classes_)
@@ -197,7 +202,7 @@ def _as_arrays(machine: Any, mean: np.ndarray, scale: np.ndarray, sharpness: flo
         weights=pairs @ vectors if linear else pairs,
         bias=np.asarray(machine.intercept_, dtype=float),
         gamma=np.array(0.0 if linear else machine._gamma),
-        classes=np.asarray(machine.classes_, dtype=np.int64),
+        classes=np.asarray(classes, dtype=np.int64),
         sharpness=np.array(sharpness),
         labels=np.array(labels, dtype=np.int64),
     )

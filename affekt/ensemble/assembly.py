@@ -11,7 +11,7 @@ from typing import Any
 
 import affekt
 from affekt.errors import DataError
-from affekt.extensions import model_names
+from affekt.extensions import model_names, offered_by
 from affekt.settings import Settings
 from affekt.storage import file_digest
 
@@ -57,6 +57,7 @@ def assemble(
         "models": list(models),
         "settings": settings.to_dict(),
         "packages": {name: metadata.version(name) for name in _PACKAGES},
+        "offered_by": {name: offered_by("model", name) for name in members if offered_by("model", name) != "affekt"},
         "facts": dict(facts or {}),
         "files": {path.relative_to(folder).as_posix(): file_digest(path) for path in files},
     }

@@ -17,8 +17,7 @@ from affekt.extensions import model_spec
 from affekt.fusion import Fusion, PersonFusion
 from affekt.media import PreparedClip, PreparedIndex, prepare_file
 from affekt.media.person import PROMINENT
-from affekt.models.scorer import VisualScorer
-from affekt.models.voice import AudioScorer
+from affekt.models.members import Members
 from affekt.progress import track
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings, settings_of_stored
@@ -101,8 +100,7 @@ class Ensemble:
         folder: Path,
         manifest: Mapping[str, Any],
         settings: Settings,
-        visual: VisualScorer,
-        audio: AudioScorer,
+        members: Members,
         fusion: Fusion,
         fusion_person: Fusion | None = None,
     ) -> None:
@@ -112,7 +110,7 @@ class Ensemble:
         self.labels: tuple[str, ...] = tuple(manifest["labels"])
         self.models: tuple[str, ...] = tuple(manifest["models"])
         self.digest = self.digest_of(folder)
-        self._visual, self._audio, self._fusion = visual, audio, fusion
+        self._members, self._fusion = members, fusion
         self._person = PersonFusion(fusion, fusion_person) if fusion_person else None
 
     @classmethod
@@ -126,11 +124,10 @@ class Ensemble:
         manifest = read_manifest(folder)
         settings = settings_of_stored(manifest["settings"])
         members = {name: folder / "members" / name for name in manifest["members"]}
-        visual = VisualScorer.load({name: path for name, path in members.items() if model_spec(name).sees})
-        audio = AudioScorer.load({name: path for name, path in members.items() if not model_spec(name).sees})
+        loaded = Members.load(members, packages=manifest.get("offered_by"))
         adapts = "fusion_person/fusion.json" in manifest["files"]
         person = Fusion.load(folder / "fusion_person") if adapts else None
-        return cls(folder, manifest, settings, visual, audio, Fusion.load(folder / "fusion"), person)
+        return cls(folder, manifest, settings, loaded, Fusion.load(folder / "fusion"), person)
 
     @staticmethod
     def digest_of(folder: Path) -> str:
@@ -284,17 +281,22 @@ class Ensemble:
 
     def scores(self, clip: PreparedClip) -> np.ndarray:
         """Float64 ``[M, L]``: each fused model's probabilities; NaN where a model has no answer."""
-        vectors = {**self._visual.score(clip), **self._audio.score(clip)}
+        vectors = self._members.score(clip)
         missing = np.full(len(self.labels), np.nan)
         return np.stack([vectors.get(name, missing) for name in self.models])
 
+    @property
+    def image_model(self) -> str | None:
+        """The member that answers still images alone, if there is one."""
+        return self._members.of_images
+
     def score_faces(self, pictures: np.ndarray) -> np.ndarray:
-        """The VGG's probabilities ``[N, L]`` of still faces, uint8 ``[N, S, S, 3]`` with ``media.face_size`` a side.
+        """Probabilities ``[N, L]`` of still faces, uint8 ``[N, S, S, 3]`` with ``media.face_size`` a side.
 
         Raises:
-            DataError: the ensemble has no VGG.
+            DataError: ``no_image_model``: no member answers still images.
         """
-        return self._visual.score_faces(pictures)
+        return self._members.score_faces(pictures)
 
     def score_index(self, index: PreparedIndex, store: Store) -> tuple[ScoreTable, np.ndarray]:
         """The score table ``[N, M, L]`` of prepared clips, and the fused probabilities ``[N, L]``.

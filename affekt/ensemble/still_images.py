@@ -1,4 +1,4 @@
-"""What an ensemble's VGG says of still face images: evaluation by command, and the champion in the gate."""
+"""What an ensemble says of still face images: evaluation by command, and the champion in the gate."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def score_images(ensemble: Ensemble, images: Sequence[FaceImage]) -> tuple[Score
     """Score still images as they are, without a search for the face, in the ensemble's own size.
 
     Args:
-        ensemble: any with a VGG, which answers alone.
+        ensemble: any with a member that answers still images; it answers alone.
         images: labelled images.
 
     Returns:
         The score table ``[N, 1, L]`` of the readable images, and those that cannot be read.
 
     Raises:
-        DataError: the ensemble has no VGG.
+        DataError: ``no_image_model``: no member answers still images.
     """
     size = ensemble.settings.media.face_size
     kept: list[FaceImage] = []
@@ -62,7 +62,7 @@ def score_images(ensemble: Ensemble, images: Sequence[FaceImage]) -> tuple[Score
     table = ScoreTable(
         tuple(image.id for image in kept),
         labels,
-        ("vgg",),
+        (ensemble.image_model or "",),
         np.concatenate(vectors)[:, np.newaxis],
         np.array([labels.index(image.label) if image.label in labels else -1 for image in kept], dtype=int),
         tuple(image.subject for image in kept),

@@ -43,6 +43,11 @@ def extensions(kind: str) -> Mapping[str, Any]:
     return {name: _loaded(kind, point) for name, point in points.items()}
 
 
+def offered_by(kind: str, name: str) -> str:
+    """The name of the package that offers something of a kind (``affekt`` itself offers its own)."""
+    return next(_package(point) for point in entry_points(group=EXTENSIONS[kind], name=name))
+
+
 def named(reference: str, what: str) -> Any:
     """The function that a spec names as ``"module:function"``, imported now.
 

@@ -7,27 +7,34 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import safetensors.torch
 from torch import nn
 
 from affekt.errors import DataError
-from affekt.models.bilstm.network import BiLSTM
-from affekt.models.c3d.network import C3D
-from affekt.models.joint.network import JointBiLSTM
 from affekt.models.preprocessing import Preprocessing
-from affekt.models.vgg.network import VGG16
 from affekt.storage import write_bytes
 
 #: The layout of the folder; a reader refuses a number that it does not know.
 FORMAT = 1
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
-_NETWORKS: dict[str, type[nn.Module]] = {"vgg": VGG16, "c3d": C3D, "bilstm": BiLSTM, "joint": JointBiLSTM}
+
+
+@runtime_checkable
+class StoredNetwork(Protocol):
+    """A network that says how it is made again, before its weights are put into it."""
+
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """The arguments of its class."""
+
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
-class StoredModel:
+class StoredModel(Generic[Network]):
     """A network that was read back, and what was written with it.
 
     Attributes:
@@ -39,7 +46,7 @@ class StoredModel:
         facts: whatever else was written (figures; where there is no preprocessing, ``vgg_sha256``).
     """
 
-    network: nn.Module
+    network: Network
     labels: tuple[str, ...]
     preprocessing: Preprocessing | None
     settings: dict[str, Any]
@@ -50,14 +57,25 @@ class StoredModel:
 def save_model(
     folder: Path,
     member: str,
-    network: VGG16 | C3D | BiLSTM | JointBiLSTM,
+    network: nn.Module,
     *,
     labels: tuple[str, ...],
     preprocessing: Preprocessing | None,
     settings: Mapping[str, Any],
     facts: Mapping[str, Any] | None = None,
 ) -> str:
-    """Write a network and its description; returns the SHA-256 of the weights file."""
+    """Write a network and its description; returns the SHA-256 of the weights file.
+
+    Args:
+        folder: where to.
+        member: the name of its model.
+        network: a :class:`StoredNetwork`.
+        labels: what its outputs mean.
+        preprocessing: of its pictures, if it looks at pictures.
+        settings: the group of settings that it was trained with.
+        facts: what else is to be known of it.
+    """
+    assert isinstance(network, StoredNetwork)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     content = safetensors.torch.save(tensors)
     digest = hashlib.sha256(content).hexdigest()
@@ -76,8 +94,13 @@ def save_model(
     return digest
 
 
-def load_model(folder: Path, member: str) -> StoredModel:
+def load_model(folder: Path, member: str, kind: type[Network]) -> StoredModel[Network]:
     """Read what :func:`save_model` wrote.
+
+    Args:
+        folder: where it is.
+        member: the name of its model.
+        kind: the class of its network.
 
     Raises:
         DataError: a file is missing, the weights are not those that were written, or it is another kind of model.
@@ -108,7 +131,7 @@ def load_model(folder: Path, member: str) -> StoredModel:
             code="damaged",
             where=str(folder / WEIGHTS),
         )
-    network = _NETWORKS[member](**description["architecture"])
+    network = kind(**description["architecture"])
     network.load_state_dict(safetensors.torch.load(content))
     preprocessing = description["preprocessing"]
     return StoredModel(

@@ -13,7 +13,7 @@ import numpy as np
 
 from affekt.ensemble.assembly import MANIFEST, read_manifest
 from affekt.media import FaceSet, PreparedIndex
-from affekt.models.explain import Explainer
+from affekt.models.vgg.explain import Explainer
 from affekt.report.document import evaluate_table, of_images
 from affekt.report.report import write_report
 from affekt.report.thumbnails import thumbnail

@@ -63,7 +63,7 @@ def run_gate(
     theirs = None
     if folder is not None:
         champion = Ensemble.load(folder)
-        if isinstance(clips, StillImages) and champion.models != ("vgg",):
+        if isinstance(clips, StillImages) and champion.models != (champion.image_model,):
             return Decision(
                 False,
                 [

@@ -12,6 +12,7 @@ import numpy as np
 
 from affekt.media.prepared import PreparedClip
 from affekt.models.hardware import Hardware
+from affekt.models.member import Scored
 from affekt.models.model_folder import save_model
 from affekt.progress import Progress
 from affekt.score_table import ScoreTable
@@ -20,7 +21,7 @@ from affekt.training.distributed import World
 from affekt.training.face_clips import FaceClips
 from affekt.training.given import Given
 from affekt.training.loop import train
-from affekt.training.out_of_fold import Part, accuracies, score_table
+from affekt.training.out_of_fold import Fold, accuracies, score_table
 from affekt.training.throughput import COLUMNS
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class MemberTraining:
         settings = given.settings
         self.world = World.here()
         self.member, self.settings, self.labels, self.out = given.member, settings, given.labels, given.out
-        self.index, self.clips = given.index, FaceClips(given)
+        self.given, self.clips = given, FaceClips(given)
         self.log = given.log if self.world.first else None
         self.checkpoints = Checkpoints(given.checkpoints or given.out / "checkpoints")
         self.hardware = Hardware.choose(settings.device, settings.precision, settings.compile)
@@ -61,31 +62,31 @@ class MemberTraining:
         for name, value in figures.items():
             logger.info("%s %s: %s %.3f", self.member, key, name, value)
 
-    def save(self, part: Part, network: Any, preprocessing: Any, group: Any, facts: dict[str, Any]) -> None:
+    def save(self, fold: Fold, network: Any, preprocessing: Any, group: Any, facts: dict[str, Any]) -> None:
         """Write the network of a part, with its description."""
         if not self.world.first:
             return
         settings = {**dataclasses.asdict(group), "seed": self.settings.seed}
         save_model(
-            part.folder(self.out), self.member, network, labels=self.labels, preprocessing=preprocessing,
-            settings=settings, facts={**facts, **(self._facts if part.key == "final" else {})},
+            fold.folder(self.out), self.member, network, labels=self.labels, preprocessing=preprocessing,
+            settings=settings, facts={**facts, **(self._facts if fold.final else {})},
         )  # fmt: skip
 
-    def score(self, part: Part, scorer: Callable[[PreparedClip], np.ndarray | None]) -> None:
-        """Score the part's rows, each process some of them; a clip without a face gets None."""
+    def score(self, fold: Fold, scorer: Callable[[PreparedClip], Scored]) -> None:
+        """Score the fold's rows, each process some of them; a clip without a face gets None."""
         mine: dict[int, np.ndarray | None] = {}
-        rows = part.scores[self.world.rank :: self.world.size]
-        with Progress(f"{self.member} {part.name}: scores", len(rows)) as progress:
+        rows = fold.scores[self.world.rank :: self.world.size]
+        with Progress(f"{self.member} {fold.name}: scores", len(rows)) as progress:
             for row in rows:
-                known = self.index.rows[row].frames_with_face > 0
-                mine[int(row)] = scorer(self.clips.prepared(row)) if known else None
+                known = self.given.index.rows[row].frames_with_face > 0
+                mine[int(row)] = scorer(self.clips.prepared(row)).vector if known else None
                 progress.advance()
         for scores in self.world.gathered(mine):
             self.scores.update(scores)
 
     def finish(self, table: ScoreTable | None = None) -> ScoreTable:
         """Write the score table, that of the scored clips by default, report accuracies, remove the checkpoints."""
-        table = score_table(self.member, self.index, self.scores, self.labels) if table is None else table
+        table = score_table(self.given, self.scores) if table is None else table
         if not self.world.first:
             return table
         table.write(self.out / "scores.csv")

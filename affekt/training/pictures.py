@@ -1,25 +1,28 @@
-"""Train the networks that see pictures, VGG and C3D, each with honest scores for every clip (paper.md, section 4.3)."""
+"""Train the networks that see pictures, VGG and C3D, with out-of-fold scores of the train clips (paper.md, 4.3)."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from affekt.errors import SettingsError
 from affekt.media.prepared import FaceSet
-from affekt.models.scoring import C3dScoring, VggScoring
+from affekt.models.c3d.member import C3dMember
+from affekt.models.c3d.network import C3D
+from affekt.models.member import ImageMember
 from affekt.models.vgg import VggSettings
+from affekt.models.vgg.member import VggMember
 from affekt.models.vgg.network import VGG16
 from affekt.score_table import ScoreTable
 from affekt.training.batches import FaceClip, FrameBatches, StillBatches, WindowBatches
 from affekt.training.face_clips import FaceClips
 from affekt.training.given import Given
 from affekt.training.member import MemberTraining
-from affekt.training.out_of_fold import nothing_to_learn, parts_of
+from affekt.training.out_of_fold import folds_of, require_two_labels
 from affekt.training.starting_weights import start_c3d, start_vgg
 
 logger = logging.getLogger(__name__)
@@ -46,9 +49,9 @@ def train_vgg(given: Given) -> ScoreTable:
     index, faces, settings, labels = given.index, given.faces, given.settings, given.labels
     images, image_labels, image_numbers = _images_to_learn(faces, labels)
     group = _with_iterations(given.group, len(image_numbers), clips=len(index) > 0)
-    parts = parts_of(index, settings, labels)
-    if not len(image_numbers) and not any(len(part.learns) for part in parts):
-        raise nothing_to_learn("vgg")
+    folds = folds_of(given)
+    if not len(image_numbers):
+        require_two_labels(given, folds)
     network, preprocessing = start_vgg(
         width=group.width, input_size=group.input_size, classes=len(labels), batch_norm=group.batch_norm,
         dropout=group.dropout, pretrained=group.pretrained, seed=settings.seed,
@@ -62,23 +65,26 @@ def train_vgg(given: Given) -> ScoreTable:
             on_device=run.on_accelerator,
         )  # fmt: skip
 
-    def scoring(trained: VGG16) -> VggScoring:
-        return VggScoring.of(trained, preprocessing, run.hardware, group)
+    def member(trained: VGG16) -> VggMember:
+        return VggMember(
+            trained, preprocessing, run.hardware, labels=labels, frames_per_clip=group.frames_per_clip,
+            mirror=group.mirror,
+        )  # fmt: skip
 
     if group.base_iterations and len(image_numbers):
         base = dataclasses.replace(group, iterations=group.base_iterations, learning_rate=group.base_learning_rate)
         run.train(network, batches("base", []), base, "base", "base", lasting=given.checkpoints is not None)
-        run.note("base", _accuracy_on_images(scoring(network).stills, faces, labels))
-    for part in parts:
+        run.note("base", _accuracy_on_images(member(network), faces, labels))
+    for fold in folds:
         trained = copy.deepcopy(network)
-        run.train(trained, batches(part.key, clips.rows(part.learns)), group, part.name, part.key)
-        scorer = scoring(trained)
-        if part.key == "final":
-            run.note("final", _accuracy_on_images(scorer.stills, faces, labels))
-        run.save(part, trained, preprocessing, group, {"learned_from": clips.digest(part.learns)})
-        run.score(part, scorer.score)
+        run.train(trained, batches(fold.key, clips.rows(fold.learns)), group, fold.name, fold.key)
+        scorer = member(trained)
+        if fold.final:
+            run.note("final", _accuracy_on_images(scorer, faces, labels))
+        run.save(fold, trained, preprocessing, group, {"learned_from": clips.digest(fold.learns)})
+        run.score(fold, scorer.score)
         if not len(index) and faces is not None:
-            return run.finish(_table_of_images(scorer.stills, faces, labels))
+            return run.finish(_table_of_images(scorer, faces, labels))
     return run.finish()
 
 
@@ -92,16 +98,22 @@ def train_c3d(given: Given) -> ScoreTable:
     Files and errors as for :func:`train_vgg`.
     """
     run, clips = MemberTraining(given), FaceClips(given)
-    index, faces, settings, labels, group = given.index, given.faces, given.settings, given.labels, given.group
+    faces, settings, labels, group = given.faces, given.settings, given.labels, given.group
     images, image_labels, image_numbers = _images_to_learn(faces, labels)
-    parts = parts_of(index, settings, labels)
-    if not all(len(part.learns) for part in parts):
-        raise nothing_to_learn("c3d")
+    folds = folds_of(given)
+    require_two_labels(given, folds)
     start, preprocessing = start_c3d(
         width=group.width, input_size=group.input_size, classes=len(labels), batch_norm=group.batch_norm,
         dropout=group.dropout, pretrained=group.pretrained, seed=settings.seed,
         crops=group.crops,
     )  # fmt: skip
+
+    def member(trained: C3D) -> C3dMember:
+        return C3dMember(
+            trained, preprocessing, run.hardware, labels=labels, windows_per_clip=group.windows_per_clip,
+            mirror=group.mirror,
+        )  # fmt: skip
+
     if group.base_iterations and images is not None and len(image_numbers):
         base = dataclasses.replace(group, iterations=group.base_iterations, learning_rate=group.base_learning_rate)
         drift = dataclasses.replace(group, iterations=-(-group.base_iterations // STILLS_FOR_A_WINDOW))
@@ -111,17 +123,17 @@ def train_c3d(given: Given) -> ScoreTable:
                 batch_size=group.batch_size, balanced=group.balanced,
             )  # fmt: skip
             run.train(start, stills, stage, key, key, lasting=given.checkpoints is not None)
-        scorer = C3dScoring.of(start, preprocessing, run.hardware, group)
-        run.note("base", _accuracy_on_images(scorer.stills, faces, labels))
-    for part in parts:
+        run.note("base", _accuracy_on_images(member(start), faces, labels))
+    for fold in folds:
         network = copy.deepcopy(start)
         batches = WindowBatches(
-            clips.rows(part.learns), preprocessing, window=group.window, stage=part.key, seed=settings.seed,
+            clips.rows(fold.learns), preprocessing, window=group.window, stage=fold.key, seed=settings.seed,
             batch_size=group.batch_size, balanced=group.balanced, on_device=run.on_accelerator,
         )  # fmt: skip
-        run.train(network, batches, group, part.name, part.key)
-        run.save(part, network, preprocessing, group, {"learned_from": clips.digest(part.learns)})
-        run.score(part, C3dScoring.of(network, preprocessing, run.hardware, group).score)
+        run.train(network, batches, group, fold.name, fold.key)
+        run.save(fold, network, preprocessing, group, {"learned_from": clips.digest(fold.learns)})
+        scorer = member(network)
+        run.score(fold, scorer.score)
     return run.finish()
 
 
@@ -149,29 +161,28 @@ def _held_images(faces: FaceSet, labels: tuple[str, ...]) -> list[int]:
     return [n for n, split in enumerate(faces.splits) if split in ("val", "test") and faces.labels[n] in labels]
 
 
-def _accuracy_on_images(
-    stills: Callable[[np.ndarray], np.ndarray], faces: FaceSet | None, labels: tuple[str, ...]
-) -> dict[str, float]:
+def _accuracy_on_images(member: ImageMember, faces: FaceSet | None, labels: tuple[str, ...]) -> dict[str, float]:
     """``face_images_accuracy`` on the face images that were not learned from; nothing without such images."""
     numbers = _held_images(faces, labels) if faces is not None else []
     if faces is None or not numbers:
         return {}
-    vectors = _score_images(stills, faces, numbers)
+    vectors = _score_images(member, faces, numbers)
     truth = np.array([labels.index(faces.labels[n]) for n in numbers])
     return {"face_images_accuracy": float((vectors.argmax(axis=1) == truth).mean())}
 
 
-def _score_images(stills: Callable[[np.ndarray], np.ndarray], faces: FaceSet, numbers: Sequence[int]) -> np.ndarray:
+def _score_images(member: ImageMember, faces: FaceSet, numbers: Sequence[int]) -> np.ndarray:
     """Score vectors float64 ``[N, L]`` of single images."""
     parts = [
-        stills(np.asarray(faces.images[list(numbers[first : first + 256])])) for first in range(0, len(numbers), 256)
+        member.score_faces(np.asarray(faces.images[list(numbers[first : first + 256])]))
+        for first in range(0, len(numbers), 256)
     ]
     return np.concatenate(parts)
 
 
-def _table_of_images(stills: Callable[[np.ndarray], np.ndarray], faces: FaceSet, labels: tuple[str, ...]) -> ScoreTable:
+def _table_of_images(member: ImageMember, faces: FaceSet, labels: tuple[str, ...]) -> ScoreTable:
     numbers = _held_images(faces, labels)
-    vectors = _score_images(stills, faces, numbers) if numbers else np.zeros((0, len(labels)))
+    vectors = _score_images(member, faces, numbers) if numbers else np.zeros((0, len(labels)))
     return ScoreTable(
         tuple(faces.name(n) for n in numbers),
         labels,

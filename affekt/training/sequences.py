@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 
 from affekt.errors import DataError
+from affekt.extensions import model_spec
 from affekt.media.prepared import PreparedClip
+from affekt.models.bilstm.member import BilstmMember
 from affekt.models.bilstm.network import BiLSTM
+from affekt.models.joint.member import JointMember, with_voice
 from affekt.models.joint.network import JointBiLSTM
-from affekt.models.model_folder import StoredModel, load_model
-from affekt.models.scoring import BilstmScoring, JointScoring, VggScoring, with_voice
+from affekt.models.member import Member, Scored
+from affekt.models.model_folder import load_model
+from affekt.models.vgg.member import VggMember
 from affekt.models.vgg.network import VGG16
 from affekt.progress import track
 from affekt.score_table import ScoreTable
@@ -20,7 +26,7 @@ from affekt.training.batches import SequenceBatches
 from affekt.training.face_clips import FaceClips
 from affekt.training.given import Given
 from affekt.training.member import MemberTraining
-from affekt.training.out_of_fold import Part, nothing_to_learn, parts_of
+from affekt.training.out_of_fold import Fold, folds_of, require_two_labels
 
 
 def train_bilstm(given: Given) -> ScoreTable:
@@ -34,30 +40,7 @@ def train_bilstm(given: Given) -> ScoreTable:
     Raises:
         DataError: the VGG's folds were trained on other clips.
     """
-    run, clips = MemberTraining(given), FaceClips(given)
-    index, settings, labels, group = given.index, given.settings, given.labels, given.group
-    for part in parts_of(index, settings, labels):
-        if not len(part.learns):
-            raise nothing_to_learn("bilstm")
-        stored, looking = _vgg_of(part, given.needs["vgg"], run, clips)
-        features = _features(run, part, clips, looking, group.time_steps)
-        with torch.random.fork_rng():
-            torch.manual_seed(settings.seed)
-            network = BiLSTM(
-                features=looking.network.fc6_units, hidden=group.hidden, classes=len(labels), dropout=group.dropout
-            )
-        if group.standardise:
-            network.standardise_by(torch.from_numpy(features))
-        run.train(network, _batches(run, part, clips, features), group, part.name, part.key)
-        run.save(part, network, None, group, {"vgg_sha256": stored.sha256})
-        answering = BilstmScoring(network, run.hardware)
-
-        def score(clip: PreparedClip, seen: VggScoring = looking, last: BilstmScoring = answering) -> np.ndarray | None:
-            sequence = seen.sequence(clip, group.time_steps, mirrored=seen.mirror)
-            return None if sequence is None else last.score(sequence)
-
-        run.score(part, score)
-    return run.finish()
+    return _train(given, _bilstm, BilstmMember)
 
 
 def train_joint(given: Given) -> ScoreTable:
@@ -71,60 +54,81 @@ def train_joint(given: Given) -> ScoreTable:
     Raises:
         DataError: the audio feature set has no frame-level descriptors.
     """
-    run, clips = MemberTraining(given), FaceClips(given)
-    index, settings, labels, group = given.index, given.settings, given.labels, given.group
-    for part in parts_of(index, settings, labels, voice=True):
-        if not len(part.learns):
-            raise nothing_to_learn("joint")
-        stored, looking = _vgg_of(part, given.needs["vgg"], run, clips)
-        features = _features(run, part, clips, looking, group.time_steps, voice=True)
-        face = looking.network.fc6_units
-        with torch.random.fork_rng():
-            torch.manual_seed(settings.seed)
-            network = JointBiLSTM(
-                face=face, voice=features.shape[-1] - face, projection=group.projection, hidden=group.hidden,
-                classes=len(labels), dropout=group.dropout, modality_dropout=group.modality_dropout,
-            )  # fmt: skip
+    return _train(given, _joint, JointMember)
+
+
+def _bilstm(given: Given, face: int, features: np.ndarray) -> BiLSTM:
+    group = given.group
+    network = BiLSTM(features=face, hidden=group.hidden, classes=len(given.labels), dropout=group.dropout)
+    if group.standardise:
         network.standardise_by(torch.from_numpy(features))
-        run.train(network, _batches(run, part, clips, features), group, part.name, part.key)
-        run.save(part, network, None, group, {"vgg_sha256": stored.sha256})
-        answering = JointScoring(network, run.hardware)
+    return network
 
-        def score(clip: PreparedClip, seen: VggScoring = looking, last: JointScoring = answering) -> np.ndarray | None:
-            sequence = seen.sequence(clip, group.time_steps, mirrored=seen.mirror)
-            return None if sequence is None else last.score(clip, sequence)
 
-        run.score(part, score)
+def _joint(given: Given, face: int, features: np.ndarray) -> JointBiLSTM:
+    group = given.group
+    network = JointBiLSTM(
+        face=face, voice=features.shape[-1] - face, projection=group.projection, hidden=group.hidden,
+        classes=len(given.labels), dropout=group.dropout, modality_dropout=group.modality_dropout,
+    )  # fmt: skip
+    network.standardise_by(torch.from_numpy(features))
+    return network
+
+
+def _train(given: Given, start: Callable[[Given, int, np.ndarray], Any], member: Callable[..., Any]) -> ScoreTable:
+    """Train a network that reads fc6 in time.
+
+    Args:
+        given: what it learns from.
+        start: the network to train, from the number of fc6 units and the features ``[N, V, T, F]`` of the train clips.
+        member: the class of the trained model.
+    """
+    run, clips, group = MemberTraining(given), FaceClips(given), given.group
+    folds = folds_of(given)
+    require_two_labels(given, folds)
+    # The VGG may have learned from more than its reader does (clips without sound), never from what a fold scores.
+    learned_by_vgg = {fold.key: fold.learns for fold in folds_of(dataclasses.replace(given, member="vgg"))}
+    for fold in folds:
+        vgg = _vgg_of(fold, given, run, clips.digest(learned_by_vgg[fold.key]))
+        features = _features(given, fold, clips, vgg)
+        with torch.random.fork_rng():
+            torch.manual_seed(given.settings.seed)
+            network = start(given, vgg.network.fc6_units, features)
+        run.train(network, _batches(given, fold, clips, features), group, fold.name, fold.key)
+        run.save(fold, network, None, group, {"vgg_sha256": vgg.sha256})
+        trained = member(network, run.hardware, labels=given.labels, time_steps=group.time_steps)
+
+        def score(clip: PreparedClip, vgg: VggMember = vgg, trained: Member = trained) -> Scored:
+            sequence = vgg.sequence(clip, group.time_steps, mirrored=vgg.mirror)
+            return trained.score(clip, {"vgg": {group.time_steps: sequence}})
+
+        run.score(fold, score)
     return run.finish()
 
 
-def _vgg_of(part: Part, vgg: Path, run: MemberTraining, clips: FaceClips) -> tuple[StoredModel, VggScoring]:
-    """The VGG of a part, which must not have seen what the part scores.
-
-    A fold's VGG may have learned from more than the part does (clips without sound), never from what it scores.
-    """
-    stored = load_model(part.folder(vgg), "vgg")
-    if stored.facts.get("learned_from") != clips.digest(part.of_face) or stored.labels != run.labels:
+def _vgg_of(fold: Fold, given: Given, run: MemberTraining, learned_from: str) -> VggMember:
+    """The VGG of a fold, which must not have seen what the fold scores."""
+    folder = fold.folder(given.needs["vgg"])
+    stored = load_model(folder, "vgg", VGG16)
+    if stored.facts.get("learned_from") != learned_from or stored.labels != given.labels:
         raise DataError(
-            f"this vgg ({part.name}) learned from other clips or labels than the {run.member} is to learn from; "
+            f"this vgg ({fold.name}) learned from other clips or labels than the {given.member} is to learn from; "
             "train the vgg with the same clips, seed and fusion settings first",
             code="mismatch",
-            where=str(part.folder(vgg)),
+            where=str(folder),
         )
-    assert isinstance(stored.network, VGG16) and stored.preprocessing
-    return stored, VggScoring.of(stored.network, stored.preprocessing, run.hardware, run.settings.vgg)
+    return VggMember.of(stored, run.hardware)
 
 
-def _features(
-    run: MemberTraining, part: Part, clips: FaceClips, looking: VggScoring, steps: int, *, voice: bool = False
-) -> np.ndarray:
-    """What a part learns from: float32 ``[N, 2, steps, F]``, each clip as it is and mirrored."""
+def _features(given: Given, fold: Fold, clips: FaceClips, vgg: VggMember) -> np.ndarray:
+    """What a fold learns from: float32 ``[N, 2, steps, F]``, each clip as it is and mirrored."""
+    hears = model_spec(given.member).hears
     features = []
-    for row in track(part.learns, f"{run.member} {part.name}: fc6", len(part.learns)):
+    for row in track(fold.learns, f"{given.member} {fold.name}: fc6", len(fold.learns)):
         clip = clips.prepared(row)
-        sequence = looking.sequence(clip, steps, mirrored=True)
+        sequence = vgg.sequence(clip, given.group.time_steps, mirrored=True)
         assert sequence is not None  # a clip without a face is not learned from
-        if voice:
+        if hears:
             sequence = with_voice(clip, sequence)
             if sequence is None:
                 raise DataError(
@@ -137,10 +141,9 @@ def _features(
     return np.stack(features)
 
 
-def _batches(run: MemberTraining, part: Part, clips: FaceClips, features: np.ndarray) -> SequenceBatches:
-    group = getattr(run.settings, run.member)
-    chosen = clips.rows(part.learns)
+def _batches(given: Given, fold: Fold, clips: FaceClips, features: np.ndarray) -> SequenceBatches:
+    chosen = clips.rows(fold.learns)
     return SequenceBatches(
-        features, [clip.label for clip in chosen], [clip.key for clip in chosen], stage=part.key,
-        seed=run.settings.seed, batch_size=group.batch_size, balanced=group.balanced,
+        features, [clip.label for clip in chosen], [clip.key for clip in chosen], stage=fold.key,
+        seed=given.settings.seed, batch_size=given.group.batch_size, balanced=given.group.balanced,
     )  # fmt: skip

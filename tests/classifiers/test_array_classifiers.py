@@ -70,6 +70,13 @@ def test_calibration_keeps_the_machines_own_decisions():
     np.testing.assert_array_equal(ours.predict(new).argmax(axis=1), own.argmax(axis=1))
 
 
+def test_a_label_that_never_occurs_does_not_change_the_temperature():
+    x, y, groups, _ = rows(3)
+    gap = np.array([0, 2, 3])  # the labels of the rows; of four labels, the second has none
+    plain = fit_svc(x, y, 3, groups, c=0.1, kernel="linear")
+    assert fit_svc(x, gap[y], 4, groups, c=0.1, kernel="linear").sharpness == plain.sharpness
+
+
 @pytest.mark.parametrize("classes", [2, 4])
 def test_logistic_regression_answers_as_scikit_learns(classes):
     x, y, _, new = rows(classes)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from affekt.models.explain import Explainer
 from affekt.models.hardware import Hardware
 from affekt.models.preprocessing import Preprocessing
-from affekt.models.scoring import VggScoring
+from affekt.models.vgg.explain import Explainer
+from affekt.models.vgg.member import VggMember
 from affekt.models.vgg.network import VGG16, initialise
 
 LABELS = ("angry", "happy", "neutral")
@@ -45,9 +45,10 @@ def test_heat_lies_on_the_part_of_the_face_that_the_network_sees(input_size: int
 
 def test_heat_without_a_label_is_about_the_networks_own_answer() -> None:
     explaining = explainer()
-    scorer = VggScoring(
-        explaining.network, explaining.preprocessing, Hardware.choose("cpu"), frames_per_clip=1, mirror=False
-    )
+    scorer = VggMember(
+        explaining.network, explaining.preprocessing, Hardware.choose("cpu"), labels=LABELS, frames_per_clip=1,
+        mirror=False,
+    )  # fmt: skip
     answer = LABELS[int(scorer.look(face()[None], mirrored=False)[1].argmax())]
     assert np.array_equal(explaining.heat(face()), explaining.heat(face(), answer))
 
@@ -59,7 +60,9 @@ def test_grad_cam_is_a_picture_of_the_face_with_the_heat_over_it() -> None:
 def test_a_class_model_is_a_picture_that_the_network_takes_for_the_label() -> None:
     explaining = explainer()
     whole = Preprocessing(48, crops=(1.0,))  # class models show all that the network sees
-    scorer = VggScoring(explaining.network, whole, Hardware.choose("cpu"), frames_per_clip=1, mirror=False)
+    scorer = VggMember(
+        explaining.network, whole, Hardware.choose("cpu"), labels=LABELS, frames_per_clip=1, mirror=False
+    )
 
     def probability(picture: np.ndarray, label: str) -> float:
         pictures = np.repeat(picture[None, :, :, None], 3, axis=3)

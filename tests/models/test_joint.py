@@ -17,7 +17,7 @@ from affekt.media.prepared import PreparedClip, PreparedIndex, PreparedRow
 from affekt.models.hardware import Hardware
 from affekt.models.joint.acoustic_steps import acoustic_steps
 from affekt.models.joint.network import JointBiLSTM
-from affekt.models.scorer import VisualScorer
+from affekt.models.members import Members
 from affekt.settings import load_settings
 from affekt.store.entries import Store
 from affekt.training.batches import SequenceBatches
@@ -178,7 +178,7 @@ def test_every_clip_with_face_and_voice_has_a_score(world: Any) -> None:
 
 
 def test_the_served_model_gives_the_score_of_the_table(world: Any) -> None:
-    scorer = VisualScorer.load({name: world.root / name for name in ("vgg", "joint")}, device="cpu")
+    scorer = Members.load({name: world.root / name for name in ("vgg", "joint")}, device="cpu")
 
     for number in range(9, 12):
         answer = scorer.score(world.store.get(world.index.rows[number].key))["joint"]
@@ -187,7 +187,7 @@ def test_the_served_model_gives_the_score_of_the_table(world: Any) -> None:
 
 
 def test_a_clip_without_sound_has_no_answer_of_it_but_the_vggs(world: Any) -> None:
-    scorer = VisualScorer.load({name: world.root / name for name in ("vgg", "joint")}, device="cpu")
+    scorer = Members.load({name: world.root / name for name in ("vgg", "joint")}, device="cpu")
 
     assert list(scorer.score(world.store.get(world.index.rows[SILENT].key))) == ["vgg"]
 
@@ -227,7 +227,7 @@ def test_a_joint_network_of_another_vgg_is_refused(world: Any) -> None:
     )
 
     with pytest.raises(DataError, match="another vgg"):
-        VisualScorer.load({"vgg": world.root / "other_vgg", "joint": world.root / "joint"})
+        Members.load({"vgg": world.root / "other_vgg", "joint": world.root / "joint"})
 
 
 def test_a_feature_set_without_descriptors_is_named(world: Any, tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ def test_preprocessing_goes_from_the_checkpoint_into_the_trained_model(tmp_path:
             "vgg", PreparedIndex(()), Store(tmp_path, settings.media), settings, labels, tmp_path / "vgg", faces=faces
         )
     )
-    found = load_model(tmp_path / "vgg", "vgg").preprocessing
+    found = load_model(tmp_path / "vgg", "vgg", VGG16).preprocessing
     assert found is not None
     expected = Preprocessing(
         32, found.crops, order="bgr", mean=(93.59396362304688, 104.76238250732422, 129.186279296875)
@@ -195,7 +195,7 @@ def test_the_last_pool_of_a_caffe_c3d_stays_with_the_trained_model(tmp_path: Pat
     network = C3D(width=0.05, input_size=48, last_pool="trailing")
     preprocessing = Preprocessing(48)
     save_model(tmp_path, "c3d", network, labels=("a",) * 7, preprocessing=preprocessing, settings={})
-    again = load_model(tmp_path, "c3d").network
+    again = load_model(tmp_path, "c3d", C3D).network
     windows = torch.randn(1, 3, 16, 48, 48)
     assert torch.equal(again(windows), network.eval()(windows))
     with_border = C3D(width=0.05, input_size=48).eval()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from affekt.models.frames import even_frames, even_windows
 from affekt.models.preprocessing import Preprocessing
 from affekt.training.batches import (
     FaceClip,
@@ -16,8 +17,6 @@ from affekt.training.batches import (
     Shuffled,
     StillBatches,
     WindowBatches,
-    even_frames,
-    even_windows,
     window_frames,
 )
 

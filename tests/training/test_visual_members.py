@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,16 @@ import numpy as np
 import pytest
 
 from affekt.errors import DataError, SettingsError
+from affekt.extensions import members_needed, model_spec
 from affekt.media import FaceSet, PreparedClip, PreparedIndex, PreparedRow
-from affekt.models.hardware import Hardware
-from affekt.models.model_folder import load_model
-from affekt.models.scorer import VisualScorer
-from affekt.models.scoring import BilstmScoring, C3dScoring, VggScoring
+from affekt.models.member import HardwareChoice, load_member
+from affekt.models.members import Members
+from affekt.models.vgg.member import VggMember
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings, load_settings
 from affekt.store.entries import Store
 from affekt.training.given import Given, train_member
-from affekt.training.out_of_fold import parts_of
+from affekt.training.out_of_fold import Fold, folds_of
 
 LABELS = ("angry", "happy", "neutral")
 TINY = (
@@ -38,7 +38,6 @@ TINY = (
     "fusion.folds=2",
 )  # fmt: skip
 NO_FACE, SHORT = 3, 4
-CPU = Hardware.choose("cpu")  # as the models are trained, in the precision that this processor is good at
 
 
 @dataclasses.dataclass
@@ -120,24 +119,18 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 MEMBERS = pytest.mark.parametrize("member", ["vgg", "c3d", "bilstm"])
 
 
-def scorer_of(world: World, member: str, part: str) -> Any:
-    """The scoring of one part's stored model, put together from its files."""
-    below = Path() if part == "final" else Path("folds", part.removeprefix("fold"))
-    stored: Any = load_model(world.folders[member] / below, member)
-    settings = world.settings
-    if member == "vgg":
-        return VggScoring.of(stored.network, stored.preprocessing, CPU, settings.vgg).score
-    if member == "c3d":
-        return C3dScoring.of(stored.network, stored.preprocessing, CPU, settings.c3d).score
-    vgg: Any = load_model(world.folders["vgg"] / below, "vgg")
-    looking = VggScoring.of(vgg.network, vgg.preprocessing, CPU, settings.vgg)
-    answering = BilstmScoring(stored.network, CPU)
+def scorer_of(world: World, member: str, fold: str) -> Callable[[PreparedClip], np.ndarray | None]:
+    """The answers of one fold's stored model, read from its files."""
+    below = Path() if fold == "final" else Path("folds", fold.removeprefix("fold"))
+    folders = {name: world.folders[name] / below for name in members_needed([member])}
+    loaded = Members.load(folders, device="cpu")
+    return lambda clip: loaded.score(clip).get(member)
 
-    def score(clip: PreparedClip) -> np.ndarray | None:
-        sequence = looking.sequence(clip, settings.bilstm.time_steps, mirrored=True)
-        return None if sequence is None else answering.score(sequence)
 
-    return score
+def folds(world: World, member: str = "vgg", **changes: Any) -> list[Fold]:
+    """Who learns and who scores, as every training of a member asks for it."""
+    return folds_of(Given(member, **{"index": world.index, "store": world.store, "settings": world.settings,
+                                     "labels": LABELS, "out": Path("unused"), **changes}))  # fmt: skip
 
 
 @MEMBERS
@@ -153,7 +146,7 @@ def test_every_clip_has_a_row_and_those_with_a_face_a_score_vector(world: World,
 @MEMBERS
 def test_each_train_clip_is_scored_by_the_model_that_did_not_see_its_subject(world: World, member: str) -> None:
     table = world.tables[member]
-    parts = parts_of(world.index, world.settings, LABELS)
+    parts = folds(world, member)
     assert [part.key for part in parts] == ["fold1", "fold2", "final"]
     for part in parts:
         learned = {world.index.rows[row].subject for row in part.learns}
@@ -167,7 +160,7 @@ def test_each_train_clip_is_scored_by_the_model_that_did_not_see_its_subject(wor
 
 
 def test_the_parts_cover_every_clip_once_and_the_final_model_learns_from_all_train_clips(world: World) -> None:
-    parts = parts_of(world.index, world.settings, LABELS)
+    parts = folds(world)
     assert sorted(np.concatenate([part.scores for part in parts]).tolist()) == list(range(len(world.index)))
     usable = [n for n, row in enumerate(world.index) if row.split == "train" and row.frames_with_face]
     assert parts[-1].learns.tolist() == usable
@@ -175,7 +168,7 @@ def test_the_parts_cover_every_clip_once_and_the_final_model_learns_from_all_tra
 
 def test_held_out_scores_need_a_single_fold(world: World) -> None:
     settings = load_settings("small", (*TINY, "fusion.scores=held_out", "fusion.held_out_share=0.25"))
-    parts = parts_of(world.index, settings, LABELS)
+    parts = folds(world, settings=settings)
     assert [part.key for part in parts] == ["fold1", "final"]
     assert {world.index.rows[row].split for row in parts[0].scores} == {"train"}
     assert len({world.index.rows[row].subject for row in parts[0].scores}) == 1
@@ -183,7 +176,7 @@ def test_held_out_scores_need_a_single_fold(world: World) -> None:
 
 def test_clips_of_a_single_subject_leave_the_final_model_alone(world: World, caplog: pytest.LogCaptureFixture) -> None:
     one = PreparedIndex(tuple(dataclasses.replace(row, subject="alone", split="train") for row in world.index))
-    assert [part.key for part in parts_of(one, world.settings, LABELS)] == ["final"]
+    assert [part.key for part in folds(world, index=one)] == ["final"]
     assert "no train clip gets a score" in caplog.text
 
 
@@ -234,7 +227,7 @@ def test_no_checkpoint_is_left_after_the_training(world: World, member: str) -> 
 
 
 def test_the_scorer_gives_the_scores_of_the_table(world: World) -> None:
-    scorer = VisualScorer.load(world.folders, device="cpu")
+    scorer = Members.load(world.folders, device="cpu")
     assert scorer.labels == LABELS
     for row in range(12, 15):  # the split that the final models scored
         answers = scorer.score(world.clip(row))
@@ -246,38 +239,38 @@ def test_the_scorer_gives_the_scores_of_the_table(world: World) -> None:
 
 
 def test_the_scorer_leaves_out_a_clip_without_a_face(world: World) -> None:
-    assert VisualScorer.load(world.folders, device="cpu").score(world.clip(NO_FACE)) == {}
+    assert Members.load(world.folders, device="cpu").score(world.clip(NO_FACE)) == {}
 
 
 def test_the_scorer_answers_the_same_each_time(world: World) -> None:
-    first, second = (VisualScorer.load(world.folders, device="cpu").score(world.clip(SHORT)) for _ in range(2))
+    first, second = (Members.load(world.folders, device="cpu").score(world.clip(SHORT)) for _ in range(2))
     assert all(np.array_equal(first[name], second[name]) for name in first)
 
 
 @pytest.mark.parametrize("members", [["vgg"], ["c3d"], ["vgg", "bilstm"], []])
 def test_the_scorer_takes_any_subset(world: World, members: list[str]) -> None:
-    scorer = VisualScorer.load({name: world.folders[name] for name in members}, device="cpu")
+    scorer = Members.load({name: world.folders[name] for name in members}, device="cpu")
     assert list(scorer.score(world.clip(0))) == members
 
 
 def test_the_scorer_passes_a_clip_through_vgg_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = 0
-    plain = VggScoring.look
+    plain = VggMember.look
 
-    def look(self: VggScoring, pictures: np.ndarray, *, mirrored: bool) -> Any:
+    def look(self: VggMember, pictures: np.ndarray, *, mirrored: bool) -> Any:
         nonlocal seen
         seen += len(pictures)
         return plain(self, pictures, mirrored=mirrored)
 
-    monkeypatch.setattr(VggScoring, "look", look)
-    scorer = VisualScorer.load({name: world.folders[name] for name in ("vgg", "bilstm")}, device="cpu")
+    monkeypatch.setattr(VggMember, "look", look)
+    scorer = Members.load({name: world.folders[name] for name in ("vgg", "bilstm")}, device="cpu")
     scorer.score(world.clip(0))
     assert seen == 8  # the time steps; the four frames of VGG's own answer are among them
 
 
 def test_the_bilstm_needs_its_vgg(world: World) -> None:
     with pytest.raises(DataError, match="vgg"):
-        VisualScorer.load({"bilstm": world.folders["bilstm"]})
+        Members.load({"bilstm": world.folders["bilstm"]})
 
 
 def copied(world: World, member: str, tmp_path: Path) -> Path:
@@ -291,26 +284,26 @@ def test_weights_that_were_changed_are_refused(world: World, tmp_path: Path) -> 
     content[-1] ^= 1
     (folder / "model.safetensors").write_bytes(content)
     with pytest.raises(DataError, match="SHA-256") as caught:
-        VisualScorer.load({"vgg": folder})
+        Members.load({"vgg": folder})
     assert caught.value.code == "damaged"
 
 
 def test_another_kind_of_model_is_refused(world: World) -> None:
     with pytest.raises(DataError, match="expected a c3d") as caught:
-        VisualScorer.load({"c3d": world.folders["vgg"]})
+        Members.load({"c3d": world.folders["vgg"]})
     assert caught.value.code == "wrong_model"
 
 
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
-        VisualScorer.load({"vgg": tmp_path})
+        Members.load({"vgg": tmp_path})
     assert (caught.value.code, caught.value.where) == ("missing", str(tmp_path))
 
 
 def test_a_bilstm_of_another_vgg_is_refused(world: World) -> None:
     other = world.folders["vgg"] / "folds" / "1"
     with pytest.raises(DataError, match="another vgg") as caught:
-        VisualScorer.load({"vgg": other, "bilstm": world.folders["bilstm"]})
+        Members.load({"vgg": other, "bilstm": world.folders["bilstm"]})
     assert caught.value.code == "mismatch"
 
 
@@ -447,13 +440,12 @@ def test_c3d_learns_from_face_images_that_are_not_held_out_and_from_no_others(wo
 
 
 def test_a_still_image_scores_as_a_clip_of_it_alone(world: World) -> None:
-    stored: Any = load_model(world.folders["c3d"], "c3d")
-    scoring = C3dScoring.of(stored.network, stored.preprocessing, CPU, world.settings.c3d)
-    vectors = scoring.stills(world.faces.images[:5])
+    c3d = load_member(model_spec("c3d"), world.folders["c3d"], {}, HardwareChoice("cpu"))
+    vectors = c3d.score_faces(world.faces.images[:5])
     for picture, vector in zip(world.faces.images[:5], vectors, strict=True):
         clip = prepared_clip(np.random.default_rng(0), 20)
         still = dataclasses.replace(clip, faces=np.repeat(picture[None], 20, axis=0), present=np.ones(20, bool))
-        assert scoring.score(still) == pytest.approx(vector, abs=1e-6)
+        assert c3d.score(still, {}).vector == pytest.approx(vector, abs=1e-6)
 
 
 @pytest.mark.parametrize(("member", "stages"), [("vgg", {"vgg-base"}), ("c3d", {"c3d-base", "c3d-drift"})])

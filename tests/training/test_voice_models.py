@@ -11,7 +11,7 @@ import pytest
 from affekt.dataset import subject_folds
 from affekt.errors import DataError
 from affekt.media import PreparedIndex, PreparedRow
-from affekt.models.voice import AudioScorer
+from affekt.models.members import Members
 from affekt.score_table import ScoreTable
 from affekt.settings import load_settings
 from affekt.training.given import Given, train_member
@@ -39,7 +39,7 @@ def test_each_clip_has_a_probability_vector_except_where_there_is_no_sound(membe
 def test_the_scorer_answers_as_the_score_table(member, make_set, tmp_path):
     index, store = make_set(PEOPLE, mute=(41,))
     table = train_member(Given(member, index, store, QUICK, LABELS, tmp_path / member))
-    scorer = AudioScorer.load({member: tmp_path / member})
+    scorer = Members.load({member: tmp_path / member})
     read = ScoreTable.read(tmp_path / member / "scores.csv")
     for row, item in enumerate(index):
         answer = scorer.score(store.get(item.key))
@@ -82,7 +82,7 @@ def test_random_labels_stay_at_chance_in_the_honest_train_scores(make_set, tmp_p
     settings = load_settings("small", ["random_forest.trees=50", "random_forest.min_samples_split=2"])
     table = train_member(Given("random_forest", shuffled, store, settings, LABELS, tmp_path / "m"))
     assert (table.scores[:, 0].argmax(axis=1) == table.truth).mean() < 0.4
-    seen = AudioScorer.load({"random_forest": tmp_path / "m"})
+    seen = Members.load({"random_forest": tmp_path / "m"})
     own = [seen.score(store.get(row.key))["random_forest"].argmax() for row in shuffled]
     assert (np.array(own) == table.truth).mean() == 1.0
 
@@ -117,7 +117,7 @@ def test_two_clips_a_label_are_enough(member, subjects, make_set, tmp_path):
     index, store = make_set([(subjects[0], "train", LABELS), (subjects[1], "train", LABELS)], repeats=1)
     table = train_member(Given(member, index, store, QUICK, LABELS, tmp_path / member))
     assert len(table) == (0 if subjects == ("a", "a") else 8)  # scores of the only subject would not be honest
-    answer = AudioScorer.load({member: tmp_path / member}).score(store.get("0000"))[member]
+    answer = Members.load({member: tmp_path / member}).score(store.get("0000"))[member]
     assert answer.sum() == pytest.approx(1) and (answer >= 0).all()
 
 
@@ -175,7 +175,7 @@ def test_a_changed_model_file_is_refused(make_set, tmp_path):
     content[-1] ^= 1
     path.write_bytes(content)
     with pytest.raises(DataError) as error:
-        AudioScorer.load({"svc": tmp_path / "svc"})
+        Members.load({"svc": tmp_path / "svc"})
     assert error.value.code == "damaged"
 
 
@@ -183,18 +183,18 @@ def test_a_member_in_the_wrong_place_is_refused(make_set, tmp_path):
     index, store = make_set(PEOPLE)
     train_member(Given("svc", index, store, QUICK, LABELS, tmp_path / "svc"))
     with pytest.raises(DataError, match="expected the member 'random_forest', found 'svc'"):
-        AudioScorer.load({"random_forest": tmp_path / "svc"})
+        Members.load({"random_forest": tmp_path / "svc"})
 
 
 def test_a_clip_with_other_functionals_is_refused(make_set, make_clip, tmp_path):
     index, store = make_set(PEOPLE)
     train_member(Given("svc", index, store, QUICK, LABELS, tmp_path / "svc"))
     with pytest.raises(DataError, match="88 functionals, the clip has 62"):
-        AudioScorer.load({"svc": tmp_path / "svc"}).score(make_clip(np.zeros(62)))
+        Members.load({"svc": tmp_path / "svc"}).score(make_clip(np.zeros(62)))
 
 
 def test_no_audio_member_answers_nothing(make_clip):
-    assert AudioScorer.load({}).score(make_clip(np.zeros(88))) == {}
+    assert Members.load({}).score(make_clip(np.zeros(88))) == {}
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ SPEC = ModelSpec(
     short="forest",
     modalities=("voice",),
     settings=RandomForestSettings,
-    train="affekt.training.voice:fit_voice",
+    train="affekt.training.voice:train_random_forest",
     load="affekt.models.voice:load",
     resources=Resources(cpu="4", memory="4Gi"),
     paper=34.64,

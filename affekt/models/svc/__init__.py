@@ -26,7 +26,7 @@ SPEC = ModelSpec(
     short="SVC",
     modalities=("voice",),
     settings=SvcSettings,
-    train="affekt.training.voice:fit_voice",
+    train="affekt.training.voice:train_svc",
     load="affekt.models.voice:load",
     resources=Resources(cpu="2", memory="4Gi"),
     paper=39.64,

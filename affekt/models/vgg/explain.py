@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from affekt.models.answering import centred
 from affekt.models.crops import centre_crop
 from affekt.models.model_folder import load_model
 from affekt.models.preprocessing import Preprocessing
-from affekt.models.scoring import centred
 from affekt.models.vgg.network import VGG16
 
 #: Sides of the pictures that are returned, pixels.
@@ -37,8 +37,8 @@ class Explainer:
         Raises:
             DataError: a file is missing or damaged.
         """
-        stored = load_model(vgg, "vgg")
-        assert isinstance(stored.network, VGG16) and stored.preprocessing
+        stored = load_model(vgg, "vgg", VGG16)
+        assert stored.preprocessing is not None
         return cls(stored.network, stored.preprocessing, stored.labels)
 
     def heat(self, face: np.ndarray, label: str | None = None) -> np.ndarray:

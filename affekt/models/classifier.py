@@ -1,0 +1,84 @@
+"""A trained model that is a classifier of one row of features a clip: its folder, and its answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from affekt.classifiers import ArrayClassifier, load_classifiers
+from affekt.errors import DataError
+from affekt.media.prepared import PreparedClip
+from affekt.models.member import Scored
+
+#: The files of a fitted member in its folder.
+DESCRIPTION, WEIGHTS = "model.json", "model.safetensors"
+#: One row of features float64 ``[F]`` of a clip, or None where the clip has not what they are made of.
+Features = Callable[[PreparedClip], np.ndarray | None]
+
+
+class ClassifierMember:
+    """A fitted classifier that answers. Build with :meth:`load`.
+
+    Attributes:
+        name: of its model.
+        labels: the L labels of a score vector.
+    """
+
+    def __init__(self, description: Mapping[str, Any], classifier: ArrayClassifier, features: Features) -> None:
+        self.name: str = description["member"]
+        self.labels: tuple[str, ...] = tuple(description["labels"])
+        self._count: int = description["features"]
+        self._classifier, self._features = classifier, features
+
+    @classmethod
+    def load(cls, folder: Path, features: Features) -> ClassifierMember:
+        """Read the folder that :func:`affekt.training.classifier.train_classifier` wrote.
+
+        Args:
+            folder: where it is.
+            features: what the classifier was fitted on.
+
+        Raises:
+            DataError: a file is missing or damaged.
+        """
+        description = _read_description(folder / DESCRIPTION)
+        classifiers = load_classifiers(folder / WEIGHTS, description["sha256"])
+        if description["member"] not in classifiers:
+            raise DataError(
+                f"holds no classifier of the {description['member']}", code="unreadable", where=str(folder / WEIGHTS)
+            )
+        return cls(description, classifiers[description["member"]], features)
+
+    def score(self, clip: PreparedClip, needed: Mapping[str, Any] | None = None) -> Scored:
+        """The clip's score vector; none where it has not what the features are made of.
+
+        Raises:
+            DataError: the clip's features are not the ones that the member was fitted on.
+        """
+        row = self._features(clip)
+        if row is None:
+            return Scored(None)
+        if len(row) != self._count:
+            raise DataError(
+                f"{self.name} was fitted on {self._count} {self._features.__name__}, the clip has {len(row)}",
+                code="wrong_features",
+            )
+        return Scored(self._classifier.predict(row[None])[0])
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"not a readable description of a fitted model: {error}", code="missing", where=str(path)
+        ) from error
+    missing = [key for key in ("member", "labels", "features", "sha256") if key not in description]
+    if missing:
+        raise DataError(f"lacks {', '.join(missing)}", code="unreadable", where=str(path))
+    assert isinstance(description, dict)
+    return description

@@ -1,0 +1,113 @@
+"""A trained model that answers: what every member of an ensemble can do, and how one is read from its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from affekt.errors import DataError
+from affekt.extensions import ModelSpec, named
+from affekt.media.prepared import PreparedClip
+
+if TYPE_CHECKING:
+    from affekt.models.hardware import Hardware
+
+
+@dataclass(frozen=True)
+class HardwareChoice:
+    """Where networks are to answer; settings alone, so that a member without a network imports no torch.
+
+    Attributes:
+        device: ``auto``, ``cpu`` or ``cuda``.
+        precision: ``auto``, ``float32`` or ``bfloat16``.
+    """
+
+    device: str = "auto"
+    precision: str = "auto"
+
+    def made(self) -> Hardware:
+        """The device and the precision, as :meth:`affekt.models.hardware.Hardware.choose` finds them."""
+        # torch
+        from affekt.models.hardware import Hardware
+
+        return Hardware.choose(self.device, self.precision)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a member says of a clip.
+
+    Attributes:
+        vector: probabilities float64 ``[L]`` with the sum one, or None where the clip has not what the member needs.
+        offers: what members that need this one read of the clip; theirs to know.
+    """
+
+    vector: np.ndarray | None
+    offers: Any = None
+
+
+@runtime_checkable
+class Member(Protocol):
+    """A trained model that answers. It is read by ``load(folder, needs, hardware)``, which its spec names.
+
+    ``needs`` are the loaded members that it needs, by name: one that reads their intermediate values tells them so when
+    it is loaded, so that they pass over a clip once for themselves and for all who read them.
+
+    Attributes:
+        name: of its model.
+        labels: what the entries of a score vector mean.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+
+    def score(self, clip: PreparedClip, needed: Mapping[str, Any]) -> Scored:
+        """The answer to a prepared clip.
+
+        Args:
+            clip: the clip.
+            needed: what the members that this one needs offer of the clip, by name.
+        """
+
+
+@runtime_checkable
+class ImageMember(Member, Protocol):
+    """A member whose spec says that it answers still images."""
+
+    def score_faces(self, pictures: np.ndarray) -> np.ndarray:
+        """Score vectors float64 ``[N, L]`` of single pictures, uint8 ``[N, S, S, 3]`` RGB."""
+
+
+def load_member(
+    spec: ModelSpec, folder: Path, needs: Mapping[str, Member], hardware: HardwareChoice | None = None
+) -> Member:
+    """Read a trained member from the folder that its training wrote.
+
+    Args:
+        spec: of its model.
+        folder: where it is.
+        needs: the loaded members that it needs, by name.
+        hardware: where networks are to answer; chosen automatically by default.
+
+    Raises:
+        DataError: a file is missing or damaged, holds another model, or was trained with other members than those.
+    """
+    missing = [name for name in spec.needs if name not in needs]
+    if missing:
+        raise DataError(
+            f"the {spec.name} reads what the {missing[0]} makes of a clip; give the folder of its {missing[0]} as well",
+            code="missing",
+            where=str(folder),
+        )
+    load = named(spec.load, f"the model {spec.name!r}")
+    member = load(folder, {name: needs[name] for name in spec.needs}, hardware or HardwareChoice())
+    assert isinstance(member, Member)
+    if member.name != spec.name:
+        raise DataError(
+            f"expected the member {spec.name!r}, found {member.name!r}", code="wrong_member", where=str(folder)
+        )
+    return member

@@ -1,0 +1,99 @@
+"""All members of an ensemble as one object: a prepared clip in, a score vector of each out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from affekt.errors import DataError
+from affekt.extensions import EXTENSIONS, model_spec, model_specs
+from affekt.media.prepared import PreparedClip
+from affekt.models.member import HardwareChoice, ImageMember, Member, load_member
+
+
+class Members:
+    """Trained members that answer together. Build with :meth:`load`.
+
+    Attributes:
+        labels: what the entries of a score vector mean; empty without any member.
+    """
+
+    def __init__(self, members: Mapping[str, Member]) -> None:
+        self._members = dict(members)
+        labels = {member.labels for member in members.values()}
+        if len(labels) > 1:
+            known = {name: member.labels for name, member in members.items()}
+            raise DataError(f"the members know different labels: {known}", code="labels_differ")
+        self.labels: tuple[str, ...] = labels.pop() if labels else ()
+
+    @classmethod
+    def load(
+        cls, folders: Mapping[str, Path], *, device: str = "auto", precision: str = "auto", packages: Any = None
+    ) -> Members:
+        """Read trained members from the folders that the training functions wrote.
+
+        Args:
+            folders: by member; with each member those that it needs.
+            device: ``auto``, ``cpu`` or ``cuda``.
+            precision: ``auto``, ``float32`` or ``bfloat16``.
+            packages: the package that offered a model when it was trained, by the model's name, where it is known.
+
+        Raises:
+            DataError: ``model_not_installed``: no installed package offers one of the models; or a file is missing or
+                damaged, the members know different labels, or one was trained on another than is given here.
+        """
+        for name in folders:
+            if name not in model_specs():
+                package = (packages or {}).get(name)
+                raise DataError(
+                    f"no installed package offers a model {name!r} (entry point {name!r} of the group "
+                    f"{EXTENSIONS['model']!r}); install "
+                    + (f"{package}, with which it was trained" if package else "the one with which it was trained"),
+                    code="model_not_installed",
+                    where=str(folders[name]),
+                )
+        hardware = HardwareChoice(device, precision)
+        members: dict[str, Member] = {}
+        for name, spec in model_specs().items():
+            if name in folders:
+                members[name] = load_member(spec, Path(folders[name]), members, hardware)
+        return cls(members)
+
+    def score(self, clip: PreparedClip) -> dict[str, np.ndarray]:
+        """The score vectors float64 ``[L]`` by member, each with the sum one.
+
+        A member that has no answer to the clip, for want of a face or of usable sound, is not among them.
+        """
+        offered: dict[str, Any] = {}
+        answers: dict[str, np.ndarray] = {}
+        for name, member in self._members.items():
+            scored = member.score(clip, {needed: offered[needed] for needed in model_spec(name).needs})
+            offered[name] = scored.offers
+            if scored.vector is not None:
+                answers[name] = scored.vector
+        return answers
+
+    @property
+    def of_images(self) -> str | None:
+        """The member that answers still images, the first of several; None without one."""
+        return next((name for name in self._members if model_spec(name).answers_images), None)
+
+    def score_faces(self, pictures: np.ndarray) -> np.ndarray:
+        """Score vectors float64 ``[N, L]`` of single pictures, uint8 ``[N, S, S, 3]`` RGB, by :attr:`of_images`.
+
+        Raises:
+            DataError: ``no_image_model``: no member answers still images.
+        """
+        if self.of_images is None:
+            known = [name for name, spec in model_specs().items() if spec.answers_images]
+            raise DataError(
+                f"still images are scored by {' or '.join(known)}, and this model has none; give clips, or a model "
+                "that has one",
+                code="no_image_model",
+            )
+        member = self._members[self.of_images]
+        assert isinstance(member, ImageMember)
+        return member.score_faces(pictures)

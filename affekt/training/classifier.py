@@ -1,0 +1,103 @@
+"""Trains a model that is a classifier of one row of features a clip, with out-of-fold scores."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from affekt.classifiers import ArrayClassifier, save_classifiers
+from affekt.errors import DataError
+from affekt.models.classifier import DESCRIPTION, WEIGHTS, Features
+from affekt.progress import Progress
+from affekt.score_table import ScoreTable
+from affekt.training.given import Given
+from affekt.training.out_of_fold import accuracies, folds_of, has_what_is_needed, require_two_labels, score_table
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a classifier is fitted on: features float64 ``[N, F]``, label numbers ``[N]``, and whose each row is."""
+
+    x: np.ndarray
+    y: np.ndarray
+    subjects: list[str]
+
+
+#: A classifier fitted on rows, and what was chosen from them for its description. What is chosen from data is chosen
+#: anew for each fold; ``given.log`` is set for the final model alone.
+Fit = Callable[[Rows, Given], tuple[ArrayClassifier, Mapping[str, Any]]]
+
+
+def train_classifier(given: Given, features: Features, fit: Fit) -> ScoreTable:
+    """Fit a classifier on the train clips once for each fold and once on all.
+
+    Writes into ``given.out``: ``model.safetensors`` and ``model.json`` for
+    :meth:`affekt.models.classifier.ClassifierMember.load`, and ``scores.csv``, which is also returned. A clip without
+    what the features are made of has a row of NaN.
+
+    Args:
+        given: what it learns from.
+        features: one row of a clip, or None.
+        fit: the fitting.
+
+    Raises:
+        DataError: no train clip is usable, they have fewer than two labels, or their features are of different numbers.
+    """
+    rows = _features(given, features)
+    folds = folds_of(given, np.array([row is not None for row in rows], dtype=bool))
+    require_two_labels(given, folds)
+    given.out.mkdir(parents=True, exist_ok=True)
+    scores: dict[int, np.ndarray | None] = {}
+    for fold in folds:
+        learned = Rows(
+            np.stack([row for number in fold.learns if (row := rows[number]) is not None]),
+            np.array([given.labels.index(given.index.rows[number].label) for number in fold.learns], dtype=int),
+            [given.index.rows[number].subject for number in fold.learns],
+        )
+        logger.info("%s %s: fitting on %d clips", given.member, fold.name, len(learned.y))
+        model, facts = fit(learned, given if fold.final else dataclasses.replace(given, log=None))
+        known = [int(number) for number in fold.scores if rows[number] is not None]
+        scores.update(dict.fromkeys(map(int, fold.scores)))
+        if known:
+            found = model.predict(np.stack([row for number in known if (row := rows[number]) is not None]))
+            scores.update(zip(known, found, strict=True))
+    description = {
+        "member": given.member,
+        "labels": list(given.labels),
+        "features": int(learned.x.shape[1]),
+        "weights": WEIGHTS,
+        "sha256": save_classifiers(given.out / WEIGHTS, {given.member: model}),
+        "train_clips": len(learned.y),
+        "settings": {**dataclasses.asdict(given.group), "seed": given.settings.seed},
+        **facts,
+    }
+    (given.out / DESCRIPTION).write_text(json.dumps(description, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    table = score_table(given, scores)
+    table.write(given.out / "scores.csv")
+    if given.log is not None:
+        given.log(accuracies(table), 0)
+    return table
+
+
+def _features(given: Given, features: Features) -> list[np.ndarray | None]:
+    """The features float64 ``[F]`` of each clip, None where there are none."""
+    asked = has_what_is_needed(given.member, given.index)
+    rows: list[np.ndarray | None] = []
+    with Progress(f"{given.member}: reading {features.__name__}", len(given.index)) as progress:
+        for row, there in zip(given.index, asked, strict=True):
+            rows.append(features(given.store.get(row.key)) if there else None)
+            progress.advance()
+    sizes = {len(row) for row in rows if row is not None}
+    if len(sizes) > 1:
+        raise DataError(
+            f"the prepared clips have different numbers of {features.__name__}: {sorted(sizes)}", code="wrong_features"
+        )
+    return rows
