@@ -26,9 +26,10 @@ from record import add_out, header, publish
 from torch import Tensor
 
 from affekt.media import PreparedClip
+from affekt.models.answering import ready
 from affekt.models.bilstm.network import BiLSTM
 from affekt.models.hardware import Hardware
-from affekt.models.scoring import VggScoring, ready
+from affekt.models.vgg.member import VggMember
 from affekt.settings import Settings, load_settings
 from affekt.store.entries import Store
 from affekt.training import loop
@@ -159,7 +160,9 @@ def forward_rows(settings: Settings, hardware: Hardware, clips: list[FaceClip]) 
         width=group.width, input_size=group.input_size, batch_norm=group.batch_norm, dropout=group.dropout, **arguments
     )
     pictures = np.asarray(clips[0].faces[:64])
-    scorer = VggScoring.of(vgg, preprocessing, hardware, group)
+    scorer = VggMember(
+        vgg, preprocessing, hardware, labels=("",) * LABELS, frames_per_clip=group.frames_per_clip, mirror=group.mirror
+    )
     inputs = torch.randn(64, 3, group.input_size, group.input_size, device=hardware.device)
     cases: list[tuple[str, Any, Any, Tensor]] = [("vgg", vgg, scorer.network, inputs)]
     third = settings.c3d

@@ -23,6 +23,10 @@ class Resources:
     timeout_seconds: int = 3600
 
 
+#: What training a network asks for: a GPU, and shared memory for the loader.
+ON_A_GPU = Resources(cpu="8", memory="32Gi", gpus=1, shared_memory="8Gi", timeout_seconds=2 * 86400)
+
+
 @dataclass(frozen=True)
 class ModelSpec:
     """A model of the ensemble: what it is called, what it looks at, how it learns and how it answers.

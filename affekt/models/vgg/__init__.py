@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from affekt.extensions.model import ModelSpec, Resources
-from affekt.settings.fields import In
-
-#: A GPU, and shared memory for the loader.
-_GPU = Resources(cpu="8", memory="32Gi", gpus=1, shared_memory="8Gi", timeout_seconds=2 * 86400)
+from affekt.extensions.model import ON_A_GPU, ModelSpec
+from affekt.settings.fields import In, Optimisation
 
 
 @dataclass(frozen=True)
-class VggSettings:
+class VggSettings(Optimisation):
     """VGG-16 on face images and clip faces (paper.md, sections 3.2 and 4.3.2)."""
 
     width: Annotated[float, In(0.01, 1)]  # share of the published channel and unit numbers
@@ -22,17 +19,6 @@ class VggSettings:
     batch_norm: bool
     dropout: Annotated[float, In(0, 0.99)]
     pretrained: str | None  # weights to start from: a name that `affekt weights list` shows, a path or a uri
-    batch_size: Annotated[int, In(1)]
-    micro_batch: Annotated[
-        int | None, In(1)
-    ]  # images on the device at once; gradients are accumulated up to batch_size
-    learning_rate: Annotated[float, In(1e-8, 10)]
-    momentum: Annotated[float, In(0, 0.999)]
-    weight_decay: Annotated[float, In(0, 1)]
-    step_every: Annotated[int, In(1)]  # iterations from one decrease of the learning rate to the next
-    step_factor: Annotated[float, In(0.0001, 1)]
-    schedule: Annotated[str, In(one_of=("step", "cosine"))]  # how the learning rate falls over a stage's iterations
-    warmup: Annotated[int, In(0)]  # iterations over which the learning rate first rises
     base_iterations: Annotated[int, In(0)]  # on face images alone, once, before any clip is seen
     base_learning_rate: Annotated[float, In(1e-8, 10)]  # of those
     iterations: Annotated[int | None, In(1)]  # on face images and clip faces together; none: as many as rounds says
@@ -42,9 +28,6 @@ class VggSettings:
     ]  # of a batch taken from face images; none: in proportion to their number
     frames_per_clip: Annotated[int, In(1)]  # frames whose probabilities are averaged to a clip's score vector
     mirror: bool  # whether a face and its mirror image are both scored, and averaged; the Bi-LSTM follows
-    balanced: bool  # whether each label is drawn as often as any other
-    class_weights: bool  # whether a label's losses are weighted by the inverse of how often it is drawn
-    label_smoothing: Annotated[float, In(0, 0.5)]
 
 
 SPEC = ModelSpec(
@@ -55,7 +38,7 @@ SPEC = ModelSpec(
     settings=VggSettings,
     train="affekt.training.pictures:train_vgg",
     load="affekt.models.vgg.member:load",
-    resources=_GPU,
+    resources=ON_A_GPU,
     learns_from_images=True,
     answers_images=True,
     processes=True,
