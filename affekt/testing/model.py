@@ -1,0 +1,235 @@
+"""Judges a model by the contract of :class:`affekt.extensions.ModelSpec`, on small clips made for it."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import numpy as np
+
+from affekt.extensions import EXTENSIONS, ModelSpec, members_needed, model_spec
+from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex, PreparedRow
+from affekt.models.members import Members
+from affekt.score_table import ScoreTable
+from affekt.settings import Settings, load_settings
+from affekt.store.entries import Store
+from affekt.testing.conformance import require
+from affekt.training.given import Given, train_member
+
+LABELS = ("angry", "happy", "neutral")
+#: What costs too much to be imported when models are listed.
+HEAVY = ("torch", "cv2", "sklearn", "mlflow", "kfp", "opensmile", "matplotlib", "pandas")
+#: People, of whom the last two validate; each has two clips a label. Face and voice say a little of the label.
+_SUBJECTS, _VALIDATE, _REPEATS = 6, 2, 2
+_FACE, _FRAMES = 40, 12
+#: What all checked models share; a model's author gives what makes the model itself small.
+_COMMON = (
+    f"media.face_size={_FACE}", "vgg.input_size=32", "c3d.input_size=32", "device=cpu", "precision=float32",
+    "fusion.folds=2",
+)  # fmt: skip
+
+
+def check_model(name: str, settings: Sequence[str] = (), *, folder: Path | None = None) -> None:
+    """Train, save, load and ask an installed model, and hold it to its contract.
+
+    The spec's module is light to import; there are rows for the preset ``paper``; score vectors are probabilities; two
+    trainings with one seed write the same bytes; what is read back answers as the score table says; a clip without
+    what the model looks at has no answer; and no label of a person reaches that person's own out-of-fold scores.
+
+    Args:
+        name: of the model.
+        settings: overrides that make it (and the models that it needs) small enough to be trained in seconds, as
+            ``my_model.width=0.1``.
+        folder: where it is trained; a temporary folder by default.
+
+    Raises:
+        ConformanceError: the first promise that is not kept.
+        AffektError: the training or the loading failed.
+    """
+    spec = model_spec(name)
+    who = f"model {name!r}"
+    _check_spec(spec, who)
+    load_settings("paper")  # tells what the rows of the preset lack
+    chosen = load_settings("small", (*_COMMON, *settings))
+    with tempfile.TemporaryDirectory(prefix="affekt-") as temporary:
+        root = folder or Path(temporary)
+        store, index, faces = _clips(root / "store", chosen)
+        tables = _trained(spec, index, store, faces, chosen, root / "first")
+        _check_table(spec, index, tables[name], who)
+        _check_repeats(spec, index, store, faces, chosen, root, tables[name], who)
+        _check_loaded(spec, index, store, root, tables[name], who)
+        _check_no_leak(spec, index, store, faces, chosen, root, tables[name], who)
+
+
+def _check_spec(spec: ModelSpec, who: str) -> None:
+    require(spec.name.isidentifier() and spec.name == spec.name.lower(), who, "its name should be a word in snake_case")
+    require(
+        bool(spec.modalities) and set(spec.modalities) <= {"face", "voice"},
+        who,
+        f"its modalities should be of face and voice, found {spec.modalities}",
+    )
+    (point,) = entry_points(group=EXTENSIONS["model"], name=spec.name)
+    listing = f"import {point.module}, sys; print(*[name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, check=False)
+    require(done.returncode == 0, who, f"its spec's module should be importable by itself: {done.stderr[-500:]}")
+    found = done.stdout.split()
+    require(
+        not found, who, f"importing {point.module} should import nothing heavy; it imports {', '.join(found)} (do so "
+        "in the functions that `train` and `load` name)",
+    )  # fmt: skip
+
+
+def _clips(root: Path, settings: Settings) -> tuple[Store, PreparedIndex, FaceSet]:
+    """Clips of people whose faces and voices say a little of the label; two lack a face, two a voice."""
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(len(LABELS), 88))
+    store, rows = Store(root, settings.media), []
+    for number in range(_SUBJECTS * len(LABELS) * _REPEATS):
+        subject, label = divmod(number // _REPEATS, len(LABELS))
+        face, voice = number % 11 != 4, number % 13 != 5
+        bright = np.uint8(60 * label)
+        pictures = rng.integers(0, 120, (_FRAMES, _FACE, _FACE, 3), dtype=np.uint8) + bright
+        clip = PreparedClip(
+            pictures * np.uint8(face),
+            np.full(_FRAMES, face),
+            np.where(face, np.float32([4, 4, 20, 24]), np.float32(np.nan)) * np.ones((_FRAMES, 4), np.float32),
+            np.arange(_FRAMES, dtype=np.float32) / 25,
+            (centres[label] + rng.normal(size=88)).astype(np.float32) * np.float32(voice),
+            voice,
+            flags=tuple(flag for flag, lacks in (("no_face", not face), ("no_sound", not voice)) if lacks),
+            descriptors=(rng.normal(size=(48 if voice else 0, 25)) + label).astype(np.float32),
+        )
+        key = f"{number:032d}-0"
+        store.put(key, clip)
+        split = "train" if subject < _SUBJECTS - _VALIDATE else "val"
+        frames = _FRAMES if face else 0
+        rows.append(PreparedRow(f"clip{number}", LABELS[label], f"s{subject}", split, key, _FRAMES, frames, voice))
+    images = rng.integers(0, 255, (24, _FACE, _FACE, 3), dtype=np.uint8)
+    words = tuple(LABELS[number % len(LABELS)] for number in range(24))
+    return store, PreparedIndex(tuple(rows)), FaceSet(images, words, ("train",) * 16 + ("val",) * 8)
+
+
+def _trained(
+    spec: ModelSpec, index: PreparedIndex, store: Store, faces: FaceSet, settings: Settings, out: Path
+) -> dict[str, ScoreTable]:
+    """The score tables of the model and of those that it needs, each trained into its folder below ``out``."""
+    tables = {}
+    for name in members_needed([spec.name]):
+        needed = model_spec(name)
+        tables[name] = train_member(
+            Given(
+                name,
+                index,
+                store,
+                settings,
+                LABELS,
+                out / name,
+                faces=faces if needed.learns_from_images else None,
+                needs={each: out / each for each in needed.needs},
+            )
+        )
+    return tables
+
+
+def _has_what_it_looks_at(spec: ModelSpec, row: PreparedRow) -> bool:
+    return (row.frames_with_face > 0 or not spec.sees) and (row.voice or not spec.hears)
+
+
+def _check_table(spec: ModelSpec, index: PreparedIndex, table: ScoreTable, who: str) -> None:
+    require(table.models == (spec.name,), who, f"its score table should be of itself, found {table.models}")
+    require(
+        table.clips == tuple(row.clip for row in index),
+        who,
+        "its score table should have a row for every clip, in their order: train clips by the fold that held them out",
+    )
+    require(
+        table.scores.shape == (len(index), 1, len(LABELS)), who, f"score vectors [N, 1, L], got {table.scores.shape}"
+    )
+    for row, available in zip(index, table.available[:, 0], strict=True):
+        if _has_what_it_looks_at(spec, row):
+            require(bool(available), who, f"{row.clip} has what it looks at, and no score")
+        else:
+            require(not available, who, f"{row.clip} lacks what it looks at, and has a score")
+    known = table.scores[table.available]
+    require(bool((known >= 0).all()), who, "its scores should be probabilities, and some are negative")
+    require(bool(np.allclose(known.sum(axis=1), 1, atol=1e-6)), who, "its score vectors should sum to one")
+
+
+def _check_repeats(
+    spec: ModelSpec,
+    index: PreparedIndex,
+    store: Store,
+    faces: FaceSet,
+    settings: Settings,
+    root: Path,
+    table: ScoreTable,
+    who: str,
+) -> None:
+    again = _trained(spec, index, store, faces, settings, root / "again")[spec.name]
+    require(
+        bool(np.array_equal(again.scores, table.scores, equal_nan=True)),
+        who,
+        "two trainings with one seed should give equal scores to the last bit",
+    )
+    for path in sorted((root / "first" / spec.name).rglob("*.safetensors")):
+        other = root / "again" / path.relative_to(root / "first")
+        require(
+            path.read_bytes() == other.read_bytes(),
+            who,
+            f"two trainings with one seed should write the same {path.name}",
+        )
+
+
+def _check_loaded(spec: ModelSpec, index: PreparedIndex, store: Store, root: Path, table: ScoreTable, who: str) -> None:
+    """What is read back, also from a copy of the folder, answers as the final model did."""
+    copied = root / "copied"
+    shutil.copytree(root / "first" / spec.name, copied)
+    folders = {name: root / "first" / name for name in members_needed([spec.name])} | {spec.name: copied}
+    members = Members.load(folders, device="cpu", precision="float32")
+    require(
+        members.labels == LABELS, who, f"it should know the labels {LABELS} when it is loaded, found {members.labels}"
+    )
+    for number, row in enumerate(index):
+        answer = members.score(store.get(row.key)).get(spec.name)
+        if not _has_what_it_looks_at(spec, row):
+            require(answer is None, who, f"{row.clip} lacks what it looks at, and is answered")
+        elif row.split != "train":
+            require(answer is not None, who, f"{row.clip} has what it looks at, and is not answered")
+            same = answer is not None and np.allclose(answer, table.scores[number, 0], atol=1e-6)
+            require(bool(same), who, f"{row.clip}: what is loaded should answer as the score table says")
+
+
+def _check_no_leak(
+    spec: ModelSpec,
+    index: PreparedIndex,
+    store: Store,
+    faces: FaceSet,
+    settings: Settings,
+    root: Path,
+    table: ScoreTable,
+    who: str,
+) -> None:
+    """With other labels of one person, that person's own scores stay, and those of others may change."""
+    person = index.rows[0].subject
+    changed = PreparedIndex(
+        tuple(
+            dataclasses.replace(row, label=LABELS[(LABELS.index(row.label) + 1) % len(LABELS)])
+            if row.subject == person
+            else row
+            for row in index
+        )
+    )
+    other = _trained(spec, changed, store, faces, settings, root / "changed")[spec.name]
+    own = np.array([row.subject == person for row in index])
+    require(
+        bool(np.allclose(other.scores[own], table.scores[own], atol=1e-6, equal_nan=True)),
+        who,
+        "the labels of a person should not reach that person's own out-of-fold scores; they do "
+        "(use affekt.training.out_of_fold)",
+    )
