@@ -8,22 +8,6 @@ from typing import Any
 
 from affekt.extensions import model_spec, model_specs
 
-MODEL_NAMES = {
-    "vgg": "VGG",
-    "c3d": "Convolutional 3D",
-    "bilstm": "VGG + Bi-LSTM",
-    "joint": "Joint network of face and voice",
-    "random_forest": "Random forest",
-    "svc": "Support vector classifier",
-}
-SHORT_NAMES = {
-    "vgg": "VGG",
-    "c3d": "C3D",
-    "bilstm": "VGG + Bi-LSTM",
-    "joint": "joint",
-    "random_forest": "forest",
-    "svc": "SVC",
-}
 METHOD_NAMES = {
     "average": "Average",
     "weighted_average": "Weighted average",
@@ -34,10 +18,6 @@ METHOD_NAMES = {
     "svm": "SVM",
     "stacking": "Stacking",
 }
-#: Accuracy in percent (paper.md, Table 1).
-TABLE_1 = {"vgg": 44.1, "c3d": 32.1, "bilstm": 51.9}
-#: Accuracy in percent (paper.md, Table 2).
-TABLE_2 = {"random_forest": 34.64, "svc": 39.64}
 #: Method, fused models, accuracy in percent (paper.md, Table 3).
 TABLE_3: tuple[tuple[str, frozenset[str], float], ...] = (
     ("svm", frozenset({"bilstm", "c3d", "random_forest", "svc"}), 47.3),
@@ -47,7 +27,6 @@ TABLE_3: tuple[tuple[str, frozenset[str], float], ...] = (
 )
 #: The winner of the EmotiW 2016 challenge, as Table 3 gives it.
 WINNER = 51.9
-_VOICE_WORDS = ("audio", "voice", "speech", "sound")
 
 
 @dataclass(frozen=True)
@@ -69,19 +48,17 @@ class Row:
     key: str = ""
 
 
-def hears(model: str) -> bool:
-    """Whether a model's name says that it judges the voice."""
-    return model in TABLE_2 or any(word in model.lower() for word in _VOICE_WORDS)
+def looks_at(model: str) -> tuple[str, ...]:
+    """Of ``face`` and ``voice`` what a model looks at; nothing where no installed package offers it.
 
-
-def joins(model: str) -> bool:
-    """Whether one of affekt's models judges face and voice together."""
-    return model in model_specs() and len(model_spec(model).modalities) > 1
+    Score tables hold models of anybody's: what those look at is not guessed from their names.
+    """
+    return model_spec(model).modalities if model in model_specs() else ()
 
 
 def model_name(model: str) -> str:
     """The name of a model as a reader knows it."""
-    return MODEL_NAMES.get(model, model)
+    return model_spec(model).title if model in model_specs() else model
 
 
 def fusion_name(key: str) -> str:
@@ -92,18 +69,22 @@ def fusion_name(key: str) -> str:
 
 def visual_rows(models: Mapping[str, Mapping[str, Any]]) -> list[Row]:
     """Table 1 and, below it, the run's other models of the face."""
-    others = [name for name in models if name not in TABLE_1 and not hears(name) and not joins(name)]
-    return _rows(models, TABLE_1, others)
+    return _rows(models, ("face",))
 
 
 def audio_rows(models: Mapping[str, Mapping[str, Any]]) -> list[Row]:
     """Table 2 and, below it, the run's other models of the voice."""
-    return _rows(models, TABLE_2, [name for name in models if name not in TABLE_2 and hears(name)])
+    return _rows(models, ("voice",))
 
 
 def joint_rows(models: Mapping[str, Mapping[str, Any]]) -> list[Row]:
     """The models that judge face and voice together, of which the paper has none."""
-    return _rows(models, {}, [name for name in models if joins(name)])
+    return [Row(model_name(name), "", models[name], None, name) for name in models if len(looks_at(name)) > 1]
+
+
+def other_rows(models: Mapping[str, Mapping[str, Any]]) -> list[Row]:
+    """The models of which it is not known what they look at."""
+    return [Row(model_name(name), "", models[name], None, name) for name in models if not looks_at(name)]
 
 
 def fusion_rows(fusion: Mapping[str, Mapping[str, Any]]) -> tuple[list[Row], list[Row]]:
@@ -113,7 +94,7 @@ def fusion_rows(fusion: Mapping[str, Mapping[str, Any]]) -> tuple[list[Row], lis
     for method, members, accuracy in TABLE_3:
         key = _match(left, method, members)
         figures = left.pop(key) if key else None
-        fused = figures["models"] if figures else [name for name in MODEL_NAMES if name in members]
+        fused = figures["models"] if figures else [name for name in model_specs() if name in members]
         listed.append(Row(METHOD_NAMES[method], members_text(fused), figures, accuracy, key or ""))
     listed.append(Row("EmotiW 2016 winner", "not told by the paper", None, WINNER))
     # A fusion that names its models, and they are all that the ensemble fuses, is told already.
@@ -135,12 +116,18 @@ def person_rows(person: Mapping[str, Any]) -> list[Row]:
 
 def members_text(models: Iterable[str]) -> str:
     """The fused models in a few words."""
-    return ", ".join(SHORT_NAMES.get(name, name) for name in models)
+    specs = model_specs()
+    return ", ".join(specs[name].short if name in specs else name for name in models)
 
 
-def _rows(models: Mapping[str, Mapping[str, Any]], paper: Mapping[str, float], others: Iterable[str]) -> list[Row]:
-    rows = [Row(model_name(name), "", models.get(name), accuracy, name) for name, accuracy in paper.items()]
-    return rows + [Row(model_name(name), "", models[name], None, name) for name in others]
+def _rows(models: Mapping[str, Mapping[str, Any]], modalities: tuple[str, ...]) -> list[Row]:
+    """The paper's models of these modalities, measured here or not, and then the others that were measured."""
+    specs = [spec for spec in model_specs().values() if spec.modalities == modalities]
+    rows = [
+        Row(spec.title, "", models.get(spec.name), spec.paper, spec.name) for spec in specs if spec.paper is not None
+    ]
+    others = [spec for spec in specs if spec.paper is None and spec.name in models]
+    return rows + [Row(spec.title, "", models[spec.name], None, spec.name) for spec in others]
 
 
 def _match(fusion: Mapping[str, Mapping[str, Any]], method: str, members: frozenset[str]) -> str | None:

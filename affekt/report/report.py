@@ -17,11 +17,11 @@ from affekt.report.paper_tables import (
     audio_rows,
     fusion_name,
     fusion_rows,
-    hears,
-    joins,
     joint_rows,
+    looks_at,
     members_text,
     model_name,
+    other_rows,
     person_rows,
     visual_rows,
 )
@@ -77,9 +77,9 @@ def write_report(
     models, fusion = evaluation["models"], evaluation["fusion"]
     labels = evaluation["labels"]
     listed, further = fusion_rows(fusion)
-    joint = joint_rows(models)
-    best_visual = _best({name: value for name, value in models.items() if not hears(name) and not joins(name)})
-    best_audio = _best({name: value for name, value in models.items() if hears(name)})
+    joint, others = joint_rows(models), other_rows(models)
+    best_visual = _best({name: value for name, value in models.items() if looks_at(name) == ("face",)})
+    best_audio = _best({name: value for name, value in models.items() if looks_at(name) == ("voice",)})
     chosen = evaluation["chosen"]
 
     def matrix(values: Mapping[str, Any]) -> str:
@@ -110,6 +110,7 @@ def write_report(
             ("Table 1", "Visual models", visual_rows(models)),
             ("Table 2", "Audio models", audio_rows(models)),
             *([("", "Face and voice in one network, not in the paper", joint)] if joint else []),
+            *([("", "Models of others: what they look at is not known", others)] if others else []),
             ("Table 3", "Fusion", listed),
             *([("", "Further fusions of this run, not in the paper", further)] if further else []),
         ],

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 
 import affekt
 from affekt.errors import AffektError
+from affekt.extensions import model_names
 
-_MODELS = ("vgg", "c3d", "bilstm", "joint", "random_forest", "svc")
 _METHODS = "average, weighted_average, maximum, highest_confidence, random_forest, adaboost, svm, stacking"
 _DATA = (
     "a folder (AFEW tree, one folder per label, RAVDESS or CREMA-D file names, or with a manifest.csv) "
@@ -100,7 +100,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="processes of this machine, containers of the image AFFEKT_IMAGE, or the cluster at KFP_ENDPOINT "
         "(default local)",
     )  # fmt: skip
-    train.add_argument("--only", choices=_MODELS, help="train and register this model alone")
+    train.add_argument("--only", choices=model_names(), help="train and register this model alone")
     train.add_argument("--name", default="affekt", help="name in the registry (default affekt)")
     train.add_argument(
         "--protocol", type=_protocol, metavar="P",
@@ -219,7 +219,7 @@ def build_parser() -> argparse.ArgumentParser:
     compiled.add_argument(
         "--out", default="affekt-training.yaml", metavar="FILE", help="(default affekt-training.yaml)"
     )
-    compiled.add_argument("--only", choices=_MODELS, help="train this model alone")
+    compiled.add_argument("--only", choices=model_names(), help="train this model alone")
     compiled.set_defaults(action="compile")
     return parser
 
