@@ -98,7 +98,7 @@ def _clips(root: Path, settings: Settings) -> tuple[Store, PreparedIndex, FaceSe
         clip = PreparedClip(
             pictures * np.uint8(face),
             np.full(_FRAMES, face),
-            np.where(face, np.float32([4, 4, 20, 24]), np.float32(np.nan)) * np.ones((_FRAMES, 4), np.float32),
+            np.tile(np.array([4, 4, 20, 24] if face else [np.nan] * 4, np.float32), (_FRAMES, 1)),
             np.arange(_FRAMES, dtype=np.float32) / 25,
             (centres[label] + rng.normal(size=88)).astype(np.float32) * np.float32(voice),
             voice,
