@@ -11,8 +11,8 @@ from torch import nn
 from affekt.media.prepared import PreparedClip
 from affekt.models.crops import centre_crop, cropped
 from affekt.models.hardware import Hardware
+from affekt.models.normalisation import folded
 from affekt.models.preprocessing import Preprocessing
-from affekt.models.vgg.network import folded
 
 #: Pixels that one forward pass takes at once; it bounds the memory and changes no answer beyond rounding.
 _PIXELS_AT_ONCE = 16 * 224 * 224

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from affekt.models.bilstm.network import BiLSTM
 from affekt.models.c3d.network import C3D
-from affekt.models.vgg.network import VGG16, folded, initialise
+from affekt.models.normalisation import folded
+from affekt.models.vgg.network import VGG16, initialise
 from affekt.training.throughput import forward_flops
 
 VGG_LAYERS = [f"conv{g}_{n}" for g, count in ((1, 2), (2, 2), (3, 3), (4, 3), (5, 3)) for n in range(1, count + 1)]

@@ -8,11 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from affekt.models.normalisation import normalised_layers
+
 #: Group of convolutions, its published number of channels, and how many convolutions it has.
 _GROUPS = ((1, 64, 2), (2, 128, 2), (3, 256, 3), (4, 512, 3), (5, 512, 3))
-
-_Layer = nn.Conv2d | nn.Conv3d | nn.Linear
-_Norm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
 
 
 class VGG16(nn.Module):
@@ -147,7 +146,7 @@ def initialise(network: nn.Module) -> None:
     last = network.get_submodule("fc8")
     assert isinstance(last, nn.Linear)
     nn.init.normal_(last.weight, std=0.01)  # small logits: the first losses are those of an undecided network
-    for layer, norm in _normalised(network):
+    for layer, norm in normalised_layers(network):
         if layer.weight.shape[0] == layer.weight.shape[1]:
             with torch.no_grad():
                 noise = 0.2 * layer.weight
@@ -156,32 +155,3 @@ def initialise(network: nn.Module) -> None:
             # Mean and deviation of rectified standard normal values: the rectification then cuts nothing off.
             nn.init.constant_(norm.weight, 0.583)
             nn.init.constant_(norm.bias, 0.399)
-
-
-def _normalised(network: nn.Module) -> list[tuple[_Layer, _Norm]]:
-    """The layers that a batch normalisation follows (``bn1_1`` follows ``conv1_1``, ``bnfc6`` ``fc6``), with it."""
-    pairs = []
-    for name, norm in network.named_children():
-        if isinstance(norm, _Norm):
-            of = name.removeprefix("bn")
-            layer = network.get_submodule(of if of.startswith("fc") else f"conv{of}")
-            assert isinstance(layer, _Layer)
-            pairs.append((layer, norm))
-    return pairs
-
-
-def folded(network: nn.Module) -> nn.Module:
-    """Fold each batch normalisation into the layer before it: the same answers, fewer passes over memory.
-
-    Changes the network in place, leaves it in evaluation mode and returns it. It cannot be trained afterwards.
-    """
-    network.eval()
-    for layer, norm in _normalised(network):
-        assert layer.bias is not None and norm.running_mean is not None and norm.running_var is not None
-        with torch.no_grad():
-            gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-            layer.weight.mul_(gain.reshape(-1, *[1] * (layer.weight.ndim - 1)))
-            layer.bias.copy_((layer.bias - norm.running_mean) * gain + norm.bias)
-    for name in [name for name, module in network.named_children() if isinstance(module, _Norm)]:
-        delattr(network, name)
-    return network
