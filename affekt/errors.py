@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Sequence
+
+#: Begins each problem in the message of an error that has several.
+_POINT = "\n  - "
 
 
 class AffektError(Exception):
@@ -28,12 +33,6 @@ class AffektError(Exception):
         return _rebuild, (type(self), self.message, self.code, self.where)
 
 
-def _rebuild(kind: type[AffektError], message: str, code: str, where: str | None) -> AffektError:
-    error = kind.__new__(kind)
-    AffektError.__init__(error, message, code=code, where=where)
-    return error
-
-
 class MediaError(AffektError):
     """A media file cannot be used: unreadable, over a limit, or without what was asked of it."""
 
@@ -47,9 +46,70 @@ class SettingsError(AffektError):
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
-        lines = "\n".join(f"  - {problem}" for problem in problems)
         count = f"{len(problems)} settings are wrong" if len(problems) > 1 else "a setting is wrong"
-        super().__init__(f"{count}:\n{lines}", code="settings")
+        super().__init__("".join([f"{count}:", *(f"{_POINT}{problem}" for problem in problems)]), code="settings")
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return SettingsError, (self.problems,)
+
+class UsageError(AffektError):
+    """The command line was used wrongly, in a way that its parser cannot see; it becomes exit code 2."""
+
+
+_KINDS = {kind.__name__: kind for kind in (AffektError, MediaError, DataError, SettingsError, UsageError)}
+
+
+def rebuilt(kind: str, message: str, code: str, where: str | None) -> AffektError:
+    """An error as another process raised it; of the base class where the kind is not one of this file."""
+    return _rebuild(_KINDS.get(kind, AffektError), message, code, where)
+
+
+def _rebuild(kind: type[AffektError], message: str, code: str, where: str | None) -> AffektError:
+    error = kind.__new__(kind)
+    AffektError.__init__(error, message, code=code, where=where)
+    if isinstance(error, SettingsError):
+        error.problems = tuple(message.split(_POINT)[1:])
+    return error
+
+
+#: What went wrong with a file, a folder or a port, by the system's number: a stable word, and a sentence that ends
+#: with what to do.
+_OF_THE_SYSTEM = {
+    errno.EACCES: ("no_permission", "this user may not use it; change its permissions, or name another place"),
+    errno.EPERM: ("no_permission", "this user may not do that; change its permissions, or name another place"),
+    errno.EROFS: ("read_only", "lies on a file system that is only read; name another place"),
+    errno.ENOSPC: ("disk_full", "the disk is full; make room, or name another place"),
+    errno.EDQUOT: ("disk_full", "this user's share of the disk is used up; make room, or name another place"),
+    errno.EFBIG: ("file_too_large", "the file would be larger than the system allows; name another place"),
+    errno.ENAMETOOLONG: ("name_too_long", "the name is longer than the file system takes; choose a shorter one"),
+    errno.EISDIR: ("is_a_folder", "is a folder; name a file"),
+    errno.ENOTDIR: ("not_a_folder", "a file stands where a folder is needed; name another place"),
+    errno.ENOENT: ("not_found", "there is no such file or folder; check the path"),
+    errno.EEXIST: ("exists", "is there already; remove it, or name another place"),
+    errno.ELOOP: ("link_loop", "symbolic links lead in a circle; mend them, or name another place"),
+    errno.EMFILE: ("too_many_files", "too many files are open; raise the limit (ulimit -n)"),
+    errno.ENFILE: ("too_many_files", "the system has too many files open; end other programs"),
+    errno.ENOMEM: ("no_memory", "the system has no memory left; end other programs"),
+    errno.EIO: ("io_error", "the disk could not read or write it; check the disk"),
+    errno.EADDRINUSE: ("port_taken", "another program uses this port; choose another one"),
+    errno.EADDRNOTAVAIL: ("no_address", "is no address of this machine; choose another one"),
+    errno.ECONNREFUSED: ("unreachable", "nobody answers there; start the server, or check the address"),
+    errno.ETIMEDOUT: ("unreachable", "did not answer in time; check the address and the way to it"),
+}
+
+
+def as_affekt_error(error: BaseException) -> AffektError:
+    """Any exception as one sentence with a code: where all errors end that nobody foresaw in a better place."""
+    if isinstance(error, AffektError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return AffektError("interrupted", code="interrupted")
+    if isinstance(error, SystemExit):
+        return AffektError("was told to stop", code="stopped")
+    if isinstance(error, MemoryError):
+        return AffektError("this needs more memory than there is; use less data at once", code="no_memory")
+    if isinstance(error, OSError):
+        name = error.filename2 if error.filename2 is not None else error.filename
+        where = os.fsdecode(name) if isinstance(name, str | bytes | os.PathLike) else None
+        code, sentence = _OF_THE_SYSTEM.get(error.errno or 0, ("system", error.strerror or str(error)))
+        return AffektError(sentence, code=code, where=where)
+    text = " ".join(str(error).split())
+    return AffektError(f"{type(error).__name__}: {text}" if text else type(error).__name__, code="internal")

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from affekt.errors import DataError
+
+#: Longest path of a temporary folder, in bytes: programs put sockets into it, whose paths end at 107.
+_LONGEST = 70
 
 
 def home() -> Path:
@@ -24,3 +31,38 @@ def home() -> Path:
             where=str(folder),
         ) from error
     return folder
+
+
+def caches() -> dict[str, str]:
+    """Environment variables that keep the caches of libraries below :func:`home` instead of the person's own folders.
+
+    A variable that is set already stays.
+    """
+    folder = home() / "cache"
+    wanted = {
+        "MPLCONFIGDIR": folder / "matplotlib",
+        "XDG_CACHE_HOME": folder,
+        "XDG_CONFIG_HOME": folder / "config",
+    }
+    return {name: os.environ.get(name) or str(path) for name, path in wanted.items()}
+
+
+@contextlib.contextmanager
+def private_folders(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+    """A temporary folder for the processes of a run, which is removed with all that they leave in it.
+
+    Args:
+        folder: the run's; where its path is too long for sockets, the temporary folder lies among the system's.
+
+    Yields:
+        The temporary folder, and the environment variables that make processes use it and :func:`caches`.
+    """
+    temporary = folder / "tmp"
+    if len(os.fsencode(temporary)) > _LONGEST:
+        temporary = Path(tempfile.mkdtemp(prefix="affekt-"))
+    else:
+        temporary.mkdir(parents=True, exist_ok=True)
+    try:
+        yield temporary, {"TMPDIR": str(temporary), **caches()}
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -11,23 +10,28 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from affekt import events
+
 T = TypeVar("T")
-logger = logging.getLogger("affekt.progress")
 #: Seconds from one plain line to the next.
 PLAIN_INTERVAL = 10.0
+#: The same where another process listens, which shows what it likes of them.
+EVENT_INTERVAL = 1.0
 
 
 class Progress:
     """Counts ``total`` units of work and shows how far it is; use it as a context manager.
 
     On a terminal (stderr) it is a tqdm bar; elsewhere an INFO line on the logger ``affekt.progress`` at most every
-    ten seconds, with the rate and an estimate of the time left.
+    ten seconds, with the rate and an estimate of the time left. Where another process listens to this one, the record
+    carries an :class:`affekt.events.Progress`, and there is one a second.
     """
 
     def __init__(self, label: str, total: int, unit: str = "clip") -> None:
         self.label, self.total, self.unit = label, total, unit
         self.done = 0
         self._started = self._spoke = time.monotonic()
+        self._interval = EVENT_INTERVAL if events.listened() else PLAIN_INTERVAL
         self._bar: tqdm | None = None
         if sys.stderr.isatty():
             self._bar = tqdm(total=total, desc=label, unit=unit, leave=False, dynamic_ncols=True)
@@ -39,15 +43,11 @@ class Progress:
             if note:
                 self._bar.set_postfix_str(note, refresh=False)
             self._bar.update(count)
-        elif time.monotonic() - self._spoke >= PLAIN_INTERVAL:
+        elif time.monotonic() - self._spoke >= self._interval:
             self._spoke = time.monotonic()
-            passed = self._spoke - self._started
-            rate = self.done / passed
-            left = (self.total - self.done) / rate if rate else float("inf")
-            logger.info(
-                "%s: %d of %d (%.1f %s/s, about %.0f s left)%s",
-                self.label, self.done, self.total, rate, self.unit, left, f", {note}" if note else "",
-            )  # fmt: skip
+            rate = self.done / (self._spoke - self._started)
+            left = (self.total - self.done) / rate if rate else None
+            events.log(events.Progress(self.label, self.done, self.total, self.unit, rate, left, note))
 
     def __enter__(self) -> Progress:
         return self

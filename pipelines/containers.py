@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from affekt import events
 from affekt.dataset import holds_faces, load_clips, read_faces
 from affekt.errors import AffektError
 from affekt.settings import Settings
@@ -87,49 +88,6 @@ def in_image(image: str) -> Callable[[Any], Any]:
     return lambda task: task.set_container_image(image)
 
 
-@contextmanager
-def exit_codes_kept() -> Iterator[None]:
-    """Within it, KFP learns how a container ended.
-
-    KFP lets the engine remove a container by itself, asks for its exit code afterwards, and takes "no such container"
-    for success: a failed step would count as done (kubeflow/pipelines#13332).
-    """
-    from kfp.local import docker_task_handler as handler
-
-    before = handler.run_docker_container
-    handler.run_docker_container = _run_to_its_end
-    try:
-        yield
-    finally:
-        handler.run_docker_container = before
-
-
-def _run_to_its_end(
-    client: docker.DockerClient, image: str, command: list[str], volumes: dict[str, Any], **options: Any
-) -> int:
-    from docker.errors import APIError
-
-    container = client.containers.run(image=image, command=command, volumes=volumes, detach=True, **options)
-    try:
-        for line in _lines(container.logs(stream=True)):
-            print(line)  # noqa: T201  KFP indents what is printed, and the local runner listens to it
-        return int(container.wait()["StatusCode"])
-    finally:
-        # A container that cannot be cleared away says nothing about its step.
-        with suppress(APIError):
-            container.remove(force=True)
-
-
-def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
-    """The lines of an output that comes in pieces of any size."""
-    rest = b""
-    for chunk in chunks:
-        *whole, rest = (rest + chunk).split(b"\n")
-        yield from (line.decode(errors="replace") for line in whole)
-    if rest:
-        yield rest.decode(errors="replace")
-
-
 def container_runner(home: Path, folders: Iterable[Path]) -> Any:
     """KFP's runner whose containers have this process's user, network, and folders under the same paths.
 
@@ -150,7 +108,13 @@ def container_runner(home: Path, folders: Iterable[Path]) -> Any:
         mounts=mounts,
         # In an engine without root the container's root is the person; in one with root it would own what it writes.
         user="0:0" if rootless else f"{os.getuid()}:{os.getgid()}",
-        environment={"AFFEKT_HOME": str(home), "HOME": "/tmp", "PYTHONWARNINGS": "ignore", **passed_on},
+        environment={
+            "AFFEKT_HOME": str(home),
+            "HOME": "/tmp",
+            "PYTHONWARNINGS": "ignore",
+            events.LISTENED: "1",
+            **passed_on,
+        },
         # MLflow or S3 may be an address of this machine, and some engines have no network of their own.
         network_mode="host",
         # Loader processes hand over batches in shared memory, of which a container has 64 MiB by default.

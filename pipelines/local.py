@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import builtins
 import contextlib
-import logging
-import os
-import re
 import signal
-import sys
 import threading
 import time
 import uuid
-import warnings
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,11 +16,13 @@ from typing import Any, TextIO
 
 import psutil
 
-from affekt.errors import AffektError
-from affekt.steps.step import DONE
+from affekt import events
+from affekt.errors import AffektError, as_affekt_error, rebuilt
+from affekt.home import private_folders
+from affekt.pipelines.kfp_adapter import Failed, adapted
 
-_LINE = re.compile(r"^\s*affekt: (?P<step>[^:]+): (?P<text>.*)$")
-_ENDED = re.compile(rf"^{DONE} (?P<seconds>[\d.]+) s$")
+#: Lines of a step's output that are shown when it ends without saying why.
+_LAST_WORDS = 12
 
 
 @dataclass
@@ -55,7 +52,7 @@ def run_locally(
     arguments: Mapping[str, Any],
     folder: Path,
     *,
-    say: Callable[[str, str], None],
+    say: events.Listener,
     runner: Any = None,
 ) -> LocalRun:
     """Run a pipeline in processes or containers of this machine.
@@ -64,11 +61,12 @@ def run_locally(
         pipeline: a KFP pipeline.
         arguments: its arguments, without ``job``.
         folder: where artifacts and the log go.
-        say: called with step and text for each line that a step says.
+        say: called with each event of a step.
         runner: KFP's local runner, as :mod:`affekt.pipelines.containers` makes it; processes if not given.
 
     Raises:
-        AffektError: a step failed; the message holds the step's own error and where the log is.
+        AffektError: a step failed: the step's own error with its code and place; the message also names the step,
+            and where the log is.
     """
     from kfp import local
 
@@ -78,24 +76,28 @@ def run_locally(
     local.init(runner or local.SubprocessRunner(use_venv=False), pipeline_root=str(folder / "artifacts"))
     started = time.monotonic()
     with (
-        log.open("w", encoding="utf-8", buffering=1) as file,
+        log.open("w", encoding="utf-8", errors="backslashreplace", buffering=1) as file,
+        private_folders(folder) as (temporary, variables),
         _ended_with_us(),
-        _listening(file, run, say) as last_error,
     ):
-        try:
-            pipeline(**arguments, job=run.job)
-        except RuntimeError as error:
-            raise AffektError(
-                f"{last_error() or error}\n(the whole log: {log})", code="step_failed", where=_chain(error)
-            ) from error
-        finally:
-            run.seconds = time.monotonic() - started
+        heard = _Heard(file, run, say)
+        environment = {
+            # A step speaks in events, its output must not wait in a buffer, and its thread pools share the cores.
+            events.LISTENED: "1",
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONWARNINGS": "ignore",
+            **variables,
+        }
+        with adapted(heard, file, environment, temporary) as failed:
+            try:
+                pipeline(**arguments, job=run.job)
+            except RuntimeError as error:
+                if not failed:
+                    raise
+                raise heard.error(failed[0], log) from error
+            finally:
+                run.seconds = time.monotonic() - started
     return run
-
-
-def _chain(error: RuntimeError) -> str | None:
-    names = re.findall(r"'([\w-]+)'", re.sub(r"\x1b\[\d+m", "", str(error)))
-    return f"step {names[-1]}" if names else None
 
 
 @contextlib.contextmanager
@@ -119,58 +121,52 @@ def _ended_with_us() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-@contextlib.contextmanager
-def _listening(file: TextIO, run: LocalRun, say: Callable[[str, str], None]) -> Iterator[Callable[[], str]]:
-    """Send KFP's output to the log file, and the steps' own lines to ``say`` as well."""
-    printed, root = builtins.print, logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    error_lines: list[str] = []
+class _Heard:
+    """Called with task and line: writes the log, hands on events, and remembers what an error will need."""
 
-    def hear(*values: object, sep: str | None = " ", end: str | None = "\n", **_: object) -> None:
-        text = (sep if sep is not None else " ").join(map(str, values)) + (end if end is not None else "\n")
-        file.write(text)
-        for line in text.splitlines():
-            if found := _LINE.match(line):
-                if ended := _ENDED.match(found["text"]):
-                    step = found["step"]
-                    run.steps[step] = run.steps.get(step, 0.0) + float(ended["seconds"])
-                say(found["step"], found["text"])
-            elif error := re.match(r"^\s*(?:affekt\.errors\.\w+|[\w.]*(?:Error|Exception)): (.*)$", line):
-                error_lines[:] = [error[1]]
-            elif error_lines and len(error_lines) < 12 and line.startswith("      - "):
-                error_lines.append(line.strip())
+    def __init__(self, file: TextIO, run: LocalRun, say: events.Listener) -> None:
+        self._file, self._run, self._say = file, run, say
+        self._steps: dict[str, str] = {}
+        self._errors: dict[str, events.Error] = {}
+        self._last: dict[str, deque[str]] = {}
 
-    def warned(
-        message: Warning | str,
-        category: type[Warning],
-        filename: str,
-        lineno: int,
-        into: TextIO | None = None,
-        line: str | None = None,
-    ) -> None:
-        file.write(f"{category.__name__}: {message}\n")
+    def __call__(self, task: str, line: str) -> None:
+        event = events.read(line)
+        if event is None:
+            self._file.write(f"{line}\n")
+            if line.strip():
+                self._last.setdefault(task, deque(maxlen=_LAST_WORDS)).append(line)
+            return
+        if not isinstance(event, events.Progress):
+            self._file.write(f"{events.plain(event)}\n")
+        self._steps[task] = event.step
+        if isinstance(event, events.Done):
+            self._run.steps[event.step] = self._run.steps.get(event.step, 0.0) + event.seconds
+        elif isinstance(event, events.Error):
+            self._errors[task] = event
+        self._say(event)
 
-    variables = {
-        # A step's interpreter is this one, its output must not wait in a buffer, and its thread pools share the cores.
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONWARNINGS": "ignore",
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-    }
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        builtins.print = hear
-        root.handlers = [logging.StreamHandler(file)]
-        with contextlib.redirect_stdout(file), warnings.catch_warnings():
-            # KFP doubts every image that is not called python, and every resource on a machine without a scheduler.
-            warnings.showwarning = warned  # type: ignore[assignment]
-            yield lambda: "\n".join(error_lines)
-    finally:
-        builtins.print = printed
-        root.handlers = handlers
-        root.setLevel(level)
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    def error(self, failed: Failed, log: Path) -> AffektError:
+        """Why a task failed, by its own last error."""
+        if failed.error is not None:
+            found = as_affekt_error(failed.error)
+            kind, message, code, where = type(found).__name__, found.message, found.code, found.where
+        elif told := self._errors.get(failed.task):
+            kind, message, code, where = told.kind, told.message, told.code, told.where
+        else:
+            kind, code, where = "AffektError", "step_failed", None
+            message = f"{_end(failed.status)}; its last words:\n" + "\n".join(self._last.get(failed.task, ["(none)"]))
+        step = self._steps.get(failed.task) or failed.task
+        return rebuilt(kind, f"{message}\n(step {step}; the whole log: {log})", code, where)
+
+
+def _end(status: int | None) -> str:
+    """How a process or a container ended, in words."""
+    if status is None:
+        return "could not be started"
+    number = -status if status < 0 else status - 128  # a container's shell tells signals this way
+    if number == signal.SIGKILL:
+        return "was killed, as the system does where memory runs out"
+    if status < 0 or number in {known.value for known in signal.Signals}:
+        return f"was ended by {signal.Signals(number).name}"
+    return f"ended with exit code {status}"

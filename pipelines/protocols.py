@@ -7,19 +7,20 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from affekt import events
 from affekt.check.leaks import content_digests, refuse_leaks
 from affekt.dataset import Fold, check_protocol, holds_faces, load_clips, protocol_folds
-from affekt.errors import AffektError, DataError
+from affekt.errors import AffektError, DataError, rebuilt
 from affekt.home import home
 from affekt.pipelines.run import TrainingJob, artifact, run_pipeline
 from affekt.pipelines.runners import HERE, Containers, Processes
-from affekt.steps.step import DONE, code_digest
+from affekt.steps.step import code_digest
 from affekt.storage import appearing, file_digest, is_remote, list_entries, open_local
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ _CLIPS = "input/clips.csv"
 _PREPARED, _SCORES, _REPORT, _DONE = "prepared", "scores", "report.html", "fold.json"
 _FIGURE7 = "figure7"
 _TOLD = ("accuracy", "accuracy_ci95", "unweighted_average_recall")
-Say = Callable[[str, str], None]
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,9 @@ class Judged:
         }
 
 
-def run_protocol(job: TrainingJob, protocol: str, *, say: Say, runner: Processes | Containers = HERE) -> Judged:
+def run_protocol(
+    job: TrainingJob, protocol: str, *, say: events.Listener, runner: Processes | Containers = HERE
+) -> Judged:
     """Train and judge once for each fold of a protocol, on this machine; nothing is registered.
 
     All folds share the prepared store, so every clip is decoded once. What a fold found is kept under a digest of its
@@ -100,7 +102,7 @@ def run_protocol(job: TrainingJob, protocol: str, *, say: Say, runner: Processes
     Args:
         job: what to train; its name is that of the MLflow run.
         protocol: one of :data:`affekt.dataset.PROTOCOLS`.
-        say: called with step and text for each line that a step says.
+        say: called with each event of a step.
         runner: in what the steps run.
 
     Raises:
@@ -133,14 +135,14 @@ def run_protocol(job: TrainingJob, protocol: str, *, say: Say, runner: Processes
             place = folder / "folds" / keys[fold.name]
             step = f"fold {number}/{len(folds)}"
             judged = len(fold.table.select(split=fold.reported))
-            say(step, f"{fold.name}: {judged} clips held out")
+            say(events.Text(f"{fold.name}: {judged} clips held out", step=step))
             try:
                 if (place / _DONE).is_file():
                     reused += 1
-                    say(step, "was done by an earlier run")
+                    say(events.Text("was done by an earlier run", step=step))
                 else:
                     seconds = _train(job, fold, place, say, runner)
-                    say(step, f"{DONE} {seconds:.1f} s")
+                    say(events.Done(seconds, step=step))
             finally:
                 _put_below(tracking, run_id, place)
             results.append(_result(fold, place, tracking))
@@ -179,7 +181,7 @@ def _listing(faces: str) -> list[Any]:
         return [file_digest(path)]
 
 
-def _train(job: TrainingJob, fold: Fold, place: Path, say: Say, runner: Processes | Containers) -> float:
+def _train(job: TrainingJob, fold: Fold, place: Path, say: events.Listener, runner: Processes | Containers) -> float:
     """Run the pipeline on a fold and keep what judging it needs; the models are removed. Returns the seconds."""
     shutil.rmtree(place, ignore_errors=True)  # of a run that was interrupted
     (place / _CLIPS).parent.mkdir(parents=True)
@@ -189,7 +191,7 @@ def _train(job: TrainingJob, fold: Fold, place: Path, say: Say, runner: Processe
         run = run_pipeline(of_fold, place / "run", say=say, runner=runner, registered=False)
     except AffektError as error:
         where = f"fold {fold.name!r}" + (f", {error.where}" if error.where else "")
-        raise AffektError(error.message, code=error.code, where=where) from error
+        raise rebuilt(type(error).__name__, error.message, error.code, where) from error
     shutil.copytree(artifact(run, "collect", "prepared"), place / _PREPARED)
     shutil.copytree(artifact(run, "fit-fusion", "scores"), place / _SCORES)
     shutil.copyfile(artifact(run, "evaluate", "report"), place / _REPORT)

@@ -12,10 +12,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from affekt import events
 from affekt.errors import AffektError
 from affekt.extensions import model_names
 from affekt.home import home
-from affekt.pipelines.containers import check_image, container_runner, engine, exit_codes_kept, folders_of, in_image
+from affekt.pipelines.containers import check_image, container_runner, engine, folders_of, in_image
 from affekt.pipelines.local import LocalRun, run_locally
 from affekt.pipelines.placement import on_this_machine
 from affekt.pipelines.runners import HERE, Cluster, Containers, Processes
@@ -83,14 +84,12 @@ class Outcome:
         return f"MLFLOW_DISABLE_TELEMETRY=true {shlex.join(command)}"
 
 
-def run_training(
-    job: TrainingJob, *, say: Callable[[str, str], None], runner: Processes | Containers = HERE
-) -> Outcome:
+def run_training(job: TrainingJob, *, say: events.Listener, runner: Processes | Containers = HERE) -> Outcome:
     """Run the training pipeline on this machine and read what it produced.
 
     Args:
         job: what to train.
-        say: called with step and text for each line that a step says.
+        say: called with each event of a step.
         runner: in what the steps run.
 
     Raises:
@@ -107,7 +106,7 @@ def run_pipeline(
     job: TrainingJob,
     folder: Path,
     *,
-    say: Callable[[str, str], None],
+    say: events.Listener,
     runner: Processes | Containers = HERE,
     registered: bool = True,
 ) -> LocalRun:
@@ -116,7 +115,7 @@ def run_pipeline(
     Args:
         job: what to train.
         folder: where artifacts and the log go.
-        say: called with step and text for each line that a step says.
+        say: called with each event of a step.
         runner: in what the steps run.
         registered: whether the ensemble is registered and the gate decides on it.
 
@@ -152,7 +151,7 @@ def run_pipeline(
     if isinstance(runner, Containers):
         check_image(runner.image)
         in_containers = container_runner(home(), folders_of(data, faces, job.settings))
-        with engine(), exit_codes_kept():
+        with engine():
             return run_locally(pipeline(in_image(runner.image)), arguments, folder, say=say, runner=in_containers)
     return run_locally(pipeline(on_this_machine), arguments, folder, say=say)
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from affekt.events import Event
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Settings of networks so small that training them takes seconds; the code is the real one.
 TINY = (
@@ -140,7 +142,7 @@ class PipelineRun:
 
     home: Path
     run: object
-    lines: list[tuple[str, str]]
+    lines: list[Event]
     tracking_uri: str
 
     def artifact(self, task: str, name: str) -> Path:
@@ -169,11 +171,11 @@ def pipeline_run(
         "clips_per_shard": 11,
     }
     pipeline = components.load_component_from_file(str(REPOSITORY / "tests" / "pipelines" / "affekt-training.yaml"))
-    lines: list[tuple[str, str]] = []
+    lines: list[Event] = []
     before = os.environ.get("AFFEKT_HOME")
     os.environ["AFFEKT_HOME"] = str(home)
     try:
-        run = run_locally(pipeline, arguments, home / "run", say=lambda step, text: lines.append((step, text)))
+        run = run_locally(pipeline, arguments, home / "run", say=lines.append)
     finally:
         if before is None:
             del os.environ["AFFEKT_HOME"]

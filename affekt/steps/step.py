@@ -15,14 +15,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from affekt import events
 from affekt.extensions import model_names
 from affekt.settings import Settings, settings_from_json
 
 if TYPE_CHECKING:
     from affekt.registry import ChildRun
-
-#: The line that ends a step; the local runner reads the seconds from it.
-DONE = "done in"
 
 
 class Step:
@@ -79,7 +77,8 @@ def step(
 ) -> Iterator[Step]:
     """Run the work of one pipeline step.
 
-    Log lines of affekt go to standard output as ``affekt: <step>: <text>``, and the last one says how long it took.
+    What it says goes to standard output: as :mod:`affekt.events` where the runner listens, elsewhere, as in a pod's
+    log, as lines ``affekt: <step>: <text>`` for a person. The last one says how long it took, or why it failed.
 
     Args:
         name: the step's name.
@@ -91,8 +90,18 @@ def step(
     started = time.monotonic()
     parsed = settings_from_json(settings) if settings else None
     logger = logging.getLogger("affekt")
-    handler = logging.StreamHandler(sys.stdout)
+    stream = sys.stdout
+    handler: logging.Handler = logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter(f"affekt: {name}: %(message)s"))
+    if listened := events.listened():
+        handler = events.EventHandler(stream, name)
+
+    def tell(event: events.Event) -> None:
+        if listened:
+            events.write(event, stream)
+        else:
+            print(events.plain(event), file=stream, flush=True)
+
     before = logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(os.environ.get("AFFEKT_LOG_LEVEL", "INFO"))
@@ -112,7 +121,10 @@ def step(
                 }
                 run.params({**flat, "seed": parsed.seed, "preset": parsed.preset})
             yield Step(name, parsed, run, parent)
-        logger.info("%s %.1f s", DONE, time.monotonic() - started)
+        tell(events.Done(time.monotonic() - started, step=name))
+    except BaseException as error:
+        tell(events.Error.of(error, name))
+        raise
     finally:
         handler.flush()
         logger.removeHandler(handler)

@@ -17,25 +17,24 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from affekt import storage
+from affekt import events, storage
 from affekt.dataset import in_order
-from affekt.errors import AffektError, DataError, SettingsError
+from affekt.errors import AffektError
 from affekt.extensions import model_spec
 from affekt.media import FaceSet, PreparedIndex
 from affekt.settings import Settings, settings_from_json
 from affekt.store.entries import Store
 from affekt.training.given import Given, train_member
 
+if TYPE_CHECKING:
+    from affekt.training.distributed import World
+
 logger = logging.getLogger(__name__)
 
 #: Number of processes; without it there are as many as CUDA devices that can share the batch evenly, or one.
 PROCESSES = "AFFEKT_PROCESSES"
-#: Says to a process of torchrun that the one which started torchrun listens to it.
-_LISTENED = "AFFEKT_LISTENED"
-#: Begins a line on standard output that is meant for the listener.
-_MARK = "affekt-process: "
 #: Seconds that the processes have to write a checkpoint after SIGTERM.
 _GRACE = 120
 
@@ -92,7 +91,7 @@ def launch(job: Job, log: Any = None) -> None:
         threads = str(max(1, (os.cpu_count() or 1) // count))
         running = subprocess.Popen(
             [sys.executable, *torchrun, f"--shutdown-timeout={_GRACE}", "-m", "affekt.steps.train_member", str(path)],
-            env={"OMP_NUM_THREADS": threads, **os.environ, _LISTENED: "1"},
+            env={"OMP_NUM_THREADS": threads, **os.environ, events.LISTENED: "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -213,30 +212,27 @@ def _ended_with_us(running: subprocess.Popen[str]) -> Iterator[threading.Event]:
 def _listen(running: subprocess.Popen[str], log: Any, count: int, ended: threading.Event) -> None:
     """Hand on what the processes report until they are done, and raise what they raised."""
     said: collections.deque[str] = collections.deque(maxlen=60)
-    errors = []
+    errors: list[events.Error] = []
     assert running.stdout is not None
     for line in running.stdout:
-        before, mark, text = line.rstrip("\n").partition(_MARK)
-        if before:
-            said.append(before)
-            logger.debug("%s", before)
-        if not mark:
-            continue
-        told = json.loads(text)
-        if "metrics" in told and log:
-            log(told["metrics"], told["step"])
-        elif "text" in told:
-            logging.getLogger(told["logger"]).log(told["level"], "%s", told["text"])
-        elif "error" in told:
-            errors.append(told["error"])
-        elif "stopped" in told:
-            ended.set()
+        match events.read(line):
+            case None:
+                said.append(line.rstrip("\n"))
+                logger.debug("%s", said[-1])
+            case events.Metrics(values=values, iteration=iteration):
+                if log:
+                    log(values, iteration)
+            case events.Text() | events.Progress() as told:
+                events.log(told)
+            case events.Error(stopped=True):
+                ended.set()
+            case events.Error() as error:
+                errors.append(error)
     code = running.wait()
     if ended.is_set():
         raise SystemExit(128 + signal.SIGTERM)
     if errors:
-        kind = DataError if errors[0]["kind"] == "DataError" else AffektError
-        raise kind(errors[0]["message"], code=errors[0]["code"], where=errors[0]["where"])
+        raise errors[0].to_exception()
     if code:
         last = "\n".join(said)
         cause = re.findall(r"Root Cause.*?rank\s*:\s*(\d+).*?exitcode\s*:\s*(-?\d+)", last, re.DOTALL)
@@ -246,18 +242,6 @@ def _listen(running: subprocess.Popen[str], log: Any, count: int, ended: threadi
             f"Its last words:\n{last}",
             code="process_died",
         )
-
-
-def _tell(**what: Any) -> None:
-    """Send one line to the process that started torchrun; it ends this process when nobody is there any more."""
-    os.write(1, f"{_MARK}{json.dumps(what)}\n".encode())
-
-
-class _Telling(logging.Handler):
-    """Sends log records to the process that started torchrun."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        _tell(text=record.getMessage(), level=record.levelno, logger=record.name)
 
 
 def main(path: str) -> None:
@@ -270,33 +254,43 @@ def main(path: str) -> None:
 
     job = Job(**json.loads(storage.read_bytes(path)))
     settings = settings_from_json(job.settings)
-    listened = bool(os.environ.get(_LISTENED))
-    try:
-        with joined(settings.device) as world:
-            library = logging.getLogger("affekt")
-            if listened:
-                library.handlers, library.propagate = [_Telling()], False
-            library.setLevel(os.environ.get("AFFEKT_LOG_LEVEL", "INFO") if world.first else logging.ERROR)
-            if not world.first:
-                train(job)
-            elif listened:
-                train(job, lambda metrics, step: _tell(metrics=dict(metrics), step=step))
-            else:
-                from affekt.steps.step import step
+    with joined(settings.device) if not events.listened() else _telling(settings.device) as world:
+        # The others do what the first does, and say only what goes wrong.
+        level = os.environ.get("AFFEKT_LOG_LEVEL", "INFO") if world.first else logging.ERROR
+        logging.getLogger("affekt").setLevel(level)
+        if not world.first:
+            train(job)
+        elif events.listened():
+            train(job, lambda metrics, step: events.write(events.Metrics(metrics, step), sys.stdout))
+        else:
+            from affekt.steps.step import step
 
-                names = {"tracking_uri": job.tracking_uri, "run_id": job.run_id, "group": job.member}
-                with step(job.member, job.settings, **names) as this:
-                    train(job, this.log, this.keep)
-    except AffektError as error:
-        if not listened:
-            raise
-        kind = "DataError" if isinstance(error, DataError) else "AffektError"
-        message = str(error) if isinstance(error, SettingsError) else error.message
-        _tell(error={"kind": kind, "message": message, "code": error.code, "where": error.where})
+            names = {"tracking_uri": job.tracking_uri, "run_id": job.run_id, "group": job.member}
+            with step(job.member, job.settings, **names) as this:
+                train(job, this.log, this.keep)
+
+
+@contextlib.contextmanager
+def _telling(device: str) -> Iterator[World]:
+    """Join the processes of torchrun, and tell the one that started it what is said and raised here.
+
+    A process ends, by the error of a broken pipe, when nobody is there any more to listen.
+    """
+    from affekt.training.distributed import joined
+
+    library = logging.getLogger("affekt")
+    library.handlers, library.propagate = [events.EventHandler(sys.stdout)], False
+    try:
+        with joined(device) as world:
+            yield world
+    except ConnectionError:
+        raise
+    except (AffektError, OSError) as error:
+        events.write(events.Error.of(error), sys.stdout)
         raise SystemExit(1) from None
     except SystemExit as stop:
-        if listened and stop.code == 128 + signal.SIGTERM:
-            _tell(stopped=True)
+        if stop.code == 128 + signal.SIGTERM:
+            events.write(events.Error.of(stop), sys.stdout)
         raise
 
 

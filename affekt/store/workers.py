@@ -1,4 +1,4 @@
-"""Worker processes that prepare clips: each a Python of its own that talks JSON lines and may die without harm."""
+"""Worker processes that prepare clips: each a Python of its own that writes events and may die without harm."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
-from affekt import storage
-from affekt.errors import AffektError, MediaError
+from affekt import events, storage
+from affekt.errors import AffektError, MediaError, as_affekt_error
 from affekt.settings import MediaSettings
 from affekt.store.entries import Store
 
@@ -83,8 +83,9 @@ def run_task(task: Task, store: Store) -> Outcome:
         entry = store.describe(key)
         if "failure" in entry:
             return Outcome(task.clip, code=entry["failure"]["code"], reason=entry["failure"]["reason"])
-    except AffektError as error:
-        return Outcome(task.clip, decoded=decoded, code=error.code, reason=error.message)
+    except (AffektError, OSError) as error:
+        known = as_affekt_error(error)
+        return Outcome(task.clip, decoded=decoded, code=known.code, reason=known.message)
     except MemoryError:
         reason = "needs more memory than there is; cut the clip"
         return Outcome(task.clip, decoded=decoded, code="out_of_memory", reason=reason)
@@ -115,7 +116,8 @@ class _Worker:
         self.task: Task | None = None
         self._since = 0.0
         self._part = b""
-        self._send({"root": store.root, "settings": dataclasses.asdict(store.settings)})
+        level = logging.getLogger("affekt").getEffectiveLevel()
+        self._send({"root": store.root, "settings": dataclasses.asdict(store.settings), "level": level})
 
     @property
     def output(self) -> IO[bytes]:
@@ -133,19 +135,28 @@ class _Worker:
             self._process.stdin.flush()
 
     def receive(self) -> Outcome | None:
-        """The outcome that has arrived, if it is whole; what a death means for the task in hand."""
+        """The outcome that has arrived, if it is whole; what a death means for the task in hand.
+
+        Raises:
+            AffektError: no clip can be prepared, whichever it is.
+        """
         assert self.task is not None
         data = os.read(self.output.fileno(), 65536)
         if not data:
             status = self._process.wait()
             how = f"signal {-status}" if status < 0 else f"exit code {status}"
             return Outcome(self.task.clip, code="crashed", reason=f"the process that prepared it died ({how})")
-        self._part += data
-        if not self._part.endswith(b"\n"):
-            return None
-        values = json.loads(self._part)
-        self._part = b""
-        return Outcome(**{**values, "flags": tuple(values["flags"])})
+        *lines, self._part = (self._part + data).split(b"\n")
+        outcome = None
+        for line in lines:
+            match events.read(line.decode(errors="replace")):
+                case events.Done(result=result):
+                    outcome = Outcome(**{**result, "flags": tuple(result["flags"])})
+                case events.Error() as error:
+                    raise error.to_exception()
+                case events.Text() | events.Progress() as said:
+                    events.log(said)
+        return outcome
 
     def hung(self, limit: float) -> bool:
         return self.task is not None and time.monotonic() - self._since > limit
@@ -213,18 +224,25 @@ def _run_pool(tasks: Sequence[Task], store: Store, count: int) -> Iterator[Outco
 
 
 def main() -> None:
-    """Read a line with the store, then a line a task; answer each with a line. Ends with its input."""
-    answers = os.fdopen(os.dup(1), "wb")
+    """Read a line with the store, then a line a task; answer each with an event. Ends with its input."""
+    answers = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)  # whatever a library prints must not be taken for an answer
-    import cv2
+    library = logging.getLogger("affekt")
+    library.handlers, library.propagate = [events.EventHandler(answers)], False
+    try:
+        import cv2  # heavy, and only the worker needs it here
 
-    cv2.setNumThreads(1)
-    first = json.loads(sys.stdin.buffer.readline())
-    store = Store(first["root"], MediaSettings(**first["settings"]))
+        cv2.setNumThreads(1)
+        first = json.loads(sys.stdin.buffer.readline())
+        library.setLevel(first["level"])
+        store = Store(first["root"], MediaSettings(**first["settings"]))
+    except Exception as error:
+        events.write(events.Error.of(error), answers)
+        raise
     for line in sys.stdin.buffer:
+        started = time.monotonic()
         outcome = run_task(Task(**json.loads(line)), store)
-        answers.write(json.dumps(dataclasses.asdict(outcome)).encode() + b"\n")
-        answers.flush()
+        events.write(events.Done(time.monotonic() - started, dataclasses.asdict(outcome)), answers)
 
 
 if __name__ == "__main__":

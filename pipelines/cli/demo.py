@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+from affekt import events
 from affekt.dataset import load_clips
 from affekt.home import home
 from affekt.pipelines.cli.predict import line
@@ -41,7 +42,7 @@ def main(options: argparse.Namespace) -> int:
         began = time.monotonic()
         write_samples(clips, clips_per_label=options.clips_per_label)
         write_sample_faces(faces, per_label=40)
-        steps("samples", f"done in {time.monotonic() - began:.1f} s")
+        steps(events.Done(time.monotonic() - began, step="samples"))
     job = TrainingJob(data=str(clips), faces=str(faces), settings=load_settings("small", SETTINGS), name=NAME)
     outcome = run_training(job, say=steps)
 
@@ -49,7 +50,7 @@ def main(options: argparse.Namespace) -> int:
     unseen = next(clip for clip in load_clips(str(clips)) if clip.split == "val")
     with LocalServer(resolve(f"{NAME}@champion", Tracking())) as server:
         answer = predict(server.url, Path(unseen.uri))
-    steps("serving", f"done in {time.monotonic() - began:.1f} s")
+    steps(events.Done(time.monotonic() - began, step="serving"))
 
     print(file=sys.stderr)
     print(f"asked TorchServe about {unseen.uri}, a clip of a person that no model was trained on:")

@@ -2,40 +2,52 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
+import time
 from typing import TextIO
 
-from affekt.steps.step import DONE
+from affekt import events
+from affekt.progress import PLAIN_INTERVAL
 
-_ENDED = re.compile(rf"^{DONE} ([\d.]+) s$")
 #: Width of the step's name.
 _NAME = 15
 
 
 class StepLines:
-    """Called with step and text; on a terminal the line of the running step is rewritten in place."""
+    """Called with each event of a run; on a terminal the line of the running step is rewritten in place."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
         self._live = self._stream.isatty()
         self._last: dict[str, str] = {}
+        self._progress = 0.0
 
-    def __call__(self, step: str, text: str) -> None:
-        if ended := _ENDED.match(text):
-            self._finish(step, f"{float(ended[1]):7.1f} s")
-            return
-        self._last[step] = text
+    def __call__(self, event: events.Event) -> None:
+        match event:
+            case events.Done(seconds=seconds):
+                self._finish(event.step, f"{seconds:7.1f} s")
+            case events.Text(text=text):
+                self._last[event.step] = text
+                self._show(event.step, text)
+            case events.Progress():
+                if self._live or time.monotonic() - self._progress >= PLAIN_INTERVAL:
+                    self._progress = time.monotonic()
+                    self._show(event.step, str(event))
+            case events.Error():
+                self._finish(event.step, "stopped" if event.stopped else "failed")
+
+    def _show(self, step: str, text: str) -> None:
         if self._live:
-            self._write(f"\r\x1b[K{step:<{_NAME}}       …   {text}"[: shutil.get_terminal_size().columns + 3])
+            line = " ".join(text.split())
+            self._write(f"\r\x1b[K{step:<{_NAME}}       …   {line}"[: shutil.get_terminal_size().columns + 3])
         else:
             self._write(f"{'':<{_NAME}}           | {text}\n")
 
-    def _finish(self, step: str, seconds: str) -> None:
+    def _finish(self, step: str, outcome: str) -> None:
         clear = "\r\x1b[K" if self._live else ""
         summary = self._last.get(step, "") if self._live else ""
-        self._write(f"{clear}{step:<{_NAME}} {seconds}  {summary}".rstrip() + "\n")
+        self._write(f"{clear}{step:<{_NAME}} {outcome:>9}  {summary}".rstrip() + "\n")
 
     def _write(self, text: str) -> None:
         self._stream.write(text)

@@ -10,7 +10,9 @@ import pytest
 
 from affekt.components.image import IMAGE
 from affekt.errors import AffektError
-from affekt.pipelines.containers import _lines, check_image, folders_of
+from affekt.events import Event
+from affekt.pipelines.containers import check_image, folders_of
+from affekt.pipelines.kfp_adapter import _lines
 from affekt.pipelines.run import TrainingJob, run_training
 from affekt.pipelines.runners import Containers, runner_named
 from affekt.settings import load_settings
@@ -36,7 +38,7 @@ def test_without_an_engine_the_error_says_what_to_do(monkeypatch, tmp_path, clip
     monkeypatch.setenv("AFFEKT_HOME", str(tmp_path))
     job = TrainingJob(str(clips), load_settings("small"), models=("svc",))
     with pytest.raises(AffektError, match="DOCKER_HOST") as caught:
-        run_training(job, say=lambda step, text: None, runner=Containers())
+        run_training(job, say=lambda event: None, runner=Containers())
     assert caught.value.code == "no_engine"
 
 
@@ -96,9 +98,9 @@ def test_an_image_that_is_not_there_names_the_command_that_builds_it(image):
 @pytest.mark.slow
 def test_a_training_run_in_containers_registers_its_ensemble(image, monkeypatch, tmp_path, sample_clips):
     monkeypatch.setenv("AFFEKT_HOME", str(tmp_path))
-    lines: list[tuple[str, str]] = []
+    lines: list[Event] = []
     job = TrainingJob(str(sample_clips), load_settings("small", FEW), models=("svc",), name="contained")
-    outcome = run_training(job, say=lambda step, text: lines.append((step, text)), runner=Containers())
+    outcome = run_training(job, say=lines.append, runner=Containers())
     assert (outcome.name, outcome.version) == ("contained", 1)
     assert outcome.report.is_file()
     assert {"ingest", "prepare", "svc", "fusion", "gate", "finish"} <= set(outcome.steps)
@@ -113,6 +115,6 @@ def test_a_failing_step_in_a_container_gives_its_own_error(image, monkeypatch, t
         path.write_bytes(b"no clip")
     job = TrainingJob(str(clips), load_settings("small", FEW), models=("svc",))
     with pytest.raises(AffektError, match=r"pipeline\.log") as caught:
-        run_training(job, say=lambda step, text: None, runner=Containers())
-    assert caught.value.code == "step_failed"
+        run_training(job, say=lambda event: None, runner=Containers())
+    assert caught.value.code == "too_many_skipped"
     assert "clips" in caught.value.message

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
-from affekt.errors import AffektError
+from affekt import events
+from affekt.dataset import load_clips
+from affekt.errors import DataError
 from affekt.pipelines.local import run_locally
 from affekt.pipelines.placement import on_this_machine
 from affekt.pipelines.training import training_pipeline
@@ -27,7 +31,7 @@ def test_every_step_says_how_long_it_took(pipeline_run):
 def test_what_kfp_prints_goes_to_the_log_and_not_to_the_person(pipeline_run):
     log = (pipeline_run.run.folder / "pipeline.log").read_text(encoding="utf-8")
     assert "Executing task" in log
-    assert not any("Executing task" in text for _, text in pipeline_run.lines)
+    assert not any("Executing task" in events.plain(event) for event in pipeline_run.lines)
 
 
 def test_the_run_has_a_child_run_for_every_model(pipeline_run):
@@ -84,14 +88,44 @@ def test_a_second_run_prepares_nothing_again(pipeline_run, tmp_path, sample_clip
     assert before == after
 
 
-def test_a_failing_step_gives_its_own_error_and_names_the_log(tmp_path, monkeypatch):
-    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path))
-    pipeline = training_pipeline(("svc",), place=on_this_machine, parallel_shards=1)
-    arguments = {"data": str(tmp_path / "none"), "settings": load_settings("small").to_json(), "store": str(tmp_path)}
-    with pytest.raises(AffektError) as caught:
-        run_locally(pipeline, arguments, tmp_path / "run", say=lambda step, text: None)
-    assert str(tmp_path / "none") in str(caught.value)
-    assert "pipeline.log" in str(caught.value)
+def test_the_log_is_for_people(pipeline_run):
+    log = (pipeline_run.run.folder / "pipeline.log").read_text(encoding="utf-8").splitlines()
+    assert "affekt: ingest: 21 clips, 7 labels, 21 subjects" in [re.sub(r"\d+ subjects", "21 subjects", x) for x in log]
+    assert not any(events.read(line) for line in log)
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory) -> tuple[Path, DataError, list[events.Event]]:
+    """A run whose first step finds no data: the data's place, the error, and what was said."""
+    home = tmp_path_factory.mktemp("refused")
+    said: list[events.Event] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AFFEKT_HOME", str(home))
+        pipeline = training_pipeline(("svc",), place=on_this_machine, parallel_shards=1)
+        settings = load_settings("small").to_json()
+        arguments = {"data": str(home / "none"), "settings": settings, "store": str(home)}
+        with pytest.raises(DataError) as caught:
+            run_locally(pipeline, arguments, home / "run", say=said.append)
+    return home / "none", caught.value, said
+
+
+def test_the_error_of_a_step_keeps_kind_code_and_place(refused):
+    place, error, _ = refused
+    with pytest.raises(DataError) as caught:
+        load_clips(str(place))
+    assert (error.code, error.where) == (caught.value.code, caught.value.where)
+    assert error.message.startswith(caught.value.message)
+
+
+def test_a_failed_step_is_called_by_its_own_name_and_names_the_log(refused):
+    place, error, _ = refused
+    assert error.message.endswith(f"\n(step ingest; the whole log: {place.parent / 'run' / 'pipeline.log'})")
+
+
+def test_what_closes_the_run_after_a_failure_is_not_taken_for_it(refused):
+    _, _, said = refused
+    assert [type(event).__name__ for event in said if event.step == "ingest"] == ["Error"]
+    assert any(isinstance(event, events.Done) and event.step == "finish" for event in said)
 
 
 def test_the_score_tables_of_training_clips_are_out_of_fold(pipeline_run):

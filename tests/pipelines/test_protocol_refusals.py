@@ -41,7 +41,7 @@ def test_a_fold_that_fails_stops_with_its_name(tmp_path, four_subjects, tiny_set
         rows[number] = f"{broken / f'{number}.mp4'},{label},{subject},{split}"
     data.write_text("\n".join(rows) + "\n", encoding="utf-8")
     with pytest.raises(AffektError) as caught:
-        run_protocol(TrainingJob(str(data), tiny_settings, models=("svc",)), "folds:2", say=lambda step, text: None)
+        run_protocol(TrainingJob(str(data), tiny_settings, models=("svc",)), "folds:2", say=lambda event: None)
     assert "fold 'fold 1 of 2'" in str(caught.value)
     tracking = Tracking()
     statuses = {found.info.status for found in tracking.client.search_runs([tracking.experiment_id])}

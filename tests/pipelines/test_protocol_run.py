@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from affekt.events import Event, plain
 from affekt.pipelines.cli import run
 from affekt.pipelines.protocols import Judged, run_protocol
 from affekt.pipelines.run import TrainingJob
@@ -26,8 +27,8 @@ class Taken:
     home: Path
     data: Path
     job: TrainingJob
-    stopped: list[tuple[str, str]]
-    lines: list[tuple[str, str]]
+    stopped: list[Event]
+    lines: list[Event]
     judged: Judged
 
 
@@ -35,12 +36,12 @@ class Taken:
 def taken(tmp_path_factory, four_subjects, tiny_settings) -> Taken:
     home = tmp_path_factory.mktemp("protocol")
     job = TrainingJob(str(four_subjects), tiny_settings, models=("svc",), name="voice")
-    stopped: list[tuple[str, str]] = []
-    lines: list[tuple[str, str]] = []
+    stopped: list[Event] = []
+    lines: list[Event] = []
 
-    def stop(step: str, text: str) -> None:
-        stopped.append((step, text))
-        if step == "fold 2/2":
+    def stop(event: Event) -> None:
+        stopped.append(event)
+        if event.step == "fold 2/2":
             raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
@@ -48,7 +49,7 @@ def taken(tmp_path_factory, four_subjects, tiny_settings) -> Taken:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         with pytest.raises(KeyboardInterrupt):
             run_protocol(job, "folds:2", say=stop)
-        judged = run_protocol(job, "folds:2", say=lambda step, text: lines.append((step, text)))
+        judged = run_protocol(job, "folds:2", say=lines.append)
     return Taken(home, four_subjects, job, stopped, lines, judged)
 
 
@@ -77,8 +78,8 @@ def test_the_fusions_judge_the_same_clips(taken):
 
 def test_a_run_that_was_stopped_goes_on_with_the_folds_that_are_missing(taken):
     assert taken.judged.reused == 1
-    assert sum(step == "svc" and "fitting" in text for step, text in taken.stopped) == 1
-    assert sum(step == "svc" and "fitting" in text for step, text in taken.lines) == 1
+    assert sum(event.step == "svc" and "fitting" in plain(event) for event in taken.stopped) == 1
+    assert sum(event.step == "svc" and "fitting" in plain(event) for event in taken.lines) == 1
 
 
 def test_the_pooled_accuracy_is_that_of_the_folds_weighted_by_their_clips(taken):

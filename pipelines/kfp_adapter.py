@@ -1,0 +1,212 @@
+"""What affekt replaces in KFP's local runner, all of it, for the length of a run.
+
+KFP 2.17 prints what a step says, indented, into whatever :func:`print` is; takes over the root logger around each
+step; starts a step by a shell script with the interpreter's path unquoted in it, which also leaves the step's source
+in the temporary folder; reports a failed step by the name of the group around it; and takes a container that is gone
+for one that ended well (kubeflow/pipelines#13332). Here a step is a process or a container whose lines are handed
+over one by one with the step's name, and whose end is known.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from affekt.errors import AffektError
+
+if TYPE_CHECKING:
+    import docker
+
+#: Called with the name of a task and a line that it wrote.
+Hear = Callable[[str, str], None]
+#: By what KFP's script for a Python component is known, and how the arguments behind it begin.
+_SCRIPT = ("sh", "-ec")
+_PROGRAM = "ephemeral_component.py"
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A task that did not end well.
+
+    Attributes:
+        task: its name in the pipeline, such as ``train-vgg``.
+        status: exit status of its process or container, negative for a signal; None where none was started.
+        error: what kept it from being started.
+    """
+
+    task: str
+    status: int | None
+    error: Exception | None = None
+
+
+@dataclass
+class _Running:
+    """The tasks of a run: what is heard of them, and how they end. Tasks of a loop run in threads of their own."""
+
+    hear: Hear
+    environment: Mapping[str, str]
+    temporary: Path
+    failed: list[Failed] = field(default_factory=list)
+    _here: threading.local = field(default_factory=threading.local)
+
+    def named(self, run_task: Callable[..., Any]) -> Callable[..., Any]:
+        """KFP's function that runs a task, which says in between to which task a process belongs, and how it ended."""
+
+        def run(*arguments: Any, component_name: str, **options: Any) -> Any:
+            from kfp.local import status
+
+            self._here.task, self._here.status = component_name.removeprefix("comp-"), None
+            try:
+                outputs, ended = run_task(*arguments, component_name=component_name, **options)
+            except Exception as error:
+                self.failed.append(Failed(self._here.task, None, error))
+                raise
+            if ended != status.Status.SUCCESS:
+                self.failed.append(Failed(self._here.task, self._here.status))
+            return outputs, ended
+
+        return run
+
+    def process(self, full_command: list[str], env_vars: dict[str, str] | None = None) -> int:
+        """Run a Python component in a process of this interpreter, without a shell."""
+        source, arguments = _program(full_command)
+        with tempfile.TemporaryDirectory(prefix="step-", dir=self.temporary) as folder:
+            program = Path(folder, _PROGRAM)
+            program.write_text(source, encoding="utf-8")
+            command = [sys.executable, "-m", "kfp.dsl.executor_main", "--component_module_path", str(program)]
+            with subprocess.Popen(
+                [*command, *arguments],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
+                env={**os.environ, "_KFP_RUNTIME": "true", **self.environment, **(env_vars or {})},
+            ) as process:
+                assert process.stdout is not None
+                try:
+                    for line in process.stdout:
+                        self.hear(self._here.task, line.rstrip("\n"))
+                except BaseException:
+                    process.terminate()
+                    # It writes its checkpoint first, and what it says then must not break it.
+                    for _ in process.stdout:
+                        pass
+                    raise
+                self._here.status = process.wait()
+        return int(self._here.status)
+
+    def container(
+        self, client: docker.DockerClient, image: str, command: list[str], volumes: dict[str, Any], **options: Any
+    ) -> int:
+        """Run a container to its end, and learn how it ended before it is removed."""
+        from docker.errors import APIError
+
+        container = client.containers.run(image=image, command=command, volumes=volumes, detach=True, **options)
+        try:
+            for line in _lines(container.logs(stream=True)):
+                self.hear(self._here.task, line)
+            self._here.status = int(container.wait()["StatusCode"])
+        finally:
+            # A container that cannot be cleared away says nothing about its step.
+            with contextlib.suppress(APIError):
+                container.remove(force=True)
+        return int(self._here.status)
+
+
+@contextlib.contextmanager
+def adapted(hear: Hear, log: TextIO, environment: Mapping[str, str], temporary: Path) -> Iterator[list[Failed]]:
+    """Within it, KFP's local runner runs steps as above.
+
+    Args:
+        hear: called with each line that a step writes.
+        log: what KFP itself has to say goes there.
+        environment: of the steps' processes, on top of this process's.
+        temporary: a folder that goes away with the run.
+
+    Yields:
+        The tasks that failed, in the order of their failing.
+    """
+    from kfp.local import logging_utils, subprocess_task_handler, task_dispatcher
+
+    running = _Running(hear, environment, temporary)
+    replacements: list[tuple[Any, str, Any]] = [
+        (task_dispatcher, "run_single_task_implementation", running.named(_now(task_dispatcher))),
+        (subprocess_task_handler, "run_local_subprocess", running.process),
+        (subprocess_task_handler, "replace_python_executable", lambda command, interpreter: command),
+        # KFP doubts every image that is not called python; its processes use none.
+        (subprocess_task_handler.SubprocessTaskHandler, "validate_image", lambda handler, image: None),
+        (logging_utils, "local_logger_context", contextlib.nullcontext),
+        (logging_utils, "indented_print", contextlib.nullcontext),
+        (logging_utils, "print_horizontal_line", lambda: None),
+    ]
+    with contextlib.suppress(ImportError):  # the engine's package comes with KFP's extra of that name
+        from kfp.local import docker_task_handler
+
+        replacements.append((docker_task_handler, "run_docker_container", running.container))
+    with contextlib.ExitStack() as stack:
+        for place, name, replacement in replacements:
+            stack.callback(setattr, place, name, getattr(place, name))
+            setattr(place, name, replacement)
+        stack.enter_context(_into(log))
+        yield running.failed
+
+
+def _now(dispatcher: Any) -> Callable[..., Any]:
+    function: Callable[..., Any] = dispatcher.run_single_task_implementation
+    return function
+
+
+@contextlib.contextmanager
+def _into(log: TextIO) -> Iterator[None]:
+    """Send to the log what KFP says on the root logger and as warnings."""
+
+    def warned(message: Warning | str, category: type[Warning], *_: object) -> None:
+        log.write(f"{category.__name__}: {message}\n")
+
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    handler = logging.StreamHandler(log)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    root.handlers, root.level = [handler], logging.INFO
+    try:
+        with warnings.catch_warnings():
+            # It also warns of every resource on a machine without a scheduler.
+            warnings.showwarning = warned  # type: ignore[assignment]
+            yield
+    finally:
+        root.handlers = handlers
+        root.setLevel(level)
+
+
+def _program(full_command: list[str]) -> tuple[str, list[str]]:
+    """The source of a Python component, and the arguments of its executor, out of the shell command that KFP makes.
+
+    Raises:
+        AffektError: it is another command: this runs Python components that install nothing.
+    """
+    if tuple(full_command[:2]) != _SCRIPT or len(full_command) < 4 or _PROGRAM not in full_command[2]:
+        raise AffektError(
+            f"only Python components that install no packages run in processes of this machine, not {full_command[:3]}",
+            code="no_python_component",
+        )
+    return full_command[3], full_command[4:]
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
+    """The lines of an output that comes in pieces of any size."""
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from (line.decode(errors="replace") for line in whole)
+    if rest:
+        yield rest.decode(errors="replace")
