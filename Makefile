@@ -46,7 +46,7 @@ lint: install
 	@rm -rf $(HOUSE) && mkdir -p $(HOUSE) && cp -rs $(CURDIR)/affekt $(HOUSE)/affekt
 	@for folder in components pipelines serving; do cp -rs $(CURDIR)/$$folder $(HOUSE)/affekt/$$folder; done
 	@cd $(HOUSE) && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache
-	@cd $(HOUSE) && PYTHONPATH=. $(CURDIR)/$(BIN)/lint-imports $(CURDIR)/pyproject.toml --no-logo | grep -v "^$$"
+	@cd $(HOUSE) && PYTHONPATH=. $(CURDIR)/$(BIN)/lint-imports --no-logo --no-cache $(CURDIR)/pyproject.toml
 
 format: install
 	@$(BIN)/ruff check --fix .
