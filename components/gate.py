@@ -1,5 +1,7 @@
 """Kubeflow component: decide on evidence whether the challenger becomes the champion."""
 
+from typing import Optional
+
 from kfp import dsl
 from kfp.dsl import HTML, Artifact, Dataset, Input, Model, Output
 
@@ -8,7 +10,7 @@ from affekt.components.image import IMAGE
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
 def gate(
-    clips: Input[Dataset],
+    prepared: Input[Dataset],
     scores: Input[Dataset],
     ensemble: Input[Model],
     evaluation: Input[Artifact],
@@ -20,12 +22,12 @@ def gate(
     tracking_uri: str,
     decision: Output[Artifact],
     report: Output[HTML],
-    faces: str = "",
+    clips: Optional[Input[Dataset]] = None,  # noqa: UP045  kfp reads the annotation
 ) -> bool:
     """Compare challenger and champion on the same clips, ask the challenger in a real TorchServe, promote or keep.
 
     Args:
-        clips: the table of all clips; of still images their index.
+        prepared: index of what the challenger was judged on.
         scores: the score table and every fusion's answers.
         ensemble: the challenger.
         evaluation: its evaluation.
@@ -37,7 +39,7 @@ def gate(
         tracking_uri: MLflow's tracking address.
         decision: the decision with its reasons and figures, JSON.
         report: the report with the decision.
-        faces: where the still images are, if it is images and not clips that the challenger was judged on.
+        clips: the table of all clips, if it is clips.
 
     Returns:
         Whether the challenger was promoted.
@@ -49,7 +51,8 @@ def gate(
 
     with step("gate", settings, tracking_uri=tracking_uri, run_id=run_id, group="gate") as this:
         from affekt.dataset import ClipTable
-        from affekt.ensemble import StillImages
+        from affekt.ensemble import Clips, Material, StillImages
+        from affekt.media import PreparedIndex
         from affekt.registry import Tracking
         from affekt.score_table import ScoreTable
         from affekt.serving.check import check_serving
@@ -57,11 +60,16 @@ def gate(
         from affekt.steps.run_gate import Challenger, run_gate
 
         candidate = Challenger(name, version, Path(ensemble.path), ScoreTable.read(Path(scores.path) / "fused.csv"))
+        index = PreparedIndex.read(Path(prepared.path))
+        if index.unit == "images":
+            material: Material = StillImages.read(index.source)
+        else:
+            assert clips is not None, "an index of clips comes with their table"
+            material = Clips(ClipTable.read(Path(clips.path)), store)
         found = run_gate(
             Tracking(tracking_uri or None),
             candidate,
-            StillImages.read(faces) if faces else ClipTable.read(Path(clips.path)),
-            store=store,
+            material,
             settings=this.settings,
             check=check_serving if this.settings.gate.check_serving else None,
         )

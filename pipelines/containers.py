@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from affekt import events
-from affekt.dataset import holds_faces, load_clips, read_faces
+from affekt.dataset import load_clips, read_faces, unit_of
 from affekt.errors import AffektError
 from affekt.settings import Settings
 from affekt.storage import is_remote
@@ -129,7 +129,7 @@ def folders_of(data: str, faces: str, settings: Settings) -> list[Path]:
         DataError: the data set cannot be read, or has errors.
     """
     found = {_folder(Path(source)) for source in (data, faces) if source and not is_remote(source)}
-    rows = read_faces(data) if holds_faces(data) else load_clips(data)
+    rows = read_faces(data) if unit_of(data) == "images" else load_clips(data)
     found |= {Path(row.uri).resolve().parent for row in rows if not is_remote(row.uri) and Path(row.uri).is_file()}
     named = [Path(value) for value in settings.flat().values() if isinstance(value, str)]
     found |= {_folder(path) for path in named if path.is_absolute() and path.exists()}

@@ -24,7 +24,7 @@ _LIGHT = Resources()
 #: What the steps ask for that are there whichever models are trained, by component.
 _STEPS: dict[str, Resources] = {
     "ingest": _LIGHT,
-    "ingest-faces": Resources(memory="8Gi"),
+    "ingest-images": Resources(memory="8Gi"),
     "plan-shards": _LIGHT,
     "prepare-shard": Resources(cpu="4", memory="8Gi", timeout_seconds=6 * 3600),
     "collect": _LIGHT,

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from affekt import events
 from affekt.check.leaks import content_digests, refuse_leaks
-from affekt.dataset import Fold, check_protocol, holds_faces, load_clips, protocol_folds
+from affekt.dataset import Fold, check_protocol, load_clips, protocol_folds, unit_of
 from affekt.errors import AffektError, DataError, rebuilt
 from affekt.home import home
-from affekt.pipelines.run import TrainingJob, artifact, run_pipeline
+from affekt.pipelines.job import TrainingJob
+from affekt.pipelines.run import artifact, run_pipeline
 from affekt.pipelines.runners import HERE, Containers, Processes
 from affekt.steps.step import code_digest
 from affekt.storage import appearing, file_digest, is_remote, list_entries, open_local
@@ -115,7 +116,7 @@ def run_protocol(
 
     started = time.monotonic()
     check_protocol(protocol)
-    if holds_faces(job.data):
+    if unit_of(job.data) == "images":
         raise DataError(
             "holds still images; a protocol deals out clips by subject, and images name none",
             code="no_clips",

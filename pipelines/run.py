@@ -7,34 +7,22 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from affekt import events
+from affekt.dataset import Unit
 from affekt.errors import AffektError
-from affekt.extensions import model_names
 from affekt.home import home
 from affekt.pipelines.containers import check_image, container_runner, engine, folders_of, in_image
+from affekt.pipelines.job import TrainingJob, settings_of, unit_to_train
 from affekt.pipelines.local import LocalRun, run_locally
 from affekt.pipelines.placement import on_this_machine
 from affekt.pipelines.runners import HERE, Cluster, Containers, Processes
-from affekt.pipelines.still_images import settings_for_faces, takes_images
 from affekt.pipelines.submit import Submitted, submit
-from affekt.settings import Settings
 from affekt.storage import is_remote
-
-
-@dataclass(frozen=True)
-class TrainingJob:
-    """What to train on, how, and under which name to register it."""
-
-    data: str
-    settings: Settings
-    faces: str = ""
-    models: Sequence[str] = field(default_factory=model_names)
-    name: str = "affekt"
 
 
 @dataclass(frozen=True)
@@ -54,7 +42,7 @@ class Outcome:
         seconds: wall time.
         steps: wall time of each step's own work.
         orchestration_share: share of the wall time that was no step's own work.
-        things: what the accuracy is of: ``clips`` of unseen subjects, or unseen ``images``.
+        unit: what the accuracy is of: ``clips`` of unseen subjects, or unseen ``images``.
     """
 
     name: str
@@ -69,11 +57,12 @@ class Outcome:
     seconds: float
     steps: dict[str, float]
     orchestration_share: float
-    things: str = "clips"
+    unit: Unit = "clips"
 
     def to_dict(self) -> dict[str, Any]:
         """The outcome as plain JSON values."""
-        return {**asdict(self), "report": str(self.report)}
+        told = asdict(self) | {"report": str(self.report)}
+        return {"things" if key == "unit" else key: value for key, value in told.items()}
 
     @property
     def mlflow_ui(self) -> str:
@@ -122,31 +111,24 @@ def run_pipeline(
     Raises:
         AffektError: a step failed, or there is no engine or image for containers.
     """
-    from affekt.pipelines.face_training import face_pipeline
     from affekt.pipelines.training import training_pipeline
     from affekt.registry import Tracking
 
-    images = takes_images(job.data, job.faces, job.models)
-    data = job.data if is_remote(job.data) else str(Path(job.data).resolve())
-    faces = job.faces if not job.faces or is_remote(job.faces) else str(Path(job.faces).resolve())
+    unit = unit_to_train(job.data, job.faces, job.models)
+    data, faces = _absolute(job.data), _absolute(job.faces)
     arguments = {
         "data": data,
         "faces": faces,
-        "settings": job.settings.to_json(),
+        "settings": settings_of(job.settings, unit).to_json(),
         "name": job.name,
         "store": str(home() / "store"),
         "tracking_uri": Tracking().uri,
         "clips_per_shard": 1024,
     }
-    if images:
-        arguments = {key: value for key, value in arguments.items() if key not in ("faces", "clips_per_shard")}
-        arguments["settings"] = settings_for_faces(job.settings).to_json()
 
     def pipeline(place: Callable[[Any], Any]) -> Callable[..., Any]:
-        if images:
-            return face_pipeline(place=place)
         # One shard at a time: each uses all cores by itself.
-        return training_pipeline(job.models, place=place, parallel_shards=1, registered=registered)
+        return training_pipeline(job.models, unit=unit, place=place, parallel_shards=1, registered=registered)
 
     if isinstance(runner, Containers):
         check_image(runner.image)
@@ -164,18 +146,19 @@ def submit_training(job: TrainingJob, cluster: Cluster) -> Submitted:
     """
     from affekt.registry import Tracking
 
+    unit = unit_to_train(job.data, job.faces, job.models, elsewhere=True)
     arguments = {
         "data": job.data,
         "faces": job.faces,
-        "settings": job.settings.to_json(),
+        "settings": settings_of(job.settings, unit).to_json(),
         "name": job.name,
         "tracking_uri": Tracking().uri,
     }
-    images = takes_images(job.data, job.faces, job.models, elsewhere=True)
-    if images:
-        arguments.pop("faces")
-        arguments["settings"] = settings_for_faces(job.settings).to_json()
-    return submit(cluster, job.models, arguments, name=job.name, images=images)
+    return submit(cluster, job.models, arguments, name=job.name, unit=unit)
+
+
+def _absolute(uri: str) -> str:
+    return uri if not uri or is_remote(uri) else str(Path(uri).resolve())
 
 
 def _outcome(job: TrainingJob, run: LocalRun, tracking: Any) -> Outcome:
@@ -195,7 +178,7 @@ def _outcome(job: TrainingJob, run: LocalRun, tracking: Any) -> Outcome:
         seconds=run.seconds,
         steps=run.steps,
         orchestration_share=run.orchestration_share,
-        things=decision["things"],
+        unit=decision["things"],
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from affekt.dataset import Unit
 from affekt.errors import AffektError
 from affekt.pipelines.compile import compile_pipeline
 from affekt.pipelines.runners import Cluster
@@ -43,7 +44,7 @@ def submit(
     arguments: Mapping[str, Any],
     *,
     name: str,
-    images: bool = False,
+    unit: Unit = "clips",
     pipeline_root: str | None = None,
 ) -> Submitted:
     """Start the training pipeline on a cluster; returns as soon as the cluster has it.
@@ -53,7 +54,7 @@ def submit(
         models: the models to fuse.
         arguments: the pipeline's arguments, without ``store`` and ``job``.
         name: that the run is shown under, with the time added.
-        images: whether it is the pipeline for still images.
+        unit: what the data set holds.
         pipeline_root: where its artifacts go, where not to the installation's own place.
 
     Raises:
@@ -69,7 +70,7 @@ def submit(
     # kfp prints the addresses of experiment and run, and standard output is for the answer.
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
         package = Path(folder, "affekt-training.yaml")
-        compile_pipeline(package, models, images=images)
+        compile_pipeline(package, models, unit=unit)
         try:
             client = kfp.Client(
                 host=cluster.endpoint or None,

@@ -1,4 +1,4 @@
-"""The training pipeline: labelled clips in, a judged, registered and perhaps promoted ensemble out."""
+"""The training pipeline: labelled clips or images in, a judged, registered and perhaps promoted ensemble out."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,12 +11,14 @@ from affekt.components.finish import finish
 from affekt.components.fit_fusion import fit_fusion
 from affekt.components.gate import gate
 from affekt.components.ingest import ingest
+from affekt.components.ingest_images import ingest_images
 from affekt.components.plan_shards import plan_shards
 from affekt.components.prepare_faces import prepare_faces
 from affekt.components.prepare_shard import prepare_shard
 from affekt.components.register import register
 from affekt.components.static_signature import static_component
 from affekt.components.train_model import train_model
+from affekt.dataset import Unit
 from affekt.extensions import members_needed, model_names, model_spec
 from affekt.pipelines.placement import on_cluster, training_step
 
@@ -27,6 +29,7 @@ PARALLEL_SHARDS = 8
 def training_pipeline(
     models: Sequence[str] = (),
     *,
+    unit: Unit = "clips",
     place: Callable[[Any], Any] = on_cluster,
     parallel_shards: int = PARALLEL_SHARDS,
     registered: bool = True,
@@ -35,13 +38,16 @@ def training_pipeline(
 
     Args:
         models: the models to fuse; all that are installed by default.
+        unit: what the data set holds. Still images are read and prepared in one step, and learned from alone; their
+            settings are those that :func:`affekt.pipelines.job.settings_of` returns.
         place: says of a task where it runs; on this machine
             :func:`affekt.pipelines.placement.on_this_machine`.
         parallel_shards: how many shards are prepared at once.
         registered: whether the ensemble is registered and the gate decides on it; without, it is only judged.
 
     Returns:
-        A KFP pipeline with the parameters ``data, settings, name, job, faces, store, tracking_uri, clips_per_shard``.
+        A KFP pipeline with the parameters ``data, settings, name, job, faces, store, tracking_uri, clips_per_shard``;
+        ``faces`` and ``clips_per_shard`` mean nothing to one of images.
     """
     models = tuple(models) or model_names()
     specs = [model_spec(name) for name in members_needed(models)]
@@ -61,19 +67,26 @@ def training_pipeline(
         clips_per_shard: int = 256,
     ) -> None:
         with dsl.ExitHandler(place(finish(job=job, tracking_uri=tracking_uri))):
-            read = place(ingest(data=data, settings=settings, name=name, job=job, tracking_uri=tracking_uri))
-            clips = read.outputs["clips"]
+            read = place(
+                (ingest if unit == "clips" else ingest_images)(
+                    data=data, settings=settings, name=name, job=job, tracking_uri=tracking_uri
+                )
+            )
             run: dict[str, Any] = {"run_id": read.outputs["Output"], "tracking_uri": tracking_uri, "settings": settings}
-
-            shards = place(plan_shards(clips=clips, clips_per_shard=clips_per_shard))
-            with dsl.ParallelFor(shards.output, parallelism=parallel_shards) as shard:
-                part = place(prepare_shard(clips=clips, shard=shard, store=store, settings=settings))
-            merged = place(collect(clips=clips, parts=dsl.Collected(part.outputs["prepared"]), **run))
-            prepared = merged.outputs["prepared"]
-
+            table: dict[str, Any] = {}
             images: dict[str, Any] = {}
-            if any(spec.learns_from_images for spec in specs):
-                images["face_set"] = place(prepare_faces(faces=faces, settings=settings)).outputs["face_set"]
+            if unit == "images":
+                prepared = read.outputs["prepared"]
+            else:
+                table["clips"] = read.outputs["clips"]
+                shards = place(plan_shards(clips_per_shard=clips_per_shard, **table))
+                with dsl.ParallelFor(shards.output, parallelism=parallel_shards) as shard:
+                    part = place(prepare_shard(shard=shard, store=store, settings=settings, **table))
+                merged = place(collect(parts=dsl.Collected(part.outputs["prepared"]), **table, **run))
+                prepared = merged.outputs["prepared"]
+                if any(spec.learns_from_images for spec in specs):
+                    images["face_set"] = place(prepare_faces(faces=faces, settings=settings)).outputs["face_set"]
+
             trained: dict[str, Any] = {}
             for spec in specs:
                 train = static_component(train_model, name=training_step(spec.name), members=spec.needs)
@@ -90,13 +103,14 @@ def training_pipeline(
                 version = place(register(ensemble=ensemble, evaluation=evaluation, name=name, **run))
                 place(
                     gate(
-                        clips=clips,
+                        prepared=prepared,
                         scores=scores,
                         ensemble=ensemble,
                         evaluation=evaluation,
                         name=name,
                         version=version.output,
                         store=store,
+                        **table,
                         **run,
                     )
                 )

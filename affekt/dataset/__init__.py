@@ -1,7 +1,7 @@
 """Labelled clips: what they are, where they come from, how they are split and checked."""
 
 from affekt.dataset.clips import SPLITS, Clip, ClipTable, table_of
-from affekt.dataset.faces import FaceImage, holds_faces, read_faces
+from affekt.dataset.faces import FaceImage, Unit, read_faces, unit_of
 from affekt.dataset.image_splits import assign_image_splits, repeated_across_splits
 from affekt.dataset.labels import LABELS, canonical_label, in_order
 from affekt.dataset.problems import Problem
@@ -19,11 +19,11 @@ __all__ = [
     "Fold",
     "Problem",
     "Source",
+    "Unit",
     "assign_image_splits",
     "assign_splits",
     "canonical_label",
     "check_protocol",
-    "holds_faces",
     "in_order",
     "load_clips",
     "protocol_folds",
@@ -32,4 +32,5 @@ __all__ = [
     "repeated_across_splits",
     "subject_folds",
     "table_of",
+    "unit_of",
 ]

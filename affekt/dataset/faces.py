@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 #: Packed pictures of an archive are kept in memory: it can be read from front to back only.
 MAX_ARCHIVE_BYTES = 4 << 30
 _HEADER_BYTES = 4096
+#: What a data set holds one of a row: clips, or still images of faces.
+Unit = Literal["clips", "images"]
 
 
 @dataclass(frozen=True)
@@ -133,11 +136,15 @@ def read_face_source(uri: str) -> tuple[list[FaceImage], list[Problem]]:
     return [face_of(clip) for clip in clips], problems
 
 
-def holds_faces(uri: str) -> bool:
-    """Whether a data set is one of still face images rather than of clips; only names and headers are read.
+def unit_of(uri: str) -> Unit:
+    """Whether a data set holds clips or still images of faces; only names and headers are read.
 
-    Also False for what is neither, so that :func:`affekt.dataset.load_clips` says what is wrong with it.
+    What is neither counts as clips, so that :func:`affekt.dataset.load_clips` says what is wrong with it.
     """
+    return "images" if _holds_images(uri) else "clips"
+
+
+def _holds_images(uri: str) -> bool:
     if is_archive(uri):
         return True
     try:

@@ -1,13 +1,15 @@
 """All models and the fusion as one object: assembled from trained members, loaded, asked about a clip."""
 
 from affekt.ensemble.assembly import assemble
-from affekt.ensemble.champion import prepare_and_score, relabel
+from affekt.ensemble.champion import Clips, Material, prepare_and_score, relabel
 from affekt.ensemble.ensemble import Answer, Ensemble
 from affekt.ensemble.still_images import StillImages, score_images
 
 __all__ = [
     "Answer",
+    "Clips",
     "Ensemble",
+    "Material",
     "StillImages",
     "assemble",
     "prepare_and_score",

@@ -2,16 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, Protocol
 
 import numpy as np
 
-from affekt.dataset import ClipTable
+from affekt.dataset import ClipTable, Unit
 from affekt.ensemble.ensemble import Ensemble
 from affekt.media import PreparedIndex
 from affekt.score_table import ScoreTable
+from affekt.storage import open_local
 from affekt.store.entries import Store
 from affekt.store.preparing import prepare_clips
+
+
+class Material(Protocol):
+    """What challenger and champion are compared on, and how both are asked about it; clips or still images."""
+
+    unit: ClassVar[Unit]
+
+    def can_be_answered_by(self, ensemble: Ensemble) -> bool:
+        """Whether an ensemble answers these as it answers requests."""
+
+    def answers(self, ensemble: Ensemble, names: Sequence[str]) -> np.ndarray:
+        """Float64 ``[N, L]``: the ensemble's probabilities of the named ones, NaN where there is no answer."""
+
+    def files(self, ensemble: Path, names: Sequence[str]) -> AbstractContextManager[list[Path]]:
+        """Some of the named ones as files that a server with the ensemble can be asked about, of different labels."""
+
+
+@dataclass(frozen=True)
+class Clips:
+    """The clips of a run by name, and the root of the store that they are prepared into."""
+
+    table: ClipTable
+    store: str | Path
+    unit: ClassVar[Unit] = "clips"
+
+    def can_be_answered_by(self, ensemble: Ensemble) -> bool:
+        """Clips can be answered by any ensemble."""
+        return True
+
+    def answers(self, ensemble: Ensemble, names: Sequence[str]) -> np.ndarray:
+        """As :meth:`Material.answers`; a clip that the ensemble could not prepare has no answer."""
+        wanted = set(names)
+        judged = ClipTable(tuple(clip for clip in self.table if clip.id in wanted))
+        index, _, fused = prepare_and_score(ensemble, judged, self.store)
+        position = {row.clip: number for number, row in enumerate(index)}
+        answers = np.full((len(names), len(ensemble.labels)), np.nan)
+        for number, clip in enumerate(names):
+            if clip in position:
+                answers[number] = fused[position[clip]]
+        return answers
+
+    @contextmanager
+    def files(self, ensemble: Path, names: Sequence[str]) -> Iterator[list[Path]]:
+        """One clip a label, so that there is more than one kind of answer; at most three."""
+        wanted = set(names)
+        asked = {clip.label: clip.uri for clip in self.table if clip.id in wanted}
+        with ExitStack() as opened:
+            yield [opened.enter_context(open_local(uri)) for uri in list(asked.values())[:3]]
 
 
 def prepare_and_score(

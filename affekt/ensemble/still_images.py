@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import ClassVar
 
 import cv2
 import numpy as np
 
-from affekt.dataset import FaceImage, read_faces
+from affekt.dataset import FaceImage, Unit, read_faces
 from affekt.ensemble.ensemble import Ensemble
 from affekt.errors import AffektError, MediaError
 from affekt.media import SkippedClip, face_picture
@@ -76,11 +77,16 @@ class StillImages:
     """The images of a run by name, for the gate's questions to the champion and to a server."""
 
     images: dict[str, FaceImage]
+    unit: ClassVar[Unit] = "images"
 
     @classmethod
     def read(cls, uri: str) -> StillImages:
         """The images of a source, as :func:`affekt.dataset.read_faces` reads them."""
         return cls({image.id: image for image in read_faces(uri)})
+
+    def can_be_answered_by(self, ensemble: Ensemble) -> bool:
+        """Only an ensemble of nothing but the model that answers images alone."""
+        return ensemble.models == (ensemble.image_model,)
 
     def answers(self, ensemble: Ensemble, names: Sequence[str]) -> np.ndarray:
         """Float64 ``[N, L]``: the ensemble's probabilities of the named images, NaN where there is no answer."""

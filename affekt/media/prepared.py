@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from affekt.dataset.faces import Unit
 from affekt.dataset.labels import in_order
 from affekt.errors import DataError
 
@@ -50,7 +51,7 @@ class PreparedClip:
 
 @dataclass(frozen=True)
 class PreparedRow:
-    """One clip of a prepared set: who and what it is, and the key of its entry in the store."""
+    """One clip or image of a prepared set: who and what it is, and the key of its entry in the store."""
 
     clip: str
     label: str
@@ -75,16 +76,22 @@ class SkippedClip:
 
 @dataclass(frozen=True)
 class PreparedIndex:
-    """The clips of a prepared set, in the order of their table, and those that were skipped.
+    """The clips or images of a prepared set, in the order of their table, and those that were skipped.
 
     Attributes:
         rows: the clips that can be used, wholly or partly.
         skipped: why a clip is not among them, or what of it cannot be used.
+        unit: what a row is one of, ``clips`` or ``images``; :func:`affekt.store.store_of` knows where these are.
+        source: of images, the data set that they came from.
+        folder: that it was read from.
         decoded: how many clips were decoded into the store for it; the others were there. Not a part of its identity.
     """
 
     rows: tuple[PreparedRow, ...]
     skipped: tuple[SkippedClip, ...] = ()
+    unit: Unit = "clips"
+    source: str = field(default="", compare=False)
+    folder: Path | None = field(default=None, compare=False)
     decoded: int = field(default=0, compare=False)
 
     def __len__(self) -> int:
@@ -100,11 +107,12 @@ class PreparedIndex:
 
     def select(self, split: str) -> PreparedIndex:
         """The rows of one split."""
-        return PreparedIndex(tuple(row for row in self.rows if row.split == split))
+        return replace(self, rows=tuple(row for row in self.rows if row.split == split), skipped=())
 
     def write(self, folder: Path) -> None:
-        """Write ``index.csv`` and ``skipped.csv`` into a folder, which is made where it is missing."""
+        """Write ``index.csv``, ``skipped.csv`` and ``unit.json`` into a folder, which is made where it is missing."""
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / "unit.json").write_text(json.dumps({"unit": self.unit, "source": self.source}), encoding="utf-8")
         with (folder / "index.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(
@@ -135,7 +143,7 @@ class PreparedIndex:
 
     @classmethod
     def read(cls, folder: Path) -> PreparedIndex:
-        """Read what :meth:`write` wrote.
+        """Read what :meth:`write` wrote; an index without a unit is an older one, of clips.
 
         Raises:
             DataError: the folder holds no index.
@@ -154,16 +162,20 @@ class PreparedIndex:
             )  # fmt: skip
         with (folder / "skipped.csv").open(newline="", encoding="utf-8") as file:
             skipped = tuple(SkippedClip(row["clip"], row["code"], row["reason"]) for row in csv.DictReader(file))
-        return cls(rows, skipped)
+        unit = folder / "unit.json"
+        facts: dict[str, Any] = {"unit": "clips", "source": ""}
+        if unit.is_file():
+            facts = json.loads(unit.read_text(encoding="utf-8"))
+        return cls(rows, skipped, facts["unit"], facts["source"], folder)
 
     @classmethod
     def merge(cls, parts: Iterable[PreparedIndex], order: Iterable[str]) -> PreparedIndex:
-        """One index of several shards, its clips in the given order whatever the number of shards."""
+        """One index of several shards of clips, its clips in the given order whatever the number of shards."""
         shards = list(parts)
         position = {clip: number for number, clip in enumerate(order)}
         rows = sorted((row for part in shards for row in part.rows), key=lambda row: position[row.clip])
         skipped = sorted((item for part in shards for item in part.skipped), key=lambda item: position[item.clip])
-        return cls(tuple(rows), tuple(skipped), sum(part.decoded for part in shards))
+        return cls(tuple(rows), tuple(skipped), decoded=sum(part.decoded for part in shards))
 
 
 @dataclass(frozen=True)
@@ -190,11 +202,6 @@ class FaceSet:
             writer = csv.writer(file)
             writer.writerow(["label", "split", "name"])
             writer.writerows(zip(self.labels, self.splits, self.names or [""] * len(self.labels), strict=True))
-
-    @staticmethod
-    def lies_in(folder: Path) -> bool:
-        """Whether :meth:`write` wrote into a folder."""
-        return (folder / "faces.csv").is_file()
 
     @classmethod
     def read(cls, folder: Path) -> FaceSet:

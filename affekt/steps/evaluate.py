@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from affekt.ensemble.assembly import MANIFEST, read_manifest
-from affekt.media import FaceSet, PreparedIndex
+from affekt.media import PreparedIndex
 from affekt.models.vgg.explain import Explainer
 from affekt.report.document import evaluate_table, of_images
 from affekt.report.report import write_report
@@ -22,8 +22,7 @@ from affekt.score_table import ScoreTable
 from affekt.settings import Settings, digest_of
 from affekt.steps.fit_fusion import FACTS, reported_split
 from affekt.storage import file_digest
-from affekt.store.entries import Store
-from affekt.store.images import ImageStore
+from affekt.store import PreparedStore, store_of
 
 EVALUATION = "evaluation.json"
 SAMPLE_NOTICE = (
@@ -59,7 +58,7 @@ def evaluate(prepared: Path, scores: Path, ensemble: Path, store: str, settings:
     table, fused = table.split(split), fused.split(split)
     rows = {row.clip: row for row in index}
     names = sorted({name for clip in table.clips for name in rows[clip].attributes})
-    images = FaceSet.lies_in(prepared)
+    images = index.unit == "images"
     fusions = {name: fused.scores[:, number] for number, name in enumerate(fused.models)}
     document = evaluate_table(
         table,
@@ -88,7 +87,7 @@ def evaluate(prepared: Path, scores: Path, ensemble: Path, store: str, settings:
     (folder / "facts.json").write_text(json.dumps(facts, indent=2), encoding="utf-8")
     if (scores / "history").is_dir():
         shutil.copytree(scores / "history", folder / "history", dirs_exist_ok=True)
-    prepared_clips = ImageStore(prepared) if images else Store(store, settings.media)
+    prepared_clips = store_of(index, store, settings.media)
     keep_faces(document, index, prepared_clips, folder / "faces")
     if "vgg" in manifest["members"]:
         _explain(ensemble / "members" / "vgg", index.select(split), prepared_clips, folder / "figure7")
@@ -146,7 +145,7 @@ def render(folder: Path, path: Path, decision: dict[str, Any] | None = None) -> 
     )
 
 
-def keep_faces(document: dict[str, Any], index: PreparedIndex, store: Store | ImageStore, folder: Path) -> None:
+def keep_faces(document: dict[str, Any], index: PreparedIndex, store: PreparedStore, folder: Path) -> None:
     """The middle face of each clip that the ensemble was most wrong about, as ``<number>.jpg``."""
     folder.mkdir(exist_ok=True)
     rows = {row.clip: row for row in index}
@@ -158,7 +157,7 @@ def keep_faces(document: dict[str, Any], index: PreparedIndex, store: Store | Im
             (folder / f"{number:02d}.jpg").write_bytes(picture)
 
 
-def _explain(vgg: Path, index: PreparedIndex, store: Store | ImageStore, folder: Path) -> None:
+def _explain(vgg: Path, index: PreparedIndex, store: PreparedStore, folder: Path) -> None:
     """Figure 7: what the VGG takes for each label, and where on a face of that label it looks."""
     folder.mkdir(exist_ok=True)
     explainer = Explainer.load(vgg)

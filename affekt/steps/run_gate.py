@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+import dataclasses
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from affekt.dataset import ClipTable
-from affekt.ensemble.champion import prepare_and_score, relabel
+from affekt.ensemble.champion import Material, relabel
 from affekt.ensemble.ensemble import Ensemble
-from affekt.ensemble.still_images import StillImages
 from affekt.errors import AffektError
 from affekt.registry import Decision, ScoreVectors, Tracking, decide, promote, resolve
 from affekt.registry.models import find
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings
 from affekt.steps.fit_fusion import reported_split
-from affekt.storage import open_local
 
 #: Asks an ensemble in a real server about clips; returns ``ok`` and a ``message``.
 ServingCheck = Callable[[Path, Sequence[Path]], dict[str, Any]]
@@ -39,9 +36,8 @@ class Challenger:
 def run_gate(
     tracking: Tracking,
     challenger: Challenger,
-    clips: ClipTable | StillImages,
+    material: Material,
     *,
-    store: str,
     settings: Settings,
     check: ServingCheck | None,
 ) -> Decision:
@@ -50,20 +46,19 @@ def run_gate(
     Args:
         tracking: where the models are registered.
         challenger: the candidate.
-        clips: the table of all clips, or the still images; the champion answers those that the challenger did.
-        store: root of the prepared store.
+        material: the clips or the still images; the champion answers those that the challenger did.
         settings: the run's settings.
         check: asks the challenger in a real server; None leaves that out.
 
     Returns:
         The decision; a failed serving check turns it against the challenger.
     """
-    mine = _vectors_of_challenger(challenger, settings, "images" if isinstance(clips, StillImages) else "clips")
+    mine = _vectors_of_challenger(challenger, settings, material.unit)
     folder = _champion(tracking, challenger.name)
     theirs = None
     if folder is not None:
         champion = Ensemble.load(folder)
-        if isinstance(clips, StillImages) and champion.models != (champion.image_model,):
+        if not material.can_be_answered_by(champion):
             return Decision(
                 False,
                 [
@@ -71,7 +66,7 @@ def run_gate(
                     "images cannot judge: it stays. Give a model of images a --name of its own."
                 ],
             )
-        theirs = _vectors_of_champion(champion, mine, clips, store)
+        theirs = _vectors_of_champion(champion, mine, material)
     decision = decide(
         mine,
         theirs,
@@ -81,7 +76,7 @@ def run_gate(
         seed=settings.seed,
     )
     if decision.promote and check is not None:
-        with _asked(clips, challenger.folder, mine.clips) as files:
+        with material.files(challenger.folder, mine.clips) as files:
             if files:
                 served = check(challenger.folder, files)
                 reason = f"In a real TorchServe: {served['message']}"
@@ -105,19 +100,6 @@ def _champion(tracking: Tracking, name: str) -> Path | None:
     return resolve(f"{name}@champion", tracking)
 
 
-@contextmanager
-def _asked(clips: ClipTable | StillImages, ensemble: Path, judged: Sequence[str]) -> Iterator[list[Path]]:
-    """Files to ask a server about: one a label, so that there is more than one kind of answer."""
-    if isinstance(clips, StillImages):
-        with clips.files(ensemble, judged) as files:
-            yield files
-        return
-    names = set(judged)
-    asked = {clip.label: clip.uri for clip in clips if clip.id in names}
-    with ExitStack() as opened:
-        yield [opened.enter_context(open_local(uri)) for uri in list(asked.values())[:3]]
-
-
 def _vectors_of_challenger(challenger: Challenger, settings: Settings, things: str) -> ScoreVectors:
     split = reported_split(challenger.fused)
     keep = np.array(
@@ -131,20 +113,7 @@ def _vectors_of_challenger(challenger: Challenger, settings: Settings, things: s
     return ScoreVectors(fused.clips, fused.labels, fused.scores[:, 0], fused.truth, fused.subjects, digest, things)
 
 
-def _vectors_of_champion(
-    champion: Ensemble, mine: ScoreVectors, clips: ClipTable | StillImages, store: str
-) -> ScoreVectors:
-    if isinstance(clips, StillImages):
-        moved = relabel(clips.answers(champion, mine.clips), champion.labels, mine.labels)
-        return ScoreVectors(mine.clips, mine.labels, moved, mine.truth, mine.subjects, champion.digest, mine.things)
-    names = set(mine.clips)
-    judged = ClipTable(tuple(clip for clip in clips if clip.id in names))
-    index, _, fused = prepare_and_score(champion, judged, store)
-    # A clip that the champion could not prepare is one that it did not get right.
-    answers = np.full((len(mine.clips), len(mine.labels)), np.nan)
-    position = {row.clip: number for number, row in enumerate(index)}
-    moved = relabel(fused, champion.labels, mine.labels)
-    for number, clip in enumerate(mine.clips):
-        if clip in position:
-            answers[number] = moved[position[clip]]
-    return ScoreVectors(mine.clips, mine.labels, answers, mine.truth, mine.subjects, champion.digest)
+def _vectors_of_champion(champion: Ensemble, mine: ScoreVectors, material: Material) -> ScoreVectors:
+    # What the champion has no answer to is what it did not get right.
+    moved = relabel(material.answers(champion, mine.clips), champion.labels, mine.labels)
+    return dataclasses.replace(mine, probabilities=moved, digest=champion.digest)

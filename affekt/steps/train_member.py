@@ -45,7 +45,7 @@ class Job:
 
     Attributes:
         member: the name of the model.
-        prepared: folder of the prepared index.
+        prepared: folder of the prepared index; one of images has them beside it.
         store: root of the prepared store.
         settings: the run's settings as JSON.
         out: the member's folder; below ``s3://`` it is there when the training is complete.
@@ -145,8 +145,11 @@ def train(job: Job, log: Any = None, keep: Callable[[Path], None] | None = None)
     """
     settings = settings_from_json(job.settings)
     with contextlib.ExitStack() as stack:
-        index = PreparedIndex.read(stack.enter_context(_here(job.prepared)))
+        prepared = stack.enter_context(_here(job.prepared))
+        index = PreparedIndex.read(prepared)
         faces = FaceSet.read(stack.enter_context(_here(job.faces))) if job.faces else None
+        if index.unit == "images":  # which are learned from as further images are, and there are no clips
+            index, faces = PreparedIndex(()), FaceSet.read(prepared)
         out, remote = Path(job.out), storage.is_remote(job.out)
         if remote:
             out = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="affekt-")), job.member)

@@ -18,11 +18,17 @@ from affekt.settings import Settings
 logger = logging.getLogger(__name__)
 
 
-def prepare_images(images: Sequence[FaceImage], settings: Settings, folder: Path) -> PreparedIndex:
+def prepare_images(images: Sequence[FaceImage], settings: Settings, folder: Path, *, source: str = "") -> PreparedIndex:
     """Bring images to the size of the stored face crops, give those without a split one, and write both down.
 
     ``folder`` then holds what :meth:`FaceSet.write` and :meth:`PreparedIndex.write` write: a row for each image in the
     same order, as a clip of one frame that is all face; its key is the digest of its pixels.
+
+    Args:
+        images: what to prepare.
+        settings: of the run.
+        folder: where to.
+        source: the data set that the images are of, for the index to say.
 
     Raises:
         DataError: too many images cannot be read, or they cannot be divided into images to learn from and to judge by.
@@ -41,7 +47,7 @@ def prepare_images(images: Sequence[FaceImage], settings: Settings, folder: Path
     repeated = repeated_across_splits(kept, digests)
     if repeated:
         logger.warning("%d images outside of train are there exactly; figures on them say less", repeated)
-    index = PreparedIndex(_rows(kept, digests), tuple(skipped))
+    index = PreparedIndex(_rows(kept, digests), tuple(skipped), "images", source)
     replace(packed, splits=tuple(image.split for image in kept)).write(folder)
     index.write(folder)
     return index

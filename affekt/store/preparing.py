@@ -60,7 +60,7 @@ def prepare_clips(table: ClipTable, store: Store, *, workers: int = 0, progress:
     unusable = len(table) - len(rows)
     logger.info("prepared %d clips: %d decoded, %d in the store already, %d unusable",
                 len(table), decoded, len(table) - decoded, unusable)  # fmt: skip
-    return PreparedIndex(tuple(rows), tuple(skipped), decoded)
+    return PreparedIndex(tuple(rows), tuple(skipped), decoded=decoded)
 
 
 @dataclass

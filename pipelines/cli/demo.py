@@ -13,7 +13,8 @@ from affekt.home import home
 from affekt.pipelines.cli.predict import line
 from affekt.pipelines.cli.steps import StepLines
 from affekt.pipelines.cli.train import summarise
-from affekt.pipelines.run import TrainingJob, run_training
+from affekt.pipelines.job import TrainingJob
+from affekt.pipelines.run import run_training
 from affekt.registry import Tracking, resolve
 from affekt.samples.write import write_sample_faces, write_samples
 from affekt.serving.client import predict

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from affekt.check import check_before, remarks
-from affekt.dataset import holds_faces, load_clips, read_faces
+from affekt.dataset import load_clips, read_faces, unit_of
 from affekt.ensemble import Ensemble, prepare_and_score, score_images
 from affekt.errors import DataError
 from affekt.fusion import PERSON
@@ -22,7 +22,7 @@ from affekt.report.document import evaluate_table, of_images
 
 def main(options: argparse.Namespace) -> int:
     """Print the figures, or write them as JSON."""
-    images = holds_faces(options.data)
+    images = unit_of(options.data) == "images"
     report = check_before(options.data, learns=False, images=images)
     if said := remarks(report, options.data):
         print(f"affekt: {said}", file=sys.stderr)
@@ -80,7 +80,7 @@ def evaluate_clips(data: str, split: str | None, model: str) -> dict[str, Any]:
 
 
 def evaluate_faces(data: str, split: str | None, model: str) -> dict[str, Any]:
-    """What the VGG of a registered model makes of still images; arguments and errors as for clips."""
+    """What the one model of an ensemble that answers images alone makes of them; arguments, errors as for clips."""
     images = [image for image in read_faces(data) if split is None or image.split == split]
     if not images:
         raise DataError(
@@ -91,7 +91,7 @@ def evaluate_faces(data: str, split: str | None, model: str) -> dict[str, Any]:
     if not len(scores):
         raise DataError(f"none of the {len(images)} images can be read", code="no_images", where=data)
     settings = ensemble.settings
-    return of_images(evaluate_table(scores, {}, "vgg", skipped, settings.evaluation, seed=settings.seed))
+    return of_images(evaluate_table(scores, {}, scores.models[0], skipped, settings.evaluation, seed=settings.seed))
 
 
 def _no_split(unit: str, split: str | None, there: Iterable[str]) -> str:

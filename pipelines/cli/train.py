@@ -7,11 +7,12 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
+from affekt.dataset import Unit
 from affekt.extensions import members_needed, model_names, model_spec
 from affekt.pipelines.cli.steps import StepLines
-from affekt.pipelines.run import Outcome, TrainingJob, run_training, submit_training
+from affekt.pipelines.job import TrainingJob, unit_to_train
+from affekt.pipelines.run import Outcome, run_training, submit_training
 from affekt.pipelines.runners import Cluster, runner_named
-from affekt.pipelines.still_images import takes_images
 from affekt.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ def main(options: argparse.Namespace) -> int:
     if options.faces and not any(model_spec(name).learns_from_images for name in members_needed(models)):
         print(f"affekt: {', '.join(models)} learns nothing from face images; leave out --faces", file=sys.stderr)
         return 2
-    images = takes_images(options.data, options.faces, models, elsewhere=isinstance(runner, Cluster))
-    settings = load_settings(options.preset, options.overrides, images=images)
-    if not images and not options.only:
+    unit = unit_to_train(options.data, options.faces, models, elsewhere=isinstance(runner, Cluster))
+    settings = load_settings(options.preset, options.overrides, images=unit == "images")
+    if unit == "clips" and not options.only:
         models = models_that_can_hear(models, settings.media.functionals)
     job = TrainingJob(
         data=options.data,
@@ -40,7 +41,7 @@ def main(options: argparse.Namespace) -> int:
         print("affekt: --protocol runs on this machine; choose --runner local or docker", file=sys.stderr)
         return 2
     if not isinstance(runner, Cluster):
-        tell_check(options, settings, images=images)
+        tell_check(options, settings, unit)
     if isinstance(runner, Cluster):
         submitted = submit_training(job, runner)
         print(json.dumps(submitted.to_dict(), indent=2) if options.json else f"run {submitted.run_id}: {submitted.url}")
@@ -62,7 +63,7 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def tell_check(options: argparse.Namespace, settings: Settings, *, images: bool) -> None:
+def tell_check(options: argparse.Namespace, settings: Settings, unit: Unit) -> None:
     """Check the data before any work starts, and say in a line what was found and stops nothing.
 
     Raises:
@@ -73,7 +74,7 @@ def tell_check(options: argparse.Namespace, settings: Settings, *, images: bool)
     report = check_before(
         options.data,
         learns=not options.protocol,  # a protocol makes its own splits, and refuses leaks between them itself
-        images=images,
+        images=unit == "images",
         allow_shared_subjects=settings.allow_shared_subjects,
     )
     if said := remarks(report, options.data):
@@ -96,7 +97,7 @@ def summarise(outcome: Outcome) -> None:
     print(f"model        {outcome.name}/{outcome.version}" + (" (champion)" if outcome.promoted else " (challenger)"))
     for reason in outcome.reasons:
         print(f"             {reason}")
-    unseen = "subjects" if outcome.things == "clips" else outcome.things
+    unseen = "subjects" if outcome.unit == "clips" else outcome.unit
     print(f"accuracy     {outcome.accuracy:.1%} on unseen {unseen}, 95 % interval {low:.1%} to {high:.1%}")
     print(f"time         {outcome.seconds:.0f} s, orchestration {outcome.orchestration_share:.0%} of it")
     print(f"report       {outcome.report}")

@@ -190,6 +190,7 @@ def test_evaluate_register_gate_and_finish_follow_each_other(tmp_path, place, ti
     assert [item.version for item in list_models(place.tracking, "tiny")] == [version]
 
     promoted = gate.python_func(
+        prepared=artifact(tiny_run.prepared),
         clips=clips,
         scores=scores,
         ensemble=ensemble,

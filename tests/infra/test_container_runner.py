@@ -12,8 +12,9 @@ from affekt.components.image import IMAGE
 from affekt.errors import AffektError
 from affekt.events import Event
 from affekt.pipelines.containers import check_image, folders_of
+from affekt.pipelines.job import TrainingJob
 from affekt.pipelines.kfp_adapter import _lines
-from affekt.pipelines.run import TrainingJob, run_training
+from affekt.pipelines.run import run_training
 from affekt.pipelines.runners import Containers, runner_named
 from affekt.settings import load_settings
 

@@ -13,7 +13,8 @@ from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from affekt.errors import AffektError
-from affekt.pipelines.run import TrainingJob, submit_training
+from affekt.pipelines.job import TrainingJob
+from affekt.pipelines.run import submit_training
 from affekt.pipelines.runners import Cluster, runner_named
 from affekt.settings import load_settings
 

@@ -28,7 +28,7 @@ def compiled(tmp_path_factory):
     compile_pipeline(path)
     spec, platform = yaml.safe_load_all(path.read_text(encoding="utf-8"))
     of_images = path.with_name("images.yaml")
-    compile_pipeline(of_images, ("vgg",), images=True)
+    compile_pipeline(of_images, ("vgg",), unit="images")
     further = next(yaml.safe_load_all(of_images.read_text(encoding="utf-8")))["deploymentSpec"]["executors"]
     spec["deploymentSpec"]["executors"] = {**further, **spec["deploymentSpec"]["executors"]}
     return spec, platform

@@ -9,8 +9,8 @@ import pytest
 
 from affekt.errors import AffektError, DataError
 from affekt.pipelines.cli import run
+from affekt.pipelines.job import TrainingJob
 from affekt.pipelines.protocols import run_protocol
-from affekt.pipelines.run import TrainingJob
 from affekt.registry import Tracking
 
 

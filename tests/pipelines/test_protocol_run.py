@@ -11,8 +11,8 @@ import pytest
 
 from affekt.events import Event, plain
 from affekt.pipelines.cli import run
+from affekt.pipelines.job import TrainingJob
 from affekt.pipelines.protocols import Judged, run_protocol
-from affekt.pipelines.run import TrainingJob
 from affekt.registry import Tracking, list_models
 from affekt.score_table import ScoreTable
 from affekt.settings import load_settings

@@ -18,21 +18,22 @@ from affekt.components.evaluate import evaluate
 from affekt.components.finish import finish
 from affekt.components.fit_fusion import fit_fusion
 from affekt.components.gate import gate
-from affekt.components.ingest_faces import ingest_faces
+from affekt.components.ingest_images import ingest_images
 from affekt.components.register import register as register_step
 from affekt.components.static_signature import static_component
 from affekt.components.train_model import train_model
-from affekt.dataset import holds_faces, read_faces
+from affekt.dataset import read_faces, unit_of
 from affekt.ensemble import Ensemble, StillImages
 from affekt.errors import DataError
-from affekt.media import FaceSet
+from affekt.media import FaceSet, PreparedIndex
 from affekt.pipelines.cli import run
 from affekt.pipelines.compile import compile_pipeline
-from affekt.pipelines.still_images import settings_for_faces
+from affekt.pipelines.job import settings_of
 from affekt.registry import Tracking, list_models, promote, register
 from affekt.score_table import ScoreTable
 from affekt.steps.fit_fusion import fit_fusions
 from affekt.steps.run_gate import Challenger, run_gate
+from affekt.store import store_of
 from affekt.store.images import prepare_images
 
 
@@ -41,19 +42,17 @@ def trained(tmp_path_factory, sample_faces, tiny_settings):
     """The steps of the pipeline for images, one after the other in this process: ``still/1`` in a registry."""
     home = tmp_path_factory.mktemp("home")
     tracking = Tracking(f"sqlite:///{home / 'mlflow.db'}", home=home)
-    settings = settings_for_faces(tiny_settings)
+    settings = settings_of(tiny_settings, "images")
     common = {"settings": settings.to_json(), "tracking_uri": tracking.uri}
 
     def at(name, kind=dsl.Artifact):
         return kind(uri=str(home / name))
 
     images, scores, ensemble, evaluation = (at(name) for name in ("images", "scores", "ensemble", "evaluation"))
-    run_id = ingest_faces.python_func(
-        data=str(sample_faces), name="still", job="job", images=images, clips=at("clips"), **common
-    )
+    run_id = ingest_images.python_func(data=str(sample_faces), name="still", job="job", prepared=images, **common)
     common["run_id"] = run_id
     static_component(train_model, name="train-vgg").python_func(
-        member="vgg", prepared=at("clips"), face_set=images, store=str(home / "store"), model=at("vgg"), **common
+        member="vgg", prepared=images, store=str(home / "store"), model=at("vgg"), **common
     )
     static_component(fit_fusion, members=["vgg"]).python_func(
         prepared=images, models="vgg", ensemble=ensemble, scores=scores, vgg=at("vgg"), **common
@@ -64,8 +63,8 @@ def trained(tmp_path_factory, sample_faces, tiny_settings):
     )  # fmt: skip
     version = register_step.python_func(ensemble=ensemble, evaluation=evaluation, name="still", **common)
     gate.python_func(
-        clips=images, scores=scores, ensemble=ensemble, evaluation=evaluation, name="still", version=version, store="",
-        decision=at("decision.json"), report=at("report.html"), faces=str(sample_faces), **common,
+        prepared=images, scores=scores, ensemble=ensemble, evaluation=evaluation, name="still", version=version,
+        store="", decision=at("decision.json"), report=at("report.html"), **common,
     )  # fmt: skip
     finish.python_func(job="job", tracking_uri=tracking.uri, status=SimpleNamespace(state="SUCCEEDED"))
     return SimpleNamespace(home=home, tracking=tracking, settings=settings)
@@ -157,7 +156,7 @@ def test_clips_are_not_taken_for_images(sample_clips, sample_faces, tmp_path):
     (tmp_path / "fer2013.csv").write_text("emotion,pixels,Usage\n0,1 2 3 4,Training\n", encoding="utf-8")
     (tmp_path / "list.csv").write_text(f"path,label\n{sample_faces}/val/happy/003.png,happy\n", encoding="utf-8")
     given = (sample_clips, sample_faces, tmp_path / "fer2013.csv", tmp_path, tmp_path / "list.csv", tmp_path / "none")
-    assert [holds_faces(str(uri)) for uri in given] == [False, True, True, True, True, False]
+    assert [unit_of(str(uri)) for uri in given] == ["clips", "images", "images", "images", "images", "clips"]
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +172,13 @@ def test_prepared_images_keep_their_names_and_splits(images, sample_faces):
     assert faces.names == tuple(image.id for image in read)
     assert faces.splits == tuple(image.split for image in read)
     assert faces.images.shape == (21, 48, 48, 3)
+
+
+def test_the_index_says_that_it_holds_images_and_gives_them(images, tiny_settings):
+    index = PreparedIndex.read(images)
+    assert (index.unit, index.select("val").unit) == ("images", "images")
+    first = store_of(index, "", tiny_settings.media).get(index.rows[0].key)
+    np.testing.assert_array_equal(first.faces[0], FaceSet.read(images).images[0])
 
 
 def test_unreadable_images_are_told_and_too_many_stop_the_run(tmp_path, sample_faces, tiny_settings):
@@ -216,7 +222,7 @@ def stage(trained, tmp_path, sample_faces):
 
     def decide(challenger, images=None):
         images = images or StillImages.read(str(sample_faces))
-        return run_gate(tracking, challenger, images, store="", settings=trained.settings, check=served)
+        return run_gate(tracking, challenger, images, settings=trained.settings, check=served)
 
     def champion():
         return [item.version for item in list_models(tracking, "still") if "champion" in item.aliases]
@@ -275,10 +281,10 @@ def test_a_model_without_a_vgg_cannot_be_evaluated_on_images(tmp_path, tiny_run,
 
 
 def test_the_pipeline_of_images_compiles_and_trains_nothing_else(tmp_path):
-    compile_pipeline(tmp_path / "faces.yaml", ("vgg",), images=True)
+    compile_pipeline(tmp_path / "faces.yaml", ("vgg",), unit="images")
     spec = next(yaml.safe_load_all((tmp_path / "faces.yaml").read_text(encoding="utf-8")))
     executors = {name.removeprefix("exec-") for name in spec["deploymentSpec"]["executors"]}
-    assert executors == {"ingest-faces", "train-vgg", "fit-fusion", "evaluate", "register", "gate", "finish"}
+    assert executors == {"ingest-images", "train-vgg", "fit-fusion", "evaluate", "register", "gate", "finish"}
 
 
 @pytest.mark.slow

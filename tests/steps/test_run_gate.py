@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from affekt.dataset import load_clips
-from affekt.ensemble import Ensemble
+from affekt.ensemble import Clips, Ensemble
 from affekt.registry import Tracking, list_models, register
 from affekt.score_table import ScoreTable
 from affekt.steps.run_gate import Challenger, run_gate
@@ -55,7 +55,7 @@ def candidate(tracking, tiny_run, tmp_path, request):
 
 def decide(tracking, challenger, tiny_run, tiny_settings, sample_clips, check=served_well):
     clips = load_clips(str(sample_clips))
-    return run_gate(tracking, challenger, clips, store=str(tiny_run.store), settings=tiny_settings, check=check)
+    return run_gate(tracking, challenger, Clips(clips, tiny_run.store), settings=tiny_settings, check=check)
 
 
 def champion(tracking, name):

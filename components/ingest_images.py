@@ -7,14 +7,13 @@ from affekt.components.image import IMAGE
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
-def ingest_faces(
+def ingest_images(
     data: str,
     settings: str,
     name: str,
     job: str,
     tracking_uri: str,
-    images: Output[Dataset],
-    clips: Output[Dataset],
+    prepared: Output[Dataset],
 ) -> str:
     """Read, check, split and pack the face images of ``data``, and open the parent run.
 
@@ -24,8 +23,7 @@ def ingest_faces(
         name: under which the model will be registered.
         job: identifier of this pipeline run.
         tracking_uri: MLflow's tracking address; empty for the default below ``AFFEKT_HOME``.
-        images: the images with their labels and splits, and their index.
-        clips: the index of no clips, for the steps that take one.
+        prepared: index of the images, and the images with their labels and splits beside it.
 
     Returns:
         The id of the parent MLflow run.
@@ -37,12 +35,10 @@ def ingest_faces(
 
     with step("ingest", settings) as this:
         from affekt.dataset import read_faces
-        from affekt.media import PreparedIndex
         from affekt.registry import Tracking
         from affekt.store.images import prepare_images
 
-        index = prepare_images(read_faces(data), this.settings, Path(images.path))
-        PreparedIndex(()).write(Path(clips.path))
+        index = prepare_images(read_faces(data), this.settings, Path(prepared.path), source=data)
         splits = Counter(row.split for row in index)
         counts = ", ".join(f"{count} {split}" for split, count in splits.items())
         this.say(f"{len(index)} face images ({counts}), {len(index.labels)} labels")
