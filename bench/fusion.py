@@ -16,9 +16,12 @@ from record import add_out, header, publish
 from sklearn.svm import SVC
 
 from affekt.dataset import subject_folds
-from affekt.fusion import METHODS, Fusion, fuse_table
+from affekt.extensions import fusion_names
+from affekt.fusion import Fusion, fuse_table
 from affekt.score_table import ScoreTable, stack_tables
 from affekt.statistics.intervals import bootstrap, count_outcomes
+
+METHODS = fusion_names()
 
 #: Of the winner of the EmotiW 2016 challenge.
 WINNERS = {"c3d_qiyi": 0.05, "c3d_afew_2": 0.15, "lstm": 0.25, "c3d_afew_1": 0.03, "audio": 0.52}

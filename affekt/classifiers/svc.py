@@ -82,7 +82,8 @@ class CalibratedSvc:
 
 def fit_svc(
     x: np.ndarray, y: np.ndarray, labels: int, groups: Sequence[str], *,
-    c: float, kernel: str, tolerance: float = 1e-3, standardise: bool = False, folds: int = 3, seed: int = 0,
+    c: float, kernel: str, gamma: float | None = None, tolerance: float = 1e-3, standardise: bool = False,
+    folds: int = 3, seed: int = 0,
 ) -> CalibratedSvc:  # fmt: skip
     """A support vector classifier on features ``[N, F]`` with calibrated probabilities (paper.md, 4.2.2 and 4.4).
 
@@ -91,7 +92,8 @@ def fit_svc(
     for all labels keeps the machine's own order of the labels. A sigmoid per label (Platt) does not: with four clips
     per subject and label it changed every fifth answer and cost nine points of accuracy, with 28 neither helped. Where
     no grouping leaves every label in every training part, rows are split without regard to the groups; where a label
-    has a single row, the temperature is one.
+    has a single row, the temperature is one. ``gamma`` of an RBF kernel is 1 / (F times the variance of all features)
+    where it is not given.
 
     Raises:
         ValueError: ``y`` holds fewer than two labels.
@@ -102,7 +104,7 @@ def fit_svc(
 
     if len(np.unique(y)) < 2:
         raise ValueError("a support vector classifier needs at least two labels")
-    machine = _machine(c, kernel, tolerance)
+    machine = _machine(c, kernel, tolerance, gamma)
     model = make_pipeline(StandardScaler(), machine) if standardise else make_pipeline(machine)
     splits = calibration_folds(y, groups, folds, seed)
     # scikit-learn takes the labels that the temperature is fitted on for column numbers: without a label of its own in
@@ -172,10 +174,10 @@ def calibration_folds(y: np.ndarray, groups: Sequence[str], folds: int, seed: in
     return [(train, held) for train, held in splitter.split(np.zeros((len(y), 1)), y)]
 
 
-def _machine(c: float, kernel: str, tolerance: float) -> Any:
+def _machine(c: float, kernel: str, tolerance: float, gamma: float | None = None) -> Any:
     from sklearn.svm import SVC
 
-    return SVC(C=c, kernel=kernel, tol=tolerance, gamma="scale")
+    return SVC(C=c, kernel=kernel, tol=tolerance, gamma="scale" if gamma is None else gamma)
 
 
 def _as_arrays(

@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pkgutil import resolve_name
 from typing import Any
 
-from affekt.errors import AffektError
+from affekt.errors import AffektError, DataError
 
 #: What can be added, and the group of entry points that offers it.
 EXTENSIONS: Mapping[str, str] = {
@@ -30,17 +30,32 @@ def extensions(kind: str) -> Mapping[str, Any]:
     Raises:
         AffektError: two packages offer the same name, or what a package offers cannot be imported.
     """
-    points: dict[str, EntryPoint] = {}
-    for point in sorted(entry_points(group=EXTENSIONS[kind]), key=lambda point: (not _ours(point), point.name)):
-        other = points.get(point.name)
-        if other is not None and other.value != point.value:
-            raise AffektError(
-                f"two installed packages offer a {kind} {point.name!r}: {_package(other)} ({other.value}) and "
-                f"{_package(point)} ({point.value}); remove one of them",
-                code="extension_twice",
-            )
-        points[point.name] = point
-    return {name: _loaded(kind, point) for name, point in points.items()}
+    return {name: extension(kind, name) for name in extension_names(kind)}
+
+
+def extension_names(kind: str) -> tuple[str, ...]:
+    """The names of what is installed of a kind, in the order of :func:`extensions`; nothing is imported.
+
+    Raises:
+        AffektError: two packages offer the same name.
+    """
+    return tuple(_offers(kind))
+
+
+@cache
+def extension(kind: str, name: str) -> Any:
+    """What is installed of a kind under one name; nothing else of that kind is imported.
+
+    Raises:
+        DataError: no installed package offers the name.
+        AffektError: two packages offer the same name, or it cannot be imported.
+    """
+    offers = _offers(kind)
+    if name not in offers:
+        raise DataError(
+            f"no {kind} {name!r}; installed are {', '.join(offers)}", code=f"unknown_{kind.replace(' ', '_')}"
+        )
+    return _loaded(kind, offers[name])
 
 
 def offered_by(kind: str, name: str) -> str:
@@ -66,6 +81,21 @@ def named(reference: str, what: str) -> Any:
             code="extension_broken",
             where=reference,
         ) from error
+
+
+@cache
+def _offers(kind: str) -> Mapping[str, EntryPoint]:
+    points: dict[str, EntryPoint] = {}
+    for point in sorted(entry_points(group=EXTENSIONS[kind]), key=lambda point: (not _ours(point), point.name)):
+        other = points.get(point.name)
+        if other is not None and other.value != point.value:
+            raise AffektError(
+                f"two installed packages offer a {kind} {point.name!r}: {_package(other)} ({other.value}) and "
+                f"{_package(point)} ({point.value}); remove one of them",
+                code="extension_twice",
+            )
+        points[point.name] = point
+    return points
 
 
 def _loaded(kind: str, point: EntryPoint) -> Any:

@@ -1,7 +1,20 @@
 """Fusion: several models' score vectors of a clip become one (paper.md, sections 3.3 and 4.4)."""
 
-from affekt.fusion.fusion import METHODS, TRAINED, Fusion
-from affekt.fusion.person import PERSON, PersonFusion, adapted
-from affekt.fusion.tables import FusedTable, fuse_table
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["METHODS", "PERSON", "TRAINED", "FusedTable", "Fusion", "PersonFusion", "adapted", "fuse_table"]
+if TYPE_CHECKING:
+    from affekt.fusion.fusion import Fusion
+    from affekt.fusion.person import PERSON, PersonFusion, adapted
+    from affekt.fusion.tables import FusedTable, fuse_table
+
+__all__ = ["PERSON", "FusedTable", "Fusion", "PersonFusion", "adapted", "fuse_table"]
+
+_MODULES = {"Fusion": "fusion", "FusedTable": "tables", "fuse_table": "tables"}
+
+
+def __getattr__(name: str) -> Any:
+    """What reads tables is imported by what fuses, not by the settings, which only ask for the methods' specs."""
+    if name in __all__:
+        return getattr(import_module(f"affekt.fusion.{_MODULES.get(name, 'person')}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -22,11 +23,12 @@ class FusionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
     from; nothing in an array can tell.
 
     Args:
-        method: one of :data:`affekt.fusion.METHODS`.
+        method: the name of an installed method (:func:`affekt.extensions.fusion_names`).
         models: the names of the M models, for ``weights`` and for sets of one modality; ``model 0`` … otherwise.
         labels: the L label names, in the order of the columns; numbers otherwise.
-        weights: of ``weighted_average`` by model; found on the rows where not given.
-        svm_c: penalty of the support vector machine (paper.md, section 4.4).
+        weights: of a weighted rule, by model; found on the rows where not given.
+        settings: the method's own settings, such as ``SvmFusionSettings(c=1.0, kernel="rbf", gamma=None)``; those of
+            the preset ``paper`` where not given.
         folds: grouped by subject, for calibration and for what stacking chooses.
         seed: of everything random.
     """
@@ -38,7 +40,7 @@ class FusionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         models: Sequence[str] | None = None,
         labels: Sequence[str] | None = None,
         weights: Mapping[str, float] | None = None,
-        svm_c: float = 18.5,
+        settings: Any = None,
         folds: int = 5,
         seed: int = 0,
     ) -> None:
@@ -46,7 +48,7 @@ class FusionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         self.models = models
         self.labels = labels
         self.weights = weights
-        self.svm_c = svm_c
+        self.settings = settings
         self.folds = folds
         self.seed = seed
 
@@ -90,8 +92,11 @@ class FusionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
             tuple(str(group) for group in groups) if groups is not None else ("",) * count,
             ("train",) * count,
         )
-        how = {"seed": self.seed, "svm_c": self.svm_c, "folds": self.folds}
-        self.fusion_ = Fusion.fit(table, self.method, weights=self.weights, **how)  # type: ignore[arg-type]
+        self.fusion_ = Fusion.fit(
+            table, self.method,
+            weights=self.weights, folds=self.folds, seed=self.seed,
+            settings=None if self.settings is None else {self.method: self.settings},
+        )  # fmt: skip
         return self
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:

@@ -4,34 +4,25 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from affekt.classifiers import (
-    ArrayClassifier,
-    fit_adaboost,
-    fit_forest,
-    fit_svc,
-    load_classifiers,
-    save_classifiers,
-)
+from affekt.classifiers import ArrayClassifier, load_classifiers, save_classifiers
 from affekt.errors import DataError
-from affekt.fusion.rules import RULES, weighted_average
-from affekt.fusion.stacking import Stack, fit_stack
+from affekt.extensions.fusion import FusionSpec, LabelledScores, fusion_names, fusion_spec
+from affekt.fusion.methods.weighted_average import weighted_average
 from affekt.fusion.vectors import answered, as_probabilities, groups, subsets_to_fit
 from affekt.fusion.weights import find_weights, given_weights
 from affekt.score_table import ScoreTable
-from affekt.settings import FUSION_METHODS
+from affekt.settings import load_settings
 
 logger = logging.getLogger(__name__)
 
-METHODS: tuple[str, ...] = FUSION_METHODS
-#: The methods that are classifiers fitted on labelled rows.
-TRAINED: tuple[str, ...] = ("random_forest", "adaboost", "svm", "stacking")
 #: Below so many rows for each label a classifier is not fitted, and below half of it no weights are searched.
 ROWS_PER_LABEL = 6
 FORMAT = 1
@@ -43,10 +34,11 @@ class Fusion:
     """One fusion method over M models and L labels. Build with :meth:`fit` or :meth:`load`.
 
     Attributes:
-        method: one of :data:`METHODS`.
+        method: the name of an installed method (:func:`affekt.extensions.fusion_names`).
         models: the M models, in the order in which :meth:`predict` expects them.
         labels: the L labels.
-        weights: float64 ``[M]`` of the weighted average; it also answers where a set of models has no classifier.
+        weights: float64 ``[M]`` of a weighted rule; of a fitted method those of the weighted average, which answers
+            where a set of models has no classifier.
         classifiers: the classifier of each set of models (numbers into ``models``); empty for a method without.
         notes: sentences on what was not fitted and why.
     """
@@ -65,7 +57,7 @@ class Fusion:
         method: str,
         *,
         seed: int = 0,
-        svm_c: float = 18.5,
+        settings: Mapping[str, Any] | None = None,
         weights: Mapping[str, float] | None = None,
         folds: int = 5,
     ) -> Fusion:
@@ -80,48 +72,28 @@ class Fusion:
 
         Args:
             table: score vectors; rows without a label are left aside.
-            method: one of :data:`METHODS`.
-            seed: of the random forest, AdaBoost and the folds.
-            svm_c: penalty of the support vector machine; 18.5 in paper.md, section 4.4.
-            weights: of ``weighted_average`` by model; searched on the rows where not given.
-            folds: grouped by subject, for calibrating the support vector machine and choosing stacking's penalty.
+            method: the name of an installed method.
+            seed: of everything random, and of the folds.
+            settings: of the fitted methods by name, as ``settings.fusion.methods`` has them; those of the preset
+                ``paper`` where not given.
+            weights: of a weighted rule, by model; searched on the rows where not given.
+            folds: grouped by subject, for what a method chooses by trial.
 
         Raises:
-            DataError: a score is no probability, or the weights do not fit the models.
+            DataError: the method is unknown, a score is no probability, or the weights do not fit the models.
         """
-        if method not in METHODS:
-            raise ValueError(f"no fusion method {method!r}; expected one of {', '.join(METHODS)}")
+        spec = fusion_spec(method)
         probabilities = as_probabilities(table.scores)
-        present = answered(probabilities)
-        known = (table.truth >= 0) & present.any(axis=1)
-        models = len(table.models)
-        labels_seen = max(1, len(np.unique(table.truth[known])))
         notes: list[str] = []
-
-        shares = np.full(models, 1 / models)
+        shares = np.full(len(table.models), 1 / len(table.models))
         if weights is not None:
             shares = given_weights(weights, table.models)
-        elif method not in RULES:
-            if known.sum() * 2 >= ROWS_PER_LABEL * labels_seen and known.any():
-                shares = find_weights(probabilities[known], table.truth[known])
-            else:
-                notes.append(f"{known.sum()} labelled rows are too few to search weights on: equal weights")
+        elif spec.learns:
+            shares = _found_weights(spec, table, probabilities, notes)
         classifiers: dict[tuple[int, ...], ArrayClassifier] = {}
-        if method in TRAINED:
-            for subset in subsets_to_fit(table.models, present):
-                rows = np.flatnonzero((table.truth >= 0) & present[:, subset].all(axis=1))
-                names = "+".join(table.models[m] for m in subset)
-                x = _end_to_end(probabilities[rows][:, subset])
-                y = table.truth[rows]
-                if len(rows) < ROWS_PER_LABEL * labels_seen or len(np.unique(y)) < 2:
-                    notes.append(f"{names}: {len(rows)} labelled rows are too few for {method}: weighted average")
-                    continue
-                try:
-                    classifiers[subset] = _fit_classifier(
-                        method, x, y, len(table.labels), [table.subjects[i] for i in rows], seed, svm_c, folds
-                    )
-                except ValueError as error:  # AdaBoost whose first tree is no better than chance
-                    notes.append(f"{names}: {method} could not be fitted ({error}): weighted average")
+        if spec.fit is not None:
+            own = (papers_settings() if settings is None else settings).get(method)
+            classifiers = _fitted(spec, own, table, probabilities, folds=folds, seed=seed, notes=notes)
         if notes:
             logger.debug("%s: %s", method, "; ".join(notes))
         return cls(method, table.models, table.labels, shares, classifiers, tuple(notes))
@@ -142,14 +114,15 @@ class Fusion:
                 f"found the shape {probabilities.shape}",
                 code="shape",
             )
+        spec = fusion_spec(self.method)
         result = np.full((len(probabilities), len(self.labels)), np.nan)
         for subset, rows in groups(answered(probabilities)).items():
             part = probabilities[rows]
             classifier = self.classifiers.get(subset)
             if classifier is not None:
                 result[rows] = classifier.predict(_end_to_end(part[:, subset]))
-            elif self.method in RULES:
-                result[rows] = RULES[self.method](part)
+            elif spec.rule is not None:
+                result[rows] = spec.rule(part, self.weights) if spec.weighted else spec.rule(part)
             else:
                 result[rows] = weighted_average(part, self.weights)
         return result
@@ -172,7 +145,7 @@ class Fusion:
             description["sha256"] = save_classifiers(
                 folder / _CLASSIFIERS,
                 {name: self.classifiers[subset] for subset, name in names.items()},
-                {"stack": Stack},
+                fusion_spec(self.method).kinds,
             )
         (folder / _DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 
@@ -181,21 +154,29 @@ class Fusion:
         """The fusion in a folder that :meth:`save` wrote; it answers exactly as the saved one.
 
         Raises:
-            DataError: a file is missing, damaged, or of another format.
+            DataError: a file is missing, damaged, or of another format, or its method is not installed.
         """
         path = Path(folder) / _DESCRIPTION
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise DataError(f"not a readable fusion: {error}", code="missing", where=str(path)) from error
-        if not isinstance(found, dict) or found.get("format") != FORMAT or found.get("method") not in METHODS:
+        if not isinstance(found, dict) or found.get("format") != FORMAT:
             raise DataError(f"not a fusion of format {FORMAT}", code="format", where=str(path))
+        method = found.get("method")
+        if method not in fusion_names():
+            raise DataError(
+                f"was fitted by the method {method!r}, which is not installed (there are {', '.join(fusion_names())}); "
+                "install the package that offers it",
+                code="unknown_method",
+                where=str(path),
+            )
         try:
             stored: dict[str, ArrayClassifier] = {}
             if found["sha256"]:
-                stored = load_classifiers(Path(folder) / _CLASSIFIERS, found["sha256"], {"stack": Stack})
+                stored = load_classifiers(Path(folder) / _CLASSIFIERS, found["sha256"], fusion_spec(method).kinds)
             return cls(
-                found["method"],
+                method,
                 tuple(found["models"]),
                 tuple(found["labels"]),
                 np.array(found["weights"], dtype=float),
@@ -206,18 +187,58 @@ class Fusion:
             raise DataError(f"lacks a part of the fusion ({error})", code="damaged", where=str(path)) from error
 
 
+@cache
+def papers_settings() -> Mapping[str, Any]:
+    """The settings of the fitted methods by name, of the preset ``paper``."""
+    return load_settings("paper").fusion.methods
+
+
+def _found_weights(spec: FusionSpec, table: ScoreTable, probabilities: np.ndarray, notes: list[str]) -> np.ndarray:
+    """Weights ``[M]`` found on the labelled rows; equal ones, with a note, where these are too few."""
+    known = (table.truth >= 0) & answered(probabilities).any(axis=1)
+    if known.any() and known.sum() * 2 >= ROWS_PER_LABEL * len(np.unique(table.truth[known])):
+        rule = spec.rule if spec.weighted and spec.rule is not None else weighted_average
+        return find_weights(probabilities[known], table.truth[known], rule)
+    notes.append(f"{known.sum()} labelled rows are too few to search weights on: equal weights")
+    return np.full(len(table.models), 1 / len(table.models))
+
+
+def _fitted(
+    spec: FusionSpec,
+    settings: Any,
+    table: ScoreTable,
+    probabilities: np.ndarray,
+    *,
+    folds: int,
+    seed: int,
+    notes: list[str],
+) -> dict[tuple[int, ...], ArrayClassifier]:
+    """A classifier for each set of models that can answer together; a note for each set that has none."""
+    assert spec.fit is not None
+    present = answered(probabilities)
+    labels_seen = max(1, len(np.unique(table.truth[(table.truth >= 0) & present.any(axis=1)])))
+    classifiers: dict[tuple[int, ...], ArrayClassifier] = {}
+    for subset in subsets_to_fit(table.models, present):
+        rows = np.flatnonzero((table.truth >= 0) & present[:, subset].all(axis=1))
+        names = "+".join(table.models[m] for m in subset)
+        if len(rows) < ROWS_PER_LABEL * labels_seen or len(np.unique(table.truth[rows])) < 2:
+            notes.append(f"{names}: {len(rows)} labelled rows are too few for {spec.name}: weighted average")
+            continue
+        learned = LabelledScores(
+            x=_end_to_end(probabilities[rows][:, subset]),
+            y=table.truth[rows],
+            subjects=tuple(table.subjects[i] for i in rows),
+            models=len(subset),
+            labels=len(table.labels),
+            folds=folds,
+            seed=seed,
+        )
+        try:
+            classifiers[subset] = spec.fit(learned, settings)
+        except ValueError as error:  # AdaBoost whose first tree is no better than chance
+            notes.append(f"{names}: {spec.name} could not be fitted ({error}): weighted average")
+    return classifiers
+
+
 def _end_to_end(probabilities: np.ndarray) -> np.ndarray:
     return probabilities.reshape(len(probabilities), probabilities.shape[1] * probabilities.shape[2])
-
-
-def _fit_classifier(
-    method: str, x: np.ndarray, y: np.ndarray, labels: int, subjects: Sequence[str], seed: int, svm_c: float, folds: int
-) -> ArrayClassifier:
-    if method == "random_forest":
-        return fit_forest(x, y, labels, trees=200, min_samples_split=10, seed=seed)
-    if method == "adaboost":
-        # On votes of unseen speakers 75.0 %; with scikit-learn's stumps and rate of 1 it is 72.9 %.
-        return fit_adaboost(x, y, labels, trees=50, depth=2, learning_rate=0.3, seed=seed)
-    if method == "svm":
-        return fit_svc(x, y, labels, subjects, c=svm_c, kernel="rbf", folds=folds, seed=seed)
-    return fit_stack(x, y, labels, subjects, folds=folds, seed=seed)

@@ -39,8 +39,8 @@ from typing import Any
 
 import numpy as np
 
+from affekt.extensions import fusion_spec
 from affekt.fusion.fusion import Fusion
-from affekt.fusion.rules import RULES
 from affekt.fusion.vectors import answered, as_probabilities
 from affekt.score_table import ScoreTable
 
@@ -124,7 +124,7 @@ class PersonFusion:
         """
         keep = np.ones(len(scores), dtype=bool) if rows is None else rows
         answers = self.person.predict(adapted(scores, subjects)[keep])
-        if self.person.method in RULES:
+        if not fusion_spec(self.person.method).learns:
             return answers
         usable = np.asarray(answered(as_probabilities(scores)).any(axis=1))
         part = np.zeros(len(scores))

@@ -37,6 +37,12 @@ def answered(probabilities: np.ndarray) -> np.ndarray:
     return answered
 
 
+def scaled(vectors: np.ndarray) -> np.ndarray:
+    """Vectors ``[N, L]`` of amounts scaled to a sum of one."""
+    shares: np.ndarray = vectors / vectors.sum(axis=1, keepdims=True)
+    return shares
+
+
 def groups(available: np.ndarray) -> dict[tuple[int, ...], np.ndarray]:
     """The row numbers of every set of models that answers together in ``available`` ``[N, M]``, without the empty."""
     if len(available) == 1:  # the serving case, where np.unique would take most of the time

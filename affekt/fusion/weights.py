@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from affekt.errors import DataError
-from affekt.fusion.rules import weighted_average
+from affekt.fusion.methods.weighted_average import weighted_average
+
+#: A rule that takes probabilities ``[N, M, L]`` and weights ``[M]``.
+WeightedRule = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 #: The share of the whole weight that moves from one model to another in one step of the search.
 STEP = 0.05
 
 
-def find_weights(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
+def find_weights(
+    probabilities: np.ndarray, truth: np.ndarray, rule: WeightedRule = weighted_average
+) -> np.ndarray:
     """Weights ``[M]`` that sum to one, by a search on rows ``[N, M, L]`` with known truth ``[N]``.
 
     From equal weights on, the step of 0.05 from one model to another that raises the accuracy most is taken, and of
@@ -22,7 +27,7 @@ def find_weights(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """
     models = probabilities.shape[1]
     weights = np.full(models, 1 / models)
-    best = _quality(probabilities, truth, weights)
+    best = _quality(rule(probabilities, weights), truth)
     while True:
         trials = []
         for giver in range(models):
@@ -32,7 +37,7 @@ def find_weights(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
                     trial = weights.copy()
                     trial[giver] -= amount
                     trial[taker] += amount
-                    trials.append((_quality(probabilities, truth, trial), trial))
+                    trials.append((_quality(rule(probabilities, trial), truth), trial))
         better = [item for item in trials if item[0] > best]
         if not better:
             return weights
@@ -57,8 +62,7 @@ def given_weights(weights: Mapping[str, float], models: Sequence[str]) -> np.nda
     return shares
 
 
-def _quality(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray) -> tuple[int, float]:
-    fused = weighted_average(probabilities, weights)
+def _quality(fused: np.ndarray, truth: np.ndarray) -> tuple[int, float]:
     right = int((fused.argmax(axis=1) == truth).sum())
     likelihood = np.log(np.maximum(fused[np.arange(len(truth)), truth], 1e-6)).mean()
     return right, round(float(likelihood), 9)

@@ -8,7 +8,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from affekt.media.detectors import Box, detector_for
+from affekt.media.boxes import Box
+from affekt.media.detectors import detector_for
 from affekt.media.frames import Frames, Spill
 from affekt.media.person import PROMINENT, person_of
 from affekt.media.shots import shots_of

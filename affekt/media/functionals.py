@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
 from typing import Any, Protocol
 
 import numpy as np
 
 from affekt.errors import SettingsError
+from affekt.extensions import extension, extension_names
 
-#: Entry point group under which an installed package offers another feature set: name -> a callable that builds it.
-ENTRY_POINTS = "affekt.functionals"
 #: Less sound than this says nothing about a voice (openSMILE gives NaN for 0.05 s), seconds.
 UNUSABLE_SECONDS = 0.25
 #: Sound below this length is used and flagged: several functionals rest on a handful of voiced segments then, seconds.
@@ -24,7 +22,7 @@ HOP = 0.01
 
 
 class FeatureSet(Protocol):
-    """Turns sound into one vector of a fixed length.
+    """Turns sound into one vector of a fixed length; what an entry point ``affekt.functionals`` names builds one.
 
     A set may besides offer ``frame_names`` and ``frames(sound, sample_rate)``, descriptors of short frames as float32
     ``[frames, len(frame_names)]``, one row each :data:`HOP` seconds. Without them there is no joint network.
@@ -41,7 +39,7 @@ class Egemaps:
     """eGeMAPSv02 (Eyben et al. 2016) by openSMILE: 88 functionals, and the 25 low-level descriptors under them.
 
     openSMILE's open-source licence covers private, research and education use, not commercial products. Those need a
-    licence from audEERING, or another feature set (:data:`ENTRY_POINTS` and the setting ``media.functionals``).
+    licence from audEERING, or another feature set (an entry point ``affekt.functionals`` and the setting ``media.functionals``).
     """
 
     def __init__(self) -> None:
@@ -92,10 +90,7 @@ def feature_set(name: str) -> FeatureSet:
         SettingsError: no installed package offers it.
     """
     check_feature_set(name)
-    if name == "egemaps":
-        return Egemaps()
-    point = next(point for point in entry_points(group=ENTRY_POINTS) if point.name == name)
-    found: FeatureSet = point.load()()
+    found: FeatureSet = extension("feature set", name)()
     return found
 
 
@@ -105,7 +100,7 @@ def check_feature_set(name: str) -> None:
     Raises:
         SettingsError: names what is installed.
     """
-    offered = sorted({"egemaps", *(point.name for point in entry_points(group=ENTRY_POINTS))})
+    offered = extension_names("feature set")
     if name not in offered:
         raise SettingsError([f"media.functionals: no feature set {name!r}; installed are {', '.join(offered)}"])
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from affekt.errors import MediaError
-from affekt.media.detectors import Found, closeness
+from affekt.media.boxes import Found, closeness
 from affekt.media.frames import Frames
 from affekt.media.tracks import Track, Tracker, boxes_between
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from affekt.media.detectors import Box, Detector, Found, View, closeness, overlap
+from affekt.media.boxes import Box, Found, closeness, overlap
+from affekt.media.detectors import Detector
 from affekt.media.frames import Frames
+from affekt.media.view import View
 
 #: Key frames from one search of the whole picture to the next while a face is being followed.
 SEARCH_ALL_EVERY = 10

@@ -6,18 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from affekt.extensions import model_spec, model_specs
+from affekt.extensions import fusion_specs, model_spec, model_specs
 
-METHOD_NAMES = {
-    "average": "Average",
-    "weighted_average": "Weighted average",
-    "maximum": "Maximum",
-    "highest_confidence": "Highest confidence",
-    "random_forest": "Random forest",
-    "adaboost": "AdaBoost",
-    "svm": "SVM",
-    "stacking": "Stacking",
-}
 #: Method, fused models, accuracy in percent (paper.md, Table 3).
 TABLE_3: tuple[tuple[str, frozenset[str], float], ...] = (
     ("svm", frozenset({"bilstm", "c3d", "random_forest", "svc"}), 47.3),
@@ -64,7 +54,8 @@ def model_name(model: str) -> str:
 def fusion_name(key: str) -> str:
     """The name of a fusion method as a reader knows it, without its models."""
     method = key.partition("@")[0]
-    return METHOD_NAMES.get(method, method)
+    specs = fusion_specs()
+    return specs[method].title if method in specs else method  # an evaluation may name a method that is gone
 
 
 def visual_rows(models: Mapping[str, Mapping[str, Any]]) -> list[Row]:
@@ -95,7 +86,7 @@ def fusion_rows(fusion: Mapping[str, Mapping[str, Any]]) -> tuple[list[Row], lis
         key = _match(left, method, members)
         figures = left.pop(key) if key else None
         fused = figures["models"] if figures else [name for name in model_specs() if name in members]
-        listed.append(Row(METHOD_NAMES[method], members_text(fused), figures, accuracy, key or ""))
+        listed.append(Row(fusion_name(method), members_text(fused), figures, accuracy, key or ""))
     listed.append(Row("EmotiW 2016 winner", "not told by the paper", None, WINNER))
     # A fusion that names its models, and they are all that the ensemble fuses, is told already.
     plain = {(figures["method"], frozenset(figures["models"])) for key, figures in fusion.items() if "@" not in key}

@@ -2,7 +2,6 @@
 
 from affekt.settings.loading import load_settings, settings_from_json, settings_of_stored
 from affekt.settings.schema import (
-    FUSION_METHODS,
     EvaluationSettings,
     FusionSettings,
     GateSettings,
@@ -12,7 +11,6 @@ from affekt.settings.schema import (
 )
 
 __all__ = [
-    "FUSION_METHODS",
     "EvaluationSettings",
     "FusionSettings",
     "GateSettings",

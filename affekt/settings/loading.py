@@ -7,6 +7,7 @@ import copy
 import dataclasses
 import difflib
 import json
+import logging
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -17,9 +18,11 @@ from typing import Annotated, Any
 import yaml
 
 from affekt.errors import SettingsError
-from affekt.extensions import model_specs
+from affekt.extensions import detector_spec, fusion_specs, model_specs
 from affekt.settings.fields import In
-from affekt.settings.schema import Settings, flatten
+from affekt.settings.schema import FusionSettings, Settings, flatten
+
+logger = logging.getLogger(__name__)
 
 PRESETS = ("paper", "small")
 #: Presets that say something else for still images without clips.
@@ -27,7 +30,33 @@ IMAGE_PRESETS = ("small",)
 
 
 #: What was done before there was a setting for it.
-_BEFORE = {"media.face_side": "longer"}
+_BEFORE = {
+    "media.face_side": "longer",
+    "fusion.random_forest.trees": 200,
+    "fusion.random_forest.min_samples_split": 10,
+    "fusion.adaboost.trees": 50,
+    "fusion.adaboost.depth": 2,
+    "fusion.adaboost.learning_rate": 0.3,
+    "fusion.svm.kernel": "rbf",
+    "fusion.svm.gamma": None,
+    "fusion.stacking.linear_c": [0.1, 1.0],
+    "fusion.stacking.offset_penalty": 5.0,
+}
+#: What settings were called before; they are still understood.
+_RENAMED = {"fusion.svm_c": "fusion.svm.c"}
+
+
+def _groups(kind: type) -> Mapping[str, type]:
+    """The groups of settings that installed models and fusion methods add to a group: their names and types."""
+    if kind is Settings:
+        return {name: spec.settings for name, spec in model_specs().items()}
+    if kind is FusionSettings:
+        return {name: spec.settings for name, spec in fusion_specs().items() if spec.settings is not None}
+    return {}
+
+
+#: The field that holds those groups.
+_HOLDERS: Mapping[type, str] = {Settings: "models", FusionSettings: "methods"}
 
 
 def load_settings(preset: str = "small", overrides: Sequence[str] = (), *, images: bool = False) -> Settings:
@@ -61,10 +90,13 @@ def load_settings(preset: str = "small", overrides: Sequence[str] = (), *, image
         except yaml.YAMLError:
             problems.append(f"{key}: {text!r} is not a YAML value")
             continue
+        key = key.strip()
+        if key in _RENAMED:
+            logger.warning("%s is now called %s", key, _RENAMED[key])
         # A wrong override is left out, so that the others are still checked against each other.
         trial = copy.deepcopy(values)
         found: list[str] = []
-        _assign(trial, key.strip(), value, found)
+        _assign(trial, _RENAMED.get(key, key), value, found)
         if not found:
             _build(Settings, trial, "", found)
         if not found:
@@ -86,7 +118,10 @@ def settings_from_json(text: str) -> Settings:
         SettingsError: names every unknown, missing or wrong value.
     """
     problems: list[str] = []
-    settings: Settings | None = _build(Settings, json.loads(text), "", problems)
+    values = json.loads(text)
+    for old, new in _RENAMED.items():
+        _move(values, old, new)
+    settings: Settings | None = _build(Settings, values, "", problems)
     if problems or settings is None:
         raise SettingsError(problems)
     return settings
@@ -105,7 +140,8 @@ def settings_of_stored(values: Mapping[str, Any]) -> Settings:
     preset = values.get("preset")
     current = load_settings(preset if preset in PRESETS else "paper").to_dict()
     known = set(_keys(Settings))
-    for key, value in [*_BEFORE.items(), *flatten(values)]:
+    for name, value in [*_BEFORE.items(), *flatten(values)]:
+        key = _RENAMED.get(name, name)
         if key in known and key != "preset":
             _assign(current, key, value, problems)
     settings = _build(Settings, current, "", problems)
@@ -119,11 +155,28 @@ def _read_preset(name: str) -> dict[str, Any]:
     text = resources.files("affekt.presets").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
     values = yaml.safe_load(text)
     assert isinstance(values, dict)
+    # Of affekt's own models and methods the preset's file speaks, with the reasons; others bring their rows with them.
     for model, spec in model_specs().items():
-        # Of affekt's own models the preset's file speaks, with the reasons; others bring their rows with them.
         if model not in values and name in spec.presets:
             values[model] = dict(spec.presets[name])
+    for method, fusion in fusion_specs().items():
+        if name in fusion.presets:
+            values.setdefault("fusion", {}).setdefault(method, dict(fusion.presets[name]))
     return values
+
+
+def _move(values: dict[str, Any], old: str, new: str) -> None:
+    """Put what stands in nested values under an old key under the new one."""
+    *path, last = old.split(".")
+    group: Any = values
+    for part in path:
+        group = group.get(part) if isinstance(group, dict) else None
+    if isinstance(group, dict) and last in group:
+        value = group.pop(last)
+        *path, last = new.split(".")
+        for part in path:
+            values = values.setdefault(part, {})
+        values.setdefault(last, value)
 
 
 @cache
@@ -133,16 +186,16 @@ def _hints(kind: type) -> dict[str, Any]:
 
 
 def _fields(kind: type) -> list[dataclasses.Field[Any]]:
-    """The fields that a preset names; the groups of the models are not among them, since they follow their specs."""
-    return [item for item in dataclasses.fields(kind) if not (kind is Settings and item.name == "models")]
+    """The fields that a preset names; the one that holds the groups of what is installed is not among them."""
+    return [item for item in dataclasses.fields(kind) if item.name != _HOLDERS.get(kind)]
 
 
 @cache
 def _keys(kind: type, prefix: str = "") -> tuple[str, ...]:
     keys: list[str] = []
     hints = _hints(kind)
-    if kind is Settings:
-        keys.extend(key for name, spec in model_specs().items() for key in _keys(spec.settings, f"{name}."))
+    for name, group in _groups(kind).items():
+        keys.extend(_keys(group, f"{prefix}{name}."))
     for item in _fields(kind):
         if dataclasses.is_dataclass(hints[item.name]):
             keys.extend(_keys(typing.cast(type, hints[item.name]), f"{prefix}{item.name}."))
@@ -180,14 +233,15 @@ def _build(kind: Any, values: Any, prefix: str, problems: list[str]) -> Any:
         else:
             arguments[item.name] = _checked(key, values[item.name], hints[item.name], problems)
     known = {item.name for item in _fields(kind)}
-    if kind is Settings:
-        arguments["models"] = {}
-        for name, spec in model_specs().items():
-            if name in values:
-                arguments["models"][name] = _build(spec.settings, values[name], f"{name}.", problems)
-            else:
-                problems.append(f"{name}: missing")
-        known |= set(model_specs())
+    if kind in _HOLDERS:
+        groups = _groups(kind)
+        arguments[_HOLDERS[kind]] = {
+            name: _build(group, values[name], f"{prefix}{name}.", problems)
+            for name, group in groups.items()
+            if name in values
+        }
+        problems.extend(f"{prefix}{name}: missing" for name in groups if name not in values)
+        known |= set(groups)
     problems.extend(f"{prefix}{key}: unknown setting" for key in values if key not in known)
     return kind(**arguments) if len(problems) == before else None
 
@@ -206,7 +260,10 @@ def _checked(key: str, value: Any, hint: Any, problems: list[str]) -> Any:
         return None
     if typing.get_origin(options[0]) is list:
         if isinstance(value, list) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in value):
-            return [float(v) for v in value]
+            if all(limits.low is None or v >= limits.low for v in value):
+                return [float(v) for v in value]
+            problems.append(f"{key}: expected numbers from {limits.low} on, got {value!r}")
+            return None
         problems.append(f"{key}: expected a list of numbers, got {value!r}")
         return None
     wanted = options[0]
@@ -230,8 +287,8 @@ def _checked(key: str, value: Any, hint: Any, problems: list[str]) -> Any:
 
 def _contradictions(s: Settings) -> list[str]:
     problems = []
-    if s.media.detector == "yunet" and not s.media.detector_model:
-        problems.append("media.detector_model: the detector yunet needs its weights file")
+    if detector_spec(s.media.detector).weights and not s.media.detector_model:
+        problems.append(f"media.detector_model: the detector {s.media.detector} needs its weights file")
     if s.svc.c is None and not s.svc.c_candidates:
         problems.append("svc.c: null means chosen from svc.c_candidates, which is empty")
     if s.vgg.iterations is None and s.vgg.rounds is None:

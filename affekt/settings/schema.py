@@ -9,20 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from affekt.extensions import model_names
+from affekt.extensions import detector_names, fusion_names, model_names
 from affekt.settings.fields import In
-
-FUSION_METHODS = (
-    "average",
-    "weighted_average",
-    "maximum",
-    "highest_confidence",
-    "random_forest",
-    "adaboost",
-    "svm",
-    "stacking",
-)
-
 
 @dataclass(frozen=True)
 class MediaSettings:
@@ -33,7 +21,7 @@ class MediaSettings:
     face_side: Annotated[
         str, In(one_of=("area", "longer"))
     ]  # of the face box: the mean one, by its area, or the longer
-    detector: Annotated[str, In(one_of=("haar", "yunet"))]
+    detector: Annotated[str, In(one_of=detector_names)]
     detector_model: str | None  # file of the detector's weights, where the detector needs one
     detect_every: Annotated[int, In(1, 100)]  # frames from one detection to the next
     detection_height: Annotated[int, In(120, 2160)]  # faces are searched on a picture of this height, pixels
@@ -50,14 +38,14 @@ class MediaSettings:
 class FusionSettings:
     """How score vectors become one (paper.md, sections 3.3 and 4.4)."""
 
-    method: Annotated[str, In(one_of=FUSION_METHODS)]
+    method: Annotated[str, In(one_of=fusion_names)]
     scores: Annotated[str, In(one_of=("out_of_fold", "held_out"))]  # which scores a trained fusion is fitted on
     folds: Annotated[int, In(2, 50)]  # grouped by subject
     on_trial: Annotated[
         list[str], In(one_of=model_names)
     ]  # models that are fused only if that raises the accuracy on train subjects that they did not see
     held_out_share: Annotated[float, In(0.05, 0.9)]  # of the training subjects, for ``held_out``
-    svm_c: Annotated[float, In(1e-12)]
+    methods: Mapping[str, Any]  # the group of settings of each installed method that has some, by its name
 
 
 @dataclass(frozen=True)
@@ -108,8 +96,9 @@ class Settings:
         return dataclasses.replace(self, **{name: group})
 
     def to_dict(self) -> dict[str, Any]:
-        """The settings as nested plain dictionaries; a model's group stands under its name beside the others."""
+        """The settings as nested plain dictionaries; what models and fusion methods add stands beside the rest."""
         values = dataclasses.asdict(self)
+        values["fusion"] |= values["fusion"].pop("methods")
         return {**values.pop("models"), **values}
 
     def to_json(self) -> str:

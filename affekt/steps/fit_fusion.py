@@ -13,9 +13,8 @@ import numpy as np
 
 from affekt.ensemble.assembly import assemble
 from affekt.errors import DataError
-from affekt.extensions import members_needed, model_specs
-from affekt.fusion import METHODS, PERSON, Fusion, PersonFusion
-from affekt.fusion.rules import RULES
+from affekt.extensions import fusion_names, fusion_spec, members_needed, model_specs
+from affekt.fusion import PERSON, Fusion, PersonFusion
 from affekt.score_table import ScoreTable, join_tables
 from affekt.settings import Settings
 from affekt.steps.ablation import Trial, try_models
@@ -94,10 +93,12 @@ def fit_fusions(
     train = table.split("train")
     unseen = table.rows(np.array([split != "train" for split in table.splits], dtype=bool))
     # A VGG that learned from still images alone has no scores of them, and alone needs no fusion that is fitted.
-    methods = METHODS if len(train) else (settings.fusion.method,)
-    if not len(train) and (len(models) > 1 or settings.fusion.method not in RULES):
+    methods = fusion_names() if len(train) else (settings.fusion.method,)
+    if not len(train) and (len(models) > 1 or fusion_spec(settings.fusion.method).learns):
         raise DataError("the score tables hold no rows of the split train; a fusion cannot be fitted", code="no_train")
-    how: dict[str, Any] = {"seed": settings.seed, "svm_c": settings.fusion.svm_c, "folds": settings.fusion.folds}
+    how: dict[str, Any] = {
+        "seed": settings.seed, "settings": settings.fusion.methods, "folds": settings.fusion.folds
+    }  # fmt: skip
     kept, trials = try_models(train, settings, how)
     learned, asked = train.only(kept), unseen.only(kept)
     fusions = {name: Fusion.fit(learned, name, **how) for name in methods}

@@ -18,6 +18,7 @@ import numpy as np
 
 from affekt import storage
 from affekt.errors import DataError
+from affekt.extensions import detector_spec
 from affekt.home import home
 from affekt.media.prepared import PreparedClip
 from affekt.media.weights import check_weights
@@ -38,8 +39,11 @@ def content_digest(settings: MediaSettings) -> str:
     """16 hexadecimal digits of what in the settings decides the content of an entry; weights count by their bytes."""
     values = {name: value for name, value in dataclasses.asdict(settings).items() if name not in _LIMITS}
     if settings.detector_model:
-        check_weights(settings.detector_model)
+        check_weights(settings)
         values["detector_model"] = file_digest(settings.detector_model)
+    version = detector_spec(settings.detector).version
+    if version > 1:
+        values["detector"] = f"{settings.detector} {version}"
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 

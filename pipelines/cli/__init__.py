@@ -15,9 +15,8 @@ from collections.abc import Sequence
 
 import affekt
 from affekt.errors import AffektError
-from affekt.extensions import model_names
+from affekt.extensions import extension_names, model_names
 
-_METHODS = "average, weighted_average, maximum, highest_confidence, random_forest, adaboost, svm, stacking"
 _DATA = (
     "a folder (AFEW tree, one folder per label, RAVDESS or CREMA-D file names, or with a manifest.csv) "
     "or a CSV file; local or s3://"
@@ -155,7 +154,7 @@ def build_parser() -> argparse.ArgumentParser:
     fuse.add_argument("--train-split", metavar="S", help="clips that trained methods are fitted on (default train)")
     fuse.add_argument("--test-split", metavar="S", help="clips that are reported (default: all others)")
     fuse.add_argument("--models", metavar="a,b", help="use only these models of the table")
-    fuse.add_argument("--method", default="all", help=f"all, or of {_METHODS} (default all)")
+    fuse.add_argument("--method", default="all", help=f"all, or of {', '.join(extension_names('fusion'))} (default all)")
     fuse.add_argument("--weights", metavar="a=.1,b=.2", help="weights of weighted_average")
     fuse.add_argument(
         "--adapt", choices=("person",),

@@ -12,11 +12,14 @@ import pytest
 from affekt.ensemble import Ensemble
 from affekt.errors import DataError, MediaError
 from affekt.extensions import model_names
-from affekt.fusion import METHODS, PERSON
+from affekt.extensions import fusion_names
+from affekt.fusion import PERSON
 from affekt.media import PreparedIndex
 from affekt.score_table import ScoreTable
 from affekt.steps.evaluate import evaluate
 from affekt.store.entries import Store
+
+METHODS = fusion_names()
 
 ALL = model_names()
 

@@ -9,8 +9,11 @@ import pytest
 
 from affekt.dataset import subject_folds
 from affekt.errors import DataError
-from affekt.fusion import METHODS, PersonFusion, adapted
+from affekt.extensions import fusion_names
+from affekt.fusion import PersonFusion, adapted
 from affekt.score_table import ScoreTable
+
+METHODS = fusion_names()
 
 
 def biased(table: ScoreTable, strength: float = 1.5, seed: int = 5) -> ScoreTable:

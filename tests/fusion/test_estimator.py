@@ -9,9 +9,12 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
 
 from affekt.errors import DataError
-from affekt.fusion import METHODS, Fusion
+from affekt.extensions import fusion_names
+from affekt.fusion import Fusion
 from affekt.fusion.estimator import FusionClassifier
 from affekt.score_table import ScoreTable
+
+METHODS = fusion_names()
 
 LABELS = ("angry", "happy", "sad")
 

@@ -12,8 +12,12 @@ import pytest
 
 from affekt.dataset import subject_folds
 from affekt.errors import DataError
-from affekt.fusion import METHODS, TRAINED, Fusion, PersonFusion, adapted, fuse_table
+from affekt.extensions import fusion_names, fusion_specs
+from affekt.fusion import Fusion, PersonFusion, adapted, fuse_table
 from affekt.score_table import ScoreTable
+
+METHODS = fusion_names()
+TRAINED = tuple(name for name, spec in fusion_specs().items() if spec.fit)
 
 QUICK = {"bootstrap": 100, "folds": 3}
 SPLITS = ("train", "train", "val")

@@ -9,8 +9,12 @@ import pytest
 
 from affekt.classifiers import fit_forest
 from affekt.errors import DataError
-from affekt.fusion import METHODS, TRAINED, Fusion
-from affekt.fusion.stacking import fit_stack
+from affekt.extensions import LabelledScores, fusion_names, fusion_specs
+from affekt.fusion import Fusion
+from affekt.fusion.methods.stacking import StackingSettings, fit
+
+METHODS = fusion_names()
+TRAINED = tuple(name for name, spec in fusion_specs().items() if spec.fit)
 
 MISSING = np.full(4, np.nan)
 
@@ -263,6 +267,7 @@ def test_stacking_trusts_what_foretells_unseen_subjects():
     first = np.where((y == 0)[:, None], [0.8, 0.1, 0.1], [0.2, 0.4, 0.4]) + 0.05 * random.random((600, 3))
     second = np.where((y == 1)[:, None], [0.1, 0.8, 0.1], [0.4, 0.2, 0.4]) + 0.05 * random.random((600, 3))
     x = np.concatenate([first, second], axis=1)
-    stack = fit_stack(x, y, 3, [f"s{n % 7}" for n in range(600)], folds=5, seed=0)
+    rows = LabelledScores(x, y, tuple(f"s{n % 7}" for n in range(600)), models=2, labels=3)
+    stack = fit(rows, StackingSettings(linear_c=[0.1, 1.0], offset_penalty=5.0))
     assert (stack.predict(x).argmax(axis=1) == y).all()
     assert stack.shares.sum() == pytest.approx(1)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from affekt.extensions import model_names, model_specs
-from affekt.fusion import TRAINED, Fusion
+from affekt.extensions import fusion_specs
+from affekt.fusion import Fusion
 from affekt.media import PreparedClip, PreparedIndex, PreparedRow
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings, load_settings
@@ -18,6 +19,8 @@ from affekt.steps import fit_fusion as fusing
 from affekt.steps.fit_fusion import fit_fusions
 from affekt.store.entries import Store
 from affekt.training.given import Given, train_member
+
+TRAINED = tuple(name for name, spec in fusion_specs().items() if spec.fit)
 
 MEMBERS = model_names()
 

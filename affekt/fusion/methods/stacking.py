@@ -14,18 +14,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Annotated
 
 import numpy as np
 
 from affekt.classifiers import LinearSoftmax, fit_logistic
 from affekt.classifiers.svc import calibration_folds
+from affekt.extensions.fusion import FusionSpec, LabelledScores
+from affekt.settings.fields import In
 
 #: Added to a probability before its logarithm, so that a single vote too few does not exclude a label.
 _SMOOTHING = 0.05
-#: Inverse penalties of the linear classifiers, on standardised features.
-_LINEAR_C = (0.1, 1.0)
-#: Penalty of the pooled classifier's offsets.
-_OFFSET_PENALTY = 5.0
+
+@dataclass(frozen=True)
+class StackingSettings:
+    """Stacking: a mixture of classifiers on score vectors, mixed by how well each foretells unseen subjects."""
+
+    linear_c: Annotated[list[float], In(1e-12)]  # inverse penalty of each linear classifier, on standardised features; empty: pooled alone
+    offset_penalty: Annotated[float, In(1e-9)]  # of the pooled classifier's offsets, one a label
 
 
 @dataclass(frozen=True)
@@ -88,29 +94,33 @@ class Stack:
         return cls(PooledLogs(**parts[0]), linear, arrays["shares"])
 
 
-def fit_stack(x: np.ndarray, y: np.ndarray, labels: int, subjects: Sequence[str], *, folds: int, seed: int) -> Stack:
-    """Fit on score vectors laid end to end ``[N, M L]`` without gaps, and label numbers ``[N]``.
+def fit(rows: LabelledScores, settings: StackingSettings) -> Stack:
+    """Fit on some rows.
 
-    A label that does not occur in ``y`` gets the probability 0. Where no folds of the subjects can be made, the shares
-    are equal.
+    A label that has no rows gets the probability 0. Where no folds of the subjects can be made, the shares are equal.
     """
-    shares = np.full(1 + len(_LINEAR_C), 1 / (1 + len(_LINEAR_C)))
-    splits = calibration_folds(y, subjects, folds, seed)
+    x, y = rows.x, rows.y
+    count = 1 + len(settings.linear_c)
+    shares = np.full(count, 1 / count)
+    splits = calibration_folds(y, rows.subjects, rows.folds, rows.seed)
     if splits is not None:
-        likelihoods = np.zeros((len(y), len(shares)))
+        likelihoods = np.zeros((len(y), count))
         for train, held in splits:
-            pooled, linear = _fit_parts(x[train], y[train], labels)
+            pooled, linear = _fit_parts(x[train], y[train], rows.labels, settings)
             for column, answers in enumerate([pooled.predict(x[held]), *(part.predict(x[held]) for part in linear)]):
                 likelihoods[held, column] = answers[np.arange(len(held)), y[held]]
         shares = _mixture_shares(likelihoods)
-    return Stack(*_fit_parts(x, y, labels), shares)
+    return Stack(*_fit_parts(x, y, rows.labels, settings), shares)
 
 
-def _fit_parts(x: np.ndarray, y: np.ndarray, labels: int) -> tuple[PooledLogs, tuple[LinearSoftmax, ...]]:
-    return _fit_pooled(x, y, labels), tuple(fit_logistic(x, y, labels, c=c) for c in _LINEAR_C)
+def _fit_parts(
+    x: np.ndarray, y: np.ndarray, labels: int, settings: StackingSettings
+) -> tuple[PooledLogs, tuple[LinearSoftmax, ...]]:
+    linear = tuple(fit_logistic(x, y, labels, c=c) for c in settings.linear_c)
+    return _fit_pooled(x, y, labels, settings.offset_penalty), linear
 
 
-def _fit_pooled(x: np.ndarray, y: np.ndarray, labels: int) -> PooledLogs:
+def _fit_pooled(x: np.ndarray, y: np.ndarray, labels: int, offset_penalty: float) -> PooledLogs:
     from scipy.optimize import minimize
 
     models = x.shape[1] // labels
@@ -122,11 +132,11 @@ def _fit_pooled(x: np.ndarray, y: np.ndarray, labels: int) -> PooledLogs:
     def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
         answers = _softmax(np.einsum("m,nml->nl", values[:models], logs) + values[models:])
         value = (
-            -np.log(np.maximum(answers[rows, target], 1e-12)).sum() + _OFFSET_PENALTY / 2 * (values[models:] ** 2).sum()
+            -np.log(np.maximum(answers[rows, target], 1e-12)).sum() + offset_penalty / 2 * (values[models:] ** 2).sum()
         )
         answers[rows, target] -= 1
         slope = np.concatenate(
-            [np.einsum("nl,nml->m", answers, logs), answers.sum(axis=0) + _OFFSET_PENALTY * values[models:]]
+            [np.einsum("nl,nml->m", answers, logs), answers.sum(axis=0) + offset_penalty * values[models:]]
         )
         return float(value), slope
 
@@ -160,3 +170,8 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
     return probabilities
+
+
+SPEC = FusionSpec(
+    "stacking", "Stacking", fit=fit, kinds={"stack": Stack}, settings=StackingSettings, order=80
+)

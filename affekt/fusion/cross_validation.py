@@ -1,0 +1,61 @@
+"""Fused answers by fusions of other rows: of the train rows, or of the other folds of subjects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from affekt.dataset import subject_folds
+from affekt.fusion.fusion import Fusion
+from affekt.fusion.person import PersonFusion
+from affekt.score_table import ScoreTable
+
+
+def fold_masks(table: ScoreTable, folds: int, seed: int) -> list[np.ndarray]:
+    """Masks ``[N]`` of the rows that each fold of subjects holds out; none without labelled rows of two subjects.
+
+    Unlabelled rows are in no mask.
+    """
+    known = np.flatnonzero(table.truth >= 0)
+    subjects = [table.subjects[i] for i in known]
+    if len(known) < 2 or (len(set(subjects)) < 2 and subjects[0]):
+        return []
+    masks = subject_folds(subjects, folds, seed, labels=[table.labels[table.truth[i]] for i in known])
+    result = []
+    for mask in masks:
+        held = np.zeros(len(table), dtype=bool)
+        held[known[mask]] = True
+        result.append(held)
+    return result
+
+
+def cross_validated(
+    table: ScoreTable,
+    divisions: Sequence[Sequence[np.ndarray]],
+    method: str,
+    how: Mapping[str, Any],
+    weights: Mapping[str, float] | None = None,
+) -> np.ndarray:
+    """Fused vectors ``[N, L]``: each row's by fusions fitted on the other folds, averaged over the divisions."""
+    total = np.zeros((len(table), len(table.labels)))
+    unlabelled = table.truth < 0
+    for folds in divisions:
+        for held in folds:
+            total[held] += fused_rows(table.rows(~held), table, held, method, weights=weights, **how)[0]
+    result = total / len(divisions)
+    if unlabelled.any():
+        result[unlabelled] = fused_rows(table, table, unlabelled, method, weights=weights, **how)[0]
+    return result
+
+
+def fused_rows(
+    train: ScoreTable, test: ScoreTable, rows: np.ndarray | None, method: str, *, adapt: bool, **how: Any
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The fused vectors of some test rows (all where None) by a fusion fitted on the train rows, and its notes."""
+    if adapt:
+        person = PersonFusion.fit(train, method, **how)
+        return person.predict(test.scores, test.subjects, rows), person.person.notes
+    fusion = Fusion.fit(train, method, **how)
+    return fusion.predict(test.scores if rows is None else test.scores[rows]), fusion.notes

@@ -1,0 +1,52 @@
+"""What fused answers are worth, and which method is the best."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from affekt.fusion.vectors import as_probabilities
+from affekt.score_table import ScoreTable
+from affekt.statistics.metrics import evaluate_scores
+
+
+def judged(table: ScoreTable, fused: np.ndarray, judge: Mapping[str, Any]) -> dict[str, Any]:
+    known = table.truth >= 0
+    if not known.any():
+        return {"accuracy": None, "accuracy_ci95": None, "clips": len(table)}
+    found = evaluate_scores(
+        table.truth[known],
+        fused[known],
+        table.labels,
+        [table.subjects[i] for i in np.flatnonzero(known)],
+        **judge,
+    )
+    return {key: found[key] for key in ("accuracy", "accuracy_ci95", "clips", "unweighted_average_recall")}
+
+
+def accuracy_of(table: ScoreTable, fused: np.ndarray) -> float | None:
+    """The share of right answers of the labelled rows that have an answer; None where there is none."""
+    known = (table.truth >= 0) & ~np.isnan(fused).any(axis=1)
+    return float((fused[known].argmax(axis=1) == table.truth[known]).mean()) if known.any() else None
+
+
+def member_accuracies(train: ScoreTable, test: ScoreTable) -> dict[str, dict[str, Any]]:
+    parts = {"accuracy": as_probabilities(test.scores), "train_accuracy": as_probabilities(train.scores)}
+    return {
+        name: {key: accuracy_of(test if key == "accuracy" else train, part[:, number]) for key, part in parts.items()}
+        for number, name in enumerate(test.models)
+    }
+
+
+def best_method(report: Mapping[str, Mapping[str, Any]], weights: Mapping[str, float] | None) -> tuple[str, str]:
+    if len(report) == 1:
+        return next(iter(report)), "the only method"
+    for key, reason in (
+        ("train_accuracy", "cross-validation on the train rows"),
+        ("accuracy", "the test rows themselves, which flatters it: there are no train rows to choose by"),
+    ):
+        if all(found.get(key) is not None for found in report.values()):
+            return max(report, key=lambda method: report[method][key]), reason
+    return ("weighted_average" if weights else "average"), "no labels to choose by"

@@ -1,0 +1,1 @@
+"""The fusion methods of affekt, one a file with its spec."""

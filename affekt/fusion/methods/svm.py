@@ -1,0 +1,30 @@
+"""A support vector machine on the score vectors, the paper's best fusion (paper.md, section 4.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from affekt.classifiers import CalibratedSvc, fit_svc
+from affekt.extensions.fusion import FusionSpec, LabelledScores
+from affekt.settings.fields import In
+
+
+@dataclass(frozen=True)
+class SvmFusionSettings:
+    """Support vector machine on score vectors (paper.md, section 4.4)."""
+
+    c: Annotated[float, In(1e-12)]
+    kernel: Annotated[str, In(one_of=("linear", "rbf"))]
+    gamma: Annotated[float | None, In(1e-12)]  # of the RBF kernel; null: 1 / (features * their variance)
+
+
+def fit(rows: LabelledScores, settings: SvmFusionSettings) -> CalibratedSvc:
+    """The machine of some rows, its probabilities calibrated over folds of subjects."""
+    return fit_svc(
+        rows.x, rows.y, rows.labels, rows.subjects,
+        c=settings.c, kernel=settings.kernel, gamma=settings.gamma, folds=rows.folds, seed=rows.seed,
+    )  # fmt: skip
+
+
+SPEC = FusionSpec("svm", "SVM", fit=fit, settings=SvmFusionSettings, order=70)

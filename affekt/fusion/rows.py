@@ -1,0 +1,63 @@
+"""Which rows of a score table are fitted on, and which are fused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from affekt.errors import DataError
+from affekt.score_table import ScoreTable
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The two parts of a table.
+
+    Attributes:
+        train: the labelled rows to fit on; none where the table has no such split.
+        test: the rows to fuse.
+        train_split: the name of the split that ``train`` is of, or None.
+        test_split: that of ``test``; ``all rows`` where the table names no split for them.
+    """
+
+    train: ScoreTable
+    test: ScoreTable
+    train_split: str | None
+    test_split: str
+
+
+def choose_rows(table: ScoreTable, train_split: str | None, test_split: str | None) -> Rows:
+    """The rows of the splits that are named, or else of those that the table has.
+
+    Args:
+        table: the score table.
+        train_split: the split to fit on; ``train`` where not given and present.
+        test_split: the split to fuse; where not given ``test``, else ``val``, else all rows outside the train split.
+
+    Raises:
+        DataError: ``unknown_split``, or ``no_test_rows``: nothing is left to be fused.
+    """
+    present = [split for split in dict.fromkeys(table.splits) if split]
+    for name in (train_split, test_split):
+        if name is not None and name not in present:
+            raise DataError(
+                f"no row has the split {name!r}; the table has {', '.join(present) or 'no splits'}",
+                code="unknown_split",
+            )
+    if train_split is None and "train" in present and test_split != "train":
+        train_split = "train"
+    if test_split is None:
+        test_split = next((name for name in ("test", "val") if name in present and name != train_split), None)
+    if train_split == test_split:
+        train_split = None
+    splits = np.array(table.splits, dtype=object)
+    inside = splits == test_split if test_split is not None else splits != train_split
+    test = table.rows(inside)
+    if not len(test):
+        raise DataError(
+            f"every row is of the split {train_split!r}; name it with the test split to cross-validate in it",
+            code="no_test_rows",
+        )
+    train = table.rows((splits == train_split) & (table.truth >= 0)) if train_split is not None else table.rows([])
+    return Rows(train, test, train_split, test_split or "all rows")

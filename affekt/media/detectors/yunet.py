@@ -1,0 +1,60 @@
+"""The YuNet network through OpenCV; ``media.detector_model`` names its weights file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from affekt.errors import DataError
+from affekt.extensions.detector import DetectorSpec
+from affekt.media.boxes import Box, Found, closeness
+from affekt.media.detectors import SMALLEST
+from affekt.media.weights import check_weights
+from affekt.settings import MediaSettings
+
+if TYPE_CHECKING:
+    from affekt.media.view import View
+
+
+class YuNet:
+    """The YuNet network (Wu, Peng and Yu 2023) through OpenCV; ``media.detector_model`` names its weights file."""
+
+    def __init__(self, model: str) -> None:
+        import cv2  # the settings read this file's spec, and need no OpenCV
+
+        try:
+            self._network = cv2.FaceDetectorYN.create(model, "", (320, 240), 0.4, 0.3, 500)
+        except cv2.error as error:
+            raise DataError(f"is not YuNet's weights file ({error.err})", code="damaged", where=model) from error
+
+    def search(self, view: View) -> list[Found]:
+        return [found for found in self._all(view) if found.score >= 0.7]
+
+    def search_near(self, view: View, box: Box) -> Found | None:
+        near = [found for found in self._all(view) if closeness(found.box, box) > 0]
+        return max(near, key=lambda found: found.score * closeness(found.box, box), default=None)
+
+    def confirms(self, view: View, found: Found) -> bool:
+        return found.score >= 0.7
+
+    def _all(self, view: View) -> list[Found]:
+        self._network.setInputSize(view.size)
+        _, rows = self._network.detect(view.bgr)
+        least = 0.6 * SMALLEST * min(view.size)  # its boxes are narrower than a Haar square
+        if rows is None:
+            return []
+        return [Found(Box(*map(float, row[:4])), float(row[14])) for row in rows if row[2] >= least]
+
+
+def build(settings: MediaSettings) -> YuNet:
+    """The network of the weights file that the settings name.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    check_weights(settings)
+    return YuNet(str(settings.detector_model))
+
+
+SPEC = DetectorSpec(
+    "yunet", "YuNet", build, weights="the weights of YuNet (face_detection_yunet_2023mar.onnx of the OpenCV Zoo)"
+)
