@@ -27,11 +27,11 @@ from record import add_out, header, publish
 
 from affekt.dataset import Clip, table_of
 from affekt.media import prepare_file
-from affekt.media.decode import decode
 from affekt.media.boxes import Found
+from affekt.media.decode import decode
 from affekt.media.detectors import detector_for
-from affekt.media.view import View
 from affekt.media.functionals import voice_of
+from affekt.media.view import View
 from affekt.settings import MediaSettings, load_settings
 from affekt.store.entries import Store
 from affekt.store.preparing import prepare_clips

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from affekt.errors import SettingsError
@@ -30,7 +32,7 @@ PAPER = {  # value: section of paper.md
     "bilstm.dropout": (0.85, "4.3.3"),
     "bilstm.time_steps": (64, "4.3.3"),
     "fusion.method": ("svm", "4.4"),
-    "fusion.svm_c": (18.5, "4.4"),
+    "fusion.svm.c": (18.5, "4.4"),
 }
 
 
@@ -109,8 +111,8 @@ def test_settings_survive_json():
 
 
 def test_settings_from_json_name_what_is_missing():
-    text = load_settings("small").to_json().replace('"svm_c": 18.5', '"svm_d": 18.5')
-    with pytest.raises(SettingsError, match=r"fusion\.svm_c: missing"):
+    text = load_settings("small").to_json().replace('"c": 18.5', '"d": 18.5')
+    with pytest.raises(SettingsError, match=r"fusion\.svm\.c: missing"):
         settings_from_json(text)
 
 
@@ -121,6 +123,29 @@ def test_a_model_of_an_older_version_keeps_its_settings_and_gets_the_presets_for
     read = settings_of_stored(stored)
     assert read.vgg.iterations == 7
     assert read.vgg.dropout == load_settings("small").vgg.dropout
+
+
+def test_a_fitted_fusion_has_settings_of_its_own():
+    fusion = load_settings("small", ["fusion.random_forest.trees=7", "fusion.stacking.linear_c=[2]"]).fusion
+    assert fusion.methods["random_forest"].trees == 7
+    assert fusion.methods["stacking"].linear_c == [2.0]
+    with pytest.raises(SettingsError, match=r"fusion\.stacking\.linear_c: expected numbers from"):
+        load_settings("small", ["fusion.stacking.linear_c=[0]"])
+
+
+def test_the_name_that_a_setting_had_before_is_understood(caplog):
+    assert load_settings("small", ["fusion.svm_c=2"]).fusion.methods["svm"].c == 2
+    assert "fusion.svm_c is now called fusion.svm.c" in caplog.text
+
+
+def test_settings_that_were_written_before_are_read_under_the_present_names():
+    values = load_settings("small").to_dict()
+    del values["fusion"]["svm"]["c"]
+    values["fusion"]["svm_c"] = 3.0
+    assert settings_from_json(json.dumps(values)).fusion.methods["svm"].c == 3.0
+    for method in ("svm", "random_forest", "adaboost", "stacking"):
+        del values["fusion"][method]
+    assert settings_of_stored(values) == load_settings("small", ["fusion.svm.c=3"])
 
 
 def test_a_model_of_before_sees_faces_as_it_learned_them():

@@ -96,7 +96,8 @@ def fusion_specs() -> Mapping[str, FusionSpec]:
             )
         if (spec.rule is None) == (spec.fit is None) or (spec.weighted and spec.rule is None):
             raise AffektError(
-                f"the fusion method {name!r} must have either a rule, weighted or not, or a fit", code="extension_broken"
+                f"the fusion method {name!r} must have either a rule, weighted or not, or a fit",
+                code="extension_broken",
             )
     return {spec.name: spec for spec in sorted(found.values(), key=lambda spec: (spec.order, spec.name))}
 

@@ -13,6 +13,7 @@ from affekt.statistics.metrics import evaluate_scores
 
 
 def judged(table: ScoreTable, fused: np.ndarray, judge: Mapping[str, Any]) -> dict[str, Any]:
+    """Accuracy with its interval, recall and count of the labelled rows; accuracies are None where there are none."""
     known = table.truth >= 0
     if not known.any():
         return {"accuracy": None, "accuracy_ci95": None, "clips": len(table)}
@@ -33,6 +34,7 @@ def accuracy_of(table: ScoreTable, fused: np.ndarray) -> float | None:
 
 
 def member_accuracies(train: ScoreTable, test: ScoreTable) -> dict[str, dict[str, Any]]:
+    """The accuracy of each model on the test rows and on the train rows; None where it has no labelled answer."""
     parts = {"accuracy": as_probabilities(test.scores), "train_accuracy": as_probabilities(train.scores)}
     return {
         name: {key: accuracy_of(test if key == "accuracy" else train, part[:, number]) for key, part in parts.items()}
@@ -41,6 +43,7 @@ def member_accuracies(train: ScoreTable, test: ScoreTable) -> dict[str, dict[str
 
 
 def best_method(report: Mapping[str, Mapping[str, Any]], weights: Mapping[str, float] | None) -> tuple[str, str]:
+    """The method with the highest accuracy, and by which rows it was chosen."""
     if len(report) == 1:
         return next(iter(report)), "the only method"
     for key, reason in (

@@ -19,7 +19,9 @@ def overfitted(train: ScoreTable, test: ScoreTable) -> list[str]:
 
     A model with fewer than two labelled answers on either side is not judged.
     """
-    return [name for number, name in enumerate(test.models) if _too_good(*(_hits(part, number) for part in (train, test)))]
+    return [
+        name for number, name in enumerate(test.models) if _too_good(*(_hits(part, number) for part in (train, test)))
+    ]
 
 
 def standard_error(hits: Sequence[np.ndarray]) -> float:

@@ -16,9 +16,7 @@ WeightedRule = Callable[[np.ndarray, np.ndarray], np.ndarray]
 STEP = 0.05
 
 
-def find_weights(
-    probabilities: np.ndarray, truth: np.ndarray, rule: WeightedRule = weighted_average
-) -> np.ndarray:
+def find_weights(probabilities: np.ndarray, truth: np.ndarray, rule: WeightedRule = weighted_average) -> np.ndarray:
     """Weights ``[M]`` that sum to one, by a search on rows ``[N, M, L]`` with known truth ``[N]``.
 
     From equal weights on, the step of 0.05 from one model to another that raises the accuracy most is taken, and of

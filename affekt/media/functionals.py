@@ -39,7 +39,8 @@ class Egemaps:
     """eGeMAPSv02 (Eyben et al. 2016) by openSMILE: 88 functionals, and the 25 low-level descriptors under them.
 
     openSMILE's open-source licence covers private, research and education use, not commercial products. Those need a
-    licence from audEERING, or another feature set (an entry point ``affekt.functionals`` and the setting ``media.functionals``).
+    licence from audEERING, or another feature set (an entry point ``affekt.functionals``, and its name as the setting
+    ``media.functionals``).
     """
 
     def __init__(self) -> None:

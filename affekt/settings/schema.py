@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from affekt.extensions import detector_names, fusion_names, model_names
 from affekt.settings.fields import In
 
+
 @dataclass(frozen=True)
 class MediaSettings:
     """How a clip file becomes face crops, sound and functionals."""

@@ -154,7 +154,9 @@ def build_parser() -> argparse.ArgumentParser:
     fuse.add_argument("--train-split", metavar="S", help="clips that trained methods are fitted on (default train)")
     fuse.add_argument("--test-split", metavar="S", help="clips that are reported (default: all others)")
     fuse.add_argument("--models", metavar="a,b", help="use only these models of the table")
-    fuse.add_argument("--method", default="all", help=f"all, or of {', '.join(extension_names('fusion'))} (default all)")
+    fuse.add_argument(
+        "--method", default="all", help=f"all, or of {', '.join(extension_names('fusion'))} (default all)"
+    )
     fuse.add_argument("--weights", metavar="a=.1,b=.2", help="weights of weighted_average")
     fuse.add_argument(
         "--adapt", choices=("person",),

@@ -11,8 +11,7 @@ import pytest
 
 from affekt.ensemble import Ensemble
 from affekt.errors import DataError, MediaError
-from affekt.extensions import model_names
-from affekt.extensions import fusion_names
+from affekt.extensions import fusion_names, model_names
 from affekt.fusion import PERSON
 from affekt.media import PreparedIndex
 from affekt.score_table import ScoreTable

@@ -12,6 +12,7 @@ from affekt.errors import DataError
 from affekt.extensions import LabelledScores, fusion_names, fusion_specs
 from affekt.fusion import Fusion
 from affekt.fusion.methods.stacking import StackingSettings, fit
+from affekt.settings import load_settings
 
 METHODS = fusion_names()
 TRAINED = tuple(name for name, spec in fusion_specs().items() if spec.fit)
@@ -271,3 +272,27 @@ def test_stacking_trusts_what_foretells_unseen_subjects():
     stack = fit(rows, StackingSettings(linear_c=[0.1, 1.0], offset_penalty=5.0))
     assert (stack.predict(x).argmax(axis=1) == y).all()
     assert stack.shares.sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("method", "changes"),
+    [
+        ("random_forest", {"trees": 5}),
+        ("random_forest", {"min_samples_split": 80}),
+        ("adaboost", {"trees": 3}),
+        ("adaboost", {"depth": 1}),
+        ("adaboost", {"learning_rate": 1.0}),
+        ("svm", {"c": 0.5}),
+        ("svm", {"kernel": "linear"}),
+        ("svm", {"gamma": 0.1}),
+        ("stacking", {"linear_c": [10.0]}),
+        ("stacking", {"offset_penalty": 0.01}),
+    ],
+)
+def test_every_setting_of_a_fitted_fusion_changes_what_it_learns(method, changes, make_table):
+    table, new = make_table(150), make_table(30, seed=4).scores
+    usual = load_settings("paper").fusion.methods
+    other = {**usual, method: replace(usual[method], **changes)}
+    plain, set_, again = (Fusion.fit(table, method, settings=s).predict(new) for s in (usual, other, None))
+    assert np.abs(plain - set_).max() > 1e-3
+    np.testing.assert_array_equal(plain, again)

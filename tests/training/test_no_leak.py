@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from affekt.extensions import model_names, model_specs
-from affekt.extensions import fusion_specs
+from affekt.extensions import fusion_specs, model_names, model_specs
 from affekt.fusion import Fusion
 from affekt.media import PreparedClip, PreparedIndex, PreparedRow
 from affekt.score_table import ScoreTable

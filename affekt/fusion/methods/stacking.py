@@ -12,7 +12,7 @@ paper's C = 18.5 75.6 %, with C = 1 76.9 %. A kernel classifier as a further par
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Annotated
 
@@ -26,11 +26,14 @@ from affekt.settings.fields import In
 #: Added to a probability before its logarithm, so that a single vote too few does not exclude a label.
 _SMOOTHING = 0.05
 
+
 @dataclass(frozen=True)
 class StackingSettings:
     """Stacking: a mixture of classifiers on score vectors, mixed by how well each foretells unseen subjects."""
 
-    linear_c: Annotated[list[float], In(1e-12)]  # inverse penalty of each linear classifier, on standardised features; empty: pooled alone
+    linear_c: Annotated[
+        list[float], In(1e-12)
+    ]  # inverse penalty of each linear classifier, on standardised features; empty: pooled alone
     offset_penalty: Annotated[float, In(1e-9)]  # of the pooled classifier's offsets, one a label
 
 
@@ -172,6 +175,4 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
     return probabilities
 
 
-SPEC = FusionSpec(
-    "stacking", "Stacking", fit=fit, kinds={"stack": Stack}, settings=StackingSettings, order=80
-)
+SPEC = FusionSpec("stacking", "Stacking", fit=fit, kinds={"stack": Stack}, settings=StackingSettings, order=80)
