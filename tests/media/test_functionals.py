@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from affekt.errors import SettingsError
+from affekt.extensions import found
 from affekt.media.decode import decode
 from affekt.media.functionals import HOP, as_float, feature_set, voice_of
 from affekt.settings import MediaSettings
@@ -127,6 +128,15 @@ def test_a_stereo_copy_sounds_as_loud_as_the_mono_clip(make_clip: Callable[..., 
     assert np.abs(first.astype(int) - second).max() <= 1
 
 
+@pytest.fixture
+def looked_up_anew() -> Iterator[None]:
+    """What is installed is looked up once in a process; here it changes."""
+    found._offers.cache_clear()
+    yield
+    found._offers.cache_clear()
+
+
+@pytest.mark.usefixtures("looked_up_anew")
 def test_an_installed_package_can_offer_another_feature_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "loudness.py").write_text(
         "import numpy as np\n"
