@@ -82,13 +82,17 @@ def tell_check(options: argparse.Namespace, settings: Settings, unit: Unit) -> N
 
 
 def models_that_can_hear(models: tuple[str, ...], functionals: str) -> tuple[str, ...]:
-    """The models without the joint network, and a word about it, where the feature set has nothing for it to hear."""
+    """The models without those that need frame-level descriptors, and a word about it, where the set offers none."""
     from affekt.media.functionals import offers_frames
 
-    if offers_frames(functionals):
+    deaf = [name for name in models if any(model_spec(needed).needs_descriptors for needed in members_needed([name]))]
+    if not deaf or offers_frames(functionals):
         return models
-    print(f"affekt: media.functionals={functionals} has no frame-level descriptors: no joint network", file=sys.stderr)
-    return tuple(name for name in models if name != "joint")
+    print(
+        f"affekt: media.functionals={functionals} has no frame-level descriptors: without {', '.join(deaf)}",
+        file=sys.stderr,
+    )
+    return tuple(name for name in models if name not in deaf)
 
 
 def summarise(outcome: Outcome) -> None:
