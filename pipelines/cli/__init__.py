@@ -16,12 +16,12 @@ from collections.abc import Sequence
 import affekt
 from affekt.errors import AffektError
 from affekt.extensions import extension_names, model_names
+from affekt.pretrained.catalogue import CATALOGUE, LAYOUTS
 
 _DATA = (
     "a folder (AFEW tree, one folder per label, RAVDESS or CREMA-D file names, or with a manifest.csv) "
     "or a CSV file; local or s3://"
 )
-_CHECKPOINTS = "vgg_face, c3d_sports1m"
 _REF = "a registered model, name@champion or name/7, or a folder (default: affekt@champion)"
 
 
@@ -186,20 +186,21 @@ def build_parser() -> argparse.ArgumentParser:
     for action, parsed in chosen.items():
         parsed.set_defaults(action=action)
 
+    checkpoints = ", ".join(entry.name for entry in CATALOGUE)
     weights = command("weights", "list, fetch, import and verify published checkpoints that training can start from")
     kept = weights.add_subparsers(title="actions", metavar="ACTION", required=True)
     here = kept.add_parser("list", help="known checkpoints, and which of them are here")
     _json(here)
     fetching = kept.add_parser("fetch", help="get a checkpoint from where it is published, or from another place")
-    fetching.add_argument("checkpoint", metavar="NAME", help=f"one of {_CHECKPOINTS}")
+    fetching.add_argument("checkpoint", metavar="NAME", help=f"one of {checkpoints}")
     fetching.add_argument("--from", dest="source", metavar="URI", help="https://, s3:// or a file")
     fetching.add_argument("--sha256", metavar="DIGEST", help="that the file must have")
     importing = kept.add_parser("import", help="keep a file: PyTorch, safetensors, or exported from Caffe or Torch7")
     importing.add_argument("file", metavar="FILE")
     importing.add_argument(
-        "--as", dest="checkpoint", required=True, metavar="CHECKPOINT", help=f"what it holds, one of {_CHECKPOINTS}"
+        "--as", dest="checkpoint", required=True, metavar="CHECKPOINT", help=f"what it holds, one of {checkpoints}"
     )
-    importing.add_argument("--layout", choices=("pytorch", "caffe", "torch7"), help="(default: told by its names)")
+    importing.add_argument("--layout", choices=LAYOUTS, help="(default: told by its names)")
     importing.add_argument("--name", help="to keep it under (default: the checkpoint's)")
     verifying = kept.add_parser("verify", help="check digests and layers; exit 1 when anything differs")
     verifying.add_argument("checkpoint", nargs="?", metavar="NAME|FILE", help="(default: all that are here)")

@@ -14,6 +14,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 
 from affekt.errors import DataError
 from affekt.pipelines.compile import compile_pipeline
+from affekt.pipelines.training import training_pipeline
 
 GOLDEN = Path(__file__).with_name("affekt-training.yaml")
 
@@ -50,6 +51,13 @@ def test_a_pipeline_for_one_model_trains_what_it_needs_and_no_more(tmp_path, mod
     executors = {name.removeprefix("exec-") for name in spec["deploymentSpec"]["executors"]}
     assert {name for name in executors if name.startswith("train-")} == trained
     assert ("prepare-faces" in executors) == bool(trained & {"train-vgg", "train-c3d"})
+
+
+@pytest.mark.parametrize("unit", ["clips", "images"])
+def test_a_pipeline_that_registers_nothing_ends_with_the_evaluation(unit):
+    pipeline = training_pipeline(("vgg",), unit=unit, registered=False)
+    assert "evaluate" in pipeline.pipeline_spec.components["comp-exit-handler-1"].dag.tasks
+    assert not {"comp-register", "comp-gate"} & set(pipeline.pipeline_spec.components)
 
 
 def test_a_file_that_is_not_named_yaml_is_refused(tmp_path):
