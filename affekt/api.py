@@ -15,7 +15,7 @@ import numpy as np
 from affekt.ensemble.ensemble import Answer, Ensemble
 from affekt.ensemble.exported import open_exported
 from affekt.ensemble.face import Face
-from affekt.errors import AffektError, DataError
+from affekt.errors import AffektError, DataError, as_affekt_error
 from affekt.progress import track
 
 if TYPE_CHECKING:
@@ -241,8 +241,8 @@ class Model:
         for name in track(list(clips), "predict", len(clips)):
             try:
                 entries.append(self._answer(Path(name), str(name)))
-            except AffektError as error:
-                entries.append(Failure(str(name), error))
+            except (AffektError, OSError) as error:
+                entries.append(Failure(str(name), as_affekt_error(error)))
         return Predictions(tuple(entries))
 
     def _answer(self, path: Path, name: str) -> Prediction:

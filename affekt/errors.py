@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 #: Begins each problem in the message of an error that has several.
 _POINT = "\n  - "
@@ -113,3 +114,14 @@ def as_affekt_error(error: BaseException) -> AffektError:
         return AffektError(sentence, code=code, where=where)
     text = " ".join(str(error).split())
     return AffektError(f"{type(error).__name__}: {text}" if text else type(error).__name__, code="internal")
+
+
+@contextmanager
+def naming(place: str | os.PathLike[str]) -> Iterator[None]:
+    """Within it, an error of the system that does not say what it is about, such as a full disk, names the place."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = os.fspath(place)
+        raise

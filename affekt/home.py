@@ -21,7 +21,7 @@ def home() -> Path:
     Raises:
         DataError: the folder cannot be made, or a file stands in its place.
     """
-    folder = Path(os.environ.get("AFFEKT_HOME") or ".affekt").expanduser().absolute()
+    folder = _home()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -33,12 +33,16 @@ def home() -> Path:
     return folder
 
 
+def _home() -> Path:
+    return Path(os.environ.get("AFFEKT_HOME") or ".affekt").expanduser().absolute()
+
+
 def caches() -> dict[str, str]:
     """Environment variables that keep the caches of libraries below :func:`home` instead of the person's own folders.
 
-    A variable that is set already stays.
+    A variable that is set already stays. Nothing is made here.
     """
-    folder = home() / "cache"
+    folder = _home() / "cache"
     wanted = {
         "MPLCONFIGDIR": folder / "matplotlib",
         "XDG_CACHE_HOME": folder,

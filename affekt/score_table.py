@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from affekt.dataset.labels import LABELS, canonical_label, in_order
-from affekt.errors import DataError
+from affekt.errors import DataError, as_affekt_error
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,10 @@ class ScoreTable:
         try:
             text_columns = dict.fromkeys(("clip", "label", "subject", "split"), str)
             frame = pd.read_csv(source, dtype=text_columns, keep_default_na=False, na_values=[""])
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            known = as_affekt_error(error)
+            raise DataError(known.message, code=known.code, where=source) from error
+        except ValueError as error:
             raise DataError(f"not a readable CSV file: {error}", code="unreadable", where=source) from error
         if "clip" not in frame.columns:
             raise DataError(

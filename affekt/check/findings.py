@@ -113,6 +113,8 @@ def check_source(uri: str, *, workers: int = 0) -> CheckReport:
         clips, problems, inspected = _open(uri, workers)
     except DataError as error:
         return CheckReport((), (Problem(error.code, error.where or uri, error.message),))
+    if not clips and not problems:
+        problems.append(Problem("no_rows", uri, "holds a header and no row; expected one row a clip"))
     problems += shared_subjects(clips)
     problems += _duplicates(clips, inspected)
     problems += _media(clips, inspected)

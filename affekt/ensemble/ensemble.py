@@ -12,7 +12,7 @@ import numpy as np
 
 from affekt.ensemble.assembly import MANIFEST, read_manifest
 from affekt.ensemble.face import Face
-from affekt.errors import AffektError, DataError, MediaError
+from affekt.errors import AffektError, DataError, MediaError, as_affekt_error
 from affekt.extensions import model_spec
 from affekt.fusion import Fusion, PersonFusion
 from affekt.media import PreparedClip, PreparedIndex, prepare_file
@@ -198,8 +198,8 @@ class Ensemble:
         for number, path in enumerate(paths):
             try:
                 seen.append(self._seen(self.prepare(path, who), str(path)))
-            except AffektError as error:
-                errors[number] = error
+            except (AffektError, OSError) as error:
+                errors[number] = as_affekt_error(error)
         answers = iter(self._answers_of_person(seen))
         return [errors[number] if number in errors else next(answers) for number in range(len(paths))]
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
@@ -57,12 +61,30 @@ class Egemaps:
 
     def __call__(self, sound: np.ndarray, sample_rate: int) -> np.ndarray:
         # Straight to the extractor, without the data frame that process_signal builds around it.
-        values = self._smile(sound[None], sample_rate)
+        with _interrupt_later():
+            values = self._smile(sound[None], sample_rate)
         return np.asarray(values, np.float32).reshape(-1)
 
     def frames(self, sound: np.ndarray, sample_rate: int) -> np.ndarray:
-        values = np.asarray(self._frames(sound[None], sample_rate), np.float32)
+        with _interrupt_later():
+            values = np.asarray(self._frames(sound[None], sample_rate), np.float32)
         return values.reshape(len(self.frame_names), -1).T
+
+
+@contextmanager
+def _interrupt_later() -> Iterator[None]:
+    """Hold an interrupt (Ctrl-C) back until openSMILE is done: in its calls back into Python it would be lost."""
+    if threading.current_thread() is not threading.main_thread():  # signals go to the main thread
+        yield
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 @dataclass(frozen=True)

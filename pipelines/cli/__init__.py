@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
+import json
 import logging
 import os
 import re
 import sys
+import traceback
 from collections.abc import Sequence
+from typing import NoReturn
 
 import affekt
-from affekt.errors import AffektError
+from affekt.errors import AffektError, UsageError, as_affekt_error
 from affekt.extensions import extension_names, model_names
+from affekt.home import caches
 from affekt.pretrained.catalogue import CATALOGUE, LAYOUTS
 
 _DATA = (
@@ -27,39 +32,95 @@ _REF = "a registered model, name@champion or name/7, or a folder (default: affek
 
 def main() -> None:
     """The command ``affekt``: run it and exit with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name need not be text
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command.
+    """Run one command; here all errors end, each as one sentence, and with ``--json`` also as one document.
 
     Returns:
         0 done; 1 the input or the outcome is wrong; 2 wrong usage; 130 interrupted.
+
+    Raises:
+        SystemExit: the parser showed help (0), or refused the arguments (2).
     """
     parser = build_parser()
-    options = parser.parse_args(arguments)
+    try:
+        options = parser.parse_args(arguments)
+    except UsageError as error:
+        raise SystemExit(_ended(error, as_json="--json" in arguments)) from None
     if not getattr(options, "module", None):
         parser.print_help()
         return 2
     logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
     logging.getLogger("affekt").setLevel(os.environ.get("AFFEKT_LOG_LEVEL", "INFO"))
+    as_json = getattr(options, "json", None) in (True, "-")
+    before = os.environ.copy()
+    os.environ.update(caches())
     try:
-        return int(importlib.import_module(f"affekt.pipelines.cli.{options.module}").main(options) or 0)
-    except AffektError as error:
-        print(f"affekt: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("affekt: interrupted", file=sys.stderr)
-        return 130
+        code = int(importlib.import_module(f"affekt.pipelines.cli.{options.module}").main(options) or 0)
+        sys.stdout.flush()
+        return code
     except BrokenPipeError:
         # The reader of our output went away (``| head``); there is nobody left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _say_no_more()
         return 1
+    except OSError as error:
+        if error.filename is None:  # as of a full disk
+            error.filename = f"standard output, or the state below {os.environ.get('AFFEKT_HOME') or '.affekt'}"
+        return _ended(as_affekt_error(error), as_json=as_json)
+    except (AffektError, KeyboardInterrupt, MemoryError) as error:
+        return _ended(as_affekt_error(error), as_json=as_json)
+    except Exception as error:
+        traceback.print_exc()
+        found = as_affekt_error(error)
+        found.message += " (a fault of affekt, not of what it was given; the lines above tell where)"
+        return _ended(found, as_json=as_json)
+    finally:
+        for name in caches():
+            if name in before:
+                os.environ[name] = before[name]
+            else:
+                os.environ.pop(name, None)
+
+
+def _ended(error: AffektError, *, as_json: bool) -> int:
+    """Tell an error, and return the exit code that it means."""
+    print(f"affekt: {error}", file=sys.stderr)
+    document = {"error": {"code": error.code, "message": error.message, "where": error.where}}
+    try:
+        print(json.dumps(document, indent=2) if as_json else "", end="\n" if as_json else "", flush=True)
+    except OSError:
+        _say_no_more()
+    if error.code == "interrupted":
+        return 130
+    return 2 if isinstance(error, UsageError) else 1
+
+
+def _say_no_more() -> None:
+    """Let what waits to be written to standard output go nowhere; at exit it would fail once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose refusals are errors like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        """Show the usage, and refuse.
+
+        Raises:
+            UsageError: always.
+        """
+        self.print_usage(sys.stderr)
+        raise UsageError(message, code="usage")
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="affekt",
         description="Train, promote and serve models that tell the emotion of a person in a video clip.",
         epilog="State lives below $AFFEKT_HOME (default .affekt). 'affekt COMMAND --help' explains a command.",
@@ -208,7 +269,7 @@ def build_parser() -> argparse.ArgumentParser:
         parsed.set_defaults(action=action)
 
     serve = command("serve", "run a local TorchServe with a registered model until interrupted")
-    serve.add_argument("--port", type=_positive, default=8080, help="on 127.0.0.1 (default 8080)")
+    serve.add_argument("--port", type=_port, default=8080, help="on 127.0.0.1 (default 8080)")
     serve.add_argument("--model", default="affekt@champion", metavar="REF", help=_REF)
 
     deploy = command("deploy", "put a registered version into a running server without losing a request")
@@ -236,6 +297,12 @@ def _protocol(text: str) -> str:
             f"expected fixed, three_splits, leave_one_subject_out or folds:K with K from 2 on, got {text}"
         )
     return text
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"expected a port from 1 to 65535, got {text}")
+    return int(text)
 
 
 def _positive(text: str) -> int:

@@ -7,7 +7,6 @@ import difflib
 import json
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from affekt.check import check_before, remarks
@@ -16,12 +15,16 @@ from affekt.ensemble import Ensemble, prepare_and_score, score_images
 from affekt.errors import DataError
 from affekt.fusion import PERSON
 from affekt.home import home
+from affekt.pipelines.cli.outputs import check_output, write_output
 from affekt.registry import Tracking, resolve
 from affekt.report.document import evaluate_table, of_images
 
 
 def main(options: argparse.Namespace) -> int:
     """Print the figures, or write them as JSON."""
+    file = options.json if options.json != "-" else None
+    if file:
+        check_output(file)
     images = unit_of(options.data) == "images"
     report = check_before(options.data, learns=False, images=images)
     if said := remarks(report, options.data):
@@ -32,9 +35,9 @@ def main(options: argparse.Namespace) -> int:
     if options.json == "-":
         print(text)
         return 0
-    if options.json:
-        Path(options.json).write_text(text, encoding="utf-8")
     show(document)
+    if file:
+        write_output(file, text)
     return 0
 
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from affekt.errors import SettingsError
+from affekt.errors import SettingsError, as_affekt_error, naming
 from affekt.fusion import FusedTable, fuse_table
+from affekt.pipelines.cli.outputs import check_output
 from affekt.score_table import ScoreTable
 
 
 def main(options: argparse.Namespace) -> int:
     """Fit and report the methods; write the answers of the best one, or of the only one."""
+    if options.out:
+        check_output(options.out)
     fused = fuse_table(
         ScoreTable.read(options.scores),
         methods=None if options.method == "all" else _names(options.method),
@@ -27,15 +31,25 @@ def main(options: argparse.Namespace) -> int:
         seed=options.seed,
         adapt=options.adapt == "person",
     )
-    if options.out:
-        write_answers(fused, Path(options.out))
-    if options.json:
-        print(json.dumps(fused.report, indent=2))
-    else:
+    if not options.json:
         show(fused.report)
-        if options.out:
-            print(f"answers of {fused.report['best']} in {options.out}")
-    return 0
+    failed: dict[str, Any] = {}
+    if options.out:
+        try:
+            with naming(options.out):
+                write_answers(fused, Path(options.out))
+        except OSError as error:
+            if not options.json:
+                raise
+            found = as_affekt_error(error)
+            print(f"affekt: {found}", file=sys.stderr)
+            failed = {"error": {"code": found.code, "message": found.message, "where": found.where}}
+        else:
+            if not options.json:
+                print(f"answers of {fused.report['best']} in {options.out}")
+    if options.json:
+        print(json.dumps({**fused.report, **failed}, indent=2))
+    return 1 if failed else 0
 
 
 def parse_weights(text: str | None) -> dict[str, float] | None:

@@ -60,10 +60,14 @@ def _named(name: str) -> list[str]:
             return [name]
         return _some(sorted(entry.uri for entry in list_entries(name)), name, "below this address")
     path = Path(name)
-    if path.is_dir():
+    try:
+        there, folder = path.exists(), path.is_dir()
+    except OSError:  # a name that no file can have is told with the answers, too
+        return [name]
+    if folder:
         files = sorted(str(file) for file in path.rglob("*") if file.is_file())
         return _some(files, name, "in this folder")
-    if any(sign in name for sign in "*?[") and not path.exists():
+    if any(sign in name for sign in "*?[") and not there:
         fitting = glob.glob(name, recursive=True)  # noqa: PTH207  Path.glob takes no absolute pattern
         return [file for file in sorted(fitting) if file.lower().endswith(_SUFFIXES)] or [name]
     return [name]

@@ -9,6 +9,7 @@ from pathlib import Path
 from affekt.ensemble.assembly import read_manifest
 from affekt.ensemble.exported import export_ensemble, open_exported
 from affekt.errors import DataError
+from affekt.pipelines.cli.outputs import check_output
 from affekt.registry import Tracking, list_models, promote, register, resolve, rollback
 from affekt.storage import file_digest
 
@@ -23,6 +24,7 @@ def main(options: argparse.Namespace) -> int:
     elif options.action == "rollback":
         print(f"{rollback(options.name, tracking, to=options.to).reference} is the champion")
     elif options.action == "export":
+        check_output(options.file)
         digest = export_ensemble(resolve(options.ref, tracking), Path(options.file))
         print(f"{options.file}\nsha256 {digest}")
     else:

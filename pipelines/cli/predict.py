@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from affekt.errors import AffektError, MediaError
+from affekt.errors import AffektError, MediaError, UsageError, as_affekt_error
 from affekt.pipelines.cli.inputs import files_meant
 from affekt.progress import track
 from affekt.storage import open_local
@@ -28,8 +28,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def main(options: argparse.Namespace) -> int:
     """Print one answer per file, in order; 1 when a file has none."""
     if refused := _refused(options):
-        print(f"affekt: {refused}", file=sys.stderr)
-        return 2
+        raise UsageError(refused, code="usage")
     files = files_meant(options.files)
     quiet = options.json or options.csv
     results = []
@@ -80,8 +79,8 @@ def _answers(options: argparse.Namespace, files: Sequence[str], *, show: bool) -
     for name in track(files, "predict", len(files)) if show else files:
         try:
             yield from answer(name)
-        except AffektError as error:
-            yield _error(name, error)
+        except (AffektError, OSError) as error:
+            yield _error(name, as_affekt_error(error))
 
 
 def _loaded(ref: str, overrides: Sequence[str]) -> Ensemble:

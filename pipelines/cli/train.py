@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from affekt.dataset import Unit
+from affekt.errors import UsageError
 from affekt.extensions import members_needed, model_names, model_spec
 from affekt.pipelines.cli.steps import StepLines
 from affekt.pipelines.job import TrainingJob, unit_to_train
@@ -24,8 +25,7 @@ def main(options: argparse.Namespace) -> int:
     runner = runner_named(options.runner)
     models: tuple[str, ...] = (options.only,) if options.only else model_names()
     if options.faces and not any(model_spec(name).learns_from_images for name in members_needed(models)):
-        print(f"affekt: {', '.join(models)} learns nothing from face images; leave out --faces", file=sys.stderr)
-        return 2
+        raise UsageError(f"{', '.join(models)} learns nothing from face images; leave out --faces", code="usage")
     unit = unit_to_train(options.data, options.faces, models, elsewhere=isinstance(runner, Cluster))
     settings = load_settings(options.preset, options.overrides, images=unit == "images")
     if unit == "clips" and not options.only:
@@ -38,8 +38,7 @@ def main(options: argparse.Namespace) -> int:
         name=options.name,
     )
     if isinstance(runner, Cluster) and options.protocol:
-        print("affekt: --protocol runs on this machine; choose --runner local or docker", file=sys.stderr)
-        return 2
+        raise UsageError("--protocol runs on this machine; choose --runner local or docker", code="usage")
     if not isinstance(runner, Cluster):
         tell_check(options, settings, unit)
     if isinstance(runner, Cluster):

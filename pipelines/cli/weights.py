@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from affekt.errors import AffektError
+from affekt.errors import AffektError, DataError
 from affekt.pretrained import collection
 from affekt.pretrained.catalogue import CATALOGUE, Published, published
 from affekt.pretrained.collection import Held, folder_of, kept_names, verify
@@ -81,6 +81,10 @@ def _verify(which: str | None) -> int:
 
         print(f"{which}: ok, {examined(Path(which))}")
         return 0
+    if which is not None and which not in names and "/" in which:
+        raise DataError(
+            "is no file; expected a checkpoint, or the name of one that is here", code="missing", where=which
+        )
     if which is not None:
         names = [which]
     if not names:

@@ -1,0 +1,33 @@
+"""Files that a person names for a command to write: tried before the work, written after the figures are shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from affekt.errors import naming
+
+
+def check_output(name: str) -> None:
+    """Try whether a file can be written, and leave everything as it was.
+
+    Raises:
+        OSError: it cannot.
+    """
+    path = Path(name)
+    new = not path.exists()
+    if not new and not path.is_file() and not path.is_dir():
+        return  # a pipe or a device: to open it may wait, or be heard
+    with path.open("a"):
+        pass
+    if new:
+        path.unlink()
+
+
+def write_output(name: str, text: str) -> None:
+    """Write the file.
+
+    Raises:
+        OSError: it cannot be written; it names the file.
+    """
+    with naming(name):
+        Path(name).write_text(text, encoding="utf-8")
