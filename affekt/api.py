@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from affekt.ensemble.assembly import is_ensemble
 from affekt.ensemble.ensemble import Answer, Ensemble
 from affekt.ensemble.exported import open_exported
 from affekt.ensemble.face import Face
@@ -264,6 +265,8 @@ def load(reference: str | Path = "affekt@champion") -> Model:
     path = Path(reference).expanduser()
     if path.is_file() and zipfile.is_zipfile(path):
         return Model(str(reference), Ensemble.load(open_exported(path)))
+    if is_ensemble(path):
+        return Model(str(reference), Ensemble.load(path))
     from affekt.registry import Tracking, resolve  # MLflow, which a folder does not need
 
     return Model(str(reference), Ensemble.load(resolve(reference, Tracking())))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from affekt.dataset.labels import LABELS, canonical_label, in_order
 from affekt.errors import DataError, as_affekt_error
@@ -90,6 +89,8 @@ class ScoreTable:
 
     def write(self, path: Path) -> None:
         """Write as CSV: ``clip,label,subject,split``, then a column ``<model>_<label>`` per score, blank if missing."""
+        import pandas as pd  # 0.3 s, and an answer needs no table
+
         frame = pd.DataFrame(
             {
                 "clip": self.clips,
@@ -114,6 +115,8 @@ class ScoreTable:
             DataError: the file cannot be read, names a clip twice, holds no score columns, lacks a label for a model,
                 or a score is not a number.
         """
+        import pandas as pd  # 0.3 s, and an answer needs no table
+
         source = str(path)
         try:
             text_columns = dict.fromkeys(("clip", "label", "subject", "split"), str)

@@ -1,6 +1,6 @@
 """All models and the fusion as one object: assembled from trained members, loaded, asked about a clip."""
 
-from affekt.ensemble.assembly import assemble
+from affekt.ensemble.assembly import assemble, is_ensemble
 from affekt.ensemble.champion import Clips, Material, prepare_and_score, relabel
 from affekt.ensemble.ensemble import Answer, Ensemble
 from affekt.ensemble.still_images import StillImages, score_images
@@ -12,6 +12,7 @@ __all__ = [
     "Material",
     "StillImages",
     "assemble",
+    "is_ensemble",
     "prepare_and_score",
     "relabel",
     "score_images",

@@ -23,6 +23,11 @@ _NOT_SERVED = ("scores.csv", "history.csv")
 _PACKAGES = ("torch", "scikit-learn", "opensmile", "opencv-python-headless", "imageio-ffmpeg", "numpy")
 
 
+def is_ensemble(folder: Path) -> bool:
+    """Whether it is a folder that :func:`assemble` wrote, whole or damaged."""
+    return (folder / MANIFEST).is_file()
+
+
 def assemble(
     folder: Path,
     *,

@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from affekt.errors import SettingsError
 from affekt.extensions import extension, extension_names
+from affekt.media.opensmile_library import Extractor
 
+_EGEMAPS = "egemaps/v02/eGeMAPSv02.conf"
 #: Less sound than this says nothing about a voice (openSMILE gives NaN for 0.05 s), seconds.
 UNUSABLE_SECONDS = 0.25
 #: Sound below this length is used and flagged: several functionals rest on a handful of voiced segments then, seconds.
@@ -48,27 +50,19 @@ class Egemaps:
     """
 
     def __init__(self) -> None:
-        import opensmile  # 0.3 s; and nothing but this needs it
-
-        self._smile: Any = opensmile.Smile(
-            feature_set=opensmile.FeatureSet.eGeMAPSv02, feature_level=opensmile.FeatureLevel.Functionals
-        )
-        self._frames: Any = opensmile.Smile(
-            feature_set=opensmile.FeatureSet.eGeMAPSv02, feature_level=opensmile.FeatureLevel.LowLevelDescriptors
-        )
-        self.names = tuple(self._smile.feature_names)
-        self.frame_names = tuple(self._frames.feature_names)
+        self._functionals = Extractor(_EGEMAPS, "func")
+        self._descriptors = Extractor(_EGEMAPS, "lld")
+        self.names = self._functionals.names
+        self.frame_names = self._descriptors.names
 
     def __call__(self, sound: np.ndarray, sample_rate: int) -> np.ndarray:
-        # Straight to the extractor, without the data frame that process_signal builds around it.
         with _interrupt_later():
-            values = self._smile(sound[None], sample_rate)
-        return np.asarray(values, np.float32).reshape(-1)
+            values = self._functionals(sound, sample_rate)
+        return values[0] if len(values) else np.full(len(self.names), np.nan, np.float32)
 
     def frames(self, sound: np.ndarray, sample_rate: int) -> np.ndarray:
         with _interrupt_later():
-            values = np.asarray(self._frames(sound[None], sample_rate), np.float32)
-        return values.reshape(len(self.frame_names), -1).T
+            return self._descriptors(sound, sample_rate)
 
 
 @contextmanager
@@ -134,7 +128,7 @@ def offers_frames(name: str) -> bool:
     Raises:
         SettingsError: no installed package offers it.
     """
-    # Known without loading openSMILE, whose import changes how the whole process writes YAML.
+    # Known without loading openSMILE.
     return name == "egemaps" or bool(getattr(feature_set(name), "frame_names", ()))
 
 

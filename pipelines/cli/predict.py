@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -84,10 +85,17 @@ def _answers(options: argparse.Namespace, files: Sequence[str], *, show: bool) -
 
 
 def _loaded(ref: str, overrides: Sequence[str]) -> Ensemble:
-    from affekt.ensemble import Ensemble
-    from affekt.registry import Tracking, resolve
+    # Threads that wait for work of a few milliseconds would spin, and take as much time as the work itself. It is read
+    # when PyTorch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    from affekt.ensemble import Ensemble, is_ensemble  # PyTorch, which a server's answer does not need
 
-    ensemble = Ensemble.load(resolve(ref, Tracking()))
+    folder = Path(ref).expanduser()
+    if not is_ensemble(folder):
+        from affekt.registry import Tracking, resolve  # MLflow, which a folder does not need
+
+        folder = resolve(ref, Tracking())
+    ensemble = Ensemble.load(folder)
     return ensemble.with_limits(overrides) if overrides else ensemble
 
 
