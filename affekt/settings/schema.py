@@ -5,83 +5,102 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from affekt.extensions import detector_names, fusion_names, model_names
-from affekt.settings.fields import In
+from affekt.extensions import detector_names, detector_spec, fusion_names, fusion_specs, model_names, model_specs
+from affekt.settings.fields import In, Installed
 
 
 @dataclass(frozen=True)
 class MediaSettings:
     """How a clip file becomes face crops, sound and functionals."""
 
-    face_size: Annotated[int, In(32, 512)]  # side of the stored square face crop, pixels
-    face_margin: Annotated[float, In(0, 1)]  # context on each side, as a share of that side
+    face_size: Annotated[int, In(32, 512), "side of the stored square face crop, pixels"]
+    face_margin: Annotated[float, In(0, 1), "context on each side of the face, as a share of that side"]
     face_side: Annotated[
-        str, In(one_of=("area", "longer"))
-    ]  # of the face box: the mean one, by its area, or the longer
-    detector: Annotated[str, In(one_of=detector_names)]
-    detector_model: str | None  # file of the detector's weights, where the detector needs one
-    detect_every: Annotated[int, In(1, 100)]  # frames from one detection to the next
-    detection_height: Annotated[int, In(120, 2160)]  # faces are searched on a picture of this height, pixels
-    sample_rate: Annotated[int, In(8000, 48000)]  # Hz, for training and serving alike
-    functionals: str  # the audio feature set: egemaps, or one that an installed package offers
-    max_bytes: Annotated[int, In(1)]
-    max_seconds: Annotated[float, In(0.1)]
-    max_pixels: Annotated[int, In(1)]  # width times height of the source picture
-    timeout_seconds: Annotated[float, In(1)]  # wall time for one file
-    max_skipped: Annotated[float, In(0, 1)]  # a larger share of unusable clips fails the run
+        str, In(one_of=("area", "longer")), "side of the face box: the mean one, by its area, or the longer"
+    ]
+    detector: Annotated[str, In(one_of=detector_names), "what finds faces in a picture"]
+    detector_model: Annotated[str | None, "file of the detector's weights, where the detector needs one"]
+    detect_every: Annotated[int, In(1, 100), "frames from one detection to the next; between them faces are tracked"]
+    detection_height: Annotated[int, In(120, 2160), "faces are searched on a picture of this height, pixels"]
+    sample_rate: Annotated[int, In(8000, 48000), "of the sound, Hz, for training and serving alike"]
+    functionals: Annotated[str, "the audio feature set: egemaps, or one that an installed package offers"]
+    max_bytes: Annotated[int, In(1), "a larger file is refused"]
+    max_seconds: Annotated[float, In(0.1), "a longer clip is refused"]
+    max_pixels: Annotated[int, In(1), "width times height of the source picture; a larger one is refused"]
+    timeout_seconds: Annotated[float, In(1), "wall time for one file"]
+    max_skipped: Annotated[float, In(0, 1), "a larger share of unusable clips fails the run"]
+
+    def contradictions(self, name: str, settings: Settings) -> Iterator[str]:
+        """What cannot be so together, each as ``"<name>.<setting>: why"``."""
+        if detector_spec(self.detector).weights and not self.detector_model:
+            yield f"{name}.detector_model: the detector {self.detector} needs its weights file"
+
+
+def _fusion_groups() -> Mapping[str, type]:
+    return {name: spec.settings for name, spec in fusion_specs().items() if spec.settings is not None}
 
 
 @dataclass(frozen=True)
 class FusionSettings:
     """How score vectors become one (paper.md, sections 3.3 and 4.4)."""
 
-    method: Annotated[str, In(one_of=fusion_names)]
-    scores: Annotated[str, In(one_of=("out_of_fold", "held_out"))]  # which scores a trained fusion is fitted on
-    folds: Annotated[int, In(2, 50)]  # grouped by subject
-    on_trial: Annotated[
-        list[str], In(one_of=model_names)
-    ]  # models that are fused only if that raises the accuracy on train subjects that they did not see
-    held_out_share: Annotated[float, In(0.05, 0.9)]  # of the training subjects, for ``held_out``
-    methods: Mapping[str, Any]  # the group of settings of each installed method that has some, by its name
+    method: Annotated[str, In(one_of=fusion_names), "how the answering fusion makes one score vector of several"]
+    scores: Annotated[str, In(one_of=("out_of_fold", "held_out")), "which scores a trained fusion is fitted on"]
+    folds: Annotated[int, In(2, 50), "of out-of-fold scores, grouped by subject"]
+    optional: Annotated[
+        list[str],
+        In(one_of=model_names),
+        "models that are fused only if that raises the accuracy on train subjects that they did not see",
+    ]
+    held_out_share: Annotated[float, In(0.05, 0.9), "of the training subjects, kept for the fusion with held_out"]
+    methods: Annotated[Mapping[str, Any], Installed(_fusion_groups)]  # of each method that has some, by its name
 
 
 @dataclass(frozen=True)
 class EvaluationSettings:
     """How figures are judged."""
 
-    bootstrap: Annotated[int, In(100, 1_000_000)]  # resamples, over subjects
-    confidence: Annotated[float, In(0.5, 0.999)]
+    bootstrap: Annotated[int, In(100, 1_000_000), "resamples, over subjects"]
+    confidence: Annotated[float, In(0.5, 0.999), "of the intervals of figures"]
 
 
 @dataclass(frozen=True)
 class GateSettings:
     """When a challenger becomes the champion."""
 
-    confidence: Annotated[float, In(0.5, 0.999)]  # of the paired comparison on the same clips
-    margin: Annotated[float, In(-1, 1)]  # the gain in accuracy that must be exceeded with that confidence
-    check_serving: bool  # load and query the challenger in a real TorchServe first
+    confidence: Annotated[float, In(0.5, 0.999), "of the paired comparison on the same clips"]
+    margin: Annotated[float, In(-1, 1), "the gain in accuracy that must be exceeded with that confidence"]
+    check_serving: Annotated[bool, "whether the challenger is loaded and asked in a real TorchServe first"]
+
+
+def _model_groups() -> Mapping[str, type]:
+    return {name: spec.settings for name, spec in model_specs().items()}
 
 
 @dataclass(frozen=True)
 class Settings:
     """All settings of a run. Build with :func:`load_settings`."""
 
-    preset: str
-    seed: Annotated[int, In(0)]
-    device: Annotated[str, In(one_of=("auto", "cpu", "cuda"))]
-    precision: Annotated[str, In(one_of=("auto", "float32", "bfloat16"))]
-    compile: bool  # whether networks are trained as torch.compile makes them; it needs a C++ compiler on a CPU
-    val_share: Annotated[float, In(0.01, 0.9)]  # of the subjects, for validation, where the data set names no split
-    allow_shared_subjects: bool  # whether a person may be on both sides of a split; figures are then too good
+    preset: Annotated[str, "the preset that was chosen"]
+    seed: Annotated[int, In(0), "of everything random"]
+    device: Annotated[str, In(one_of=("auto", "cpu", "cuda")), "where networks run; auto: a GPU if there is one"]
+    precision: Annotated[
+        str, In(one_of=("auto", "float32", "bfloat16")), "of the networks; auto: what the device is quickest with"
+    ]
+    compile: Annotated[bool, "whether networks are trained as torch.compile makes them (on a CPU with a C++ compiler)"]
+    val_share: Annotated[float, In(0.01, 0.9), "of the subjects, for validation, where the data set names no split"]
+    allow_shared_subjects: Annotated[
+        bool, "whether a person may be on both sides of a split; figures are then too good"
+    ]
     media: MediaSettings
     fusion: FusionSettings
     evaluation: EvaluationSettings
     gate: GateSettings
-    models: Mapping[str, Any]  # the group of settings of each installed model, by its name
+    models: Annotated[Mapping[str, Any], Installed(_model_groups)]  # the group of each installed model, by its name
 
     def __getattr__(self, name: str) -> Any:
         """``settings.vgg``: the group of a model."""
@@ -101,6 +120,16 @@ class Settings:
         values = dataclasses.asdict(self)
         values["fusion"] |= values["fusion"].pop("methods")
         return {**values.pop("models"), **values}
+
+    def contradictions(self) -> list[str]:
+        """What cannot be so together, in the words of the groups that know it: each may have such a method."""
+        problems: list[str] = []
+        for name in [item.name for item in dataclasses.fields(self) if item.name != "models"] + list(self.models):
+            if told := getattr(getattr(self, name), "contradictions", None):
+                problems.extend(told(name, self))
+        if self.precision == "bfloat16" and self.device == "cpu":
+            problems.append("precision: bfloat16 is slower than float32 on a cpu; choose auto")
+        return problems
 
     def to_json(self) -> str:
         """The settings as JSON with sorted keys; :func:`settings_from_json` reads it."""

@@ -57,7 +57,7 @@ class Trial:
 
 
 def try_models(train: ScoreTable, settings: Settings, how: Mapping[str, Any]) -> tuple[tuple[str, ...], list[Trial]]:
-    """The models of a table that are worth fusing, and the trials of ``settings.fusion.on_trial``.
+    """The models of a table that are worth fusing, and the trials of ``settings.fusion.optional``.
 
     The rows must be honest scores (of clips that the models did not learn from). Each row is fused by a fusion of the
     chosen method that was fitted on other subjects' rows, once with the model and once without. It is kept if more
@@ -71,7 +71,7 @@ def try_models(train: ScoreTable, settings: Settings, how: Mapping[str, Any]) ->
     """
     kept = tuple(train.models)
     trials = []
-    for model in settings.fusion.on_trial:
+    for model in settings.fusion.optional:
         if model not in kept or len(kept) < 2:
             continue
         trial = _try(model, train.only(kept), settings, how)

@@ -80,7 +80,7 @@ def fit_fusions(
 
     Args:
         members: the folder of each trained member, with its ``scores.csv``.
-        models: the members to fuse, some of them perhaps on trial (``settings.fusion.on_trial``); further members only
+        models: the members to fuse, some of them perhaps on trial (``settings.fusion.optional``); further members only
             feed them.
         settings: the run's settings; ``settings.fusion.method`` is the one that answers.
         folder: where the ensemble goes.

@@ -34,7 +34,7 @@ TINY = (
     "joint.projection=4", "joint.hidden=4", "joint.time_steps=8", "joint.batch_size=4", "joint.iterations=20",
     "joint.learning_rate=0.2",
     "random_forest.trees=10", "random_forest.min_samples_split=2", "svc.c_candidates=[0.1]",
-    "fusion.folds=2", "fusion.held_out_share=0.5", "fusion.method=stacking", "fusion.on_trial=[]",
+    "fusion.folds=2", "fusion.held_out_share=0.5", "fusion.method=stacking", "fusion.optional=[]",
 )  # fmt: skip
 SUBJECTS, REPEATS = 5, 2
 

@@ -14,9 +14,9 @@ from affekt.settings.fields import In
 class AdaBoostFusionSettings:
     """AdaBoost of trees on score vectors (paper.md, section 4.4)."""
 
-    trees: Annotated[int, In(1)]
-    depth: Annotated[int, In(1)]  # of each tree
-    learning_rate: Annotated[float, In(1e-6, 10)]
+    trees: Annotated[int, In(1), "that are added one after the other"]
+    depth: Annotated[int, In(1), "of each tree"]
+    learning_rate: Annotated[float, In(1e-6, 10), "share of each tree's say"]
 
 
 def fit(rows: LabelledScores, settings: AdaBoostFusionSettings) -> TreeEnsemble:

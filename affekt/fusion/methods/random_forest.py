@@ -14,8 +14,8 @@ from affekt.settings.fields import In
 class ForestFusionSettings:
     """Random forest on score vectors (paper.md, section 4.4)."""
 
-    trees: Annotated[int, In(1)]
-    min_samples_split: Annotated[int, In(2)]
+    trees: Annotated[int, In(1), "whose votes are averaged"]
+    min_samples_split: Annotated[int, In(2), "rows that a branch needs to be divided further"]
 
 
 def fit(rows: LabelledScores, settings: ForestFusionSettings) -> TreeEnsemble:

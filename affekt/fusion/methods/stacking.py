@@ -32,9 +32,11 @@ class StackingSettings:
     """Stacking: a mixture of classifiers on score vectors, mixed by how well each foretells unseen subjects."""
 
     linear_c: Annotated[
-        list[float], In(1e-12)
-    ]  # inverse penalty of each linear classifier, on standardised features; empty: pooled alone
-    offset_penalty: Annotated[float, In(1e-9)]  # of the pooled classifier's offsets, one a label
+        list[float],
+        In(1e-12),
+        "inverse penalty of each linear classifier, on standardised features; empty: pooled alone",
+    ]
+    offset_penalty: Annotated[float, In(1e-9), "of the pooled classifier's offsets, one a label"]
 
 
 @dataclass(frozen=True)

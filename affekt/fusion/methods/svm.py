@@ -14,9 +14,9 @@ from affekt.settings.fields import In
 class SvmFusionSettings:
     """Support vector machine on score vectors (paper.md, section 4.4)."""
 
-    c: Annotated[float, In(1e-12)]
-    kernel: Annotated[str, In(one_of=("linear", "rbf"))]
-    gamma: Annotated[float | None, In(1e-12)]  # of the RBF kernel; null: 1 / (features * their variance)
+    c: Annotated[float, In(1e-12), "penalty of rows on the wrong side"]
+    kernel: Annotated[str, In(one_of=("linear", "rbf")), "how alike two rows are"]
+    gamma: Annotated[float | None, In(1e-12), "of the RBF kernel; null: 1 / (features * their variance)"]
 
 
 def fit(rows: LabelledScores, settings: SvmFusionSettings) -> CalibratedSvc:

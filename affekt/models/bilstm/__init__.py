@@ -13,11 +13,11 @@ from affekt.settings.fields import In, Optimisation
 class BilstmSettings(Optimisation):
     """Bidirectional LSTM on VGG fc6 features in time (paper.md, sections 3.1.2 and 4.3.3)."""
 
-    hidden: Annotated[int, In(1)]
-    time_steps: Annotated[int, In(1)]
-    dropout: Annotated[float, In(0, 0.99)]
-    standardise: bool  # whether each fc6 unit is standardised by its values on the train clips
-    iterations: Annotated[int, In(1)]
+    hidden: Annotated[int, In(1), "units in each direction"]
+    time_steps: Annotated[int, In(1), "faces of a clip that it looks at"]
+    dropout: Annotated[float, In(0, 0.99), "share of the units that a step leaves out"]
+    standardise: Annotated[bool, "whether each fc6 unit is standardised by its values on the train clips"]
+    iterations: Annotated[int, In(1), "on clips"]
 
 
 SPEC = ModelSpec(

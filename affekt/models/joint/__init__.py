@@ -13,12 +13,12 @@ from affekt.settings.fields import In, Optimisation
 class JointSettings(Optimisation):
     """Bidirectional LSTM on VGG fc6 features and acoustic descriptors in time (paper.md, section 6)."""
 
-    projection: Annotated[int, In(1)]  # units to which face and voice are each brought
-    hidden: Annotated[int, In(1)]
-    time_steps: Annotated[int, In(1)]  # those of bilstm share its passes through the VGG
-    dropout: Annotated[float, In(0, 0.99)]
-    modality_dropout: Annotated[float, In(0, 0.99)]  # share of the training clips of which face or voice is hidden
-    iterations: Annotated[int, In(1)]
+    projection: Annotated[int, In(1), "units to which face and voice are each brought"]
+    hidden: Annotated[int, In(1), "units in each direction"]
+    time_steps: Annotated[int, In(1), "moments of a clip; those of bilstm share its passes through the VGG"]
+    dropout: Annotated[float, In(0, 0.99), "share of the units that a step leaves out"]
+    modality_dropout: Annotated[float, In(0, 0.99), "share of the training clips of which face or voice is hidden"]
+    iterations: Annotated[int, In(1), "on clips"]
 
 
 SPEC = ModelSpec(

@@ -13,8 +13,8 @@ from affekt.settings.fields import In
 class RandomForestSettings:
     """Random forest on the 88 functionals (paper.md, section 4.2.2)."""
 
-    trees: Annotated[int, In(1)]
-    min_samples_split: Annotated[int, In(2)]
+    trees: Annotated[int, In(1), "whose votes are averaged"]
+    min_samples_split: Annotated[int, In(2), "clips that a branch needs to be divided further"]
 
 
 SPEC = ModelSpec(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from affekt.extensions.model import ModelSpec, Resources
 from affekt.settings.fields import In
@@ -13,11 +14,16 @@ from affekt.settings.fields import In
 class SvcSettings:
     """Support vector classifier on the 88 functionals (paper.md, section 4.2.2)."""
 
-    c: Annotated[float | None, In(1e-12)]  # none: chosen from c_candidates by cross-validation grouped by subject
-    c_candidates: list[float]
-    tolerance: Annotated[float, In(1e-9)]
-    kernel: Annotated[str, In(one_of=("linear", "rbf"))]
-    standardise: bool
+    c: Annotated[float | None, In(1e-12), "penalty; null: chosen from c_candidates by trial on other subjects"]
+    c_candidates: Annotated[list[float], "penalties to choose from"]
+    tolerance: Annotated[float, In(1e-9), "at which fitting stops"]
+    kernel: Annotated[str, In(one_of=("linear", "rbf")), "how alike two clips are"]
+    standardise: Annotated[bool, "whether each functional is standardised by its values on the train clips"]
+
+    def contradictions(self, name: str, settings: Any) -> Iterator[str]:
+        """What cannot be so together."""
+        if self.c is None and not self.c_candidates:
+            yield f"{name}.c: null means chosen from {name}.c_candidates, which is empty"
 
 
 SPEC = ModelSpec(

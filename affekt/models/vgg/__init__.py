@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from affekt.extensions.model import ON_A_GPU, ModelSpec
-from affekt.settings.fields import In, Optimisation
+from affekt.settings.fields import FaceNetwork, In
 
 
 @dataclass(frozen=True)
-class VggSettings(Optimisation):
+class VggSettings(FaceNetwork):
     """VGG-16 on face images and clip faces (paper.md, sections 3.2 and 4.3.2)."""
 
-    width: Annotated[float, In(0.01, 1)]  # share of the published channel and unit numbers
-    input_size: Annotated[int, In(32, 224)]  # side of the network's input, pixels
-    crops: list[float]  # sides of the crops to learn from, as shares of the stored picture's; the first is scored
-    batch_norm: bool
-    dropout: Annotated[float, In(0, 0.99)]
-    pretrained: str | None  # weights to start from: a name that `affekt weights list` shows, a path or a uri
-    base_iterations: Annotated[int, In(0)]  # on face images alone, once, before any clip is seen
-    base_learning_rate: Annotated[float, In(1e-8, 10)]  # of those
-    iterations: Annotated[int | None, In(1)]  # on face images and clip faces together; none: as many as rounds says
-    rounds: Annotated[int | None, In(1)]  # through the face images, where there are no clips and iterations is none
+    iterations: Annotated[int | None, In(1), "on face images and clip faces together; null: as many as rounds says"]
+    rounds: Annotated[int | None, In(1), "through the face images, where there are no clips and iterations is null"]
     face_share: Annotated[
-        float | None, In(0, 1)
-    ]  # of a batch taken from face images; none: in proportion to their number
-    frames_per_clip: Annotated[int, In(1)]  # frames whose probabilities are averaged to a clip's score vector
-    mirror: bool  # whether a face and its mirror image are both scored, and averaged; the Bi-LSTM follows
+        float | None, In(0, 1), "of a batch taken from face images; null: in proportion to their number"
+    ]
+    frames_per_clip: Annotated[int, In(1), "frames whose probabilities are averaged to a clip's score vector"]
+
+    def contradictions(self, name: str, settings: Any) -> Iterator[str]:
+        """As of :class:`affekt.settings.fields.Optimisation`."""
+        yield from super().contradictions(name, settings)
+        if self.iterations is None and self.rounds is None:
+            yield f"{name}.iterations: null means as many as {name}.rounds says, which is null, too"
 
 
 SPEC = ModelSpec(
