@@ -69,7 +69,7 @@ class ScoreTable:
 
     def split(self, name: str) -> ScoreTable:
         """The rows of one split."""
-        return self.rows(np.array([split == name for split in self.splits], dtype=bool))
+        return self.rows([row for row, split in enumerate(self.splits) if split == name])
 
     def only(self, models: Sequence[str]) -> ScoreTable:
         """The table with the named models alone, in the order given.
@@ -112,8 +112,8 @@ class ScoreTable:
         in the name of a label are left aside; a model with some blank scores in a row has no answer for that clip.
 
         Raises:
-            DataError: the file cannot be read, names a clip twice, holds no score columns, lacks a label for a model,
-                or a score is not a number.
+            DataError: the file cannot be read, has more cells in a row than columns, names a clip twice, holds no score
+                columns, lacks a label for a model, or a score is not a number.
         """
         import pandas as pd  # 0.3 s, and an answer needs no table
 
@@ -126,6 +126,10 @@ class ScoreTable:
             raise DataError(known.message, code=known.code, where=source) from error
         except ValueError as error:
             raise DataError(f"not a readable CSV file: {error}", code="unreadable", where=source) from error
+        if not isinstance(frame.index, pd.RangeIndex):  # pandas takes the surplus in front for names of the rows
+            raise DataError(
+                "row 2 has more cells than there are columns; take the surplus out", code="bad_row", where=source
+            )
         if "clip" not in frame.columns:
             raise DataError(
                 "expected a column 'clip' and score columns '<model>_<label>'", code="missing_column", where=source

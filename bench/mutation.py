@@ -54,9 +54,27 @@ ROOMS = {
         tuple(f"affekt/statistics/{name}.py" for name in ("intervals", "metrics", "paired", "pairs")),
         ("tests/statistics",),
     ),
+    "dataset": Room(
+        tuple(
+            f"affekt/dataset/{name}.py"
+            for name in ("splits", "image_splits", "protocols", "manifest", "clips", "labels", "problems")
+        ),
+        ("tests/dataset",),
+    ),
+    "score_table": Room(("affekt/score_table.py",), ("tests/test_score_table.py",)),
+    "media": Room(
+        ("affekt/media/functionals.py", "affekt/media/shots.py"),
+        ("tests/media/test_functionals.py", "tests/media/test_shots.py"),
+    ),
+    "training": Room(
+        ("affekt/training/augmentation.py", "affekt/training/loop.py:learning_rate"),
+        ("tests/training/test_augmentation.py", "tests/training/test_learning_rate.py"),
+    ),
+    "models": Room(("affekt/models/crops.py",), ("tests/models/test_crops.py",)),
+    "store": Room(("affekt/store/entries.py",), ("tests/store/test_prepared_store.py",)),
 }
-#: Exit codes of pytest in mutmut's process: nothing failed, or no test came near; the processor's time ran out.
-_SURVIVED, _TIMEOUT = {0, 5, 33, None}, {24, 36, 152, 255, -24}
+#: Exit codes of mutmut's process: nothing failed, no test came near, or pytest could not start; the time ran out.
+_SURVIVED, _TIMEOUT = {0, 5, 33, 255, None}, {24, 36, 152, -24}
 
 
 @dataclass(frozen=True)

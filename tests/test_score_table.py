@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from affekt.errors import DataError
-from affekt.score_table import ScoreTable, join_tables
+from affekt.score_table import ScoreTable, join_tables, stack_tables
 
 HEADER = "clip,label,subject,split,face_angry,face_happy"
 
@@ -59,31 +61,150 @@ def test_other_columns_are_left_aside(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("rows", "header", "said"),
+    ("rows", "header", "code", "said"),
     [
-        (["a,angry,1,train,x,.5"], HEADER, "row 2, column face_angry: 'x' is not a number"),
-        (["a,angry,1,train,.5,.5", "a,angry,1,train,.5,.5"], HEADER, "row 3 names the clip 'a' a second time"),
-        (["a,furious,1,train,.5,.5"], HEADER, "row 2: label 'furious'"),
-        (["a,.5"], "clip,face_angry", None),
-        (["a,.5,.5,.5"], "clip,face_angry,face_happy,voice_angry", "model 'voice' has no column for happy"),
-        (["a,1"], "clip,label", "no score columns"),
-        (["1,2"], "name,face_angry", "expected a column 'clip'"),
+        (["a,angry,1,train,x,.5"], HEADER, "not_a_number", "row 2, column face_angry: 'x' is not a number"),
+        (["a,,1,train,.5,.5"] * 2, HEADER, "duplicate_id", "row 3 names the clip 'a' a second time"),
+        (["a,furious,1,train,.5,.5"], HEADER, "unknown_label", "row 2: label 'furious' is none of the scored labels"),
+        (["a,3,1,train,.5,.5"], HEADER, "unknown_label", "row 2: label '3' is none"),
+        (["a,sad,1,train,.5,.5"], HEADER, "unknown_label", "row 2: label 'sad' is none of the scored labels angry, "),
+        (["a,.5"], "clip,face_angry,face_happy,voice_angry", "missing_column", "'voice' has no column for happy"),
+        (["a,1"], "clip,label", "no_scores", "no score columns"),
+        (["1,2"], "name,face_angry", "missing_column", "expected a column 'clip'"),
+        (["a,1", "b,1,2"], "clip,face_angry", "unreadable", "not a readable CSV file: "),
+        (["a,1,2,3"], "clip,face_angry", "bad_row", "row 2 has more cells than there are columns; take the surplus"),
+        (["a,1,"], "clip,face_angry", "bad_row", "row 2 has more cells"),
     ],
 )
-def test_a_bad_table_says_what_and_where(tmp_path, rows, header, said):
+def test_a_bad_table_says_what_and_where(tmp_path, rows, header, code, said):
     path = written(tmp_path, *rows, header=header)
-    if said is None:
-        assert ScoreTable.read(path).labels == ("angry",)
-        return
     with pytest.raises(DataError) as caught:
         ScoreTable.read(path)
     assert said in str(caught.value)
-    assert str(path) in str(caught.value)
+    assert (caught.value.code, caught.value.where) == (code, str(path))
+
+
+def test_a_table_of_one_label_is_one(tmp_path):
+    assert ScoreTable.read(written(tmp_path, "a,.5", header="clip,face_angry")).labels == ("angry",)
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(DataError, match=r"none\.csv"):
         ScoreTable.read(tmp_path / "none.csv")
+
+
+def test_a_written_table_looks_as_documented(tmp_path):
+    one = table(clips=("a", "b"), truth=(1, -1), subjects=("1", ""), splits=("train", ""))
+    one.scores[:] = [[[0.1, 0.9]], [[np.nan, np.nan]]]
+    one.write(tmp_path / "t.csv")
+    expected = [HEADER, "a,happy,1,train,0.10000000000000001,0.90000000000000002", "b,,,,,"]
+    assert (tmp_path / "t.csv").read_text().splitlines() == expected
+    same(ScoreTable.read(tmp_path / "t.csv"), one)
+
+
+def test_the_smallest_difference_of_two_scores_is_kept(tmp_path):
+    one = table()
+    one.scores[:] = [[[np.nextafter(1, 0), 1 / 3]], [[1e-300, 2 / 3]]]
+    one.write(tmp_path / "t.csv")
+    assert np.array_equal(ScoreTable.read(tmp_path / "t.csv").scores, one.scores)
+
+
+def test_what_looks_like_a_missing_value_or_a_number_is_a_name(tmp_path):
+    read = ScoreTable.read(written(tmp_path, "NA,happy,None,007,.5,.5"))
+    assert (read.clips, read.subjects, read.splits) == (("NA",), ("None",), ("007",))
+
+
+def test_blank_cells_are_names_that_are_not_known(tmp_path):
+    read = ScoreTable.read(written(tmp_path, "a,,,,.5,.5", "b,Anger,1,val,.5,.5"))
+    assert (read.subjects, read.splits, read.truth.tolist()) == (("", "1"), ("", "val"), [-1, 0])
+
+
+ROWS = table(clips=("a", "b", "c"), truth=(0, 1, -1), subjects=("1", "2", ""), splits=("train", "val", "train"))
+
+
+def same(found, expected):
+    """Two score tables are equal in all they hold."""
+    for name in ("clips", "labels", "models", "subjects", "splits"):
+        assert getattr(found, name) == getattr(expected, name), name
+    assert found.truth.tolist() == expected.truth.tolist() and found.truth.dtype.kind == "i"
+    assert np.array_equal(found.scores, expected.scores, equal_nan=True)
+
+
+@pytest.mark.parametrize("keep", [[True, False, True], [0, 2], np.array([0, 2])], ids=["mask", "list", "array"])
+def test_rows_are_kept_by_mask_or_number(keep):
+    kept = ROWS.rows(keep)
+    same(kept, ScoreTable(("a", "c"), ROWS.labels, ROWS.models, ROWS.scores[[0, 2]], ROWS.truth[[0, 2]], ("1", ""),
+                          ("train", "train")))  # fmt: skip
+    same(ROWS.split("train"), kept)
+    same(ROWS.rows([2, 0]).rows([1, 0]), kept)
+
+
+def test_no_row_at_all_is_a_table_too():
+    assert len(ROWS.rows([])) == len(ROWS.split("test")) == len(ROWS.split("test").split("train")) == 0
+
+
+def test_models_are_picked_in_the_order_given():
+    both = join_tables([ROWS, replace(ROWS, models=("voice",), scores=ROWS.scores[:, :, ::-1])])
+    same(both.only(["voice", "face"]), replace(both, models=("voice", "face"), scores=both.scores[:, ::-1]))
+    same(both.only(["face"]), ROWS)
+    with pytest.raises(DataError, match="no model named smell, touch; the table has face, voice") as caught:
+        both.only(["smell", "face", "touch"])
+    assert caught.value.code == "unknown_model"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"scores": np.zeros((3, 2, 2))}, r"shape \(3, 2, 2\), expected \(3, 1, 2\)"),
+        ({"truth": np.zeros(2, int)}, "truth has 2 entries for 3 clips"),
+        ({"subjects": ("1",)}, "subjects has 1 entries for 3 clips"),
+        ({"splits": ()}, "splits has 0 entries for 3 clips"),
+    ],
+)
+def test_parts_of_other_lengths_are_refused(wrong, words):
+    with pytest.raises(ValueError, match=words):
+        replace(ROWS, **wrong)
+
+
+def test_joining_three_tables_keeps_all_that_is_known_of_a_clip():
+    parts = [ROWS, replace(ROWS, models=("voice", "both"), scores=np.repeat(ROWS.scores, 2, axis=1) / 2)]
+    last = replace(ROWS, models=("last",), scores=ROWS.scores / 4)
+    joined = join_tables([*parts, last])
+    scores = np.concatenate([ROWS.scores, ROWS.scores / 2, ROWS.scores / 2, ROWS.scores / 4], axis=1)
+    same(joined, replace(ROWS, models=("face", "voice", "both", "last"), scores=scores))
+    same(join_tables([ROWS]), ROWS)
+    same(join_tables([ROWS.rows([])]), ROWS.rows([]))
+
+
+def test_stacking_puts_tables_below_each_other_with_the_models_of_the_first():
+    two = join_tables([ROWS, replace(ROWS, models=("voice",), scores=ROWS.scores / 2)])
+    further = replace(two.only(["voice", "face"]), clips=("d", "e", "f"))
+    stacked = stack_tables(table for table in (two, further))
+    same(stacked.rows([0, 1, 2]), two)
+    same(stacked.rows([3, 4, 5]), replace(two, clips=("d", "e", "f")))
+    same(stack_tables([ROWS]), ROWS)
+
+
+OTHER_LABELS = replace(ROWS, clips=("d", "e", "f"), labels=("angry", "sad"))
+
+
+@pytest.mark.parametrize(
+    ("put", "tables", "code", "words"),
+    [
+        (join_tables, [], "no_scores", "no score tables to join"),
+        (stack_tables, [], "no_scores", "no score tables to stack"),
+        (join_tables, [ROWS, OTHER_LABELS], "labels_differ", "'happy'.* and .*'sad'"),
+        (stack_tables, [ROWS, OTHER_LABELS], "labels_differ", "'happy'.* and .*'sad'"),
+        (join_tables, [ROWS, ROWS], "duplicate_model", "the model 'face'"),
+        (join_tables, [ROWS, replace(ROWS, models=("v",), subjects=("1", "3", ""))], "rows_differ", "of clip 'b'"),
+        (stack_tables, [ROWS, replace(ROWS, models=("v",))], "models_differ", "'face'.* and .*'v'"),
+        (stack_tables, [ROWS, replace(ROWS, clips=("d", "b", "a"))], "duplicate_id", "the clip 'b'"),
+    ],
+)
+def test_tables_that_do_not_go_together_are_refused(put, tables, code, words):
+    with pytest.raises(DataError, match=words) as caught:
+        put(tables)
+    assert caught.value.code == code
 
 
 def test_joining_aligns_rows_by_clip_not_by_position():

@@ -14,7 +14,7 @@ Which resampling is used depends on S, the number of subjects:
 
 In no case are the draws less spread than those of clips drawn independently of each other. Coverage of the nominal
 95 % interval, simulated with people whose own accuracies scatter by up to 15 points and with 7 to 24 clips each:
-93-97 % from five subjects on, 90-100 % with two to four (`tests/evaluation/test_intervals.py` repeats a part of it).
+93-97 % from five subjects on, 90-100 % with two to four (`tests/statistics/test_intervals.py` repeats a part of it).
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def bootstrap(counts: np.ndarray, statistic: Statistic, *, draws: int, confidenc
     chosen = rng.multinomial(groups, np.full(groups, 1 / groups), size=draws)
     widening = math.sqrt(groups / (groups - 1))
     if groups < FEW_SUBJECTS:
-        resampled = np.zeros((draws, counts.shape[1]), dtype=np.int64)
+        resampled = np.zeros((draws, counts.shape[1]))
         for row, size, times in zip(counts, sizes, chosen.T, strict=True):
             resampled += rng.multinomial(times * size, row / size)
     else:

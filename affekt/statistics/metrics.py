@@ -148,7 +148,7 @@ def largest_class_share(truth: np.ndarray | Sequence[int]) -> float:
 
 def p_above_share(correct: int, clips: int, share: float) -> float:
     """One-sided exact binomial probability of ``correct`` or more right answers of ``clips`` at a rate of ``share``."""
-    return 1.0 if correct <= 0 else float(bdtrc(correct - 1, clips, share))
+    return float(bdtrc(correct - 1, clips, share))
 
 
 def accuracy_by(
@@ -250,4 +250,4 @@ def _ratio(part: Any, whole: Any) -> float | None:
 
 
 def _mean(values: Any) -> float:
-    return float(np.mean([0.0 if value is None else value for value in values]))
+    return float(np.mean(list(values)))

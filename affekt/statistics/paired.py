@@ -48,9 +48,9 @@ def compare_paired(
     Raises:
         DataError: the shapes do not match, a score is no probability, or no clip has a known label.
     """
-    names = [str(number) for number in range(np.asarray(a).shape[-1])]
+    names = [""] * np.asarray(a).shape[-1]  # their number is all that counts here
     known, first, people = check_scores(truth, a, names, subjects)
-    _, second, _ = check_scores(truth, b, names, subjects)
+    _, second, _ = check_scores(truth, b, names, None)
     right_a = predictions(first) == known
     right_b = predictions(second) == known
     outcomes = right_b.astype(int) - right_a + 1  # 0: only a is right, 1: both or neither, 2: only b

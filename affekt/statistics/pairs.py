@@ -56,7 +56,7 @@ def add_accuracies(
     Returns:
         ``found``.
     """
-    names = np.array(groups, dtype=object)
+    names = np.array(groups)
     for group, figures in found.items():
         inside = names == group
         figures["accuracy_of"] = {name: float(hits[inside].mean()) for name, hits in right.items()}

@@ -32,14 +32,14 @@ def folds_of(clips: ClipTable, protocol: str, seed: int = 0):
     return protocol_folds(clips, protocol, seed=seed, val_share=0.2)
 
 
-@pytest.mark.parametrize(("protocol", "seed"), itertools.product(DEALT, range(3)))
+@pytest.mark.parametrize(("protocol", "seed"), list(itertools.product(DEALT, range(3))))
 def test_every_clip_is_held_out_exactly_once(protocol, seed):
     clips = table(9, seed)
     held = Counter(clip.id for fold in folds_of(clips, protocol, seed) for clip in fold.table.select(split="test"))
     assert held == Counter(clip.id for clip in clips)
 
 
-@pytest.mark.parametrize(("protocol", "seed"), itertools.product(DEALT, range(3)))
+@pytest.mark.parametrize(("protocol", "seed"), list(itertools.product(DEALT, range(3))))
 def test_no_subject_is_on_both_sides_of_a_fold(protocol, seed):
     for fold in folds_of(table(9, seed), protocol, seed):
         assert set(fold.held_out) == set(fold.table.select(split="test").subjects)

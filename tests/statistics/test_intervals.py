@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
+from scipy.stats import norm, t
 
-from affekt.statistics.intervals import bootstrap, count_outcomes, wilson
+from affekt.statistics.intervals import Draws, bootstrap, count_outcomes, wilson
 from affekt.statistics.metrics import evaluate_scores
 
 
@@ -109,6 +112,78 @@ def test_the_interval_holds_the_estimate() -> None:
     drawn = bootstrap(counts, lambda c: c[:, 0] / c.sum(axis=1), draws=100, confidence=0.5, seed=0)
     low, high = drawn.interval(0.5)
     assert low <= drawn.estimate <= high
+
+
+def share(counts: np.ndarray) -> np.ndarray:
+    return counts[:, 1] / counts.sum(axis=1)
+
+
+def spread(rights: list[int], clips: int, confidence: float = 0.95) -> float:
+    """The standard deviation of the accuracy, drawn for subjects with so many right answers of so many clips."""
+    counts = np.array([[clips - right, right] for right in rights])
+    drawn = bootstrap(counts, share, draws=40_000, confidence=confidence, seed=1)
+    assert drawn.over == "subjects"
+    return float(drawn.values.std())
+
+
+# People who get all right or all wrong: nothing varies within a person, only between them.
+@pytest.mark.parametrize("subjects", [3, 4])
+def test_few_subjects_are_widened_for_the_one_that_their_mean_takes(subjects: int) -> None:
+    between = (1 / subjects) * (1 - 1 / subjects)
+    expected = math.sqrt(between / subjects) * math.sqrt(subjects / (subjects - 1))
+    assert spread([20] + [0] * (subjects - 1), 20) == pytest.approx(expected, rel=0.02)
+
+
+# People who all get half right: nothing varies between them, only within.
+@pytest.mark.parametrize("subjects", [3, 4])
+def test_with_few_subjects_their_clips_are_drawn_too(subjects: int) -> None:
+    expected = math.sqrt(0.25 / (subjects * 20)) * math.sqrt(subjects / (subjects - 1))
+    assert spread([10] * subjects, 20) == pytest.approx(expected, rel=0.02)
+
+
+@pytest.mark.parametrize("subjects", [5, 7])
+def test_from_five_subjects_on_no_clips_are_drawn_but_the_spread_of_unrelated_clips_is_the_least(subjects: int) -> None:
+    assert spread([10] * subjects, 20) == pytest.approx(math.sqrt(0.25 / (subjects * 20)), rel=0.02)
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95, 0.99])
+def test_seven_subjects_are_widened_by_students_t_too(confidence: float) -> None:
+    between = (2 / 7) * (5 / 7)
+    upper = 1 - (1 - confidence) / 2
+    student = float(t.ppf(upper, 6) / norm.ppf(upper))
+    expected = math.sqrt(between / 7) * math.sqrt(7 / 6) * student
+    assert spread([20, 20, 0, 0, 0, 0, 0], 20, confidence) == pytest.approx(expected, rel=0.02)
+
+
+def test_draws_lie_on_the_side_where_people_differ() -> None:
+    counts = np.array([[0, 20]] * 6 + [[20, 0]])  # one of seven fails: below the estimate is more room than above
+    drawn = bootstrap(counts, share, draws=2000, confidence=0.95, seed=0)
+    assert drawn.estimate - drawn.values.min() > 1.5 * (drawn.values.max() - drawn.estimate)
+
+
+@pytest.mark.parametrize("rows", [1, 7], ids=["clips", "subjects"])
+def test_a_draw_that_does_not_define_the_figure_counts_as_the_estimate(rows: int) -> None:
+    def recall(counts: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore"):
+            return np.where(counts[:, 1] > 0, 1.0, np.nan)
+
+    counts = np.array([[1, 1]] + [[2, 0]] * (rows - 1))
+    drawn = bootstrap(counts, recall, draws=200, confidence=0.95, seed=0)
+    assert drawn.values.dtype == float and (drawn.values == 1).all()
+
+
+def test_the_interval_is_that_of_the_percentiles() -> None:
+    assert Draws(50.0, np.arange(101.0), "clips").interval(0.9) == pytest.approx((5, 95))
+    assert Draws(200.0, np.arange(101.0), "clips").interval(0.9) == pytest.approx((5, 200))
+    assert Draws(-1.0, np.arange(101.0), "clips").interval(0.9) == pytest.approx((-1, 95))
+
+
+def test_without_trials_a_share_can_be_anything() -> None:
+    assert wilson(0, 0, 0.95) == (0, 1)
+
+
+def test_a_share_is_never_above_one_nor_below_nothing() -> None:
+    assert all(wilson(n, n, 0.95)[1] <= 1 and wilson(0, n, 0.95)[0] >= 0 for n in range(1, 40))
 
 
 def test_wilson_interval_of_a_share() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import binom, norm
 
 from affekt.errors import DataError
 from affekt.statistics.paired import compare_paired, mcnemar_p
@@ -101,6 +103,67 @@ def test_no_answer_is_wrong_on_either_side() -> None:
 def test_sides_of_different_length_are_an_error() -> None:
     with pytest.raises(DataError):
         compare_paired([0, 0], right_or_wrong([1, 1]), right_or_wrong([1]))
+
+
+def test_all_that_is_said_of_two_sides() -> None:
+    found = compare([1, 0, 0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 1, 1, 1], ["a", "a", "b", "", "", "", "", ""])
+    centre, error = 7 / 10, math.sqrt(8 - 7**2 / 10) / 10  # seven clips won, half a clip more in each of four cells
+    assert found == {
+        "clips": 8,
+        "subjects": 2,
+        "accuracy_a": 0.125,
+        "accuracy_b": 1.0,
+        "difference": 0.875,
+        "ci95": [pytest.approx(centre - norm.ppf(0.975) * error), 1.0],
+        "confidence": 0.95,
+        "only_a_right": 0,
+        "only_b_right": 7,
+        "mcnemar_p": 2 * 0.5**7,
+        "probability_better": 2000.5 / 2001,
+        "interval_over": "subjects",
+    }
+
+
+def test_a_difference_stays_between_minus_one_and_one() -> None:
+    won, lost = compare([0] * 8, [1] * 8)["ci95"], compare([1] * 8, [0] * 8)["ci95"]
+    assert won[1] == 1 and lost[0] == -1  # type: ignore[index]
+    assert won[0] == -lost[1] == pytest.approx(8 / 10 - norm.ppf(0.975) * math.sqrt(9 - 6.4) / 10)  # type: ignore[index]
+
+
+def test_an_exact_test_at_its_level_rejects() -> None:
+    assert compare([0, 0], [1, 1], confidence=0.5)["ci95"][0] > 0  # type: ignore[index]  # p is a half as well
+    assert compare([0, 0], [1, 1], confidence=0.51)["ci95"][0] == 0  # type: ignore[index]
+
+
+def test_a_tie_of_the_resamples_counts_half() -> None:
+    found = compare([1, 1, 0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 1, 1, 1, 1, 1, 1, 1, 1], bootstrap=100_000)
+    ahead = 1 - binom.cdf(5, 10, 0.8) + binom.pmf(5, 10, 0.8) / 2  # resamples in which b is right on six clips or more
+    assert found["probability_better"] == pytest.approx(ahead, abs=0.001)
+
+
+def test_resamples_that_are_all_ahead_do_not_make_it_certain() -> None:
+    assert compare([0] * 40, [1] * 40, bootstrap=9)["probability_better"] == 9.5 / 10
+
+
+def test_the_resampling_is_that_of_the_given_seed_and_number() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 2, (2, 80)).tolist()
+    people = [str(i // 8) for i in range(80)]
+    standard = compare(a, b, people)
+    assert standard == compare(a, b, people, bootstrap=2000, confidence=0.95, seed=0)
+    assert compare(a, b, people, seed=1) != standard
+    assert compare(a, b, people, bootstrap=200) != standard
+
+
+@pytest.mark.parametrize("clips", range(1, 40))
+def test_a_p_value_is_never_above_one(clips: int) -> None:
+    assert mcnemar_p(clips, clips + 1) <= 1
+
+
+def test_what_is_no_table_of_scores_is_named() -> None:
+    with pytest.raises(DataError) as caught:
+        compare_paired([0, 0], np.zeros(2), np.zeros(2))
+    assert caught.value.code == "wrong_shape"
 
 
 def test_picture_and_sound_together_beat_sound_alone_on_the_2013_challenge(shared_data: Path) -> None:
