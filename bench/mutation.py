@@ -101,10 +101,11 @@ def main() -> None:
     rows = _rows((arguments.out or SURVIVORS.parent) / "mutation.md")
     argued, failed = _argued(), False
     for name in arguments.room or ROOMS:
+        commit = subprocess.run(["git", "describe", "--always", "--dirty=+"], capture_output=True, text=True, cwd=ROOT)
         mutants = run(name)
         for module in map(_path, ROOMS[name].modules):
             found = [mutant for mutant in mutants if mutant.module == module]
-            rows[module] = _row(module, found)
+            rows[module] = _row(module, found, commit.stdout.strip() or "none")
             survived = [mutant.key for mutant in found if mutant.status == "survived"]
             unargued = [key for key in survived if key not in argued]
             failed |= bool(unargued) or len(survived) > (1 - LEAST) * len(found)
@@ -252,13 +253,12 @@ def _rows(path: Path) -> dict[str, str]:
     return {match[1]: match[0] for match in re.finditer(r"^\| `([^`]+)` \|.*\|$", text, re.MULTILINE)}
 
 
-def _row(module: str, found: list[Mutant]) -> str:
+def _row(module: str, found: list[Mutant], commit: str) -> str:
     count = {status: sum(mutant.status == status for mutant in found) for status in ("killed", "survived", "timeout")}
     share = (len(found) - count["survived"]) / max(1, len(found))
-    commit = subprocess.run(["git", "describe", "--always", "--dirty=+"], capture_output=True, text=True, cwd=ROOT)
     return (
         f"| `{module}` | {len(found)} | {count['killed']} | {count['timeout']} | {count['survived']} | {share:.1%} | "
-        f"{commit.stdout.strip() or 'none'} | {date.today()} |"
+        f"{commit} | {date.today()} |"
     )
 
 
