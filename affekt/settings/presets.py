@@ -42,7 +42,8 @@ def preset_layers(preset: str, *, images: bool = False) -> list[Layer]:
     files = list(dict.fromkeys(["paper", preset]))
     if images and preset in IMAGE_PRESETS:
         files.append(f"{preset}_images")
-    layers: list[Layer] = []
+    optional = [name for name, spec in model_specs().items() if spec.optional]
+    layers = [Layer("the specs of the models", {"fusion.optional": optional})]
     for file in files:
         values = _read(file)
         layers.append(Layer(f"preset {file}", dict(flatten(values))))

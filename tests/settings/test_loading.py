@@ -9,6 +9,7 @@ import re
 import pytest
 
 from affekt.errors import SettingsError
+from affekt.extensions import model_specs
 from affekt.settings import Settings, load_settings, old_names, settings_from_json, settings_of_stored
 from affekt.settings.setting import settings_of
 
@@ -204,3 +205,7 @@ def test_settings_from_json_name_what_is_misplaced(change, named):
 
 def test_every_setting_says_what_it_means():
     assert [key for key, setting in settings_of(Settings).items() if not setting.meaning] == []
+
+
+def test_the_models_that_are_optional_are_those_whose_specs_say_so():
+    assert load_settings("paper").fusion.optional == [name for name, spec in model_specs().items() if spec.optional]
