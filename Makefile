@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 HOUSE := $(VENV)/house
 
-.PHONY: help install demo test test-slow mutation lint format golden clean
+.PHONY: reference help install demo test test-slow mutation lint format golden clean
 
 help:
 	@echo "make install    set up $(VENV) (idempotent)"
@@ -14,6 +14,7 @@ help:
 	@echo "make test-slow  the tests that take minutes"
 	@echo "make mutation   do the tests notice small changes to what decides? hours; ROOM=registry for one room"
 	@echo "make format     format the code"
+	@echo "make reference  write docs/settings.md from the code"
 	@echo "make golden     write the compiled pipeline that a test compares with"
 
 install: $(STAMP)
@@ -54,6 +55,9 @@ format: install
 
 golden: install
 	@$(BIN)/affekt pipeline compile --out tests/pipelines/affekt-training.yaml
+
+reference: install
+	@$(BIN)/python -c "from affekt.settings.reference import markdown; print(markdown(), end='')" > docs/settings.md
 
 clean:
 	rm -rf $(VENV) .affekt build *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -276,6 +276,15 @@ def build_parser() -> argparse.ArgumentParser:
     deploy.add_argument("--url", default="http://127.0.0.1:8080", help="of the server (default http://127.0.0.1:8080)")
     deploy.add_argument("--model", default="affekt@champion", metavar="REF", help="name@champion or name/7")
 
+    settings = command("settings", "every setting: value, origin, default of each preset, limits and meaning")
+    settings.add_argument("key", nargs="?", default="", metavar="KEY", help="a setting, a group, or how keys begin")
+    settings.add_argument("--preset", default="small", choices=("small", "paper"), help="(default small)")
+    settings.add_argument(
+        "--set", action="append", default=[], metavar="key=value", dest="overrides",
+        help="show the value with this override; may be repeated",
+    )  # fmt: skip
+    _json(settings)
+
     pipeline = command("pipeline", "the training pipeline as a file")
     parts = pipeline.add_subparsers(title="actions", metavar="ACTION", required=True)
     compiled = parts.add_parser("compile", help="write the pipeline as YAML for Kubeflow Pipelines")
