@@ -23,7 +23,8 @@ from affekt.dataset.file_names import IMAGE_SUFFIXES, canonical_split, is_media
 from affekt.dataset.labels import LABELS
 from affekt.dataset.manifest import NAME
 from affekt.dataset.problems import Problem, raise_errors
-from affekt.dataset.source import clips_of_tree, is_archive, is_table, read_clips, read_source
+from affekt.dataset.source import is_table, read_clips, read_source
+from affekt.dataset.tree import clips_of_tree, is_archive
 from affekt.errors import DataError, MediaError
 from affekt.storage import Entry, exists, join, list_entries, open_local, read_bytes
 

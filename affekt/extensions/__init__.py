@@ -3,15 +3,19 @@
 from affekt.extensions.detector import DetectorSpec, detector_names, detector_spec
 from affekt.extensions.found import EXTENSIONS, extension, extension_names, extensions, named, offered_by
 from affekt.extensions.fusion import FusionSpec, LabelledScores, fusion_names, fusion_spec, fusion_specs
+from affekt.extensions.layout import FileFacts, LayoutSpec, Tree, layout_specs
 from affekt.extensions.model import ModelSpec, Resources, members_needed, model_names, model_spec, model_specs
 
 __all__ = [
     "EXTENSIONS",
     "DetectorSpec",
+    "FileFacts",
     "FusionSpec",
     "LabelledScores",
+    "LayoutSpec",
     "ModelSpec",
     "Resources",
+    "Tree",
     "detector_names",
     "detector_spec",
     "extension",
@@ -20,6 +24,7 @@ __all__ = [
     "fusion_names",
     "fusion_spec",
     "fusion_specs",
+    "layout_specs",
     "members_needed",
     "model_names",
     "model_spec",

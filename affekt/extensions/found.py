@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, distribution, entry_points
 from pkgutil import resolve_name
 from typing import Any
 
@@ -95,6 +95,14 @@ def _offers(kind: str) -> Mapping[str, EntryPoint]:
                 code="extension_twice",
             )
         points[point.name] = point
+    if not any(_ours(point) for point in points.values()):
+        # Packaging metadata beside the code hides that of the installation, and may be older than the code.
+        place = distribution("affekt").locate_file("")
+        raise AffektError(
+            f"no {kind} of affekt's own is registered: the package metadata in {place} is older than the code; "
+            "install affekt again, and remove affekt.egg-info where it stands beside the code",
+            code="stale_installation",
+        )
     return points
 
 

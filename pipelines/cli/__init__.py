@@ -24,8 +24,8 @@ from affekt.home import caches
 from affekt.pretrained.catalogue import CATALOGUE, LAYOUTS
 
 _DATA = (
-    "a folder (AFEW tree, one folder per label, RAVDESS or CREMA-D file names, or with a manifest.csv) "
-    "or a CSV file; local or s3://"
+    f"a folder (with a manifest.csv, or laid out as one of {', '.join(extension_names('layout'))}) or a CSV file; "
+    "local or s3://"
 )
 _REF = "a registered model, name@champion or name/7, or a folder (default: affekt@champion)"
 
