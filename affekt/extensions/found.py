@@ -37,7 +37,7 @@ def extension_names(kind: str) -> tuple[str, ...]:
     """The names of what is installed of a kind, in the order of :func:`extensions`; nothing is imported.
 
     Raises:
-        AffektError: two packages offer the same name.
+        AffektError: two packages offer the same name, or affekt's own are not registered.
     """
     return tuple(_offers(kind))
 

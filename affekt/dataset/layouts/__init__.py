@@ -54,7 +54,7 @@ def put_together(claims: Sequence[tuple[LayoutSpec, FileFacts]]) -> Told:
     by: dict[str, tuple[str, LayoutSpec]] = {}  # what is told, and by whom first
     recording, rank = "", 0
     for spec, facts in claims:
-        said = {name: getattr(facts, name) for name in _AGREED} | facts.attributes
+        said: dict[str, str] = {**facts.attributes, **{name: getattr(facts, name) for name in _AGREED}}
         try:
             said["label"] = canonical_label(facts.label) if facts.label else ""
         except DataError as error:
