@@ -298,7 +298,7 @@ def test_skipped_clips_settings_digests_and_the_command_are_there(page: str) -> 
     cells = Cells(page)
     assert cells.row("bad.mp4")[1] == "unreadable"
     assert "1 × <code>unreadable</code>" in page
-    assert cells.row("svm_c") == ["svm_c", "18.5"]
+    assert cells.row("svm.c") == ["svm.c", "18.5"]
     assert cells.row("models.vgg") == ["models.vgg", "34cd"]
     assert "affekt train DATA --preset small" in page
 
