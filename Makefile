@@ -14,7 +14,7 @@ help:
 	@echo "make test-slow  the tests that take minutes"
 	@echo "make mutation   do the tests notice small changes to what decides? hours; ROOM=registry for one room"
 	@echo "make format     format the code"
-	@echo "make reference  write docs/settings.md from the code"
+	@echo "make reference  write docs/settings.md and docs/commands.md from the code"
 	@echo "make golden     write the compiled pipeline that a test compares with"
 
 install: $(STAMP)
@@ -58,6 +58,7 @@ golden: install
 
 reference: install
 	@$(BIN)/python -c "from affekt.settings.reference import markdown; print(markdown(), end='')" > docs/settings.md
+	@$(BIN)/python -c "from affekt.pipelines.cli.reference import markdown; print(markdown(), end='')" > docs/commands.md
 
 clean:
 	rm -rf $(VENV) .affekt build *.egg-info .mypy_cache .ruff_cache .pytest_cache
