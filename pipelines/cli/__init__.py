@@ -75,8 +75,10 @@ def run(arguments: Sequence[str]) -> int:
     except (AffektError, KeyboardInterrupt, MemoryError) as error:
         return _ended(as_affekt_error(error), as_json=as_json)
     except Exception as error:
-        traceback.print_exc()
         found = as_affekt_error(error)
+        if found.code == "not_installed":
+            return _ended(found, as_json=as_json)
+        traceback.print_exc()
         found.message += " (a fault of affekt, not of what it was given; the lines above tell where)"
         return _ended(found, as_json=as_json)
     finally:

@@ -50,7 +50,7 @@ def test_only_what_the_package_is_made_of_reaches_the_build():
     assert rules[0] == "*"
     allowed = {rule[1:] for rule in rules if rule.startswith("!")}
     packages = {"affekt", "components", "pipelines", "serving"}
-    assert allowed == packages | {"README.md", "pyproject.toml", "setup.py", "constraints.txt"}
+    assert allowed == packages | {"LICENSE", "NOTICE", "README.md", "pyproject.toml", "setup.py", "constraints.txt"}
 
 
 def test_every_data_file_of_the_packages_is_in_the_wheel():
