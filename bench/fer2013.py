@@ -23,7 +23,7 @@ from affekt.dataset import read_faces
 from affekt.ensemble import Ensemble
 from affekt.ensemble.still_images import score_images
 from affekt.registry import Tracking, resolve
-from affekt.statistics.metrics import evaluate_scores
+from affekt.statistics.metrics import Figures, evaluate_scores
 
 
 def main() -> None:
@@ -56,7 +56,7 @@ def digest(image: Any) -> str:
 
 
 def report(
-    found: dict[str, dict[str, Any]],
+    found: dict[str, Figures],
     labels: tuple[str, ...],
     outcome: dict[str, Any],
     learned: int,
@@ -71,12 +71,12 @@ def report(
         "| | images | accuracy | 95 % interval | unweighted average recall |", "|---|---:|---:|---:|---:|",
     ]  # fmt: skip
     for name, figures in found.items():
-        low, high = figures["accuracy_ci95"]
+        low, high = figures.accuracy_ci95
         lines.append(
-            f"| {name} | {figures['clips']:,} | {figures['accuracy']:.1%} | {low:.1%} to {high:.1%} | "
-            f"{figures['unweighted_average_recall']:.1%} |"
+            f"| {name} | {figures.clips:,} | {figures.accuracy:.1%} | {low:.1%} to {high:.1%} | "
+            f"{figures.unweighted_average_recall:.1%} |"
         )
-    recall = next(iter(found.values()))["recall"]
+    recall = next(iter(found.values())).recall
     lines += ["", "Recall: " + ", ".join(f"{label} {recall[label]:.0%}" for label in labels) + ".", ""]
     if outcome:
         steps = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in outcome["steps"].items())

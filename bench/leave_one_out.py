@@ -30,8 +30,11 @@ from typing import Any
 from record import header, publish
 
 from affekt.extensions import model_names, model_spec, model_specs
+from affekt.fusion import FusionKey
 from affekt.media import FaceSet, PreparedIndex
+from affekt.report.document import Evaluation
 from affekt.settings import Settings, load_settings
+from affekt.statistics import Figures, Paired
 from affekt.store.entries import Store
 
 #: What `networks` tells of itself to `judge`.
@@ -168,21 +171,18 @@ def evaluate(index: PreparedIndex, speakers: list[str], settings: Settings, argu
         fused = fit_fusions({name: out / name for name in model_names()}, model_names(), settings, out / "ensemble")
         fused.write(out / "scores")
         clips = tuple(row.clip for row in fold if row.split == "test")
-        folds.append(
-            FoldScores(speaker, (speaker,), "test", clips, out / "prepared", out / "scores", {"seconds": None})
-        )
+        folds.append(FoldScores(speaker, (speaker,), "test", clips, out / "prepared", out / "scores"))
     found = pool_folds(folds, "leave_one_subject_out", settings, arguments.out / "pooled", store=str(arguments.store))
     return markdown(found, arguments)
 
 
-def markdown(found: dict[str, Any], arguments: argparse.Namespace) -> str:
+def markdown(found: Evaluation, arguments: argparse.Namespace) -> str:
     """Every model, every row of Table 3 and every fusion, with intervals."""
 
-    def row(name: str, figures: dict[str, Any]) -> str:
-        low, high = figures["accuracy_ci95"]
+    def row(name: str, figures: Figures) -> str:
+        low, high = figures.accuracy_ci95
         return (
-            f"| {name} | {figures['accuracy']:.1%} | {low:.1%} to {high:.1%} "
-            f"| {figures['unweighted_average_recall']:.1%} |"
+            f"| {name} | {figures.accuracy:.1%} | {low:.1%} to {high:.1%} | {figures.unweighted_average_recall:.1%} |"
         )
 
     facts = json.loads((arguments.out / NETWORKS_FACTS).read_text(encoding="utf-8"))
@@ -193,31 +193,31 @@ def markdown(found: dict[str, Any], arguments: argparse.Namespace) -> str:
         f"Networks: {facts['device']}, {facts['versions']}, {facts['seconds']} s, of which the first stages on face "
         f"images {facts['first_stages_seconds']} s (less where their checkpoints were there).",
         "",
-        f"{found['clips']} clips of {found['subjects']} speakers, {len(found['labels'])} labels; "
-        f"always answering one of them is right for {found['largest_class_share']:.1%}.",
+        f"{found.figures.clips} clips of {found.figures.subjects} speakers, {len(found.labels)} labels; "
+        f"always answering one of them is right for {found.figures.largest_class_share:.1%}.",
         f"Settings: `--preset {arguments.preset}" + "".join(f" --set {text}" for text in arguments.overrides) + "`.",
         "",
         f"| model | {columns}",
         head,
-        *(row(name, figures) for name, figures in found["models"].items()),
+        *(row(name, figures) for name, figures in found.models.items()),
         "",
         f"| fusion | {columns}",
         head,
-        *(row(name.replace("@", " of "), figures) for name, figures in found["fusion"].items()),
+        *(row(described(key), fusion.figures) for key, fusion in found.fusion.items()),
         "",
-        f"Answering is `{found['chosen']}`. "
+        f"Answering is `{found.chosen}`. "
         + "Against each model on the same clips, in points with the interval over speakers: "
-        + "; ".join(f"{name} {gain(paired)}" for name, paired in found["paired"].items())
+        + "; ".join(f"{name} {gain(paired)}" for name, paired in found.paired.items())
         + ".",
         "",
         "By speaker: "
-        + ", ".join(f"{name} {figures['accuracy']:.0%}" for name, figures in found["by_subject"].items())
+        + ", ".join(f"{name} {figures.accuracy:.0%}" for name, figures in found.by_subject.items())
         + ".",
         "",
-        *on_trial(found),
+        *ablations(found),
         f"| adapted to the person by all of the speaker's clips, without labels | {columns}",
         head,
-        *(row(name, figures) for name, figures in found["person"]["methods"].items()),
+        *(row(str(key), adapted.figures) for key, adapted in found.person.methods.items()),
         "",
         "What that is, and when it says something about use: docs/evaluation.md.",
         "",
@@ -225,22 +225,27 @@ def markdown(found: dict[str, Any], arguments: argparse.Namespace) -> str:
     return "\n".join(lines)
 
 
-def gain(paired: dict[str, Any]) -> str:
+def described(key: FusionKey) -> str:
+    """A fusion in words."""
+    return key.method + (f" of {' + '.join(key.models)}" if key.models else "")
+
+
+def gain(paired: Paired) -> str:
     """A difference in points with its interval."""
-    low, high = paired["ci95"]
-    return f"{100 * paired['difference']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+    low, high = paired.ci95
+    return f"{100 * paired.difference:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
 
 
-def on_trial(found: dict[str, Any]) -> list[str]:
-    """What came of the models on trial."""
+def ablations(found: Evaluation) -> list[str]:
+    """What came of the optional models."""
     lines = []
-    for outcome in found["trial_outcomes"]:
-        trials = [trial for trial in found["trials"] if trial["model"] == outcome["model"]]
-        kept = [trial["fold"] for trial in trials if trial["kept"]]
+    for outcome in found.ablation_outcomes:
+        of_folds = [ablation for ablation in found.ablations if ablation.model == outcome.model]
+        kept = [str(ablation.fold) for ablation in of_folds if ablation.kept]
         lines += [
-            f"On trial: `{outcome['model']}` was fused in {len(kept)} of {len(trials)} folds "
+            f"Optional: `{outcome.model}` was fused in {len(kept)} of {len(of_folds)} folds "
             f"({', '.join(kept) or 'none'}); on the held-out speakers the fusion with it in every fold, against none, "
-            f"gives {gain(outcome)} points.",
+            f"gives {gain(outcome.paired)} points.",
             "",
         ]
     return lines

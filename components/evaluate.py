@@ -38,6 +38,7 @@ def evaluate(
     from affekt.steps.step import step
 
     with step("evaluation", settings, tracking_uri=tracking_uri, run_id=run_id, group="evaluation") as this:
+        from affekt.report.wording import headline
         from affekt.steps.evaluate import evaluate
 
         found = evaluate(
@@ -46,10 +47,10 @@ def evaluate(
         Path(report.path).write_text(
             (Path(evaluation.path) / "report.html").read_text(encoding="utf-8"), encoding="utf-8"
         )
-        for key, value in found.figures.items():
+        for key, value in found.scalars().items():
             figures.log_metric(key, value)
-        this.log(found.figures)
+        this.log(found.scalars())
         this.keep(Path(evaluation.path))
         if (drawn := Path(evaluation.path) / "figure7").is_dir():
             this.keep(drawn)
-        this.say(found.summary)
+        this.say(headline(found))

@@ -44,7 +44,6 @@ def gate(
     Returns:
         Whether the challenger was promoted.
     """
-    import json
     from pathlib import Path
 
     from affekt.steps.step import step
@@ -56,7 +55,8 @@ def gate(
         from affekt.registry import Tracking
         from affekt.score_table import ScoreTable
         from affekt.serving.check import check_serving
-        from affekt.steps.evaluate import render
+        from affekt.steps.evaluation_folder import read_evaluation, render
+        from affekt.steps.gate_outcome import GateOutcome
         from affekt.steps.run_gate import Challenger, run_gate
 
         candidate = Challenger(name, version, Path(ensemble.path), ScoreTable.read(Path(scores.path) / "fused.csv"))
@@ -73,15 +73,13 @@ def gate(
             settings=this.settings,
             check=check_serving if this.settings.gate.check_serving else None,
         )
-        judged = json.loads((Path(evaluation.path) / "evaluation.json").read_text(encoding="utf-8"))
-        figures = {key: judged[key] for key in ("accuracy", "accuracy_ci95")}
-        facts = {"name": name, "version": version, "run_id": run_id, "things": judged["things"]}
-        document = {**found.to_dict(), **figures, **facts}
-        Path(decision.path).write_text(json.dumps(document, indent=2), encoding="utf-8")
-        render(Path(evaluation.path), Path(report.path), document)
+        judged = read_evaluation(Path(evaluation.path))
+        outcome = GateOutcome.of(found, judged, name=name, version=version, run_id=run_id)
+        outcome.write(Path(decision.path))
+        render(Path(evaluation.path), Path(report.path), outcome)
         tags = {"affekt.model": f"{name}/{version}", "affekt.promoted": found.promote}
         files = {"decision.json": Path(decision.path), "report.html": Path(report.path)}
-        this.publish({"accuracy": judged["accuracy"]}, tags, files)
+        this.publish({"accuracy": judged.figures.accuracy}, tags, files)
         for reason in found.reasons:
             this.say(reason)
         this.say(f"{name}/{version} {'is now the champion' if found.promote else 'stays a challenger'}")

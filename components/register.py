@@ -31,10 +31,11 @@ def register(
     with step("registration", settings) as this:
         from affekt.registry import Tracking
         from affekt.registry import register as add
+        from affekt.steps.evaluation_folder import read_evaluation
 
-        found = json.loads((Path(evaluation.path) / "evaluation.json").read_text(encoding="utf-8"))
+        found = read_evaluation(Path(evaluation.path)).figures
         facts = json.loads((Path(ensemble.path) / "ensemble.json").read_text(encoding="utf-8"))["facts"]
-        metrics = {key: found[key] for key in ("accuracy", "unweighted_average_recall")}
+        metrics = {"accuracy": found.accuracy, "unweighted_average_recall": found.unweighted_average_recall}
         tags = {f"affekt.{key}": str(value) for key, value in facts.items()}
         tracking = Tracking(tracking_uri or None)
         version = add(tracking, Path(ensemble.path), name=name, run_id=run_id, metrics=metrics, tags=tags)

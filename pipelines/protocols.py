@@ -21,26 +21,27 @@ from affekt.home import home
 from affekt.pipelines.job import TrainingJob
 from affekt.pipelines.run import artifact, run_pipeline
 from affekt.pipelines.runners import HERE, Containers, Processes
+from affekt.report.document import Evaluation
+from affekt.statistics import Figures
+from affekt.steps.evaluation_folder import EVALUATION, FIGURE7, REPORT
+from affekt.steps.pool_folds import FUSED, SCORES, FoldScores, pool_folds
 from affekt.steps.step import code_digest
 from affekt.storage import appearing, file_digest, is_remote, list_entries, open_local
 
 if TYPE_CHECKING:
     from affekt.registry import Tracking
-    from affekt.steps.pool_folds import FoldScores
 
 #: A folder of its own, since containers see the folder of their data read-only.
 _CLIPS = "input/clips.csv"
-_PREPARED, _SCORES, _REPORT, _DONE = "prepared", "scores", "report.html", "fold.json"
-_FIGURE7 = "figure7"
-_TOLD = ("accuracy", "accuracy_ci95", "unweighted_average_recall")
+_PREPARED, _SCORES, _DONE = "prepared", "scores", "fold.json"
 
 
 @dataclass(frozen=True)
-class Judged:
+class ProtocolOutcome:
     """What a protocol found.
 
     Attributes:
-        evaluation: of the pooled clips, as :func:`affekt.ensemble.pool` gives it.
+        evaluation: of the pooled clips.
         folder: ``report.html``, ``evaluation.json``, ``scores.csv`` and ``fused.csv``, and the folds below ``folds``.
         run_id: the MLflow run above the folds' runs.
         tracking_uri: where MLflow keeps it.
@@ -48,7 +49,7 @@ class Judged:
         reused: folds whose trainings were done by an earlier, interrupted run.
     """
 
-    evaluation: dict[str, Any]
+    evaluation: Evaluation
     folder: Path
     run_id: str
     tracking_uri: str
@@ -58,32 +59,42 @@ class Judged:
     @property
     def report(self) -> Path:
         """The HTML report."""
-        return self.folder / _REPORT
+        return self.folder / REPORT
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain JSON values; ``evaluation.json`` has all of them."""
         found = self.evaluation
-        told = ("protocol", "clips", "subjects", "chosen", *_TOLD, "largest_class_share", "mean_of_folds", "folds")
-        figures = {
-            group: {name: {key: values[key] for key in _TOLD} for name, values in found[group].items()}
-            for group in ("models", "fusion")
-        }
+        whole = found.to_dict()
+        person = found.person
         return {
-            **{key: found[key] for key in told},
-            **figures,
-            "paired": found["paired"],
+            "protocol": found.protocol,
+            "clips": found.figures.clips,
+            "subjects": found.figures.subjects,
+            "chosen": found.chosen,
+            **_told(found.figures),
+            "largest_class_share": found.figures.largest_class_share,
+            "mean_of_folds": whole["mean_of_folds"],
+            "folds": whole["folds"],
+            "models": {name: _told(figures) for name, figures in found.models.items()},
+            "fusion": {str(key): _told(fusion.figures) for key, fusion in found.fusion.items()},
+            "paired": whole["paired"],
             "person": {
-                **{key: found["person"][key] for key in (*_TOLD, "clips", "people", "alone", "paired", "reason")},
+                **_told(person.chosen.figures if person.chosen else None),
+                "clips": person.chosen.figures.clips if person.chosen else None,
+                "people": person.people,
+                "alone": person.alone,
+                "paired": person.chosen.paired.to_dict() if person.chosen else None,
+                "reason": person.reason,
                 "methods": {
-                    name: {key: values[key] for key in (*_TOLD, "paired")}
-                    for name, values in found["person"]["methods"].items()
+                    str(key): {**_told(adapted.figures), "paired": adapted.paired.to_dict()}
+                    for key, adapted in person.methods.items()
                 },
             },
-            "skipped": found["skipped"],
+            "skipped": whole["skipped"],
             "registered": False,
             "report": str(self.report),
-            "evaluation": str(self.folder / "evaluation.json"),
-            "scores": str(self.folder / "scores.csv"),
+            "evaluation": str(self.folder / EVALUATION),
+            "scores": str(self.folder / SCORES),
             "run_id": self.run_id,
             "tracking_uri": self.tracking_uri,
             "seconds": self.seconds,
@@ -91,9 +102,18 @@ class Judged:
         }
 
 
+def _told(figures: Figures | None) -> dict[str, Any]:
+    """The figures that the outcome tells of everything."""
+    return {
+        "accuracy": figures.accuracy if figures else None,
+        "accuracy_ci95": list(figures.accuracy_ci95) if figures else None,
+        "unweighted_average_recall": figures.unweighted_average_recall if figures else None,
+    }
+
+
 def run_protocol(
     job: TrainingJob, protocol: str, *, say: events.Listener, runner: Processes | Containers = HERE
-) -> Judged:
+) -> ProtocolOutcome:
     """Train and judge once for each fold of a protocol, on this machine; nothing is registered.
 
     All folds share the prepared store, so every clip is decoded once. What a fold found is kept under a digest of its
@@ -112,7 +132,6 @@ def run_protocol(
         AffektError: a step of a fold failed (the message names the fold), or another process runs the same protocol.
     """
     from affekt.registry import Tracking
-    from affekt.steps.pool_folds import pool_folds
 
     started = time.monotonic()
     check_protocol(protocol)
@@ -156,7 +175,7 @@ def run_protocol(
             facts={"folds": whole, "code": code_digest(), "run": run_id},
         )
         _record(tracking, run_id, evaluation, folder)
-    return Judged(evaluation, folder, run_id, tracking.uri, time.monotonic() - started, reused)
+    return ProtocolOutcome(evaluation, folder, run_id, tracking.uri, time.monotonic() - started, reused)
 
 
 def _keys(job: TrainingJob, folds: Sequence[Fold], digests: Mapping[str, str]) -> dict[str, str]:
@@ -195,9 +214,9 @@ def _train(job: TrainingJob, fold: Fold, place: Path, say: events.Listener, runn
         raise rebuilt(type(error).__name__, error.message, error.code, where) from error
     shutil.copytree(artifact(run, "collect", "prepared"), place / _PREPARED)
     shutil.copytree(artifact(run, "fit-fusion", "scores"), place / _SCORES)
-    shutil.copyfile(artifact(run, "evaluate", "report"), place / _REPORT)
-    if (drawn := artifact(run, "evaluate", "evaluation") / _FIGURE7).is_dir():
-        shutil.copytree(drawn, place / _FIGURE7)
+    shutil.copyfile(artifact(run, "evaluate", "report"), place / REPORT)
+    if (drawn := artifact(run, "evaluate", "evaluation") / FIGURE7).is_dir():
+        shutil.copytree(drawn, place / FIGURE7)
     shutil.rmtree(run.folder / "artifacts")  # two networks of 100 million parameters a fold fill a disk
     with appearing(place / _DONE) as part:
         part.write_text(json.dumps({"name": fold.name, "seconds": run.seconds}), encoding="utf-8")
@@ -205,8 +224,6 @@ def _train(job: TrainingJob, fold: Fold, place: Path, say: events.Listener, runn
 
 
 def _result(fold: Fold, place: Path, tracking: Tracking) -> FoldScores:
-    from affekt.steps.pool_folds import FoldScores
-
     facts = json.loads((place / _DONE).read_text(encoding="utf-8"))
     runs = _runs_of(tracking, place)
     return FoldScores(
@@ -216,12 +233,10 @@ def _result(fold: Fold, place: Path, tracking: Tracking) -> FoldScores:
         tuple(clip.id for clip in fold.table.select(split=fold.reported)),
         place / _PREPARED,
         place / _SCORES,
-        {
-            "seconds": facts["seconds"],
-            "run_id": runs[0].info.run_id if runs else None,
-            "report": str(place / _REPORT),
-        },
-        place / _FIGURE7 if (place / _FIGURE7).is_dir() else None,
+        figure7=place / FIGURE7 if (place / FIGURE7).is_dir() else None,
+        seconds=facts["seconds"],
+        run_id=runs[0].info.run_id if runs else None,
+        report=str(place / REPORT),
     )
 
 
@@ -281,23 +296,12 @@ def _put_below(tracking: Tracking, parent_id: str, place: Path) -> None:
             tracking.finish_job(run.data.tags["affekt.job"], "KILLED")
 
 
-def _record(tracking: Tracking, run_id: str, evaluation: Mapping[str, Any], folder: Path) -> None:
+def _record(tracking: Tracking, run_id: str, evaluation: Evaluation, folder: Path) -> None:
     """The pooled figures, each fold's accuracy as a step, and the files, in the protocol's MLflow run."""
-    figures = {
-        "accuracy": evaluation["accuracy"],
-        "accuracy_low": evaluation["accuracy_ci95"][0],
-        "accuracy_high": evaluation["accuracy_ci95"][1],
-        "accuracy_mean_of_folds": evaluation["mean_of_folds"]["accuracy"],
-        "unweighted_average_recall": evaluation["unweighted_average_recall"],
-        "largest_class_share": evaluation["largest_class_share"],
-        **{f"accuracy_{name}": found["accuracy"] for name, found in evaluation["models"].items()},
-        **{f"accuracy_fusion_{n}": found["accuracy"] for n, found in evaluation["fusion"].items() if "@" not in n},
-        **{f"accuracy_person_{name}": found["accuracy"] for name, found in evaluation["person"]["methods"].items()},
-    }
     with tracking.run(run_id) as run:
-        run.log({key: value for key, value in figures.items() if value is not None})
-        for number, fold in enumerate(evaluation["folds"]):
-            if fold["accuracy"] is not None:
-                run.log({"fold_accuracy": fold["accuracy"]}, number)
-        for name in (_REPORT, "evaluation.json", "scores.csv", "fused.csv"):
+        run.log(evaluation.scalars())
+        for number, fold in enumerate(evaluation.folds or ()):
+            if fold.accuracy is not None:
+                run.log({"fold_accuracy": fold.accuracy}, number)
+        for name in (REPORT, EVALUATION, SCORES, FUSED):
             run.artifact(folder / name)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import shutil
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +15,19 @@ from affekt import events
 from affekt.dataset import Unit
 from affekt.errors import AffektError
 from affekt.home import home
+from affekt.json_document import JsonDocument
 from affekt.pipelines.containers import check_image, container_runner, engine, folders_of, in_image
 from affekt.pipelines.job import TrainingJob, settings_of, unit_to_train
 from affekt.pipelines.local import LocalRun, run_locally
 from affekt.pipelines.placement import on_this_machine
 from affekt.pipelines.runners import HERE, Cluster, Containers, Processes
 from affekt.pipelines.submit import Submitted, submit
+from affekt.steps.gate_outcome import GateOutcome
 from affekt.storage import is_remote
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(JsonDocument):
     """What a training run produced.
 
     Attributes:
@@ -57,12 +58,7 @@ class Outcome:
     seconds: float
     steps: dict[str, float]
     orchestration_share: float
-    unit: Unit = "clips"
-
-    def to_dict(self) -> dict[str, Any]:
-        """The outcome as plain JSON values."""
-        told = asdict(self) | {"report": str(self.report)}
-        return {"things" if key == "unit" else key: value for key, value in told.items()}
+    unit: Unit = field(default="clips", metadata={"key": "things"})
 
     @property
     def mlflow_ui(self) -> str:
@@ -162,23 +158,23 @@ def _absolute(uri: str) -> str:
 
 
 def _outcome(job: TrainingJob, run: LocalRun, tracking: Any) -> Outcome:
-    decision = json.loads(artifact(run, "gate", "decision").read_text(encoding="utf-8"))
+    found = GateOutcome.read(artifact(run, "gate", "decision"))
     report = run.folder / "report.html"
     shutil.copyfile(artifact(run, "gate", "report"), report)
     return Outcome(
         name=job.name,
-        version=decision["version"],
-        promoted=decision["promote"],
-        reasons=tuple(decision["reasons"]),
-        accuracy=decision["accuracy"],
-        accuracy_ci95=tuple(decision["accuracy_ci95"]),
+        version=found.version,
+        promoted=found.decision.promote,
+        reasons=tuple(found.decision.reasons),
+        accuracy=found.accuracy,
+        accuracy_ci95=found.accuracy_ci95,
         report=report,
-        run_id=decision["run_id"],
+        run_id=found.run_id,
         tracking_uri=tracking.uri,
         seconds=run.seconds,
         steps=run.steps,
         orchestration_share=run.orchestration_share,
-        unit=decision["things"],
+        unit=found.unit,
     )
 
 

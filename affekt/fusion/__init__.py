@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from affekt.fusion.fusion import Fusion
-    from affekt.fusion.person import PERSON, PersonFusion, adapted
+    from affekt.fusion.key import FusionKey
+    from affekt.fusion.person import PersonFusion, adapted
     from affekt.fusion.tables import FusedTable, fuse_table
 
-__all__ = ["PERSON", "FusedTable", "Fusion", "PersonFusion", "adapted", "fuse_table"]
+__all__ = ["FusedTable", "Fusion", "FusionKey", "PersonFusion", "adapted", "fuse_table"]
 
-_MODULES = {"Fusion": "fusion", "FusedTable": "tables", "fuse_table": "tables"}
+_MODULES = {"Fusion": "fusion", "FusionKey": "key", "FusedTable": "tables", "fuse_table": "tables"}
 
 
 def __getattr__(name: str) -> Any:

@@ -24,7 +24,12 @@ def judged(table: ScoreTable, fused: np.ndarray, judge: Mapping[str, Any]) -> di
         [table.subjects[i] for i in np.flatnonzero(known)],
         **judge,
     )
-    return {key: found[key] for key in ("accuracy", "accuracy_ci95", "clips", "unweighted_average_recall")}
+    return {
+        "accuracy": found.accuracy,
+        "accuracy_ci95": list(found.accuracy_ci95),
+        "clips": found.clips,
+        "unweighted_average_recall": found.unweighted_average_recall,
+    }
 
 
 def accuracy_of(table: ScoreTable, fused: np.ndarray) -> float | None:

@@ -44,8 +44,6 @@ from affekt.fusion.fusion import Fusion
 from affekt.fusion.vectors import answered, as_probabilities
 from affekt.score_table import ScoreTable
 
-#: Stands behind the name of a fusion method in a table of answers that were adapted to the person.
-PERSON = "~person"
 #: So many further clips of a person count as much as the assumption that the models are right about that person.
 _CLIPS = 10
 #: Added to a probability before the logarithm of which the mean is taken, so that no single clip rules that mean.

@@ -109,6 +109,17 @@ class PreparedIndex:
         """The rows of one split."""
         return replace(self, rows=tuple(row for row in self.rows if row.split == split), skipped=())
 
+    def attributes(self, clips: Iterable[str]) -> dict[str, list[str]]:
+        """Every further attribute that one of the named clips has: its value for each of them, ``""`` where not known.
+
+        Args:
+            clips: ids of clips of the index, in the wanted order.
+        """
+        of_clip = {row.clip: row.attributes for row in self.rows}
+        wanted = [of_clip[clip] for clip in clips]
+        names = sorted({name for attributes in wanted for name in attributes})
+        return {name: [attributes.get(name, "") for attributes in wanted] for name in names}
+
     def write(self, folder: Path) -> None:
         """Write ``index.csv``, ``skipped.csv`` and ``unit.json`` into a folder, which is made where it is missing."""
         folder.mkdir(parents=True, exist_ok=True)

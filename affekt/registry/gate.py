@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from affekt.dataset.problems import some
 from affekt.errors import DataError
+from affekt.json_document import JsonDocument
+from affekt.statistics.paired import compare_paired
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class ScoreVectors:
         subjects: N subject names, ``""`` where not known.
         digest: of the ensemble that answered. Two sides of one digest are one model, and a model is never held against
             itself.
-        things: what the rows are, for the reasons: ``clips`` or ``images``.
+        unit: what a row is, for the reasons: ``clips`` or ``images``.
     """
 
     clips: tuple[str, ...]
@@ -32,7 +35,7 @@ class ScoreVectors:
     truth: np.ndarray
     subjects: tuple[str, ...]
     digest: str = ""
-    things: str = "clips"
+    unit: str = "clips"
 
     def __post_init__(self) -> None:
         count = len(self.clips)
@@ -53,16 +56,12 @@ class ScoreVectors:
 
 
 @dataclass(frozen=True)
-class Decision:
+class Decision(JsonDocument):
     """What the gate says, why in sentences, and the figures behind them."""
 
     promote: bool
     reasons: list[str]
-    figures: dict[str, Any] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The decision as plain values."""
-        return asdict(self)
+    figures: Mapping[str, Any] = field(default_factory=dict)
 
 
 def decide(
@@ -118,11 +117,11 @@ def _first(challenger: ScoreVectors, confidence: float) -> Decision:
     better = p_value < 1 - confidence  # with one label alone it is 1
     reasons = [
         "There is no champion yet, so the challenger is held against always answering the most frequent label.",
-        f"It is right on {hits} of {clips} {challenger.things} ({hits / clips:.1%}); {largest!r} alone is "
+        f"It is right on {hits} of {clips} {challenger.unit} ({hits / clips:.1%}); {largest!r} alone is "
         f"{share:.1%} of them.",
     ]
     if share == 1:
-        reasons.append(f"All {challenger.things} are {largest!r}, so nothing can be said about the other labels.")
+        reasons.append(f"All {challenger.unit} are {largest!r}, so nothing can be said about the other labels.")
     else:
         reasons.append(
             f"So many hits by chance have a probability of {_chance(p_value)}, which is "
@@ -142,8 +141,6 @@ def _first(challenger: ScoreVectors, confidence: float) -> Decision:
 def _paired(
     challenger: ScoreVectors, champion: ScoreVectors, confidence: float, margin: float, bootstrap: int, seed: int
 ) -> Decision:
-    from affekt.statistics.paired import compare_paired
-
     found = compare_paired(
         challenger.truth,
         champion.probabilities,
@@ -153,32 +150,32 @@ def _paired(
         confidence=confidence,
         seed=seed,
     )
-    low, high = found["ci95"]
-    things = challenger.things
-    over = things if found["interval_over"] == "clips" else found["interval_over"]
+    low, high = found.ci95
+    unit = challenger.unit
+    over = unit if found.interval_over == "clips" else found.interval_over
     better = bool(low > margin)
     needed = f"a gain of more than {_points(margin)}" if margin else "a gain"
     reasons = [
-        f"On the same {len(challenger.clips)} {things} the challenger is right on {challenger.right.mean():.1%} and "
+        f"On the same {len(challenger.clips)} {unit} the challenger is right on {challenger.right.mean():.1%} and "
         f"the champion on {champion.right.mean():.1%}.",
-        f"The difference is {_points(found['difference'])}; its {confidence:.0%} interval "
+        f"The difference is {_points(found.difference)}; its {confidence:.0%} interval "
         f"(resampling {over}) goes from {_points(low)} to {_points(high)}.",
-        f"{found['only_b_right']} {things} only the challenger gets right, {found['only_a_right']} only the champion.",
+        f"{found.only_b_right} {unit} only the challenger gets right, {found.only_a_right} only the champion.",
     ]
     if better:
         reasons.append(f"The whole interval shows {needed}: the challenger becomes the champion.")
     elif high < 0:
         reasons.append("The whole interval shows a loss: the champion stays.")
     else:
-        unsure = f"{needed[0].upper()}{needed[1:]} is not certain enough on these {things}"
+        unsure = f"{needed[0].upper()}{needed[1:]} is not certain enough on these {unit}"
         reasons.append(f"{unsure}: the champion stays.")
     figures = {
         "accuracy_challenger": float(challenger.right.mean()),
         "accuracy_champion": float(champion.right.mean()),
-        "difference": found["difference"],
+        "difference": found.difference,
         "difference_low": low,
         "difference_high": high,
-        "mcnemar_p": found["mcnemar_p"],
+        "mcnemar_p": found.mcnemar_p,
         "clips": len(challenger.clips),
         "confidence": confidence,
         "margin": margin,

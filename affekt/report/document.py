@@ -1,212 +1,257 @@
-"""The evaluation of a whole run as one JSON document: every model, every fusion, and what the figures rest on."""
+"""The evaluation of a whole run as a document: every model, every fusion, and what the figures rest on."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
 
-import numpy as np
-
-from affekt.errors import DataError
-from affekt.fusion.person import PERSON
+from affekt.dataset import Unit
+from affekt.fusion.key import FusionKey
+from affekt.json_document import FLAT, LEFT_OUT, JsonDocument
 from affekt.media.prepared import SkippedClip
-from affekt.score_table import ScoreTable
-from affekt.settings import EvaluationSettings
-from affekt.statistics.metrics import accuracy_by, check_scores, evaluate_scores, predictions
-from affekt.statistics.paired import compare_paired
-from affekt.statistics.pairs import add_accuracies, compare_all
-
-#: The number of clips listed under ``worst``.
-WORST = 12
-#: An attribute with more values than this (a file name, a date) does not divide the clips into groups of people.
-MOST_GROUPS = 20
+from affekt.statistics.metrics import Figures, GroupFigures
+from affekt.statistics.paired import Paired
+from affekt.statistics.pairs import Pair
 
 
-def evaluate_table(
-    table: ScoreTable,
-    fused: Mapping[str, np.ndarray],
-    chosen: str,
-    skipped: Iterable[SkippedClip | Mapping[str, str]] = (),
-    settings: EvaluationSettings | None = None,
-    *,
-    seed: int = 0,
-    attributes: Mapping[str, Sequence[str]] | None = None,
-    models_fused: Sequence[str] | None = None,
-    trials: Sequence[Mapping[str, Any]] = (),
-) -> dict[str, Any]:
-    """Evaluate every model of a score table and every fusion of them.
+@dataclass(frozen=True)
+class FusionFigures(JsonDocument):
+    """The figures of a fusion, its method, and the models that it fuses."""
 
-    Args:
-        table: the score table of the clips to evaluate; clips of unknown label are left out.
-        fused: the fused score vectors ``[N, L]`` of each fusion method. A name may carry the models that were fused,
-            as in ``svm@bilstm+random_forest+svc``; without them all models of the table were. ``svm~person`` are the
-            answers of ``svm`` adapted to each person (:mod:`affekt.fusion.person`) and stand under ``person`` alone.
-        chosen: the method of ``fused`` (or the model, where one alone is served) whose figures stand at the top of the
-            document.
-        skipped: clips that could not be used, whole or in part.
-        settings: resamples and confidence.
-        seed: of the resampling.
-        attributes: further facts per clip for breakdowns, for example ``{"gender": ["f", "m", …]}``, N values each,
-            ``""`` where not known; those with one value only or with more than 20 are left out.
-        models_fused: the models that a fusion fuses whose name does not carry them; all of the table by default.
-        trials: of the models that were fused only if that helps, as :meth:`affekt.ensemble.Trial.to_dict` gives them;
-            they come back under ``trials``, and under ``trial_outcomes`` with what the two fusions do on these clips.
+    figures: Figures = field(metadata=FLAT)
+    method: str
+    models: tuple[str, ...]
 
-    Returns:
-        The figures of the chosen fusion as :func:`evaluate_scores` gives them, and ``labels``, ``chosen``, ``models``,
-        ``fusion`` (method: figures), ``paired`` (model: comparison of the chosen fusion with it), ``pairs`` (any two
-        of all: ``a`` and ``b`` as ``models.svc`` or ``fusion.svm``, and their comparison), ``by_subject``,
-        ``by_attribute``, ``worst`` (the most confident wrong answers), ``unanswered``, ``unlabelled``, ``skipped``
-        (``clip``, ``code``, ``reason``) and ``skipped_by_code``. ``person`` holds the figures of the chosen fusion's
-        adapted answers with ``paired`` (the comparison of the plain answers with them), ``people`` (who have two clips
-        or more), ``alone`` (labelled clips of others) and ``methods`` (method: figures and ``paired``); where there is
-        nothing to adapt among they are None and ``reason`` says why. All values are plain JSON values.
 
-    Raises:
-        DataError: ``chosen`` is not among ``fused``, an array does not fit the table, or no clip has a known label.
+@dataclass(frozen=True)
+class AdaptedFigures(JsonDocument):
+    """The figures of a fusion's answers adapted to each person, and the plain answers compared with them."""
+
+    figures: Figures = field(metadata=FLAT)
+    paired: Paired
+
+
+@dataclass(frozen=True)
+class PersonFigures(JsonDocument):
+    """What adaptation to each person by that person's clips does (:mod:`affekt.fusion.person`).
+
+    Attributes:
+        chosen: of the chosen fusion; None where there was nothing to adapt among.
+        people: who have two clips or more.
+        alone: labelled clips of others, which are not adapted; None as above.
+        methods: of each fusion.
+        reason: why there is nothing, else None.
     """
-    moved = {name.removesuffix(PERSON): scores for name, scores in fused.items() if name.endswith(PERSON)}
-    fused = {name: scores for name, scores in fused.items() if not name.endswith(PERSON)}
-    if chosen not in fused and chosen not in table.models:
-        known = ", ".join([*fused, *table.models])
-        raise DataError(f"no fusion or model named {chosen!r}; there are {known}", code="unknown_fusion")
-    draws = settings.bootstrap if settings else 2000
-    confidence = settings.confidence if settings else 0.95
 
-    def figures(scores: np.ndarray) -> dict[str, Any]:
-        return evaluate_scores(
-            table.truth, scores, table.labels, table.subjects, bootstrap=draws, confidence=confidence, seed=seed
-        )
+    chosen: AdaptedFigures | None
+    people: int
+    alone: int | None
+    methods: Mapping[FusionKey, AdaptedFigures]
+    reason: str | None
 
-    models = {name: figures(table.scores[:, number]) for number, name in enumerate(table.models)}
-    fusion: dict[str, dict[str, Any]] = {}
-    for name, scores in fused.items():
-        method, _, members = name.partition("@")
-        fusion[name] = {
-            **figures(scores),
-            "method": method,
-            "models": members.split("+") if members else list(models_fused or table.models),
-        }
-    answer = fused[chosen] if chosen in fused else table.scores[:, table.models.index(chosen)]
-    how: dict[str, Any] = {"bootstrap": draws, "confidence": confidence, "seed": seed}
-    paired = {
-        name: compare_paired(table.truth, table.scores[:, number], answer, table.subjects, **how)
-        for number, name in enumerate(table.models)
-        if name != chosen or chosen in fused
-    }
-    people = {
-        name: {**figures(scores), "paired": compare_paired(table.truth, fused[name], scores, table.subjects, **how)}
-        for name, scores in moved.items()
-    }
-    everyone = {f"models.{name}": table.scores[:, number] for number, name in enumerate(table.models)}
-    everyone.update({f"fusion.{name}": scores for name, scores in fused.items()})
-    truth, scores, subjects = check_scores(table.truth, answer, table.labels, table.subjects)
-    labelled = [int(row) for row in np.flatnonzero(table.truth >= 0)]
-    predicted = predictions(scores)
-    right = {
-        name: predictions(check_scores(table.truth, scores, table.labels, None)[1]) == truth
-        for name, scores in everyone.items()
-    }
-    clips = [table.clips[i] for i in labelled]
-    by_attribute = {}
-    for name, values in (attributes or {}).items():
-        if len(values) != len(table):
-            raise DataError(f"attribute {name!r} has {len(values)} values for {len(table)} clips", code="wrong_shape")
-        groups = [values[i] for i in labelled]
-        if 2 <= len({group for group in groups if group}) <= MOST_GROUPS:
-            found = accuracy_by(predicted == truth, groups, subjects, **how)
-            by_attribute[name] = add_accuracies(found, groups, right)
-    skipped_rows = [_skipped(item) for item in skipped]
-    top = fusion[chosen] if chosen in fused else models[chosen]
-    top = {key: value for key, value in top.items() if key not in ("method", "models")}
-    return {
-        "labels": list(table.labels),
-        "things": "clips",
-        "chosen": chosen,
-        **top,
-        "models": models,
-        "fusion": fusion,
-        "paired": paired,
-        "person": _person(table, people, chosen),
-        "trials": [dict(trial) for trial in trials],
-        "trial_outcomes": _outcomes(trials, fused, table, how),
-        "pairs": compare_all(table.truth, everyone, table.subjects, bootstrap=draws, confidence=confidence, seed=seed),
-        "by_subject": add_accuracies(accuracy_by(predicted == truth, subjects, subjects, **how), subjects, right),
-        "by_attribute": by_attribute,
-        "worst": _worst(clips, subjects, truth, scores, predicted, table.labels),
-        "unanswered": [clip for clip, answer in zip(clips, predicted, strict=True) if answer == len(table.labels)],
-        "unlabelled": len(table) - len(labelled),
-        "skipped": skipped_rows,
-        "skipped_by_code": dict(Counter(row["code"] for row in skipped_rows).most_common()),
-    }
+    def to_dict(self) -> dict[str, Any]:
+        """The keys of the chosen fusion's figures stand among the others; without it the main ones are None."""
+        document = super().to_dict()
+        chosen = document.pop("chosen")
+        return {**(chosen or dict.fromkeys(_MAIN)), **document}
+
+    @classmethod
+    def _of(cls, values: Any, at: str) -> Self:
+        missing = isinstance(values, Mapping) and values.get("accuracy") is None
+        return super()._of({**values, "chosen": None if missing else values}, at)
 
 
-def _outcomes(
-    trials: Sequence[Mapping[str, Any]], fused: Mapping[str, np.ndarray], table: ScoreTable, how: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    """For each model on trial, the fusion with it compared with the one without it on the clips of the table."""
-    found = {}
-    for trial in trials:
-        keys = [f"{trial['method']}@{'+'.join(trial[models])}" for models in ("beside", "together")]
-        if all(key in fused for key in keys) and trial["model"] not in found:
-            compared = compare_paired(table.truth, fused[keys[0]], fused[keys[1]], table.subjects, **how)
-            found[trial["model"]] = {"model": trial["model"], "method": trial["method"], **compared}
-    return list(found.values())
+#: The keys that a document without adapted answers has all the same.
+_MAIN = ("accuracy", "accuracy_ci95", "unweighted_average_recall", "clips", "paired")
 
 
-def _person(table: ScoreTable, people: Mapping[str, Mapping[str, Any]], chosen: str) -> dict[str, Any]:
-    """The figures of the adapted answers, the chosen method's on top, or None and the reason for each of them."""
-    clips = Counter(name for name in table.subjects if name)
-    several = {name for name, count in clips.items() if count > 1}
-    nothing = dict.fromkeys(("accuracy", "accuracy_ci95", "unweighted_average_recall", "clips", "paired"))
-    if not several or not people:
-        reason = "no answers were adapted to a person" if several else "no person has two clips"
-        return {**nothing, "people": len(several), "alone": None, "methods": {}, "reason": reason}
-    labelled = [name for name, truth in zip(table.subjects, table.truth, strict=True) if truth >= 0]
-    alone = sum(name not in several for name in labelled)
-    top = people.get(chosen, nothing)
-    return {**top, "people": len(several), "alone": alone, "methods": dict(people), "reason": None}
+@dataclass(frozen=True)
+class Ablation(JsonDocument):
+    """What speaks for and against an optional model, found on train clips of unseen subjects.
+
+    Attributes:
+        fold: of an evaluation protocol, else None.
+        model: the optional one.
+        kept: whether it is fused.
+        beside: the models that it was to join.
+        method: the fusion method.
+        clips, subjects: on how many the two fusions were compared.
+        accuracy_without, accuracy_with: of the two; each clip is fused by a fusion that was fitted on other subjects.
+        evidence: the paired comparison of the two; None where no clip could be compared.
+        reason: a sentence.
+        together: ``beside`` and the model itself, in the usual order.
+    """
+
+    fold: str | None = field(default=None, metadata=LEFT_OUT, kw_only=True)
+    model: str
+    kept: bool
+    beside: tuple[str, ...]
+    method: str
+    clips: int
+    subjects: int
+    accuracy_without: float | None
+    accuracy_with: float | None
+    evidence: Paired | None
+    reason: str
+    together: tuple[str, ...]
 
 
-def of_images(document: dict[str, Any]) -> dict[str, Any]:
-    """The document of still images: under ``things`` and ``interval_over`` it says ``images`` instead of ``clips``."""
+@dataclass(frozen=True)
+class AblationOutcome(JsonDocument):
+    """What the fusion with an optional model does on the judged clips, compared with the one without it."""
 
-    def renamed(value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
+    model: str
+    method: str
+    paired: Paired = field(metadata=FLAT)
+
+
+@dataclass(frozen=True)
+class Mistake(JsonDocument):
+    """A wrong answer: the clip, its subject and label, the answered label, and the probabilities of both labels."""
+
+    clip: str
+    subject: str
+    label: str
+    predicted: str
+    confidence: float
+    probability_of_label: float
+
+
+@dataclass(frozen=True)
+class Fold(JsonDocument):
+    """One fold of an evaluation protocol.
+
+    Attributes:
+        name: of the fold.
+        held_out: the subjects that it was judged on.
+        clips: labelled ones among theirs.
+        accuracy: of the chosen fusion; None, as below, where no clip has a label.
+        models, fusion: of each model and fusion.
+        person: of each fusion's answers adapted to each person.
+        seconds, run_id, report: of its training; None where not known.
+    """
+
+    name: str
+    held_out: tuple[str, ...]
+    clips: int
+    accuracy: float | None
+    models: Mapping[str, float | None]
+    fusion: Mapping[FusionKey, float | None]
+    person: Mapping[FusionKey, float | None]
+    seconds: float | None = None
+    run_id: str | None = None
+    report: str | None = None
+
+
+@dataclass(frozen=True)
+class FoldMean(JsonDocument):
+    """Mean and standard deviation of the folds' accuracies, each fold counting alike; None where too few have one."""
+
+    accuracy: float | None
+    standard_deviation: float | None
+
+
+@dataclass(frozen=True)
+class MeanOfFolds(JsonDocument):
+    """That of the chosen fusion, of each model and fusion, and of the fusions' adapted answers."""
+
+    chosen: FoldMean = field(metadata=FLAT)
+    models: Mapping[str, FoldMean]
+    fusion: Mapping[FusionKey, FoldMean]
+    person: Mapping[FusionKey, FoldMean]
+
+
+@dataclass(frozen=True)
+class Evaluation(JsonDocument):
+    """Everything that is known of a run's answers; ``docs/json.md`` describes its JSON form.
+
+    Attributes:
+        labels: the label names, in the order of every confusion matrix.
+        unit: what was judged, ``clips`` or ``images``.
+        chosen: the text of the fusion's key (or the model, where one alone is served) that answers.
+        figures: of the chosen one.
+        models: of each model.
+        fusion: of each fusion of answers as they are.
+        paired: the chosen fusion compared with each model.
+        person: adapted answers.
+        ablations: of the optional models.
+        ablation_outcomes: what they do on the judged clips.
+        pairs: any two of all models and fusions, by the names of :meth:`sources`.
+        by_subject: accuracy of each subject.
+        by_attribute: attribute: accuracy of each of its values.
+        worst: the most confident wrong answers.
+        unanswered: clips without an answer.
+        unlabelled: how many clips were left out since their label is not known.
+        skipped: clips that could not be used, whole or in part.
+        skipped_by_code: how many of each kind.
+        split: the split that was judged, where a training was.
+        protocol, folds, mean_of_folds: of an evaluation protocol.
+        model: the reference of the registered model, where one was asked.
+    """
+
+    labels: tuple[str, ...]
+    unit: Unit = field(metadata={"key": "things"})
+    chosen: str
+    figures: Figures = field(metadata=FLAT)
+    models: Mapping[str, Figures]
+    fusion: Mapping[FusionKey, FusionFigures]
+    paired: Mapping[str, Paired]
+    person: PersonFigures
+    ablations: tuple[Ablation, ...] = field(metadata={"key": "trials"})
+    ablation_outcomes: tuple[AblationOutcome, ...] = field(metadata={"key": "trial_outcomes"})
+    pairs: tuple[Pair, ...]
+    by_subject: Mapping[str, GroupFigures]
+    by_attribute: Mapping[str, Mapping[str, GroupFigures]]
+    worst: tuple[Mistake, ...]
+    unanswered: tuple[str, ...]
+    unlabelled: int
+    skipped: tuple[SkippedClip, ...]
+    skipped_by_code: Mapping[str, int]
+    split: str | None = field(default=None, metadata=LEFT_OUT)
+    protocol: str | None = field(default=None, metadata=LEFT_OUT)
+    folds: tuple[Fold, ...] | None = field(default=None, metadata=LEFT_OUT)
+    mean_of_folds: MeanOfFolds | None = field(default=None, metadata=LEFT_OUT)
+    model: str | None = field(default=None, metadata=LEFT_OUT)
+
+    @property
+    def chosen_fusion(self) -> FusionFigures | None:
+        """The fusion that answers; None where one model alone does."""
+        return next((found for key, found in self.fusion.items() if str(key) == self.chosen), None)
+
+    def sources(self) -> dict[str, Figures]:
+        """The figures of every model and fusion by one name: ``models.svc``, ``fusion.svm@bilstm+svc``."""
         return {
-            key: "images" if key == "interval_over" and inner == "clips" else renamed(inner)
-            for key, inner in value.items()
+            **{model_source(name): figures for name, figures in self.models.items()},
+            **{fusion_source(key): found.figures for key, found in self.fusion.items()},
         }
 
-    return {**renamed(document), "things": "images"}
-
-
-def _worst(
-    clips: Sequence[str],
-    subjects: Sequence[str],
-    truth: np.ndarray,
-    scores: np.ndarray,
-    predicted: np.ndarray,
-    labels: Sequence[str],
-) -> list[dict[str, Any]]:
-    wrong = [row for row in range(len(clips)) if predicted[row] not in (truth[row], len(labels))]
-    wrong.sort(key=lambda row: (-scores[row, predicted[row]], clips[row]))
-    return [
-        {
-            "clip": clips[row],
-            "subject": subjects[row],
-            "label": labels[truth[row]],
-            "predicted": labels[predicted[row]],
-            "confidence": float(scores[row, predicted[row]]),
-            "probability_of_label": float(scores[row, truth[row]]),
+    def scalars(self) -> dict[str, float]:
+        """The main figures by name, as a tracker of experiments keeps them."""
+        mean = self.mean_of_folds.chosen.accuracy if self.mean_of_folds else None
+        return {
+            "accuracy": self.figures.accuracy,
+            "accuracy_low": self.figures.accuracy_ci95[0],
+            "accuracy_high": self.figures.accuracy_ci95[1],
+            **({} if mean is None else {"accuracy_mean_of_folds": mean}),
+            "unweighted_average_recall": self.figures.unweighted_average_recall,
+            "largest_class_share": self.figures.largest_class_share,
+            **{f"accuracy_{name}": figures.accuracy for name, figures in self.models.items()},
+            # A fusion of some models only would need a name that MLflow does not take.
+            **{
+                f"accuracy_fusion_{key}": found.figures.accuracy
+                for key, found in self.fusion.items()
+                if key.models is None
+            },
+            **{f"accuracy_person_{key}": found.figures.accuracy for key, found in self.person.methods.items()},
         }
-        for row in wrong[:WORST]
-    ]
 
 
-def _skipped(item: SkippedClip | Mapping[str, str]) -> dict[str, str]:
-    if isinstance(item, SkippedClip):
-        return {"clip": item.clip, "code": item.code, "reason": item.reason}
-    return {"clip": item["clip"], "code": item.get("code", "unknown"), "reason": item.get("reason", "")}
+def model_source(model: str) -> str:
+    """The name of a model among all models and fusions."""
+    return f"models.{model}"
+
+
+def fusion_source(key: FusionKey) -> str:
+    """The name of a fusion among all models and fusions."""
+    return f"fusion.{key}"

@@ -2,61 +2,122 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
-from affekt.report.paper_tables import fusion_name, members_text, model_name
+from markupsafe import Markup
+
+from affekt.report.document import Evaluation, fusion_source, model_source
+from affekt.report.paper_tables import members_text, method_name, model_name
 from affekt.report.small_pictures import small_confusion, small_reliability
+from affekt.statistics.metrics import Figures
+from affekt.statistics.pairs import Pair
 
 
-def every_model(evaluation: Mapping[str, Any], longest: int) -> dict[str, Any]:
-    """What the template ``every_model.html`` shows of an evaluation.
+@dataclass(frozen=True)
+class Source:
+    """A model or a fusion: its name, the fused models where they are not all, its figures, and pictures of them."""
+
+    name: str
+    detail: str
+    figures: Figures
+    confusion: Markup
+    reliability: Markup
+
+    @property
+    def title(self) -> str:
+        """Name and models in one line."""
+        return f"{self.name} ({self.detail})" if self.detail else self.name
+
+
+@dataclass(frozen=True)
+class Cell:
+    """How much more often the row is right than the column, p of McNemar's test, and the interval of the gain."""
+
+    gain: float
+    p: float
+    interval: tuple[float, float]
+
+    @property
+    def decided(self) -> bool:
+        """Whether the interval leaves out zero."""
+        return self.interval[0] > 0 or self.interval[1] < 0
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of the table of differences: the number and title of its model, and a cell for each one before it."""
+
+    number: int
+    title: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group of clips by attribute and value, and the accuracy of each model and fusion in it."""
+
+    attribute: str
+    value: str
+    shares: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class EveryModel:
+    """What the template ``every_model.html`` shows of an evaluation."""
+
+    labels: tuple[str, ...]
+    sources: tuple[Source, ...]
+    lines: tuple[Line, ...]
+    groups: tuple[Group, ...]
+
+
+def every_model(evaluation: Evaluation, longest: int) -> EveryModel:
+    """Every model and fusion side by side.
 
     Args:
-        evaluation: as :func:`affekt.report.document.evaluate_table` gives it.
+        evaluation: of a run.
         longest: how many subjects are listed, the lowest first.
-
-    Returns:
-        ``labels``, ``rows`` (name, detail, figures, and pictures of each model and fusion) and ``pairs`` (a line for
-        each but the first, with a cell for each one before it; empty where there is nothing to compare), and ``groups``
-        (attribute, and the name and the accuracies of each of its groups).
     """
-    labels, models, fusion = evaluation["labels"], evaluation["models"], evaluation["fusion"]
-    names = {f"models.{name}": (model_name(name), "", figures) for name, figures in models.items()}
-    for key, figures in fusion.items():
-        detail = "" if figures["models"] == list(models) else members_text(figures["models"])
-        names[f"fusion.{key}"] = (f"Fusion: {fusion_name(key)}", detail, figures)
-    rows = [
-        {
-            "name": name,
-            "detail": detail,
-            "figures": figures,
-            "confusion": small_confusion(figures["confusion"], labels),
-            "reliability": small_reliability(figures["reliability"]),
-        }
-        for name, detail, figures in names.values()
-    ]
-    found = {(pair["a"], pair["b"]): pair for pair in evaluation.get("pairs", ())}
-    lines = []
-    for number, key in enumerate(names):
-        cells = [_cell(found[other, key]) for other in list(names)[:number] if (other, key) in found]
-        if cells:
-            name, detail, _ = names[key]
-            lines.append({"number": number + 1, "name": f"{name} ({detail})" if detail else name, "cells": cells})
-    lowest = sorted(evaluation["by_subject"].items(), key=lambda item: (item[1]["accuracy"], item[0]))[:longest]
-    groups = [
-        (attribute, [(name, [figures["accuracy_of"][key] for key in names]) for name, figures in values.items()])
-        for attribute, values in {**evaluation["by_attribute"], "subject": dict(lowest)}.items()
-        if values and all("accuracy_of" in figures for figures in values.values())
-    ]
-    return {"labels": labels, "rows": rows, "pairs": lines, "groups": groups}
+    sources = _sources(evaluation)
+    return EveryModel(
+        evaluation.labels, tuple(sources.values()), _lines(evaluation.pairs, sources), _groups(evaluation, longest)
+    )
 
 
-def _cell(pair: Mapping[str, Any]) -> dict[str, Any]:
-    low, high = pair["ci95"]
+def _sources(evaluation: Evaluation) -> dict[str, Source]:
+    named = {model_source(name): (model_name(name), "", figures) for name, figures in evaluation.models.items()}
+    for key, found in evaluation.fusion.items():
+        detail = "" if found.models == tuple(evaluation.models) else members_text(found.models)
+        named[fusion_source(key)] = (f"Fusion: {method_name(found.method)}", detail, found.figures)
     return {
-        "gain": pair["difference"],
-        "p": pair["mcnemar_p"],
-        "decided": low > 0 or high < 0,
-        "interval": f"{100 * low:+.1f} to {100 * high:+.1f} points",
+        key: Source(
+            name,
+            detail,
+            figures,
+            small_confusion(figures.confusion, evaluation.labels),
+            small_reliability(figures.reliability),
+        )
+        for key, (name, detail, figures) in named.items()
     }
+
+
+def _lines(pairs: tuple[Pair, ...], sources: dict[str, Source]) -> tuple[Line, ...]:
+    found = {(pair.a, pair.b): pair.paired for pair in pairs}
+    names, lines = list(sources), []
+    for number, key in enumerate(names):
+        compared = [found[other, key] for other in names[:number] if (other, key) in found]
+        if compared:
+            cells = (Cell(paired.difference, paired.mcnemar_p, paired.ci95) for paired in compared)
+            lines.append(Line(number + 1, sources[key].title, tuple(cells)))
+    return tuple(lines)
+
+
+def _groups(evaluation: Evaluation, longest: int) -> tuple[Group, ...]:
+    lowest = sorted(evaluation.by_subject.items(), key=lambda item: (item[1].accuracy, item[0]))[:longest]
+    names = evaluation.sources()
+    return tuple(
+        Group(attribute, value, tuple(figures.accuracy_of[name] for name in names))
+        for attribute, values in {**evaluation.by_attribute, "subject": dict(lowest)}.items()
+        for value, figures in values.items()
+        if figures.accuracy_of
+    )

@@ -20,6 +20,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from affekt.statistics.metrics import CalibrationBin
+
 BLUE, ORANGE, INK, MUTED, RULE = "#1f5f99", "#c8611a", "#1d2733", "#5b6875", "#d5dbe1"
 #: Lines that matter less than the others.
 FOLDS = ("#7a8794", "#a3adb7", "#4b5763", "#c0c8cf", "#8f9fae")
@@ -102,27 +104,27 @@ def confusion_matrix(
     return _render(draw, (1.7 + 0.5 * len(columns), 1.3 + 0.45 * len(labels)), form)
 
 
-def reliability(bins: Sequence[Mapping[str, Any]], *, form: str = "svg") -> bytes:
+def reliability(bins: Sequence[CalibrationBin], *, form: str = "svg") -> bytes:
     """How often answers of a given confidence are right, above how many clips have that confidence.
 
     Args:
-        bins: the ``reliability`` list of :func:`affekt.statistics.evaluate_scores`.
+        bins: those that hold answers.
         form: ``svg`` or ``png``.
     """
 
     def draw(figure: Figure) -> None:
         upper, lower = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": (3, 1)})
-        centres = [(item["low"] + item["high"]) / 2 for item in bins]
+        centres = [(item.low + item.high) / 2 for item in bins]
         width = 0.092
-        upper.bar(centres, [item["accuracy"] for item in bins], width, color="#7fadd6", label="share right")
+        upper.bar(centres, [item.accuracy for item in bins], width, color="#7fadd6", label="share right")
         upper.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label="if perfectly calibrated")
         upper.plot(
-            [item["confidence"] for item in bins],
-            [item["accuracy"] for item in bins],
+            [item.confidence for item in bins],
+            [item.accuracy for item in bins],
             color=ORANGE, linewidth=1, marker="o", markersize=4, clip_on=False, label="at the mean confidence",
         )  # fmt: skip
         upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="share right")
-        lower.bar(centres, [item["clips"] for item in bins], width, color=MUTED)
+        lower.bar(centres, [item.clips for item in bins], width, color=MUTED)
         lower.set(xlabel="confidence of the answer", ylabel="clips")
         _percent(upper.yaxis)
         _percent(lower.xaxis)

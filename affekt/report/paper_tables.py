@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from affekt.extensions import fusion_specs, model_spec, model_specs
+from affekt.fusion.key import FusionKey
+from affekt.report.document import FusionFigures, PersonFigures
+from affekt.statistics.metrics import Figures
+from affekt.statistics.paired import Paired
 
 #: Method, fused models, accuracy in percent (paper.md, Table 3).
 TABLE_3: tuple[tuple[str, frozenset[str], float], ...] = (
@@ -26,16 +29,23 @@ class Row:
     Attributes:
         name: what was measured.
         detail: the fused models, or ``""``.
-        figures: as :func:`affekt.statistics.evaluate_scores` gives them, or None where this run has none.
+        figures: None where this run has none.
         paper: the paper's accuracy, percent.
-        key: the name in the evaluation document.
+        key: the name of the model or the fusion in the evaluation document.
+        paired: the comparison that belongs to the line.
     """
 
     name: str
     detail: str
-    figures: Mapping[str, Any] | None
+    figures: Figures | None
     paper: float | None
     key: str = ""
+    paired: Paired | None = None
+
+    @property
+    def accuracy(self) -> float:
+        """To sort by; below all others where it was not measured."""
+        return self.figures.accuracy if self.figures else -1.0
 
 
 def looks_at(model: str) -> tuple[str, ...]:
@@ -51,58 +61,60 @@ def model_name(model: str) -> str:
     return model_spec(model).title if model in model_specs() else model
 
 
-def fusion_name(key: str) -> str:
-    """The name of a fusion method as a reader knows it, without its models."""
-    method = key.partition("@")[0]
+def method_name(method: str) -> str:
+    """The name of a fusion method as a reader knows it."""
     specs = fusion_specs()
     return specs[method].title if method in specs else method  # an evaluation may name a method that is gone
 
 
-def visual_rows(models: Mapping[str, Mapping[str, Any]]) -> list[Row]:
+def visual_rows(models: Mapping[str, Figures]) -> list[Row]:
     """Table 1 and, below it, the run's other models of the face."""
     return _rows(models, ("face",))
 
 
-def audio_rows(models: Mapping[str, Mapping[str, Any]]) -> list[Row]:
+def audio_rows(models: Mapping[str, Figures]) -> list[Row]:
     """Table 2 and, below it, the run's other models of the voice."""
     return _rows(models, ("voice",))
 
 
-def joint_rows(models: Mapping[str, Mapping[str, Any]]) -> list[Row]:
+def joint_rows(models: Mapping[str, Figures]) -> list[Row]:
     """The models that judge face and voice together, of which the paper has none."""
     return [Row(model_name(name), "", models[name], None, name) for name in models if len(looks_at(name)) > 1]
 
 
-def other_rows(models: Mapping[str, Mapping[str, Any]]) -> list[Row]:
+def other_rows(models: Mapping[str, Figures]) -> list[Row]:
     """The models of which it is not known what they look at."""
     return [Row(model_name(name), "", models[name], None, name) for name in models if not looks_at(name)]
 
 
-def fusion_rows(fusion: Mapping[str, Mapping[str, Any]]) -> tuple[list[Row], list[Row]]:
-    """Table 3: the paper's rows, and the fusions of this run that the paper does not list."""
+def fusion_rows(fusion: Mapping[FusionKey, FusionFigures]) -> tuple[list[Row], list[Row]]:
+    """Table 3: the paper's rows, and the fusions of this run that the paper does not list, the best first."""
     left = dict(fusion)
     listed = []
     for method, members, accuracy in TABLE_3:
         key = _match(left, method, members)
-        figures = left.pop(key) if key else None
-        fused = figures["models"] if figures else [name for name in model_specs() if name in members]
-        listed.append(Row(fusion_name(method), members_text(fused), figures, accuracy, key or ""))
+        found = left.pop(key) if key else None
+        fused = found.models if found else [name for name in model_specs() if name in members]
+        figures = found.figures if found else None
+        listed.append(Row(method_name(method), members_text(fused), figures, accuracy, str(key or "")))
     listed.append(Row("EmotiW 2016 winner", "not told by the paper", None, WINNER))
     # A fusion that names its models, and they are all that the ensemble fuses, is told already.
-    plain = {(figures["method"], frozenset(figures["models"])) for key, figures in fusion.items() if "@" not in key}
+    told = {(found.method, frozenset(found.models)) for key, found in fusion.items() if key.models is None}
     further = [
-        Row(fusion_name(key), members_text(figures["models"]), figures, None, key)
-        for key, figures in left.items()
-        if "@" not in key or (figures["method"], frozenset(figures["models"])) not in plain
+        Row(method_name(found.method), members_text(found.models), found.figures, None, str(key))
+        for key, found in left.items()
+        if key.models is None or (found.method, frozenset(found.models)) not in told
     ]
-    further.sort(key=lambda row: -(row.figures or {})["accuracy"])
-    return listed, further
+    return listed, sorted(further, key=lambda row: -row.accuracy)
 
 
-def person_rows(person: Mapping[str, Any]) -> list[Row]:
+def person_rows(person: PersonFigures) -> list[Row]:
     """The fusions whose answers were adapted to each person, the best first; not one of them is in the paper."""
-    rows = [Row(fusion_name(key), "", figures, None, key) for key, figures in person["methods"].items()]
-    return sorted(rows, key=lambda row: -(row.figures or {})["accuracy"])
+    rows = [
+        Row(method_name(key.method), "", found.figures, None, str(key), found.paired)
+        for key, found in person.methods.items()
+    ]
+    return sorted(rows, key=lambda row: -row.accuracy)
 
 
 def members_text(models: Iterable[str]) -> str:
@@ -111,7 +123,7 @@ def members_text(models: Iterable[str]) -> str:
     return ", ".join(specs[name].short if name in specs else name for name in models)
 
 
-def _rows(models: Mapping[str, Mapping[str, Any]], modalities: tuple[str, ...]) -> list[Row]:
+def _rows(models: Mapping[str, Figures], modalities: tuple[str, ...]) -> list[Row]:
     """The paper's models of these modalities, measured here or not, and then the others that were measured."""
     specs = [spec for spec in model_specs().values() if spec.modalities == modalities]
     rows = [
@@ -121,14 +133,14 @@ def _rows(models: Mapping[str, Mapping[str, Any]], modalities: tuple[str, ...]) 
     return rows + [Row(spec.title, "", models[spec.name], None, spec.name) for spec in others]
 
 
-def _match(fusion: Mapping[str, Mapping[str, Any]], method: str, members: frozenset[str]) -> str | None:
+def _match(fusion: Mapping[FusionKey, FusionFigures], method: str, members: frozenset[str]) -> FusionKey | None:
     """The fusion of this run that stands where the paper has ``method`` over ``members``.
 
     The paper's "VGG+LSTM" may be read as the Bi-LSTM on VGG features alone or as both models: the former is taken
     where both were fused.
     """
     for wanted in (members, members | {"vgg"}):
-        for key, figures in fusion.items():
-            if figures["method"] == method and set(figures["models"]) == wanted:
+        for key, found in fusion.items():
+            if found.method == method and set(found.models) == wanted:
                 return key
     return None

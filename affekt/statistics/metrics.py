@@ -4,17 +4,88 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from scipy.special import bdtrc, ndtri
 
 from affekt.errors import DataError
+from affekt.json_document import JsonDocument
 from affekt.statistics.intervals import bootstrap as resample
 from affekt.statistics.intervals import count_outcomes, wilson
 
 #: Equal-width bins of confidence for the calibration error.
 CALIBRATION_BINS = 10
+
+
+@dataclass(frozen=True)
+class CalibrationBin(JsonDocument):
+    """The answers whose confidence lies from ``low`` to ``high``: how many, their mean confidence, the share right."""
+
+    low: float
+    high: float
+    clips: int
+    confidence: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Figures(JsonDocument):
+    """The figures of one model's (or one fusion's) score vectors, as :func:`evaluate_scores` gives them.
+
+    Attributes:
+        clips: those of known label; ``subjects``: the people in them, 0 where none is known.
+        answered, no_answer: clips with and without an answer; the latter count as wrong.
+        accuracy: the share of right answers; ``accuracy_ci95`` its interval at ``confidence``.
+        interval_over: what the interval resamples, ``subjects`` or ``clips``.
+        unweighted_average_recall: the mean of the labels' recalls, with its interval.
+        recall, precision, f1: of each label, None where there is nothing to divide by; ``macro_f1``: the mean of f1.
+        support: clips of each label.
+        confusion: counts, rows the true label, columns the answer; clips without an answer are in no column.
+        largest_class, largest_class_share: the most frequent label, and the accuracy of always giving it.
+        p_above_largest_class: one-sided exact binomial probability of so many hits at that rate.
+        expected_calibration_error, mean_confidence: of the answers; None where there is none.
+        reliability: the bins of confidence that hold answers.
+    """
+
+    clips: int
+    subjects: int
+    answered: int
+    no_answer: int
+    accuracy: float
+    accuracy_ci95: tuple[float, float]
+    confidence: float
+    interval_over: str
+    unweighted_average_recall: float
+    unweighted_average_recall_ci95: tuple[float, float]
+    recall: Mapping[str, float | None]
+    precision: Mapping[str, float | None]
+    f1: Mapping[str, float | None]
+    macro_f1: float
+    support: Mapping[str, int]
+    confusion: tuple[tuple[int, ...], ...]
+    largest_class: str
+    largest_class_share: float
+    p_above_largest_class: float
+    expected_calibration_error: float | None
+    mean_confidence: float | None
+    reliability: tuple[CalibrationBin, ...]
+
+
+@dataclass(frozen=True)
+class GroupFigures(JsonDocument):
+    """The accuracy of a group of clips, with its interval and what that resamples.
+
+    ``accuracy_of`` is that of every model and fusion there, by name; empty where only one was asked about.
+    """
+
+    clips: int
+    subjects: int
+    accuracy: float
+    accuracy_ci95: tuple[float, float]
+    interval_over: str
+    accuracy_of: Mapping[str, float] = field(default_factory=dict)
 
 
 def evaluate_scores(
@@ -26,8 +97,8 @@ def evaluate_scores(
     bootstrap: int = 2000,
     confidence: float = 0.95,
     seed: int = 0,
-) -> dict[str, Any]:
-    """All figures of one model's (or one fusion's) score vectors, as plain JSON values.
+) -> Figures:
+    """All figures of one model's (or one fusion's) score vectors.
 
     A row of NaN is a clip without an answer: it counts as wrong in accuracy and recall, stands in no column of the
     confusion matrix, is left out of the calibration, and is reported under ``no_answer``. Clips whose truth is not
@@ -62,29 +133,31 @@ def evaluate_scores(
     f1 = [_ratio(2 * confusion[k, k], support[k] + confusion[:, k].sum()) for k in range(size)]
     present = [k for k in range(size) if support[k]]
     top = int(support.argmax())
-    calibration = _calibration(scores[answered], correct[answered])
-    return {
-        "clips": len(truth),
-        "subjects": len({name for name in names if name}),
-        "answered": int(answered.sum()),
-        "no_answer": int((~answered).sum()),
-        "accuracy": accuracy,
-        "accuracy_ci95": interval,
-        "confidence": confidence,
-        "interval_over": over,
-        "unweighted_average_recall": _mean(recall[k] for k in present),
-        "unweighted_average_recall_ci95": _recall_interval(counts, support, size, bootstrap, confidence, seed),
-        "recall": dict(zip(labels, recall, strict=True)),
-        "precision": dict(zip(labels, precision, strict=True)),
-        "f1": dict(zip(labels, f1, strict=True)),
-        "macro_f1": _mean(f1[k] for k in present),
-        "support": dict(zip(labels, support.tolist(), strict=True)),
-        "confusion": confusion.tolist(),
-        "largest_class": labels[top],
-        "largest_class_share": int(support[top]) / len(truth),
-        "p_above_largest_class": p_above_share(int(correct.sum()), len(truth), int(support[top]) / len(truth)),
-        **calibration,
-    }
+    error, certainty, bins = _calibration(scores[answered], correct[answered])
+    return Figures(
+        clips=len(truth),
+        subjects=len({name for name in names if name}),
+        answered=int(answered.sum()),
+        no_answer=int((~answered).sum()),
+        accuracy=accuracy,
+        accuracy_ci95=interval,
+        confidence=confidence,
+        interval_over=over,
+        unweighted_average_recall=_mean(recall[k] for k in present),
+        unweighted_average_recall_ci95=_recall_interval(counts, support, size, bootstrap, confidence, seed),
+        recall=dict(zip(labels, recall, strict=True)),
+        precision=dict(zip(labels, precision, strict=True)),
+        f1=dict(zip(labels, f1, strict=True)),
+        macro_f1=_mean(f1[k] for k in present),
+        support=dict(zip(labels, support.tolist(), strict=True)),
+        confusion=tuple(map(tuple, confusion.tolist())),
+        largest_class=labels[top],
+        largest_class_share=int(support[top]) / len(truth),
+        p_above_largest_class=p_above_share(int(correct.sum()), len(truth), int(support[top]) / len(truth)),
+        expected_calibration_error=error,
+        mean_confidence=certainty,
+        reliability=bins,
+    )
 
 
 def check_scores(
@@ -159,7 +232,7 @@ def accuracy_by(
     bootstrap: int,
     confidence: float,
     seed: int,
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, GroupFigures]:
     """Accuracy with its interval for each group of clips (a subject, a gender, a language), sorted by name.
 
     Clips whose group is not known (``""``) are left out.
@@ -173,30 +246,24 @@ def accuracy_by(
         index = rows[name]
         people = [subjects[i] for i in index]
         accuracy, interval, over = _accuracy_of(correct[index], people, bootstrap, confidence, seed)
-        result[name] = {
-            "clips": len(index),
-            "subjects": len({person for person in people if person}),
-            "accuracy": accuracy,
-            "accuracy_ci95": interval,
-            "interval_over": over,
-        }
+        result[name] = GroupFigures(len(index), len({person for person in people if person}), accuracy, interval, over)
     return result
 
 
 def _accuracy_of(
     correct: np.ndarray, subjects: Sequence[str], draws: int, confidence: float, seed: int
-) -> tuple[float, list[float], str]:
+) -> tuple[float, tuple[float, float], str]:
     counts = count_outcomes(np.asarray(correct, dtype=int), subjects, 2)
     drawn = resample(counts, lambda c: c[:, 1] / c.sum(axis=1), draws=draws, confidence=confidence, seed=seed)
     low, high = drawn.interval(confidence)
     # All right or all wrong leaves nothing to resample; Wilson's interval knows better.
     floor_low, floor_high = wilson(float(counts[:, 1].sum()), float(counts.sum()), confidence)
-    return drawn.estimate, [max(0.0, min(low, floor_low)), min(1.0, max(high, floor_high))], drawn.over
+    return drawn.estimate, (max(0.0, min(low, floor_low)), min(1.0, max(high, floor_high))), drawn.over
 
 
 def _recall_interval(
     counts: np.ndarray, support: np.ndarray, size: int, draws: int, confidence: float, seed: int
-) -> list[float]:
+) -> tuple[float, float]:
     diagonal = [k * (size + 1) + k for k in range(size)]
 
     def average_recall(c: np.ndarray) -> np.ndarray:
@@ -214,12 +281,15 @@ def _recall_interval(
     shares = (counts.sum(axis=0)[diagonal][present] + 2) / trials
     half = float(ndtri(1 - (1 - confidence) / 2)) * math.sqrt((shares * (1 - shares) / trials).sum()) / len(shares)
     centre = float(shares.mean())
-    return [max(0.0, min(low, centre - half)), min(1.0, max(high, centre + half))]
+    return max(0.0, min(low, centre - half)), min(1.0, max(high, centre + half))
 
 
-def _calibration(scores: np.ndarray, correct: np.ndarray) -> Mapping[str, Any]:
+def _calibration(
+    scores: np.ndarray, correct: np.ndarray
+) -> tuple[float | None, float | None, tuple[CalibrationBin, ...]]:
+    """The expected calibration error, the mean confidence, and the bins that hold answers."""
     if not len(scores):
-        return {"expected_calibration_error": None, "mean_confidence": None, "reliability": []}
+        return None, None, ()
     certainty = scores.max(axis=1)
     bins = np.minimum((certainty * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     error = 0.0
@@ -229,20 +299,9 @@ def _calibration(scores: np.ndarray, correct: np.ndarray) -> Mapping[str, Any]:
         if inside.any():
             mean, right = float(certainty[inside].mean()), float(correct[inside].mean())
             error += abs(mean - right) * inside.mean()
-            table.append(
-                {
-                    "low": number / CALIBRATION_BINS,
-                    "high": (number + 1) / CALIBRATION_BINS,
-                    "clips": int(inside.sum()),
-                    "confidence": mean,
-                    "accuracy": right,
-                }
-            )
-    return {
-        "expected_calibration_error": float(error),
-        "mean_confidence": float(certainty.mean()),
-        "reliability": table,
-    }
+            ends = number / CALIBRATION_BINS, (number + 1) / CALIBRATION_BINS
+            table.append(CalibrationBin(*ends, int(inside.sum()), mean, right))
+    return float(error), float(certainty.mean()), tuple(table)
 
 
 def _ratio(part: Any, whole: Any) -> float | None:

@@ -4,14 +4,44 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import bdtr, ndtr, ndtri
 
+from affekt.json_document import JsonDocument
 from affekt.statistics.intervals import bootstrap as resample
 from affekt.statistics.intervals import count_outcomes
 from affekt.statistics.metrics import check_scores, predictions
+
+
+@dataclass(frozen=True)
+class Paired(JsonDocument):
+    """How much more often ``b`` is right than ``a`` on the same clips, as :func:`compare_paired` found it.
+
+    Attributes:
+        clips, subjects: that were compared; 0 subjects where none is known.
+        accuracy_a, accuracy_b: of the two.
+        difference: b - a, a share of the clips.
+        ci95: its interval at ``confidence``.
+        only_a_right, only_b_right: clips that just one of the two gets right.
+        mcnemar_p: exact, two-sided.
+        probability_better: that b is ahead.
+        interval_over: what the interval resamples, ``subjects`` or ``clips``.
+    """
+
+    clips: int
+    subjects: int
+    accuracy_a: float
+    accuracy_b: float
+    difference: float
+    ci95: tuple[float, float]
+    confidence: float
+    only_a_right: int
+    only_b_right: int
+    mcnemar_p: float
+    probability_better: float
+    interval_over: str
 
 
 def compare_paired(
@@ -23,8 +53,8 @@ def compare_paired(
     bootstrap: int = 2000,
     confidence: float = 0.95,
     seed: int = 0,
-) -> dict[str, Any]:
-    """How much more often ``b`` is right than ``a`` on the same clips, as plain JSON values.
+) -> Paired:
+    """How much more often ``b`` is right than ``a`` on the same clips.
 
     The interval comes from resampling subjects (`affekt.statistics.intervals`). It is never narrower than the
     Agresti-Min interval of two paired shares and holds zero wherever McNemar's exact test does not reject at that
@@ -38,12 +68,8 @@ def compare_paired(
         b: the score vectors ``[N, L]`` that may be better.
         subjects: N names, ``""`` or None where not known.
         bootstrap: resamples.
-        confidence: of the interval under ``ci95``; ``confidence`` in the result tells it.
+        confidence: of the interval; the field is named ``ci95`` whatever it is, and ``confidence`` tells.
         seed: of the resampling.
-
-    Returns:
-        ``clips``, ``subjects``, ``accuracy_a``, ``accuracy_b``, ``difference`` (b - a), ``ci95``, ``confidence``,
-        ``only_a_right``, ``only_b_right``, ``mcnemar_p`` (exact, two-sided), ``probability_better``, ``interval_over``.
 
     Raises:
         DataError: the shapes do not match, a score is no probability, or no clip has a known label.
@@ -69,20 +95,20 @@ def compare_paired(
     ahead = float((drawn.values > 0).mean() + (drawn.values == 0).mean() / 2)
     ahead = (ahead * bootstrap + 0.5) / (bootstrap + 1)
     approximate = float(ndtr(centre / error))
-    return {
-        "clips": len(known),
-        "subjects": len({name for name in people if name}),
-        "accuracy_a": float(right_a.mean()),
-        "accuracy_b": float(right_b.mean()),
-        "difference": drawn.estimate,
-        "ci95": [max(-1.0, low), min(1.0, high)],
-        "confidence": confidence,
-        "only_a_right": only_a,
-        "only_b_right": only_b,
-        "mcnemar_p": p_value,
-        "probability_better": min(ahead, approximate, key=lambda value: abs(value - 0.5)),
-        "interval_over": drawn.over,
-    }
+    return Paired(
+        clips=len(known),
+        subjects=len({name for name in people if name}),
+        accuracy_a=float(right_a.mean()),
+        accuracy_b=float(right_b.mean()),
+        difference=drawn.estimate,
+        ci95=(max(-1.0, low), min(1.0, high)),
+        confidence=confidence,
+        only_a_right=only_a,
+        only_b_right=only_b,
+        mcnemar_p=p_value,
+        probability_better=min(ahead, approximate, key=lambda value: abs(value - 0.5)),
+        interval_over=drawn.over,
+    )
 
 
 def mcnemar_p(only_a: int, only_b: int) -> float:

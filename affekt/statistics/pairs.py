@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from affekt.statistics.paired import compare_paired
+from affekt.json_document import FLAT, JsonDocument
+from affekt.statistics.metrics import GroupFigures
+from affekt.statistics.paired import Paired, compare_paired
+
+
+@dataclass(frozen=True)
+class Pair(JsonDocument):
+    """The names of two sets of answers, and how much more often ``b`` is right than ``a``."""
+
+    a: str
+    b: str
+    paired: Paired = field(metadata=FLAT)
 
 
 def compare_all(
@@ -19,8 +31,8 @@ def compare_all(
     bootstrap: int = 2000,
     confidence: float = 0.95,
     seed: int = 0,
-) -> list[dict[str, Any]]:
-    """Every pair of several sets of answers, compared once, as plain JSON values.
+) -> tuple[Pair, ...]:
+    """Every pair of several sets of answers, compared once, in the order of ``answers``.
 
     Args:
         truth: int ``[N]``, -1 where not known.
@@ -30,34 +42,27 @@ def compare_all(
         confidence: of the intervals.
         seed: of the resampling.
 
-    Returns:
-        For each pair ``a`` and ``b`` (names, in the order of ``answers``) and what :func:`compare_paired` says of them.
-
     Raises:
         DataError: as :func:`compare_paired`.
     """
     how: dict[str, Any] = {"bootstrap": bootstrap, "confidence": confidence, "seed": seed}
-    return [
-        {"a": a, "b": b, **compare_paired(truth, answers[a], answers[b], subjects, **how)}
-        for a, b in combinations(answers, 2)
-    ]
+    return tuple(
+        Pair(a, b, compare_paired(truth, answers[a], answers[b], subjects, **how)) for a, b in combinations(answers, 2)
+    )
 
 
 def add_accuracies(
-    found: Mapping[str, dict[str, Any]], groups: Sequence[str], right: Mapping[str, np.ndarray]
-) -> Mapping[str, dict[str, Any]]:
-    """Tell the accuracy of every model and fusion in each group of clips.
+    found: Mapping[str, GroupFigures], groups: Sequence[str], right: Mapping[str, np.ndarray]
+) -> dict[str, GroupFigures]:
+    """The groups with the accuracy of every model and fusion in each.
 
     Args:
-        found: figures by group; each gets ``accuracy_of`` (name: share of right answers).
+        found: figures by group.
         groups: the group of each of N clips.
-        right: bool ``[N]`` by name.
-
-    Returns:
-        ``found``.
+        right: bool ``[N]`` by name of the model or fusion.
     """
     names = np.array(groups)
-    for group, figures in found.items():
-        inside = names == group
-        figures["accuracy_of"] = {name: float(hits[inside].mean()) for name, hits in right.items()}
-    return found
+    return {
+        group: replace(figures, accuracy_of={name: float(hits[names == group].mean()) for name, hits in right.items()})
+        for group, figures in found.items()
+    }

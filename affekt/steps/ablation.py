@@ -1,17 +1,18 @@
-"""Models on trial: fused only if that raises the accuracy of the ensemble on train subjects that no model had seen."""
+"""Optional models: fused only if that raises the accuracy of the ensemble on train subjects that no model had seen."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
+from affekt.dataset import subject_folds
 from affekt.errors import DataError
 from affekt.extensions import model_names
 from affekt.fusion import Fusion
+from affekt.report.document import Ablation
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings
 from affekt.statistics.paired import compare_paired
@@ -19,48 +20,11 @@ from affekt.statistics.paired import compare_paired
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Trial:
-    """What speaks for and against a model.
+def ablate(train: ScoreTable, settings: Settings, how: Mapping[str, Any]) -> tuple[tuple[str, ...], list[Ablation]]:
+    """The models of a table that are worth fusing, and the ablations of the optional ones (``settings.fusion``).
 
-    Attributes:
-        model: the one on trial.
-        kept: whether it is fused.
-        beside: the models that it was to join.
-        method: the fusion method.
-        clips, subjects: on how many the two fusions were compared.
-        accuracy_without, accuracy_with: of the two; each clip is fused by a fusion that was fitted on other subjects.
-        evidence: the paired comparison of the two, as :func:`affekt.statistics.compare_paired` gives it; None where no
-            clip could be compared.
-        reason: a sentence.
-    """
-
-    model: str
-    kept: bool
-    beside: tuple[str, ...]
-    method: str
-    clips: int
-    subjects: int
-    accuracy_without: float | None
-    accuracy_with: float | None
-    evidence: Mapping[str, Any] | None
-    reason: str
-
-    @property
-    def together(self) -> tuple[str, ...]:
-        """The models that it was to join and itself, in the usual order."""
-        return tuple(name for name in model_names() if name in {*self.beside, self.model})
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
-        return {**asdict(self), "beside": list(self.beside), "together": list(self.together)}
-
-
-def try_models(train: ScoreTable, settings: Settings, how: Mapping[str, Any]) -> tuple[tuple[str, ...], list[Trial]]:
-    """The models of a table that are worth fusing, and the trials of ``settings.fusion.optional``.
-
-    The rows must be honest scores (of clips that the models did not learn from). Each row is fused by a fusion of the
-    chosen method that was fitted on other subjects' rows, once with the model and once without. It is kept if more
+    The rows must be out-of-fold scores (of clips that the models did not learn from). Each row is fused by a fusion of
+    the chosen method that was fitted on other subjects' rows, once with the model and once without. It is kept if more
     clips are answered rightly with it; of equally many right answers the more probable ones decide. Where nothing can
     be compared, or nothing else is there to be fused, it is kept: nothing speaks against it.
 
@@ -70,28 +34,29 @@ def try_models(train: ScoreTable, settings: Settings, how: Mapping[str, Any]) ->
         how: what :meth:`affekt.fusion.Fusion.fit` takes besides the method.
     """
     kept = tuple(train.models)
-    trials = []
+    ablations = []
     for model in settings.fusion.optional:
         if model not in kept or len(kept) < 2:
             continue
-        trial = _try(model, train.only(kept), settings, how)
-        logger.info("%s: %s", model, trial.reason)
-        trials.append(trial)
-        if not trial.kept:
-            kept = trial.beside
-    return kept, trials
+        found = _ablation(model, train.only(kept), settings, how)
+        logger.info("%s: %s", model, found.reason)
+        ablations.append(found)
+        if not found.kept:
+            kept = found.beside
+    return kept, ablations
 
 
-def _try(model: str, train: ScoreTable, settings: Settings, how: Mapping[str, Any]) -> Trial:
+def _ablation(model: str, train: ScoreTable, settings: Settings, how: Mapping[str, Any]) -> Ablation:
     method = settings.fusion.method
     beside = tuple(name for name in train.models if name != model)
+    together = tuple(name for name in model_names() if name in train.models)
     known = train.rows(np.flatnonzero(train.truth >= 0))
     with_it = _answers(known, method, settings, how)
     without = _answers(known.only(beside), method, settings, how)
     if with_it is None or without is None:
-        return Trial(
+        return Ablation(
             model, True, beside, method, 0, 0, None, None, None,
-            "kept: the train clips show too few subjects to compare the fusion with it and without it",
+            "kept: the train clips show too few subjects to compare the fusion with it and without it", together,
         )  # fmt: skip
     answered = ~(np.isnan(with_it).any(axis=1) | np.isnan(without).any(axis=1))
     known, with_it, without = known.rows(answered), with_it[answered], without[answered]
@@ -104,17 +69,16 @@ def _try(model: str, train: ScoreTable, settings: Settings, how: Mapping[str, An
         bootstrap=settings.evaluation.bootstrap, confidence=settings.evaluation.confidence, seed=settings.seed,
     )  # fmt: skip
     shares = [count / len(known) for count in right]
-    return Trial(
+    return Ablation(
         model, kept, beside, method, len(known), len(set(known.subjects)), shares[0], shares[1], evidence,
         f"{'kept' if kept else 'left out'}: {method.replace('_', ' ')} is right on {shares[1]:.1%} of {len(known)} "
         f"train clips of unseen subjects with it and on {shares[0]:.1%} without it",
+        together,
     )  # fmt: skip
 
 
 def _answers(table: ScoreTable, method: str, settings: Settings, how: Mapping[str, Any]) -> np.ndarray | None:
     """Fused vectors ``[N, L]``, each row's by a fusion fitted on other subjects; None where there are no two."""
-    from affekt.dataset import subject_folds
-
     labels = [table.labels[number] for number in table.truth]
     try:
         folds = subject_folds(table.subjects, settings.fusion.folds, settings.seed, labels=labels)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +14,41 @@ import numpy as np
 from affekt.ensemble.assembly import assemble
 from affekt.errors import DataError
 from affekt.extensions import fusion_names, fusion_spec, members_needed, model_specs
-from affekt.fusion import PERSON, Fusion, PersonFusion
+from affekt.fusion import Fusion, FusionKey, PersonFusion
+from affekt.json_document import JsonDocument
+from affekt.report.document import Ablation
 from affekt.score_table import ScoreTable, join_tables
 from affekt.settings import Settings
-from affekt.steps.ablation import Trial, try_models
+from affekt.steps.ablation import ablate
 
 logger = logging.getLogger(__name__)
 
-#: The file with what was fused and what came of the trials.
+#: The file with what was fused and what came of the ablations.
 FACTS = "fusion.json"
 #: What the best row of the paper's Table 3 fuses, "VGG+LSTM+Random Forest+SVC".
 PAPERS_BEST: tuple[str, ...] = ("bilstm", "random_forest", "svc")
 
 
-def papers_rows() -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """The rows of that table: method and models."""
+@dataclass(frozen=True)
+class FusionFacts(JsonDocument):
+    """The models that are fused, all but those that failed their ablation, and the ablations of the optional ones."""
+
+    models: tuple[str, ...]
+    ablations: tuple[Ablation, ...] = field(metadata={"key": "trials"})
+
+    @classmethod
+    def read(cls, folder: Path) -> FusionFacts:
+        """What :meth:`Fused.write` wrote."""
+        path = folder / FACTS
+        return cls.from_dict(json.loads(path.read_text(encoding="utf-8")), str(path))
+
+
+def papers_rows() -> tuple[FusionKey, ...]:
+    """The rows of that table."""
     all_of_them = tuple(name for name, spec in model_specs().items() if spec.paper is not None)
     return (
-        ("svm", all_of_them),
-        *((method, PAPERS_BEST) for method in ("average", "highest_confidence", "svm")),
+        FusionKey("svm", all_of_them),
+        *(FusionKey(method, PAPERS_BEST) for method in ("average", "highest_confidence", "svm")),
     )
 
 
@@ -41,29 +57,24 @@ class Fused:
     """The outcome of :func:`fit_fusions`.
 
     Attributes:
-        table: the joined score table of the models, all splits; rows of training clips are honest scores.
+        table: the joined score table of the models, all splits; rows of training clips are out-of-fold scores.
         answers: the fused probabilities of the clips that no fusion was fitted on (all splits but ``train``), as a
-            score table in which each fusion method stands where a model would; ``svm@bilstm+svc`` fuses only those,
-            a method without names all of ``models``, and ``svm~person`` is adapted to each person by that person's
-            clips (:mod:`affekt.fusion.person`).
+            score table in which the text of each :class:`affekt.fusion.FusionKey` stands where a model would.
         method: the chosen method.
-        models: the models that are fused: all of the table but those that failed their trial.
-        trials: of the models that were fused only if that helps.
+        facts: what was fused.
     """
 
     table: ScoreTable
     answers: ScoreTable
     method: str
-    models: tuple[str, ...]
-    trials: tuple[Trial, ...]
+    facts: FusionFacts
 
     def write(self, folder: Path) -> None:
-        """Write ``scores.csv``, ``fused.csv`` and ``fusion.json`` (what was fused, and the trials)."""
+        """Write ``scores.csv``, ``fused.csv`` and ``fusion.json`` (what was fused, and the ablations)."""
         folder.mkdir(parents=True, exist_ok=True)
         self.table.write(folder / "scores.csv")
         self.answers.write(folder / "fused.csv")
-        facts = {"models": list(self.models), "trials": [trial.to_dict() for trial in self.trials]}
-        (folder / FACTS).write_text(json.dumps(facts, indent=2), encoding="utf-8")
+        (folder / FACTS).write_text(json.dumps(self.facts.to_dict(), indent=2), encoding="utf-8")
 
 
 def fit_fusions(
@@ -74,14 +85,13 @@ def fit_fusions(
     *,
     facts: Mapping[str, Any] | None = None,
 ) -> Fused:
-    """Fit every fusion method on the honest training scores and assemble the ensemble with the chosen one.
+    """Fit every fusion method on the out-of-fold training scores and assemble the ensemble with the chosen one.
 
     Each is also fitted on those scores adapted to their persons, to answer several clips of one person together.
 
     Args:
         members: the folder of each trained member, with its ``scores.csv``.
-        models: the members to fuse, some of them perhaps on trial (``settings.fusion.optional``); further members only
-            feed them.
+        models: the members to fuse, some of them perhaps optional; further members only feed them.
         settings: the run's settings; ``settings.fusion.method`` is the one that answers.
         folder: where the ensemble goes.
         facts: what the ensemble's manifest is to say besides.
@@ -92,43 +102,54 @@ def fit_fusions(
     table = join_tables(ScoreTable.read(members[name] / "scores.csv") for name in models)
     train = table.split("train")
     unseen = table.rows(np.array([split != "train" for split in table.splits], dtype=bool))
-    # A VGG that learned from still images alone has no scores of them, and alone needs no fusion that is fitted.
-    methods = fusion_names() if len(train) else (settings.fusion.method,)
     if not len(train) and (len(models) > 1 or fusion_spec(settings.fusion.method).learns):
         raise DataError("the score tables hold no rows of the split train; a fusion cannot be fitted", code="no_train")
     how: dict[str, Any] = {
         "seed": settings.seed, "settings": settings.fusion.methods, "folds": settings.fusion.folds
     }  # fmt: skip
-    kept, trials = try_models(train, settings, how)
-    learned, asked = train.only(kept), unseen.only(kept)
-    fusions = {name: Fusion.fit(learned, name, **how) for name in methods}
-    if fusions[settings.fusion.method].notes:
-        logger.info("%s: %s", settings.fusion.method, "; ".join(fusions[settings.fusion.method].notes))
-    answers = {name: fusion.predict(asked.scores) for name, fusion in fusions.items()}
+    kept, ablations = ablate(train, settings, how)
+    answers = _fit_kept(train.only(kept), unseen.only(kept), settings.fusion.method, how, folder)
     if len(train):
-        persons = {name: PersonFusion.fit(learned, name, plain=fusion, **how) for name, fusion in fusions.items()}
-        answers |= {f"{n}{PERSON}": fusion.predict(asked.scores, asked.subjects) for n, fusion in persons.items()}
-        persons[settings.fusion.method].person.save(folder / "fusion_person")
-    # The paper's rows, and the ensemble with and without what was on trial, whatever came of it: all folds of a
-    # protocol give the same columns.
-    others = [row for row in papers_rows() if set(row[1]) < set(models)]
-    others += [(settings.fusion.method, fewer) for trial in trials for fewer in (trial.beside, trial.together)]
-    for name, fewer in others if len(train) else ():
-        fusion = Fusion.fit(train.only(fewer), name, **how)
-        answers[f"{name}@{'+'.join(fewer)}"] = fusion.predict(unseen.only(fewer).scores)
-    fused = ScoreTable(
-        unseen.clips,
-        table.labels,
-        tuple(answers),
-        np.stack(list(answers.values()), axis=1),
-        unseen.truth,
-        unseen.subjects,
-        unseen.splits,
-    )
-    fusions[settings.fusion.method].save(folder / "fusion")
+        # The paper's rows, and the ensemble with and without what is optional, whatever came of it: all folds of a
+        # protocol give the same columns.
+        fewer = [key for key in papers_rows() if set(key.models or ()) < set(models)]
+        fewer += [
+            FusionKey(settings.fusion.method, side) for each in ablations for side in (each.beside, each.together)
+        ]
+        answers |= _fit_fewer(train, unseen, fewer, how)
     needed = {name: members[name] for name in members if name in members_needed(kept)}
     assemble(folder, members=needed, models=kept, labels=table.labels, settings=settings, facts=facts)
-    return Fused(table, fused, settings.fusion.method, kept, tuple(trials))
+    fused = replace(unseen, models=tuple(map(str, answers)), scores=np.stack(list(answers.values()), axis=1))
+    return Fused(table, fused, settings.fusion.method, FusionFacts(kept, tuple(ablations)))
+
+
+def _fit_kept(
+    train: ScoreTable, unseen: ScoreTable, chosen: str, how: Mapping[str, Any], folder: Path
+) -> dict[FusionKey, np.ndarray]:
+    """Every method over the models of a table, plain and adapted; the chosen one is saved. Returns the answers."""
+    # A VGG that learned from still images alone has no scores of them, and alone needs no fusion that is fitted.
+    fusions = {name: Fusion.fit(train, name, **how) for name in (fusion_names() if len(train) else (chosen,))}
+    if fusions[chosen].notes:
+        logger.info("%s: %s", chosen, "; ".join(fusions[chosen].notes))
+    fusions[chosen].save(folder / "fusion")
+    answers = {FusionKey(name): fusion.predict(unseen.scores) for name, fusion in fusions.items()}
+    if len(train):
+        persons = {name: PersonFusion.fit(train, name, plain=fusion, **how) for name, fusion in fusions.items()}
+        persons[chosen].person.save(folder / "fusion_person")
+        for name, fusion in persons.items():
+            answers[FusionKey(name, person=True)] = fusion.predict(unseen.scores, unseen.subjects)
+    return answers
+
+
+def _fit_fewer(
+    train: ScoreTable, unseen: ScoreTable, keys: Iterable[FusionKey], how: Mapping[str, Any]
+) -> dict[FusionKey, np.ndarray]:
+    """The answers of fusions of the models that their keys name."""
+    answers = {}
+    for key in keys:
+        fusion = Fusion.fit(train.only(key.models or ()), key.method, **how)
+        answers[key] = fusion.predict(unseen.only(key.models or ()).scores)
+    return answers
 
 
 def reported_split(table: ScoreTable) -> str:

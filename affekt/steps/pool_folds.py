@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
+import shutil
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from affekt.errors import AffektError
 from affekt.extensions import model_names
-from affekt.fusion import PERSON
+from affekt.fusion import FusionKey
 from affekt.media import PreparedIndex
-from affekt.report.document import evaluate_table
-from affekt.report.report import write_report
-from affekt.samples.write import SAMPLE_SOURCE
+from affekt.report.document import Evaluation, Fold, FoldMean, MeanOfFolds
+from affekt.report.evaluation import evaluate_table
 from affekt.score_table import ScoreTable, stack_tables
 from affekt.settings import Settings, digest_of
 from affekt.statistics.metrics import check_scores, predictions
-from affekt.steps.evaluate import EVALUATION, SAMPLE_NOTICE, keep_faces
-from affekt.steps.fit_fusion import FACTS
+from affekt.steps.evaluation_folder import (
+    FIGURE7,
+    HISTORY,
+    REPORT,
+    Facts,
+    draw_faces,
+    holds_samples,
+    render,
+    write_evaluation,
+)
+from affekt.steps.fit_fusion import FusionFacts
 from affekt.store.entries import Store
 
-REPORT, SCORES, FUSED = "report.html", "scores.csv", "fused.csv"
+SCORES, FUSED = "scores.csv", "fused.csv"
 #: The stage of a history that is the training on all train clips, as the visual members write it.
 FINAL = "final"
 
@@ -43,8 +50,8 @@ class FoldScores:
         clips: the ids of the clips that it had to judge.
         prepared: folder of the prepared index.
         scores: folder with ``scores.csv`` and ``fused.csv``, and the models' learning curves below ``history``.
-        facts: what is told of the fold besides (``run_id``, ``seconds``, ``report``).
         figure7: folder of the pictures of what the fold's VGG looks for, where it was trained.
+        seconds, run_id, report: of the training: wall time, MLflow run, and the path of its own report.
     """
 
     name: str
@@ -53,8 +60,10 @@ class FoldScores:
     clips: tuple[str, ...]
     prepared: Path
     scores: Path
-    facts: Mapping[str, Any]
     figure7: Path | None = None
+    seconds: float | None = None
+    run_id: str | None = None
+    report: str | None = None
 
     def read(self, file: str) -> ScoreTable:
         """The rows of the held-out clips of ``scores.csv`` or ``fused.csv``."""
@@ -69,13 +78,13 @@ def pool_folds(
     *,
     store: str,
     facts: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
+) -> Evaluation:
     """Evaluate all models and fusions on the held-out clips of all folds together.
 
     Writes into ``folder``: ``scores.csv`` (every model's score vector of every held-out clip), ``fused.csv`` (every
-    fusion's, each fitted within its fold on the honest scores of the train clips), ``evaluation.json``, ``history``
-    (a learning curve for each model, with a line for each fold's final model) and ``report.html``. Figure 7 is that of
-    the first fold that has one: every fold has networks of its own.
+    fusion's, each fitted within its fold on the out-of-fold scores of the train clips), and an evaluation's folder with
+    ``report.html``: a learning curve for each model has a line for each fold's final model, and Figure 7 is that of the
+    first fold that has one, as every fold has networks of its own.
 
     Args:
         folds: of one protocol.
@@ -86,10 +95,7 @@ def pool_folds(
         facts: digests for the report, besides those of the data and the settings.
 
     Returns:
-        The evaluation as :func:`affekt.report.document.evaluate_table` gives it for the pooled clips, with
-        ``protocol``, ``folds`` (name, held_out, clips, accuracy, and the accuracy of each of ``models`` and ``fusion``,
-        and under ``person`` of the fusions' answers adapted to each person) and
-        ``mean_of_folds`` (mean and standard deviation of the folds' accuracies, each fold counting alike).
+        The evaluation of the pooled clips, with ``protocol``, ``folds`` and ``mean_of_folds``.
 
     Raises:
         AffektError: a clip was held out twice, or was neither judged nor skipped.
@@ -98,60 +104,63 @@ def pool_folds(
     fused = stack_tables(fold.read(FUSED) for fold in folds)
     if fused.clips != table.clips:
         raise AffektError("the models and the fusions of the folds judged different clips", code="rows_differ")
-    fusions = [json.loads((fold.scores / FACTS).read_text(encoding="utf-8")) for fold in folds]
-    indices = [PreparedIndex.read(fold.prepared) for fold in folds]
-    _refuse_lost(folds, indices, table)
-    rows = {row.clip: row for index in indices for row in index}
-    skipped = {(item.clip, item.code): item for index in indices for item in index.skipped}
-    names = sorted({name for clip in table.clips for name in rows[clip].attributes})
-    document = evaluate_table(
-        table,
-        {name: fused.scores[:, number] for number, name in enumerate(fused.models)},
-        settings.fusion.method,
-        skipped.values(),
-        settings.evaluation,
-        seed=settings.seed,
-        attributes={name: [rows[clip].attributes.get(name, "") for clip in table.clips] for name in names},
-        models_fused=_fused_models([what["models"] for what in fusions]),
-        trials=[
-            {"fold": fold.name, **trial} for fold, what in zip(folds, fusions, strict=True) for trial in what["trials"]
-        ],
-    )
-    document["protocol"] = protocol
-    document["folds"] = _folds(folds, table, fused, settings.fusion.method)
-    document["mean_of_folds"] = _mean_of_folds(document["folds"])
-    folder.mkdir(parents=True, exist_ok=True)
+    judged = _judged_clips(folds, table)
+    evaluation = _evaluation(folds, table, fused, judged, settings)
+    of_folds = _folds(folds, table, fused, settings.fusion.method)
+    evaluation = replace(evaluation, protocol=protocol, folds=of_folds, mean_of_folds=_mean_of_folds(of_folds))
+    digests = {"data": _digest_of_data(folds), **(facts or {}), "settings": digest_of(settings)}
+    told = Facts(settings.to_dict(), digests, {}, holds_samples(judged), title=f"affekt: {title_of(protocol)}")
+    write_evaluation(folder, evaluation, told)
     table.write(folder / SCORES)
     fused.write(folder / FUSED)
-    (folder / EVALUATION).write_text(json.dumps(document, indent=2), encoding="utf-8")
-    judged = PreparedIndex(tuple(rows[clip] for clip in table.clips))
-    keep_faces(document, judged, Store(store, settings.media), folder / "faces")
-    pictures = {
-        f"clip:{item['clip']}": file.read_bytes()
-        for number, item in enumerate(document["worst"])
-        if (file := folder / "faces" / f"{number:02d}.jpg").is_file()
-    }
-    drawn = next((fold for fold in folds if fold.figure7 and any(fold.figure7.glob("*.png"))), None)
-    if drawn and drawn.figure7:
-        for file in sorted(drawn.figure7.glob("*.png")):
-            pictures[f"{file.stem} (fold {drawn.name})"] = file.read_bytes()
-    sample = any(row.attributes.get("source") == SAMPLE_SOURCE for row in judged)
-    write_report(
-        folder / REPORT,
-        evaluation=document,
-        history=_histories(folds, folder / "history"),
-        settings=settings.to_dict(),
-        digests={
-            "data": _digest_of_data(folds),
-            **(facts or {}),
-            "settings": digest_of(settings),
-        },
-        title=f"affekt: {title_of(protocol)}",
-        pictures=pictures,
-        notice=SAMPLE_NOTICE if sample else None,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    _write_histories(folds, folder / HISTORY)
+    draw_faces(folder, evaluation, judged, Store(store, settings.media))
+    _copy_figure7(folds, folder / FIGURE7)
+    render(folder, folder / REPORT)
+    return evaluation
+
+
+def _judged_clips(folds: Sequence[FoldScores], table: ScoreTable) -> PreparedIndex:
+    """The index of the held-out clips, and of all folds' skipped clips, each once.
+
+    Raises:
+        AffektError: a clip that was to be judged has neither a row nor a reason among the skipped clips.
+    """
+    indices = [PreparedIndex.read(fold.prepared) for fold in folds]
+    judged = set(table.clips)
+    skipped = {(item.clip, item.code): item for index in indices for item in index.skipped}
+    accounted = judged | {clip for clip, _ in skipped}
+    for fold in folds:
+        lost = [clip for clip in fold.clips if clip not in accounted]
+        if lost:
+            raise AffektError(
+                f"{len(lost)} held-out clips have no score, the first of them {lost[0]!r}",
+                code="clips_lost",
+                where=f"fold {fold.name}",
+            )
+    rows = {row.clip: row for index in indices for row in index}
+    return PreparedIndex(tuple(rows[clip] for clip in table.clips), tuple(skipped.values()))
+
+
+def _evaluation(
+    folds: Sequence[FoldScores], table: ScoreTable, fused: ScoreTable, judged: PreparedIndex, settings: Settings
+) -> Evaluation:
+    facts = [FusionFacts.read(fold.scores) for fold in folds]
+    return evaluate_table(
+        table,
+        {FusionKey.parse(name): fused.scores[:, number] for number, name in enumerate(fused.models)},
+        settings.fusion.method,
+        judged.skipped,
+        settings.evaluation,
+        seed=settings.seed,
+        attributes=judged.attributes(table.clips),
+        models_fused=_fused_models([each.models for each in facts]),
+        ablations=[
+            replace(ablation, fold=fold.name)
+            for fold, each in zip(folds, facts, strict=True)
+            for ablation in each.ablations
+        ],
     )
-    return document
 
 
 def _fused_models(folds: Sequence[Sequence[str]]) -> list[str]:
@@ -169,24 +178,32 @@ def _digest_of_data(folds: Sequence[FoldScores]) -> str:
     return hashlib.sha256(b"".join((fold.prepared / "index.csv").read_bytes() for fold in folds)).hexdigest()
 
 
-def _histories(folds: Sequence[FoldScores], folder: Path) -> dict[str, Path]:
+def _write_histories(folds: Sequence[FoldScores], folder: Path) -> None:
     """The losses of the final model of every fold, a file for each model; the fold's name is the stage."""
     rows: dict[str, list[dict[str, str]]] = {}
     for fold in folds:
-        for path in sorted((fold.scores / "history").glob("*.csv")):
+        for path in sorted((fold.scores / HISTORY).glob("*.csv")):
             with path.open(newline="", encoding="utf-8") as file:
                 final = (row for row in csv.DictReader(file) if row.get("stage") == FINAL)
                 rows.setdefault(path.stem, []).extend({**row, "stage": f"fold {fold.name}"} for row in final)
     folder.mkdir(exist_ok=True)
-    found = {}
     for model, lines in rows.items():
         if lines:
-            found[model] = folder / f"{model}.csv"
-            with found[model].open("w", newline="", encoding="utf-8") as file:
+            with (folder / f"{model}.csv").open("w", newline="", encoding="utf-8") as file:
                 writer = csv.DictWriter(file, list(dict.fromkeys(name for line in lines for name in line)))
                 writer.writeheader()
                 writer.writerows(lines)
-    return found
+
+
+def _copy_figure7(folds: Sequence[FoldScores], folder: Path) -> None:
+    """The pictures of the first fold that has some, under names that tell the fold."""
+    for fold in folds:
+        pictures = sorted(fold.figure7.glob("*.png")) if fold.figure7 else []
+        if pictures:
+            folder.mkdir(exist_ok=True)
+            for file in pictures:
+                shutil.copyfile(file, folder / f"{file.stem} (fold {fold.name}).png")
+            return
 
 
 def title_of(protocol: str) -> str:
@@ -195,40 +212,28 @@ def title_of(protocol: str) -> str:
     return f"{count} folds of subjects" if count else name.replace("_", " ")
 
 
-def _refuse_lost(folds: Sequence[FoldScores], indices: Sequence[PreparedIndex], table: ScoreTable) -> None:
-    """Every clip that was to be judged has its row, or its reason among the skipped clips."""
-    judged = set(table.clips)
-    skipped = {item.clip for index in indices for item in index.skipped}
-    for fold in folds:
-        lost = [clip for clip in fold.clips if clip not in judged and clip not in skipped]
-        if lost:
-            raise AffektError(
-                f"{len(lost)} held-out clips have no score, the first of them {lost[0]!r}",
-                code="clips_lost",
-                where=f"fold {fold.name}",
-            )
-
-
-def _folds(folds: Sequence[FoldScores], table: ScoreTable, fused: ScoreTable, chosen: str) -> list[dict[str, Any]]:
+def _folds(folds: Sequence[FoldScores], table: ScoreTable, fused: ScoreTable, chosen: str) -> tuple[Fold, ...]:
     """Accuracy of every model and fusion in each fold, of its labelled clips."""
     position = {clip: row for row, clip in enumerate(table.clips)}
     found = []
     for fold in folds:
         rows = [position[clip] for clip in fold.clips if clip in position]
-        models, fusions = _accuracies(table.rows(rows)), _accuracies(fused.rows(rows))
+        fusions = {FusionKey.parse(name): value for name, value in _accuracies(fused.rows(rows)).items()}
         found.append(
-            {
-                "name": fold.name,
-                "held_out": list(fold.held_out),
-                "clips": int((table.truth[rows] >= 0).sum()),
-                "accuracy": fusions[chosen],
-                "models": models,
-                "fusion": {name: value for name, value in fusions.items() if PERSON not in name},
-                "person": {n.removesuffix(PERSON): value for n, value in fusions.items() if PERSON in n},
-                **fold.facts,
-            }
+            Fold(
+                name=fold.name,
+                held_out=fold.held_out,
+                clips=int((table.truth[rows] >= 0).sum()),
+                accuracy=fusions[FusionKey(chosen)],
+                models=_accuracies(table.rows(rows)),
+                fusion={key: value for key, value in fusions.items() if not key.person},
+                person={key.plain(): value for key, value in fusions.items() if key.person},
+                seconds=fold.seconds,
+                run_id=fold.run_id,
+                report=fold.report,
+            )
         )
-    return found
+    return tuple(found)
 
 
 def _accuracies(table: ScoreTable) -> dict[str, float | None]:
@@ -242,16 +247,15 @@ def _accuracies(table: ScoreTable) -> dict[str, float | None]:
     return found
 
 
-def _mean_of_folds(folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    def mean(values: Sequence[float | None]) -> dict[str, Any]:
-        known = [value for value in values if value is not None]
-        return {
-            "accuracy": statistics.fmean(known) if known else None,
-            "standard_deviation": statistics.stdev(known) if len(known) > 1 else None,
-        }
+def _mean_of_folds(folds: Sequence[Fold]) -> MeanOfFolds:
+    return MeanOfFolds(
+        _mean([fold.accuracy for fold in folds]),
+        {name: _mean([fold.models.get(name) for fold in folds]) for name in folds[0].models},
+        {key: _mean([fold.fusion.get(key) for fold in folds]) for key in folds[0].fusion},
+        {key: _mean([fold.person.get(key) for fold in folds]) for key in folds[0].person},
+    )
 
-    groups = {
-        group: {name: mean([fold[group].get(name) for fold in folds]) for name in folds[0][group]}
-        for group in ("models", "fusion", "person")
-    }
-    return {**mean([fold["accuracy"] for fold in folds]), **groups}
+
+def _mean(values: Sequence[float | None]) -> FoldMean:
+    known = [value for value in values if value is not None]
+    return FoldMean(statistics.fmean(known) if known else None, statistics.stdev(known) if len(known) > 1 else None)

@@ -100,7 +100,7 @@ def _champion(tracking: Tracking, name: str) -> Path | None:
     return resolve(f"{name}@champion", tracking)
 
 
-def _vectors_of_challenger(challenger: Challenger, settings: Settings, things: str) -> ScoreVectors:
+def _vectors_of_challenger(challenger: Challenger, settings: Settings, unit: str) -> ScoreVectors:
     split = reported_split(challenger.fused)
     keep = np.array(
         [
@@ -110,7 +110,7 @@ def _vectors_of_challenger(challenger: Challenger, settings: Settings, things: s
     )
     fused = challenger.fused.only([settings.fusion.method]).rows(keep)
     digest = Ensemble.digest_of(challenger.folder)
-    return ScoreVectors(fused.clips, fused.labels, fused.scores[:, 0], fused.truth, fused.subjects, digest, things)
+    return ScoreVectors(fused.clips, fused.labels, fused.scores[:, 0], fused.truth, fused.subjects, digest, unit)
 
 
 def _vectors_of_champion(champion: Ensemble, mine: ScoreVectors, material: Material) -> ScoreVectors:

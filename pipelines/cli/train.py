@@ -14,10 +14,11 @@ from affekt.pipelines.cli.steps import StepLines
 from affekt.pipelines.job import TrainingJob, unit_to_train
 from affekt.pipelines.run import Outcome, run_training, submit_training
 from affekt.pipelines.runners import Cluster, runner_named
+from affekt.report.wording import counted, points, points_interval
 from affekt.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from affekt.pipelines.protocols import Judged
+    from affekt.pipelines.protocols import ProtocolOutcome
 
 
 def main(options: argparse.Namespace) -> int:
@@ -48,11 +49,11 @@ def main(options: argparse.Namespace) -> int:
     if options.protocol:
         from affekt.pipelines.protocols import run_protocol
 
-        judged = run_protocol(job, options.protocol, say=StepLines(), runner=runner)
+        found = run_protocol(job, options.protocol, say=StepLines(), runner=runner)
         if options.json:
-            print(json.dumps(judged.to_dict(), indent=2))
+            print(json.dumps(found.to_dict(), indent=2))
         else:
-            show_protocol(judged)
+            show_protocol(found)
         return 0
     outcome = run_training(job, say=StepLines(), runner=runner)
     if options.json:
@@ -107,28 +108,30 @@ def summarise(outcome: Outcome) -> None:
     print(f"MLflow       {outcome.mlflow_ui}")
 
 
-def show_protocol(judged: Judged) -> None:
+def show_protocol(outcome: ProtocolOutcome) -> None:
     """Print what a protocol found: a line a fold, the models, and the fusion over all folds."""
-    found = judged.to_dict()
-    width = max(12, *(len(name) for name in [*found["models"], *(fold["name"] for fold in found["folds"])]))
-    for fold in found["folds"]:
-        print(f"{fold['name']:<{width}}  {_percent(fold['accuracy'])} of {fold['clips']} clips")
-    low, high = found["accuracy_ci95"]
-    mean, spread = (found["mean_of_folds"][key] for key in ("accuracy", "standard_deviation"))
-    for name, figures in found["models"].items():
-        print(f"{name:<{width}}  {_percent(figures['accuracy'])}")
-    print(f"protocol     {found['protocol']}, {len(found['folds'])} folds, {found['folds_reused']} of an earlier run")
-    print(f"accuracy     {found['accuracy']:.1%} ({found['chosen']}), 95 % interval {low:.1%} to {high:.1%}")
-    if spread is not None:
-        print(f"             mean of the folds {mean:.1%}, standard deviation {spread:.1%}")
-    person = found["person"]
-    if person["accuracy"] is not None:
-        low, high = person["paired"]["ci95"]
+    evaluation = outcome.evaluation
+    found, folds, mean = evaluation.figures, evaluation.folds or (), evaluation.mean_of_folds
+    width = max(12, *(len(name) for name in [*evaluation.models, *(fold.name for fold in folds)]))
+    for fold in folds:
+        print(f"{fold.name:<{width}}  {_percent(fold.accuracy)} of {counted(fold.clips, 'clips')}")
+    for name, figures in evaluation.models.items():
+        print(f"{name:<{width}}  {_percent(figures.accuracy)}")
+    low, high = found.accuracy_ci95
+    print(f"protocol     {evaluation.protocol}, {counted(len(folds), 'folds')}, {outcome.reused} of an earlier run")
+    print(f"accuracy     {found.accuracy:.1%} ({evaluation.chosen}), 95 % interval {low:.1%} to {high:.1%}")
+    if mean and mean.chosen.standard_deviation is not None:
         print(
-            f"             with each person's other clips, unlabelled: {person['accuracy']:.1%}, "
-            f"{100 * person['paired']['difference']:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"
+            f"             mean of the folds {_percent(mean.chosen.accuracy).strip()}, "
+            f"standard deviation {mean.chosen.standard_deviation:.1%}"
         )
-    print(f"report       {found['report']}")
+    if evaluation.person.chosen:
+        adapted = evaluation.person.chosen
+        print(
+            f"             with each person's other clips, unlabelled: {adapted.figures.accuracy:.1%}, "
+            f"{points(adapted.paired.difference)} points ({points_interval(adapted.paired.ci95)})"
+        )
+    print(f"report       {outcome.report}")
     print("             nothing was registered: a protocol judges; `affekt train` without it registers a model")
 
 

@@ -148,7 +148,7 @@ def test_evaluate_prints_the_adapted_figures_beside_the_others(tiny, sample_clip
     assert run(["evaluate", str(sample_clips), "--split", "val", "--model", tiny]) == 0
     told = capsys.readouterr().out
     assert "\nwith their other clips  " in told
-    assert "without labels, to each of 1 people" in told
+    assert "without labels, to each person with two clips or more (1 person)" in told
 
 
 @pytest.fixture

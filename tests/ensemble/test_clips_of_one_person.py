@@ -12,14 +12,13 @@ import pytest
 from affekt.ensemble import Ensemble
 from affekt.errors import DataError, MediaError
 from affekt.extensions import fusion_names, model_names
-from affekt.fusion import PERSON
+from affekt.fusion import FusionKey
 from affekt.media import PreparedIndex
 from affekt.score_table import ScoreTable
 from affekt.steps.evaluate import evaluate
 from affekt.store.entries import Store
 
 METHODS = fusion_names()
-
 ALL = model_names()
 
 
@@ -44,19 +43,19 @@ def clips(tiny_run, tiny_settings, index):
 def written(tiny_run, tiny_settings):
     """The adapted answers of the same clips, as training wrote them."""
     table = ScoreTable.read(tiny_run.scores / "fused.csv").split("val")
-    return table.only([tiny_settings.fusion.method + PERSON]).scores[:, 0]
+    return table.only([str(FusionKey(tiny_settings.fusion.method, person=True))]).scores[:, 0]
 
 
 def test_the_figures_of_a_run_name_the_adapted_ones(tiny_run, tiny_settings, tmp_path):
     found = evaluate(
         tiny_run.prepared, tiny_run.scores, tiny_run.ensemble, str(tiny_run.store), tiny_settings, tmp_path / "out"
     )
-    person = found.evaluation["person"]["methods"]
-    assert {name: found.figures[f"accuracy_person_{name}"] for name in METHODS} == {
-        name: person[name]["accuracy"] for name in METHODS
+    figures = found.scalars()
+    assert {name: figures[f"accuracy_person_{name}"] for name in METHODS} == {
+        name: found.person.methods[FusionKey(name)].figures.accuracy for name in METHODS
     }
-    assert found.figures["accuracy"] == found.evaluation["fusion"][tiny_settings.fusion.method]["accuracy"]
-    assert not [name for name in found.figures if "~" in name]
+    assert figures["accuracy"] == found.fusion[FusionKey(tiny_settings.fusion.method)].figures.accuracy
+    assert not [name for name in figures if "~" in name]
 
 
 def vectors(answers):
@@ -64,8 +63,8 @@ def vectors(answers):
 
 
 def test_every_method_has_adapted_answers_beside_its_own(tiny_run):
-    models = ScoreTable.read(tiny_run.scores / "fused.csv").models
-    assert {name for name in models if PERSON in name} == {f"{method}{PERSON}" for method in METHODS}
+    keys = map(FusionKey.parse, ScoreTable.read(tiny_run.scores / "fused.csv").models)
+    assert {key for key in keys if key.person} == {FusionKey(method, person=True) for method in METHODS}
 
 
 def test_a_persons_clips_get_the_answers_that_training_judged(ensemble, clips, written):

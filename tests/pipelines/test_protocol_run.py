@@ -12,7 +12,7 @@ import pytest
 from affekt.events import Event, plain
 from affekt.pipelines.cli import run
 from affekt.pipelines.job import TrainingJob
-from affekt.pipelines.protocols import Judged, run_protocol
+from affekt.pipelines.protocols import ProtocolOutcome, run_protocol
 from affekt.registry import Tracking, list_models
 from affekt.score_table import ScoreTable
 from affekt.settings import load_settings
@@ -29,7 +29,7 @@ class Taken:
     job: TrainingJob
     stopped: list[Event]
     lines: list[Event]
-    judged: Judged
+    outcome: ProtocolOutcome
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +49,8 @@ def taken(tmp_path_factory, four_subjects, tiny_settings) -> Taken:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         with pytest.raises(KeyboardInterrupt):
             run_protocol(job, "folds:2", say=stop)
-        judged = run_protocol(job, "folds:2", say=lines.append)
-    return Taken(home, four_subjects, job, stopped, lines, judged)
+        outcome = run_protocol(job, "folds:2", say=lines.append)
+    return Taken(home, four_subjects, job, stopped, lines, outcome)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def place(taken, monkeypatch):
 
 
 def test_every_clip_is_in_the_pooled_scores_once(taken):
-    table = ScoreTable.read(taken.judged.folder / "scores.csv")
+    table = ScoreTable.read(taken.outcome.folder / "scores.csv")
     with taken.data.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(table) == len(set(table.clips)) == len(rows) == 12
@@ -71,19 +71,19 @@ def test_every_clip_is_in_the_pooled_scores_once(taken):
 
 
 def test_the_fusions_judge_the_same_clips(taken):
-    fused = ScoreTable.read(taken.judged.folder / "fused.csv")
-    assert fused.clips == ScoreTable.read(taken.judged.folder / "scores.csv").clips
+    fused = ScoreTable.read(taken.outcome.folder / "fused.csv")
+    assert fused.clips == ScoreTable.read(taken.outcome.folder / "scores.csv").clips
     assert {"average", "svm", "stacking"} <= set(fused.models)
 
 
 def test_a_run_that_was_stopped_goes_on_with_the_folds_that_are_missing(taken):
-    assert taken.judged.reused == 1
+    assert taken.outcome.reused == 1
     assert sum(event.step == "svc" and "fitting" in plain(event) for event in taken.stopped) == 1
     assert sum(event.step == "svc" and "fitting" in plain(event) for event in taken.lines) == 1
 
 
 def test_the_pooled_accuracy_is_that_of_the_folds_weighted_by_their_clips(taken):
-    found = taken.judged.to_dict()
+    found = taken.outcome.to_dict()
     right = sum(fold["accuracy"] * fold["clips"] for fold in found["folds"])
     assert found["accuracy"] == pytest.approx(right / 12)
     assert found["clips"] == sum(fold["clips"] for fold in found["folds"]) == 12
@@ -91,13 +91,13 @@ def test_the_pooled_accuracy_is_that_of_the_folds_weighted_by_their_clips(taken)
 
 
 def test_the_document_names_who_was_held_out(taken):
-    folds = taken.judged.to_dict()["folds"]
+    folds = taken.outcome.to_dict()["folds"]
     assert sorted(name for fold in folds for name in fold["held_out"]) == ["ann", "bob", "cid", "dee"]
     assert all(Path(fold["report"]).is_file() and set(fold["models"]) == {"svc"} for fold in folds)
 
 
 def test_the_document_is_plain_json_with_intervals(taken):
-    found = json.loads(json.dumps(taken.judged.to_dict()))
+    found = json.loads(json.dumps(taken.outcome.to_dict()))
     low, high = found["accuracy_ci95"]
     assert low <= found["accuracy"] <= high
     assert found["protocol"] == "folds:2"
@@ -105,7 +105,7 @@ def test_the_document_is_plain_json_with_intervals(taken):
 
 
 def test_the_report_has_a_row_for_each_fold(taken):
-    page = taken.judged.report.read_text(encoding="utf-8")
+    page = taken.outcome.report.read_text(encoding="utf-8")
     assert 'id="folds"' in page
     assert all(text in page for text in ("fold 1 of 2", "fold 2 of 2", "Mean of the folds"))
 
@@ -114,16 +114,16 @@ def test_the_folds_runs_are_below_the_protocols_in_mlflow(place):
     tracking = Tracking()
     runs = {run.info.run_id: run for run in tracking.client.search_runs([tracking.experiment_id])}
     parents = [key for key, found in runs.items() if "mlflow.parentRunId" not in found.data.tags]
-    assert parents == [place.judged.run_id]
+    assert parents == [place.outcome.run_id]
     below = {key for key, found in runs.items() if found.data.tags.get("mlflow.parentRunId") == parents[0]}
-    assert {fold["run_id"] for fold in place.judged.to_dict()["folds"]} == below
+    assert {fold["run_id"] for fold in place.outcome.to_dict()["folds"]} == below
     assert runs[parents[0]].info.status == "FINISHED"
-    assert runs[parents[0]].data.metrics["accuracy"] == pytest.approx(place.judged.to_dict()["accuracy"])
+    assert runs[parents[0]].data.metrics["accuracy"] == pytest.approx(place.outcome.to_dict()["accuracy"])
 
 
 def test_the_adapted_figures_are_told_beside_the_others(place):
-    found = place.judged.to_dict()
-    metrics = Tracking().client.get_run(place.judged.run_id).data.metrics
+    found = place.outcome.to_dict()
+    metrics = Tracking().client.get_run(place.outcome.run_id).data.metrics
     assert set(found["person"]["methods"]) == set(found["fusion"])
     for method, values in found["person"]["methods"].items():
         assert metrics[f"accuracy_person_{method}"] == pytest.approx(values["accuracy"])
@@ -136,7 +136,7 @@ def test_nothing_is_registered(place):
 
 
 def test_the_folds_models_are_not_kept(taken):
-    assert not list(taken.judged.folder.rglob("*.safetensors"))
+    assert not list(taken.outcome.folder.rglob("*.safetensors"))
 
 
 def test_the_command_prints_one_document_from_the_folds_that_are_there(place, tiny_settings, capsys):
@@ -149,7 +149,7 @@ def test_the_command_prints_one_document_from_the_folds_that_are_there(place, ti
     found = json.loads(capsys.readouterr().out)
     assert found["folds_reused"] == 2
     assert {**found, "seconds": 0, "folds_reused": 0} == {
-        **json.loads(json.dumps(place.judged.to_dict())),
+        **json.loads(json.dumps(place.outcome.to_dict())),
         "seconds": 0,
         "folds_reused": 0,
     }

@@ -325,7 +325,7 @@ def test_figures_and_reasons_of_a_comparison():
 
 
 def test_clips_of_nobody_are_resampled_one_by_one_under_the_name_of_what_they_are():
-    rows = dataclasses.replace(WON, things="images"), dataclasses.replace(DRAWN, things="images")
+    rows = dataclasses.replace(WON, unit="images"), dataclasses.replace(DRAWN, unit="images")
     reasons = decide(*rows).reasons
     assert "(resampling images)" in reasons[1]
     assert reasons[2].startswith("4 images only the challenger gets right, 0 only the champion")

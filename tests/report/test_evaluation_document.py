@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from affekt.errors import DataError
+from affekt.fusion import FusionKey
 from affekt.media.prepared import SkippedClip
-from affekt.report.document import evaluate_table
+from affekt.report.document import Ablation, Evaluation, PersonFigures
+from affekt.report.evaluation import evaluate_table
 from affekt.score_table import ScoreTable
 from affekt.settings import load_settings
 from affekt.statistics.metrics import evaluate_scores
@@ -33,9 +35,13 @@ def small_table() -> ScoreTable:
     )  # fmt: skip
 
 
-def evaluated(table: ScoreTable | None = None, **changes: Any) -> dict[str, Any]:
+def key(text: str) -> FusionKey:
+    return FusionKey.parse(text)
+
+
+def evaluated(table: ScoreTable | None = None, **changes: Any) -> Evaluation:
     table = table or small_table()
-    fused = {"average": table.scores.mean(axis=1), "svm@svc": table.scores[:, 1]}
+    fused = {key("average"): table.scores.mean(axis=1), key("svm@svc"): table.scores[:, 1]}
     return evaluate_table(
         table, fused, changes.pop("chosen", "average"), changes.pop("skipped", ()), SETTINGS, **changes
     )
@@ -43,24 +49,23 @@ def evaluated(table: ScoreTable | None = None, **changes: Any) -> dict[str, Any]
 
 def test_the_figures_at_the_top_are_those_of_the_chosen_fusion() -> None:
     found = evaluated()
-    for key, value in found["fusion"]["average"].items():
-        if key not in ("method", "models"):
-            assert found[key] == value
+    assert found.chosen_fusion is not None
+    assert found.figures == found.chosen_fusion.figures == found.fusion[key("average")].figures
 
 
 def test_every_model_and_every_fusion_has_the_figures_of_its_own_scores() -> None:
     table = small_table()
     found = evaluated(table)
-    assert list(found["models"]) == ["bilstm", "svc"]
-    assert list(found["fusion"]) == ["average", "svm@svc"]
+    assert list(found.models) == ["bilstm", "svc"]
+    assert list(map(str, found.fusion)) == ["average", "svm@svc"]
     alone = evaluate_scores(table.truth, table.scores[:, 1], table.labels, table.subjects, bootstrap=200)
-    assert found["models"]["svc"] == alone
+    assert found.models["svc"] == alone
 
 
 def test_a_fusion_says_which_models_it_fuses() -> None:
-    fusion = evaluated()["fusion"]
-    assert (fusion["average"]["method"], fusion["average"]["models"]) == ("average", ["bilstm", "svc"])
-    assert (fusion["svm@svc"]["method"], fusion["svm@svc"]["models"]) == ("svm", ["svc"])
+    fusion = evaluated().fusion
+    assert (fusion[key("average")].method, fusion[key("average")].models) == ("average", ("bilstm", "svc"))
+    assert (fusion[key("svm@svc")].method, fusion[key("svm@svc")].models) == ("svm", ("svc",))
 
 
 def test_the_chosen_fusion_is_compared_with_each_model() -> None:
@@ -69,25 +74,26 @@ def test_the_chosen_fusion_is_compared_with_each_model() -> None:
     expected = compare_paired(
         table.truth, table.scores[:, 1], table.scores.mean(axis=1), table.subjects, bootstrap=200, confidence=0.95
     )
-    assert found["paired"]["svc"] == expected
+    assert found.paired["svc"] == expected
 
 
 def test_any_two_models_and_fusions_are_compared_once() -> None:
     table = small_table()
-    pairs = {(pair["a"], pair["b"]): pair for pair in evaluated(table)["pairs"]}
+    pairs = {(pair.a, pair.b): pair.paired for pair in evaluated(table).pairs}
     assert list(pairs) == [
         ("models.bilstm", "models.svc"), ("models.bilstm", "fusion.average"), ("models.bilstm", "fusion.svm@svc"),
         ("models.svc", "fusion.average"), ("models.svc", "fusion.svm@svc"), ("fusion.average", "fusion.svm@svc"),
     ]  # fmt: skip
     expected = compare_paired(table.truth, table.scores[:, 1], table.scores.mean(axis=1), table.subjects, bootstrap=200)
-    assert pairs["models.svc", "fusion.average"] == {"a": "models.svc", "b": "fusion.average", **expected}
-    assert pairs["models.svc", "fusion.svm@svc"]["mcnemar_p"] == 1.0
+    assert pairs["models.svc", "fusion.average"] == expected
+    assert pairs["models.svc", "fusion.svm@svc"].mcnemar_p == 1.0
 
 
 def test_one_model_alone_may_be_chosen() -> None:
     found = evaluate_table(small_table(), {}, "svc", (), SETTINGS)
-    assert found["accuracy"] == found["models"]["svc"]["accuracy"]
-    assert list(found["paired"]) == ["bilstm"]
+    assert found.chosen_fusion is None
+    assert found.figures == found.models["svc"]
+    assert list(found.paired) == ["bilstm"]
 
 
 def test_an_unknown_fusion_is_named_with_those_there_are() -> None:
@@ -97,42 +103,42 @@ def test_an_unknown_fusion_is_named_with_those_there_are() -> None:
 
 def test_accuracy_is_broken_down_by_subject_and_by_attribute() -> None:
     found = evaluated(attributes={"gender": ["female"] * 20 + ["male"] * 20, "language": [""] * 40})
-    assert {name: group["clips"] for name, group in found["by_subject"].items()} == dict.fromkeys("abcd", 10)
-    assert {name: group["subjects"] for name, group in found["by_attribute"]["gender"].items()} == {
+    assert {name: group.clips for name, group in found.by_subject.items()} == dict.fromkeys("abcd", 10)
+    assert {name: group.subjects for name, group in found.by_attribute["gender"].items()} == {
         "female": 2,
         "male": 2,
     }
-    assert "language" not in found["by_attribute"]
-    parts = found["by_attribute"]["gender"].values()
-    assert np.mean([group["accuracy"] for group in parts]) == pytest.approx(found["accuracy"])
+    assert "language" not in found.by_attribute
+    parts = found.by_attribute["gender"].values()
+    assert np.mean([group.accuracy for group in parts]) == pytest.approx(found.figures.accuracy)
 
 
 def test_every_group_has_the_accuracy_of_every_model_and_fusion() -> None:
     table = small_table()
     found = evaluated(table, attributes={"gender": ["f", "m"] * 20})
     hits = table.scores.argmax(axis=2) == table.truth[:, None]
-    assert found["by_attribute"]["gender"]["m"]["accuracy_of"]["models.svc"] == pytest.approx(hits[1::2, 1].mean())
-    subject = found["by_subject"]["b"]
-    assert list(subject["accuracy_of"]) == ["models.bilstm", "models.svc", "fusion.average", "fusion.svm@svc"]
-    assert subject["accuracy_of"]["models.bilstm"] == pytest.approx(hits[10:20, 0].mean())
-    assert subject["accuracy_of"]["fusion.average"] == subject["accuracy"]
+    assert found.by_attribute["gender"]["m"].accuracy_of["models.svc"] == pytest.approx(hits[1::2, 1].mean())
+    subject = found.by_subject["b"]
+    assert list(subject.accuracy_of) == ["models.bilstm", "models.svc", "fusion.average", "fusion.svm@svc"]
+    assert subject.accuracy_of["models.bilstm"] == pytest.approx(hits[10:20, 0].mean())
+    assert subject.accuracy_of["fusion.average"] == subject.accuracy
 
 
 def test_attributes_that_form_no_groups_are_left_out() -> None:
     found = evaluated(attributes={"same": ["x"] * 40, "file": [str(i) for i in range(40)]})
-    assert found["by_attribute"] == {}
+    assert found.by_attribute == {}
 
 
 def test_the_worst_are_wrong_answers_the_surest_first() -> None:
     table = small_table()
     found = evaluated(table)
-    worst = found["worst"]
+    worst = found.worst
     assert worst
-    assert [row["confidence"] for row in worst] == sorted((row["confidence"] for row in worst), reverse=True)
+    assert [row.confidence for row in worst] == sorted((row.confidence for row in worst), reverse=True)
     for row in worst:
-        number = table.clips.index(row["clip"])
-        assert row["label"] == table.labels[table.truth[number]] != row["predicted"]
-        assert row["subject"] == table.subjects[number]
+        number = table.clips.index(row.clip)
+        assert row.label == table.labels[table.truth[number]] != row.predicted
+        assert row.subject == table.subjects[number]
 
 
 def test_rows_without_a_label_keep_the_others_in_place() -> None:
@@ -140,60 +146,88 @@ def test_rows_without_a_label_keep_the_others_in_place() -> None:
     truth = table.truth.copy()
     truth[:7] = -1
     found = evaluated(replace(table, truth=truth), attributes={"gender": ["x"] * 7 + ["y"] * 20 + ["z"] * 13})
-    assert (found["clips"], found["unlabelled"]) == (33, 7)
-    assert [group["clips"] for group in found["by_attribute"]["gender"].values()] == [20, 13]
-    assert not {row["clip"] for row in found["worst"]} & set(table.clips[:7])
+    assert (found.figures.clips, found.unlabelled) == (33, 7)
+    assert [group.clips for group in found.by_attribute["gender"].values()] == [20, 13]
+    assert not {row.clip for row in found.worst} & set(table.clips[:7])
 
 
 def test_unanswered_clips_are_listed() -> None:
     table = small_table()
     table.scores[5] = np.nan
     found = evaluated(table)
-    assert found["unanswered"] == ["clip05"]
-    assert found["no_answer"] == 1
-    assert "clip05" not in {row["clip"] for row in found["worst"]}
+    assert found.unanswered == ("clip05",)
+    assert found.figures.no_answer == 1
+    assert "clip05" not in {row.clip for row in found.worst}
 
 
 def test_skipped_clips_are_listed_and_counted_by_code() -> None:
     found = evaluated(
         skipped=[
             SkippedClip("a.mp4", "unreadable", "no video stream"),
-            {"clip": "b.mp4", "code": "unreadable", "reason": "empty"},
-            {"clip": "c.mp4", "reason": "?"},
+            SkippedClip("b.mp4", "unreadable", "empty"),
+            SkippedClip("c.mp4", "no_face", "?"),
         ]
     )
-    assert found["skipped"][0] == {"clip": "a.mp4", "code": "unreadable", "reason": "no video stream"}
-    assert found["skipped_by_code"] == {"unreadable": 2, "unknown": 1}
+    assert found.to_dict()["skipped"][0] == {"clip": "a.mp4", "code": "unreadable", "reason": "no video stream"}
+    assert found.skipped_by_code == {"unreadable": 2, "no_face": 1}
 
 
-def test_the_whole_document_is_plain_json() -> None:
+def test_the_whole_document_is_plain_json_and_is_read_again_as_it_was() -> None:
     found = evaluated(attributes={"gender": ["f", "m"] * 20}, skipped=[SkippedClip("a", "b", "c")])
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    document = found.to_dict()
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+    assert Evaluation.from_dict(document) == found
 
 
-def with_person(table: ScoreTable, **changes: Any) -> dict[str, Any]:
+def test_a_document_without_a_key_or_with_another_kind_of_value_is_refused() -> None:
+    document = evaluated().to_dict()
+    del document["paired"]
+    with pytest.raises(DataError, match="'paired' is missing") as caught:
+        Evaluation.from_dict(document, "evaluation.json")
+    assert (caught.value.code, caught.value.where) == ("damaged", "evaluation.json")
+    document = evaluated().to_dict()
+    document["models"]["svc"]["accuracy"] = "high"
+    with pytest.raises(DataError, match=r"models\.svc\.accuracy: expected float, found 'high'"):
+        Evaluation.from_dict(document)
+
+
+def test_images_are_named_where_clips_would_be() -> None:
+    table = replace(small_table(), subjects=("",) * 40)
+    document = evaluate_table(table, {}, "svc", (), SETTINGS, unit="images").to_dict()
+    assert document["things"] == "images"
+    assert document["interval_over"] == document["models"]["svc"]["interval_over"] == "images"
+
+
+def with_person(table: ScoreTable, **changes: Any) -> Evaluation:
     """The document with adapted answers that are always right beside the average and the SVM."""
     right = np.where(table.truth[:, None] >= 0, np.eye(2)[table.truth], 0.5)
     fused = {"average": table.scores.mean(axis=1), "svm": table.scores[:, 1]}
-    return evaluate_table(
-        table, {**fused, "average~person": right, "svm~person": right}, changes.pop("chosen", "average"), (), SETTINGS
-    )
+    fused |= {"average~person": right, "svm~person": right}
+    by_key = {key(text): scores for text, scores in fused.items()}
+    return evaluate_table(table, by_key, changes.pop("chosen", "average"), (), SETTINGS)
+
+
+def person_of(table: ScoreTable) -> PersonFigures:
+    return with_person(table).person
 
 
 def test_adapted_answers_stand_apart_from_the_fusions() -> None:
     found = with_person(small_table())
-    assert set(found["fusion"]) == {"average", "svm"}
-    assert set(found["person"]["methods"]) == {"average", "svm"}
-    assert found["accuracy"] == found["fusion"]["average"]["accuracy"] < 1
-    assert found["person"]["accuracy"] == found["person"]["methods"]["average"]["accuracy"] == 1
+    assert set(map(str, found.fusion)) == set(map(str, found.person.methods)) == {"average", "svm"}
+    assert found.figures.accuracy == found.fusion[key("average")].figures.accuracy < 1
+    assert found.person.chosen == found.person.methods[key("average")]
+    assert found.person.chosen is not None and found.person.chosen.figures.accuracy == 1
+    assert found.to_dict()["person"]["accuracy"] == 1
 
 
 def test_adapted_answers_are_compared_with_the_plain_ones_of_their_method() -> None:
     found = with_person(small_table())
-    for name, values in found["person"]["methods"].items():
-        assert values["paired"]["accuracy_a"] == found["fusion"][name]["accuracy"]
-        assert values["paired"]["difference"] == pytest.approx(1 - found["fusion"][name]["accuracy"])
-    assert found["person"]["paired"] == found["person"]["methods"]["average"]["paired"]
+    for name, adapted in found.person.methods.items():
+        plain = found.fusion[name].figures.accuracy
+        assert adapted.paired.accuracy_a == plain
+        assert adapted.paired.difference == pytest.approx(1 - plain)
+    document = found.to_dict()["person"]
+    assert document["paired"] == document["methods"]["average"]["paired"]
 
 
 def test_adapted_answers_cannot_be_chosen() -> None:
@@ -203,24 +237,25 @@ def test_adapted_answers_cannot_be_chosen() -> None:
 
 def test_clips_of_people_with_one_clip_are_counted() -> None:
     table = replace(small_table(), subjects=("a",) * 30 + tuple("bcdefgh") + ("", "", ""))
-    person = with_person(table)["person"]
-    assert (person["people"], person["alone"], person["clips"]) == (1, 10, 40)
+    person = person_of(table)
+    assert (person.people, person.alone, person.to_dict()["clips"]) == (1, 10, 40)
 
 
 def test_where_no_person_has_two_clips_there_are_no_adapted_figures() -> None:
-    person = with_person(replace(small_table(), subjects=tuple(map(str, range(40)))))["person"]
+    person = person_of(replace(small_table(), subjects=tuple(map(str, range(40))))).to_dict()
     assert person["accuracy"] is person["accuracy_ci95"] is person["paired"] is person["clips"] is None
     assert (person["methods"], person["reason"]) == ({}, "no person has two clips")
 
 
 def test_without_adapted_answers_it_says_so() -> None:
-    person = evaluated()["person"]
-    assert (person["accuracy"], person["reason"]) == (None, "no answers were adapted to a person")
+    person = evaluated().person
+    assert (person.chosen, person.reason) == (None, "no answers were adapted to a person")
 
 
 def test_a_document_with_adapted_answers_is_plain_json() -> None:
-    found = with_person(small_table())
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    document = with_person(small_table()).to_dict()
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+    assert Evaluation.from_dict(document) == with_person(small_table())
 
 
 def test_an_attribute_of_another_length_is_an_error() -> None:
@@ -228,7 +263,7 @@ def test_an_attribute_of_another_length_is_an_error() -> None:
         evaluated(attributes={"gender": ["f"] * 3})
 
 
-def test_a_trial_comes_back_with_what_it_does_on_these_clips() -> None:
+def test_an_ablation_comes_back_with_what_it_does_on_these_clips() -> None:
     rng = np.random.default_rng(0)
     truth = np.arange(40) % 2
     scores = rng.dirichlet(np.ones(2), (40, 2))
@@ -237,12 +272,21 @@ def test_a_trial_comes_back_with_what_it_does_on_these_clips() -> None:
         tuple(f"s{i // 10}" for i in range(40)), ("val",) * 40,
     )  # fmt: skip
     right = np.eye(2)[truth] * 0.8 + 0.1
-    trial = {"model": "joint", "method": "average", "beside": ["svc"], "together": ["joint", "svc"], "kept": True}
+    ablation = Ablation(
+        "joint", True, ("svc",), "average", 20, 2, 0.5, 0.6, None, "kept: it helps", ("joint", "svc"), fold="one"
+    )
     fused = {"average": right, "average@svc": scores[:, 0], "average@joint+svc": right}
 
-    found = evaluate_table(table, fused, "average", models_fused=("svc", "joint"), trials=[trial])
+    found = evaluate_table(
+        table,
+        {key(text): scores for text, scores in fused.items()},
+        "average",
+        models_fused=("svc", "joint"),
+        ablations=[ablation],
+    )
 
-    (outcome,) = found["trial_outcomes"]
-    assert found["trials"] == [trial]
-    assert (outcome["model"], outcome["accuracy_b"]) == ("joint", 1.0)
-    assert outcome["accuracy_a"] == found["fusion"]["average@svc"]["accuracy"]
+    (outcome,) = found.ablation_outcomes
+    assert found.ablations == (ablation,)
+    assert (outcome.model, outcome.paired.accuracy_b) == ("joint", 1.0)
+    assert outcome.paired.accuracy_a == found.fusion[key("average@svc")].figures.accuracy
+    assert found.to_dict()["trials"][0]["fold"] == "one"

@@ -15,8 +15,9 @@ import pytest
 from affekt.dataset import LABELS
 from affekt.report import figures
 from affekt.report.thumbnails import thumbnail
+from affekt.statistics.metrics import CalibrationBin
 
-BINS = [{"low": 0.3, "high": 0.4, "clips": 4, "confidence": 0.35, "accuracy": 0.5}]
+BINS = [CalibrationBin(0.3, 0.4, 4, confidence=0.35, accuracy=0.5)]
 
 
 def history(path: Path, rows: list[str], columns: str = "model,step,loss,stage") -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from affekt.fusion import FusionKey
 from affekt.media.prepared import SkippedClip
-from affekt.report.document import evaluate_table
-from affekt.report.paper_tables import fusion_rows
-from affekt.report.report import summary, write_report
+from affekt.report.document import Ablation, AblationOutcome, Evaluation
+from affekt.report.evaluation import evaluate_table
+from affekt.report.page import write_report
+from affekt.report.paper_tables import audio_rows, fusion_rows, joint_rows, other_rows, visual_rows
+from affekt.report.report import Decided, Report
 from affekt.report.thumbnails import thumbnail
+from affekt.report.wording import summary
 from affekt.score_table import ScoreTable
 from affekt.settings import load_settings
 
@@ -24,7 +29,7 @@ LABELS = ("angry", "happy", "sad")
 MODELS = ("vgg", "c3d", "bilstm", "random_forest", "svc")
 
 
-def evaluation(models: tuple[str, ...] = MODELS, **fused: str) -> dict[str, Any]:
+def evaluation(models: tuple[str, ...] = MODELS, **fused: str) -> Evaluation:
     """Thirty clips of three people; the fused vectors are the models' mean."""
     rng = np.random.default_rng(1)
     truth = np.arange(30) % 3
@@ -37,22 +42,23 @@ def evaluation(models: tuple[str, ...] = MODELS, **fused: str) -> dict[str, Any]
     mean = table.scores.mean(axis=1)
     names = fused.values() or ["average"]
     skipped = [SkippedClip("bad.mp4", "unreadable", "the file <b>ends</b> early")]
-    return evaluate_table(table, dict.fromkeys(names, mean), next(iter(names)), skipped, SETTINGS.evaluation)
+    fusions = {FusionKey.parse(name): mean for name in names}
+    return evaluate_table(table, fusions, next(iter(names)), skipped, SETTINGS.evaluation)
 
 
 def written(tmp_path: Path, **arguments: Any) -> str:
-    write_report(tmp_path / "deep" / "report.html", **arguments)
+    write_report(tmp_path / "deep" / "report.html", Report(**arguments))
     return (tmp_path / "deep" / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def found() -> dict[str, Any]:
+def found() -> Evaluation:
     """The evaluation of the report :func:`page`."""
     return evaluation()
 
 
 @pytest.fixture(scope="module")
-def page(found: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> str:
+def page(found: Evaluation, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A report with everything in it."""
     folder = tmp_path_factory.mktemp("run")
     (folder / "history.csv").write_text("model,step,loss\nvgg,0,2\nvgg,1,1\n", encoding="utf-8")
@@ -64,8 +70,9 @@ def page(found: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> str
         settings=SETTINGS.to_dict(),
         digests={"data": "12ab", "models": {"vgg": "34cd"}},
         title="<script>alert(1)</script>",
-        pictures={f"clip:{found['worst'][0]['clip']}": face, '"><i>': face},
-        decision={"promote": False, "reasons": ["no gain"], "figures": {}},
+        faces={found.worst[0].clip: face},
+        pictures={'"><i>': face},
+        decision=Decided(False, ["no gain"]),
         notice="These are sample clips.",
         command="affekt train DATA --preset small",
     )
@@ -142,21 +149,21 @@ def test_it_has_a_viewport_and_print_rules(page: str) -> None:
     assert "@media print" in page
 
 
-def test_tables_1_and_2_stand_beside_the_papers_figures(found: dict[str, Any], page: str) -> None:
+def test_tables_1_and_2_stand_beside_the_papers_figures(found: Evaluation, page: str) -> None:
     cells = Cells(page)
     for name, key, paper in [
         ("VGG", "vgg", "44.1"), ("Convolutional 3D", "c3d", "32.1"), ("VGG + Bi-LSTM", "bilstm", "51.9"),
         ("Random forest", "random_forest", "34.64"), ("Support vector", "svc", "39.64"),
     ]:  # fmt: skip
         row = cells.row(name)
-        low, high = found["models"][key]["accuracy_ci95"]
-        assert row[1] == f"{100 * found['models'][key]['accuracy']:.1f}"
+        low, high = found.models[key].accuracy_ci95
+        assert row[1] == f"{100 * found.models[key].accuracy:.1f}"
         assert row[2] == f"{100 * low:.1f} to {100 * high:.1f}"
         assert row[-1] == paper
 
 
 def test_table_3_matches_a_fusion_by_its_method_and_models() -> None:
-    fusion = evaluation(a="svm", b="svm@bilstm+random_forest+svc", c="maximum")["fusion"]
+    fusion = evaluation(a="svm", b="svm@bilstm+random_forest+svc", c="maximum").fusion
     listed, further = fusion_rows(fusion)
     assert [(row.key, row.paper) for row in listed] == [
         ("svm", 47.3),
@@ -170,9 +177,10 @@ def test_table_3_matches_a_fusion_by_its_method_and_models() -> None:
 
 def test_the_bilstm_alone_is_closer_to_the_paper_than_with_vgg_beside_it() -> None:
     models = ("vgg", "bilstm", "random_forest", "svc")
-    fusion = evaluation(models, a="average", b="average@bilstm+random_forest+svc")["fusion"]
+    fusion = evaluation(models, a="average", b="average@bilstm+random_forest+svc").fusion
+    average = FusionKey("average")
     assert fusion_rows(fusion)[0][1].key == "average@bilstm+random_forest+svc"
-    assert fusion_rows({"average": fusion["average"]})[0][1].key == "average"
+    assert fusion_rows({average: fusion[average]})[0][1].key == "average"
 
 
 def test_table_3_holds_the_papers_rows_and_this_runs_others(page: str) -> None:
@@ -194,7 +202,7 @@ def test_adapted_fusions_have_a_table_of_their_own(tmp_path: Path, page: str) ->
     table_3, own = results.split('<table class="wide" id="person">')
     assert "~" not in results
     assert [row[0] for row in Cells(own).rows] == ["Method", "Average", "SVM"]
-    assert Cells(own).row("SVM")[1:4:2] == [f"{100 * found['accuracy']:.1f}", "+0.0"]
+    assert Cells(own).row("SVM")[1:4:2] == [f"{100 * found.figures.accuracy:.1f}", "+0.0"]
     assert "no label of theirs" in table_3
     assert 'id="person"' not in page
 
@@ -217,35 +225,35 @@ def test_figures_8_to_10_are_confusion_matrices(page: str) -> None:
     assert captions[2][1] == "Fusion: Average"
 
 
-def test_every_model_and_fusion_has_its_figures_and_pictures(found: dict[str, Any], page: str) -> None:
+def test_every_model_and_fusion_has_its_figures_and_pictures(found: Evaluation, page: str) -> None:
     part = page[page.index('id="each"') :].partition("</section>")[0]
     assert part.count('aria-label="Confusion matrix') == part.count('aria-label="Reliability') == 6
-    figures = found["models"]["c3d"]
+    figures = found.models["c3d"]
     cells = Cells(part).row("2Convolutional 3D")
-    shares = [figures["accuracy"], figures["unweighted_average_recall"], figures["macro_f1"]]
-    assert cells[1:5] == [f"{100 * value:.1f}" for value in (*shares, figures["expected_calibration_error"])]
-    assert cells[5] == f"{100 * figures['recall']['angry']:.1f}{100 * figures['precision']['angry']:.1f}"
+    shares = [figures.accuracy, figures.unweighted_average_recall, figures.macro_f1]
+    assert cells[1:5] == [f"{100 * value:.1f}" for value in (*shares, figures.expected_calibration_error)]
+    assert cells[5] == f"{100 * figures.recall['angry']:.1f}{100 * figures.precision['angry']:.1f}"
 
 
-def test_any_two_stand_in_the_table_of_differences(found: dict[str, Any], page: str) -> None:
+def test_any_two_stand_in_the_table_of_differences(found: Evaluation, page: str) -> None:
     part = page[page.index('class="against"') :].partition("</table>")[0]
     cells = Cells(part).row("3VGG + Bi-LSTM")
-    pair = next(pair for pair in found["pairs"] if (pair["a"], pair["b"]) == ("models.c3d", "models.bilstm"))
+    pair = next(pair.paired for pair in found.pairs if (pair.a, pair.b) == ("models.c3d", "models.bilstm"))
     assert len(cells) == 6
-    assert cells[2].startswith(f"{100 * pair['difference']:+.1f}".replace("-", "−"))
+    assert cells[2].startswith(f"{100 * pair.difference:+.1f}".replace("-", "−"))
     assert cells[3] == ""
 
 
-def test_every_subject_has_the_accuracy_of_every_model(found: dict[str, Any], page: str) -> None:
-    shares = found["by_subject"]["b"]["accuracy_of"]
+def test_every_subject_has_the_accuracy_of_every_model(found: Evaluation, page: str) -> None:
+    shares = found.by_subject["b"].accuracy_of
     cells = Cells(page[page.index("<h3>By group</h3>") :].partition("</table>")[0]).row("subject b")
     assert cells[1:] == [f"{100 * shares[f'models.{name}']:.1f}" for name in MODELS] + [
         f"{100 * shares['fusion.average']:.1f}"
     ]
 
 
-def test_the_summary_says_it_in_words(found: dict[str, Any], page: str) -> None:
-    assert f"names the right one of 3 emotions for {100 * found['accuracy']:.1f}% of 30 clips of 3 people" in page
+def test_the_summary_says_it_in_words(found: Evaluation, page: str) -> None:
+    assert f"names the right one of 3 emotions for {100 * found.figures.accuracy:.1f}% of 30 clips of 3 people" in page
     assert "With only 3 people the interval is wide" in page
 
 
@@ -253,9 +261,10 @@ def test_the_summary_says_it_in_words(found: dict[str, Any], page: str) -> None:
     ("share", "words"), [(0.3, "lies above"), (0.5, "do not show that it does better"), (0.7, "lies below")]
 )
 def test_the_summary_sets_the_interval_against_the_most_frequent_label(
-    found: dict[str, Any], share: float, words: str
+    found: Evaluation, share: float, words: str
 ) -> None:
-    lines = summary({**found, "accuracy_ci95": [0.4, 0.6], "largest_class_share": share})
+    figures = replace(found.figures, accuracy_ci95=(0.4, 0.6), largest_class_share=share)
+    lines = summary(replace(found, figures=figures))
     assert words in lines[1]
 
 
@@ -277,14 +286,14 @@ def test_text_from_outside_is_escaped(page: str) -> None:
 
 
 def test_thumbnails_stand_with_their_clips_and_other_pictures_as_figure_7(
-    found: dict[str, Any], page: str, plain: str
+    found: Evaluation, page: str, plain: str
 ) -> None:
-    assert f'alt="A face of the clip {found["worst"][0]["clip"]}"' in page
+    assert f'alt="A face of the clip {found.worst[0].clip}"' in page
     assert "Figure 7" in page
     assert "Figure 7" not in plain
 
 
-def test_a_picture_of_unknown_kind_is_refused(tmp_path: Path, found: dict[str, Any]) -> None:
+def test_a_picture_of_unknown_kind_is_refused(tmp_path: Path, found: Evaluation) -> None:
     with pytest.raises(ValueError, match="PNG nor JPEG nor SVG"):
         written(tmp_path, evaluation=found, pictures={"x": b"GIF89a"})
 
@@ -303,15 +312,13 @@ def test_skipped_clips_settings_digests_and_the_command_are_there(page: str) -> 
     assert "affekt train DATA --preset small" in page
 
 
-def test_the_same_input_gives_the_same_file_and_flat_settings_are_as_good(
-    tmp_path: Path, found: dict[str, Any]
-) -> None:
+def test_the_same_input_gives_the_same_file_and_flat_settings_are_as_good(tmp_path: Path, found: Evaluation) -> None:
     nested = written(tmp_path, evaluation=found, settings=SETTINGS.to_dict())
     assert written(tmp_path, evaluation=found, settings=SETTINGS.flat()) == nested
 
 
 def test_the_file_is_as_readable_as_any_other_and_nothing_is_left_beside_it(
-    tmp_path: Path, found: dict[str, Any], caplog: pytest.LogCaptureFixture
+    tmp_path: Path, found: Evaluation, caplog: pytest.LogCaptureFixture
 ) -> None:
     written(tmp_path, evaluation=found, history={"c3d": tmp_path / "none.csv"})
     (tmp_path / "plain").touch()
@@ -325,12 +332,13 @@ def test_an_ensemble_that_never_answers_still_gets_a_report(tmp_path: Path) -> N
     table = ScoreTable(("a", "b"), LABELS, ("svc",), np.full((2, 1, 3), np.nan), np.array([0, 1]), ("", ""), ("", ""))
     html = written(tmp_path, evaluation=evaluate_table(table, {}, "svc", (), SETTINGS.evaluation))
     assert "The model (Support vector classifier) names the right one of 3 emotions for 0.0% of 2 clips" in html
-    assert "No clip got an answer." in html
+    assert "No answer was given." in html
 
 
 def test_a_network_of_face_and_voice_is_no_visual_model(tmp_path: Path) -> None:
     found = evaluation(models=("vgg", "joint", "svc"))
-    found["models"]["joint"]["accuracy"] = 1.0
+    best = replace(found.models["joint"], accuracy=1.0)
+    found = replace(found, models={**found.models, "joint": best})
     page = written(tmp_path, evaluation=found)
 
     between = [page.index(text) for text in ("Table 1", "Table 2", "Face and voice in one network", "Table 3")]
@@ -340,20 +348,22 @@ def test_a_network_of_face_and_voice_is_no_visual_model(tmp_path: Path) -> None:
 
 
 def test_a_fusion_that_names_all_that_are_fused_is_told_once() -> None:
-    fusion = evaluation(("vgg", "svc"), a="stacking", b="stacking@vgg+svc", c="stacking@svc")["fusion"]
+    fusion = evaluation(("vgg", "svc"), a="stacking", b="stacking@vgg+svc", c="stacking@svc").fusion
 
     assert [row.key for row in fusion_rows(fusion)[1]] == ["stacking", "stacking@svc"]
 
 
-def test_the_report_tells_what_speaks_for_a_model_on_trial(tmp_path: Path) -> None:
-    trial = {
-        "model": "joint", "kept": False, "clips": 90, "accuracy_without": 0.5, "accuracy_with": 0.4,
-        "evidence": {"difference": -0.1, "ci95": [-0.2, 0.05]}, "method": "average", "fold": "anna",
-    }  # fmt: skip
-    outcome = {"model": "joint", "clips": 30, "accuracy_a": 0.6, "accuracy_b": 0.7, "difference": 0.1, "ci95": [0, 0.2]}
-    page = written(tmp_path, evaluation={**evaluation(), "trials": [trial], "trial_outcomes": [outcome]})
+def test_the_report_tells_what_speaks_for_an_optional_model(tmp_path: Path) -> None:
+    found = evaluation()
+    paired = replace(found.paired["svc"], clips=30, accuracy_a=0.6, accuracy_b=0.7, difference=0.1, ci95=(0.0, 0.2))
+    evidence = replace(paired, difference=-0.1, ci95=(-0.2, 0.05))
+    ablation = Ablation(
+        "joint", False, ("svc",), "average", 90, 9, 0.5, 0.4, evidence, "left out", ("joint", "svc"), fold="anna"
+    )
+    outcome = AblationOutcome("joint", "average", paired)
+    page = written(tmp_path, evaluation=replace(found, ablations=(ablation,), ablation_outcomes=(outcome,)))
 
-    rows = Cells(page[page.index('id="trial"') :]).rows
+    rows = Cells(page[page.index('id="ablation"') :]).rows
     assert rows[1] == [
         "Joint network of face and voice, fold anna", "left out", "90", "50.0", "40.0", "−10.0", "−20.0 to +5.0",
     ]  # fmt: skip
@@ -362,9 +372,7 @@ def test_the_report_tells_what_speaks_for_a_model_on_trial(tmp_path: Path) -> No
 
 def test_a_model_that_is_not_installed_is_not_taken_for_one_of_face_or_voice(tmp_path):
     """What a model of somebody else's looks at is not guessed from its name."""
-    from affekt.report.paper_tables import audio_rows, joint_rows, other_rows, visual_rows
-
-    models = {name: {"accuracy": 0.5} for name in ("audio_lstm", "wav2vec", "vgg", "svc")}
+    models = evaluation(("audio_lstm", "wav2vec", "vgg", "svc")).models
     assert [row.key for row in other_rows(models)] == ["audio_lstm", "wav2vec"]
     assert not {"audio_lstm", "wav2vec"} & {row.key for row in (*visual_rows(models), *audio_rows(models))}
     assert not joint_rows(models)

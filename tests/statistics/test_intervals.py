@@ -16,7 +16,7 @@ def accuracy_interval(right: np.ndarray, subjects: list[str], seed: int = 0, dra
     """The interval that evaluate_scores gives for clips of which these were answered rightly."""
     truth = np.zeros(len(right), dtype=int)
     scores = np.where(np.asarray(right, dtype=bool)[:, None], [0.9, 0.1], [0.1, 0.9])
-    low, high = evaluate_scores(truth, scores, ("angry", "sad"), subjects, bootstrap=draws, seed=seed)["accuracy_ci95"]
+    low, high = evaluate_scores(truth, scores, ("angry", "sad"), subjects, bootstrap=draws, seed=seed).accuracy_ci95
     return low, high
 
 
@@ -76,8 +76,8 @@ def test_all_right_or_all_wrong_is_not_certain(right: int) -> None:
 def test_more_confidence_is_wider() -> None:
     truth, scores = np.zeros(60, dtype=int), np.tile([[0.9, 0.1], [0.1, 0.9], [0.8, 0.2]], (20, 1))
     people = [str(i // 6) for i in range(60)]
-    narrow = evaluate_scores(truth, scores, ("angry", "sad"), people, confidence=0.8)["accuracy_ci95"]
-    wide = evaluate_scores(truth, scores, ("angry", "sad"), people, confidence=0.99)["accuracy_ci95"]
+    narrow = evaluate_scores(truth, scores, ("angry", "sad"), people, confidence=0.8).accuracy_ci95
+    wide = evaluate_scores(truth, scores, ("angry", "sad"), people, confidence=0.99).accuracy_ci95
     assert wide[0] < narrow[0] < narrow[1] < wide[1]
 
 
@@ -98,7 +98,7 @@ def test_the_same_seed_gives_the_same_interval() -> None:
 )
 def test_it_says_what_was_resampled(subjects: list[str], over: str) -> None:
     truth, scores = np.zeros(12, dtype=int), np.tile([[0.9, 0.1], [0.1, 0.9]], (6, 1))
-    assert evaluate_scores(truth, scores, ("angry", "sad"), subjects)["interval_over"] == over
+    assert evaluate_scores(truth, scores, ("angry", "sad"), subjects).interval_over == over
 
 
 def test_outcomes_are_counted_by_subject_and_a_clip_of_nobody_is_its_own_group() -> None:

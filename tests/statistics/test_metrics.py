@@ -12,7 +12,7 @@ from sklearn.metrics import confusion_matrix, f1_score, precision_score, recall_
 
 from affekt.dataset import LABELS
 from affekt.errors import DataError
-from affekt.statistics.metrics import accuracy_by, evaluate_scores, largest_class_share, p_above_share
+from affekt.statistics.metrics import Figures, accuracy_by, evaluate_scores, largest_class_share, p_above_share
 
 THREE = ("angry", "happy", "sad")
 
@@ -34,68 +34,68 @@ def test_figures_agree_with_scikit_learn() -> None:
     scores = rng.dirichlet(np.ones(7), 300)
     predicted = scores.argmax(axis=1)
     found = evaluate_scores(truth, scores, LABELS)
-    assert found["confusion"] == confusion_matrix(truth, predicted).tolist()
-    assert found["accuracy"] == pytest.approx((truth == predicted).mean())
-    assert found["unweighted_average_recall"] == pytest.approx(recall_score(truth, predicted, average="macro"))
-    assert found["macro_f1"] == pytest.approx(f1_score(truth, predicted, average="macro"))
-    assert list(found["precision"].values()) == pytest.approx(precision_score(truth, predicted, average=None))
+    assert np.array_equal(found.confusion, confusion_matrix(truth, predicted))
+    assert found.accuracy == pytest.approx((truth == predicted).mean())
+    assert found.unweighted_average_recall == pytest.approx(recall_score(truth, predicted, average="macro"))
+    assert found.macro_f1 == pytest.approx(f1_score(truth, predicted, average="macro"))
+    assert list(found.precision.values()) == pytest.approx(precision_score(truth, predicted, average=None))
 
 
 def test_rows_of_the_confusion_matrix_are_the_true_labels() -> None:
-    assert evaluate_scores([0, 0, 1], answers([0, 2, 1]), THREE)["confusion"] == [[1, 0, 1], [0, 1, 0], [0, 0, 0]]
+    assert evaluate_scores([0, 0, 1], answers([0, 2, 1]), THREE).confusion == ((1, 0, 1), (0, 1, 0), (0, 0, 0))
 
 
 def test_no_answer_counts_as_wrong_and_is_reported() -> None:
     found = evaluate_scores([0, 0, 1, 1], answers([0, None, 1, 1]), THREE)
-    assert found["accuracy"] == 0.75
-    assert (found["answered"], found["no_answer"]) == (3, 1)
-    assert found["recall"]["angry"] == 0.5
-    assert found["confusion"][0] == [1, 0, 0]
-    assert found["support"]["angry"] == 2
+    assert found.accuracy == 0.75
+    assert (found.answered, found.no_answer) == (3, 1)
+    assert found.recall["angry"] == 0.5
+    assert found.confusion[0] == (1, 0, 0)
+    assert found.support["angry"] == 2
 
 
 def test_a_row_of_zeros_is_no_answer() -> None:
     scores = answers([0, 1])
     scores[1] = 0
-    assert evaluate_scores([0, 0], scores, THREE)["no_answer"] == 1
+    assert evaluate_scores([0, 0], scores, THREE).no_answer == 1
 
 
 def test_labels_that_the_truth_lacks_are_left_out_of_the_averages() -> None:
     found = evaluate_scores([0, 0, 1, 1], answers([0, 0, 1, 2]), THREE)
-    assert found["recall"] == {"angry": 1.0, "happy": 0.5, "sad": None}
-    assert found["unweighted_average_recall"] == 0.75
-    assert found["macro_f1"] == pytest.approx((1 + 2 / 3) / 2)
+    assert found.recall == {"angry": 1.0, "happy": 0.5, "sad": None}
+    assert found.unweighted_average_recall == 0.75
+    assert found.macro_f1 == pytest.approx((1 + 2 / 3) / 2)
 
 
 def test_a_label_that_was_never_answered_has_no_precision_but_an_f1_of_zero() -> None:
     found = evaluate_scores([0, 1], answers([0, 0]), THREE)
-    assert found["precision"]["happy"] is None
-    assert found["f1"]["happy"] == 0.0
+    assert found.precision["happy"] is None
+    assert found.f1["happy"] == 0.0
 
 
 def test_recall_weighs_rare_labels_as_much_as_frequent_ones() -> None:
     found = evaluate_scores([0] * 90 + [1] * 10, answers([0] * 100), THREE)
-    assert found["accuracy"] == 0.9
-    assert found["unweighted_average_recall"] == 0.5
-    low, high = found["unweighted_average_recall_ci95"]
+    assert found.accuracy == 0.9
+    assert found.unweighted_average_recall == 0.5
+    low, high = found.unweighted_average_recall_ci95
     assert low < 0.5 < high
 
 
 def test_clips_of_unknown_label_are_left_out() -> None:
-    assert evaluate_scores([0, -1, -1], answers([0, 1, 2]), THREE)["clips"] == 1
+    assert evaluate_scores([0, -1, -1], answers([0, 1, 2]), THREE).clips == 1
 
 
 def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
     found = evaluate_scores([0] * 10, answers([0] * 6 + [1] * 4, confidence=0.95), THREE)
-    assert found["expected_calibration_error"] == pytest.approx(0.35)
-    (only,) = found["reliability"]
-    assert (only["low"], only["clips"], only["accuracy"]) == (0.9, 10, 0.6)
+    assert found.expected_calibration_error == pytest.approx(0.35)
+    (only,) = found.reliability
+    assert (only.low, only.clips, only.accuracy) == (0.9, 10, 0.6)
 
 
 def test_certain_answers_fall_into_the_last_bin() -> None:
     found = evaluate_scores([0, 0], answers([0, 0], confidence=1.0), THREE)
-    assert found["reliability"][0]["high"] == 1.0
-    assert found["expected_calibration_error"] == 0.0
+    assert found.reliability[0].high == 1.0
+    assert found.expected_calibration_error == 0.0
 
 
 def test_votes_are_scaled_to_probabilities() -> None:
@@ -106,7 +106,9 @@ def test_votes_are_scaled_to_probabilities() -> None:
 
 def test_the_document_is_plain_json() -> None:
     found = evaluate_scores([0, 1, 2], answers([0, None, 1]), THREE, ["a", "b", ""])
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    document = found.to_dict()
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+    assert Figures.from_dict(document) == found
 
 
 def test_largest_class_share() -> None:
@@ -115,7 +117,7 @@ def test_largest_class_share() -> None:
 
 def test_chance_of_doing_as_well_by_always_answering_the_largest_class() -> None:
     found = evaluate_scores([0] * 5 + [1] * 5, answers([0] * 5 + [1] * 5), THREE)
-    assert found["p_above_largest_class"] == pytest.approx(0.5**10)
+    assert found.p_above_largest_class == pytest.approx(0.5**10)
 
 
 @pytest.mark.parametrize(
@@ -169,14 +171,14 @@ def test_rows_without_an_answer_are_no_matter_for_numpys_warnings() -> None:
     scores = answers([0, 1, 1])
     scores[1:] = [[0, 0, 0], [1, 0, 0]]
     with np.errstate(all="raise"):
-        assert evaluate_scores([0, 0, 0], scores, THREE)["no_answer"] == 1
+        assert evaluate_scores([0, 0, 0], scores, THREE).no_answer == 1
 
 
 def test_counts_are_whole_numbers_and_nobody_is_no_subject() -> None:
     found = evaluate_scores([0, 1, 1], answers([0, 1, None]), THREE)
-    assert json.dumps(found["confusion"]) == "[[1, 0, 0], [0, 1, 0], [0, 0, 0]]"
-    assert found["subjects"] == 0
-    assert (found["largest_class"], found["largest_class_share"]) == ("happy", 2 / 3)
+    assert json.dumps(found.confusion) == "[[1, 0, 0], [0, 1, 0], [0, 0, 0]]"
+    assert found.subjects == 0
+    assert (found.largest_class, found.largest_class_share) == ("happy", 2 / 3)
 
 
 def test_the_resampling_is_that_of_the_given_seed_and_number() -> None:
@@ -186,7 +188,7 @@ def test_the_resampling_is_that_of_the_given_seed_and_number() -> None:
     assert standard == evaluate_scores(truth, scores, THREE, people, bootstrap=2000, confidence=0.95, seed=0)
     other = evaluate_scores(truth, scores, THREE, people, seed=1)
     for name in ("accuracy_ci95", "unweighted_average_recall_ci95"):
-        assert other[name] != standard[name]
+        assert getattr(other, name) != getattr(standard, name)
     how = {"bootstrap": 100, "confidence": 0.95}
     groups = [accuracy_by(scores[:, 0] > 0.4, ["f"] * 90, people, seed=seed, **how) for seed in (0, 0, 1)]  # type: ignore[arg-type]
     assert groups[0] == groups[1] != groups[2]
@@ -197,14 +199,14 @@ def test_the_interval_of_the_recall_is_no_narrower_than_with_two_more_right_and_
     shares = [(5 / 7, 7), (4 / 6, 6)]
     half = norm.ppf(0.95) * np.sqrt(sum(p * (1 - p) / n for p, n in shares)) / 2
     centre = sum(p for p, _ in shares) / 2
-    assert found["unweighted_average_recall_ci95"] == [pytest.approx(centre - half), 1.0]
+    assert found.unweighted_average_recall_ci95 == (pytest.approx(centre - half), 1.0)
 
 
 def test_the_interval_of_the_recall_is_that_of_its_labels_on_many_clips() -> None:
     said = [0] * 600 + [1] * 200 + [1] * 120 + [2] * 280
     found = evaluate_scores([0] * 800 + [1] * 400, answers(said), THREE)
     half = norm.ppf(0.975) * np.sqrt(0.75 * 0.25 / 800 + 0.3 * 0.7 / 400) / 2
-    assert found["unweighted_average_recall_ci95"] == pytest.approx([0.525 - half, 0.525 + half], abs=half / 10)
+    assert found.unweighted_average_recall_ci95 == pytest.approx([0.525 - half, 0.525 + half], abs=half / 10)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +223,7 @@ def test_the_interval_of_the_recall_is_that_of_its_labels_on_many_clips() -> Non
 def test_a_label_that_a_resample_lacks_is_left_out_of_its_recall(
     truth: list[int], said: list[int], confidence: float, low: float | None, high: float | None
 ) -> None:
-    found = evaluate_scores(truth, answers(said), THREE, confidence=confidence)["unweighted_average_recall_ci95"]
+    found = evaluate_scores(truth, answers(said), THREE, confidence=confidence).unweighted_average_recall_ci95
     for bound, expected in zip(found, (low, high), strict=True):
         assert expected is None or bound == pytest.approx(expected, abs=1e-3)
 
@@ -229,29 +231,29 @@ def test_a_label_that_a_resample_lacks_is_left_out_of_its_recall(
 def test_with_one_label_the_recall_is_the_accuracy_among_few_subjects_too() -> None:
     people = ["a"] * 40 + ["b"] * 40 + ["c"] * 40
     found = evaluate_scores([0] * 120, answers([0] * 30 + [1] * 10 + [0] * 20 + [1] * 60), THREE, people)
-    assert found["unweighted_average_recall_ci95"] == pytest.approx(found["accuracy_ci95"], abs=0.02)
-    assert found["confidence"] == 0.95
+    assert found.unweighted_average_recall_ci95 == pytest.approx(found.accuracy_ci95, abs=0.02)
+    assert found.confidence == 0.95
 
 
 def test_widening_ends_at_nothing_and_at_all() -> None:
     people = [str(row // 20) for row in range(140)]
     for wrong, bound in ((20, 1), (120, 0)):
         found = evaluate_scores([0] * 140, answers([1] * wrong + [0] * (140 - wrong)), THREE, people)
-        assert found["accuracy_ci95"][bound] == found["unweighted_average_recall_ci95"][bound] == bound
+        assert found.accuracy_ci95[bound] == found.unweighted_average_recall_ci95[bound] == bound
 
 
 @pytest.mark.parametrize("clips", range(10, 30))
 def test_intervals_stay_below_one(clips: int) -> None:
     found = evaluate_scores([0] * clips, answers([0] * clips), THREE, bootstrap=10)
-    assert found["accuracy_ci95"][1] == found["unweighted_average_recall_ci95"][1] == 1
+    assert found.accuracy_ci95[1] == found.unweighted_average_recall_ci95[1] == 1
 
 
 def test_calibration_of_several_bins_weighs_them_by_their_clips() -> None:
     scores = np.concatenate([answers([0] * 6 + [1] * 2, confidence=0.75), answers([0, 1], confidence=0.45)])
     found = evaluate_scores([0] * 10, scores, THREE)
-    assert found["expected_calibration_error"] == pytest.approx(0.0 * 0.8 + 0.05 * 0.2)
-    assert found["mean_confidence"] == pytest.approx(0.69)
-    assert found["reliability"] == [
+    assert found.expected_calibration_error == pytest.approx(0.0 * 0.8 + 0.05 * 0.2)
+    assert found.mean_confidence == pytest.approx(0.69)
+    assert [found_bin.to_dict() for found_bin in found.reliability] == [
         {"low": 0.4, "high": 0.5, "clips": 2, "confidence": pytest.approx(0.45), "accuracy": 0.5},
         {"low": 0.7, "high": 0.8, "clips": 8, "confidence": pytest.approx(0.75), "accuracy": 0.75},
     ]
@@ -259,7 +261,7 @@ def test_calibration_of_several_bins_weighs_them_by_their_clips() -> None:
 
 def test_without_an_answer_there_is_nothing_to_calibrate() -> None:
     found = evaluate_scores([0], answers([None]), THREE)
-    assert (found["expected_calibration_error"], found["mean_confidence"], found["reliability"]) == (None, None, [])
+    assert (found.expected_calibration_error, found.mean_confidence, found.reliability) == (None, None, ())
 
 
 def test_a_largest_class_needs_a_known_label() -> None:
@@ -280,11 +282,11 @@ def test_accuracy_by_group_leaves_out_clips_of_unknown_group() -> None:
         bootstrap=100, confidence=0.95, seed=0,
     )  # fmt: skip
     assert list(found) == ["f", "m"]
-    assert {name: (group["clips"], group["subjects"], group["accuracy"]) for name, group in found.items()} == {
+    assert {name: (group.clips, group.subjects, group.accuracy) for name, group in found.items()} == {
         "f": (2, 1, 1.0),
         "m": (1, 1, 0.0),
     }
-    assert found["f"]["interval_over"] == "clips" and 0 < found["f"]["accuracy_ci95"][0] < 1
+    assert found["f"].interval_over == "clips" and 0 < found["f"].accuracy_ci95[0] < 1
 
 
 def test_the_audio_model_of_the_2013_challenge(shared_data: Path) -> None:
@@ -292,6 +294,6 @@ def test_the_audio_model_of_the_2013_challenge(shared_data: Path) -> None:
 
     table = ScoreTable.read(shared_data / "afew2013_scores" / "val.csv").only(["audio"])
     found = evaluate_scores(table.truth, table.scores[:, 0], table.labels, table.subjects)
-    assert found["clips"] == 396
-    assert found["accuracy"] == pytest.approx(0.29, abs=0.01)
-    assert found["accuracy_ci95"][0] > 0.24
+    assert found.clips == 396
+    assert found.accuracy == pytest.approx(0.29, abs=0.01)
+    assert found.accuracy_ci95[0] > 0.24

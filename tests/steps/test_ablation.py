@@ -1,4 +1,4 @@
-"""Models on trial: one that helps on unseen subjects is fused, one that harms is not, and both are told."""
+"""Optional models: one that helps on unseen subjects is fused, one that harms is not, and both are told."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from affekt.report.document import Ablation
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings
-from affekt.steps.ablation import Trial, try_models
+from affekt.steps.ablation import ablate
 from affekt.steps.fit_fusion import fit_fusions
 
 LABELS = ("angry", "happy", "sad")
@@ -43,24 +44,24 @@ def average(tiny_settings: Settings) -> Settings:
     return dataclasses.replace(tiny_settings, fusion=dataclasses.replace(tiny_settings.fusion, method="average"))
 
 
-def trial_of(scores: ScoreTable, settings: Settings) -> tuple[tuple[str, ...], Trial]:
-    kept, trials = try_models(scores.split("train"), settings, {"folds": 4})
-    return kept, trials[0]
+def ablation_of(scores: ScoreTable, settings: Settings) -> tuple[tuple[str, ...], Ablation]:
+    kept, ablations = ablate(scores.split("train"), settings, {"folds": 4})
+    return kept, ablations[0]
 
 
 def test_a_model_that_knows_more_is_kept(average: Settings) -> None:
-    kept, trial = trial_of(table({"vgg": 0.5, "joint": 2.0, "svc": 0.5}), average)
+    kept, found = ablation_of(table({"vgg": 0.5, "joint": 2.0, "svc": 0.5}), average)
 
     assert kept == ("vgg", "joint", "svc")
-    assert trial.kept and trial.accuracy_with > trial.accuracy_without  # type: ignore[operator]
-    assert trial.evidence is not None and trial.evidence["ci95"][0] > 0
+    assert found.kept and found.accuracy_with > found.accuracy_without  # type: ignore[operator]
+    assert found.evidence is not None and found.evidence.ci95[0] > 0
 
 
 def test_a_model_that_is_confidently_wrong_is_left_out(average: Settings) -> None:
-    kept, trial = trial_of(table({"vgg": 1.5, "joint": -3.0, "svc": 1.5}), average)
+    kept, found = ablation_of(table({"vgg": 1.5, "joint": -3.0, "svc": 1.5}), average)
 
     assert kept == ("vgg", "svc")
-    assert not trial.kept and "left out" in trial.reason
+    assert not found.kept and "left out" in found.reason
 
 
 def test_of_equally_many_right_answers_the_surer_ones_decide(average: Settings) -> None:
@@ -71,34 +72,34 @@ def test_of_equally_many_right_answers_the_surer_ones_decide(average: Settings) 
     )  # the same order, less sure
     both = dataclasses.replace(scores, models=("vgg", "joint"), scores=doubled)
 
-    _, trial = trial_of(both, average)
+    _, found = ablation_of(both, average)
 
-    assert trial.accuracy_with == trial.accuracy_without
+    assert found.accuracy_with == found.accuracy_without
     rows = np.arange(len(scores.split("train")))
     train = both.split("train")
     surer = (
         np.log(train.scores.mean(axis=1)[rows, train.truth]).mean() > np.log(train.scores[rows, 0, train.truth]).mean()
     )
-    assert trial.kept == surer
+    assert found.kept == surer
 
 
-def test_the_trial_never_looks_at_unseen_clips(average: Settings) -> None:
+def test_an_ablation_never_looks_at_unseen_clips(average: Settings) -> None:
     first = table({"vgg": 1.0, "joint": 1.0, "svc": 1.0})
     wrong = first.scores.copy()
     held = np.array([split != "train" for split in first.splits])
     wrong[held, 1] = wrong[held, 1][:, ::-1]
     second = dataclasses.replace(first, scores=wrong)
 
-    assert trial_of(first, average) == trial_of(second, average)
+    assert ablation_of(first, average) == ablation_of(second, average)
 
 
 def test_one_subject_is_too_few_to_judge_by(average: Settings) -> None:
     scores = table({"vgg": 1.0, "joint": 1.0}, subjects=1).rows(np.arange(60))
     scores = dataclasses.replace(scores, splits=("train",) * 60)
 
-    _, trial = trial_of(scores, average)
+    _, found = ablation_of(scores, average)
 
-    assert trial.kept and trial.evidence is None and "too few subjects" in trial.reason
+    assert found.kept and found.evidence is None and "too few subjects" in found.reason
 
 
 @pytest.fixture
@@ -120,11 +121,11 @@ def test_a_model_that_failed_is_not_in_the_ensemble(
     fused = fit_fusions(members, tuple(members), average, tmp_path / "ensemble")
 
     manifest = json.loads((tmp_path / "ensemble" / "ensemble.json").read_text())
-    assert "joint" not in fused.models and "joint" in fused.table.models
+    assert "joint" not in fused.facts.models and "joint" in fused.table.models
     assert "joint" not in manifest["models"] and "joint" not in manifest["members"]
 
 
-def test_every_row_of_the_papers_table_3_and_both_sides_of_the_trial_are_there(
+def test_every_row_of_the_papers_table_3_and_both_sides_of_the_ablation_are_there(
     members: dict[str, Path], average: Settings, tmp_path: Path
 ) -> None:
     answers = fit_fusions(members, tuple(members), average, tmp_path / "ensemble").answers.models

@@ -42,7 +42,7 @@ def fold(folder: Path, name: str, judged: str, *, scored: str | None = None, ski
     rows = (PreparedRow(clip, LABELS[ord(clip) % 2], clip, "test", clip, 1, 0, True) for clip in scored)
     why = (SkippedClip(clip, "unreadable", "broken") for clip in skipped)
     PreparedIndex(tuple(rows), tuple(why)).write(place)
-    return FoldScores(name, tuple(judged), "test", tuple(judged), place, place, {})
+    return FoldScores(name, tuple(judged), "test", tuple(judged), place, place)
 
 
 def test_stacked_tables_keep_every_row():
@@ -104,7 +104,7 @@ def pooled(tmp_path_factory, tiny_run, tiny_settings):
             drawn = place / "figure7"
             drawn.mkdir()
             (drawn / "happy, on a face.png").write_bytes(b"\x89PNG")
-        folds.append(FoldScores(name, (name,), "val", clips, tiny_run.prepared, place, {"seconds": 1.5}, drawn))
+        folds.append(FoldScores(name, (name,), "val", clips, tiny_run.prepared, place, drawn, seconds=1.5))
     document = pool_folds(folds, "folds:2", tiny_settings, root / "out", store=str(tiny_run.store))
     return root / "out", document, scores, fused
 
@@ -112,34 +112,35 @@ def pooled(tmp_path_factory, tiny_run, tiny_settings):
 def test_pooled_figures_are_those_of_all_clips_together(pooled, tiny_settings):
     _, document, scores, fused = pooled
     chosen = fused.scores[:, fused.models.index(tiny_settings.fusion.method)]
-    assert document["clips"] == 7
-    assert document["accuracy"] == pytest.approx(float((chosen.argmax(axis=1) == fused.truth).mean()))
-    assert set(document["models"]) == set(document["paired"]) == set(scores.models)
+    assert document.figures.clips == 7
+    assert document.figures.accuracy == pytest.approx(float((chosen.argmax(axis=1) == fused.truth).mean()))
+    assert set(document.models) == set(document.paired) == set(scores.models)
 
 
 def test_adapted_answers_are_pooled_apart_from_the_fusions(pooled, tiny_settings):
     _, document, _, fused = pooled
     adapted = fused.scores[:, fused.models.index(f"{tiny_settings.fusion.method}~person")]
-    assert document["person"]["accuracy"] == pytest.approx(float((adapted.argmax(axis=1) == fused.truth).mean()))
-    for part in (*document["folds"], document["mean_of_folds"]):
-        assert not [name for name in part["fusion"] if "~" in name]
-        assert set(part["person"]) == set(document["person"]["methods"])
+    chosen = document.person.chosen.figures
+    assert chosen.accuracy == pytest.approx(float((adapted.argmax(axis=1) == fused.truth).mean()))
+    for part in (*document.folds, document.mean_of_folds):
+        assert not [key for key in part.fusion if key.person]
+        assert set(part.person) == set(document.person.methods)
 
 
 def test_each_fold_has_the_accuracy_of_every_model_on_its_own_clips(pooled):
     _, document, scores, _ = pooled
-    assert [item["clips"] for item in document["folds"]] == [3, 4]
-    for item, rows in zip(document["folds"], (slice(0, 3), slice(3, 7)), strict=True):
+    assert [item.clips for item in document.folds] == [3, 4]
+    for item, rows in zip(document.folds, (slice(0, 3), slice(3, 7)), strict=True):
         hits = scores.scores[rows].argmax(axis=2) == scores.truth[rows][:, None]
-        assert item["models"] == pytest.approx(dict(zip(scores.models, hits.mean(axis=0), strict=True)))
+        assert item.models == pytest.approx(dict(zip(scores.models, hits.mean(axis=0), strict=True)))
 
 
 def test_the_mean_counts_each_fold_alike(pooled):
     _, document, _, _ = pooled
-    first, second = (item["models"]["svc"] for item in document["folds"])
-    found = document["mean_of_folds"]["models"]["svc"]
-    assert found["accuracy"] == pytest.approx((first + second) / 2)
-    assert found["standard_deviation"] == pytest.approx(abs(first - second) / 2**0.5)
+    first, second = (item.models["svc"] for item in document.folds)
+    found = document.mean_of_folds.models["svc"]
+    assert found.accuracy == pytest.approx((first + second) / 2)
+    assert found.standard_deviation == pytest.approx(abs(first - second) / 2**0.5)
 
 
 def test_the_pooled_report_has_a_row_for_each_fold(pooled):

@@ -1,0 +1,105 @@
+"""Figures and outcomes in words: how the report and the command line say them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from affekt.report.document import Evaluation
+from affekt.report.paper_tables import method_name, model_name
+
+
+def percent(value: float | None) -> str:
+    """A share as percent with one decimal; a dash where it was not measured."""
+    return "–" if value is None else f"{100 * value:.1f}"
+
+
+def interval(ends: Sequence[float] | None) -> str:
+    """Two shares as a range in percent."""
+    return "–" if ends is None else f"{100 * ends[0]:.1f} to {100 * ends[1]:.1f}"
+
+
+def points(value: float) -> str:
+    """A difference of shares in percentage points, with its sign."""
+    return f"{100 * value:+.1f}".replace("-", "−")
+
+
+def points_interval(ends: Sequence[float]) -> str:
+    """Two differences of shares as a range in percentage points."""
+    return f"{points(ends[0])} to {points(ends[1])}"
+
+
+def p_value(value: float) -> str:
+    """A probability with three decimals."""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def counted(count: int, many: str) -> str:
+    """``1 clip``, ``2 clips``; of people ``1 person``. ``many`` is the plural."""
+    one = "person" if many == "people" else many.removesuffix("s")
+    return f"{count:,} {one if count == 1 else many}"
+
+
+def plain(value: Any) -> str:
+    """A setting's value as text; a dash for nothing."""
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return ", ".join(map(plain, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def chosen_name(evaluation: Evaluation) -> str:
+    """The name of the fusion or the model that answers."""
+    fusion = evaluation.chosen_fusion
+    return method_name(fusion.method) if fusion else model_name(evaluation.chosen)
+
+
+def headline(evaluation: Evaluation) -> str:
+    """The outcome in one line."""
+    found, unit = evaluation.figures, evaluation.unit
+    low, high = found.accuracy_ci95
+    unseen = f"{counted(found.clips, f'unseen {unit}')}"
+    if unit == "clips":
+        unseen = counted(found.clips, unit) + (
+            f" of {counted(found.subjects, 'unseen subjects')}" if found.subjects else ""
+        )
+    return (
+        f"accuracy {found.accuracy:.1%} ({100 * found.confidence:g} % interval {low:.1%} to {high:.1%}) on {unseen}; "
+        f"largest class {found.largest_class_share:.1%}"
+    )
+
+
+def summary(evaluation: Evaluation) -> list[str]:
+    """The outcome in sentences: the accuracy and its interval, what always answering one label gives, cautions."""
+    found, unit = evaluation.figures, evaluation.unit
+    low, high = found.accuracy_ci95
+    of_people = f" of {counted(found.subjects, 'people')}" if found.subjects else ""
+    what = "The fusion" if evaluation.chosen_fusion else "The model"
+    lines = [
+        f"{what} ({chosen_name(evaluation)}) names the right one of {len(evaluation.labels)} emotions "
+        f"for {percent(found.accuracy)}% of {counted(found.clips, unit)}{of_people}; "
+        f"the {100 * found.confidence:g}% interval runs from {percent(low)}% to {percent(high)}%.",
+        _against_largest_class(evaluation),
+    ]
+    if found.interval_over == unit:
+        lines.append(f"The interval comes from resampling {unit}, so it says nothing about people who are not in them.")
+    elif found.subjects < 5:
+        lines.append(
+            f"With only {found.subjects} people the interval is wide, and still a rough guide to further people."
+        )
+    return lines
+
+
+def _against_largest_class(evaluation: Evaluation) -> str:
+    found = evaluation.figures
+    low, high = found.accuracy_ci95
+    share = found.largest_class_share
+    always = f"Always answering {found.largest_class}, the most frequent label, would be right for {percent(share)}%"
+    if low > share:
+        return f"{always}: the whole interval lies above that."
+    if high < share:
+        return f"{always}: the whole interval lies below that."
+    return f"{always}, which lies within the interval: these {evaluation.unit} do not show that it does better."
