@@ -59,7 +59,7 @@ ROOMS = {
             f"affekt/dataset/{name}.py"
             for name in ("splits", "image_splits", "protocols", "manifest", "clips", "labels", "problems")
         ),
-        ("tests/dataset",),
+        ("tests/dataset", "tests/storage/test_s3_data_sets.py"),
     ),
     "score_table": Room(("affekt/score_table.py",), ("tests/test_score_table.py",)),
     "media": Room(

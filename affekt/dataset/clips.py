@@ -75,7 +75,7 @@ class ClipTable:
             writer.writerow([*_COLUMNS, *extra])
             for clip in self.clips:
                 row = [clip.id, clip.uri, clip.label, clip.subject, clip.split]
-                writer.writerow(row + [clip.attributes.get(name, "") for name in extra])
+                writer.writerow(row + [clip.attributes.get(name) for name in extra])
 
     @classmethod
     def read(cls, path: Path) -> ClipTable:

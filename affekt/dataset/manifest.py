@@ -85,11 +85,11 @@ class _Rows:
         self.clips.append(Clip(identity, location, label, row.get("subject", ""), split, where, attributes))
 
     def _names(self, row: dict[str, str]) -> tuple[str, str]:
-        named = next((row[column] for column in _FILE_COLUMNS if row.get(column)), "")
+        named = next((row[column] for column in _FILE_COLUMNS if row.get(column)), None)
         if not named:
             raise DataError("the row names no file; fill in its path or remove it", code="no_path")
         location = join(self.base, named)  # raises for a scheme that is neither local nor S3
-        given = row.get("clip", "") if row.get("uri") or row.get("path") else ""
+        given = row.get("clip") if row.get("uri") or row.get("path") else None
         return given or _relative(named, location, self.base), location
 
     def _split(self, value: str, where: str) -> str:

@@ -57,12 +57,12 @@ def assign_splits(table: ClipTable, *, val_share: float, seed: int, allow_shared
             given.setdefault(group, clip.split)
     free = sorted(set(groups) - set(given))
     held_out: set[int] = set()
-    if free and "val" not in given.values():
+    if free and not any(clip.split == "val" for clip in table):
         held_out = _choose_validation(table, groups, free, val_share, seed, alone="train" not in given.values())
     clips = []
     for group, clip in zip(groups, table, strict=True):
         split = clip.split or given.get(group) or ("val" if group in held_out else "train")
-        clips.append(clip if split == clip.split else replace(clip, split=split))
+        clips.append(replace(clip, split=split))
     return ClipTable(tuple(clips))
 
 
@@ -104,7 +104,7 @@ def _choose_validation(
 def _label_counts(labels: Sequence[str], groups: Sequence[int]) -> np.ndarray:
     """How many rows of each label each group has, int ``[G, L]``, over the labels that occur."""
     column = {label: number for number, label in enumerate(sorted(set(labels)))}
-    counts = np.zeros((max(groups, default=-1) + 1, len(column)), dtype=int)
+    counts = np.zeros((max(groups) + 1, len(column)), dtype=int)
     np.add.at(counts, (list(groups), [column[label] for label in labels]), 1)
     return counts
 
@@ -140,13 +140,11 @@ def subject_folds(
     order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
     load = np.zeros((folds, counts.shape[1]))
     chosen = np.empty(len(sizes), dtype=int)
-    for place, group in enumerate(order):
-        empty = np.flatnonzero(load.sum(axis=1) == 0)
-        must_fill = len(empty) >= len(order) - place
-        candidates = empty if must_fill else np.arange(folds)
-        # The growth of the sum of squared shares: least where the group's labels are still scarce.
-        growth = ((2 * load[candidates] + counts[group]) * counts[group] / total**2).sum(axis=1)
-        ties = candidates[growth <= growth.min() + 1e-12]
+    for group in order:
+        # The growth of the sum of squared shares: least where the group's labels are still scarce. In an empty fold
+        # it is as little as can be, so none stays empty.
+        growth = ((2 * load + counts[group]) * counts[group] / total**2).sum(axis=1)
+        ties = np.flatnonzero(growth <= growth.min() + 1e-12)
         fold = ties[np.argmin(load[ties].sum(axis=1))]
         load[fold] += counts[group]
         chosen[group] = fold

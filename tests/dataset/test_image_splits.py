@@ -58,21 +58,64 @@ def test_subjects_are_not_divided():
     assert {image.split for image in found} == {"train", "val"}
 
 
+def test_an_image_of_nobody_follows_its_copy_where_others_name_subjects():
+    rows = [FaceImage(f"{n}", f"{n}.png", ("happy", "sad")[n % 2], "", f"person {n}") for n in range(6)]
+    rows += images(*[("happy", "")] * 2)
+    digests = [f"{n}" for n in range(6)] + ["copy", "copy"]
+    for seed in range(5):
+        found = assign_image_splits(rows, digests, val_share=0.3, seed=seed)
+        assert found[-1].split == found[-2].split
+        assert found == assign_image_splits(rows, digests, val_share=0.3, seed=seed)
+
+
+def test_a_subject_on_both_named_sides_does_not_hinder_the_choice_for_others():
+    rows = [FaceImage("a", "a", "happy", "train", "p"), FaceImage("b", "b", "sad", "val", "p")]
+    rows += [FaceImage("c", "c", "sad", "", "q"), FaceImage("d", "d", "sad", "", "p")]
+    assert [image.split for image in assign_image_splits(rows, list("abcd"), val_share=0.2, seed=0)] == [
+        "train", "val", "train", "train",
+    ]  # fmt: skip
+
+
+def test_copies_with_several_labels_count_with_the_first():
+    rows = images(("happy", ""), ("happy", ""), ("sad", ""), ("sad", ""))
+    splits = {assign_image_splits(rows, ["a", "b", "a", "c"], val_share=0.5, seed=seed)[3].split for seed in range(9)}
+    assert splits == {"train"}
+
+
+def test_where_a_val_split_is_named_all_else_trains():
+    rows = images(("sad", "val"), *[("happy", "")] * 20)
+    found = assign_image_splits(rows, each_its_own(rows), val_share=0.5, seed=0)
+    assert Counter(image.split for image in found) == {"val": 1, "train": 20}
+
+
+@pytest.mark.parametrize(("count", "share", "held"), [(10, 0.01, 1), (2, 1.0, 1), (1, 1.0, 0)])
+def test_at_least_one_image_of_a_label_is_held_out_and_one_stays(count, share, held):
+    rows = images(("sad", ""), ("sad", ""), *[("happy", "")] * count)
+    found = assign_image_splits(rows, each_its_own(rows), val_share=share, seed=0)
+    assert sum(image.split == "val" for image in found if image.label == "happy") == held
+
+
+def test_a_test_split_is_enough_to_judge_by():
+    rows = images(("happy", "train"), ("sad", "train"), ("sad", "test"))
+    assert assign_image_splits(rows, each_its_own(rows), val_share=0.5, seed=0) == rows
+
+
 def test_images_that_are_on_both_sides_are_counted():
     rows = images(("happy", "train"), ("sad", "val"), ("sad", "test"))
     assert repeated_across_splits(rows, ["a", "a", "b"]) == 1
 
 
 @pytest.mark.parametrize(
-    ("rows", "code"),
+    ("rows", "code", "words"),
     [
-        ([("happy", "train"), ("sad", "train")], "no_val"),
-        ([("happy", "val"), ("sad", "val")], "no_train"),
-        ([("happy", "train"), ("happy", "val")], "one_label"),
+        ([("happy", "train"), ("sad", "train")], "no_val", "name a split val or test"),
+        ([("happy", "val"), ("sad", "test")], "no_train", "only in test, val; there is nothing to learn from"),
+        ([("happy", "train"), ("happy", "val")], "one_label", "all 2 images are happy; a model needs two labels"),
+        ([("", "train"), ("", "val")], "one_label", "all 2 images are unlabelled; a model needs two labels"),
     ],
 )
-def test_what_cannot_be_trained_on_is_refused(rows, code):
+def test_what_cannot_be_trained_on_is_refused(rows, code, words):
     found = images(*rows)
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError, match=words) as caught:
         assign_image_splits(found, each_its_own(found), val_share=0.2, seed=0)
     assert caught.value.code == code

@@ -31,6 +31,25 @@ def test_other_words_are_no_labels(name: str) -> None:
     assert caught.value.code == "unknown_label"
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("hapy", "did you mean happy?"),
+        ("suprise", "did you mean surprise?"),
+        ("afraidd", "did you mean fear?"),
+        ("jo", None),
+        ("madd", None),
+        ("calmm", "did you mean neutral?"),
+        ("xyz", None),
+    ],
+)
+def test_a_spelling_that_is_nearly_known_is_guessed(name: str, meant: str | None) -> None:
+    with pytest.raises(DataError) as caught:
+        canonical_label(name)
+    guess = f"; {meant}" if meant else ""
+    assert str(caught.value).startswith(f"unknown label {name!r}{guess}; the labels are angry, disgust, ")
+
+
 def test_labels_have_one_order() -> None:
     assert in_order({"neutral", "sad", "angry"}) == ("angry", "sad", "neutral")
     assert in_order(reversed(LABELS)) == LABELS

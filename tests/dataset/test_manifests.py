@@ -22,6 +22,27 @@ def test_columns_become_fields_and_the_rest_attributes(manifest: Manifest) -> No
     assert (second.label, second.split, second.where) == ("happy", "val", f"{folder}/manifest.csv:3")
 
 
+def test_the_id_of_a_file_named_in_full_is_its_path_below_the_manifest(manifest: Manifest) -> None:
+    folder = manifest("path,label\n")
+    for column in ("clip", "path", "uri"):
+        (clip,) = load_clips(manifest(f"{column},label\n{folder}/a.mp4,sad\n"))
+        assert clip.id == "a.mp4"
+
+
+def test_cells_that_a_row_lacks_are_blank(manifest: Manifest) -> None:
+    (clip,) = load_clips(manifest("path,label,subject,split,age\na.mp4,sad\n"))
+    assert (clip.subject, clip.split, clip.attributes) == ("", "", {})
+
+
+def test_a_cell_may_hold_lines(manifest: Manifest, tmp_path: Path) -> None:
+    folder = manifest('path,label,note\r\na.mp4,sad,"one\r\ntwo"\r\nb.mp4,joy,\r\n')
+    first, second = load_clips(folder)
+    assert first.attributes == {"note": "one\r\ntwo"}
+    assert second.where == f"{folder}/manifest.csv:4"
+    ClipTable((first,)).write(tmp_path / "table.csv")
+    assert ClipTable.read(tmp_path / "table.csv").clips[0].attributes == first.attributes
+
+
 @pytest.mark.parametrize("column", ["path", "uri", "clip"])
 def test_the_file_may_stand_in_any_of_three_columns(manifest: Manifest, column: str) -> None:
     (clip,) = load_clips(manifest(f"label,{column}\nsad,a.mp4\n"))
@@ -72,7 +93,8 @@ def test_a_table_that_was_written_is_a_data_set(manifest: Manifest, tmp_path: Pa
         ("b.mp4,bored,,", "unknown_label", "'bored'"),
         ("nope.mp4,sad,,", "missing_file", "nope.mp4"),
         ("a.mp4,sad,,", "duplicate_id", "line 2"),
-        ("b.mp4,sad,,edge", "unknown_split", "'edge'"),
+        ("b.mp4,sad,,edge", "unknown_split", "unknown split 'edge'; expected train, val, test, or nothing"),
+        ("b.mp4,sad,,Trian", "unknown_split", "unknown split 'Trian'; did you mean train?; expected"),
         ("b.mp4,,,train", "no_label", "no label"),
         (",sad,,", "no_path", "names no file"),
         ("b.mp4,sad,,,surplus", "bad_row", "5 cells"),
@@ -87,6 +109,11 @@ def test_a_bad_row_is_named_by_file_and_line(manifest: Manifest, row: str, code:
     assert part in found[0].message
     with pytest.raises(DataError, match=r"manifest\.csv:3"):
         load_clips(folder)
+
+
+def test_what_a_row_does_not_say_is_blank(manifest: Manifest) -> None:
+    source = read_source(manifest("path,label,split\na.mp4,bored,edge\nb.mp4,,train\n"))
+    assert [(clip.label, clip.split) for clip in source.table] == [("", ""), ("", "train")]
 
 
 def test_all_bad_rows_are_reported_together(manifest: Manifest) -> None:
@@ -116,13 +143,33 @@ def test_an_unlabelled_test_clip_is_no_error(manifest: Manifest) -> None:
     ],
 )
 def test_a_file_that_is_no_manifest_says_why(manifest: Manifest, text: str, code: str, part: str) -> None:
+    folder = manifest(text)
     with pytest.raises(DataError, match=part) as caught:
-        load_clips(manifest(text))
+        load_clips(folder)
     assert caught.value.code == code
+    assert str(caught.value.where).startswith(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "where"), [("", ""), ("file,label\n", ":1"), ("path,emotion\n", ":1"), ("path,label,label\n", ":1")]
+)
+def test_a_file_that_is_no_manifest_is_named_with_its_line(manifest: Manifest, text: str, where: str) -> None:
+    folder = manifest(text)
+    with pytest.raises(DataError) as caught:
+        read_source(folder)
+    assert caught.value.where == f"{folder}/manifest.csv{where}"
+
+
+def test_a_cell_of_endless_length_is_not_readable(manifest: Manifest) -> None:
+    folder = manifest(f"path,label\n{'a' * 200_000},sad\n")
+    with pytest.raises(DataError, match="not a readable CSV file: field larger") as caught:
+        read_source(folder)
+    assert (caught.value.code, caught.value.where) == ("unreadable", f"{folder}/manifest.csv")
 
 
 def test_a_file_that_is_not_text_says_so(manifest: Manifest, tmp_path: Path) -> None:
     folder = manifest("")
     (tmp_path / "manifest.csv").write_bytes(b"\x89PNG\r\n\x1a\n\xff\xfe")
-    with pytest.raises(DataError, match="UTF-8"):
+    with pytest.raises(DataError, match="UTF-8") as caught:
         load_clips(folder)
+    assert (caught.value.code, caught.value.where) == ("unreadable", f"{folder}/manifest.csv")

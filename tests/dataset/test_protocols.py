@@ -59,6 +59,18 @@ def test_a_protocol_has_its_number_of_folds(protocol, count):
     assert len({fold.name for fold in folds}) == len(folds) == count
 
 
+@pytest.mark.parametrize(("protocol", "word"), [("three_splits", "split"), ("folds:3", "fold")])
+def test_folds_are_numbered_from_one(protocol, word):
+    assert [fold.name for fold in folds_of(table(9), protocol)] == [f"{word} {number} of 3" for number in (1, 2, 3)]
+
+
+def test_folds_have_about_the_same_share_of_each_label():
+    # dealt without a look at the labels, one fold or another would hold none of the few who are afraid
+    clips = ClipTable(tuple(Clip(f"{n}", "x", "fear" if n % 6 == 0 else "happy", f"p{n:02d}") for n in range(18)))
+    for fold in folds_of(clips, "three_splits"):
+        assert [clip.label for clip in fold.table.select(split="test")].count("fear") == 1
+
+
 def test_a_fold_of_one_subject_bears_its_name():
     folds = folds_of(table(4), "leave_one_subject_out")
     assert [(fold.name, fold.held_out) for fold in folds] == [(f"p{n}", (f"p{n}",)) for n in range(4)]
@@ -87,23 +99,68 @@ def test_fixed_makes_splits_where_none_are_named():
     assert len(fold.held_out) == 2
 
 
-def test_clips_without_a_label_take_no_part():
+def test_fixed_makes_the_splits_of_its_seed():
+    clips = ClipTable(tuple(Clip(f"{n}", "x", "sad", f"p{n}") for n in range(12)))
+    first, again, other = (folds_of(clips, "fixed", seed)[0].held_out for seed in (1, 1, 2))
+    assert first == again != other
+
+
+def test_fixed_judges_on_val_where_test_holds_no_labelled_clip_and_on_nothing_else():
+    train = table(4, split="train").clips
+    hidden, val = Clip("t", "x", "", "q", "test"), Clip("v", "x", "sad", "r", "val")
+    (fold,) = folds_of(ClipTable((*train, hidden, val)), "fixed")
+    assert (fold.reported, fold.held_out) == ("val", ("r",))
+    with pytest.raises(DataError, match="neither the split test nor val holds a labelled clip") as caught:
+        folds_of(ClipTable((*train, hidden)), "fixed")
+    assert caught.value.code == "no_val"
+
+
+def test_clips_without_a_label_take_no_part(caplog):
     clips = ClipTable((*table(4).clips, Clip("dark", "x", "", "p0", "test")))
     assert all("dark" not in {clip.id for clip in fold.table} for fold in folds_of(clips, "folds:2"))
+    assert "1 clips without a label take no part" in caplog.text
+
+
+def test_a_table_of_labelled_clips_of_known_people_is_dealt_without_a_word(caplog):
+    folds_of(ClipTable(tuple(Clip(f"{n}", "x", "sad", f"p{n}") for n in range(6))), "folds:2")
+    assert not caplog.text
+
+
+def test_a_fold_that_cannot_teach_a_label_says_so(caplog):
+    clips = [Clip("only", "x", "fear", "p0")] + [Clip(f"{n}", "x", "sad", f"p{n}") for n in range(4)]
+    folds_of(ClipTable(tuple(clips)), "leave_one_subject_out")
+    assert [record.getMessage() for record in caplog.records] == [
+        "the fold 'p0' leaves no clip of fear to learn from; it cannot answer so"
+    ]
+
+
+def test_clips_of_nobody_are_people_of_their_own():
+    clips = ClipTable(tuple(Clip(f"{n}", "x", "sad") for n in range(4)))
+    assert [len(fold.table.select(split="test")) for fold in folds_of(clips, "folds:2")] == [2, 2]
+    assert len(folds_of(clips, "folds:4")) == 4
 
 
 def test_leaving_one_subject_out_needs_to_know_the_subjects():
-    clips = ClipTable((*table(4).clips, Clip("whose", "x", "happy")))
-    with pytest.raises(DataError, match="whose") as caught:
+    clips = ClipTable((*table(4).clips, Clip("whose", "x", "happy", where="m.csv:7")))
+    with pytest.raises(DataError, match=r"1 of 41 clips name no subject .whose.; fill in") as caught:
         folds_of(clips, "leave_one_subject_out")
-    assert caught.value.code == "no_subject"
+    assert (caught.value.code, caught.value.where) == ("no_subject", "m.csv:7")
+    with pytest.raises(DataError, match=r"^1 of 1 clips name no subject"):
+        folds_of(ClipTable((Clip("whose", "x", "happy"),)), "leave_one_subject_out")
 
 
 @pytest.mark.parametrize(
-    ("protocol", "subjects"), [("leave_one_subject_out", 2), ("folds:5", 4), ("folds:2", 3), ("three_splits", 2)]
+    ("protocol", "subjects", "words"),
+    [
+        ("leave_one_subject_out", 2, "the fold 'p0' leaves a single subject to learn from; at least two are needed"),
+        ("leave_one_subject_out", 1, "the fold 'p0' leaves nobody to learn from"),
+        ("folds:5", 4, "5 folds need as many subjects; the clips show 4"),
+        ("folds:2", 3, "leaves a single subject to learn from"),
+        ("three_splits", 2, "3 folds need as many subjects; the clips show 2"),
+    ],
 )
-def test_too_few_subjects_are_refused(protocol, subjects):
-    with pytest.raises(DataError) as caught:
+def test_too_few_subjects_are_refused(protocol, subjects, words):
+    with pytest.raises(DataError, match=words) as caught:
         folds_of(table(subjects), protocol)
     assert caught.value.code == "too_few_subjects"
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from affekt.dataset import LABELS, Clip, ClipTable, assign_splits, subject_folds
+from affekt.dataset.splits import shared_subjects
 from affekt.errors import DataError
 
 
@@ -28,7 +29,9 @@ def split_of(clips: ClipTable) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize(("subjects", "share", "held_out"), [(10, 0.2, 2), (7, 0.3, 2), (2, 0.01, 1), (3, 0.9, 2)])
+@pytest.mark.parametrize(
+    ("subjects", "share", "held_out"), [(10, 0.2, 2), (7, 0.3, 2), (2, 0.01, 1), (2, 0.9, 1), (3, 0.9, 2), (9, 0.01, 1)]
+)
 def test_validation_gets_its_share_of_whole_subjects(subjects: int, share: float, held_out: int) -> None:
     found = split_of(assign_splits(table(subjects=subjects, each=7), val_share=share, seed=1))
     assert all(len(splits) == 1 for splits in found.values())
@@ -81,9 +84,91 @@ def test_a_subject_on_both_sides_is_an_error_that_names_it() -> None:
     assert assign_splits(clips, val_share=0.5, seed=0, allow_shared_subjects=True) == clips
 
 
+def test_a_subject_on_both_sides_is_told_by_a_clip_of_its_smaller_side() -> None:
+    clips = [Clip(str(n), "x", "sad", "p1", split, f"m.csv:{n}") for n, split in enumerate(["test", "val", "val"])]
+    (problem,) = shared_subjects(clips)
+    assert (problem.code, problem.where) == ("subject_across_splits", "m.csv:0")
+    assert problem.message == "subject 'p1' has 2 clips in val and 1 clips in test; a person must be in one split only"
+    with pytest.raises(DataError, match="1 subjects are on both sides") as caught:
+        assign_splits(ClipTable(tuple(clips)), val_share=0.5, seed=0)
+    assert caught.value.where == "m.csv:0"
+
+
 def test_one_subject_alone_cannot_be_divided() -> None:
-    with pytest.raises(DataError, match="two subjects"):
+    with pytest.raises(DataError, match="two subjects") as caught:
         assign_splits(table(subjects=1, each=7), val_share=0.5, seed=0)
+    assert caught.value.code == "too_few_subjects"
+
+
+def test_one_subject_alone_judges_what_others_train() -> None:
+    clips = ClipTable((Clip("1", "x", "sad", "p1", "train"), Clip("2", "x", "sad", "p2")))
+    assert [clip.split for clip in assign_splits(clips, val_share=0.5, seed=0)] == ["train", "val"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    ("labels", "share", "held_out"),
+    [
+        # the only one who shows disgust is not held out
+        (["sad disgust", "sad", "sad", "sad"], 0.25, {1, 2, 3}),
+        # one of the two who show it is, though nobody of them shows just a fifth of it
+        (["sad disgust", "sad disgust", "sad", "sad", "sad"], 0.2, {0, 1}),
+        # one who shows all labels is, rather than one who lacks two
+        (["sad fear happy", "sad", "sad", "sad fear happy", "sad"], 0.2, {0, 3}),
+        # that with the share of clips that was asked for
+        (["sad"] + ["sad " * 4] + ["sad " * 8] * 2, 0.05, {0}),
+        (["sad " * 7] + ["sad " * 2] + ["sad"] * 9, 0.1, {1}),
+    ],
+)
+def test_validation_is_as_like_to_training_as_can_be(
+    labels: list[str], share: float, held_out: set[int], seed: int
+) -> None:
+    clips = [Clip(f"{p}-{n}", "x", label, f"{p}") for p, of in enumerate(labels) for n, label in enumerate(of.split())]
+    done = assign_splits(ClipTable(tuple(clips)), val_share=share, seed=seed)
+    found = {int(name) for name in done.select(split="val").subjects}
+    assert len(found) == 1 and found <= held_out
+
+
+def uneven() -> ClipTable:
+    """Forty subjects with 3 to 12 clips, many with the same number."""
+    draw = random.Random(1)
+    return ClipTable(
+        tuple(
+            Clip(f"{p}-{n}", "x", draw.choice(LABELS), f"p{p:02d}")
+            for p in range(40)
+            for n in range(draw.choice((3, 3, 3, 7, 12)))
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("seed", "subjects"), [(0, "p02 p03 p16 p22 p24 p30 p32 p35"), (1, "p08 p15 p17 p19 p24 p27 p31 p34")]
+)
+def test_the_splits_of_a_data_set_stay_what_they_were(seed: int, subjects: str) -> None:
+    val = assign_splits(uneven(), val_share=0.2, seed=seed).select(split="val")
+    assert " ".join(val.subjects) == subjects
+
+
+@pytest.mark.parametrize(
+    ("seed", "labelled", "folds"),
+    [
+        (0, False, "3323112021303322222000221330013313211010"),
+        (0, True, "1111122220300330232000032330133103211231"),
+        (1, False, "2200011022130312322212331130303213030231"),
+        (1, True, "2103211002120312310012310132233030232110"),
+    ],
+)
+def test_the_folds_of_a_data_set_stay_what_they_were(seed: int, labelled: bool, folds: str) -> None:
+    clips = uneven()
+    subjects = [clip.subject for clip in clips]
+    masks = subject_folds(subjects, 4, seed, labels=[clip.label for clip in clips] if labelled else None)
+    first = [subjects.index(f"p{p:02d}") for p in range(40)]
+    assert "".join(str(next(number for number, mask in enumerate(masks) if mask[row])) for row in first) == folds
+
+
+def test_no_fold_is_empty_though_every_subject_has_a_label_of_its_own() -> None:
+    masks = subject_folds(list("abcdefg"), 7, seed=0, labels=list(LABELS))
+    assert [int(mask.sum()) for mask in masks] == [1] * 7
 
 
 @pytest.mark.parametrize("folds", [2, 3, 5])
@@ -126,5 +211,6 @@ def test_folds_are_fixed_by_the_seed() -> None:
 
 
 def test_one_subject_makes_no_folds() -> None:
-    with pytest.raises(DataError, match="two subjects"):
+    with pytest.raises(DataError, match="two subjects at least; found 1 in 9 rows") as caught:
         subject_folds(["a"] * 9, 3, seed=0)
+    assert caught.value.code == "too_few_subjects"
