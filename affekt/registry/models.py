@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -27,6 +28,7 @@ CHALLENGER = "challenger"
 PREVIOUS = "previous"
 
 _MANIFEST = "ensemble.json"
+_NAME_OF_REQUIREMENT = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9]")
 _HISTORY = "champions"
 _METRIC = "metric."
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -117,7 +119,7 @@ def register(
                 python_model=str(Path(__file__).with_name("pyfunc_model.py")),
                 artifacts={"ensemble": str(folder.absolute())},
                 # Given, so that MLflow does not load the model in a process of its own to find out.
-                pip_requirements=[f"affekt=={affekt.__version__}"],
+                pip_requirements=requirements(),
                 mlflow_model=Model(model_id=logged.model_id, run_id=run_id),
             )
             client.log_model_artifacts(logged.model_id, str(saved))
@@ -139,6 +141,18 @@ def register(
     )
     client.set_registered_model_alias(name, CHALLENGER, version.version)
     return int(version.version)
+
+
+def requirements() -> list[str]:
+    """What an answer needs beside affekt, each package at its version here.
+
+    affekt itself is not among them: no index has it, so that whoever took the name there would be installed. It is
+    installed from its wheel; the tag ``affekt`` of a version tells which.
+    """
+    asked = [line for line in metadata.requires("affekt") or [] if "extra ==" not in line] + ["mlflow"]
+    names = sorted({_NAME_OF_REQUIREMENT.match(line).group() for line in asked})  # type: ignore[union-attr]
+    # Without what tells apart builds of one version (2.13.0+cpu), which most indices do not have.
+    return [f"{name}=={metadata.version(name).partition('+')[0]}" for name in names]
 
 
 def find(reference: str, tracking: Tracking) -> ModelVersion:

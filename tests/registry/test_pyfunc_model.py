@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 import mlflow
 import pandas as pd
 import pytest
@@ -29,3 +31,12 @@ def test_it_answers_as_the_ensemble_does(loaded, tiny_ensemble, sample_clips, tm
     assert answers[0] == expected
     assert set(answers[1]) == {"error"}
     assert loaded.predict(pd.DataFrame({"clip": [str(clip)]})) == [expected]
+
+
+def test_its_requirements_can_be_installed_and_name_no_package_that_anybody_could_take(tracking, saved):
+    register(tracking, saved("a"), name="affekt", run_id=tracking.start_parent("weekly"))
+    (file,) = tracking.home.rglob("requirements.txt")
+    asked = dict(line.split("==") for line in file.read_text().split())
+    assert "affekt" not in asked
+    assert {"mlflow", "numpy", "opensmile", "torch"} <= set(asked)
+    assert asked == {name: version(name).partition("+")[0] for name in asked}
