@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import numpy as np
 
-from affekt.extensions import EXTENSIONS, ModelSpec, members_needed, model_spec
+from affekt.extensions import ModelSpec, members_needed, model_spec
 from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex, PreparedRow
 from affekt.models.members import Members
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings, load_settings
 from affekt.store.entries import Store
-from affekt.testing.conformance import require
+from affekt.testing.conformance import require, require_spec
 from affekt.training.given import Given, train_member
 
 LABELS = ("angry", "happy", "neutral")
-#: What costs too much to be imported when models are listed.
-HEAVY = ("torch", "cv2", "sklearn", "mlflow", "kfp", "opensmile", "matplotlib", "pandas")
 #: People, of whom the last two validate; each has two clips a label. Face and voice say a little of the label.
 _SUBJECTS, _VALIDATE, _REPEATS = 6, 2, 2
 _FACE, _FRAMES = 40, 12
@@ -68,21 +63,12 @@ def check_model(name: str, settings: Sequence[str] = (), *, folder: Path | None 
 
 
 def _check_spec(spec: ModelSpec, who: str) -> None:
-    require(spec.name.isidentifier() and spec.name == spec.name.lower(), who, "its name should be a word in snake_case")
+    require_spec("model", spec.name, who)
     require(
         bool(spec.modalities) and set(spec.modalities) <= {"face", "voice"},
         who,
         f"its modalities should be of face and voice, found {spec.modalities}",
     )
-    (point,) = entry_points(group=EXTENSIONS["model"], name=spec.name)
-    listing = f"import {point.module}, sys; print(*[name for name in {HEAVY} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, check=False)
-    require(done.returncode == 0, who, f"its spec's module should be importable by itself: {done.stderr[-500:]}")
-    found = done.stdout.split()
-    require(
-        not found, who, f"importing {point.module} should import nothing heavy; it imports {', '.join(found)} (do so "
-        "in the functions that `train` and `load` name)",
-    )  # fmt: skip
 
 
 def _clips(root: Path, settings: Settings) -> tuple[Store, PreparedIndex, FaceSet]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from affekt.errors import DataError
 from affekt.extensions.detector import DetectorSpec
 from affekt.media.boxes import Box, Found, closeness
@@ -42,6 +44,7 @@ class YuNet:
         least = 0.6 * SMALLEST * min(view.size)  # its boxes are narrower than a Haar square
         if rows is None:
             return []
+        rows = rows[np.isfinite(rows).all(axis=1)]  # on pictures that are much wider than high some are not
         return [Found(Box(*map(float, row[:4])), float(row[14])) for row in rows if row[2] >= least]
 
 
