@@ -40,7 +40,7 @@ def test_help(ask):
 
 
 def test_check(ask, sample_clips):
-    assert json.loads(ask("check", sample_clips, "--json").stdout)["ok"]
+    assert json.loads(ask("check", sample_clips, "--json").stdout)["errors"] == []
 
 
 def test_predict(ask, sample_clips, tiny_ensemble):
