@@ -94,11 +94,11 @@ def _check_place(spec: LayoutSpec, who: str) -> None:
 
 def _check_claims(spec: LayoutSpec, files: Mapping[str, bytes], who: str) -> None:
     for path in _ANYBODYS:
-        facts = _facts(spec, {path: b""}, path) or FileFacts()
+        said = _facts(spec, {path: b""}, path) or FileFacts()
         require(
-            not (facts.label or facts.subject),
+            not (said.label or said.subject),
             who,
-            f"{path} may be of any data set, and should not be claimed: {facts}",
+            f"{path} may be of any data set, and should not be claimed: {said}",
         )
     for other in layout_specs().values():
         facts = _facts(spec, {other.example: b""}, other.example)
