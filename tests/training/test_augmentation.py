@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from affekt.models.crops import centre_crop, cropped, cropped_on_device
 from affekt.models.preprocessing import Preprocessing
 from affekt.training.augmentation import DRIFT, drifting_crops, random_crops
 
@@ -54,45 +53,6 @@ def test_crops_stay_inside_pictures_of_any_size(size: int) -> None:
 def test_the_same_seed_draws_the_same_crops() -> None:
     first, second = (random_crops(np.random.default_rng(7), 20, 96) for _ in range(2))
     assert np.array_equal(first, second)
-
-
-def test_centre_crop_is_the_centre() -> None:
-    assert centre_crop(256).tolist() == [16, 16, 224, 224, 0]
-
-
-def test_a_crop_is_cut_out_and_mirrored() -> None:
-    picture = np.arange(8 * 8 * 1, dtype=np.uint8).reshape(8, 8, 1)
-    region = picture[1:5, 2:6]
-    assert np.array_equal(cropped(picture, np.array([2, 1, 4, 4, 0]), 4), region)
-    assert np.array_equal(cropped(picture, np.array([2, 1, 4, 4, 1]), 4), region[:, ::-1])
-
-
-@pytest.mark.parametrize(("stored", "size"), [(256, 224), (96, 48), (256, 112), (48, 48)])
-@pytest.mark.parametrize("channels", [1, 3])
-def test_on_a_device_crops_are_those_of_the_cpu(stored: int, size: int, channels: int) -> None:
-    rng = np.random.default_rng(3)
-    pictures = np.stack([smooth_picture(rng, stored, channels).reshape(stored, stored, channels) for _ in range(12)])
-    pictures = pictures.reshape(6, 2, stored, stored, channels)
-    crops = random_crops(rng, 6, stored)
-    expected = np.stack(
-        [[cropped(frame, crop, size) for frame in item] for item, crop in zip(pictures, crops, strict=True)]
-    )
-    found = cropped_on_device(torch.from_numpy(pictures), torch.from_numpy(crops), size).numpy()
-    assert found.shape == expected.shape
-    assert np.abs(found - expected).max() <= 1.01  # cv2 rounds to whole grey levels
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_each_frame_of_a_still_picture_is_its_own_crop(channels: int) -> None:
-    rng = np.random.default_rng(4)
-    pictures = np.stack([smooth_picture(rng, 96, channels).reshape(96, 96, channels) for _ in range(3)])
-    crops = random_crops(rng, 12, 96).reshape(3, 4, 5)
-    expected = np.stack(
-        [[cropped(picture, crop, 48) for crop in item] for picture, item in zip(pictures, crops, strict=True)]
-    )
-    found = cropped_on_device(torch.from_numpy(pictures[:, None]), torch.from_numpy(crops), 48).numpy()
-    assert found.shape == expected.shape
-    assert np.abs(found - expected).max() <= 1.01
 
 
 def drifted(size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,55 @@
+"""Crops at a network's input size: cut out, scaled and mirrored, on the processor as on an accelerator."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from affekt.models.crops import centre_crop, cropped, cropped_on_device
+from affekt.training.augmentation import random_crops
+
+
+def smooth_picture(rng: np.random.Generator, size: int, channels: int = 3) -> np.ndarray:
+    noise = rng.uniform(0, 255, (size // 8, size // 8, channels)).astype(np.float32)
+    return cv2.resize(noise, (size, size), interpolation=cv2.INTER_CUBIC).clip(0, 255).astype(np.uint8)
+
+
+def test_centre_crop_is_the_centre() -> None:
+    assert centre_crop(256).tolist() == [16, 16, 224, 224, 0]
+
+
+def test_a_crop_is_cut_out_and_mirrored() -> None:
+    picture = np.arange(8 * 8 * 1, dtype=np.uint8).reshape(8, 8, 1)
+    region = picture[1:5, 2:6]
+    assert np.array_equal(cropped(picture, np.array([2, 1, 4, 4, 0]), 4), region)
+    assert np.array_equal(cropped(picture, np.array([2, 1, 4, 4, 1]), 4), region[:, ::-1])
+
+
+@pytest.mark.parametrize(("stored", "size"), [(256, 224), (96, 48), (256, 112), (48, 48)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_on_a_device_crops_are_those_of_the_cpu(stored: int, size: int, channels: int) -> None:
+    rng = np.random.default_rng(3)
+    pictures = np.stack([smooth_picture(rng, stored, channels).reshape(stored, stored, channels) for _ in range(12)])
+    pictures = pictures.reshape(6, 2, stored, stored, channels)
+    crops = random_crops(rng, 6, stored)
+    expected = np.stack(
+        [[cropped(frame, crop, size) for frame in item] for item, crop in zip(pictures, crops, strict=True)]
+    )
+    found = cropped_on_device(torch.from_numpy(pictures), torch.from_numpy(crops), size).numpy()
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() <= 1.01  # cv2 rounds to whole grey levels
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_each_frame_of_a_still_picture_is_its_own_crop(channels: int) -> None:
+    rng = np.random.default_rng(4)
+    pictures = np.stack([smooth_picture(rng, 96, channels).reshape(96, 96, channels) for _ in range(3)])
+    crops = random_crops(rng, 12, 96).reshape(3, 4, 5)
+    expected = np.stack(
+        [[cropped(picture, crop, 48) for crop in item] for picture, item in zip(pictures, crops, strict=True)]
+    )
+    found = cropped_on_device(torch.from_numpy(pictures[:, None]), torch.from_numpy(crops), 48).numpy()
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() <= 1.01
