@@ -119,6 +119,37 @@ def test_sound_of_no_use_is_said_to_be_so_and_nothing_is_ever_nan(
     assert voice.usable or not voice.functionals.any()
 
 
+def at_peak(low: int, high: int, samples: int = 2 * RATE) -> np.ndarray:
+    """Sound whose smallest and largest samples are these."""
+    sound = np.random.default_rng(2).integers(low, high + 1, samples).astype(np.int16)
+    sound[:2] = low, high
+    return sound
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "silent"), [(-31, 31, True), (-32, 10, False), (-10, 32, False), (-32, 32, False), (-31, 0, True)]
+)
+def test_silence_is_below_60_decibels_on_either_side(low: int, high: int, silent: bool) -> None:
+    assert voice_of(at_peak(low, high), RATE).flags == (("silent",) if silent else ())
+
+
+@pytest.mark.parametrize(
+    ("samples", "usable", "flags"),
+    [
+        (1, False, ("short_sound",)),
+        (RATE // 4 - 1, False, ("short_sound",)),
+        (RATE // 4, True, ("short_sound",)),
+        (RATE - 1, True, ("short_sound",)),
+        (RATE, True, ()),
+    ],
+)
+def test_sound_is_of_use_from_a_quarter_of_a_second_and_short_below_one(
+    samples: int, usable: bool, flags: tuple[str, ...]
+) -> None:
+    voice = voice_of(_vowel(2.0)[:samples], RATE)
+    assert (voice.usable, voice.flags) == (usable, flags)
+
+
 def test_a_stereo_copy_sounds_as_loud_as_the_mono_clip(make_clip: Callable[..., Path], settings: MediaSettings) -> None:
     mono = make_clip("mono.wav", "-f", "lavfi", "-i", "sine=440:r=44100:d=1.5")
     stereo = make_clip("stereo.wav", "-i", mono, "-af", "pan=stereo|c0=c0|c1=c0")

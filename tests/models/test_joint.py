@@ -118,6 +118,24 @@ def test_a_modality_is_hidden_in_training_alone() -> None:
     assert varied > 1e-3 and constant < 1e-6
 
 
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 1.0])
+def test_face_or_voice_is_hidden_of_its_share_of_the_clips_and_never_both(share: float) -> None:
+    network = JointBiLSTM(face=1, voice=1, projection=1, hidden=2, dropout=0.0, modality_dropout=share).train()
+    for layer in (network.look, network.listen):
+        torch.nn.init.ones_(layer.weight)
+        torch.nn.init.zeros_(layer.bias)
+    heard: list[torch.Tensor] = []
+    network.lstm.register_forward_pre_hook(lambda _, inputs: heard.append(inputs[0]))
+    torch.manual_seed(0)
+    network(torch.ones(4000, 2, 2))
+    hidden = heard[0] == 0  # [clips, time, face and voice]
+    assert (hidden == hidden[:, :1]).all()  # for the whole clip
+    face, voice = hidden[:, 0].unbind(1)
+    assert not (face & voice).any()
+    for one in (face, voice):
+        assert one.float().mean().item() == pytest.approx(share / 2, abs=0.02)
+
+
 def test_it_learns_what_neither_face_nor_voice_tells_alone(tmp_path: Path) -> None:
     """The label is whether the signs of face and voice agree: each alone says nothing about it."""
     rng = np.random.default_rng(0)

@@ -11,6 +11,7 @@ import pytest
 from ts.context import Context, RequestProcessor
 
 from affekt.ensemble import Ensemble
+from affekt.errors import DataError, MediaError
 from affekt.serving import handler as handler_module
 from affekt.serving.handler import CLIP_PREFIX, EmotionHandler, clips_in_work
 
@@ -99,6 +100,36 @@ def test_a_clip_over_the_limit_is_413_and_not_decoded(handler, monkeypatch):
     monkeypatch.setattr(handler._ensemble, "predict_file", lambda path: pytest.fail("it was decoded"))
     [(status, document)] = ask(handler, {"body": bytearray(11)})
     assert (status, document["error"]["code"]) == (413, "too_large")
+
+
+def test_a_clip_of_just_the_limit_is_taken(handler, clip, monkeypatch):
+    content = bytearray(clip.read_bytes())
+    monkeypatch.setattr(handler, "_max_bytes", len(content))
+    assert [status for status, _ in ask(handler, {"body": content})] == [200]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (MediaError("more bytes than allowed", code="too_large"), 413, "too_large"),
+        (MediaError("longer than allowed", code="too_long"), 413, "too_long"),
+        (MediaError("more pixels than allowed", code="too_many_pixels"), 413, "too_many_pixels"),
+        (MediaError("neither face nor voice", code="nothing_usable"), 400, "nothing_usable"),
+        (DataError("no clip", code="unreadable"), 400, "unreadable"),
+        (MemoryError(), 507, "out_of_memory"),
+    ],
+)
+def test_a_refused_clip_has_the_status_of_its_reason(handler, monkeypatch, error, status, code):
+    def refuse(path):
+        raise error
+
+    monkeypatch.setattr(handler._ensemble, "predict_file", refuse)
+    context = context_of(Path(), 1)
+    document = json.loads(handler.handle([{"body": bytearray(b"clip")}], context)[0])
+    assert context.get_response_status(0) == (status, code)
+    assert document["error"]["code"] == code
+    assert getattr(error, "message", "too little memory") in document["error"]["message"]
+    assert context.get_response_content_type(0) == "application/json"
 
 
 def test_clips_go_where_there_is_room(handler, monkeypatch, tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import boto3
@@ -17,7 +17,7 @@ from affekt.errors import DataError
 from affekt.media import PreparedClip
 from affekt.settings import MediaSettings
 from affekt.store import entries as storing
-from affekt.store.entries import Store
+from affekt.store.entries import Store, content_digest
 
 
 @pytest.fixture
@@ -86,6 +86,35 @@ def test_the_key_follows_content_and_what_decides_it_and_no_limits(
     assert Store(tmp_path, settings).key(media_file) != key
     monkeypatch.setattr(storing, "VERSION", storing.VERSION + 1)
     assert Store(tmp_path, settings).key(copy) != key
+
+
+LIMITS = {"max_bytes": 1, "max_seconds": 7.0, "max_pixels": 1, "timeout_seconds": 7.0, "max_skipped": 0.9}
+DECIDES = {
+    "face_size": 33, "face_margin": 0.31, "face_side": "longer", "detect_every": 3, "detection_height": 121,
+    "sample_rate": 8001, "functionals": "other",
+}  # fmt: skip
+WEIGHTS = {"detector", "detector_model"}  # one needs the other: see the tests of weights
+
+
+def test_each_setting_of_the_media_is_a_limit_or_decides() -> None:
+    assert {field.name for field in fields(MediaSettings)} == LIMITS.keys() | DECIDES.keys() | WEIGHTS
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_a_key_follows_no_limit(settings: MediaSettings, name: str) -> None:
+    assert content_digest(replace(settings, **{name: LIMITS[name]})) == content_digest(settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", DECIDES)
+def test_a_key_follows_each_setting_that_decides(settings: MediaSettings, name: str) -> None:
+    assert getattr(settings, name) != DECIDES[name]
+    assert content_digest(replace(settings, **{name: DECIDES[name]})) != content_digest(settings)  # type: ignore[arg-type]
+
+
+def test_a_key_follows_the_detector(tmp_path: Path, settings: MediaSettings) -> None:
+    (tmp_path / "weights").write_bytes(b"weights")
+    other = replace(settings, detector="yunet", detector_model=str(tmp_path / "weights"))
+    assert content_digest(other) != content_digest(replace(other, detector="haar")) != content_digest(settings)
 
 
 def test_weights_count_by_their_bytes_and_not_by_their_place(
