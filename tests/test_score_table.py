@@ -89,8 +89,9 @@ def test_a_table_of_one_label_is_one(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(DataError, match=r"none\.csv"):
+    with pytest.raises(DataError, match=r"none\.csv: there is no") as caught:
         ScoreTable.read(tmp_path / "none.csv")
+    assert caught.value.code == "not_found"
 
 
 def test_a_written_table_looks_as_documented(tmp_path):

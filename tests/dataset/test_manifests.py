@@ -134,7 +134,7 @@ def test_an_unlabelled_test_clip_is_no_error(manifest: Manifest) -> None:
     ("text", "code", "part"),
     [
         ("file,label\na.mp4,sad\n", "missing_column", "path, uri or clip"),
-        ("path,emotion\na.mp4,sad\n", "missing_column", "named label"),
+        ("path,emotion\na.mp4,sad\n", "missing_column", "named label, .*; found path, emotion"),
         ("path;label\na.mp4;sad\n", "missing_column", "separated by commas"),
         ("path,label,label\na.mp4,sad,sad\n", "bad_row", "two columns"),
         ("", "empty", "empty"),

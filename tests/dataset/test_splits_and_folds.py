@@ -149,6 +149,12 @@ def test_the_splits_of_a_data_set_stay_what_they_were(seed: int, subjects: str) 
     assert " ".join(val.subjects) == subjects
 
 
+@pytest.mark.parametrize(("seed", "subjects"), [(0, "p02 p07 p09"), (1, "p04 p08 p11")])
+def test_of_equally_good_splits_the_one_drawn_first_is_taken(seed: int, subjects: str) -> None:
+    clips = ClipTable(tuple(Clip(f"{n}", "x", "sad", f"p{n:02d}") for n in range(12)))
+    assert " ".join(assign_splits(clips, val_share=0.25, seed=seed).select(split="val").subjects) == subjects
+
+
 @pytest.mark.parametrize(
     ("seed", "labelled", "folds"),
     [

@@ -65,6 +65,12 @@ def test_a_local_manifest_may_name_objects(bucket: str, tmp_path: Path) -> None:
     assert [problem.where for problem in source.problems] == [f"{tmp_path}/mine.csv:3"]
 
 
+def test_missing_files_and_missing_objects_of_one_manifest_are_both_named(bucket: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text(f"uri,label\nabsent.mp4,sad\n{bucket}/b.mp4,sad\n")
+    source = read_source(str(tmp_path / "mine.csv"))
+    assert [problem.where for problem in source.problems] == [f"{tmp_path}/mine.csv:2", f"{tmp_path}/mine.csv:3"]
+
+
 def test_the_check_reads_headers_and_contents(bucket: str, tmp_path: Path) -> None:
     one, other = clip(tmp_path / "one.avi", 300), clip(tmp_path / "other.avi", 500)
     contents = {"train/sad/1.avi": one, "train/fear/2.avi": other, "val/sad/3.avi": one, "val/fear/4.avi": b"none"}
