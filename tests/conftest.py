@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from affekt.events import Event
+from affekt.extensions import found
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Settings of networks so small that training them takes seconds; the code is the real one.
@@ -56,6 +58,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item, group in groups.items():
         item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: FIRST.index(groups[item]) if groups[item] in FIRST else len(FIRST))
+
+
+@pytest.fixture
+def looked_up_anew() -> Iterator[None]:
+    """For tests that change what is installed, which a process looks up once; afterwards it is looked up again."""
+    kept = (found._offers, found.extension, found.extensions)
+    for lookup in kept:
+        lookup.cache_clear()
+    yield
+    for lookup in kept:
+        lookup.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import shutil
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,6 @@ SCORES = "clip,label,subject,split,a_happy,a_sad,b_happy,b_sad\n" + "".join(
     for split in ("train", "val")
     for n in range(9)
 )
-NOBODY = 65534
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +51,10 @@ def places() -> Iterator[dict[str, Path]]:
     found["empty.csv"].touch()
     found["binary.csv"].write_bytes(bytes(range(256)) * 9)
     found["header.csv"].write_text("path,label,subject,split\n", encoding="utf-8")
-    found["locked"].mkdir(mode=0o700)
+    found["locked"].mkdir()
     found["locked"].joinpath("clip.mp4").touch()
-    found["locked.csv"].touch(mode=0o600)
+    found["locked"].chmod(0)
+    found["locked.csv"].touch(mode=0)
     found["loop"].symlink_to(found["loop"])
     found |= {"scores.csv": top / "scores.csv", "below a file": top / "file" / "x", "long": top / ("x" * 300)}
     found["scores.csv"].write_text(SCORES, encoding="utf-8")
@@ -66,20 +67,41 @@ def places() -> Iterator[dict[str, Path]]:
     found["folder.yaml"].mkdir()
     found["folder.csv"].mkdir()
     yield found
+    found["locked"].chmod(0o700)
     shutil.rmtree(top)
+
+
+class Capabilities:
+    """What the calling thread may do beyond what its files' modes say (capabilities(7)), as ``capget`` fills it."""
+
+    OVERRIDES = 1 << 1 | 1 << 2  # CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH
+    VERSION = 0x20080522
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._header = (ctypes.c_uint32 * 2)(self.VERSION, 0)
+        self._sets = (ctypes.c_uint32 * 6)()  # twice: effective, permitted, inheritable
+        self._call(self._libc.capget)
+
+    def override(self, may: bool) -> None:
+        """Set whether modes of files are passed over, where they may be at all."""
+        self._sets[0] = (self._sets[0] | self._sets[1] & self.OVERRIDES) if may else self._sets[0] & ~self.OVERRIDES
+        self._call(self._libc.capset)
+
+    def _call(self, function: Callable[..., int]) -> None:
+        if function(self._header, self._sets):
+            raise OSError(ctypes.get_errno(), "the capabilities of this process")
 
 
 @contextlib.contextmanager
 def without_rights() -> Iterator[None]:
-    """As somebody who owns nothing here, where the tests run as somebody who may do anything."""
-    if os.geteuid():
-        yield
-        return
-    os.seteuid(NOBODY)
+    """As somebody whom the modes of files bind, where the tests run as somebody who passes them over."""
+    capabilities = Capabilities()
+    capabilities.override(may=False)
     try:
         yield
     finally:
-        os.seteuid(0)
+        capabilities.override(may=True)
 
 
 READ = ("missing", "folder", "below a file", "long", "loop", "empty.csv", "binary.csv")
@@ -170,12 +192,7 @@ def test_a_state_folder_that_cannot_be_is_one_sentence(command, name, places, sa
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     clip = sorted((sample_clips / "clips").iterdir())[0]
     arguments = spelled(command, Path(), {"CLIP": str(clip), "CLIPS": str(sample_clips)})
-    if name == "below locked":
-        if command != "models list --json":
-            pytest.skip("the data of these tests are the person's own")
-        with without_rights():
-            code = run(arguments)
-    else:
+    with without_rights():
         code = run(arguments)
     judged(arguments, str(places[name])[:100], capsys, code)
 
@@ -294,6 +311,7 @@ def test_an_interrupt_while_opensmile_works_is_not_lost():
     script = (
         "import numpy as np, os, signal, sys, threading, time\n"
         "from affekt.media.functionals import feature_set\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent may have had it ignored\n"
         "smile = feature_set('egemaps')\n"
         "sound = np.random.default_rng(0).uniform(-.1, .1, 16000 * 240).astype('float32')\n"
         "threading.Timer(.4, os.kill, (os.getpid(), signal.SIGINT)).start()\n"

@@ -28,6 +28,7 @@ SETS = (
 ALL = model_names()
 
 
+@pytest.mark.usefixtures("looked_up_anew")
 @pytest.mark.parametrize(("name", "models"), [("loudness", WITHOUT), ("framed", ALL), ("egemaps", ALL)])
 def test_without_descriptors_models_that_need_them_are_left_out(
     tmp_path: Path,

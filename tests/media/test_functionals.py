@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from affekt.errors import SettingsError
-from affekt.extensions import found
 from affekt.media.decode import decode
 from affekt.media.functionals import HOP, as_float, feature_set, voice_of
 from affekt.settings import MediaSettings
@@ -157,14 +156,6 @@ def test_a_stereo_copy_sounds_as_loud_as_the_mono_clip(make_clip: Callable[..., 
     first, second = decode(mono, settings).sound, decode(stereo, settings).sound
 
     assert np.abs(first.astype(int) - second).max() <= 1
-
-
-@pytest.fixture
-def looked_up_anew() -> Iterator[None]:
-    """What is installed is looked up once in a process; here it changes."""
-    found._offers.cache_clear()
-    yield
-    found._offers.cache_clear()
 
 
 @pytest.mark.usefixtures("looked_up_anew")
