@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from affekt.extensions import DetectorSpec, detector_names, detector_spec
 from affekt.media.boxes import Box, Found
 from affekt.media.detectors.haar import Haar
+from affekt.media.detectors.yunet import YuNet
 from affekt.media.view import View
 from affekt.testing import ConformanceError, check_detector
 
@@ -98,3 +100,20 @@ def test_a_detector_that_breaks_a_promise_is_told_which(monkeypatch, kind: type,
     monkeypatch.setattr("affekt.testing.detector.detector_spec", lambda name: spec)
     with pytest.raises(ConformanceError, match=f"^detector 'mine': .*{says}"):
         check_detector("mine")
+
+
+@pytest.mark.parametrize("size", [(16, 640), (32, 320), (4, 320), (640, 16)])
+def test_yunet_answers_the_same_to_a_thin_picture_whatever_lies_in_memory(
+    shared_data: Path, size: tuple[int, int]
+) -> None:
+    weights = str(shared_data / "models" / "yunet_n_640_640.onnx")
+    network = YuNet(weights)
+    random = np.random.default_rng(0)
+    picture = random.integers(0, 255, (*size, 3), dtype=np.uint8)
+    answers = []
+    for _ in range(12):
+        litter = [random.random(int(random.integers(1_000, 400_000)), np.float32) * 1e3 for _ in range(6)]
+        del litter
+        _, rows = network._detected(picture)
+        answers.append(b"" if rows is None else rows.tobytes())
+    assert len(set(answers)) == 1

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from affekt.media.view import View
 
 
+#: Pixels that a picture has at least on each side. With 32 and less, one row of the coarsest cells, OpenCV 4.14
+#: reads memory that it has not written: the same picture then shows another face, or an infinite one, at each call.
+LEAST_SIDE = 64
+
+
 class YuNet:
     """The YuNet network (Wu, Peng and Yu 2023) through OpenCV; ``media.detector_model`` names its weights file."""
 
@@ -38,13 +43,22 @@ class YuNet:
     def confirms(self, view: View, found: Found) -> bool:
         return found.score >= 0.7
 
+    def _detected(self, picture: np.ndarray) -> tuple[int, np.ndarray | None]:
+        """The network's answer to a picture uint8 ``[h, w, 3]``, which is enlarged by black where it is too small."""
+        import cv2  # as above
+
+        height, width = picture.shape[:2]
+        below, right = max(0, LEAST_SIDE - height), max(0, LEAST_SIDE - width)
+        picture = cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_CONSTANT)
+        self._network.setInputSize((width + right, height + below))
+        answer: tuple[int, np.ndarray | None] = self._network.detect(picture)
+        return answer
+
     def _all(self, view: View) -> list[Found]:
-        self._network.setInputSize(view.size)
-        _, rows = self._network.detect(view.bgr)
+        _, rows = self._detected(view.bgr)
         least = 0.6 * SMALLEST * min(view.size)  # its boxes are narrower than a Haar square
         if rows is None:
             return []
-        rows = rows[np.isfinite(rows).all(axis=1)]  # on pictures that are much wider than high some are not
         return [Found(Box(*map(float, row[:4])), float(row[14])) for row in rows if row[2] >= least]
 
 
