@@ -6,18 +6,20 @@ import base64
 import html
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from affekt.dataset.media_files import media_files
+from affekt.ensemble.answer import Answer
 from affekt.ensemble.assembly import is_ensemble
-from affekt.ensemble.ensemble import Answer, Ensemble
+from affekt.ensemble.ensemble import Ensemble
 from affekt.ensemble.exported import open_exported
-from affekt.ensemble.face import Face
-from affekt.errors import AffektError, DataError, as_affekt_error
+from affekt.errors import AffektError, as_affekt_error
 from affekt.progress import track
+from affekt.report.sentence import sentence
 
 if TYPE_CHECKING:
     import pandas
@@ -30,33 +32,15 @@ PathLike = str | Path
 
 
 @dataclass(frozen=True)
-class Prediction:
+class Prediction(Answer):
     """What a model says of one clip; in a notebook it shows itself.
 
     Attributes:
         file: the clip, as it was named; ``""`` for arrays.
-        label: the most probable label.
-        confidence: its probability.
-        probabilities: of each label; they sum to one.
-        models: the probabilities that each answering model gives.
-        modalities: of ``face`` and ``voice``, those that were used.
-        frames: decoded frames.
-        frames_with_face: those in which the person's face was found.
-        warnings: sentences on what was missing or odd.
-        face: where the judged face is, when, and among how many people; None without one.
         thumbnail: JPEG of the judged face in the middle of the clip; empty where there is none.
     """
 
-    file: str
-    label: str
-    confidence: float
-    probabilities: dict[str, float]
-    models: dict[str, dict[str, float]]
-    modalities: tuple[str, ...]
-    frames: int
-    frames_with_face: int
-    warnings: tuple[str, ...]
-    face: Face | None = None
+    file: str = ""
     thumbnail: bytes = field(default=b"", repr=False)
 
     @property
@@ -66,24 +50,10 @@ class Prediction:
 
     def to_dict(self) -> dict[str, Any]:
         """As ``affekt predict --json`` prints it."""
-        return {
-            "file": self.file,
-            "label": self.label,
-            "confidence": self.confidence,
-            "probabilities": self.probabilities,
-            "models": self.models,
-            "modalities": list(self.modalities),
-            "frames": self.frames,
-            "frames_with_face": self.frames_with_face,
-            "warnings": list(self.warnings),
-            "face": self.face.to_dict() if self.face else None,
-        }
+        return {"file": self.file, **super().to_dict()}
 
     def __str__(self) -> str:
-        second = sorted(self.probabilities.items(), key=lambda item: -item[1])[1:3]
-        others = ", ".join(f"{label} {value:.0%}" for label, value in second)
-        seen = " and ".join(self.modalities)
-        return f"{self.file or 'clip'}: {self.label} {self.confidence:.0%} (then {others}; from {seen})"
+        return f"{self.file or 'clip'}: {sentence(self.to_dict())}"
 
     def _repr_html_(self) -> str:
         """The judged face, a bar for each label, and the warnings."""
@@ -237,7 +207,7 @@ class Model:
             path = Path(clips)
             if not path.is_dir():
                 return self._answer(path, str(clips))
-            clips = list[PathLike](media_files(path))
+            clips = list[PathLike](media_files(str(path)))
         entries: list[Prediction | Failure] = []
         for name in track(list(clips), "predict", len(clips)):
             try:
@@ -279,37 +249,13 @@ def check(data: str | Path) -> CheckReport:
     return check_source(str(data))
 
 
-def media_files(folder: Path) -> list[Path]:
-    """The media files of a folder and of those below it, by name.
-
-    Raises:
-        DataError: there is none.
-    """
-    from affekt.dataset.file_names import CLIP_SUFFIXES, IMAGE_SUFFIXES  # the names alone
-
-    suffixes = {*CLIP_SUFFIXES, *IMAGE_SUFFIXES}
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
-    if not found:
-        raise DataError("holds no media file; expected clips or pictures", code="no_clips", where=str(folder))
-    return found
-
-
 def _prediction(name: str, answer: Answer, clip: PreparedClip) -> Prediction:
     from affekt.report.thumbnails import thumbnail  # OpenCV, which has decoded the clip already
 
     frames = clip.face_frames
+    picture = thumbnail(np.asarray(clip.faces[frames[len(frames) // 2]])) if len(frames) else b""
     return Prediction(
-        file=name,
-        label=answer.label,
-        confidence=answer.confidence,
-        probabilities=answer.probabilities,
-        models=answer.models,
-        modalities=answer.modalities,
-        frames=answer.frames,
-        frames_with_face=answer.frames_with_face,
-        warnings=answer.warnings,
-        face=answer.face,
-        thumbnail=thumbnail(np.asarray(clip.faces[frames[len(frames) // 2]])) if len(frames) else b"",
+        **{item.name: getattr(answer, item.name) for item in fields(answer)}, file=name, thumbnail=picture
     )
 
 

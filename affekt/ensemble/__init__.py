@@ -1,8 +1,9 @@
 """All models and the fusion as one object: assembled from trained members, loaded, asked about a clip."""
 
+from affekt.ensemble.answer import Answer
 from affekt.ensemble.assembly import assemble, is_ensemble
 from affekt.ensemble.champion import Clips, Material, prepare_and_score, relabel
-from affekt.ensemble.ensemble import Answer, Ensemble
+from affekt.ensemble.ensemble import Ensemble
 from affekt.ensemble.still_images import StillImages, score_images
 
 __all__ = [

@@ -7,11 +7,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from affekt.dataset.file_names import CLIP_SUFFIXES, IMAGE_SUFFIXES
+from affekt.dataset.media_files import MEDIA_SUFFIXES, media_files
 from affekt.errors import DataError
-from affekt.storage import is_remote, list_entries
-
-_SUFFIXES = (*CLIP_SUFFIXES, *IMAGE_SUFFIXES)
+from affekt.storage import is_remote
 
 
 def files_meant(arguments: Sequence[str]) -> list[str]:
@@ -56,25 +54,19 @@ def _listed(lines: Iterable[str], where: str) -> list[str]:
 
 def _named(name: str) -> list[str]:
     if is_remote(name):
-        if name.lower().endswith(_SUFFIXES):
-            return [name]
-        return _some(sorted(entry.uri for entry in list_entries(name)), name, "below this address")
+        return [name] if _is_media(name) else media_files(name)
     path = Path(name)
     try:
         there, folder = path.exists(), path.is_dir()
     except OSError:  # a name that no file can have is told with the answers, too
         return [name]
     if folder:
-        files = sorted(str(file) for file in path.rglob("*") if file.is_file())
-        return _some(files, name, "in this folder")
+        return media_files(name)
     if any(sign in name for sign in "*?[") and not there:
         fitting = glob.glob(name, recursive=True)  # noqa: PTH207  Path.glob takes no absolute pattern
-        return [file for file in sorted(fitting) if file.lower().endswith(_SUFFIXES)] or [name]
+        return sorted(filter(_is_media, fitting)) or [name]
     return [name]
 
 
-def _some(files: Iterable[str], name: str, where: str) -> list[str]:
-    media = [file for file in files if file.lower().endswith(_SUFFIXES)]
-    if not media:
-        raise DataError(f"there is no media file {where}", code="no_files", where=name)
-    return media
+def _is_media(name: str) -> bool:
+    return name.lower().endswith(tuple(MEDIA_SUFFIXES))

@@ -189,13 +189,10 @@ def line(result: dict[str, Any]) -> str:
         name = f"{name} {result['from']:.1f}–{result['to']:.1f} s"
     if "error" in result:
         return f"{name}: error: {result['error']['message']}"
-    others = ", ".join(
-        f"{label} {value:.0%}"
-        for label, value in sorted(result["probabilities"].items(), key=lambda item: -item[1])[1:3]
-    )
+    from affekt.report.sentence import sentence  # an answer as JSON needs no words
+
     notes = f"  [{'; '.join(result['warnings'])}]" if result["warnings"] else ""
-    seen = " and ".join(result["modalities"])
-    return f"{name}: {result['label']} {result['confidence']:.0%} (then {others}; from {seen}){notes}"
+    return f"{name}: {sentence(result)}{notes}"
 
 
 def printable(name: str) -> str:

@@ -77,7 +77,7 @@ def test_what_means_no_file_says_so(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
     (tmp_path / "empty.txt").touch()
-    with pytest.raises(DataError, match=r"there is no media file|cannot be read|names no file"):
+    with pytest.raises(DataError, match=r"holds no media file|cannot be read|names no file"):
         files_meant([name])
 
 

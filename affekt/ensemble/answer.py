@@ -1,0 +1,52 @@
+"""What an ensemble says of one clip, as a value and as a document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from affekt.ensemble.face import Face
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the ensemble says of one clip.
+
+    Attributes:
+        label: the most probable label.
+        probabilities: the fused probability of each label.
+        models: each answering model's probability of each label.
+        modalities: of ``face`` and ``voice``, those that were used.
+        frames: decoded frames.
+        frames_with_face: those in which the person's face was found.
+        warnings: sentences on what was missing or odd.
+        face: the judged face; None where the answer is from the voice alone.
+    """
+
+    label: str
+    probabilities: dict[str, float]
+    models: dict[str, dict[str, float]]
+    modalities: tuple[str, ...]
+    frames: int
+    frames_with_face: int
+    warnings: tuple[str, ...]
+    face: Face | None = None
+
+    @property
+    def confidence(self) -> float:
+        """The probability of the answered label."""
+        return self.probabilities[self.label]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as one entry of the ``results`` that ``affekt predict --json`` prints."""
+        return {
+            "label": self.label,
+            "confidence": self.confidence,
+            "probabilities": self.probabilities,
+            "models": self.models,
+            "modalities": list(self.modalities),
+            "frames": self.frames,
+            "frames_with_face": self.frames_with_face,
+            "warnings": list(self.warnings),
+            "face": self.face.to_dict() if self.face else None,
+        }
