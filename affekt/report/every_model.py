@@ -80,13 +80,20 @@ def every_model(evaluation: Evaluation, longest: int) -> EveryModel:
     """
     sources = _sources(evaluation)
     return EveryModel(
-        evaluation.labels, tuple(sources.values()), _lines(evaluation.pairs, sources), _groups(evaluation, longest)
+        evaluation.labels,
+        tuple(sources.values()),
+        _lines(evaluation.pairs, sources),
+        _groups(evaluation, tuple(sources), longest),
     )
 
 
 def _sources(evaluation: Evaluation) -> dict[str, Source]:
     named = {model_source(name): (model_name(name), "", figures) for name, figures in evaluation.models.items()}
+    # A fusion that names its models, and they are all that the ensemble fuses, is there without their names already.
+    whole = {(found.method, found.models) for key, found in evaluation.fusion.items() if key.models is None}
     for key, found in evaluation.fusion.items():
+        if key.models is not None and (found.method, found.models) in whole:
+            continue
         detail = "" if found.models == tuple(evaluation.models) else members_text(found.models)
         named[fusion_source(key)] = (f"Fusion: {method_name(found.method)}", detail, found.figures)
     return {
@@ -112,9 +119,8 @@ def _lines(pairs: tuple[Pair, ...], sources: dict[str, Source]) -> tuple[Line, .
     return tuple(lines)
 
 
-def _groups(evaluation: Evaluation, longest: int) -> tuple[Group, ...]:
+def _groups(evaluation: Evaluation, names: tuple[str, ...], longest: int) -> tuple[Group, ...]:
     lowest = sorted(evaluation.by_subject.items(), key=lambda item: (item[1].accuracy, item[0]))[:longest]
-    names = evaluation.sources()
     return tuple(
         Group(attribute, value, tuple(figures.accuracy_of[name] for name in names))
         for attribute, values in {**evaluation.by_attribute, "subject": dict(lowest)}.items()
