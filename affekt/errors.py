@@ -29,10 +29,6 @@ class AffektError(Exception):
     def __str__(self) -> str:
         return f"{self.where}: {self.message}" if self.where else self.message
 
-    def __reduce__(self) -> tuple[object, ...]:
-        # Errors cross process borders (worker pools), and keyword-only arguments do not survive the default.
-        return _rebuild, (type(self), self.message, self.code, self.where)
-
 
 class MediaError(AffektError):
     """A media file cannot be used: unreadable, over a limit, or without what was asked of it."""
@@ -60,11 +56,8 @@ _KINDS = {kind.__name__: kind for kind in (AffektError, MediaError, DataError, S
 
 def rebuilt(kind: str, message: str, code: str, where: str | None) -> AffektError:
     """An error as another process raised it; of the base class where the kind is not one of this file."""
-    return _rebuild(_KINDS.get(kind, AffektError), message, code, where)
-
-
-def _rebuild(kind: type[AffektError], message: str, code: str, where: str | None) -> AffektError:
-    error = kind.__new__(kind)
+    known = _KINDS.get(kind, AffektError)
+    error = known.__new__(known)
     AffektError.__init__(error, message, code=code, where=where)
     if isinstance(error, SettingsError):
         error.problems = tuple(message.split(_POINT)[1:])

@@ -1,4 +1,4 @@
-"""Kubeflow component: fit every fusion method on honest scores and assemble the ensemble."""
+"""Kubeflow component: fit every fusion method on out-of-fold scores and assemble the ensemble."""
 
 from kfp.dsl import Dataset, Input, Model, Output
 

@@ -124,8 +124,8 @@ def fuse_table(
             figures = judged(rows.test, answer.vectors, judge)
             report[method] = {**figures, "fitted_on": answer.fitted_on, "notes": list(answer.notes)}
             if choosing:
-                honest = cross_validated(train, [choosing], method, how, weights=fixed)
-                report[method]["train_accuracy"] = accuracy_of(train, honest)
+                out_of_fold = cross_validated(train, [choosing], method, how, weights=fixed)
+                report[method]["train_accuracy"] = accuracy_of(train, out_of_fold)
             progress.advance(note=method)
     warnings += _left_out(refused, named=methods is not None)
     for warning in warnings:

@@ -23,6 +23,7 @@ from affekt.home import home
 from affekt.media.prepared import PreparedClip
 from affekt.media.weights import check_weights
 from affekt.settings import MediaSettings
+from affekt.settings.limits import LIMITS
 from affekt.storage import file_digest, is_remote
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ logger = logging.getLogger(__name__)
 #: Raised whenever the code prepares the same file differently, so that old entries are not taken for new ones.
 VERSION = 2
 #: Settings that only say which files are refused; they do not change what is prepared.
-_LIMITS = ("max_bytes", "max_seconds", "max_pixels", "timeout_seconds", "max_skipped")
+_LIMITS = (*LIMITS, "max_skipped")
 _FACES, _ARRAYS, _ENTRY = "faces.npy", "arrays.npz", "entry.json"
 _SMALL = ("present", "boxes", "times", "functionals", "descriptors")
 
