@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from affekt.errors import MediaError
-from affekt.media.decode import ffmpeg_binary
+from affekt.media.ffmpeg_run import ffmpeg_binary
 from affekt.media.probe import CONTAINERS, probe
 from affekt.settings import MediaSettings
 

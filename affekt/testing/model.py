@@ -6,6 +6,7 @@ import dataclasses
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -54,12 +55,43 @@ def check_model(name: str, settings: Sequence[str] = (), *, folder: Path | None 
     chosen = load_settings("small", (*_COMMON, *settings))
     with tempfile.TemporaryDirectory(prefix="affekt-") as temporary:
         root = folder or Path(temporary)
-        store, index, faces = _clips(root / "store", chosen)
-        tables = _trained(spec, index, store, faces, chosen, root / "first")
-        _check_table(spec, index, tables[name], who)
-        _check_repeats(spec, index, store, faces, chosen, root, tables[name], who)
-        _check_loaded(spec, index, store, root, tables[name], who)
-        _check_no_leak(spec, index, store, faces, chosen, root, tables[name], who)
+        trial = _Trial(spec, who, chosen, root, *_clips(root / "store", chosen))
+        table = trial.trained("first")
+        _check_table(trial, table)
+        _check_repeats(trial, table)
+        _check_loaded(trial, table)
+        _check_no_leak(trial, table)
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A model that is judged, and what it is trained with."""
+
+    spec: ModelSpec
+    who: str
+    settings: Settings
+    root: Path
+    store: Store
+    index: PreparedIndex
+    faces: FaceSet
+
+    def trained(self, out: str) -> ScoreTable:
+        """The model's score table; it and those that it needs are trained, each into its folder below ``out``."""
+        for name in members_needed([self.spec.name]):
+            needed = model_spec(name)
+            table = train_member(
+                Given(
+                    name,
+                    self.index,
+                    self.store,
+                    self.settings,
+                    LABELS,
+                    self.root / out / name,
+                    faces=self.faces if needed.learns_from_images else None,
+                    needs={each: self.root / out / each for each in needed.needs},
+                )
+            )
+        return table
 
 
 def _check_spec(spec: ModelSpec, who: str) -> None:
@@ -101,33 +133,12 @@ def _clips(root: Path, settings: Settings) -> tuple[Store, PreparedIndex, FaceSe
     return store, PreparedIndex(tuple(rows)), FaceSet(images, words, ("train",) * 16 + ("val",) * 8)
 
 
-def _trained(
-    spec: ModelSpec, index: PreparedIndex, store: Store, faces: FaceSet, settings: Settings, out: Path
-) -> dict[str, ScoreTable]:
-    """The score tables of the model and of those that it needs, each trained into its folder below ``out``."""
-    tables = {}
-    for name in members_needed([spec.name]):
-        needed = model_spec(name)
-        tables[name] = train_member(
-            Given(
-                name,
-                index,
-                store,
-                settings,
-                LABELS,
-                out / name,
-                faces=faces if needed.learns_from_images else None,
-                needs={each: out / each for each in needed.needs},
-            )
-        )
-    return tables
-
-
 def _has_what_it_looks_at(spec: ModelSpec, row: PreparedRow) -> bool:
     return (row.frames_with_face > 0 or not spec.sees) and (row.voice or not spec.hears)
 
 
-def _check_table(spec: ModelSpec, index: PreparedIndex, table: ScoreTable, who: str) -> None:
+def _check_table(trial: _Trial, table: ScoreTable) -> None:
+    spec, index, who = trial.spec, trial.index, trial.who
     require(table.models == (spec.name,), who, f"its score table should be of itself, found {table.models}")
     require(
         table.clips == tuple(row.clip for row in index),
@@ -147,23 +158,15 @@ def _check_table(spec: ModelSpec, index: PreparedIndex, table: ScoreTable, who: 
     require(bool(np.allclose(known.sum(axis=1), 1, atol=1e-6)), who, "its score vectors should sum to one")
 
 
-def _check_repeats(
-    spec: ModelSpec,
-    index: PreparedIndex,
-    store: Store,
-    faces: FaceSet,
-    settings: Settings,
-    root: Path,
-    table: ScoreTable,
-    who: str,
-) -> None:
-    again = _trained(spec, index, store, faces, settings, root / "again")[spec.name]
+def _check_repeats(trial: _Trial, table: ScoreTable) -> None:
+    root, name, who = trial.root, trial.spec.name, trial.who
+    again = trial.trained("again")
     require(
         bool(np.array_equal(again.scores, table.scores, equal_nan=True)),
         who,
         "two trainings with one seed should give equal scores to the last bit",
     )
-    for path in sorted((root / "first" / spec.name).rglob("*.safetensors")):
+    for path in sorted((root / "first" / name).rglob("*.safetensors")):
         other = root / "again" / path.relative_to(root / "first")
         require(
             path.read_bytes() == other.read_bytes(),
@@ -172,8 +175,9 @@ def _check_repeats(
         )
 
 
-def _check_loaded(spec: ModelSpec, index: PreparedIndex, store: Store, root: Path, table: ScoreTable, who: str) -> None:
+def _check_loaded(trial: _Trial, table: ScoreTable) -> None:
     """What is read back, also from a copy of the folder, answers as the final model did."""
+    spec, root, who = trial.spec, trial.root, trial.who
     copied = root / "copied"
     shutil.copytree(root / "first" / spec.name, copied)
     folders = {name: root / "first" / name for name in members_needed([spec.name])} | {spec.name: copied}
@@ -181,8 +185,8 @@ def _check_loaded(spec: ModelSpec, index: PreparedIndex, store: Store, root: Pat
     require(
         members.labels == LABELS, who, f"it should know the labels {LABELS} when it is loaded, found {members.labels}"
     )
-    for number, row in enumerate(index):
-        answer = members.score(store.get(row.key)).get(spec.name)
+    for number, row in enumerate(trial.index):
+        answer = members.score(trial.store.get(row.key)).get(spec.name)
         if not _has_what_it_looks_at(spec, row):
             require(answer is None, who, f"{row.clip} lacks what it looks at, and is answered")
         elif row.split != "train":
@@ -191,31 +195,23 @@ def _check_loaded(spec: ModelSpec, index: PreparedIndex, store: Store, root: Pat
             require(bool(same), who, f"{row.clip}: what is loaded should answer as the score table says")
 
 
-def _check_no_leak(
-    spec: ModelSpec,
-    index: PreparedIndex,
-    store: Store,
-    faces: FaceSet,
-    settings: Settings,
-    root: Path,
-    table: ScoreTable,
-    who: str,
-) -> None:
+def _check_no_leak(trial: _Trial, table: ScoreTable) -> None:
     """With other labels of one person, that person's own scores stay, and those of others may change."""
-    person = index.rows[0].subject
+    rows = trial.index.rows
+    person = rows[0].subject
     changed = PreparedIndex(
         tuple(
             dataclasses.replace(row, label=LABELS[(LABELS.index(row.label) + 1) % len(LABELS)])
             if row.subject == person
             else row
-            for row in index
+            for row in rows
         )
     )
-    other = _trained(spec, changed, store, faces, settings, root / "changed")[spec.name]
-    own = np.array([row.subject == person for row in index])
+    other = dataclasses.replace(trial, index=changed).trained("changed")
+    own = np.array([row.subject == person for row in rows])
     require(
         bool(np.allclose(other.scores[own], table.scores[own], atol=1e-6, equal_nan=True)),
-        who,
+        trial.who,
         "the labels of a person should not reach that person's own out-of-fold scores; they do "
         "(use affekt.training.out_of_fold)",
     )
