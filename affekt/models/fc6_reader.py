@@ -55,8 +55,11 @@ class Fc6Reader(Generic[Network]):
         return cls(stored.network, hardware.made(), labels=stored.labels, time_steps=steps)
 
     def sequence(self, clip: PreparedClip, fc6: np.ndarray) -> np.ndarray | None:
-        """What the network reads, float32 ``[V, T, F]``, from fc6 activations of so many views and steps; or None."""
-        return fc6
+        """What the network reads, float32 ``[V, T, F]``, from fc6 activations of so many views and steps; or None.
+
+        Handed on as it lies in memory: rounding follows an array's strides, and stored models keep their answers.
+        """
+        return np.ascontiguousarray(fc6)
 
     @torch.inference_mode()
     def score(self, clip: PreparedClip, needed: Mapping[str, Any]) -> Scored:
@@ -66,5 +69,5 @@ class Fc6Reader(Generic[Network]):
         if read is None:
             return Scored(None)
         with self.hardware.autocast():
-            logits = self.network(torch.from_numpy(np.ascontiguousarray(read)).to(self.hardware.device))
+            logits = self.network(torch.from_numpy(read).to(self.hardware.device))
         return Scored(mean_vector(logits.double().softmax(1).cpu().numpy()))
