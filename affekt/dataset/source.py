@@ -12,6 +12,7 @@ from affekt.dataset.manifest import NAME, read_manifest
 from affekt.dataset.problems import Problem, raise_errors
 from affekt.dataset.tree import clips_of_tree
 from affekt.errors import DataError
+from affekt.extensions import only_images
 from affekt.storage import exists, is_remote, join, list_entries
 
 logger = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ def read_source(uri: str) -> Source:
     images = [clip for clip in clips if PurePosixPath(clip.uri).suffix.lower() in IMAGE_SUFFIXES]
     if images and len(images) == len(clips):
         raise DataError(
-            "lists still images and no clips; give them with --faces, or train on them alone with --only vgg",
+            f"lists still images and no clips; give them with --faces, or train on them alone with {only_images()}",
             code="no_clips",
             where=uri,
         )

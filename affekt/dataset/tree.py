@@ -12,6 +12,7 @@ from affekt.dataset.labels import LABELS
 from affekt.dataset.layouts import Told, told_of, understood
 from affekt.dataset.problems import Problem, some
 from affekt.errors import DataError
+from affekt.extensions import only_images
 from affekt.storage import Entry, join, read_bytes
 
 
@@ -105,7 +106,7 @@ def _nothing_of_the_kind(entries: Sequence[Entry], uri: str, suffixes: frozenset
     if images and not suffixes & IMAGE_SUFFIXES:
         message = (
             f"holds {images} still images and no clips; give them with --faces, or train on them alone with "
-            f"--only vgg; found {names}"
+            f"{only_images()}; found {names}"
         )
         return DataError(message, code="no_clips", where=uri)
     kinds = " ".join(sorted(suffixes))

@@ -4,7 +4,15 @@ from affekt.extensions.detector import DetectorSpec, detector_names, detector_sp
 from affekt.extensions.found import EXTENSIONS, extension, extension_names, extensions, named, offered_by
 from affekt.extensions.fusion import FusionSpec, LabelledScores, fusion_names, fusion_spec, fusion_specs
 from affekt.extensions.layout import FileFacts, LayoutSpec, Tree, layout_specs
-from affekt.extensions.model import ModelSpec, Resources, members_needed, model_names, model_spec, model_specs
+from affekt.extensions.model import (
+    ModelSpec,
+    Resources,
+    members_needed,
+    model_names,
+    model_spec,
+    model_specs,
+    only_images,
+)
 
 __all__ = [
     "EXTENSIONS",
@@ -31,4 +39,5 @@ __all__ = [
     "model_specs",
     "named",
     "offered_by",
+    "only_images",
 ]

@@ -32,8 +32,8 @@ class ModelSpec:
     """A model of the ensemble: what it is called, what it looks at, how it learns and how it answers.
 
     A package offers one under the entry point group ``affekt.models``; :mod:`affekt.testing` checks it. The module that
-    holds the spec is imported whenever models are listed, so that it must not import what is heavy; ``train`` and
-    ``load`` are ``"module:function"`` and imported when they are needed.
+    holds the spec is imported whenever models are listed, so that it must not import what is heavy; ``train``, ``load``
+    and ``explain`` are ``"module:function"`` and imported when they are needed.
 
     Attributes:
         name: in settings, tables, files and commands; ``snake_case``.
@@ -52,6 +52,8 @@ class ModelSpec:
         answers_images: whether it can be trained and judged on still images alone.
         needs_descriptors: whether the audio feature set has to have frame-level descriptors.
         processes: whether several processes, one for each GPU, can train it together.
+        explain: gives an :class:`affekt.models.explainer.Explainer` from that folder, which draws Figure 7; ``""`` for
+            a model that is not explained.
         paper: its accuracy in the paper's Tables 1 and 2, percent; None for a model that the paper does not have.
         order: place among the models, those with small numbers first; a model comes after those that it needs.
     """
@@ -71,6 +73,7 @@ class ModelSpec:
     answers_images: bool = False
     needs_descriptors: bool = False
     processes: bool = False
+    explain: str = ""
     paper: float | None = None
     order: int = 1000
 
@@ -112,6 +115,11 @@ def model_specs() -> Mapping[str, ModelSpec]:
 def model_names() -> tuple[str, ...]:
     """The names of all installed models, in the order in which they are trained and shown."""
     return tuple(model_specs())
+
+
+def only_images() -> str:
+    """``--only vgg``: what has to be added to a command for a model that learns from still images alone."""
+    return " or ".join(f"--only {name}" for name, spec in model_specs().items() if spec.answers_images)
 
 
 def model_spec(name: str) -> ModelSpec:

@@ -49,8 +49,8 @@ def evaluate(prepared: Path, scores: Path, ensemble: Path, store: str, settings:
         shutil.copytree(scores / HISTORY, folder / HISTORY, dirs_exist_ok=True)
     prepared_clips = store_of(index, store, settings.media)
     draw_faces(folder, evaluation, index, prepared_clips)
-    if "vgg" in manifest["members"]:
-        draw_figure7(folder, ensemble / "members" / "vgg", index.select(evaluation.split or ""), prepared_clips)
+    members = {name: ensemble / "members" / name for name in manifest["members"]}
+    draw_figure7(folder, members, index.select(evaluation.split or ""), prepared_clips)
     render(folder, folder / REPORT)
     return evaluation
 

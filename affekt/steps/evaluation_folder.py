@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from affekt.extensions import model_spec, named
 from affekt.json_document import JsonDocument
 from affekt.media import PreparedIndex
-from affekt.models.vgg.explain import Explainer
+from affekt.models.explainer import Explainer
 from affekt.report.document import Evaluation
 from affekt.report.page import write_report
 from affekt.report.report import Decided, Report
@@ -85,25 +86,29 @@ def draw_faces(folder: Path, evaluation: Evaluation, index: PreparedIndex, store
             _face(folder, number).write_bytes(picture)
 
 
-def draw_figure7(folder: Path, vgg: Path, index: PreparedIndex, store: PreparedStore) -> None:
-    """Figure 7: what the VGG takes for each label, and where on a face of that label it looks.
+def draw_figure7(folder: Path, members: Mapping[str, Path], index: PreparedIndex, store: PreparedStore) -> None:
+    """Figure 7: what each model that can be explained takes for each label, and where on a face of that label it looks.
 
     Args:
-        folder: of the evaluation.
-        vgg: folder of the member.
+        folder: of the evaluation; nothing is written where no member can be explained.
+        members: the folders of the ensemble's members by name.
         index: the judged clips, the first of each label with a face is shown.
         store: where they are.
     """
-    out = folder / FIGURE7
-    out.mkdir(parents=True, exist_ok=True)
-    explainer = Explainer.load(vgg)
-    for label in explainer.labels:
-        (out / f"{label}, the network's own picture.png").write_bytes(explainer.class_model(label, iterations=20))
-        clips = (store.get(row.key) for row in index if row.label == label and row.frames_with_face)
-        clip = next(clips, None)
-        if clip is not None:
-            face = np.asarray(clip.faces[clip.face_frames[len(clip.face_frames) // 2]])
-            (out / f"{label}, on a face of the split.png").write_bytes(explainer.grad_cam(face, label))
+    explained = [model_spec(name) for name in members if model_spec(name).explain]
+    for spec in explained:
+        out = folder / FIGURE7
+        out.mkdir(parents=True, exist_ok=True)
+        explainer: Explainer = named(spec.explain, f"the model {spec.name!r}")(members[spec.name])
+        of = f"{spec.title}, " if len(explained) > 1 else ""
+        for label in explainer.labels:
+            own = explainer.class_model(label, iterations=20)
+            (out / f"{of}{label}, the network's own picture.png").write_bytes(own)
+            clips = (store.get(row.key) for row in index if row.label == label and row.frames_with_face)
+            clip = next(clips, None)
+            if clip is not None:
+                face = np.asarray(clip.faces[clip.face_frames[len(clip.face_frames) // 2]])
+                (out / f"{of}{label}, on a face of the split.png").write_bytes(explainer.grad_cam(face, label))
 
 
 def render(folder: Path, path: Path, outcome: GateOutcome | None = None) -> None:

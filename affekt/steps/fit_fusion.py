@@ -17,6 +17,7 @@ from affekt.extensions import fusion_names, fusion_spec, members_needed, model_s
 from affekt.fusion import Fusion, FusionKey, PersonFusion
 from affekt.json_document import JsonDocument
 from affekt.report.document import Ablation
+from affekt.report.paper_tables import BEST_OF_TABLE_3, TABLE_3
 from affekt.score_table import ScoreTable, join_tables
 from affekt.settings import Settings
 from affekt.steps.ablation import ablate
@@ -25,8 +26,6 @@ logger = logging.getLogger(__name__)
 
 #: The file with what was fused and what came of the ablations.
 FACTS = "fusion.json"
-#: What the best row of the paper's Table 3 fuses, "VGG+LSTM+Random Forest+SVC".
-PAPERS_BEST: tuple[str, ...] = ("bilstm", "random_forest", "svc")
 
 
 @dataclass(frozen=True)
@@ -44,12 +43,10 @@ class FusionFacts(JsonDocument):
 
 
 def papers_rows() -> tuple[FusionKey, ...]:
-    """The rows of that table."""
-    all_of_them = tuple(name for name, spec in model_specs().items() if spec.paper is not None)
-    return (
-        FusionKey("svm", all_of_them),
-        *(FusionKey(method, PAPERS_BEST) for method in ("average", "highest_confidence", "svm")),
-    )
+    """The rows of the paper's Table 3; one that fuses a C3D as well is taken for all of the paper's models."""
+    of_the_paper = tuple(name for name, spec in model_specs().items() if spec.paper is not None)
+    best = tuple(name for name in of_the_paper if name in BEST_OF_TABLE_3)
+    return tuple(FusionKey(method, best if fused == BEST_OF_TABLE_3 else of_the_paper) for method, fused, _ in TABLE_3)
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ class FoldScores:
         clips: the ids of the clips that it had to judge.
         prepared: folder of the prepared index.
         scores: folder with ``scores.csv`` and ``fused.csv``, and the models' learning curves below ``history``.
-        figure7: folder of the pictures of what the fold's VGG looks for, where it was trained.
+        figure7: folder of the pictures of what the fold's models look for, where one of them can be explained.
         seconds, run_id, report: of the training: wall time, MLflow run, and the path of its own report.
     """
 

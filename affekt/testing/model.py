@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from affekt.extensions import ModelSpec, members_needed, model_spec
+from affekt.extensions import ModelSpec, members_needed, model_spec, named
 from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex, PreparedRow
+from affekt.models.explainer import Explainer
 from affekt.models.members import Members
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings, load_settings
@@ -36,7 +37,8 @@ def check_model(name: str, settings: Sequence[str] = (), *, folder: Path | None 
 
     The spec's module is light to import; there are rows for the preset ``paper``; score vectors are probabilities; two
     trainings with one seed write the same bytes; what is read back answers as the score table says; a clip without
-    what the model looks at has no answer; and no label of a person reaches that person's own out-of-fold scores.
+    what the model looks at has no answer; no label of a person reaches that person's own out-of-fold scores; and of a
+    model that is explained there are pictures for every label.
 
     Args:
         name: of the model.
@@ -61,6 +63,7 @@ def check_model(name: str, settings: Sequence[str] = (), *, folder: Path | None 
         _check_repeats(trial, table)
         _check_loaded(trial, table)
         _check_no_leak(trial, table)
+        _check_explained(trial)
 
 
 @dataclass(frozen=True)
@@ -215,3 +218,22 @@ def _check_no_leak(trial: _Trial, table: ScoreTable) -> None:
         "the labels of a person should not reach that person's own out-of-fold scores; they do "
         "(use affekt.training.out_of_fold)",
     )
+
+
+def _check_explained(trial: _Trial) -> None:
+    """What draws Figure 7 gives PNG files, the same each time."""
+    spec, who = trial.spec, trial.who
+    if not spec.explain:
+        return
+    explainer: Explainer = named(spec.explain, who)(trial.root / "first" / spec.name)
+    require(explainer.labels == LABELS, who, f"its explainer should know the labels {LABELS}, not {explainer.labels}")
+    face = trial.faces.images[0]
+    for label in LABELS:
+        drawn = explainer.class_model(label, iterations=2), explainer.grad_cam(face, label)
+        again = explainer.class_model(label, iterations=2), explainer.grad_cam(face, label)
+        require(
+            all(picture.startswith(b"\x89PNG\r\n\x1a\n") for picture in drawn),
+            who,
+            f"what its explainer draws for {label} should be PNG files",
+        )
+        require(drawn == again, who, f"what its explainer draws for {label} should be the same each time")

@@ -19,7 +19,7 @@ from typing import NoReturn
 
 import affekt
 from affekt.errors import AffektError, UsageError, as_affekt_error
-from affekt.extensions import extension_names, model_names
+from affekt.extensions import extension_names, model_names, model_specs, only_images
 from affekt.home import caches
 from affekt.pretrained.catalogue import CATALOGUE, LAYOUTS
 
@@ -27,6 +27,7 @@ _DATA = (
     f"a folder (with a manifest.csv, or laid out as one of {', '.join(extension_names('layout'))}) or a CSV file; "
     "local or s3://"
 )
+_FROM_IMAGES = " and the ".join(spec.short for spec in model_specs().values() if spec.learns_from_images)
 _REF = "a registered model, name@champion or name/7, or a folder (default: affekt@champion)"
 
 
@@ -148,9 +149,9 @@ def build_parser() -> argparse.ArgumentParser:
     _json(check)
 
     train = command("train", "train the ensemble, register it, and let the gate decide whether it becomes the champion")
-    train.add_argument("data", metavar="DATA", help=f"{_DATA}; with --only vgg also labelled face images")
+    train.add_argument("data", metavar="DATA", help=f"{_DATA}; with {only_images()} also labelled face images")
     train.add_argument(
-        "--faces", default="", metavar="DIR", help="labelled face images to train the VGG and the C3D on as well"
+        "--faces", default="", metavar="DIR", help=f"labelled face images to train the {_FROM_IMAGES} on as well"
     )
     train.add_argument("--preset", default="small", choices=("small", "paper"), help="(default small)")
     train.add_argument(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,29 @@ def test_a_member_that_answers_without_what_it_looks_at_is_told(monkeypatch: pyt
 
     monkeypatch.setattr(voice, "load", load)
     with pytest.raises(ConformanceError, match="lacks what it looks at, and is answered"):
+        check_model("svc", SMALL)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "says"),
+    [
+        (lambda: b"GIF89a", "should be PNG files"),
+        (lambda: b"\x89PNG\r\n\x1a\n%d" % next(calls), "should be the same each time"),
+    ],
+)
+def test_an_explainer_that_breaks_a_promise_is_told_which(
+    monkeypatch: pytest.MonkeyPatch, drawn: Callable[[], bytes], says: str
+) -> None:
+    class Drawing:
+        labels = ("angry", "happy", "neutral")
+
+        def __init__(self, folder: Path) -> None:
+            self.grad_cam = self.class_model = lambda *_, **__: drawn()
+
+    monkeypatch.setattr("affekt.testing.model.named", lambda reference, what: Drawing)
+    explained = dataclasses.replace(model_spec("svc"), explain="anything")
+    monkeypatch.setattr("affekt.testing.model.model_spec", lambda name: explained)
+    with pytest.raises(ConformanceError, match=f"^model 'svc': what its explainer draws for angry {says}"):
         check_model("svc", SMALL)
 
 

@@ -40,6 +40,7 @@ SPEC = ModelSpec(
     learns_from_images=True,
     answers_images=True,
     processes=True,
+    explain="affekt.models.vgg.explain:Explainer.load",
     paper=44.1,
     order=10,
 )
