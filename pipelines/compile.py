@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from kfp import compiler
+
 from affekt.dataset import Unit
 from affekt.errors import DataError
+from affekt.pipelines.training import training_pipeline
 
 
 def compile_pipeline(path: Path, models: Sequence[str] = (), *, unit: Unit = "clips") -> None:
@@ -15,10 +18,6 @@ def compile_pipeline(path: Path, models: Sequence[str] = (), *, unit: Unit = "cl
     Raises:
         DataError: the file's name does not end in ``.yaml``.
     """
-    from kfp import compiler
-
-    from affekt.pipelines.training import training_pipeline
-
     if path.suffix not in (".yaml", ".yml"):
         raise DataError("a compiled pipeline is YAML; name it *.yaml", code="file_name", where=str(path))
     compiler.Compiler().compile(training_pipeline(models, unit=unit), str(path))

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kfp import local
+
 from affekt import events
 from affekt.dataset import load_clips, read_faces, unit_of
 from affekt.errors import AffektError
@@ -43,8 +45,8 @@ def engine() -> Iterator[docker.DockerClient]:
     Raises:
         AffektError: there is no engine, or it failed.
     """
-    import docker
-    from docker.errors import DockerException
+    import docker  # an extra: docker, and only runs in containers need it
+    from docker.errors import DockerException  # an extra: docker, and only runs in containers need it
 
     where = os.environ.get("DOCKER_HOST", "the engine's usual socket")
     try:
@@ -69,7 +71,7 @@ def check_image(image: str) -> None:
     Raises:
         AffektError: there is no engine, or it has no such image; the message says what to do.
     """
-    from docker.errors import ImageNotFound
+    from docker.errors import ImageNotFound  # an extra: docker, and only runs in containers need it
 
     with engine() as client:
         try:
@@ -95,8 +97,7 @@ def container_runner(home: Path, folders: Iterable[Path]) -> Any:
         home: ``AFFEKT_HOME``, where steps read and write.
         folders: that steps only read.
     """
-    from docker.types import Mount
-    from kfp import local
+    from docker.types import Mount  # an extra: docker, and only runs in containers need it
 
     with engine() as client:
         rootless = any("rootless" in option for option in client.info().get("SecurityOptions") or ())

@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from kfp.local import logging_utils, status, subprocess_task_handler, task_dispatcher
+
 from affekt.errors import AffektError
 
 if TYPE_CHECKING:
@@ -63,8 +65,6 @@ class _Running:
         """KFP's function that runs a task, which says in between to which task a process belongs, and how it ended."""
 
         def run(*arguments: Any, component_name: str, **options: Any) -> Any:
-            from kfp.local import status
-
             self._here.task, self._here.status = component_name.removeprefix("comp-"), None
             try:
                 outputs, ended = run_task(*arguments, component_name=component_name, **options)
@@ -109,7 +109,7 @@ class _Running:
         self, client: docker.DockerClient, image: str, command: list[str], volumes: dict[str, Any], **options: Any
     ) -> int:
         """Run a container to its end, and learn how it ended before it is removed."""
-        from docker.errors import APIError
+        from docker.errors import APIError  # an extra: docker, and only runs in containers need it
 
         container = client.containers.run(image=image, command=command, volumes=volumes, detach=True, **options)
         try:
@@ -136,8 +136,6 @@ def adapted(hear: Hear, log: TextIO, environment: Mapping[str, str], temporary: 
     Yields:
         The tasks that failed, in the order of their failing.
     """
-    from kfp.local import logging_utils, subprocess_task_handler, task_dispatcher
-
     running = _Running(hear, environment, temporary)
     replacements: list[tuple[Any, str, Any]] = [
         (task_dispatcher, "run_single_task_implementation", running.named(_now(task_dispatcher))),
@@ -150,7 +148,7 @@ def adapted(hear: Hear, log: TextIO, environment: Mapping[str, str], temporary: 
         (logging_utils, "print_horizontal_line", lambda: None),
     ]
     with contextlib.suppress(ImportError):  # the engine's package comes with KFP's extra of that name
-        from kfp.local import docker_task_handler
+        from kfp.local import docker_task_handler  # needs an extra: docker
 
         replacements.append((docker_task_handler, "run_docker_container", running.container))
     with contextlib.ExitStack() as stack:

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any, TextIO
 
 import psutil
+from kfp import local
 
 from affekt import events
 from affekt.errors import AffektError, as_affekt_error, rebuilt
@@ -68,8 +69,6 @@ def run_locally(
         AffektError: a step failed: the step's own error with its code and place; the message also names the step,
             and where the log is.
     """
-    from kfp import local
-
     folder.mkdir(parents=True, exist_ok=True)
     run = LocalRun(uuid.uuid4().hex, folder)
     log = folder / "pipeline.log"

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from affekt import events
 from affekt.check.leaks import content_digests, refuse_leaks
@@ -21,15 +21,13 @@ from affekt.home import home
 from affekt.pipelines.job import TrainingJob
 from affekt.pipelines.run import artifact, run_pipeline
 from affekt.pipelines.runners import HERE, Containers, Processes
+from affekt.registry import Tracking
 from affekt.report.document import Evaluation
 from affekt.statistics import Figures
 from affekt.steps.evaluation_folder import EVALUATION, FIGURE7, REPORT
 from affekt.steps.pool_folds import FUSED, SCORES, FoldScores, pool_folds
 from affekt.steps.step import code_digest
 from affekt.storage import appearing, file_digest, is_remote, list_entries, open_local
-
-if TYPE_CHECKING:
-    from affekt.registry import Tracking
 
 #: A folder of its own, since containers see the folder of their data read-only.
 _CLIPS = "input/clips.csv"
@@ -131,8 +129,6 @@ def run_protocol(
         DataError: the clips are wrong or too few, or a subject or a file's content is on both sides of a fold.
         AffektError: a step of a fold failed (the message names the fold), or another process runs the same protocol.
     """
-    from affekt.registry import Tracking
-
     started = time.monotonic()
     check_protocol(protocol)
     if unit_of(job.data) == "images":
@@ -257,7 +253,7 @@ def _alone(folder: Path) -> Iterator[None]:
 @contextmanager
 def _parent_run(tracking: Tracking, job: TrainingJob, protocol: str, folder: Path) -> Iterator[str]:
     """The MLflow run of the protocol: that of an interrupted run is opened again."""
-    from mlflow.exceptions import MlflowException
+    from mlflow.exceptions import MlflowException  # heavy: mlflow
 
     note = folder / "run.json"
     run_id = json.loads(note.read_text(encoding="utf-8"))["run_id"] if note.is_file() else ""

@@ -22,6 +22,8 @@ from affekt.pipelines.local import LocalRun, run_locally
 from affekt.pipelines.placement import on_this_machine
 from affekt.pipelines.runners import HERE, Cluster, Containers, Processes
 from affekt.pipelines.submit import Submitted, submit
+from affekt.pipelines.training import training_pipeline
+from affekt.registry import Tracking
 from affekt.steps.gate_outcome import GateOutcome
 from affekt.storage import is_remote
 
@@ -80,8 +82,6 @@ def run_training(job: TrainingJob, *, say: events.Listener, runner: Processes | 
     Raises:
         AffektError: a step failed, or there is no engine or image for containers.
     """
-    from affekt.registry import Tracking
-
     tracking = Tracking()
     folder = home() / "runs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{job.name}"
     return _outcome(job, run_pipeline(job, folder, say=say, runner=runner), tracking)
@@ -107,9 +107,6 @@ def run_pipeline(
     Raises:
         AffektError: a step failed, or there is no engine or image for containers.
     """
-    from affekt.pipelines.training import training_pipeline
-    from affekt.registry import Tracking
-
     unit = unit_to_train(job.data, job.faces, job.models)
     data, faces = _absolute(job.data), _absolute(job.faces)
     arguments = {
@@ -140,8 +137,6 @@ def submit_training(job: TrainingJob, cluster: Cluster) -> Submitted:
     Raises:
         AffektError: the cluster cannot be reached, or the job names places that it cannot see.
     """
-    from affekt.registry import Tracking
-
     unit = unit_to_train(job.data, job.faces, job.models, elsewhere=True)
     arguments = {
         "data": job.data,

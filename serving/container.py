@@ -18,6 +18,8 @@ from typing import Any, TextIO
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from affekt.errors import AffektError
+
 INFERENCE, MANAGEMENT, METRICS = 8080, 8081, 8082
 
 
@@ -27,11 +29,9 @@ def serve() -> int:
     Returns:
         0 when it was told to end; 1 when there is nothing to serve, or TorchServe ended by itself.
     """
-    # Imported here, because the probe is started every few seconds and needs none of it.
-    from affekt.errors import AffektError
-    from affekt.registry import Tracking, resolve
-    from affekt.registry.models import find
-    from affekt.serving.server import LocalServer
+    from affekt.registry import Tracking, resolve  # heavy: requests, and the probe starts every few seconds
+    from affekt.registry.models import find  # as above
+    from affekt.serving.server import LocalServer  # as above
 
     # As KeyboardInterrupt, so that it also ends a start that is under way.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

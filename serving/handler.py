@@ -31,8 +31,8 @@ class EmotionHandler:
 
     def initialize(self, context: Any) -> None:
         """Load the ensemble: ``ensemble/`` below the model folder, or the model folder itself."""
-        from affekt.ensemble import Ensemble
-        from affekt.errors import AffektError
+        from affekt.ensemble import Ensemble  # TorchServe would hide its ImportError, as said above
+        from affekt.errors import AffektError  # likewise
 
         folder = Path(context.system_properties["model_dir"])
         if (folder / "ensemble").is_dir():

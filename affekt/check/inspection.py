@@ -10,18 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from affekt.dataset.clips import Clip
 from affekt.dataset.faces import FaceImage
 from affekt.errors import AffektError, MediaError
+from affekt.media.probe import MediaInfo, probe_all
 from affekt.progress import Progress
 from affekt.storage import file_digest, is_remote, open_local
-
-if TYPE_CHECKING:
-    from affekt.media.probe import MediaInfo
 
 _BATCH = 16  # clips that are downloaded together
 _CHUNK = 64  # images that a thread takes at a time
@@ -48,8 +45,6 @@ def inspect_clips(clips: Sequence[Clip], workers: int = 0) -> list[Inspected]:
         clips: with files that exist; those in S3 are downloaded one batch at a time and removed again.
         workers: threads; 0 is one per core.
     """
-    from affekt.media.probe import probe_all  # here, since affekt.media imports affekt.dataset
-
     workers = workers or os.cpu_count() or 1
     local = [row for row, clip in enumerate(clips) if not is_remote(clip.uri)]
     remote = [row for row, clip in enumerate(clips) if is_remote(clip.uri)]
@@ -85,7 +80,7 @@ def inspect_faces(faces: Sequence[FaceImage], workers: int = 0) -> list[Inspecte
 
 
 def _inspect_face(face: FaceImage) -> Inspected:
-    import cv2
+    import cv2  # heavy: cv2
 
     try:
         content = face.content()
@@ -101,8 +96,6 @@ def _inspect_face(face: FaceImage) -> Inspected:
 
 
 def _inspect_remote(clips: Sequence[Clip]) -> list[Inspected]:
-    from affekt.media.probe import probe_all
-
     with ExitStack() as stack:
         paths: dict[int, Path] = {}
         results: dict[int, Inspected] = {}

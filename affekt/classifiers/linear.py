@@ -46,7 +46,7 @@ def fit_logistic(x: np.ndarray, y: np.ndarray, labels: int, *, c: float) -> Line
     Raises:
         ValueError: ``y`` holds fewer than two labels.
     """
-    from sklearn.linear_model import LogisticRegression
+    from sklearn.linear_model import LogisticRegression  # heavy: sklearn
 
     mean, spread = x.mean(axis=0), x.std(axis=0)
     scale = np.where(spread > 0, spread, 1.0)

@@ -9,6 +9,8 @@ from types import MappingProxyType
 from typing import Protocol, Self
 
 import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from affekt.classifiers.linear import LinearSoftmax
 from affekt.classifiers.svc import CalibratedSvc
@@ -43,8 +45,6 @@ def save_classifiers(
 
     ``more`` names kinds of classifier besides those of this package.
     """
-    from safetensors.numpy import save
-
     kinds = {kind: name for name, kind in {**KINDS, **more}.items()}
     tensors = {
         # not ascontiguousarray, which would turn a scalar into a row
@@ -65,9 +65,6 @@ def load_classifiers(
     Raises:
         DataError: the file is missing, is not the one with that digest, or holds something else.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
     if not path.is_file():
         raise DataError("the file of the classifier is missing", code="missing", where=str(path))
     content = path.read_bytes()

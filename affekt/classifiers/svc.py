@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from affekt.dataset import subject_folds
+
 logger = logging.getLogger(__name__)
 Folds = list[tuple[np.ndarray, np.ndarray]]
 
@@ -98,9 +100,9 @@ def fit_svc(
     Raises:
         ValueError: ``y`` holds fewer than two labels.
     """
-    from sklearn.calibration import CalibratedClassifierCV
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    from sklearn.calibration import CalibratedClassifierCV  # heavy: sklearn
+    from sklearn.pipeline import make_pipeline  # heavy: sklearn
+    from sklearn.preprocessing import StandardScaler  # heavy: sklearn
 
     if len(np.unique(y)) < 2:
         raise ValueError("a support vector classifier needs at least two labels")
@@ -134,9 +136,9 @@ def choose_c(
     Of equally good candidates the smallest, the most regularised one, is taken; it is also the answer where no folds
     can be made (no accuracies then).
     """
-    from sklearn.model_selection import cross_val_predict
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    from sklearn.model_selection import cross_val_predict  # heavy: sklearn
+    from sklearn.pipeline import make_pipeline  # heavy: sklearn
+    from sklearn.preprocessing import StandardScaler  # heavy: sklearn
 
     splits = calibration_folds(y, groups, folds, seed)
     ordered = sorted(candidates)
@@ -157,9 +159,7 @@ def calibration_folds(y: np.ndarray, groups: Sequence[str], folds: int, seed: in
     Grouped by ``groups`` with as many folds as possible up to ``folds``; else stratified rows; ``None`` where a
     label has a single row.
     """
-    from sklearn.model_selection import StratifiedKFold
-
-    from affekt.dataset import subject_folds
+    from sklearn.model_selection import StratifiedKFold  # heavy: sklearn
 
     present = set(np.unique(y))
     different = sum(1 for group in groups if not group) + len({group for group in groups if group})
@@ -175,7 +175,7 @@ def calibration_folds(y: np.ndarray, groups: Sequence[str], folds: int, seed: in
 
 
 def _machine(c: float, kernel: str, tolerance: float, gamma: float | None = None) -> Any:
-    from sklearn.svm import SVC
+    from sklearn.svm import SVC  # heavy: sklearn
 
     return SVC(C=c, kernel=kernel, tol=tolerance, gamma="scale" if gamma is None else gamma)
 

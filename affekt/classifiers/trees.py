@@ -76,7 +76,7 @@ def fit_forest(
 
     A label that does not occur in ``y`` gets the probability 0.
     """
-    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.ensemble import RandomForestClassifier  # heavy: sklearn
 
     forest = RandomForestClassifier(n_estimators=trees, min_samples_split=min_samples_split, random_state=seed)
     forest.fit(x, y)
@@ -91,8 +91,8 @@ def fit_adaboost(
 
     A label that does not occur in ``y`` gets the probability 0.
     """
-    from sklearn.ensemble import AdaBoostClassifier
-    from sklearn.tree import DecisionTreeClassifier
+    from sklearn.ensemble import AdaBoostClassifier  # heavy: sklearn
+    from sklearn.tree import DecisionTreeClassifier  # heavy: sklearn
 
     tree = DecisionTreeClassifier(max_depth=depth)
     boost = AdaBoostClassifier(tree, n_estimators=trees, learning_rate=learning_rate, random_state=seed)

@@ -73,7 +73,7 @@ class FaceImage:
         """
         if self.pixels is not None:
             return np.repeat(self.pixels[:, :, None], 3, axis=2)
-        import cv2
+        import cv2  # heavy: cv2
 
         content = self.content()
         picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None

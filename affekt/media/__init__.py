@@ -23,7 +23,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """OpenCV is imported by what prepares clips, not by what only reads prepared ones."""
     if name in __all__:
-        from affekt.media import prepare
+        from affekt.media import prepare  # heavy: cv2, which prepared clips are read without
 
         return getattr(prepare, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,7 +11,10 @@ import cv2
 import numpy as np
 
 from affekt.errors import AffektError, DataError, MediaError
+from affekt.media.decode import decode
+from affekt.media.faces import find_faces
 from affekt.media.frames import Spill
+from affekt.media.functionals import voice_of
 from affekt.media.person import PROMINENT, check_choice
 from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex
 from affekt.progress import track
@@ -33,10 +36,6 @@ def prepare_file(path: str | Path, settings: MediaSettings, who: str = PROMINENT
             ``no_streams``, ``timeout``, ``nothing_usable`` where there is neither a face nor a voice, or
             ``unknown_person`` where nobody is who is asked for (:data:`affekt.media.person.CHOICES`).
     """
-    from affekt.media.decode import decode
-    from affekt.media.faces import find_faces
-    from affekt.media.functionals import voice_of
-
     check_choice(who)
     decoded = decode(path, settings)
     try:

@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from imageio_ffmpeg import get_ffmpeg_exe
+
 from affekt.errors import MediaError
 
 #: Containers that a clip may come in. Anything else that ffmpeg would recognise is refused: among the rest are
@@ -126,8 +128,6 @@ def _refused(path: Path) -> MediaError | None:
 
 def _headers(paths: Sequence[Path], timeout: float) -> tuple[list[str], MediaError]:
     """ffmpeg's description of each file up to the first that it cannot open, and what failed there."""
-    from imageio_ffmpeg import get_ffmpeg_exe
-
     command = [get_ffmpeg_exe(), "-hide_banner", "-nostdin"]
     for path in paths:
         command += ["-protocol_whitelist", "file", "-format_whitelist", CONTAINERS, "-i", f"file:{path.absolute()}"]

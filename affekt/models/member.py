@@ -31,8 +31,7 @@ class HardwareChoice:
 
     def made(self) -> Hardware:
         """The device and the precision, as :meth:`affekt.models.hardware.Hardware.choose` finds them."""
-        # torch
-        from affekt.models.hardware import Hardware
+        from affekt.models.hardware import Hardware  # heavy: torch, which a model of the voice needs nowhere
 
         return Hardware.choose(self.device, self.precision)
 

@@ -108,7 +108,7 @@ def decide(
 
 
 def _first(challenger: ScoreVectors, confidence: float) -> Decision:
-    from scipy.stats import binomtest
+    from scipy.stats import binomtest  # heavy: scipy
 
     hits, clips = int(challenger.right.sum()), len(challenger.clips)
     counts = np.bincount(np.asarray(challenger.truth))

@@ -96,8 +96,8 @@ def register(
         DataError: the folder is no ensemble.
         AffektError: the name is not a possible one.
     """
-    import mlflow.pyfunc
-    from mlflow.models import Model
+    import mlflow.pyfunc  # heavy: mlflow
+    from mlflow.models import Model  # heavy: mlflow
 
     if not _NAME.fullmatch(name):
         raise AffektError("a name may have letters, digits, '_', '-' and '.' only", code="bad_name", where=name)
@@ -161,7 +161,7 @@ def find(reference: str, tracking: Tracking) -> ModelVersion:
     Raises:
         AffektError: there is no such model, alias or version; the message lists those that there are.
     """
-    from mlflow.exceptions import MlflowException
+    from mlflow.exceptions import MlflowException  # heavy: mlflow
 
     parts = _REFERENCE.fullmatch(reference)
     if parts is None:
@@ -312,7 +312,7 @@ def _enthrone(name: str, history: list[int], tracking: Tracking) -> None:
 
 
 def _make_model(tracking: Tracking, name: str) -> None:
-    from mlflow.exceptions import MlflowException
+    from mlflow.exceptions import MlflowException  # heavy: mlflow
 
     try:
         tracking.client.create_registered_model(name, description="An affekt ensemble: emotion from face and voice.")
@@ -373,7 +373,7 @@ def _ensemble_in(model: Path, version: ModelVersion) -> Path:
 
 
 def _fetch(location: str, kept: Path, digest: str, version: ModelVersion, tracking: Tracking) -> Path:
-    import mlflow.artifacts
+    import mlflow.artifacts  # heavy: mlflow
 
     kept.parent.mkdir(parents=True, exist_ok=True)
     # Fetched beside its place and then moved, so that a broken or a second fetch leaves no half an ensemble.

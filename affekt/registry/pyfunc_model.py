@@ -7,22 +7,21 @@ from typing import Any
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
 
+from affekt.ensemble import Ensemble
+from affekt.errors import AffektError
+
 
 class EnsembleModel(PythonModel):
     """Paths of clips in, one prediction document for each out; a bad clip is ``{"error": {"code", "message"}}``."""
 
     def load_context(self, context: Any) -> None:
         """Load the ensemble from the model's artifacts; every file is checked against its digest."""
-        from affekt.ensemble import Ensemble
-
         self._ensemble = Ensemble.load(context.artifacts["ensemble"])
 
     def predict(
         self, context: Any, model_input: list[str], params: dict[str, Any] | None = None
     ) -> list[dict[str, Any]]:
         """One document for each path, in order."""
-        from affekt.errors import AffektError
-
         answers: list[dict[str, Any]] = []
         for path in model_input:
             try:

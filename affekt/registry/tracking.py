@@ -65,7 +65,7 @@ class Tracking:
         # It would print the address of each run to standard output, where commands write their JSON.
         os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
         self._reach()
-        from mlflow import MlflowClient
+        from mlflow import MlflowClient  # heavy: mlflow
 
         # Alembic says a line for each of 60 migrations, MLflow one for each model that is logged.
         for name in ("mlflow", "alembic"):
@@ -81,7 +81,7 @@ class Tracking:
     @cached_property
     def experiment_id(self) -> str:
         """The id of the experiment."""
-        from mlflow.exceptions import MlflowException
+        from mlflow.exceptions import MlflowException  # heavy: mlflow
 
         for _ in range(2):
             found = self.client.get_experiment_by_name(self.experiment)
@@ -196,7 +196,7 @@ class ChildRun:
 
     def flush(self) -> None:
         """Send the figures that wait."""
-        from mlflow.entities import Metric
+        from mlflow.entities import Metric  # heavy: mlflow
 
         waiting, self._waiting = self._waiting, []
         for first in range(0, len(waiting), _METRICS_AT_ONCE):
@@ -206,7 +206,7 @@ class ChildRun:
 
     def params(self, values: Mapping[str, Any]) -> None:
         """Record parameters; a parameter cannot change later."""
-        from mlflow.entities import Param
+        from mlflow.entities import Param  # heavy: mlflow
 
         entries = [Param(key, str(value)) for key, value in values.items()]
         for first in range(0, len(entries), _PARAMS_AT_ONCE):

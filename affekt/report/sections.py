@@ -99,8 +99,7 @@ class Sections:
 
 def sections(report: Report) -> Sections:
     """The parts of a report."""
-    # matplotlib takes half a second to import; only a report needs it.
-    from affekt.report import figures
+    from affekt.report import figures  # heavy: matplotlib
 
     evaluation = report.evaluation
     fusion = evaluation.chosen_fusion
@@ -143,8 +142,7 @@ def _tables(evaluation: Evaluation) -> list[Table]:
 
 def _matrices(evaluation: Evaluation) -> list[Picture]:
     """Figures 8, 9 and 10: the best visual model, the best audio model, and the fusion."""
-    # matplotlib takes half a second to import; only a report needs it.
-    from affekt.report.figures import confusion_matrix
+    from affekt.report.figures import confusion_matrix  # heavy: matplotlib
 
     def drawn(number: str, name: str, found: Figures) -> Picture:
         rows = zip(evaluation.labels, found.confusion, strict=True)
@@ -164,8 +162,7 @@ def _matrices(evaluation: Evaluation) -> list[Picture]:
 
 
 def _curves(history: Mapping[str, Path]) -> list[Picture]:
-    # matplotlib takes half a second to import; only a report needs it.
-    from affekt.report.figures import learning_curve
+    from affekt.report.figures import learning_curve  # heavy: matplotlib
 
     curves = []
     for name, path in history.items():

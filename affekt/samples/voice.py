@@ -166,7 +166,7 @@ def _source(
     generator: np.random.Generator,
 ) -> np.ndarray:
     """Glottal pulses and breath ``[N]``."""
-    from scipy.signal import lfilter
+    from scipy.signal import lfilter  # heavy: scipy
 
     at = np.arange(count) / _STEP
     steps = np.arange(len(pitch))
@@ -194,7 +194,7 @@ def _source(
 
 def _resonate(source: np.ndarray, formants: np.ndarray) -> np.ndarray:
     """The source through four resonators in cascade whose formants ``[T, 4]`` change every ``_STEP`` samples."""
-    from scipy.signal import sosfilt
+    from scipy.signal import sosfilt  # heavy: scipy
 
     radius = np.exp(-np.pi * _WIDTHS / SAMPLE_RATE)
     cosine = 2 * radius * np.cos(2 * np.pi * np.minimum(formants, 0.45 * SAMPLE_RATE) / SAMPLE_RATE)

@@ -110,7 +110,7 @@ def step(
         opened: AbstractContextManager[ChildRun | None] = nullcontext(None)
         parent = None
         if run_id:
-            from affekt.registry import ChildRun, Tracking
+            from affekt.registry import ChildRun, Tracking  # heavy: requests, and not every step has a run
 
             tracking = Tracking(tracking_uri or None)
             parent, opened = ChildRun(tracking, run_id), tracking.child(run_id, name)
@@ -142,7 +142,7 @@ def _watched(run: ChildRun | None, group: str | None) -> Iterator[None]:
     if run is None or group not in model_names() or os.environ.get("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING") == "false":
         yield
         return
-    from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+    from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor  # heavy: mlflow
 
     monitor = SystemMetricsMonitor(run.run_id, tracking_uri=run.tracking.uri)
     monitor.start()

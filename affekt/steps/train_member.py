@@ -25,6 +25,7 @@ from affekt.errors import AffektError
 from affekt.extensions import model_spec
 from affekt.media import FaceSet, PreparedIndex
 from affekt.settings import Settings, settings_from_json
+from affekt.steps.step import step
 from affekt.store.entries import Store
 from affekt.training.given import Given, train_member
 
@@ -111,8 +112,7 @@ def processes(member: str, settings: Settings) -> int:
     """
     if not model_spec(member).processes:
         return 1
-    # torch, which a model of the voice needs nowhere
-    from affekt.training.distributed import World
+    from affekt.training.distributed import World  # heavy: torch, which a model of the voice needs nowhere
 
     group = settings.models[member]
     wanted = os.environ.get(PROCESSES, "")
@@ -123,7 +123,7 @@ def processes(member: str, settings: Settings) -> int:
         return int(wanted)
     if settings.device == "cpu":
         return 1
-    import torch
+    import torch  # heavy: torch
 
     devices = torch.cuda.device_count()
     for count in range(devices, 1, -1):
@@ -175,8 +175,7 @@ def train(job: Job, log: Any = None, keep: Callable[[Path], None] | None = None)
 
 def _first() -> bool:
     """Whether this process is the one that writes."""
-    # torch, which a model of the voice needs nowhere
-    from affekt.training.distributed import World
+    from affekt.training.distributed import World  # heavy: torch, which a model of the voice needs nowhere
 
     return World.here().first
 
@@ -253,7 +252,7 @@ def main(path: str) -> None:
     Args:
         path: a :class:`Job` as JSON, a file or an ``s3://`` uri.
     """
-    from affekt.training.distributed import joined
+    from affekt.training.distributed import joined  # heavy: torch
 
     job = Job(**json.loads(storage.read_bytes(path)))
     settings = settings_from_json(job.settings)
@@ -266,8 +265,6 @@ def main(path: str) -> None:
         elif events.listened():
             train(job, lambda metrics, step: events.write(events.Metrics(metrics, step), sys.stdout))
         else:
-            from affekt.steps.step import step
-
             names = {"tracking_uri": job.tracking_uri, "run_id": job.run_id, "group": job.member}
             with step(job.member, job.settings, **names) as this:
                 train(job, this.log, this.keep)
@@ -279,7 +276,7 @@ def _telling(device: str) -> Iterator[World]:
 
     A process ends, by the error of a broken pipe, when nobody is there any more to listen.
     """
-    from affekt.training.distributed import joined
+    from affekt.training.distributed import joined  # heavy: torch
 
     library = logging.getLogger("affekt")
     library.handlers, library.propagate = [events.EventHandler(sys.stdout)], False

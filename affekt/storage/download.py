@@ -150,8 +150,8 @@ def _opened_s3(uri: str, have: int, version: str | None) -> Iterator[_Opened]:
 
 @contextlib.contextmanager
 def _opened_http(uri: str, have: int, version: str | None) -> Iterator[_Opened]:
-    import requests
-    import urllib3
+    import requests  # heavy: requests
+    import urllib3  # heavy: urllib3
 
     where = shown(uri)
     try:
@@ -195,7 +195,7 @@ def _followed(session: Any, uri: str, have: int, version: str | None) -> Any:
 
 
 def _answer(response: Any, have: int, where: str) -> _Opened:
-    import urllib3
+    import urllib3  # heavy: urllib3
 
     if response.status_code not in {200, 206}:
         raise DataError(

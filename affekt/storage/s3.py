@@ -35,8 +35,8 @@ def client() -> Any:
 
 @lru_cache(maxsize=4)
 def _client(process: int, environment: tuple[str, ...]) -> Any:
-    import boto3
-    from botocore.config import Config
+    import boto3  # heavy: boto3
+    from botocore.config import Config  # heavy: botocore
 
     # A session of its own, since boto3's default one keeps the credentials that it first found.
     retries = {"max_attempts": 4, "mode": "standard"}
@@ -47,8 +47,8 @@ def _client(process: int, environment: tuple[str, ...]) -> Any:
 @contextlib.contextmanager
 def explained(uri: str) -> Iterator[None]:
     """Turn what boto3 raises inside the block into a DataError about ``uri`` that says what to do."""
-    from boto3.exceptions import Boto3Error
-    from botocore import exceptions as boto
+    from boto3.exceptions import Boto3Error  # heavy: boto3
+    from botocore import exceptions as boto  # heavy: botocore
 
     try:
         yield

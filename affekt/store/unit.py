@@ -26,8 +26,7 @@ def store_of(index: PreparedIndex, root: str, settings: MediaSettings) -> Prepar
     """
     if index.unit == "clips":
         return Store(root, settings)
-    # OpenCV, which clips that are prepared already do without
-    from affekt.store.images import ImageStore
+    from affekt.store.images import ImageStore  # heavy: cv2, which prepared clips are read without
 
     if index.folder is None:
         raise ValueError("an index of images has its images beside it; read it from its folder")

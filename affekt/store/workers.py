@@ -71,7 +71,7 @@ def run_task(task: Task, store: Store) -> Outcome:
             if not store.check(key):
                 with store.preparing(key):
                     if not store.check(key):
-                        from affekt.media.prepare import prepare_file
+                        from affekt.media.prepare import prepare_file  # heavy: cv2, and the clip may be here already
 
                         decoded = True
                         try:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from affekt.dataset import subject_folds
 from affekt.errors import DataError
 from affekt.extensions import model_spec
 from affekt.media.prepared import PreparedIndex
@@ -91,8 +92,6 @@ def has_what_is_needed(member: str, index: PreparedIndex) -> np.ndarray:
 
 def _held_out(index: PreparedIndex, train: np.ndarray, settings: Settings) -> list[np.ndarray]:
     """Bool masks ``[N]`` of the train rows that each fold holds out."""
-    from affekt.dataset import subject_folds
-
     rows = np.flatnonzero(train)
     if not len(rows):
         return []

@@ -108,7 +108,7 @@ def _whole(ensemble: Ensemble, who: str) -> Answerer:
 
 
 def _in_windows(ensemble: Ensemble, every: float, who: str) -> Answerer:
-    from affekt.media.windows import windows_of
+    from affekt.media.windows import windows_of  # heavy: cv2, which a server's answer does not need
 
     def answer(name: str) -> Iterator[dict[str, Any]]:
         with open_local(name) as path:
@@ -135,7 +135,7 @@ def _error(name: str, error: AffektError) -> dict[str, Any]:
 
 
 def _server(url: str) -> Answerer:
-    from affekt.serving.client import predict
+    from affekt.serving.client import predict  # heavy: requests, and only --url needs it
 
     def answer(name: str) -> Iterator[dict[str, Any]]:
         with open_local(name) as path:
@@ -147,7 +147,7 @@ def _server(url: str) -> Answerer:
 
 def _write_pages(results: Sequence[dict[str, Any]], model: str) -> None:
     """A page with the timeline beside each video that has windows."""
-    from affekt.report.timeline import write_timeline
+    from affekt.report.timeline import write_timeline  # heavy: jinja2, and only --every needs it
 
     for name in dict.fromkeys(result["file"] for result in results if "from" in result):
         windows = [result for result in results if result["file"] == name and "from" in result]

@@ -7,9 +7,11 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
+from affekt.check import check_before, remarks
 from affekt.dataset import Unit
 from affekt.errors import UsageError
 from affekt.extensions import members_needed, model_names, model_spec
+from affekt.media.functionals import offers_frames
 from affekt.pipelines.cli.steps import StepLines
 from affekt.pipelines.job import TrainingJob, unit_to_train
 from affekt.pipelines.run import Outcome, run_training, submit_training
@@ -47,7 +49,7 @@ def main(options: argparse.Namespace) -> int:
         print(json.dumps(submitted.to_dict(), indent=2) if options.json else f"run {submitted.run_id}: {submitted.url}")
         return 0
     if options.protocol:
-        from affekt.pipelines.protocols import run_protocol
+        from affekt.pipelines.protocols import run_protocol  # heavy: torch, and only --protocol needs it
 
         found = run_protocol(job, options.protocol, say=StepLines(), runner=runner)
         if options.json:
@@ -69,8 +71,6 @@ def tell_check(options: argparse.Namespace, settings: Settings, unit: Unit) -> N
     Raises:
         DataError: in the words of ``affekt check``: with these data nothing should be trained.
     """
-    from affekt.check import check_before, remarks
-
     report = check_before(
         options.data,
         learns=not options.protocol,  # a protocol makes its own splits, and refuses leaks between them itself
@@ -83,8 +83,6 @@ def tell_check(options: argparse.Namespace, settings: Settings, unit: Unit) -> N
 
 def models_that_can_hear(models: tuple[str, ...], functionals: str) -> tuple[str, ...]:
     """The models without those that need frame-level descriptors, and a word about it, where the set offers none."""
-    from affekt.media.functionals import offers_frames
-
     deaf = [name for name in models if any(model_spec(needed).needs_descriptors for needed in members_needed([name]))]
     if not deaf or offers_frames(functionals):
         return models

@@ -19,8 +19,7 @@ def main(options: argparse.Namespace) -> int:
         return _list(options.json)
     if options.action == "verify":
         return _verify(options.checkpoint)
-    # torch takes a second to import, which the other actions need not wait for.
-    from affekt.pretrained.installing import fetch, install
+    from affekt.pretrained.installing import fetch, install  # heavy: torch, which the other actions do not need
 
     if options.action == "fetch":
         kept = fetch(options.checkpoint, source=options.source, sha256=options.sha256)
@@ -77,7 +76,7 @@ def _verify(which: str | None) -> int:
     """Say of each what it is, or what is wrong with it; 1 when anything is."""
     names = kept_names()
     if which is not None and which not in names and Path(which).is_file():
-        from affekt.pretrained.reading import examined
+        from affekt.pretrained.reading import examined  # heavy: torch, and only a file needs it
 
         print(f"{which}: ok, {examined(Path(which))}")
         return 0

@@ -126,7 +126,7 @@ def _fit_parts(
 
 
 def _fit_pooled(x: np.ndarray, y: np.ndarray, labels: int, offset_penalty: float) -> PooledLogs:
-    from scipy.optimize import minimize
+    from scipy.optimize import minimize  # heavy: scipy
 
     models = x.shape[1] // labels
     classes = np.unique(y)
