@@ -36,6 +36,7 @@ def collect(
     with step("prepare", settings, tracking_uri=tracking_uri, run_id=run_id, group="media") as this:
         from affekt.dataset import ClipTable
         from affekt.media import PreparedIndex, check_skipped
+        from affekt.registry import Tracking, log_dataset
 
         order = [clip.id for clip in ClipTable.read(Path(clips.path))]
         index = PreparedIndex.merge((PreparedIndex.read(Path(part.path)) for part in parts), order)
@@ -53,5 +54,6 @@ def collect(
             counts.log_metric(key, value)
         this.log(figures)
         this.keep(Path(prepared.path))
+        log_dataset(Tracking(tracking_uri or None), run_id, index)
         this.say(", ".join(f"{value} {key.replace('_', ' ')}" for key, value in figures.items()))
         check_skipped(index, this.settings.media)

@@ -38,7 +38,7 @@ def evaluate(
     from affekt.steps.step import step
 
     with step("evaluation", settings, tracking_uri=tracking_uri, run_id=run_id, group="evaluation") as this:
-        from affekt.report.wording import headline
+        from affekt.report.wording import headline, main_figure, main_figures
         from affekt.steps.evaluate import evaluate
 
         found = evaluate(
@@ -50,6 +50,7 @@ def evaluate(
         for key, value in found.scalars().items():
             figures.log_metric(key, value)
         this.log(found.scalars())
+        this.publish(main_figures(found), {"affekt.models": ",".join(found.models)}, headline=main_figure(found))
         this.keep(Path(evaluation.path))
         if (drawn := Path(evaluation.path) / "figure7").is_dir():
             this.keep(drawn)

@@ -79,7 +79,7 @@ def gate(
         render(Path(evaluation.path), Path(report.path), outcome)
         tags = {"affekt.model": f"{name}/{version}", "affekt.promoted": found.promote}
         files = {"decision.json": Path(decision.path), "report.html": Path(report.path)}
-        this.publish({"accuracy": judged.figures.accuracy}, tags, files)
+        this.publish(tags=tags, files=files)
         for reason in found.reasons:
             this.say(reason)
         this.say(f"{name}/{version} {'is now the champion' if found.promote else 'stays a challenger'}")

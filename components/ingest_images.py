@@ -35,7 +35,7 @@ def ingest_images(
 
     with step("ingest", settings) as this:
         from affekt.dataset import read_faces
-        from affekt.registry import Tracking
+        from affekt.registry import Tracking, log_dataset
         from affekt.store.images import prepare_images
 
         index = prepare_images(read_faces(data), this.settings, Path(prepared.path), source=data)
@@ -43,4 +43,7 @@ def ingest_images(
         counts = ", ".join(f"{count} {split}" for split, count in splits.items())
         this.say(f"{len(index)} face images ({counts}), {len(index.labels)} labels")
         tags = {"affekt.job": job, "affekt.data": data, "affekt.code": code_digest()}
-        return Tracking(tracking_uri or None).start_parent(name, this.settings.flat(), tags)
+        tracking = Tracking(tracking_uri or None)
+        run_id = tracking.start_parent(name, this.settings.flat(), tags)
+        log_dataset(tracking, run_id, index)
+        return run_id

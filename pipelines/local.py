@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
 import threading
 import time
@@ -21,6 +22,8 @@ from affekt import events
 from affekt.errors import AffektError, as_affekt_error, rebuilt
 from affekt.home import private_folders
 from affekt.pipelines.kfp_adapter import Failed, adapted
+
+logger = logging.getLogger(__name__)
 
 #: Lines of a step's output that are shown when it ends without saying why.
 _LAST_WORDS = 12
@@ -94,9 +97,22 @@ def run_locally(
                 if not failed:
                     raise
                 raise heard.error(failed[0], log) from error
+            except KeyboardInterrupt:
+                _close(run.job, arguments)
+                raise
             finally:
                 run.seconds = time.monotonic() - started
     return run
+
+
+def _close(job: str, arguments: Mapping[str, Any]) -> None:
+    """End the MLflow run of an interrupted job; where MLflow cannot be reached, that must not hide the interrupt."""
+    from affekt.registry import Tracking
+
+    try:
+        Tracking(arguments.get("tracking_uri") or None).finish_job(job, "KILLED")
+    except Exception as error:
+        logger.warning("the MLflow run of this training stays open: %s", error)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """The MLflow side: runs and their figures, the model registry with its aliases, and the gate between versions."""
 
+from affekt.registry.dataset import log_dataset
 from affekt.registry.gate import Decision, ScoreVectors, decide
 from affekt.registry.models import ModelVersion, list_models, promote, register, resolve, rollback, version_of
 from affekt.registry.tracking import ChildRun, Tracking
@@ -12,6 +13,7 @@ __all__ = [
     "Tracking",
     "decide",
     "list_models",
+    "log_dataset",
     "promote",
     "register",
     "resolve",

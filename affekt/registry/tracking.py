@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EXPERIMENT = "affekt"
+#: What MLflow's pages show of an experiment of this kind first is its runs, not traces of a language model.
+_KIND = {"mlflow.experimentKind": "custom_model_development"}
+#: Between a run's name and its main figure.
+_AND = " · "
 
 #: MLflow's limits for one call.
 _METRICS_AT_ONCE = 1000
@@ -88,11 +93,13 @@ class Tracking:
             if found is not None:
                 if found.lifecycle_stage == "deleted":
                     self.client.restore_experiment(found.experiment_id)
+                for key in _KIND.keys() - found.tags.keys():
+                    self.client.set_experiment_tag(found.experiment_id, key, _KIND[key])
                 return str(found.experiment_id)
             beside = self._database_folder
             place = (beside / "mlartifacts").as_uri() if beside is not None else None
             try:
-                return str(self.client.create_experiment(self.experiment, artifact_location=place))
+                return str(self.client.create_experiment(self.experiment, artifact_location=place, tags=_KIND))
             except MlflowException as error:
                 # Another process made it between the question and the answer.
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
@@ -102,12 +109,13 @@ class Tracking:
     def start_parent(
         self, name: str, params: Mapping[str, Any] | None = None, tags: Mapping[str, Any] | None = None
     ) -> str:
-        """Open the run of a whole training; returns its id. :meth:`finish` closes it."""
-        return self._start(name, params or {}, {key: str(value) for key, value in (tags or {}).items()})
+        """Open the run of a whole training, named after it and the time; returns its id. :meth:`finish` closes it."""
+        marks = {key: str(value) for key, value in (tags or {}).items()}
+        return self._start(f"{name} {datetime.now():%Y-%m-%d %H:%M}", params or {}, marks)
 
     @contextmanager
     def child(self, parent_id: str, name: str) -> Iterator[ChildRun]:
-        """A run below ``parent_id``: FINISHED at the end of the block, FAILED when it raises."""
+        """A run below ``parent_id``: FINISHED after the block, FAILED when it raises, KILLED when it is interrupted."""
         run_id = self._start(name, {}, {"mlflow.parentRunId": parent_id})
         with self.run(run_id) as run:
             try:
@@ -115,7 +123,7 @@ class Tracking:
             except BaseException as error:
                 run.tag("error", f"{type(error).__name__}: {error}"[:500])
                 run.flush()
-                self.finish(run_id, "FAILED")
+                self.finish(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
                 raise
         self.finish(run_id)
 
@@ -133,7 +141,9 @@ class Tracking:
         self.client.set_terminated(run_id, status)
 
     def finish_job(self, job: str, status: str = "FINISHED") -> str | None:
-        """Close the open run that bears the tag ``affekt.job``, and its children that a dead step left open (FAILED).
+        """Close the open run that bears the tag ``affekt.job``, and its children that a dead step left open.
+
+        These end as FAILED, or as KILLED where the whole run does.
 
         Returns:
             The run's id; None when there is no such open run.
@@ -146,7 +156,7 @@ class Tracking:
         run_id = str(found[0].info.run_id)
         children = f"tags.`mlflow.parentRunId` = '{run_id}' and attributes.status = 'RUNNING'"
         for child in self.client.search_runs([self.experiment_id], children):
-            self.finish(child.info.run_id, "FAILED")
+            self.finish(child.info.run_id, "KILLED" if status == "KILLED" else "FAILED")
         self.finish(run_id, status)
         return run_id
 
@@ -223,6 +233,11 @@ class ChildRun:
     def tag(self, key: str, value: Any) -> None:
         """Set a tag."""
         self.tracking.client.set_tag(self.run_id, key, str(value))
+
+    def headline(self, figure: str) -> None:
+        """Let the run's name end in its main figure, in place of one that it ends in already."""
+        name = str(self.tracking.client.get_run(self.run_id).info.run_name).partition(_AND)[0]
+        self.tracking.client.update_run(self.run_id, name=f"{name}{_AND}{figure}")
 
 
 def _user() -> str:

@@ -72,6 +72,26 @@ def headline(evaluation: Evaluation) -> str:
     )
 
 
+def main_figure(evaluation: Evaluation) -> str:
+    """The accuracy with its interval, short enough for a name: ``71.4% (60.2 to 80.9)``."""
+    return f"{percent(evaluation.figures.accuracy)}% ({interval(evaluation.figures.accuracy_ci95)})"
+
+
+def main_figures(evaluation: Evaluation) -> dict[str, float]:
+    """What a list of runs shows of each, by name: accuracy with its interval, what it is held against, of how much."""
+    found = evaluation.figures
+    low, high = found.accuracy_ci95
+    return {
+        "accuracy": found.accuracy,
+        "accuracy_low": low,
+        "accuracy_high": high,
+        "unweighted_average_recall": found.unweighted_average_recall,
+        "largest_class_share": found.largest_class_share,
+        evaluation.unit: found.clips,
+        "subjects": found.subjects,
+    }
+
+
 def summary(evaluation: Evaluation) -> list[str]:
     """The outcome in sentences: the accuracy and its interval, what always answering one label gives, cautions."""
     found, unit = evaluation.figures, evaluation.unit

@@ -56,15 +56,31 @@ class Step:
         if self._run is not None:
             _record(self._run, path, name)
 
-    def publish(self, figures: Mapping[str, float], tags: Mapping[str, object], files: Mapping[str, Path]) -> None:
-        """Record the outcome of the whole run in the parent MLflow run: figures, tags, and files by name."""
+    def publish(
+        self,
+        figures: Mapping[str, float] | None = None,
+        tags: Mapping[str, object] | None = None,
+        files: Mapping[str, Path] | None = None,
+        *,
+        headline: str = "",
+    ) -> None:
+        """Record the outcome of the whole run in the parent MLflow run: figures, tags, and files by name.
+
+        Args:
+            figures: by name.
+            tags: by key.
+            files: by the name that they get.
+            headline: the main figure, which the run's name then ends in.
+        """
         if self._parent is not None:
             with self._parent.tracking.run(self._parent.run_id) as run:
-                run.log(figures)
-                for key, value in tags.items():
+                run.log(figures or {})
+                for key, value in (tags or {}).items():
                     run.tag(key, value)
-                for name, path in files.items():
+                for name, path in (files or {}).items():
                     _record(run, path, name)
+                if headline:
+                    run.headline(headline)
 
     def say(self, text: str) -> None:
         """One line for whoever watches the run."""

@@ -43,6 +43,23 @@ def test_the_run_has_a_child_run_for_every_model(pipeline_run):
     assert {"vgg", "c3d", "bilstm", "joint", "random_forest", "svc", "fusion", "evaluation", "gate"} <= children
 
 
+def test_the_parent_run_shows_figures_data_and_models(pipeline_run):
+    tracking = Tracking(pipeline_run.tracking_uri, home=pipeline_run.home)
+    (run,) = tracking.client.search_runs([tracking.experiment_id], "tags.`affekt.models` LIKE '%'")
+    figures = json.loads((pipeline_run.artifact("evaluate", "evaluation") / "evaluation.json").read_text())
+    low, high = figures["accuracy_ci95"]
+    assert {name: run.data.metrics[name] for name in ("accuracy", "accuracy_low", "accuracy_high", "clips")} == {
+        "accuracy": figures["accuracy"], "accuracy_low": low, "accuracy_high": high, "clips": 7
+    }  # fmt: skip
+    assert run.data.metrics["largest_class_share"] == figures["largest_class_share"]
+    assert run.data.metrics["subjects"] == 1
+    assert run.data.tags["affekt.models"] == "vgg,c3d,bilstm,joint,random_forest,svc"
+    shown = f"{100 * figures['accuracy']:.1f}% ({100 * low:.1f} to {100 * high:.1f})"
+    assert re.fullmatch(rf"tiny \d{{4}}-\d\d-\d\d \d\d:\d\d · {re.escape(shown)}", run.info.run_name)
+    (data,) = run.inputs.dataset_inputs
+    assert (data.dataset.name, json.loads(data.dataset.profile)["splits"]) == ("clips", {"train": 14, "val": 7})
+
+
 def test_confusion_matrices_and_figure_7_are_pictures_in_mlflow(pipeline_run):
     tracking = Tracking(pipeline_run.tracking_uri)
 

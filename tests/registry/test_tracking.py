@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +17,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def runs(tracking):
+    """By name, without the time in that of a parent."""
     found = tracking.client.search_runs([tracking.experiment_id])
-    return {run.info.run_name: run for run in found}
+    return {run.info.run_name.split(" ")[0]: run for run in found}
 
 
 def test_a_child_lies_below_its_parent(tracking):
@@ -81,6 +83,50 @@ def test_a_job_is_closed_with_the_children_that_a_dead_step_left_open(tracking):
     assert (found["weekly"].info.status, found["vgg"].info.status) == ("FAILED", "FAILED")
     assert tracking.client.get_run(other).info.status == "RUNNING"
     assert tracking.finish_job("job-3") is None
+
+
+def test_a_killed_job_is_killed_with_its_children(tracking):
+    parent = tracking.start_parent("weekly", tags={"affekt.job": "job-1"})
+    tracking.child(parent, "vgg").__enter__()
+    tracking.finish_job("job-1", "KILLED")
+    assert {run.info.status for run in runs(tracking).values()} == {"KILLED"}
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
+def test_a_child_that_is_interrupted_is_killed(tracking, interrupt):
+    parent = tracking.start_parent("weekly")
+    with pytest.raises(interrupt), tracking.child(parent, "vgg"):
+        raise interrupt
+    assert runs(tracking)["vgg"].info.status == "KILLED"
+
+
+def test_a_run_is_named_after_its_time_and_its_main_figure(tracking):
+    run_id = tracking.start_parent("weekly")
+
+    def name():
+        return tracking.client.get_run(run_id).info.run_name
+
+    assert re.fullmatch(r"weekly \d{4}-\d\d-\d\d \d\d:\d\d", name())
+    opened = name()
+    for figure in ("50.0%", "71.4% (60.2 to 80.9)"):  # a step may be tried again
+        with tracking.run(run_id) as run:
+            run.headline(figure)
+    assert name() == f"{opened} · 71.4% (60.2 to 80.9)"
+
+
+def test_the_experiment_is_of_the_kind_whose_runs_are_shown_first(tracking):
+    def kind():
+        return tracking.client.get_experiment(Tracking(home=tracking.home).experiment_id).tags["mlflow.experimentKind"]
+
+    assert kind() == "custom_model_development"
+    tracking.client.set_experiment_tag(tracking.experiment_id, "mlflow.experimentKind", "finetuning")
+    assert kind() == "finetuning"  # whoever chose another keeps it
+
+
+def test_an_experiment_from_before_gets_its_kind(tracking):
+    made = tracking.client.create_experiment("older")
+    assert Tracking(home=tracking.home, experiment="older").experiment_id == made
+    assert tracking.client.get_experiment(made).tags["mlflow.experimentKind"] == "custom_model_development"
 
 
 def test_artifacts_lie_beside_the_database(tmp_path, empty_database, tracking):
