@@ -21,7 +21,7 @@ def home() -> Path:
     Raises:
         DataError: the folder cannot be made, or a file stands in its place.
     """
-    folder = _home()
+    folder = state_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -33,7 +33,8 @@ def home() -> Path:
     return folder
 
 
-def _home() -> Path:
+def state_folder() -> Path:
+    """The path of :func:`home`; nothing is made."""
     return Path(os.environ.get("AFFEKT_HOME") or ".affekt").expanduser().absolute()
 
 
@@ -42,7 +43,7 @@ def caches() -> dict[str, str]:
 
     A variable that is set already stays. Nothing is made here.
     """
-    folder = _home() / "cache"
+    folder = state_folder() / "cache"
     wanted = {
         "MPLCONFIGDIR": folder / "matplotlib",
         "XDG_CACHE_HOME": folder,

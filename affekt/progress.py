@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 from tqdm import tqdm
 
@@ -19,11 +21,21 @@ PLAIN_INTERVAL = 10.0
 EVENT_INTERVAL = 1.0
 
 
+def heard() -> bool:
+    """Whether anybody wants to hear more than results and errors (``--quiet`` does not)."""
+    return logging.getLogger("affekt.progress").isEnabledFor(logging.WARNING)
+
+
+def on_terminal(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that moves its cursor and shows colours; ``TERM=dumb`` is not."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
 class Progress:
     """Counts ``total`` units of work and shows how far it is; use it as a context manager.
 
-    On a terminal (stderr) it is a tqdm bar; elsewhere an INFO line on the logger ``affekt.progress`` at most every
-    ten seconds, with the rate and an estimate of the time left. Where another process listens to this one, the record
+    On a terminal (stderr) it is a tqdm bar; elsewhere an INFO line on the logger ``affekt.progress`` at most every ten
+    seconds, with the rate and an estimate of the time left. Where another process listens to this one, the record
     carries an :class:`affekt.events.Progress`, and there is one a second.
     """
 
@@ -33,7 +45,7 @@ class Progress:
         self._started = self._spoke = time.monotonic()
         self._interval = EVENT_INTERVAL if events.listened() else PLAIN_INTERVAL
         self._bar: tqdm | None = None
-        if sys.stderr.isatty():
+        if on_terminal(sys.stderr) and heard():
             self._bar = tqdm(total=total, desc=label, unit=unit, leave=False, dynamic_ncols=True)
 
     def advance(self, count: int = 1, note: str = "") -> None:

@@ -6,21 +6,16 @@ Only this file is imported for ``--help``; a command's module is imported when i
 from __future__ import annotations
 
 import argparse
-import importlib
 import io
-import json
-import logging
 import os
 import re
 import sys
-import traceback
 from collections.abc import Sequence
-from typing import NoReturn
 
-import affekt
-from affekt.errors import AffektError, UsageError, as_affekt_error
+from affekt.errors import UsageError
 from affekt.extensions import extension_names, model_names, model_specs, only_images
-from affekt.home import caches
+from affekt.pipelines.cli.parser import Parser, ShowVersion, add_loudness
+from affekt.pipelines.cli.running import ended, run_command
 from affekt.pretrained.catalogue import CATALOGUE, LAYOUTS
 
 _DATA = (
@@ -33,6 +28,10 @@ _REF = "a registered model, name@champion or name/7, or a folder (default: affek
 
 def main() -> None:
     """The command ``affekt``: run it and exit with its code."""
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks what may stand at the cursor
+        from affekt.pipelines.cli.completion import complete
+
+        complete(build_parser())
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a file's name need not be text
@@ -52,88 +51,28 @@ def run(arguments: Sequence[str]) -> int:
     try:
         options = parser.parse_args(arguments)
     except UsageError as error:
-        raise SystemExit(_ended(error, as_json="--json" in arguments)) from None
+        raise SystemExit(ended(error, as_json="--json" in arguments)) from None
     if not getattr(options, "module", None):
         parser.print_help()
         return 2
-    logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
-    logging.getLogger("affekt").setLevel(os.environ.get("AFFEKT_LOG_LEVEL", "INFO"))
-    as_json = getattr(options, "json", None) in (True, "-")
-    before = os.environ.copy()
-    os.environ.update(caches())
-    try:
-        code = int(importlib.import_module(f"affekt.pipelines.cli.{options.module}").main(options) or 0)
-        sys.stdout.flush()
-        return code
-    except BrokenPipeError:
-        # The reader of our output went away (``| head``); there is nobody left to tell.
-        _say_no_more()
-        return 1
-    except OSError as error:
-        if error.filename is None:  # as of a full disk
-            error.filename = f"standard output, or the state below {os.environ.get('AFFEKT_HOME') or '.affekt'}"
-        return _ended(as_affekt_error(error), as_json=as_json)
-    except (AffektError, KeyboardInterrupt, MemoryError) as error:
-        return _ended(as_affekt_error(error), as_json=as_json)
-    except Exception as error:
-        found = as_affekt_error(error)
-        if found.code == "not_installed":
-            return _ended(found, as_json=as_json)
-        traceback.print_exc()
-        found.message += " (a fault of affekt, not of what it was given; the lines above tell where)"
-        return _ended(found, as_json=as_json)
-    finally:
-        for name in caches():
-            if name in before:
-                os.environ[name] = before[name]
-            else:
-                os.environ.pop(name, None)
-
-
-def _ended(error: AffektError, *, as_json: bool) -> int:
-    """Tell an error, and return the exit code that it means."""
-    print(f"affekt: {error}", file=sys.stderr)
-    document = {"error": {"code": error.code, "message": error.message, "where": error.where}}
-    try:
-        print(json.dumps(document, indent=2) if as_json else "", end="\n" if as_json else "", flush=True)
-    except OSError:
-        _say_no_more()
-    if error.code == "interrupted":
-        return 130
-    return 2 if isinstance(error, UsageError) else 1
-
-
-def _say_no_more() -> None:
-    """Let what waits to be written to standard output go nowhere; at exit it would fail once more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose refusals are errors like all others."""
-
-    def error(self, message: str) -> NoReturn:
-        """Show the usage, and refuse.
-
-        Raises:
-            UsageError: always.
-        """
-        self.print_usage(sys.stderr)
-        raise UsageError(message, code="usage")
+    return run_command(options)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    parser = _Parser(
+    parser = Parser(
         prog="affekt",
         description="Train, promote and serve models that tell the emotion of a person in a video clip.",
         epilog="State lives below $AFFEKT_HOME (default .affekt). 'affekt COMMAND --help' explains a command.",
     )
-    parser.add_argument("--version", action="version", version=f"affekt {affekt.__version__}")
+    parser.add_argument("--version", action=ShowVersion, help="show the version and the revision, and end")
+    add_loudness(parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     def command(name: str, summary: str, module: str | None = None) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
         added.set_defaults(module=module or name)
+        add_loudness(added)
         return added
 
     demo = command("demo", "sample clips -> pipeline -> registry -> TorchServe -> an answer")
@@ -249,6 +188,7 @@ def build_parser() -> argparse.ArgumentParser:
     chosen = {"list": listing, "promote": promote, "rollback": back, "export": exporting, "import": bringing}
     for action, parsed in chosen.items():
         parsed.set_defaults(action=action)
+        add_loudness(parsed)
 
     checkpoints = ", ".join(entry.name for entry in CATALOGUE)
     weights = command("weights", "list, fetch, import and verify published checkpoints that training can start from")
@@ -270,6 +210,7 @@ def build_parser() -> argparse.ArgumentParser:
     verifying.add_argument("checkpoint", nargs="?", metavar="NAME|FILE", help="(default: all that are here)")
     for action, parsed in (("list", here), ("fetch", fetching), ("import", importing), ("verify", verifying)):
         parsed.set_defaults(action=action)
+        add_loudness(parsed)
 
     serve = command("serve", "run a local TorchServe with a registered model until interrupted")
     serve.add_argument("--port", type=_port, default=8080, help="on 127.0.0.1 (default 8080)")
@@ -296,6 +237,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     compiled.add_argument("--only", choices=model_names(), help="train this model alone")
     compiled.set_defaults(action="compile")
+    add_loudness(compiled)
+
+    completion = command("completion", "a script that completes commands, options, models and settings in a shell")
+    completion.add_argument(
+        "shell", choices=("bash", "zsh", "fish"),
+        help='for bash and zsh: eval "$(affekt completion bash)"; for fish: affekt completion fish | source',
+    )  # fmt: skip
     return parser
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from dataclasses import replace
 
 from affekt.check import check_before, remarks
@@ -12,6 +11,7 @@ from affekt.dataset import unit_of
 from affekt.ensemble import Ensemble
 from affekt.home import home
 from affekt.pipelines.cli.outputs import check_output, write_output
+from affekt.pipelines.cli.remarks import remark
 from affekt.registry import Tracking, resolve
 from affekt.report.document import Evaluation
 from affekt.report.wording import counted, points, points_interval
@@ -26,7 +26,7 @@ def main(options: argparse.Namespace) -> int:
         check_output(file)
     report = check_before(options.data, learns=False, images=unit_of(options.data) == "images")
     if said := remarks(report, options.data):
-        print(f"affekt: {said}", file=sys.stderr)
+        remark(f"affekt: {said}")
     ensemble = Ensemble.load(resolve(options.model, Tracking()))
     evaluation = evaluate_model(ensemble, options.data, home() / "store", options.split)
     evaluation = replace(evaluation, model=options.model)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from affekt.errors import AffektError, MediaError, UsageError, as_affekt_error
 from affekt.pipelines.cli.inputs import files_meant
+from affekt.pipelines.cli.remarks import remark
 from affekt.progress import track
 from affekt.storage import open_local
 
@@ -157,7 +158,7 @@ def _write_pages(results: Sequence[dict[str, Any]], model: str) -> None:
         except OSError as error:
             print(f"affekt: {page}: the timeline cannot be written ({error.strerror})", file=sys.stderr)
         else:
-            print(f"timeline: {page}", file=sys.stderr)
+            remark(f"timeline: {page}")
 
 
 def write_csv(results: Sequence[dict[str, Any]]) -> None:

@@ -7,13 +7,20 @@ from collections.abc import Iterator
 
 from affekt.pipelines.cli import build_parser
 
+#: What the parser of every command takes, and is said once.
+_EVERYWHERE = ("quiet", "verbose")
+
 
 def markdown() -> str:
     """The reference of the command line."""
     lines = [
         "# Commands", "",
         "Written by `make reference` from the code; `affekt COMMAND --help` says the same. "
-        "Exit codes: 0 done, 1 the input or the outcome is wrong, 2 wrong usage.", "",
+        "Exit codes: 0 done, 1 the input or the outcome is wrong, 2 wrong usage, 130 interrupted.", "",
+        "Every command takes `-q`, `--quiet` (say only results and errors) and `-v`, `--verbose` (say everything, "
+        "of the libraries as well), and so does `affekt` itself, before the command. `affekt --version` shows the "
+        "version and the revision. Colours are shown on terminals alone; `NO_COLOR=1` forbids them, `FORCE_COLOR=1` "
+        "asks for them.", "",
     ]  # fmt: skip
     for parser, summary in _commands(build_parser()):
         lines += [f"## {parser.prog}", "", f"{summary[0].upper()}{summary[1:]}.", ""]
@@ -35,7 +42,7 @@ def _commands(parser: argparse.ArgumentParser) -> Iterator[tuple[argparse.Argume
 
 def _rows(parser: argparse.ArgumentParser) -> Iterator[str]:
     for action in parser._actions:
-        if isinstance(action, argparse._HelpAction | argparse._SubParsersAction) or action.help == argparse.SUPPRESS:
+        if isinstance(action, argparse._HelpAction | argparse._SubParsersAction) or action.dest in _EVERYWHERE:
             continue
         value = action.metavar or ("|".join(map(str, action.choices)) if action.choices else action.dest.upper())
         name = str(value)

@@ -8,7 +8,8 @@ import time
 from typing import TextIO
 
 from affekt import events
-from affekt.progress import PLAIN_INTERVAL
+from affekt.pipelines.cli.colours import painted
+from affekt.progress import PLAIN_INTERVAL, heard, on_terminal
 
 #: Width of the step's name.
 _NAME = 15
@@ -19,7 +20,7 @@ class StepLines:
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
-        self._live = self._stream.isatty()
+        self._live = on_terminal(self._stream)
         self._last: dict[str, str] = {}
         self._progress = 0.0
 
@@ -47,8 +48,11 @@ class StepLines:
     def _finish(self, step: str, outcome: str) -> None:
         clear = "\r\x1b[K" if self._live else ""
         summary = self._last.get(step, "") if self._live else ""
-        self._write(f"{clear}{step:<{_NAME}} {outcome:>9}  {summary}".rstrip() + "\n")
+        shown = painted(f"{outcome:>9}", "red", self._stream) if outcome == "failed" else f"{outcome:>9}"
+        self._write(f"{clear}{step:<{_NAME}} {shown}  {summary}".rstrip() + "\n")
 
     def _write(self, text: str) -> None:
+        if not heard():
+            return
         self._stream.write(text)
         self._stream.flush()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from typing import TYPE_CHECKING
 
 from affekt.check import check_before, remarks
@@ -12,6 +11,7 @@ from affekt.dataset import Unit
 from affekt.errors import UsageError
 from affekt.extensions import members_needed, model_names, model_spec
 from affekt.media.functionals import offers_frames
+from affekt.pipelines.cli.remarks import remark
 from affekt.pipelines.cli.steps import StepLines
 from affekt.pipelines.job import TrainingJob, unit_to_train
 from affekt.pipelines.run import Outcome, run_training, submit_training
@@ -78,7 +78,7 @@ def tell_check(options: argparse.Namespace, settings: Settings, unit: Unit) -> N
         allow_shared_subjects=settings.allow_shared_subjects,
     )
     if said := remarks(report, options.data):
-        print(f"affekt: {said}", file=sys.stderr)
+        remark(f"affekt: {said}")
 
 
 def models_that_can_hear(models: tuple[str, ...], functionals: str) -> tuple[str, ...]:
@@ -86,10 +86,7 @@ def models_that_can_hear(models: tuple[str, ...], functionals: str) -> tuple[str
     deaf = [name for name in models if any(model_spec(needed).needs_descriptors for needed in members_needed([name]))]
     if not deaf or offers_frames(functionals):
         return models
-    print(
-        f"affekt: media.functionals={functionals} has no frame-level descriptors: without {', '.join(deaf)}",
-        file=sys.stderr,
-    )
+    remark(f"affekt: media.functionals={functionals} has no frame-level descriptors: without {', '.join(deaf)}")
     return tuple(name for name in models if name not in deaf)
 
 

@@ -19,10 +19,10 @@ BUILD = "import sys, setuptools.build_meta as backend; backend.build_wheel(sys.a
 
 
 @pytest.fixture(scope="session")
-def build_wheel(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
-    """Builds a wheel from a fresh copy of the sources."""
+def build_wheel(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Builds a wheel from a fresh copy of the sources, with more variables in the environment."""
 
-    def build() -> Path:
+    def build(**variables: str) -> Path:
         root = tmp_path_factory.mktemp("build")
         source = root / "source"
         source.mkdir()
@@ -31,7 +31,7 @@ def build_wheel(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
                 shutil.copytree(REPOSITORY / part, source / part, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copyfile(REPOSITORY / part, source / part)
-        environment = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
+        environment = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000", **variables}
         command = [sys.executable, "-c", BUILD, str(root)]
         subprocess.run(command, cwd=source, env=environment, check=True, capture_output=True, timeout=120)
         (wheel,) = root.glob("*.whl")
@@ -41,6 +41,6 @@ def build_wheel(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
 
 
 @pytest.fixture(scope="session")
-def wheel(build_wheel: Callable[[], Path]) -> Path:
+def wheel(build_wheel: Callable[..., Path]) -> Path:
     """A wheel."""
     return build_wheel()

@@ -15,6 +15,12 @@ def test_it_bears_the_version(wheel):
     assert wheel.name == f"affekt-{affekt.__version__}-py3-none-any.whl"
 
 
+def test_it_records_the_revision_that_it_was_built_from(wheel, build_wheel):
+    assert "affekt/revision.txt" not in zipfile.ZipFile(wheel).namelist(), "a copy without git knows none"
+    built = zipfile.ZipFile(build_wheel(AFFEKT_REVISION="0123456789ab"))
+    assert built.read("affekt/revision.txt") == b"0123456789ab\n"
+
+
 def test_it_installs_affekt_and_no_other_package(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names} == {"affekt", f"affekt-{affekt.__version__}.dist-info"}
