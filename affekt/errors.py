@@ -11,6 +11,23 @@ from contextlib import contextmanager
 _POINT = "\n  - "
 
 
+def printable(text: str, *, lines: bool = False) -> str:
+    """A text without the signs that would steer a terminal, such as an escape or a change of direction in a file's name.
+
+    Args:
+        text: of a name, or a message that holds names.
+        lines: whether ends of lines stay, which in a message are meant.
+    """
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() or (lines and sign == "\n") else _spelt(sign) for sign in text)
+
+
+def _spelt(sign: str) -> str:
+    # A byte of a name that is not UTF-8 comes as half of a surrogate pair.
+    return f"\\x{ord(sign) - 0xDC00:02x}" if "\udc80" <= sign <= "\udcff" else repr(sign)[1:-1]
+
+
 class AffektError(Exception):
     """The input or the outcome is wrong; the command line turns it into exit code 1.
 
@@ -27,7 +44,8 @@ class AffektError(Exception):
         self.where = where
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.message}" if self.where else self.message
+        message = printable(self.message, lines=True)
+        return f"{printable(self.where)}: {message}" if self.where else message
 
 
 class MediaError(AffektError):

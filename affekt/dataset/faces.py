@@ -19,14 +19,15 @@ from typing import Literal
 import numpy as np
 
 from affekt.dataset.clips import Clip
-from affekt.dataset.file_names import IMAGE_SUFFIXES, canonical_split, is_media
+from affekt.dataset.file_names import IMAGE_SUFFIXES, is_media
 from affekt.dataset.labels import LABELS
 from affekt.dataset.manifest import NAME
 from affekt.dataset.problems import Problem, raise_errors
 from affekt.dataset.source import is_table, read_clips, read_source
+from affekt.dataset.split_names import canonical_split
 from affekt.dataset.tree import clips_of_tree, is_archive
 from affekt.errors import DataError, MediaError
-from affekt.storage import Entry, exists, join, list_entries, open_local, read_bytes
+from affekt.storage import Entry, Listing, exists, join, list_entries, open_local, read_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -273,5 +274,5 @@ def _from_archive(path: Path, uri: str) -> tuple[list[FaceImage], list[Problem]]
     except (tarfile.TarError, OSError, EOFError, UnicodeDecodeError) as error:
         raise DataError(f"not a readable tar archive: {error}", code="unreadable", where=uri) from error
     ordered = sorted(entries.values(), key=lambda entry: entry.path.split("/"))
-    clips, problems = clips_of_tree(ordered, uri, IMAGE_SUFFIXES)
+    clips, problems = clips_of_tree(Listing(tuple(ordered)), uri, IMAGE_SUFFIXES)
     return [face_of(clip, pictures[clip.id]) for clip in clips], problems

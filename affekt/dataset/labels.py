@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 
 from affekt.errors import DataError
@@ -15,6 +16,7 @@ _SYNONYMS: dict[str, str] = {
     "dis": "disgust", "disgusted": "disgust", "di": "disgust",
     "fea": "fear", "fearful": "fear", "afraid": "fear", "scared": "fear", "fe": "fear",
     "hap": "happy", "happiness": "happy", "joy": "happy", "ha": "happy", "happily": "happy",
+    "joyful": "happy",
     "sadness": "sad", "sa": "sad",
     "sur": "surprise", "surprised": "surprise", "su": "surprise", "ps": "surprise", "pleasant_surprise": "surprise",
     "neu": "neutral", "ne": "neutral", "calm": "neutral",
@@ -27,7 +29,7 @@ def canonical_label(name: str) -> str:
     Raises:
         DataError: the spelling is not known.
     """
-    folded = name.strip().lower().replace("-", "_").replace(" ", "_")
+    folded = "_".join(unicodedata.normalize("NFKC", name).casefold().replace("-", " ").replace("_", " ").split())
     if folded in LABELS:
         return folded
     if folded in _SYNONYMS:

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePath, PurePosixPath
 
 from affekt.dataset.clips import SPLITS, Clip
-from affekt.dataset.file_names import canonical_split
+from affekt.dataset.split_names import canonical_split
 from affekt.dataset.labels import canonical_label
-from affekt.dataset.problems import Problem
+from affekt.dataset.problems import Problem, some
 from affekt.errors import DataError
 from affekt.storage import exists, is_remote, join, list_entries, open_local
 
@@ -40,7 +40,7 @@ def read_manifest(uri: str) -> tuple[list[Clip], list[Problem]]:
     with open_local(uri) as path:
         for line, cells in _read_rows(path, uri):
             rows.add(line, cells)
-    rows.problems += missing_files(rows.clips, base)
+    rows.problems += missing_files(rows.clips, base) + rows.without_split()
     return rows.clips, rows.problems
 
 
@@ -52,6 +52,7 @@ class _Rows:
         self._header: list[str] = []
         self.clips: list[Clip] = []
         self.problems: list[Problem] = []
+        self._misspelt: set[str] = set()  # where rows are whose split is not known
         self._first: dict[str, int] = {}  # the line that first used an id
 
     def add(self, line: int, cells: list[str]) -> None:
@@ -84,6 +85,18 @@ class _Rows:
         label = self._label(row["label"], split, where)
         self.clips.append(Clip(identity, location, label, row.get("subject", ""), split, where, attributes))
 
+    def without_split(self) -> list[Problem]:
+        """An error where some rows name a split and others do not: those would be learned from without being asked."""
+        blank = [clip for clip in self.clips if not clip.split and clip.where not in self._misspelt]
+        named = len(self.clips) - len(blank)
+        if not blank or not named:
+            return []
+        message = (
+            f"{len(blank)} of {len(self.clips)} rows name no split ({some(clip.where for clip in blank)}); fill in "
+            f"{', '.join(SPLITS[:-1])} or {SPLITS[-1]} in all rows, or in none to have the splits assigned"
+        )
+        return [Problem("no_split", blank[0].where, message)]
+
     def _names(self, row: dict[str, str]) -> tuple[str, str]:
         named = next((row[column] for column in _FILE_COLUMNS if row.get(column)), None)
         if not named:
@@ -101,6 +114,7 @@ class _Rows:
             guess = f"; did you mean {near[0]}?" if near else ""
             message = f"unknown split {value!r}{guess}; expected {', '.join(SPLITS)}, or nothing to have it assigned"
             self.problems.append(Problem("unknown_split", where, message))
+            self._misspelt.add(where)
         return split or ""
 
     def _label(self, value: str, split: str, where: str) -> str:

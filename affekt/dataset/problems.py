@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from affekt.errors import DataError
+from affekt.errors import DataError, printable
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ class Problem:
     severity: str = "error"
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.message}" if self.where else self.message
+        message = printable(self.message, lines=True)
+        return f"{printable(self.where)}: {message}" if self.where else message
 
 
 def errors_of(problems: Iterable[Problem]) -> tuple[Problem, ...]:
@@ -59,7 +60,7 @@ def grouped(problems: Sequence[Problem], shown: int = 5) -> list[str]:
 
 
 def some(names: Iterable[str], shown: int = 5) -> str:
-    """The first few names, and how many more there are."""
-    listed = list(names)
+    """The first few names, as they can be printed, and how many more there are."""
+    listed = [printable(name) for name in names]
     rest = f" and {len(listed) - shown} more" if len(listed) > shown else ""
     return ", ".join(listed[:shown]) + rest

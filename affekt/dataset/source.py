@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from affekt.dataset.clips import Clip, ClipTable, table_of
-from affekt.dataset.file_names import CLIP_SUFFIXES, IMAGE_SUFFIXES
+from affekt.dataset.file_names import CLIP_SUFFIXES, STILL_SUFFIXES, suffix_of
 from affekt.dataset.manifest import NAME, read_manifest
 from affekt.dataset.problems import Problem, raise_errors
 from affekt.dataset.tree import clips_of_tree
 from affekt.errors import DataError
 from affekt.extensions import only_images
-from affekt.storage import exists, is_remote, join, list_entries
+from affekt.storage import exists, is_remote, join, list_folder
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def read_source(uri: str) -> Source:
         DataError: there is nothing at ``uri``, or in no layout that affekt understands.
     """
     clips, problems = read_clips(uri, CLIP_SUFFIXES)
-    images = [clip for clip in clips if PurePosixPath(clip.uri).suffix.lower() in IMAGE_SUFFIXES]
+    images = [clip for clip in clips if suffix_of(clip.uri) in STILL_SUFFIXES]
     if images and len(images) == len(clips):
         raise DataError(
             f"lists still images and no clips; give them with --faces, or train on them alone with {only_images()}",
@@ -77,7 +77,7 @@ def read_clips(uri: str, suffixes: frozenset[str]) -> tuple[list[Clip], list[Pro
     if exists(manifest):
         return read_manifest(manifest)
     # Absolute paths, since the table may be read by a process in another folder.
-    return clips_of_tree(list_entries(uri if is_remote(uri) else Path(uri).absolute()), uri, suffixes)
+    return clips_of_tree(list_folder(uri if is_remote(uri) else Path(uri).absolute()), uri, suffixes)
 
 
 def is_table(uri: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -10,10 +11,16 @@ from affekt.dataset.clips import Clip
 from affekt.dataset.file_names import IMAGE_SUFFIXES, is_media
 from affekt.dataset.labels import LABELS
 from affekt.dataset.layouts import Told, told_of, understood
+from affekt.dataset.left_out import is_text, left_out
 from affekt.dataset.problems import Problem, some
+from affekt.dataset.split_names import canonical_split
 from affekt.errors import DataError
 from affekt.extensions import only_images
-from affekt.storage import Entry, join, read_bytes
+from affekt.storage import Entry, Listing, join, read_bytes
+
+
+#: Findings on media files that are there and cannot be used.
+_LOST = frozenset(("broken_link", "link_loop", "bad_name", "hidden_files"))
 
 
 def is_archive(uri: str) -> bool:
@@ -21,17 +28,18 @@ def is_archive(uri: str) -> bool:
     return uri.lower().endswith((".tar", ".tar.gz", ".tgz"))
 
 
-def clips_of_tree(entries: Sequence[Entry], uri: str, suffixes: frozenset[str]) -> tuple[list[Clip], list[Problem]]:
-    """The labelled files among the entries of a folder (or an archive), told by the installed layouts.
+def clips_of_tree(listing: Listing, uri: str, suffixes: frozenset[str]) -> tuple[list[Clip], list[Problem]]:
+    """The labelled files of a folder (or an archive), told by the installed layouts, and what is wrong or left out.
 
     Raises:
         DataError: no file is of the kind, or none of them has a label.
     """
-    files = [entry for entry in entries if is_media(entry.path, suffixes)]
+    entries = listing.entries
+    files = [entry for entry in entries if is_media(entry.path, suffixes) and is_text(entry.uri)]
     if not files:
-        raise _nothing_of_the_kind(entries, uri, suffixes)
+        raise _nothing_of_the_kind(listing, uri, suffixes)
     facts = told_of(_Listing(entries, uri), [entry.path for entry in files])
-    if not any(fact.label for fact in facts):
+    if not any(fact.label or fact.fault for fact in facts):
         names = some((entry.path for entry in files), shown=5)
         raise DataError(
             f"no label is to be found in its folders and file names; found {names}\n{understood()}\n"
@@ -40,26 +48,69 @@ def clips_of_tree(entries: Sequence[Entry], uri: str, suffixes: frozenset[str]) 
             where=uri,
         )
     chosen, problems = _most_complete(files, facts, uri)
-    strangers: dict[str, list[str]] = {}
-    clips = []
+    problems += left_out(listing, files, suffixes, uri)
+    clips = [
+        Clip(entry.path, entry.uri, fact.label, fact.subject, fact.split, entry.uri, dict(fact.attributes))
+        for entry, fact in chosen
+    ]
+    return clips, problems + _unlabelled(chosen, uri) + _without_split(chosen, uri)
+
+
+def _unlabelled(chosen: Sequence[tuple[Entry, Told]], uri: str) -> list[Problem]:
+    """Files whose label is not known or not certain; where a folder is to blame, once for all that are in it."""
+    problems = []
+    strangers: dict[str, int] = Counter()
+    faults: dict[tuple[str, tuple[str, str]], list[Entry]] = {}
     for entry, fact in chosen:
-        clips.append(
-            Clip(entry.path, entry.uri, fact.label, fact.subject, fact.split, entry.uri, dict(fact.attributes))
-        )
+        folder = str(PurePosixPath(entry.path).parent)
         if fact.fault:
-            problems.append(Problem(fact.fault[0], entry.uri, fact.fault[1]))
+            faults.setdefault((folder, fact.fault), []).append(entry)
         elif fact.stranger:
-            strangers.setdefault(str(PurePosixPath(entry.path).parent), []).append(entry.path)
+            strangers[folder] += 1
         elif not fact.label and fact.split != "test":
             message = "neither its folder nor its name tells a label; put it below the folder of its label"
             problems.append(Problem("no_label", entry.uri, message))
-    for folder, paths in strangers.items():
+    for (folder, (code, message)), entries in faults.items():
+        if len(entries) == 1:
+            problems.append(Problem(code, entries[0].uri, message))
+        else:
+            problems.append(Problem(code, _inside(uri, folder), f"of {len(entries)} files in this folder: {message}"))
+    for folder, count in strangers.items():
         message = (
-            f"this folder holds {len(paths)} files, but {PurePosixPath(folder).name!r} is no label; the labels are "
+            f"this folder holds {count} files, but {PurePosixPath(folder).name!r} is no label; the labels are "
             f"{', '.join(LABELS)} (and common spellings such as ANG or Anger)"
         )
         problems.append(Problem("unknown_label", _inside(uri, folder), message))
-    return clips, problems
+    return problems
+
+
+def _without_split(chosen: Sequence[tuple[Entry, Told]], uri: str) -> list[Problem]:
+    """An error for every folder without a split where others have one: it would be learned from, or judged by chance."""
+    splits = {fact.split for _, fact in chosen if fact.split}
+    without = [entry for entry, fact in chosen if not fact.split and not (fact.fault and "split" in fact.fault[0])]
+    if not splits or not without:
+        return []
+    known = sorted({place for entry, fact in chosen if fact.split for place in _split_folders(entry.path)})
+    # The folder that stands where other files have that of their split.
+    depths = {len(place.split("/")) for place in known}
+    folders: dict[str, int] = Counter()
+    for entry in without:
+        parents = entry.path.split("/")[:-1]
+        depth = next((depth for depth in sorted(depths) if len(parents) >= depth), 0)
+        folders["/".join(parents[:depth])] += 1
+    problems = []
+    for folder, count in folders.items():
+        found = f"{count} {'file has' if count == 1 else 'files have'} no split, while others are below {some(known)}"
+        name = PurePosixPath(folder).name
+        why = f"{name!r} is no split that is known" if name else "they are in no folder of a split"
+        message = f"{found}: {why}; call it train, val or test, move it away, or list the files in a manifest.csv"
+        problems.append(Problem("unknown_split", _inside(uri, folder) if folder else uri, message))
+    return problems
+
+
+def _split_folders(path: str) -> list[str]:
+    parts = path.split("/")[:-1]
+    return ["/".join(parts[: number + 1]) for number, part in enumerate(parts) if canonical_split(part)][:1]
 
 
 @dataclass(frozen=True)
@@ -88,29 +139,33 @@ def _most_complete(
         if fact.recording:
             key = (fact.recording, fact.split)
             best[key] = min(best.get(key, fact.rank), fact.rank)
-    chosen, left_out = [], []
+    chosen, lesser = [], []
     for entry, fact in zip(files, facts, strict=True):
         if fact.recording and fact.rank > best[fact.recording, fact.split]:
-            left_out.append(entry.path)
+            lesser.append(entry.path)
         else:
             chosen.append((entry, fact))
-    if not left_out:
+    if not lesser:
         return chosen, []
-    message = f"{len(left_out)} files are other forms of recordings that are there more completely; left out: "
-    return chosen, [Problem("partial_copies", uri, message + some(left_out, shown=3), "warning")]
+    message = f"{len(lesser)} files are other forms of recordings that are there more completely; left out: "
+    return chosen, [Problem("partial_copies", uri, message + some(lesser, shown=3), "warning")]
 
 
-def _nothing_of_the_kind(entries: Sequence[Entry], uri: str, suffixes: frozenset[str]) -> DataError:
+def _nothing_of_the_kind(listing: Listing, uri: str, suffixes: frozenset[str]) -> DataError:
+    entries = listing.entries
     names = some((entry.path for entry in entries), shown=5) or "an empty folder"
+    told = "".join(f"\n{problem.message}" for problem in left_out(listing, (), suffixes, uri) if problem.code in _LOST)
     images = sum(is_media(entry.path, IMAGE_SUFFIXES) for entry in entries)
-    if images and not suffixes & IMAGE_SUFFIXES:
+    if images and suffixes != IMAGE_SUFFIXES:
         message = (
             f"holds {images} still images and no clips; give them with --faces, or train on them alone with "
-            f"{only_images()}; found {names}"
+            f"{only_images()}; found {names}{told}"
         )
         return DataError(message, code="no_clips", where=uri)
     kinds = " ".join(sorted(suffixes))
-    return DataError(f"holds no file that ends in {kinds}; found {names}\n{understood()}", code="no_clips", where=uri)
+    return DataError(
+        f"holds no file that ends in {kinds}; found {names}{told}\n{understood()}", code="no_clips", where=uri
+    )
 
 
 def _inside(uri: str, path: str) -> str:

@@ -23,6 +23,7 @@ class FileFacts:
         recording: shared by the copies of one performance (with and without sound, or as sound alone).
         rank: orders those copies, the most complete, which alone is used, has the lowest.
         stranger: the folder that stands where a label was expected and is none.
+        fault: a code and a message where the layout can read the file in two ways; such a file is an error.
     """
 
     label: str = ""
@@ -32,6 +33,7 @@ class FileFacts:
     recording: str = ""
     rank: int = 0
     stranger: str = ""
+    fault: tuple[str, str] | None = None
 
 
 class Tree(Protocol):

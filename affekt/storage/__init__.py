@@ -1,10 +1,12 @@
 """Files on the local disk and in S3 behind one set of functions; a uri is a path or ``s3://bucket/key``."""
 
 from affekt.storage.access import (
+    Listing,
     download_folder,
     exists,
     list_entries,
     list_files,
+    list_folder,
     open_local,
     read_bytes,
     remove,
@@ -13,9 +15,12 @@ from affekt.storage.access import (
 )
 from affekt.storage.files import appearing, file_digest
 from affekt.storage.uris import Entry, is_remote, join
+from affekt.storage.walk import PassedOver
 
 __all__ = [
     "Entry",
+    "Listing",
+    "PassedOver",
     "appearing",
     "download_folder",
     "exists",
@@ -24,6 +29,7 @@ __all__ = [
     "join",
     "list_entries",
     "list_files",
+    "list_folder",
     "open_local",
     "read_bytes",
     "remove",

@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from affekt.errors import DataError
 from affekt.storage import s3
 from affekt.storage.files import appearing
 from affekt.storage.uris import Entry, is_remote, join
+from affekt.storage.walk import PassedOver, walk
 
 _TRANSFERS = 8  # at once; an object store answers slowly but widely
 
 
+@dataclass(frozen=True)
+class Listing:
+    """What lies below a folder at any depth, each in the order of its relative paths."""
+
+    entries: tuple[Entry, ...]
+    passed_over: tuple[PassedOver, ...] = ()
+
+
 def list_entries(uri: str | Path) -> list[Entry]:
-    """All files below a folder at any depth, ordered by relative path.
+    """All files below a folder at any depth, ordered by relative path; raises as :func:`list_folder` does."""
+    return list(list_folder(uri).entries)
+
+
+def list_folder(uri: str | Path) -> Listing:
+    """All files below a folder at any depth, and what is none: broken links, links that lead in a circle.
 
     Raises:
         DataError: there is no such folder (in S3: nothing under this prefix), or it may not be read.
     """
+    passed_over: list[PassedOver] = []
     if is_remote(uri):
         found = list(s3.entries(str(uri)))
         if not found:
@@ -35,20 +50,17 @@ def list_entries(uri: str | Path) -> list[Entry]:
         if not root.is_dir():
             state = "is a file, expected a folder" if root.exists() else "there is no such folder; check the path"
             raise DataError(state, code="missing_file", where=str(uri))
-        found = list(_walk(root, ""))
-    return sorted(found, key=lambda entry: entry.path.split("/"))
+        found = []
+        for item in walk(root):
+            if isinstance(item, Entry):
+                found.append(item)
+            else:
+                passed_over.append(item)
+    return Listing(tuple(sorted(found, key=_by_path)), tuple(sorted(passed_over, key=_by_path)))
 
 
-def _walk(folder: Path, prefix: str) -> Iterator[Entry]:
-    try:
-        with os.scandir(folder) as items:
-            for item in items:
-                if item.is_dir():
-                    yield from _walk(Path(item.path), f"{prefix}{item.name}/")
-                elif item.is_file():
-                    yield Entry(prefix + item.name, item.path, item.stat().st_size)
-    except OSError as error:
-        raise DataError(f"cannot be listed: {error.strerror}", code="unreadable", where=str(folder)) from error
+def _by_path(item: Entry | PassedOver) -> list[str]:
+    return item.path.split("/")
 
 
 def list_files(uri: str | Path) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from affekt.errors import AffektError, MediaError, UsageError, as_affekt_error
+from affekt.errors import AffektError, MediaError, UsageError, as_affekt_error, printable
 from affekt.pipelines.cli.inputs import files_meant
 from affekt.pipelines.cli.remarks import remark
 from affekt.progress import track
@@ -189,13 +189,8 @@ def line(result: dict[str, Any]) -> str:
     if "from" in result:
         name = f"{name} {result['from']:.1f}–{result['to']:.1f} s"
     if "error" in result:
-        return f"{name}: error: {result['error']['message']}"
+        return f"{name}: error: {printable(result['error']['message'], lines=True)}"
     from affekt.report.sentence import sentence  # an answer as JSON needs no words
 
     notes = f"  [{'; '.join(result['warnings'])}]" if result["warnings"] else ""
     return f"{name}: {sentence(result)}{notes}"
-
-
-def printable(name: str) -> str:
-    """A name without the signs that would steer a terminal."""
-    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in name)

@@ -96,11 +96,11 @@ def test_a_set_without_one_of_the_labels_has_the_others(tree: Tree) -> None:
 
 
 def test_a_folder_that_is_no_label_is_one_error_however_many_files_it_has(tree: Tree) -> None:
-    folder = tree(["sad/1.mp4", *(f"train/boredom/{number}.mp4" for number in range(9)), "happyy/1.mp4"])
+    folder = tree(["sad/1.mp4", *(f"takes/boredom/{number}.mp4" for number in range(9)), "happyy/1.mp4"])
     problems = read_source(folder).problems
     assert [(problem.code, problem.where) for problem in problems] == [
         ("unknown_label", f"{folder}/happyy"),
-        ("unknown_label", f"{folder}/train/boredom"),
+        ("unknown_label", f"{folder}/takes/boredom"),
     ]
     assert "9 files" in problems[1].message and "'boredom'" in problems[1].message
     with pytest.raises(DataError, match=r"(?s)2 errors.*happyy.*boredom"):

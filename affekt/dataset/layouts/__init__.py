@@ -20,7 +20,7 @@ class Told:
     Attributes:
         label, subject, split, attributes, rank, stranger: as of :class:`FileFacts`, the label in canonical spelling.
         recording: unique among the recordings of all layouts, or ``""``.
-        fault: a code and a message where a label is unknown or two layouts say different things.
+        fault: a code and a message where a label is unknown, a layout reads two things, or two layouts differ.
     """
 
     label: str = ""
@@ -50,7 +50,7 @@ def told_of(tree: Tree, paths: Sequence[str]) -> list[Told]:
 
 def put_together(claims: Sequence[tuple[LayoutSpec, FileFacts]]) -> Told:
     """What several layouts say of one file as one."""
-    fault: tuple[str, str] | None = None
+    fault = next((facts.fault for _, facts in claims if facts.fault), None)
     by: dict[str, tuple[str, LayoutSpec]] = {}  # what is told, and by whom first
     recording, rank = "", 0
     for spec, facts in claims:

@@ -1,0 +1,56 @@
+"""How data sets call their splits, in folder names and in tables."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_WORDS = {
+    "train": (
+        "train training trn tr learning apprentissage entrainement entrenamiento aprendizaje "
+        "addestramento allenamento treino treinamento treinar trening treningowy treningowe trenovaci egitim latih "
+        "pelatihan обучение обучающая тренировка 训练 訓練 学習 훈련 학습"
+    ),
+    "val": (
+        "val valid validation validating validate vali vld dev devel develop development eval evaluation "
+        "evaluating evaluate heldout holdout publictest validierung validierungs validacion validazione convalida "
+        "validacao validatie walidacja walidacyjny validace dogrulama validasi валидация валидационная "
+        "验证 驗證 検証 검증"
+    ),
+    "test": (
+        "test testing tst privatetest finaltest blindtest unseen prueba pruebas teste testowy testovaci "
+        "uji pengujian тест тестовая тестирование 测试 測試 テスト 테스트"
+    ),
+}
+_SPLITS = {word: split for split, words in _WORDS.items() for word in words.split()}
+#: What stands beside a split's name and says nothing of it.
+_FILLING = frozenset(
+    "set sets data dataset datasets daten datensatz split splits part partition subset clips clip videos video "
+    "images image pictures faces face audio audios wav wavs files samples afew fer".split()
+)
+#: Words for "set" and "data" that are written without a space.
+_ENDINGS = ("集合", "集", "用", "セット", "データ", "세트", "데이터", "set", "data")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_PARTS = re.compile(r"[^\W\d_]+|\d+")
+
+
+def canonical_split(name: str) -> str | None:
+    """``train``, ``val`` or ``test`` for a known spelling, else None.
+
+    Known are ``Train_AFEW``, ``PublicTest``, ``dev``, ``eval``, ``held-out``, ``val2017``, ``Validation Set`` and the
+    words of some other languages, in any case and any form of Unicode.
+    """
+    whole = _CAMEL.sub(" ", unicodedata.normalize("NFKC", name.strip()))
+    bare = "".join(sign for sign in unicodedata.normalize("NFKD", whole.casefold()) if not unicodedata.combining(sign))
+    # Decomposition takes more than accents away: the marks of kana and the syllables of hangul are put together again.
+    kana = unicodedata.normalize("NFC", whole.casefold())
+    for folded in dict.fromkeys((unicodedata.normalize("NFC", bare), kana)):
+        words = [part for part in _PARTS.findall(folded) if not part.isdecimal()]
+        for rest in (words, [word for word in words if word not in _FILLING]):
+            joined = "".join(rest)
+            if joined in _SPLITS:
+                return _SPLITS[joined]
+            for ending in _ENDINGS:
+                if (stem := joined.removesuffix(ending)) in _SPLITS:
+                    return _SPLITS[stem]
+    return None

@@ -1,0 +1,104 @@
+"""Folders that can be read in two ways, or in none, are errors; nothing is relabelled or trained on by a guess."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable
+
+import pytest
+
+from affekt.dataset import load_clips, read_source
+from affekt.dataset.split_names import canonical_split
+from affekt.errors import DataError
+
+Tree = Callable[[Iterable[str]], str]
+LABELLED = ["happy/1.mp4", "sad/1.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("path", "readings"),
+    [
+        ("happy/neutral/x.mp4", ("'happy' (by 'happy')", "'neutral' (by 'neutral')")),
+        ("angry/Joy/x.mp4", ("'angry' (by 'angry')", "'happy' (by 'Joy')")),
+        ("HAP/takes/ANG/x.mp4", ("'happy' (by 'HAP')", "'angry' (by 'ANG')")),
+        ("ＨＡＰＰＹ/pleasant surprise/x.mp4", ("'happy' (by 'ＨＡＰＰＹ')", "'surprise' (by 'pleasant surprise')")),
+    ],
+)
+def test_two_labels_in_a_path_are_an_error_that_names_both_readings(
+    tree: Tree, path: str, readings: tuple[str, str]
+) -> None:
+    source = read_source(tree([*LABELLED, path]))
+    (problem,) = source.problems
+    assert (problem.code, problem.severity) == ("label_conflict", "error")
+    assert problem.where.endswith(path)
+    assert all(reading in problem.message for reading in readings)
+    assert {clip.id: clip.label for clip in source.table}[path] == ""
+
+
+@pytest.mark.parametrize("path", ["happy/joy/x.mp4", "Happy/happy/x.mp4", "happy/strong/x.mp4", "happy/01/x.mp4"])
+def test_folders_that_agree_or_say_nothing_are_no_error(tree: Tree, path: str) -> None:
+    (clip,) = load_clips(tree([path]))
+    assert clip.label == "happy"
+
+
+def test_an_ambiguous_folder_is_told_once_for_all_its_files(tree: Tree) -> None:
+    folder = tree([*LABELLED, *(f"happy/neutral/{number}.mp4" for number in range(9))])
+    (problem,) = read_source(folder).problems
+    assert problem.where == f"{folder}/happy/neutral"
+    assert problem.message.startswith("of 9 files in this folder: its label can be read as 'happy'")
+
+
+@pytest.mark.parametrize("path", ["train/test/happy/x.mp4", "happy/eval/train/x.mp4", "Test/happy/val/x.mp4"])
+def test_two_splits_in_a_path_are_an_error(tree: Tree, path: str) -> None:
+    (problem,) = read_source(tree([path])).problems
+    assert problem.code == "split_conflict"
+    assert "its split can be read as" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("paths", "where", "said"),
+    [
+        (["train/happy/1.mp4", "extra/happy/1.mp4", "extra/sad/1.mp4"], "/extra", "2 files have no split"),
+        (["train/happy/1.mp4", "happy/1.mp4"], "/happy", "'happy' is no split that is known"),
+        (["set/train/happy/1.mp4", "set/trial/happy/1.mp4"], "/set/trial", "others are below set/train"),
+        (["happy/train/1.mp4", "happy/final/1.mp4"], "/happy/final", "'final' is no split that is known"),
+        (["val/03-01-08-01-02-01-12.wav", "03-01-08-01-02-01-13.wav"], "", "they are in no folder of a split"),
+    ],
+)
+def test_a_folder_of_an_unknown_split_beside_known_ones_is_an_error(
+    tree: Tree, paths: list[str], where: str, said: str
+) -> None:
+    folder = tree(paths)
+    (problem,) = read_source(folder).problems
+    assert (problem.code, problem.where, problem.severity) == ("unknown_split", folder + where, "error")
+    assert said in problem.message
+    with pytest.raises(DataError):
+        load_clips(folder)
+
+
+def test_a_manifest_with_a_split_in_some_rows_only_is_an_error(manifest: Callable[[str], str]) -> None:
+    folder = manifest("path,label,split\na.mp4,sad,train\nb.mp4,happy,\nc.mp4,sad,val\nd.mp4,sad,edge\n")
+    found = {problem.code: problem for problem in read_source(folder).problems}
+    assert set(found) == {"no_split", "unknown_split"}
+    assert found["no_split"].where == f"{folder}/manifest.csv:3"
+    assert found["no_split"].message.startswith(f"1 of 4 rows name no split ({folder}/manifest.csv:3)")
+
+
+@pytest.mark.parametrize(
+    ("names", "split"),
+    [
+        ("train Training TRN train-set TrainSet train2017 1_train Train_AFEW AFEW-train train_clips entraînement 训练集 訓練データ "
+         "ＴＲＡＩＮ", "train"),
+        ("val valid Validation dev DEVEL development eval Evaluation heldout held-out HeldOut hold_out PublicTest val_2 "
+         "Validierung validación doğrulama 验证集 検証 검증", "val"),
+        ("test Testing TEST_SET tst PrivateTest test2 prueba 测试 テスト 테스트", "test"),
+    ],
+)  # fmt: skip
+def test_words_for_splits(names: str, split: str) -> None:
+    for name in names.split():
+        assert canonical_split(name) == canonical_split(unicodedata.normalize("NFD", name)) == split, name
+
+
+@pytest.mark.parametrize("name", ["strain", "contest", "latest", "tester", "train_test", "fold1", "1", "data", "happy"])
+def test_words_for_nothing_of_the_kind(name: str) -> None:
+    assert canonical_split(name) is None

@@ -1,0 +1,96 @@
+"""What of a folder is not used is told: other files, links without a file, names that are no text."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+from affekt.dataset import load_clips, read_faces, read_source
+from affekt.dataset.file_names import CLIP_SUFFIXES, IMAGE_SUFFIXES
+from affekt.dataset.media_files import MEDIA_SUFFIXES, media_files
+from affekt.errors import DataError
+
+Tree = Callable[[Iterable[str]], str]
+LABELLED = ["happy/1.mp4", "sad/1.mp4"]
+
+
+def warnings_of(folder: str) -> dict[str, str]:
+    return {problem.code: problem.message for problem in read_source(folder).problems if problem.severity == "warning"}
+
+
+def test_files_of_other_kinds_are_counted_by_their_suffixes(tree: Tree) -> None:
+    folder = tree([*LABELLED, "happy/2.xyz", "happy/3.XYZ", "sad/4.txt", "README", "sad/5.png"])
+    (message,) = warnings_of(folder).values()
+    assert message.startswith("left out: 2 .xyz, 1 without a suffix, 1 .txt, 1 .png, which are not read here: README, ")
+
+
+def test_hidden_media_are_told_and_folders_of_systems_are_not(tree: Tree) -> None:
+    system = ["@eaDir", "$RECYCLE.BIN", "__MACOSX", "System Volume Information", "lost+found", "@EADIR"]
+    kept = [f"{folder}/sad/1.mp4" for folder in system] + ["sad/Thumbs.db", "sad/._1.mp4", ".DS_Store"]
+    assert warnings_of(tree([*LABELLED, *kept])) == {}
+    (message,) = warnings_of(tree([".cache/sad/b.mp4", "happy/.2.mp4"])).values()
+    assert message.startswith("2 media files are left out, hidden by a dot")
+    assert [clip.id for clip in load_clips(tree([]))] == LABELLED
+
+
+def test_links_without_a_file_are_counted(tree: Tree) -> None:
+    folder = Path(tree(LABELLED))
+    (folder / "sad" / "gone.mp4").symlink_to("/nowhere.mp4")
+    (folder / "sad" / "lost.mp4").symlink_to("away.mp4")
+    (folder / "sad" / "up").symlink_to("..")
+    assert warnings_of(str(folder)) == {
+        "broken_link": "2 symbolic links lead nowhere; mend or remove them: sad/gone.mp4, sad/lost.mp4",
+        "link_loop": "1 symbolic link leads in a circle; remove them: sad/up",
+    }
+    assert len(load_clips(str(folder))) == 2
+
+
+@pytest.mark.parametrize("name", [b"happy/caf\xe9.mp4", b"happy/\xff\xfe/x.mp4"])
+def test_a_name_that_is_no_text_is_one_clip_less(tree: Tree, name: bytes) -> None:
+    folder = tree(LABELLED)
+    path = os.path.join(os.fsencode(folder), name)  # noqa: PTH118  pathlib has no paths of bytes
+    os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
+    Path(os.fsdecode(path)).touch()
+    (message,) = warnings_of(folder).values()
+    assert "1 media file is left out: not UTF-8" in message
+    assert r"\x" in message and message.isprintable()
+    assert len(load_clips(folder)) == 2
+
+
+def test_a_folder_of_broken_links_alone_says_so(tmp_path: Path) -> None:
+    (tmp_path / "sad").mkdir()
+    (tmp_path / "sad" / "gone.mp4").symlink_to("/nowhere.mp4")
+    with pytest.raises(DataError, match="1 symbolic link leads nowhere"):
+        read_source(str(tmp_path))
+
+
+def test_what_can_be_asked_about_counts_in_a_data_folder(tree: Tree) -> None:
+    more = ".ogv .vob .m2ts .mts .f4v .opus .oga .wma .mka .gif .mpe .3g2 .aiff .amr .caf .mxf .MKV .Mp4".split()
+    assert len(load_clips(tree([f"sad/clip{suffix}" for suffix in more]))) == len(more)
+    assert CLIP_SUFFIXES | IMAGE_SUFFIXES == MEDIA_SUFFIXES
+
+
+def test_pictures_of_all_kinds_count_where_faces_are_asked_for(tree: Tree) -> None:
+    names = [f"sad/face{suffix}" for suffix in (".jfif", ".jp2", ".jpe", ".gif", ".ppm", ".PNG", ".webp")]
+    assert [face.id for face in read_faces(tree(names))] == sorted(names)
+
+
+def test_a_folder_to_ask_about_tells_what_is_left_out_of_it(tree: Tree, caplog: pytest.LogCaptureFixture) -> None:
+    folder = tree(["a.mp4", "b.xyz", "@eaDir/a.mp4"])
+    with caplog.at_level(logging.WARNING):
+        assert media_files(folder) == [f"{folder}/a.mp4"]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{folder}: left out: 1 .xyz, which are not read here: b.xyz"
+    ]
+
+
+def test_a_name_that_steers_a_terminal_is_spelt_out(tree: Tree) -> None:
+    folder = tree([*LABELLED, "sad/\x1b[2J\u202e.xyz", "boring\n\x07/1.mp4"])
+    told = [str(problem) for problem in read_source(folder).problems]
+    assert all(line.isprintable() for line in told)
+    assert any(r"sad/\x1b[2J\u202e.xyz" in line for line in told)
+    assert any(line.startswith(rf"{folder}/boring\n\x07: ") for line in told)
