@@ -12,7 +12,7 @@ _POINT = "\n  - "
 
 
 def printable(text: str, *, lines: bool = False) -> str:
-    """A text without the signs that would steer a terminal, such as an escape or a change of direction in a file's name.
+    """A text without the signs that would steer a terminal, such as an escape in a file's name.
 
     Args:
         text: of a name, or a message that holds names.

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePath, PurePosixPath
 
 from affekt.dataset.clips import SPLITS, Clip
-from affekt.dataset.split_names import canonical_split
 from affekt.dataset.labels import canonical_label
 from affekt.dataset.problems import Problem, some
+from affekt.dataset.split_names import canonical_split
 from affekt.errors import DataError
 from affekt.storage import exists, is_remote, join, list_entries, open_local
 

@@ -23,11 +23,12 @@ _WORDS = {
     ),
 }
 _SPLITS = {word: split for split, words in _WORDS.items() for word in words.split()}
+_BESIDE = """
+    set sets data dataset datasets daten datensatz split splits part partition subset clips clip videos video images
+    image
+    pictures faces face audio audios wav wavs files samples afew fer"""
 #: What stands beside a split's name and says nothing of it.
-_FILLING = frozenset(
-    "set sets data dataset datasets daten datensatz split splits part partition subset clips clip videos video "
-    "images image pictures faces face audio audios wav wavs files samples afew fer".split()
-)
+_FILLING = frozenset(_BESIDE.split())
 #: Words for "set" and "data" that are written without a space.
 _ENDINGS = ("集合", "集", "用", "セット", "データ", "세트", "데이터", "set", "data")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")

@@ -18,7 +18,6 @@ from affekt.errors import DataError
 from affekt.extensions import only_images
 from affekt.storage import Entry, Listing, join, read_bytes
 
-
 #: Findings on media files that are there and cannot be used.
 _LOST = frozenset(("broken_link", "link_loop", "bad_name", "hidden_files"))
 
@@ -85,7 +84,7 @@ def _unlabelled(chosen: Sequence[tuple[Entry, Told]], uri: str) -> list[Problem]
 
 
 def _without_split(chosen: Sequence[tuple[Entry, Told]], uri: str) -> list[Problem]:
-    """An error for every folder without a split where others have one: it would be learned from, or judged by chance."""
+    """An error for every folder without a split where others have one: it would be learned from unasked."""
     splits = {fact.split for _, fact in chosen if fact.split}
     without = [entry for entry, fact in chosen if not fact.split and not (fact.fault and "split" in fact.fault[0])]
     if not splits or not without:

@@ -84,16 +84,14 @@ def test_a_manifest_with_a_split_in_some_rows_only_is_an_error(manifest: Callabl
     assert found["no_split"].message.startswith(f"1 of 4 rows name no split ({folder}/manifest.csv:3)")
 
 
-@pytest.mark.parametrize(
-    ("names", "split"),
-    [
-        ("train Training TRN train-set TrainSet train2017 1_train Train_AFEW AFEW-train train_clips entraînement 训练集 訓練データ "
-         "ＴＲＡＩＮ", "train"),
-        ("val valid Validation dev DEVEL development eval Evaluation heldout held-out HeldOut hold_out PublicTest val_2 "
-         "Validierung validación doğrulama 验证集 検証 검증", "val"),
-        ("test Testing TEST_SET tst PrivateTest test2 prueba 测试 テスト 테스트", "test"),
-    ],
-)  # fmt: skip
+TRAIN = """train Training TRN train-set TrainSet train2017 1_train Train_AFEW AFEW-train train_clips entraînement 训练集
+    訓練データ ＴＲＡＩＮ"""
+VAL = """val valid Validation dev DEVEL development eval Evaluation heldout held-out HeldOut hold_out PublicTest val_2
+    Validierung validación doğrulama 验证集 検証 검증"""
+TEST = "test Testing TEST_SET tst PrivateTest test2 prueba 测试 テスト 테스트"
+
+
+@pytest.mark.parametrize(("names", "split"), [(TRAIN, "train"), (VAL, "val"), (TEST, "test")])
 def test_words_for_splits(names: str, split: str) -> None:
     for name in names.split():
         assert canonical_split(name) == canonical_split(unicodedata.normalize("NFD", name)) == split, name

@@ -68,9 +68,11 @@ def test_a_folder_of_broken_links_alone_says_so(tmp_path: Path) -> None:
         read_source(str(tmp_path))
 
 
+MORE = ".ogv .vob .m2ts .mts .f4v .opus .oga .wma .mka .gif .mpe .3g2 .aiff .amr .caf .mxf .MKV .Mp4"
+
+
 def test_what_can_be_asked_about_counts_in_a_data_folder(tree: Tree) -> None:
-    more = ".ogv .vob .m2ts .mts .f4v .opus .oga .wma .mka .gif .mpe .3g2 .aiff .amr .caf .mxf .MKV .Mp4".split()
-    assert len(load_clips(tree([f"sad/clip{suffix}" for suffix in more]))) == len(more)
+    assert len(load_clips(tree([f"sad/clip{suffix}" for suffix in MORE.split()]))) == len(MORE.split())
     assert CLIP_SUFFIXES | IMAGE_SUFFIXES == MEDIA_SUFFIXES
 
 
