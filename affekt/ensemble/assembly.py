@@ -11,7 +11,7 @@ from typing import Any
 
 import affekt
 from affekt.errors import DataError
-from affekt.extensions import model_names, offered_by
+from affekt.extensions import EXTENSIONS, extension_names, model_names, offered_by
 from affekt.settings import Settings
 from affekt.storage import file_digest
 
@@ -63,6 +63,7 @@ def assemble(
         "settings": settings.to_dict(),
         "packages": {name: metadata.version(name) for name in _PACKAGES},
         "offered_by": {name: offered_by("model", name) for name in members if offered_by("model", name) != "affekt"},
+        "extensions": _extensions(settings),
         "facts": dict(facts or {}),
         "files": {path.relative_to(folder).as_posix(): file_digest(path) for path in files},
     }
@@ -101,6 +102,40 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             )
     assert isinstance(manifest, dict)
     return manifest
+
+
+def require_extensions(manifest: Mapping[str, Any], where: str) -> None:
+    """Require of what an ensemble was made with, its models aside, that it is installed.
+
+    Raises:
+        DataError: ``extension_not_installed``, with all that is missing and the packages that offer it.
+    """
+    missing = {
+        kind: used for kind, used in manifest.get("extensions", {}).items() if used["name"] not in extension_names(kind)
+    }
+    if missing:
+        things = [f"a {kind} {used['name']!r} (group {EXTENSIONS[kind]!r})" for kind, used in missing.items()]
+        packages = sorted({used["package"] for used in missing.values()})
+        raise DataError(
+            f"no installed package offers {' and '.join(things)}; install {' and '.join(packages)}, with which it was "
+            "trained",
+            code="extension_not_installed",
+            where=where,
+        )
+
+
+def _extensions(settings: Settings) -> dict[str, dict[str, str]]:
+    """What answers need besides the models and is not affekt's own: its name and its package, by kind."""
+    used = {
+        "fusion": settings.fusion.method,
+        "detector": settings.media.detector,
+        "feature set": settings.media.functionals,
+    }
+    return {
+        kind: {"name": name, "package": offered_by(kind, name)}
+        for kind, name in used.items()
+        if name in extension_names(kind) and offered_by(kind, name) != "affekt"
+    }
 
 
 def _copy(source: Path, target: Path) -> None:

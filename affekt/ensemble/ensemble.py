@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from affekt.ensemble.answer import Answer
-from affekt.ensemble.assembly import MANIFEST, read_manifest
+from affekt.ensemble.assembly import MANIFEST, read_manifest, require_extensions
 from affekt.ensemble.face import Face
 from affekt.errors import AffektError, DataError, MediaError, as_affekt_error
 from affekt.extensions import model_spec
@@ -75,10 +75,12 @@ class Ensemble:
         """The ensemble in a folder that :func:`affekt.ensemble.assemble` wrote.
 
         Raises:
-            DataError: it is not an ensemble, or a file is missing or does not match its digest.
+            DataError: it is not an ensemble, a file is missing or does not match its digest, or a package is not
+                installed with which it was trained.
         """
         folder = Path(folder)
         manifest = read_manifest(folder)
+        require_extensions(manifest, str(folder))
         settings = settings_of_stored(manifest["settings"])
         members = {name: folder / "members" / name for name in manifest["members"]}
         loaded = Members.load(members, packages=manifest.get("offered_by"))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+SPEAKERS = ("DC", "JE", "JK", "KL")
+EMOTIONS = {"angry": "a", "disgust": "d", "fear": "f", "happy": "h", "neutral": "n", "sad": "sa", "surprise": "su"}
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -34,11 +38,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
 
 
 @pytest.fixture(scope="session")
-def with_package(installed: Callable[[str], Path]) -> Callable[..., Run]:
-    """Call with a package's name and an ``AFFEKT_HOME``: runs Python with these arguments where the package is."""
+def with_packages(installed: Callable[[str], Path]) -> Callable[..., Run]:
+    """Call with an ``AFFEKT_HOME`` and names of packages: runs Python with these arguments where the packages are."""
 
-    def where(name: str, home: Path) -> Run:
-        path = os.pathsep.join(filter(None, [str(installed(name)), os.environ.get("PYTHONPATH", "")]))
+    def where(home: Path, *names: str) -> Run:
+        path = os.pathsep.join(filter(None, [*map(str, map(installed, names)), os.environ.get("PYTHONPATH", "")]))
         environment = {**os.environ, "PYTHONPATH": path, "AFFEKT_HOME": str(home)}
 
         def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -49,3 +53,19 @@ def with_package(installed: Callable[[str], Path]) -> Callable[..., Run]:
         return run
 
     return where
+
+
+@pytest.fixture(scope="session")
+def savee(tmp_path_factory: pytest.TempPathFactory, sample_clips: Path) -> Path:
+    """The sample clips as SAVEE would have them: a folder a speaker, no manifest, each under three numbers."""
+    root = tmp_path_factory.mktemp("savee") / "AudioVisualClip"
+    speakers: dict[str, str] = {}
+    count: Counter[tuple[str, str]] = Counter()
+    for row in csv.DictReader((sample_clips / "manifest.csv").open(encoding="utf-8")):
+        speaker = speakers.setdefault(row["subject"], SPEAKERS[len(speakers)])
+        (root / speaker).mkdir(parents=True, exist_ok=True)
+        for _ in range(3):
+            count[speaker, row["label"]] += 1
+            name = f"{EMOTIONS[row['label']]}{count[speaker, row['label']]:02d}.mp4"
+            (root / speaker / name).symlink_to(sample_clips / row["path"])
+    return root
