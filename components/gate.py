@@ -72,6 +72,7 @@ def gate(
             material,
             settings=this.settings,
             check=check_serving if this.settings.gate.check_serving else None,
+            run_id=run_id,
         )
         judged = read_evaluation(Path(evaluation.path))
         outcome = GateOutcome.of(found, judged, name=name, version=version, run_id=run_id)

@@ -1,8 +1,10 @@
 """The MLflow side: runs and their figures, the model registry with its aliases, and the gate between versions."""
 
+from affekt.registry.champions import promote, rollback
 from affekt.registry.dataset import log_dataset
 from affekt.registry.gate import Decision, ScoreVectors, decide
-from affekt.registry.models import ModelVersion, list_models, promote, register, resolve, rollback, version_of
+from affekt.registry.history import read_history
+from affekt.registry.models import ModelVersion, list_models, register, resolve, version_of
 from affekt.registry.tracking import ChildRun, Tracking
 
 __all__ = [
@@ -15,6 +17,7 @@ __all__ = [
     "list_models",
     "log_dataset",
     "promote",
+    "read_history",
     "register",
     "resolve",
     "rollback",

@@ -1,8 +1,7 @@
-"""The model registry: ensembles as versions of a name, the aliases champion and challenger, and the way back."""
+"""The model registry: ensembles as versions of a name, registered, listed, found, and brought to this machine."""
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import tempfile
@@ -24,12 +23,11 @@ from affekt.storage import file_digest
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
-#: The champion before; what :func:`rollback` returns to.
+#: The champion before; what :func:`affekt.registry.champions.rollback` returns to.
 PREVIOUS = "previous"
 
 _MANIFEST = "ensemble.json"
 _NAME_OF_REQUIREMENT = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9]")
-_HISTORY = "champions"
 _METRIC = "metric."
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _REFERENCE = re.compile(rf"(?:models:/)?(?P<name>{_NAME.pattern})(?:@(?P<alias>{_NAME.pattern})|/(?P<version>\d+))?")
@@ -169,13 +167,7 @@ def find(reference: str, tracking: Tracking) -> ModelVersion:
             "expected name@champion, name/7 or the folder of an ensemble", code="bad_reference", where=reference
         )
     name, client = parts["name"], tracking.client
-    known = [model.name for model in client.search_registered_models()]
-    if name not in known:
-        listed = (
-            f"there are {', '.join(sorted(known))}" if known else "none is registered yet; `affekt train` does that"
-        )
-        raise AffektError(f"no model is registered as {name!r}; {listed}", code="unknown_model", where=reference)
-    model = client.get_registered_model(name)
+    model = registered_model(name, tracking, where=reference)
     alias = parts["alias"] or (None if parts["version"] else CHAMPION)
     number = str(model.aliases.get(alias, "")) if alias else parts["version"]
     if not number:
@@ -189,6 +181,21 @@ def find(reference: str, tracking: Tracking) -> ModelVersion:
         raise AffektError(
             f"{name} has no version {number}; there are: {versions}", code="unknown_version", where=reference
         ) from error
+
+
+def registered_model(name: str, tracking: Tracking, *, where: str | None = None) -> Any:
+    """MLflow's record of a registered model.
+
+    Raises:
+        AffektError: there is none of that name; the message lists those that there are.
+    """
+    known = [model.name for model in tracking.client.search_registered_models()]
+    if name not in known:
+        listed = (
+            f"there are {', '.join(sorted(known))}" if known else "none is registered yet; `affekt train` does that"
+        )
+        raise AffektError(f"no model is registered as {name!r}; {listed}", code="unknown_model", where=where or name)
+    return tracking.client.get_registered_model(name)
 
 
 def resolve(reference: str | Path, tracking: Tracking) -> Path:
@@ -248,67 +255,6 @@ def list_models(tracking: Tracking, name: str | None = None) -> list[ModelVersio
         found = [_version(item, aliases) for item in client.search_model_versions(f"name='{each}'")]
         versions.extend(sorted(found, key=lambda item: -item.version))
     return versions
-
-
-def promote(reference: str, tracking: Tracking) -> ModelVersion:
-    """Make a version the champion; the champion before it is remembered under the alias ``previous``.
-
-    Raises:
-        AffektError: there is no such version.
-    """
-    chosen = find(reference, tracking)
-    history = _history(chosen.name, tracking)
-    if not history or history[-1] != chosen.version:
-        history.append(chosen.version)
-    _enthrone(chosen.name, history, tracking)
-    return find(chosen.reference, tracking)
-
-
-def rollback(name: str, tracking: Tracking, *, to: int | None = None) -> ModelVersion:
-    """Make the champion before the present one the champion again, or a given version.
-
-    Going back twice goes back two champions, not to and fro.
-
-    Raises:
-        AffektError: there is no champion before, or no such version.
-    """
-    find(name if to is None else f"{name}/{to}", tracking)
-    history = _history(name, tracking)
-    if to is None:
-        history = history[:-1]
-        if not history:
-            raise AffektError(
-                "there is no champion before the present one; name a version with --to", code="no_previous", where=name
-            )
-    elif to in history:
-        history = history[: len(history) - history[::-1].index(to)]
-    else:
-        history.append(to)
-    _enthrone(name, history, tracking)
-    return find(f"{name}@{CHAMPION}", tracking)
-
-
-def _history(name: str, tracking: Tracking) -> list[int]:
-    """The versions that were champion, oldest first; versions that were deleted since are left out."""
-    there = {version.version for version in list_models(tracking, name)}
-    model = tracking.client.get_registered_model(name)
-    history = [int(number) for number in json.loads(model.tags.get(_HISTORY, "[]")) if int(number) in there]
-    current = int(model.aliases.get(CHAMPION, 0))
-    # The alias may have been moved in MLflow's own pages.
-    if current in there and (not history or history[-1] != current):
-        history.append(current)
-    return history
-
-
-def _enthrone(name: str, history: list[int], tracking: Tracking) -> None:
-    """Point the aliases at the last two champions. The champion's comes last: it is what servers follow."""
-    client = tracking.client
-    client.set_registered_model_tag(name, _HISTORY, json.dumps(history[-100:]))
-    if len(history) > 1:
-        client.set_registered_model_alias(name, PREVIOUS, str(history[-2]))
-    elif PREVIOUS in client.get_registered_model(name).aliases:
-        client.delete_registered_model_alias(name, PREVIOUS)
-    client.set_registered_model_alias(name, CHAMPION, str(history[-1]))
 
 
 def _make_model(tracking: Tracking, name: str) -> None:

@@ -75,8 +75,8 @@ class Tracking:
         # Alembic says a line for each of 60 migrations, MLflow one for each model that is logged.
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.ERROR)
-        registry = os.environ.get("MLFLOW_REGISTRY_URI") or self.uri
-        beside = self._database_folder
+        registry = self.registry_uri
+        beside = self.database_folder
         if beside is None:
             return MlflowClient(tracking_uri=self.uri, registry_uri=registry)
         beside.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ class Tracking:
                 for key in _KIND.keys() - found.tags.keys():
                     self.client.set_experiment_tag(found.experiment_id, key, _KIND[key])
                 return str(found.experiment_id)
-            beside = self._database_folder
+            beside = self.database_folder
             place = (beside / "mlartifacts").as_uri() if beside is not None else None
             try:
                 return str(self.client.create_experiment(self.experiment, artifact_location=place, tags=_KIND))
@@ -161,13 +161,22 @@ class Tracking:
         return run_id
 
     @property
-    def _database_folder(self) -> Path | None:
-        """The folder of a SQLite database; None for a server or another database."""
-        prefix = "sqlite:///"
-        return Path(self.uri.removeprefix(prefix)).absolute().parent if self.uri.startswith(prefix) else None
+    def registry_uri(self) -> str:
+        """The address of the model registry: ``MLFLOW_REGISTRY_URI``, else that of the runs."""
+        return os.environ.get("MLFLOW_REGISTRY_URI") or self.uri
+
+    @property
+    def database_folder(self) -> Path | None:
+        """The folder of the SQLite database of the runs; None for a server or another database."""
+        return _folder_of(self.uri)
+
+    @property
+    def registry_folder(self) -> Path | None:
+        """The folder of the SQLite database of the registry; None for a server or another database."""
+        return _folder_of(self.registry_uri)
 
     def _start(self, name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> str:
-        marks = {"mlflow.user": _user(), "mlflow.source.name": "affekt", "mlflow.source.type": "LOCAL", **tags}
+        marks = {"mlflow.user": current_user(), "mlflow.source.name": "affekt", "mlflow.source.type": "LOCAL", **tags}
         run = self.client.create_run(self.experiment_id, run_name=name, tags=marks)
         ChildRun(self, run.info.run_id).params(params)
         return str(run.info.run_id)
@@ -240,7 +249,13 @@ class ChildRun:
         self.tracking.client.update_run(self.run_id, name=f"{name}{_AND}{figure}")
 
 
-def _user() -> str:
+def _folder_of(uri: str) -> Path | None:
+    prefix = "sqlite:///"
+    return Path(uri.removeprefix(prefix)).absolute().parent if uri.startswith(prefix) else None
+
+
+def current_user() -> str:
+    """Who runs this process."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name

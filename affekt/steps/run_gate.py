@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,15 @@ import numpy as np
 from affekt.ensemble.champion import Material, relabel
 from affekt.ensemble.ensemble import Ensemble
 from affekt.errors import AffektError
-from affekt.registry import Decision, ScoreVectors, Tracking, decide, promote, resolve
+from affekt.registry import Decision, ModelVersion, ScoreVectors, Tracking, decide, promote, resolve
+from affekt.registry.champions import CHANGED
+from affekt.registry.lease import LOST
 from affekt.registry.models import find
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings
 from affekt.steps.fit_fusion import reported_split
+
+logger = logging.getLogger(__name__)
 
 #: Asks an ensemble in a real server about clips; returns ``ok`` and a ``message``.
 ServingCheck = Callable[[Path, Sequence[Path]], dict[str, Any]]
@@ -40,8 +45,12 @@ def run_gate(
     *,
     settings: Settings,
     check: ServingCheck | None,
+    run_id: str = "",
 ) -> Decision:
     """Decide, and promote the challenger when the decision is for it.
+
+    It takes the place of the champion that it was held against and of no other: if another has become champion
+    meanwhile, it is judged again.
 
     Args:
         tracking: where the models are registered.
@@ -49,25 +58,65 @@ def run_gate(
         material: the clips or the still images; the champion answers those that the challenger did.
         settings: the run's settings.
         check: asks the challenger in a real server; None leaves that out.
+        run_id: the run that decides, for the history of champions.
 
     Returns:
         The decision; a failed serving check turns it against the challenger.
     """
     mine = _vectors_of_challenger(challenger, settings, material.unit)
-    folder = _champion(tracking, challenger.name)
+    served: dict[str, Any] | None = None
+    while True:
+        champion = _champion(tracking, challenger.name)
+        decision = _judge(tracking, challenger, champion, mine, material, settings)
+        if not decision.promote:
+            return decision
+        if champion is not None and champion.version == challenger.version:
+            return decision
+        if check is not None:
+            served = served or _serve(challenger, mine, material, check)
+            decision = _with_serving(decision, served)
+            if not decision.promote:
+                return decision
+        try:
+            promote(
+                f"{challenger.name}/{challenger.version}",
+                tracking,
+                instead_of=champion.version if champion else None,
+                action="gate",
+                reason=" ".join(decision.reasons),
+                run_id=run_id,
+            )
+        except AffektError as error:
+            if error.code not in (CHANGED, LOST):
+                raise
+            logger.info("%s; it is judged again", error.message)
+            continue
+        return decision
+
+
+def _judge(
+    tracking: Tracking,
+    challenger: Challenger,
+    champion: ModelVersion | None,
+    mine: ScoreVectors,
+    material: Material,
+    settings: Settings,
+) -> Decision:
     theirs = None
-    if folder is not None:
-        champion = Ensemble.load(folder)
-        if not material.can_be_answered_by(champion):
+    if champion is not None:
+        if champion.version == challenger.version:
+            return Decision(True, [f"{champion.reference} is the champion already."])
+        loaded = Ensemble.load(resolve(champion.reference, tracking))
+        if not material.can_be_answered_by(loaded):
             return Decision(
                 False,
                 [
-                    f"The champion of {challenger.name!r} answers with {', '.join(champion.models)}, which still "
+                    f"The champion of {challenger.name!r} answers with {', '.join(loaded.models)}, which still "
                     "images cannot judge: it stays. Give a model of images a --name of its own."
                 ],
             )
-        theirs = _vectors_of_champion(champion, mine, material)
-    decision = decide(
+        theirs = _vectors_of_champion(loaded, mine, material)
+    return decide(
         mine,
         theirs,
         confidence=settings.gate.confidence,
@@ -75,29 +124,34 @@ def run_gate(
         bootstrap=settings.evaluation.bootstrap,
         seed=settings.seed,
     )
-    if decision.promote and check is not None:
-        with material.files(challenger.folder, mine.clips) as files:
-            if files:
-                served = check(challenger.folder, files)
-                reason = f"In a real TorchServe: {served['message']}"
-            else:
-                served = {"ok": None, "message": "no face is found in the images, so a server has nothing to answer"}
-                reason = f"Not asked in a real TorchServe: {served['message']}."
-        figures = {**decision.figures, "serving": served}
-        decision = Decision(served["ok"] is not False, [*decision.reasons, reason], figures)
-    if decision.promote:
-        promote(f"{challenger.name}/{challenger.version}", tracking)
-    return decision
 
 
-def _champion(tracking: Tracking, name: str) -> Path | None:
+def _serve(challenger: Challenger, mine: ScoreVectors, material: Material, check: ServingCheck) -> dict[str, Any]:
+    with material.files(challenger.folder, mine.clips) as files:
+        if files:
+            return check(challenger.folder, files)
+    return {"ok": None, "message": "no face is found in the images, so a server has nothing to answer"}
+
+
+def _with_serving(decision: Decision, served: dict[str, Any]) -> Decision:
+    figures = {**decision.figures, "serving": served}
+    if served["ok"] is None:
+        told = f"Not asked in a real TorchServe: {served['message']}."
+    else:
+        told = f"In a real TorchServe: {served['message']}"
+    if served["ok"] is False:
+        told = f"{told}: the challenger is not promoted."
+        return Decision(False, [*decision.reasons[:-1], told], figures)
+    return Decision(True, [*decision.reasons, told], figures)
+
+
+def _champion(tracking: Tracking, name: str) -> ModelVersion | None:
     try:
-        find(f"{name}@champion", tracking)
+        return find(f"{name}@champion", tracking)
     except AffektError as error:
         if error.code in ("unknown_model", "unknown_alias"):
             return None
         raise
-    return resolve(f"{name}@champion", tracking)
 
 
 def _vectors_of_challenger(challenger: Challenger, settings: Settings, unit: str) -> ScoreVectors:

@@ -175,9 +175,14 @@ def build_parser() -> argparse.ArgumentParser:
     _json(listing)
     promote = actions.add_parser("promote", help="make a version the champion")
     promote.add_argument("ref", metavar="REF", help="name/version")
+    promote.add_argument("--reason", default="", metavar="TEXT", help="why, for the history")
     back = actions.add_parser("rollback", help="make the previous champion the champion again")
     back.add_argument("--to", metavar="VERSION", type=_positive, help="a version instead of the previous champion")
     back.add_argument("--name", default="affekt", help="(default affekt)")
+    back.add_argument("--reason", default="", metavar="TEXT", help="why, for the history")
+    past = actions.add_parser("history", help="who became champion when, why, and in whose place")
+    past.add_argument("name", nargs="?", default="affekt", metavar="NAME", help="(default affekt)")
+    _json(past)
     exporting = actions.add_parser("export", help="write a model as one file to hand on; prints its SHA-256")
     exporting.add_argument("ref", metavar="REF", help=_REF)
     exporting.add_argument("file", metavar="FILE", help="that is written, for example affekt.zip")
@@ -185,7 +190,8 @@ def build_parser() -> argparse.ArgumentParser:
     bringing.add_argument("file", metavar="FILE")
     bringing.add_argument("--name", default="affekt", help="name in the registry (default affekt)")
     bringing.add_argument("--sha256", metavar="DIGEST", help="that the file must have")
-    chosen = {"list": listing, "promote": promote, "rollback": back, "export": exporting, "import": bringing}
+    chosen = {"list": listing, "promote": promote, "rollback": back, "history": past}
+    chosen |= {"export": exporting, "import": bringing}
     for action, parsed in chosen.items():
         parsed.set_defaults(action=action)
         add_loudness(parsed)

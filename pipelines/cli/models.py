@@ -1,4 +1,4 @@
-"""``affekt models``: list, promote, roll back; hand a model on as one file, and take one over."""
+"""``affekt models``: list, promote, roll back, tell the history; hand a model on as one file, and take one over."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from affekt.ensemble.exported import export_ensemble, open_exported
 from affekt.errors import DataError
 from affekt.pipelines.cli.outputs import check_output
 from affekt.registry import Tracking, list_models, promote, register, resolve, rollback
+from affekt.registry.history import entries_in
+from affekt.registry.models import registered_model
 from affekt.storage import file_digest
 
 
@@ -20,9 +22,15 @@ def main(options: argparse.Namespace) -> int:
     if options.action == "list":
         return show(tracking, as_json=options.json)
     if options.action == "promote":
-        print(f"{promote(options.ref, tracking).reference} is the champion")
+        read_manifest(resolve(options.ref, tracking))  # nobody could be answered by a damaged one
+        print(f"{promote(options.ref, tracking, reason=options.reason).reference} is the champion")
     elif options.action == "rollback":
-        print(f"{rollback(options.name, tracking, to=options.to).reference} is the champion")
+        if options.to is not None:
+            read_manifest(resolve(f"{options.name}/{options.to}", tracking))
+        chosen = rollback(options.name, tracking, to=options.to, reason=options.reason)
+        print(f"{chosen.reference} is the champion")
+    elif options.action == "history":
+        return show_history(tracking, options.name, as_json=options.json)
     elif options.action == "export":
         check_output(options.file)
         digest = export_ensemble(resolve(options.ref, tracking), Path(options.file))
@@ -57,6 +65,25 @@ def bring_in(file: Path, name: str, tracking: Tracking, *, sha256: str | None = 
         raise
     tracking.finish(run)
     return version
+
+
+def show_history(tracking: Tracking, name: str, *, as_json: bool) -> int:
+    """Print every change of a model's champion, the oldest first."""
+    found = entries_in(registered_model(name, tracking).tags)
+    if as_json:
+        print(json.dumps({"history": [entry.to_dict() for entry in found]}, indent=2))
+        return 0
+    if not found:
+        print(f"no champion of {name} was chosen yet")
+    for entry in found:
+        before = f"instead of {name}/{entry.instead_of}" if entry.instead_of else "the first"
+        by = f"{entry.action} of {entry.who}" if entry.who else entry.action
+        print(f"{entry.when}  {name}/{entry.version} {before}, by {by}")
+        if entry.run_id:
+            print(f"  run {entry.run_id}")
+        if entry.reason:
+            print(f"  {entry.reason}")
+    return 0
 
 
 def show(tracking: Tracking, *, as_json: bool) -> int:

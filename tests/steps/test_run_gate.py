@@ -11,7 +11,7 @@ import pytest
 
 from affekt.dataset import load_clips
 from affekt.ensemble import Clips, Ensemble
-from affekt.registry import Tracking, list_models, register
+from affekt.registry import Tracking, list_models, promote, read_history, register
 from affekt.score_table import ScoreTable
 from affekt.steps.run_gate import Challenger, run_gate
 
@@ -109,3 +109,53 @@ def test_a_clearly_better_challenger_replaces_the_champion(tracking, candidate, 
     second = candidate(0.999)
     assert decide(tracking, second, tiny_run, settings, sample_clips).promote
     assert champion(tracking, first.name) == [second.version]
+
+
+def test_whoever_becomes_champion_meanwhile_is_judged_against(
+    tracking, candidate, tiny_run, tiny_settings, sample_clips
+):
+    first, second = candidate(1.0), candidate(0.999)
+    asked = []
+
+    def another_gate_is_faster(folder, clips):
+        if not asked:
+            promote(f"{first.name}/{first.version}", tracking)
+        asked.append(folder)
+        return served_well(folder, clips)
+
+    settings = dataclasses.replace(tiny_settings, gate=dataclasses.replace(tiny_settings.gate, confidence=0.5))
+    decision = decide(tracking, second, tiny_run, settings, sample_clips, check=another_gate_is_faster)
+    assert decision.promote
+    assert "accuracy_champion" in decision.figures  # judged against none at first
+    assert asked == [second.folder]  # a server is asked once
+    history = read_history(tracking, first.name)
+    assert [(entry.action, entry.version, entry.instead_of) for entry in history] == [
+        ("promote", first.version, None), ("gate", second.version, first.version)
+    ]  # fmt: skip
+    assert history[-1].reason == " ".join(decision.reasons)
+
+
+def test_who_does_not_beat_the_one_that_came_meanwhile_stays_a_challenger(
+    tracking, candidate, tiny_run, tiny_settings, sample_clips
+):
+    first, second = candidate(1.0), candidate(0.999)
+
+    def another_gate_is_faster(folder, clips):
+        promote(f"{first.name}/{first.version}", tracking)
+        return served_well(folder, clips)
+
+    settings = dataclasses.replace(tiny_settings, gate=dataclasses.replace(tiny_settings.gate, margin=1.0))
+    decision = decide(tracking, second, tiny_run, settings, sample_clips, check=another_gate_is_faster)
+    assert not decision.promote
+    assert champion(tracking, first.name) == [first.version]
+
+
+def test_a_gate_that_is_tried_again_finds_its_challenger_promoted(
+    tracking, candidate, tiny_run, tiny_settings, sample_clips
+):
+    good = candidate(1.0)
+    decide(tracking, good, tiny_run, tiny_settings, sample_clips)
+    again = decide(tracking, good, tiny_run, tiny_settings, sample_clips, check=served_badly)
+    assert again.promote
+    assert again.reasons == [f"{good.name}/{good.version} is the champion already."]
+    assert len(read_history(tracking, good.name)) == 1
