@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from affekt.dataset.labels import LABELS, canonical_label, in_order
+from affekt.dataset.score_columns import read_cells
+from affekt.dataset.tables import open_table
 from affekt.errors import DataError, as_affekt_error
 
 
@@ -106,94 +107,32 @@ class ScoreTable:
 
     @classmethod
     def read(cls, path: str | Path) -> ScoreTable:
-        """Read a score table; plain or gzipped CSV.
+        """Read a score table as any program wrote it; :mod:`affekt.dataset.tables` says what may differ.
 
-        Only ``clip`` is required. ``label``, ``subject`` and ``split`` may be absent or blank; columns that do not end
-        in the name of a label are left aside; a model with some blank scores in a row has no answer for that clip.
+        Only ``clip`` is required. ``label``, ``subject`` and ``split`` may be absent, blank or words for missing
+        values; labels and splits may be written in any known spelling, and a split that is not known keeps its name.
+        Score columns end in a label in any known spelling of three letters or more; others are left aside, which is
+        logged. A model with some missing scores in a row has no answer for that clip.
 
         Raises:
-            DataError: the file cannot be read, has more cells in a row than columns, names a clip twice, holds no score
-                columns, lacks a label for a model, or a score is not a number.
+            DataError: the file cannot be read, has more cells in a row than columns, names a clip twice or not at all,
+                holds no score columns, lacks a label for a model or has one twice, or a score is not a number.
         """
-        import pandas as pd  # 0.3 s, and an answer needs no table
-
-        source = str(path)
         try:
-            text_columns = dict.fromkeys(("clip", "label", "subject", "split"), str)
-            frame = pd.read_csv(source, dtype=text_columns, keep_default_na=False, na_values=[""])
+            with open_table(Path(path), str(path)) as table:
+                cells = read_cells(table)
         except OSError as error:
             known = as_affekt_error(error)
-            raise DataError(known.message, code=known.code, where=source) from error
-        except ValueError as error:
-            raise DataError(f"not a readable CSV file: {error}", code="unreadable", where=source) from error
-        if not isinstance(frame.index, pd.RangeIndex):  # pandas takes the surplus in front for names of the rows
-            raise DataError(
-                "row 2 has more cells than there are columns; take the surplus out", code="bad_row", where=source
-            )
-        if "clip" not in frame.columns:
-            raise DataError(
-                "expected a column 'clip' and score columns '<model>_<label>'", code="missing_column", where=source
-            )
-        twice = frame["clip"][frame["clip"].duplicated()]
-        if len(twice):
-            raise DataError(
-                f"row {twice.index[0] + 2} names the clip {twice.iloc[0]!r} a second time",
-                code="duplicate_id",
-                where=source,
-            )
-        found: dict[str, dict[str, str]] = {}
-        for column in frame.columns:
-            model, _, ending = str(column).rpartition("_")
-            if model and ending.lower() in LABELS:
-                found.setdefault(model, {})[ending.lower()] = str(column)
-        if not found:
-            raise DataError(
-                f"no score columns; expected '<model>_<label>' with a label of {', '.join(LABELS)}",
-                code="no_scores",
-                where=source,
-            )
-        labels = in_order(label for columns in found.values() for label in columns)
-        for model, columns in found.items():
-            missing = [label for label in labels if label not in columns]
-            if missing:
-                raise DataError(
-                    f"model {model!r} has no column for {', '.join(missing)}", code="missing_column", where=source
-                )
-        models = tuple(found)
-        scores = np.empty((len(frame), len(models), len(labels)))
-        for m, model in enumerate(models):
-            for k, label in enumerate(labels):
-                values = pd.to_numeric(frame[found[model][label]], errors="coerce")
-                bad = values.isna() & frame[found[model][label]].notna()
-                if bad.any():
-                    row = int(np.flatnonzero(bad)[0])
-                    raise DataError(
-                        f"row {row + 2}, column {found[model][label]}: {frame[found[model][label]].iloc[row]!r} "
-                        "is not a number",
-                        code="not_a_number",
-                        where=source,
-                    )
-                scores[:, m, k] = values
-        scores[np.isnan(scores).any(axis=2)] = np.nan
-        truth = np.full(len(frame), -1)
-        if "label" in frame.columns:
-            for row, value in enumerate(frame["label"]):
-                if isinstance(value, str) and value:
-                    try:
-                        truth[row] = labels.index(canonical_label(value))
-                    except (DataError, ValueError) as error:
-                        raise DataError(
-                            f"row {row + 2}: label {value!r} is none of the scored labels {', '.join(labels)}",
-                            code="unknown_label",
-                            where=source,
-                        ) from error
-
-        def texts(name: str) -> tuple[str, ...]:
-            if name not in frame.columns:
-                return ("",) * len(frame)
-            return tuple(value if isinstance(value, str) else "" for value in frame[name])
-
-        return cls(texts("clip"), labels, models, scores, truth, texts("subject"), texts("split"))
+            raise DataError(known.message, code=known.code, where=str(path)) from error
+        return cls(
+            tuple(cells.clips),
+            cells.labels,
+            cells.models,
+            cells.as_array(),
+            np.array(cells.truth, dtype=int),
+            tuple(cells.subjects),
+            tuple(cells.splits),
+        )
 
 
 def join_tables(tables: Iterable[ScoreTable]) -> ScoreTable:

@@ -71,9 +71,11 @@ def test_other_columns_are_left_aside(tmp_path):
         (["a,.5"], "clip,face_angry,face_happy,voice_angry", "missing_column", "'voice' has no column for happy"),
         (["a,1"], "clip,label", "no_scores", "no score columns"),
         (["1,2"], "name,face_angry", "missing_column", "expected a column 'clip'"),
-        (["a,1", "b,1,2"], "clip,face_angry", "unreadable", "not a readable CSV file: "),
+        (["a,1", "b,1,2"], "clip,face_angry", "bad_row", "row 3 has more cells than there are columns"),
         (["a,1,2,3"], "clip,face_angry", "bad_row", "row 2 has more cells than there are columns; take the surplus"),
-        (["a,1,"], "clip,face_angry", "bad_row", "row 2 has more cells"),
+        ([",.5"], "clip,face_angry", "no_clip", "row 2 names no clip"),
+        (["a,1,2"], "clip,face_happy,face_Joy", "bad_row", "'face_happy' and 'face_Joy' both are the scores of 'face'"),
+        (["a,1"], "clip,face_bored", "no_scores", "found clip, face_bored"),
     ],
 )
 def test_a_bad_table_says_what_and_where(tmp_path, rows, header, code, said):
@@ -110,9 +112,9 @@ def test_the_smallest_difference_of_two_scores_is_kept(tmp_path):
     assert np.array_equal(ScoreTable.read(tmp_path / "t.csv").scores, one.scores)
 
 
-def test_what_looks_like_a_missing_value_or_a_number_is_a_name(tmp_path):
-    read = ScoreTable.read(written(tmp_path, "NA,happy,None,007,.5,.5"))
-    assert (read.clips, read.subjects, read.splits) == (("NA",), ("None",), ("007",))
+def test_a_clip_may_be_called_like_a_missing_value_and_a_split_like_a_number(tmp_path):
+    read = ScoreTable.read(written(tmp_path, "NA,happy,3,007,.5,.5"))
+    assert (read.clips, read.subjects, read.splits) == (("NA",), ("3",), ("007",))
 
 
 def test_blank_cells_are_names_that_are_not_known(tmp_path):

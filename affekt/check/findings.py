@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from affekt.check.inspection import Inspected, inspect_clips, inspect_faces
+from affekt.dataset.archives import is_archive
 from affekt.dataset.clips import SPLITS, Clip
 from affekt.dataset.faces import FaceImage, is_pixel_table, read_face_source
 from affekt.dataset.labels import in_order
 from affekt.dataset.problems import Problem, errors_of, grouped, some
 from affekt.dataset.source import read_source
 from affekt.dataset.splits import shared_subjects
-from affekt.dataset.tree import is_archive
 from affekt.errors import DataError
 
 #: A length is far from the median from this factor on, if it is also rare among the lengths that there are.

@@ -13,6 +13,11 @@ _PASSED_OVER = {
     "broken_link": ("symbolic link leads nowhere", "symbolic links lead nowhere", "mend or remove them"),
     "link_loop": ("symbolic link leads in a circle", "symbolic links lead in a circle", "remove them"),
     "special_file": ("entry is a pipe, a socket or a device", "entries are pipes, sockets or devices", "remove them"),
+    "link_in_archive": (
+        "entry of the archive is a link and not followed",
+        "entries of the archive are links and not followed",
+        "unpack it and give the folder to have them",
+    ),
 }
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePath, PurePosixPath
 
@@ -12,22 +12,41 @@ from affekt.dataset.clips import SPLITS, Clip
 from affekt.dataset.labels import canonical_label
 from affekt.dataset.problems import Problem, some
 from affekt.dataset.split_names import canonical_split
+from affekt.dataset.tables import Row, Table, is_missing, is_table_name, known_columns, open_table
 from affekt.errors import DataError
 from affekt.storage import exists, is_remote, join, list_entries, open_local
 
 NAME = "manifest.csv"
 #: The columns that say where the file is; the first that is there counts.
-_FILE_COLUMNS = ("uri", "path", "clip")
-_OWN_COLUMNS = (*_FILE_COLUMNS, "label", "subject", "split")
+_FILE_COLUMNS = ("uri", "path", "clip", "file", "filename", "file_name", "filepath", "file_path")
 _REQUESTS = 16  # at once, for objects that no listing covers
+
+
+def manifest_of(folder: str) -> str | None:
+    """The manifest that lies in a folder, ``manifest.csv`` or in another form of table; None where there is none.
+
+    Raises:
+        DataError: there are several.
+    """
+    if exists(join(folder, NAME)):
+        return join(folder, NAME)
+    if is_remote(folder):
+        names = [entry.path for entry in list_entries(folder) if "/" not in entry.path] if exists(folder) else []
+    else:
+        names = [path.name for path in Path(folder).iterdir()] if Path(folder).is_dir() else []
+    found = sorted(name for name in names if name.lower().startswith("manifest.") and is_table_name(name))
+    if len(found) > 1:
+        raise DataError(f"holds several manifests; keep one: {', '.join(found)}", code="ambiguous", where=folder)
+    return join(folder, found[0]) if found else None
 
 
 def read_manifest(uri: str) -> tuple[list[Clip], list[Problem]]:
     """The clips that a manifest lists, and what is wrong with its rows.
 
-    Columns: ``path`` (or ``uri`` or ``clip``; relative to the manifest, absolute, or ``s3://``), ``label``, and where
-    they are known ``subject`` and ``split``; every further column is an attribute of the clip. With ``clip`` beside
-    ``path`` or ``uri`` it is the clip's id, otherwise the path is.
+    Any form of table is read (:mod:`affekt.dataset.tables`). Columns: ``path`` (or ``uri``, ``clip``, ``file``,
+    ``filename``; relative to the manifest, absolute, or ``s3://``), ``label`` (or ``emotion``), and where they are
+    known ``subject`` and ``split``; every further column is an attribute of the clip. With ``clip`` beside ``path`` or
+    ``uri`` it is the clip's id, otherwise the path is.
 
     A row with an unknown label or a missing file is among the clips, so that it is counted; one without a file or
     with an id that was there before is not.
@@ -36,10 +55,10 @@ def read_manifest(uri: str) -> tuple[list[Clip], list[Problem]]:
         DataError: the file is missing, is no CSV in UTF-8, or lacks a required column.
     """
     base = join(uri, "..") if is_remote(uri) else str(Path(uri).absolute().parent)
-    rows = _Rows(uri, base)
-    with open_local(uri) as path:
-        for line, cells in _read_rows(path, uri):
-            rows.add(line, cells)
+    with open_local(uri) as path, open_table(path, uri) as table:
+        rows = _Rows(table, uri, base)
+        for row in table.rows():
+            rows.add(row)
     rows.problems += missing_files(rows.clips, base) + rows.without_split()
     return rows.clips, rows.problems
 
@@ -47,29 +66,26 @@ def read_manifest(uri: str) -> tuple[list[Clip], list[Problem]]:
 class _Rows:
     """The clips of the rows so far, and what was wrong with them."""
 
-    def __init__(self, uri: str, base: str) -> None:
+    def __init__(self, table: Table, uri: str, base: str) -> None:
         self.uri, self.base = uri, base
-        self._header: list[str] = []
         self.clips: list[Clip] = []
         self.problems: list[Problem] = []
         self._misspelt: set[str] = set()  # where rows are whose split is not known
         self._first: dict[str, int] = {}  # the line that first used an id
+        where = f"{uri}:{table.line}"
+        self._files = {name: table.names.index(name) for name in _FILE_COLUMNS if name in table.names}
+        self._places, said = known_columns(table)
+        _assert_columns(table, self._files, self._places, where)
+        self.problems += [Problem("column_read_as", where, sentence, "warning") for sentence in said]
+        known = {*self._files.values(), *self._places.values()}
+        self._others = {name.lower(): place for place, name in enumerate(table.header) if name and place not in known}
 
-    def add(self, line: int, cells: list[str]) -> None:
-        """Take in the next row; the first is the header."""
-        where = f"{self.uri}:{line}"
-        if not self._header:
-            self._header = [name.lower() for name in cells]
-            _assert_columns(self._header, where)
+    def add(self, row: Row | DataError) -> None:
+        """Take in the next row."""
+        if isinstance(row, DataError):
+            self.problems.append(Problem(row.code, row.where or self.uri, row.message))
             return
-        if len(cells) > len(self._header):
-            message = (
-                f"{len(cells)} cells, but the header has {len(self._header)} columns; "
-                "put quotes around a value that holds a comma"
-            )
-            self.problems.append(Problem("bad_row", where, message))
-            return
-        row = dict.fromkeys(self._header, "") | dict(zip(self._header, cells, strict=False))
+        where = f"{self.uri}:{row.line}"
         try:
             identity, location = self._names(row)
         except DataError as error:
@@ -79,11 +95,24 @@ class _Rows:
             message = f"the clip {identity!r} is already listed in line {self._first[identity]}; remove one of the two"
             self.problems.append(Problem("duplicate_id", where, message))
             return
-        self._first[identity] = line
-        attributes = {name: value for name, value in row.items() if name not in _OWN_COLUMNS and value}
-        split = self._split(row.get("split", ""), where)
-        label = self._label(row["label"], split, where)
-        self.clips.append(Clip(identity, location, label, row.get("subject", ""), split, where, attributes))
+        self._first[identity] = row.line
+        values = {name: row.cells[place] for name, place in self._others.items()}
+        attributes = {name: value for name, value in values.items() if not is_missing(value)}
+        split = self._split(self._known(row, "split"), where)
+        label = self._label(self._known(row, "label"), split, where)
+        self.clips.append(Clip(identity, location, label, self._subject(row, where), split, where, attributes))
+
+    def _known(self, row: Row, column: str) -> str:
+        value = row.cells[self._places[column]] if column in self._places else ""
+        return "" if is_missing(value) else value
+
+    def _subject(self, row: Row, where: str) -> str:
+        given = row.cells[self._places["subject"]] if "subject" in self._places else ""
+        if given and is_missing(given):
+            message = f"the subject {given!r} is read as a word for one who is not known"
+            self.problems.append(Problem("missing_word", where, message, "warning"))
+            return ""
+        return unicodedata.normalize("NFC", given)
 
     def without_split(self) -> list[Problem]:
         """An error where some rows name a split and others do not: those would be learned from without being asked."""
@@ -97,12 +126,13 @@ class _Rows:
         )
         return [Problem("no_split", blank[0].where, message)]
 
-    def _names(self, row: dict[str, str]) -> tuple[str, str]:
-        named = next((row[column] for column in _FILE_COLUMNS if row.get(column)), None)
+    def _names(self, row: Row) -> tuple[str, str]:
+        cells = {name: row.cells[place] for name, place in self._files.items() if row.cells[place]}
+        named = next(iter(cells.values()), "")
         if not named:
             raise DataError("the row names no file; fill in its path or remove it", code="no_path")
-        location = join(self.base, named)  # raises for a scheme that is neither local nor S3
-        given = row.get("clip") if row.get("uri") or row.get("path") else None
+        location = _on_disk(join(self.base, named))  # raises for a scheme that is neither local nor S3
+        given = cells.get("clip") if "uri" in cells or "path" in cells else None
         return given or _relative(named, location, self.base), location
 
     def _split(self, value: str, where: str) -> str:
@@ -139,44 +169,34 @@ def _relative(named: str, location: str, base: str) -> str:
     return PurePosixPath(named).as_posix()
 
 
-def _read_rows(path: Path, uri: str) -> Iterator[tuple[int, list[str]]]:
-    """Line number and stripped cells of every row that is not blank, the header first (empty for an empty file)."""
+def _on_disk(location: str) -> str:
+    """A path as the disk spells it, where a table spells it in another form of Unicode, or as Windows does."""
+    if is_remote(location) or _is_file(location):
+        return location
+    slashed = location.replace("\\", "/")
+    others = (unicodedata.normalize(form, path) for path in (location, slashed) for form in ("NFC", "NFD"))
+    return next((path for path in others if _is_file(path)), location)
+
+
+def _is_file(path: str) -> bool:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            for cells in reader:
-                stripped = [cell.strip() for cell in cells]
-                if any(stripped):
-                    yield reader.line_num, stripped
-            if reader.line_num == 0:
-                raise DataError("the file is empty; expected a header and a row per clip", code="empty", where=uri)
-    except UnicodeDecodeError as error:
-        raise DataError(f"not a CSV file in UTF-8 ({error.reason})", code="unreadable", where=uri) from error
-    except csv.Error as error:
-        raise DataError(f"not a readable CSV file: {error}", code="unreadable", where=uri) from error
+        return Path(path).is_file()
+    except (OSError, ValueError):  # no name that a file can have
+        return False
 
 
-def _assert_columns(header: list[str], where: str) -> None:
-    found = f"found {', '.join(header)}"
-    if not any(column in header for column in _FILE_COLUMNS):
-        raise DataError(
-            f"expected a column named path, uri or clip, separated by commas; {found}",
-            code="missing_column",
-            where=where,
-        )
-    if "label" not in header:
-        raise DataError(
-            f"expected a column named label, separated by commas; {found}", code="missing_column", where=where
-        )
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise DataError(f"two columns have the name {', '.join(twice)}", code="bad_row", where=where)
+def _assert_columns(table: Table, files: Mapping[str, int], places: Mapping[str, int], where: str) -> None:
+    found = some((name or "a column without a name" for name in table.header), 12)
+    if not files:
+        raise DataError(f"expected a column named path, uri or clip; found {found}", code="missing_column", where=where)
+    if "label" not in places:
+        raise DataError(f"expected a column named label or emotion; found {found}", code="missing_column", where=where)
 
 
 def missing_files(clips: Iterable[Clip], base: str) -> list[Problem]:
     """An error for every clip whose file is not there. In S3 the manifest's folder is listed once."""
     remote = [clip for clip in clips if is_remote(clip.uri)]
-    absent = [clip for clip in clips if not is_remote(clip.uri) and not Path(clip.uri).is_file()]
+    absent = [clip for clip in clips if not is_remote(clip.uri) and not _is_file(clip.uri)]
     if remote:
         known = {entry.uri for entry in list_entries(base)} if is_remote(base) else set()
         unlisted = [clip for clip in remote if clip.uri not in known]

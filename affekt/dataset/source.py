@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from affekt.dataset.clips import Clip, ClipTable, table_of
 from affekt.dataset.file_names import CLIP_SUFFIXES, STILL_SUFFIXES, suffix_of
-from affekt.dataset.manifest import NAME, read_manifest
+from affekt.dataset.manifest import manifest_of, read_manifest
 from affekt.dataset.problems import Problem, raise_errors
+from affekt.dataset.tables import is_table_name
 from affekt.dataset.tree import clips_of_tree
 from affekt.errors import DataError
 from affekt.extensions import only_images
-from affekt.storage import exists, is_remote, join, list_folder
+from affekt.storage import is_remote, list_folder
 
 logger = logging.getLogger(__name__)
 
@@ -73,13 +74,12 @@ def read_clips(uri: str, suffixes: frozenset[str]) -> tuple[list[Clip], list[Pro
         return read_manifest(uri)
     if not is_remote(uri) and Path(uri).is_file():
         raise DataError("is neither a folder nor a CSV file", code="unknown_layout", where=uri)
-    manifest = join(uri, NAME)
-    if exists(manifest):
+    if manifest := manifest_of(uri):
         return read_manifest(manifest)
     # Absolute paths, since the table may be read by a process in another folder.
     return clips_of_tree(list_folder(uri if is_remote(uri) else Path(uri).absolute()), uri, suffixes)
 
 
 def is_table(uri: str) -> bool:
-    """Whether a uri names a CSV file rather than a folder."""
-    return PurePosixPath(uri).suffix.lower() == ".csv"
+    """Whether a uri names a table rather than a folder."""
+    return is_table_name(uri)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from affekt.dataset.archives import is_archive
 from affekt.dataset.clips import Clip
 from affekt.dataset.file_names import IMAGE_SUFFIXES, is_media
 from affekt.dataset.labels import LABELS
@@ -20,11 +21,6 @@ from affekt.storage import Entry, Listing, join, read_bytes
 
 #: Findings on media files that are there and cannot be used.
 _LOST = frozenset(("broken_link", "link_loop", "bad_name", "hidden_files"))
-
-
-def is_archive(uri: str) -> bool:
-    """Whether a uri names a tar archive, packed or not."""
-    return uri.lower().endswith((".tar", ".tar.gz", ".tgz"))
 
 
 def clips_of_tree(listing: Listing, uri: str, suffixes: frozenset[str]) -> tuple[list[Clip], list[Problem]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from affekt.errors import DataError
+from affekt.fusion.vectors import as_probabilities
 from affekt.score_table import ScoreTable
 
 
@@ -36,8 +37,11 @@ def choose_rows(table: ScoreTable, train_split: str | None, test_split: str | No
         test_split: the split to fuse; where not given ``test``, else ``val``, else all rows outside the train split.
 
     Raises:
-        DataError: ``unknown_split``, or ``no_test_rows``: nothing is left to be fused.
+        DataError: ``no_rows``: the table has none; ``unknown_split``; ``no_test_rows``: nothing is left to be fused;
+            ``no_answers``: no model answers for any row that is to be fused.
     """
+    if not len(table):
+        raise DataError("holds a header and no row, so there is nothing to fuse or to judge by", code="no_rows")
     present = [split for split in dict.fromkeys(table.splits) if split]
     for name in (train_split, test_split):
         if name is not None and name not in present:
@@ -58,6 +62,12 @@ def choose_rows(table: ScoreTable, train_split: str | None, test_split: str | No
         raise DataError(
             f"every row is of the split {train_split!r}; name it with the test split to cross-validate in it",
             code="no_test_rows",
+        )
+    if np.isnan(as_probabilities(test.scores)).any(axis=2).all():
+        raise DataError(
+            f"no model has an answer for any of the {len(test)} rows of {test_split or 'the table'}; there is nothing "
+            "to fuse and no accuracy",
+            code="no_answers",
         )
     train = table.rows((splits == train_split) & (table.truth >= 0)) if train_split is not None else table.rows([])
     return Rows(train, test, train_split, test_split or "all rows")

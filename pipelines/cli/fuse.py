@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from affekt.errors import SettingsError, as_affekt_error, naming
+from affekt.errors import DataError, SettingsError, as_affekt_error, naming
 from affekt.fusion import FusedTable, fuse_table
-from affekt.pipelines.cli.outputs import check_output
+from affekt.pipelines.cli.outputs import cell, check_output
 from affekt.score_table import ScoreTable
 
 
@@ -21,16 +21,21 @@ def main(options: argparse.Namespace) -> int:
     """Fit and report the methods; write the answers of the best one, or of the only one."""
     if options.out:
         check_output(options.out)
-    fused = fuse_table(
-        ScoreTable.read(options.scores),
-        methods=None if options.method == "all" else _names(options.method),
-        train_split=options.train_split,
-        test_split=options.test_split,
-        models=_names(options.models) if options.models else None,
-        weights=parse_weights(options.weights),
-        seed=options.seed,
-        adapt=options.adapt == "person",
-    )
+    weights = parse_weights(options.weights)
+    try:
+        fused = fuse_table(
+            ScoreTable.read(options.scores),
+            methods=None if options.method == "all" else _names(options.method),
+            train_split=options.train_split,
+            test_split=options.test_split,
+            models=_names(options.models) if options.models else None,
+            weights=weights,
+            seed=options.seed,
+            adapt=options.adapt == "person",
+        )
+    except DataError as error:
+        error.where = error.where or options.scores
+        raise
     if not options.json:
         show(fused.report)
     failed: dict[str, Any] = {}
@@ -80,9 +85,9 @@ def write_answers(fused: FusedTable, path: Path) -> None:
         writer.writerow(["clip", "predicted", *labels])
         for clip, vector in zip(fused.table.clips, vectors, strict=True):
             if np.isnan(vector).any():
-                writer.writerow([clip, *[""] * (1 + len(labels))])
+                writer.writerow([cell(clip), *[""] * (1 + len(labels))])
             else:
-                writer.writerow([clip, labels[int(vector.argmax())], *(repr(float(value)) for value in vector)])
+                writer.writerow([cell(clip), labels[int(vector.argmax())], *(repr(float(value)) for value in vector)])
 
 
 def show(report: dict[str, Any]) -> None:

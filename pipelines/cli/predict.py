@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from affekt.errors import AffektError, MediaError, UsageError, as_affekt_error, printable
 from affekt.pipelines.cli.inputs import files_meant
+from affekt.pipelines.cli.outputs import cell
 from affekt.pipelines.cli.remarks import remark
 from affekt.progress import track
 from affekt.storage import open_local
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 #: The answers about one file: one, or one for each window.
 Answerer = Callable[[str], Iterable[dict[str, Any]]]
 DEFAULT = "affekt@champion"
-#: What makes a cell a formula where a table is opened in an office program.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -176,11 +175,7 @@ def write_csv(results: Sequence[dict[str, Any]]) -> None:
         ]
         spans = [result.get(name, "") for name in windows]
         said = [result.get("label", ""), result.get("confidence", "")]
-        writer.writerow([_cell(result["file"]), *spans, *said, *numbers, *map(_cell, texts)])
-
-
-def _cell(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
+        writer.writerow([cell(result["file"]), *spans, *said, *numbers, *map(cell, texts)])
 
 
 def line(result: dict[str, Any]) -> str:

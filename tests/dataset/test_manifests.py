@@ -133,9 +133,10 @@ def test_an_unlabelled_test_clip_is_no_error(manifest: Manifest) -> None:
 @pytest.mark.parametrize(
     ("text", "code", "part"),
     [
-        ("file,label\na.mp4,sad\n", "missing_column", "path, uri or clip"),
-        ("path,emotion\na.mp4,sad\n", "missing_column", "named label, .*; found path, emotion"),
-        ("path;label\na.mp4;sad\n", "missing_column", "separated by commas"),
+        ("where,label\na.mp4,sad\n", "missing_column", "path, uri or clip; found where, label"),
+        ("path,feeling\na.mp4,sad\n", "missing_column", "named label or emotion; found path, feeling"),
+        ("path;feeling\na.mp4;sad\n", "missing_column", "found path, feeling"),
+        (",,\na.mp4,sad\n", "missing_column", "path, uri or clip; found a.mp4, sad"),
         ("path,label,label\na.mp4,sad,sad\n", "bad_row", "two columns"),
         ("", "empty", "empty"),
         ("path,label\n", "empty", "no clips"),
@@ -151,7 +152,7 @@ def test_a_file_that_is_no_manifest_says_why(manifest: Manifest, text: str, code
 
 
 @pytest.mark.parametrize(
-    ("text", "where"), [("", ""), ("file,label\n", ":1"), ("path,emotion\n", ":1"), ("path,label,label\n", ":1")]
+    ("text", "where"), [("", ""), ("where,label\n", ":1"), ("\n\npath,feeling\n", ":3"), ("path,label,label\n", ":1")]
 )
 def test_a_file_that_is_no_manifest_is_named_with_its_line(manifest: Manifest, text: str, where: str) -> None:
     folder = manifest(text)
@@ -164,7 +165,7 @@ def test_a_cell_of_endless_length_is_not_readable(manifest: Manifest) -> None:
     folder = manifest(f"path,label\n{'a' * 200_000},sad\n")
     with pytest.raises(DataError, match="not a readable CSV file: field larger") as caught:
         read_source(folder)
-    assert (caught.value.code, caught.value.where) == ("unreadable", f"{folder}/manifest.csv")
+    assert (caught.value.code, caught.value.where) == ("unreadable", f"{folder}/manifest.csv:2")
 
 
 def test_a_file_that_is_not_text_says_so(manifest: Manifest, tmp_path: Path) -> None:

@@ -275,3 +275,21 @@ def test_a_gzipped_table_of_votes_is_fused_as_it_is(shared_data, tmp_path):
     path.write_text("".join([lines[0], *lines[1::10]]))
     fused = fuse_table(ScoreTable.read(path), methods=["stacking"], models=["audio", "face"], **QUICK)
     assert fused.report["methods"]["stacking"]["accuracy"] > 0.65
+
+
+def test_a_table_without_rows_says_so(make_table):
+    with pytest.raises(DataError, match="a header and no row") as caught:
+        fuse_table(make_table(30).rows([]), **QUICK)
+    assert caught.value.code == "no_rows"
+
+
+@pytest.mark.parametrize("nothing", [np.nan, 0.0])
+def test_test_rows_without_any_answer_say_so_and_have_no_accuracy(make_table, nothing):
+    table = make_table(60, splits=("train", "test"), subjects=6)
+    inside = np.array(table.splits) == "test"
+    table.scores[inside] = nothing
+    with pytest.raises(DataError, match=f"no model has an answer for any of the {inside.sum()} rows of test") as caught:
+        fuse_table(table, **QUICK)
+    assert caught.value.code == "no_answers"
+    table.scores[np.flatnonzero(inside)[0], 0] = 1 / len(table.labels)
+    assert fuse_table(table, methods=["average"], **QUICK).report["clips"] == inside.sum()

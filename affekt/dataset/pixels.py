@@ -1,0 +1,120 @@
+"""The table of FER2013 as Kaggle has it: a row an image, its emotion, its grey values, and the split as ``Usage``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from affekt.dataset.labels import LABELS, canonical_label
+from affekt.dataset.problems import Problem, some
+from affekt.dataset.split_names import canonical_split
+from affekt.dataset.tables import COLUMNS, Row, Table, is_missing
+from affekt.errors import DataError
+
+_PIXELS = ("pixels", "pixel", "pixel_values", "image_pixels")
+#: Of all pictures of a table, which are in memory while it is used.
+_MAX_BYTES = 4 << 30
+
+
+@dataclass(frozen=True)
+class PixelRow:
+    """One image: its name, where it stands, and what :class:`affekt.dataset.FaceImage` says of it."""
+
+    id: str
+    where: str
+    label: str
+    split: str
+    pixels: np.ndarray = field(compare=False, repr=False)
+
+
+def has_pixels(names: Sequence[str]) -> bool:
+    """Whether a table with columns of these folded names holds labelled images."""
+    return any(name in names for name in _PIXELS) and any(name in names for name in COLUMNS["label"])
+
+
+def pixel_rows(table: Table, where: str) -> tuple[list[PixelRow], list[Problem]]:
+    """The images of a table, and what is wrong with its rows.
+
+    Raises:
+        DataError: it has none, or too many to be held in memory.
+    """
+    rows: list[PixelRow] = []
+    problems: list[Problem] = []
+    reader = _Reader(table)
+    size = 0
+    for row in table.rows():
+        if isinstance(row, DataError):
+            problems.append(Problem(row.code, row.where or where, row.message))
+            continue
+        try:
+            rows.append(reader.read(row, f"{where}:{row.line}"))
+        except DataError as error:
+            problems.append(Problem(error.code, f"{where}:{row.line}", error.message))
+            continue
+        size += rows[-1].pixels.size
+        if size > _MAX_BYTES:
+            raise DataError(
+                f"holds more than {_MAX_BYTES >> 30} GiB of pixels; divide the table", code="too_large", where=where
+            )
+    if not rows and not problems:
+        raise DataError("lists no face images", code="empty", where=where)
+    blank = [row.where for row in rows if not row.split]
+    if blank and len(blank) < len(rows):
+        message = (
+            f"{len(blank)} of {len(rows)} rows name no usage ({some(blank)}); fill it in in all rows, or in none to "
+            "have the splits assigned"
+        )
+        problems.append(Problem("no_split", blank[0], message))
+    return rows, problems
+
+
+class _Reader:
+    """Reads rows by the places of their columns."""
+
+    def __init__(self, table: Table) -> None:
+        self._label, self._pixels = table.column(*COLUMNS["label"]), table.column(*_PIXELS)
+        self._usage = table.column("usage", *COLUMNS["split"])
+
+    def read(self, row: Row, where: str) -> PixelRow:
+        """The image of a row.
+
+        Raises:
+            DataError: ``unknown_label``, ``unknown_split`` or ``bad_pixels``.
+        """
+        usage = row.cells[self._usage] if self._usage is not None else ""
+        usage = "" if is_missing(usage) else usage
+        label = _label(row.cells[self._label] if self._label is not None else "")
+        split = canonical_split(usage) if usage else ""
+        if split is None:
+            raise DataError(
+                f"unknown usage {usage!r}; expected Training, PublicTest or PrivateTest", code="unknown_split"
+            )
+        pixels = _square(row.cells[self._pixels] if self._pixels is not None else "")
+        return PixelRow(f"{usage or 'row'}_{row.line - 1:05d}", where, label, split, pixels)
+
+
+def _label(emotion: str) -> str:
+    """Kaggle numbers the emotions 0 to 6 in the same order as AFEW's names; some copies spell them."""
+    number = emotion.removesuffix(".0")  # as pandas writes a column that once had a gap
+    if number.isdecimal() and int(number) < len(LABELS):
+        return LABELS[int(number)]
+    try:
+        return canonical_label(emotion)
+    except DataError:
+        message = f"unknown emotion {emotion!r}; expected a number from 0 (angry) to 6 (neutral), or a label"
+        raise DataError(message, code="unknown_label") from None
+
+
+def _square(text: str) -> np.ndarray:
+    """Grey values as a square picture, uint8 ``[S, S]``."""
+    try:
+        values = bytes(map(int, text.strip("[]").replace(",", " ").split()))
+    except ValueError as error:
+        raise DataError("the pixels are not all whole numbers from 0 to 255", code="bad_pixels") from error
+    side = math.isqrt(len(values))
+    if side * side != len(values) or not values:
+        raise DataError(f"{len(values)} pixels make no square picture; FER2013 has 48 x 48 = 2304", code="bad_pixels")
+    return np.frombuffer(values, np.uint8).reshape(side, side)

@@ -1,0 +1,49 @@
+"""Names that people gave to files neither steer a terminal nor start a formula."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from affekt.pipelines.cli import run
+from affekt.pipelines.cli.outputs import cell
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-x", "@SUM(1)", "\t=1", "  =1", "＝1"])
+def test_what_would_be_a_formula_begins_with_an_apostrophe(name: str) -> None:
+    assert cell(name) == f"'{name}"
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "a=b", "1-2", "", "'=1"])
+def test_other_cells_stay(name: str) -> None:
+    assert cell(name) == name
+
+
+def test_fused_answers_hold_no_formula(tmp_path: Path) -> None:
+    rows = "".join(f"{name},{split},.2,.8\n" for name, split in (("=1+1", "val"), ("b", "val"), ("-c", "train")))
+    (tmp_path / "t.csv").write_text(f"clip,split,face_angry,face_happy\n{rows}x,val,,\n-y,val,,\n")
+    assert run(["fuse", str(tmp_path / "t.csv"), "--method", "average", "--out", str(tmp_path / "o.csv")]) == 0
+    with (tmp_path / "o.csv").open() as file:
+        assert [row["clip"] for row in csv.DictReader(file)] == ["'=1+1", "b", "x", "'-y"]
+
+
+def test_the_error_of_a_table_names_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "t.csv").write_text("clip,face_angry,face_happy\n")
+    assert run(["fuse", str(tmp_path / "t.csv")]) == 1
+    assert capsys.readouterr().err.startswith(f"affekt: {tmp_path}/t.csv: holds a header and no row")
+
+
+@pytest.mark.parametrize("sign", ["\x1b[31m", "\r", "\x07", "\u202e", "\x9b31m"])
+def test_check_prints_no_sign_that_steers_a_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], sign: str
+) -> None:
+    for name in (f"happy/{sign}a.mp4", "sad/b.mp4", f"bo{sign}ring/c.mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"no film")
+    assert run(["check", str(tmp_path)]) == 1
+    assert run(["check", str(tmp_path / f"{sign}absent")]) == 1
+    found = capsys.readouterr()
+    assert "unknown_label" in found.out
+    assert sign not in found.out + found.err

@@ -1,0 +1,139 @@
+"""Archives of face images: their limits, what is not taken from them, and what they cost in memory."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import tracemalloc
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from affekt.dataset import archives, faces, read_faces
+from affekt.dataset.faces import read_face_source
+from affekt.errors import DataError
+
+
+def png(value: int, side: int = 8) -> bytes:
+    return bytes(cv2.imencode(".png", np.full((side, side), value, np.uint8))[1])
+
+
+def tar_of(path: Path, files: dict[str, bytes], *, links: dict[str, str] | None = None) -> str:
+    with tarfile.open(path, "w") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+        for name, target in (links or {}).items():
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = tarfile.SYMTYPE, target
+            archive.addfile(member)
+    return str(path)
+
+
+def zip_of(path: Path, files: dict[str, bytes]) -> str:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return str(path)
+
+
+FACES = {"set/train/happy/a.png": png(1), "set/train/sad/b.png": png(2), "set/eval/sad/c.png": png(3)}
+
+
+@pytest.mark.parametrize("make", [tar_of, zip_of])
+def test_class_folders_in_an_archive_read_from_several_threads(tmp_path: Path, make) -> None:
+    found = read_faces(make(tmp_path / ("x.zip" if make is zip_of else "x.tar"), FACES))
+    assert [(face.label, face.split) for face in found] == [("sad", "val"), ("happy", "train"), ("sad", "train")]
+    with ThreadPoolExecutor(4) as pool:
+        values = list(pool.map(lambda face: int(face.load()[0, 0, 0]), found * 50))
+    assert values == [3, 1, 2] * 50
+
+
+def test_the_pictures_of_an_archive_are_not_held_in_memory(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0)
+    files = {f"sad/{number}.png": noise.bytes(1 << 20) for number in range(24)}
+    archive = tar_of(tmp_path / "x.tar", files)
+    tracemalloc.start()
+    found = read_faces(archive)
+    kept, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(found) == 24
+    assert kept < 2 << 20 and peak < 8 << 20
+    assert found[3].content() == files[found[3].id]
+
+
+def test_a_picture_that_is_too_large_is_left_out_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faces, "MAX_PICTURE_BYTES", 1000)
+    found, problems = read_face_source(zip_of(tmp_path / "x.zip", {**FACES, "set/eval/sad/d.png": bytes(5000)}))
+    assert len(found) == 3
+    (problem,) = problems
+    assert (problem.code, problem.where.endswith("#set/eval/sad/d.png")) == ("too_large", True)
+
+
+@pytest.mark.parametrize(
+    ("module", "limit", "value"),
+    [(faces, "MAX_ARCHIVE_BYTES", 100), (archives, "MAX_MEMBERS", 2), (archives, "MAX_UNPACKED", 100)],
+)
+def test_an_archive_over_a_limit_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module, limit: str, value: int
+) -> None:
+    monkeypatch.setattr(module, limit, value)
+    for archive in (zip_of(tmp_path / "x.zip", FACES), tar_of(tmp_path / "x.tar", FACES)):
+        with pytest.raises(DataError, match="unpack it and give the folder") as caught:
+            read_faces(archive)
+        assert caught.value.code == "too_large"
+
+
+def test_a_member_that_is_larger_than_it_says_is_not_read_to_its_end(tmp_path: Path) -> None:
+    path = Path(zip_of(tmp_path / "x.zip", {"sad/a.png": bytes(1 << 20)}))
+    content = path.read_bytes()
+    # The size stands in the local header and in the directory at the end.
+    path.write_bytes(content.replace((1 << 20).to_bytes(4, "little"), (10).to_bytes(4, "little")))
+    with pytest.raises(DataError) as caught:
+        read_faces(str(path))
+    assert caught.value.code == "unreadable"
+
+
+def test_links_in_an_archive_are_told(tmp_path: Path) -> None:
+    archive = tar_of(tmp_path / "x.tar", FACES, links={"set/train/sad/l.png": "b.png", "set/up": "../.."})
+    found, problems = read_face_source(archive)
+    assert len(found) == 3
+    (problem,) = problems
+    assert problem.message.startswith("2 entries of the archive are links and not followed")
+
+
+def test_two_tables_of_pixels_in_an_archive_are_asked_about(tmp_path: Path) -> None:
+    table = b"emotion,pixels\n0,1 2 3 4\n"
+    with pytest.raises(DataError, match=r"several tables of pixels \(train.csv, icml.csv\)"):
+        read_faces(zip_of(tmp_path / "x.zip", {"train.csv": table, "icml.csv": table}))
+
+
+def test_pictures_beside_a_table_of_pixels_are_told(tmp_path: Path) -> None:
+    found, problems = read_face_source(
+        zip_of(tmp_path / "x.zip", {**FACES, "a.csv": b"emotion,pixels\nhappy,1 2 3 4\n2.0,1 2 3 4\n"})
+    )
+    assert [face.label for face in found] == ["happy", "fear"]
+    assert [problem.message for problem in problems] == ["the 3 picture files beside the table of pixels are left out"]
+
+
+def test_an_encrypted_archive_says_so(tmp_path: Path) -> None:
+    path = Path(zip_of(tmp_path / "x.zip", FACES))
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1  # the flag in the directory
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="encrypted"):
+        read_faces(str(path))
+
+
+def test_names_that_are_no_text_or_lead_outside_are_no_files_on_this_disk(tmp_path: Path) -> None:
+    archive = tar_of(tmp_path / "x.tar", {**FACES, "../sad/out.png": png(4), "set/train/sad/caf\udce9.png": png(5)})
+    before = set(tmp_path.rglob("*"))
+    found, problems = read_face_source(archive)
+    assert "bad_name" in {problem.code for problem in problems}
+    assert len(found) <= 4
+    assert set(tmp_path.rglob("*")) == before
