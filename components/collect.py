@@ -18,7 +18,7 @@ def collect(
     prepared: Output[Dataset],
     counts: Output[Metrics],
 ) -> None:
-    """Merge the shards' indices in the order of the clip table.
+    """Merge the shards' indices in the order of the clip table, and refuse copies on both sides of a split.
 
     Args:
         clips: the table of all clips.
@@ -34,12 +34,15 @@ def collect(
     from affekt.steps.step import step
 
     with step("prepare", settings, tracking_uri=tracking_uri, run_id=run_id, group="media") as this:
+        from affekt.check import refuse_copies
         from affekt.dataset import ClipTable
         from affekt.media import PreparedIndex, check_skipped
         from affekt.registry import Tracking, log_dataset
 
-        order = [clip.id for clip in ClipTable.read(Path(clips.path))]
+        table = ClipTable.read(Path(clips.path))
+        order = [clip.id for clip in table]
         index = PreparedIndex.merge((PreparedIndex.read(Path(part.path)) for part in parts), order)
+        refuse_copies(table, {row.clip: row.key for row in index})  # a key follows from a file's content
         index.write(Path(prepared.path))
         figures = {
             "clips": len(order),

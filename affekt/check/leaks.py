@@ -69,6 +69,33 @@ def leaks_of(clips: Iterable[Clip], digests: Mapping[str, str]) -> list[Problem]
     return problems
 
 
+def refuse_copies(table: ClipTable, digests: Mapping[str, str]) -> None:
+    """Check that no file's content is on both sides of a split, also where affekt made the splits.
+
+    Args:
+        table: the clips with their splits.
+        digests: of the clips' files by clip id; of clips that cannot be used there need be none.
+
+    Raises:
+        DataError: ``duplicate_across_splits``: names the copies.
+    """
+    found = [problem for problem in leaks_of(table, digests) if problem.code == "duplicate_across_splits"]
+    if not found:
+        return
+    lines = "".join(f"\n  {problem}" for problem in found[:_SHOWN])
+    rest = f"\n  … and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    raise DataError(
+        f"{_counted(len(found))} between what is learned from and what judges:{lines}{rest}",
+        code=found[0].code,
+        where=found[0].where,
+    )
+
+
+def _counted(count: int) -> str:
+    """``1 leak`` or ``3 leaks``."""
+    return "1 leak" if count == 1 else f"{count} leaks"
+
+
 def refuse_leaks(folds: Mapping[str, ClipTable], digests: Mapping[str, str]) -> None:
     """Check that no fold has a subject or a file's content on both sides.
 
@@ -90,7 +117,7 @@ def refuse_leaks(folds: Mapping[str, ClipTable], digests: Mapping[str, str]) -> 
     lines = [f"\n  {problem} (in {some(names, 3)})" for problem, names in found.values()]
     rest = f"\n  … and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
     first = next(iter(found.values()))[0]
-    count = "1 leak" if len(lines) == 1 else f"{len(lines)} leaks"
+    count = _counted(len(lines))
     raise DataError(
         f"{count} between what a fold learns from and what it is judged on:{''.join(lines[:_SHOWN])}{rest}",
         code=first.code,

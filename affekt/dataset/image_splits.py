@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from affekt.dataset.clips import ClipTable
 from affekt.dataset.faces import FaceImage
-from affekt.dataset.splits import assign_splits
+from affekt.dataset.splits import assign_splits, below, place
 from affekt.errors import DataError
+
+logger = logging.getLogger(__name__)
 
 
 def assign_image_splits(
@@ -18,10 +19,11 @@ def assign_image_splits(
 ) -> list[FaceImage]:
     """Give every image without a split one, ``train`` or ``val``; named splits stay.
 
-    Of the images without a split ``val_share`` of each label go to ``val``, at least one where a label has two, unless
-    the source names a ``val`` split itself. Images with exactly the same content count as one, and follow a copy whose
-    split is named. Where the source names subjects, whole subjects are divided, by
-    :func:`affekt.dataset.assign_splits`. The same images and seed give the same splits.
+    Of the images without a split those go to ``val`` whose content stands below ``val_share``, as subjects do in
+    :func:`affekt.dataset.assign_splits`, unless the source names a ``val`` split itself; of a label with two images one
+    at least is on either side. So no image moves when others are added, but for one that was alone on its side.
+    Images with exactly the same content count as one, and follow a copy whose split is named. Where the source names
+    subjects, whole subjects are divided.
 
     Args:
         images: N of them.
@@ -51,11 +53,17 @@ def assign_image_splits(
             free.setdefault(image.label, {})[key] = None
             seen.add(key)
     if "val" not in given.values():
-        random = np.random.default_rng(seed)
-        for label in sorted(free):
-            group = list(free[label])
-            take = min(max(1, round(val_share * len(group))), len(group) - 1)
-            given |= dict.fromkeys((group[number] for number in random.permutation(len(group))[:take]), "val")
+        for label, group in free.items():
+            ordered = sorted(group, key=lambda key: (place(key, seed), key))
+            chosen = len(below(ordered, val_share, seed))
+            take = min(max(1, chosen), len(ordered) - 1)
+            if take > chosen:
+                logger.warning(
+                    "by their contents and seed=%d no image of %s would be in val (val_share=%g): one stands in there, "
+                    "and may move when images are added",
+                    seed, label, val_share,
+                )  # fmt: skip
+            given |= dict.fromkeys(ordered[:take], "val")
     return _checked(
         [replace(image, split=image.split or given.get(key, "train")) for image, key in zip(images, keys, strict=True)]
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -12,7 +14,8 @@ from affekt.dataset.clips import SPLITS, Clip, ClipTable
 from affekt.dataset.problems import Problem, some
 from affekt.errors import DataError
 
-_DRAWS = 300  # random choices of validation subjects, of which the best balanced one is taken
+logger = logging.getLogger(__name__)
+_SEEDS = 100  # that are tried for one with which nobody has to stand in
 
 
 def shared_subjects(clips: Iterable[Clip]) -> list[Problem]:
@@ -36,8 +39,10 @@ def assign_splits(table: ClipTable, *, val_share: float, seed: int, allow_shared
     """Give every clip without a split one, ``train`` or ``val``, by whole subjects; named splits stay.
 
     A clip without a subject counts as a subject of its own. A subject that has a split in some of its clips keeps it
-    in all. Of the others ``val_share`` (at least one) go to ``val``, chosen so that the labels are in both parts
-    alike, unless the source names a ``val`` split itself. The same table and seed give the same splits.
+    in all. Of the others those go to ``val`` whose :func:`place` lies below ``val_share``, unless the source names a
+    ``val`` split itself: a subject's split follows from its name and the seed alone, whoever else is there, so that no
+    subject moves when data are added. Where nobody would be on one side, one subject stands in there until others
+    come, which is logged; a subject that was learned from never becomes one to judge by, except where it stood in.
 
     Raises:
         DataError: a subject is on both sides of a split (unless allowed), or there are too few subjects to divide.
@@ -50,20 +55,88 @@ def assign_splits(table: ClipTable, *, val_share: float, seed: int, allow_shared
             code="subject_across_splits",
             where=shared[0].where,
         )
-    groups = _groups([clip.subject for clip in table])
-    given: dict[int, str] = {}
-    for group, clip in zip(groups, table, strict=True):
+    keys = [_key(clip) for clip in table]
+    given: dict[str, str] = {}
+    for key, clip in zip(keys, table, strict=True):
         if clip.split:
-            given.setdefault(group, clip.split)
-    free = sorted(set(groups) - set(given))
-    held_out: set[int] = set()
+            given.setdefault(key, clip.split)
+    free = [key for key in dict.fromkeys(keys) if key not in given]
+    held_out: set[str] = set()
     if free and not any(clip.split == "val" for clip in table):
-        held_out = _choose_validation(table, groups, free, val_share, seed, alone="train" not in given.values())
+        held_out = _choose_validation(free, val_share, seed, alone="train" not in given.values())
     clips = []
-    for group, clip in zip(groups, table, strict=True):
-        split = clip.split or given.get(group) or ("val" if group in held_out else "train")
+    for key, clip in zip(keys, table, strict=True):
+        split = clip.split or given.get(key) or ("val" if key in held_out else "train")
         clips.append(replace(clip, split=split))
-    return ClipTable(tuple(clips))
+    done = ClipTable(tuple(clips))
+    if free:
+        _tell(done, [clip for clip, before in zip(done, table, strict=True) if not before.split])
+    return done
+
+
+def place(key: str, seed: int) -> float:
+    """Where a subject stands between 0 and 1: the first 64 bits of the SHA-256 of seed and name, as a fraction."""
+    digest = hashlib.sha256(f"{seed}\0{key}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def below(keys: Iterable[str], share: float, seed: int) -> set[str]:
+    """The keys whose place lies below the share."""
+    return {key for key in keys if place(key, seed) < share}
+
+
+def _key(clip: Clip) -> str:
+    return clip.subject or f"\0{clip.id}"  # \0 occurs in no subject's name
+
+
+def _choose_validation(free: Sequence[str], share: float, seed: int, *, alone: bool) -> set[str]:
+    """The keys for validation: those below the share, or the lowest where none is, without the highest where all are.
+
+    ``alone`` says that nobody else is there to be learned from.
+    """
+    if alone and len(free) < 2:
+        raise DataError(
+            "needs at least two subjects to make a train and a val split; name the splits, or leave the subject blank "
+            "where the clips are of different people",
+            code="too_few_subjects",
+        )
+    held_out = below(free, share, seed)
+    ordered = sorted(free, key=lambda key: (place(key, seed), key))
+    if not held_out:
+        _tell_stand_in(ordered[0], "val", free, share, seed)
+        return {ordered[0]}
+    if alone and len(held_out) == len(free):
+        _tell_stand_in(ordered[-1], "train", free, share, seed)
+        return held_out - {ordered[-1]}
+    return held_out
+
+
+def _tell_stand_in(key: str, split: str, free: Sequence[str], share: float, seed: int) -> None:
+    name = key.removeprefix("\0")
+    others = next((other for other in range(_SEEDS) if 0 < len(below(free, share, other)) < len(free)), None)
+    hint = "" if others is None else f"choose seed={others}, with which nobody has to stand in, or "
+    logger.warning(
+        "by their names and seed=%d nobody of %d would be in %s (val_share=%g): %r stands in there, and may move when "
+        "data are added; %sname the splits in a manifest to keep them",
+        seed, len(free), split, share, name, hint,
+    )  # fmt: skip
+
+
+def _tell(done: ClipTable, assigned: Sequence[Clip]) -> None:
+    """Log how the clips were divided, and what cannot be learned since it is shown by validation subjects alone."""
+    counts = Counter(clip.split for clip in assigned)
+    people = len({_key(clip) for clip in assigned if clip.split == "val"})
+    logger.info(
+        "splits by subject: %d clips to train, %d to val (%s)",
+        counts["train"], counts["val"], "1 subject" if people == 1 else f"{people} subjects",
+    )  # fmt: skip
+    lacking = [label for label in done.labels if label not in done.select(split="train").labels]
+    if lacking:
+        logger.warning(
+            "no clip of %s is left to learn from: all are of subjects outside of train; choose another seed, add "
+            "clips of it, or name the splits in a manifest",
+            ", ".join(lacking),
+        )
 
 
 def _groups(subjects: Sequence[str]) -> list[int]:
@@ -73,32 +146,6 @@ def _groups(subjects: Sequence[str]) -> list[int]:
         numbers.setdefault(subject or f"\0{row}", len(numbers))  # \0 occurs in no subject's name
         for row, subject in enumerate(subjects)
     ]
-
-
-def _choose_validation(
-    table: ClipTable, groups: Sequence[int], free: Sequence[int], share: float, seed: int, *, alone: bool
-) -> set[int]:
-    """The groups for validation: of many random choices the one whose share of every label is closest to ``share``."""
-    if alone and len(free) < 2:
-        raise DataError(
-            "needs at least two subjects to make a train and a val split; name the splits, or leave the subject blank "
-            "where the clips are of different people",
-            code="too_few_subjects",
-        )
-    counts = _label_counts([clip.label for clip in table], groups)[list(free)]
-    take = min(max(1, round(share * len(free))), max(1, len(free) - alone))
-    total = np.maximum(counts.sum(axis=0), 1)
-    random = np.random.default_rng(seed)
-    best: tuple[float, np.ndarray] | None = None
-    for _ in range(_DRAWS):
-        drawn = random.permutation(len(free))[:take]
-        part = counts[drawn].sum(axis=0) / total
-        # A label that one side lacks altogether weighs more than any unevenness.
-        cost = float(((part - share) ** 2).sum() + 10 * (part >= 1).sum() + (part <= 0).sum())
-        if best is None or cost < best[0]:
-            best = (cost, drawn)
-    assert best is not None
-    return {free[number] for number in best[1]}
 
 
 def _label_counts(labels: Sequence[str], groups: Sequence[int]) -> np.ndarray:

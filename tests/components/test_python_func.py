@@ -116,6 +116,25 @@ def test_collect_merges_in_the_order_of_the_table(tmp_path, place, clips, tiny_r
     assert counts.metadata["clips_prepared"] == 21
 
 
+def test_collect_refuses_copies_of_what_judges_among_what_is_learned_from(tmp_path, place, clips, tiny_run):
+    whole = PreparedIndex.read(tiny_run.prepared)
+    val = next(row for row in whole if row.split == "val")
+    copied = [replace(row, key=val.key) if number == 0 else row for number, row in enumerate(whole)]
+    assert copied[0].split == "train"
+    PreparedIndex(tuple(copied)).write(tmp_path / "part")
+    with pytest.raises(DataError, match=r"1 leak between.*\n.*exactly the same content") as caught:
+        collect.python_func(
+            clips=clips,
+            parts=[artifact(tmp_path / "part")],
+            prepared=artifact(tmp_path / "all"),
+            counts=artifact(tmp_path / "counts", dsl.Metrics),
+            **place.run,
+        )
+    assert caught.value.code == "duplicate_across_splits"
+    assert val.clip in str(caught.value) and copied[0].clip in str(caught.value)
+    assert not (tmp_path / "all").exists()
+
+
 @pytest.mark.parametrize("given", [True, False])
 def test_prepare_faces_packs_what_there_is(tmp_path, place, sample_faces, given):
     out = artifact(tmp_path / "faces")
