@@ -26,7 +26,7 @@ def ingest(data: str, settings: str, name: str, job: str, tracking_uri: str, cli
     from affekt.steps.step import code_digest, step
 
     with step("ingest", settings) as this:
-        from affekt.dataset import assign_splits, load_clips
+        from affekt.dataset import assign_splits, check_sides, load_clips
         from affekt.registry import Tracking
 
         rule = this.settings
@@ -36,6 +36,7 @@ def ingest(data: str, settings: str, name: str, job: str, tracking_uri: str, cli
             seed=rule.seed,
             allow_shared_subjects=rule.allow_shared_subjects,
         )
+        check_sides(table)
         table.write(Path(clips.path))
         this.say(f"{len(table)} clips, {len(table.labels)} labels, {len(table.subjects)} subjects")
         tags = {"affekt.job": job, "affekt.data": data, "affekt.code": code_digest()}

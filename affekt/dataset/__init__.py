@@ -7,7 +7,7 @@ from affekt.dataset.labels import LABELS, canonical_label, in_order
 from affekt.dataset.problems import Problem
 from affekt.dataset.protocols import PROTOCOLS, Fold, check_protocol, protocol_folds
 from affekt.dataset.source import Source, load_clips, read_source
-from affekt.dataset.splits import assign_splits, subject_folds
+from affekt.dataset.splits import assign_splits, check_sides, subject_folds
 
 __all__ = [
     "LABELS",
@@ -24,6 +24,7 @@ __all__ = [
     "assign_splits",
     "canonical_label",
     "check_protocol",
+    "check_sides",
     "in_order",
     "load_clips",
     "protocol_folds",

@@ -74,6 +74,26 @@ def assign_splits(table: ClipTable, *, val_share: float, seed: int, allow_shared
     return done
 
 
+def check_sides(table: ClipTable) -> None:
+    """Check that there are labelled clips to learn from and others to judge by.
+
+    Raises:
+        DataError: ``no_train`` or ``no_val``.
+    """
+    splits = {clip.split for clip in table if clip.label}
+    if "train" not in splits:
+        found = f"only in {', '.join(sorted(splits))}" if splits else "and none has a label"
+        raise DataError(
+            f"no labelled clip is in the split train, {found}; there is nothing to learn from", code="no_train"
+        )
+    if not splits & {"val", "test"}:
+        raise DataError(
+            "all labelled clips are in the split train, so that none is left to judge by; name a split val or test for "
+            "some of them, or no split at all to have one chosen",
+            code="no_val",
+        )
+
+
 def place(key: str, seed: int) -> float:
     """Where a subject stands between 0 and 1: the first 64 bits of the SHA-256 of seed and name, as a fraction."""
     digest = hashlib.sha256(f"{seed}\0{key}".encode()).digest()

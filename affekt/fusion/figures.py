@@ -13,9 +13,13 @@ from affekt.statistics.metrics import evaluate_scores
 
 
 def judged(table: ScoreTable, fused: np.ndarray, judge: Mapping[str, Any]) -> dict[str, Any]:
-    """Accuracy with its interval, recall and count of the labelled rows; accuracies are None where there are none."""
+    """Accuracy with its interval, recall and count of the labelled rows.
+
+    A labelled row without an answer counts as wrong; accuracies are None where there is no labelled row, or no answer
+    for any.
+    """
     known = table.truth >= 0
-    if not known.any():
+    if not (known & ~np.isnan(fused).any(axis=1)).any():
         return {"accuracy": None, "accuracy_ci95": None, "clips": len(table)}
     found = evaluate_scores(
         table.truth[known],

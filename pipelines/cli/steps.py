@@ -8,6 +8,7 @@ import time
 from typing import TextIO
 
 from affekt import events
+from affekt.errors import printable
 from affekt.pipelines.cli.colours import painted
 from affekt.progress import PLAIN_INTERVAL, heard, on_terminal
 
@@ -28,7 +29,8 @@ class StepLines:
         match event:
             case events.Done(seconds=seconds):
                 self._finish(event.step, f"{seconds:7.1f} s")
-            case events.Text(text=text):
+            case events.Text(text=said):
+                text = printable(said, lines=True)
                 self._last[event.step] = text
                 self._show(event.step, text)
             case events.Progress():

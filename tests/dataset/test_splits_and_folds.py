@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from affekt.dataset import LABELS, Clip, ClipTable, assign_splits, subject_folds
+from affekt.dataset import LABELS, Clip, ClipTable, assign_splits, check_sides, subject_folds
 from affekt.dataset.splits import place, shared_subjects
 from affekt.errors import DataError
 
@@ -164,6 +164,29 @@ def test_one_subject_alone_cannot_be_divided() -> None:
     with pytest.raises(DataError, match="two subjects") as caught:
         assign_splits(table(subjects=1, each=7), val_share=0.5, seed=0)
     assert caught.value.code == "too_few_subjects"
+
+
+@pytest.mark.parametrize(
+    ("splits", "code", "said"),
+    [
+        (("val", "test"), "no_train", "only in test, val; there is nothing to learn from"),
+        (("train", "train"), "no_val", "name a split val or test for some of them"),
+    ],
+)
+def test_data_of_one_side_alone_train_nothing(splits: tuple[str, str], code: str, said: str) -> None:
+    clips = [Clip(split + str(number), "x", "sad", "", split) for number, split in enumerate(splits)]
+    with pytest.raises(DataError, match=said) as caught:
+        check_sides(ClipTable(tuple(clips)))
+    assert caught.value.code == code
+    check_sides(ClipTable((*clips, Clip("more", "x", "sad", "", "test" if code == "no_val" else "train"))))
+
+
+def test_a_test_split_without_labels_judges_nothing() -> None:
+    clips = ClipTable((Clip("a", "x", "sad", "", "train"), Clip("b", "x", "", "", "test")))
+    with pytest.raises(DataError, match="none is left to judge by"):
+        check_sides(clips)
+    with pytest.raises(DataError, match="none has a label"):
+        check_sides(clips.select(split="test"))
 
 
 def test_one_subject_alone_judges_what_others_train() -> None:

@@ -293,3 +293,11 @@ def test_test_rows_without_any_answer_say_so_and_have_no_accuracy(make_table, no
     assert caught.value.code == "no_answers"
     table.scores[np.flatnonzero(inside)[0], 0] = 1 / len(table.labels)
     assert fuse_table(table, methods=["average"], **QUICK).report["clips"] == inside.sum()
+
+
+def test_where_no_labelled_row_has_an_answer_there_is_no_accuracy(make_table):
+    table = make_table(20)
+    table.scores[5:] = np.nan
+    table.truth[:5] = -1
+    found = fuse_table(table, methods=["average"], **QUICK).report["methods"]["average"]
+    assert found["accuracy"] is None and found["accuracy_ci95"] is None
