@@ -12,7 +12,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 
-from affekt.errors import AffektError, UsageError, as_affekt_error
+from affekt.errors import AffektError, UsageError, as_affekt_error, printable
 from affekt.home import caches
 from affekt.pipelines.cli.colours import painted
 
@@ -79,10 +79,20 @@ def _levels(options: argparse.Namespace) -> tuple[str, str]:
     return ("ERROR", level) if quiet else ("DEBUG", "DEBUG") if verbose else (level, level)
 
 
+class _Printable(logging.Formatter):
+    """Messages alone, without signs in the names of files that would steer a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The message."""
+        return printable(super().format(record), lines=True)
+
+
 @contextlib.contextmanager
 def _surroundings(here: str, below: str) -> Iterator[None]:
     """Within it logs have their level, and the environment tells other processes theirs, and the places of caches."""
-    logging.basicConfig(stream=sys.stderr, format="%(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Printable())
+    logging.basicConfig(handlers=[handler])
     logging.getLogger().setLevel({"DEBUG": "INFO", "INFO": "WARNING"}.get(here, here))
     logging.getLogger("affekt").setLevel(here)
     ours = {**caches(), "AFFEKT_LOG_LEVEL": below}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,3 +49,12 @@ def test_check_prints_no_sign_that_steers_a_terminal(
     found = capsys.readouterr()
     assert "unknown_label" in found.out
     assert sign not in found.out + found.err
+
+
+def test_the_log_holds_no_sign_that_steers_a_terminal(tmp_path: Path) -> None:
+    (tmp_path / "a\x1b[31m.xyz").touch()
+    (tmp_path / "a.wav").touch()
+    command = [sys.executable, "-m", "affekt", "predict", str(tmp_path), "--url", "http://127.0.0.1:1"]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert r"left out: 1 .xyz, which are not read here: a\x1b[31m.xyz" in said.stderr
+    assert "\x1b" not in said.stderr + said.stdout
