@@ -22,7 +22,6 @@ _DATA = (
     f"a folder (with a manifest.csv, or laid out as one of {', '.join(extension_names('layout'))}) or a CSV file; "
     "local or s3://"
 )
-_FROM_IMAGES = " and the ".join(spec.short for spec in model_specs().values() if spec.learns_from_images)
 _REF = "a registered model, name@champion or name/7, or a folder (default: affekt@champion)"
 
 
@@ -87,10 +86,11 @@ def build_parser() -> argparse.ArgumentParser:
     check.add_argument("data", metavar="DATA", help=_DATA)
     _json(check)
 
+    from_images = " and the ".join(spec.short for spec in model_specs().values() if spec.learns_from_images)
     train = command("train", "train the ensemble, register it, and let the gate decide whether it becomes the champion")
     train.add_argument("data", metavar="DATA", help=f"{_DATA}; with {only_images()} also labelled face images")
     train.add_argument(
-        "--faces", default="", metavar="DIR", help=f"labelled face images to train the {_FROM_IMAGES} on as well"
+        "--faces", default="", metavar="DIR", help=f"labelled face images to train the {from_images} on as well"
     )
     train.add_argument("--preset", default="small", choices=("small", "paper"), help="(default small)")
     train.add_argument(
