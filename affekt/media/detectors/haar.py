@@ -38,9 +38,7 @@ class Haar:
         squares, votes = self._cascade.detectMultiScale2(
             view.grey, scaleFactor=1.15, minNeighbors=3, minSize=(least, least)
         )
-        return [
-            Found(self._box(*square), self._score(int(count))) for square, count in zip(squares, votes, strict=True)
-        ]
+        return self._in_order(squares, votes)
 
     def search_near(self, view: View, box: Box) -> Found | None:
         side = box.width / self._WIDTH
@@ -57,8 +55,8 @@ class Haar:
             part, scaleFactor=1.07, minNeighbors=2, minSize=(least, least), maxSize=(most, most)
         )
         best: Found | None = None
-        for square, count in zip(squares, votes, strict=True):
-            found = Found(self._box(*square).scaled(1 / scale).moved(left, top), self._score(int(count)))
+        for seen in self._in_order(squares, votes):
+            found = Found(seen.box.scaled(1 / scale).moved(left, top), seen.score)
             if closeness(found.box, box) > 0 and (best is None or found.score > best.score):
                 best = found
         return best
@@ -71,6 +69,11 @@ class Haar:
         least = self._EYES_WIDTH // 6
         return len(self._eye.detectMultiScale(eyes, scaleFactor=1.1, minNeighbors=2, minSize=(least, least))) > 0
 
+    def _in_order(self, squares: Any, votes: Any) -> list[Found]:
+        """The surest first: OpenCV's threads give the same faces now in one order, now in another."""
+        found = [Found(self._box(*square), self._score(count)) for square, count in zip(squares, votes, strict=True)]
+        return sorted(found, key=lambda face: (-face.score, face.box))
+
     def _box(self, left: float, top: float, side: float, _: float) -> Box:
         width, height = side * self._WIDTH, side * self._HEIGHT
         return Box(
@@ -82,7 +85,7 @@ class Haar:
 
     @staticmethod
     def _score(votes: int) -> float:
-        return votes / (votes + 8)
+        return int(votes) / (int(votes) + 8)
 
 
 def cascade(name: str) -> Any:

@@ -56,10 +56,11 @@ class StumpCascade:
         squares, votes = self._cascade.detectMultiScale2(
             picture, scaleFactor=1.1, minNeighbors=4, minSize=(least, least), maxSize=(most, most)
         )
-        return [
+        found = [
             Found(_box(*map(float, square)), float(count) / (float(count) + 8))
             for square, count in zip(squares, votes, strict=True)
         ]
+        return sorted(found, key=lambda face: (-face.score, face.box))  # threads give them in any order
 
 
 def _box(left: float, top: float, side: float, _: float) -> Box:
