@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from affekt.counted import counted
+
 #: Begins each problem in the message of an error that has several.
 _POINT = "\n  - "
 
@@ -61,7 +63,7 @@ class SettingsError(AffektError):
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
-        count = f"{len(problems)} settings are wrong" if len(problems) > 1 else "a setting is wrong"
+        count = f"{counted(len(problems), 'settings')} are wrong" if len(problems) > 1 else "a setting is wrong"
         super().__init__("".join([f"{count}:", *(f"{_POINT}{problem}" for problem in problems)]), code="settings")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from affekt.counted import counted
 from affekt.dataset.score_columns import read_cells
 from affekt.dataset.tables import open_table
 from affekt.errors import DataError, as_affekt_error
@@ -41,7 +42,8 @@ class ScoreTable:
             raise ValueError(f"scores have shape {self.scores.shape}, expected {expected}")
         for name in ("truth", "subjects", "splits"):
             if len(getattr(self, name)) != len(self.clips):
-                raise ValueError(f"{name} has {len(getattr(self, name))} entries for {len(self.clips)} clips")
+                found = counted(len(getattr(self, name)), "entries")
+                raise ValueError(f"{name} has {found} for {counted(len(self.clips), 'clips')}")
 
     def __len__(self) -> int:
         return len(self.clips)

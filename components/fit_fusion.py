@@ -31,6 +31,7 @@ def fit_fusion(
     from affekt.steps.step import code_digest, step
 
     with step("fusion", settings, tracking_uri=tracking_uri, run_id=run_id, group="fusion") as this:
+        from affekt.counted import counted
         from affekt.steps.fit_fusion import fit_fusions
         from affekt.storage import file_digest
 
@@ -44,4 +45,4 @@ def fit_fusion(
             if (folder / "history.csv").is_file():
                 shutil.copyfile(folder / "history.csv", out / "history" / f"{name}.csv")
         this.keep(out)
-        this.say(f"{len(fused.answers.models)} methods fitted, {fused.method} answers")
+        this.say(f"{counted(len(fused.answers.models), 'methods')} fitted, {fused.method} answers")

@@ -26,6 +26,7 @@ def ingest(data: str, settings: str, name: str, job: str, tracking_uri: str, cli
     from affekt.steps.step import code_digest, step
 
     with step("ingest", settings) as this:
+        from affekt.counted import counted
         from affekt.dataset import assign_splits, check_sides, load_clips
         from affekt.registry import Tracking
 
@@ -38,6 +39,9 @@ def ingest(data: str, settings: str, name: str, job: str, tracking_uri: str, cli
         )
         check_sides(table)
         table.write(Path(clips.path))
-        this.say(f"{len(table)} clips, {len(table.labels)} labels, {len(table.subjects)} subjects")
+        this.say(
+            f"{counted(len(table), 'clips')}, {counted(len(table.labels), 'labels')}, "
+            f"{counted(len(table.subjects), 'subjects')}"
+        )
         tags = {"affekt.job": job, "affekt.data": data, "affekt.code": code_digest()}
         return Tracking(tracking_uri or None).start_parent(name, this.settings.flat(), tags)

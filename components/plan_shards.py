@@ -24,8 +24,9 @@ def plan_shards(clips: Input[Dataset], clips_per_shard: int) -> List[str]:  # no
     from affekt.steps.step import step
 
     with step("plan_shards") as this:
+        from affekt.counted import counted
         from affekt.dataset import ClipTable
 
         count = max(1, -(-len(ClipTable.read(Path(clips.path))) // clips_per_shard))
-        this.say(f"{count} shard(s) of at most {clips_per_shard} clips")
+        this.say(f"{counted(count, 'shards')} of at most {counted(clips_per_shard, 'clips')}")
         return [f"{number}/{count}" for number in range(count)]

@@ -20,9 +20,10 @@ def prepare_faces(faces: str, settings: str, face_set: Output[Dataset]) -> None:
     from affekt.steps.step import step
 
     with step("faces", settings) as this:
+        from affekt.counted import counted
         from affekt.dataset import read_faces
         from affekt.media import prepare_faces as pack
 
         packed = pack(read_faces(faces) if faces else [], this.settings.media.face_size)
         packed.write(Path(face_set.path))
-        this.say(f"{len(packed.labels)} face images")
+        this.say(f"{counted(len(packed.labels), 'face images')}")

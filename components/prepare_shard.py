@@ -22,6 +22,7 @@ def prepare_shard(clips: Input[Dataset], shard: str, store: str, settings: str, 
     from affekt.steps.step import step
 
     with step(f"prepare[{shard}]", settings) as this:
+        from affekt.counted import counted
         from affekt.dataset import ClipTable
         from affekt.store.entries import Store
         from affekt.store.preparing import prepare_clips
@@ -30,4 +31,4 @@ def prepare_shard(clips: Input[Dataset], shard: str, store: str, settings: str, 
         table = ClipTable.read(Path(clips.path)).shard(number, count)
         index = prepare_clips(table, Store(store, this.settings.media))
         index.write(Path(prepared.path))
-        this.say(f"{len(index)} of {len(table)} clips prepared, {len(index.skipped)} remarks")
+        this.say(f"{len(index)} of {counted(len(table), 'clips')} prepared, {counted(len(index.skipped), 'remarks')}")

@@ -15,6 +15,7 @@ from typing import Any
 
 from affekt import events
 from affekt.check.leaks import content_digests, refuse_leaks
+from affekt.counted import counted
 from affekt.dataset import Fold, check_protocol, load_clips, protocol_folds, unit_of
 from affekt.errors import AffektError, DataError, rebuilt
 from affekt.home import home
@@ -151,7 +152,7 @@ def run_protocol(
             place = folder / "folds" / keys[fold.name]
             step = f"fold {number}/{len(folds)}"
             judged = len(fold.table.select(split=fold.reported))
-            say(events.Text(f"{fold.name}: {judged} clips held out", step=step))
+            say(events.Text(f"{fold.name}: {counted(judged, 'clips')} held out", step=step))
             try:
                 if (place / _DONE).is_file():
                     reused += 1

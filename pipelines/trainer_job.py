@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from affekt.counted import counted
 from affekt.errors import AffektError
 from affekt.pipelines.placement import STORAGE_KEYS, STORAGE_SECRET, image_of, resources_of, training_step
 from affekt.steps.train_member import Job
@@ -40,7 +41,7 @@ def train_job(job: Job, name: str, *, job_uri: str, nodes: int, devices: int = 1
     if not re.fullmatch(r"[a-z]([-a-z0-9]{0,48}[a-z0-9])?", name):
         problems.append(f"the name is {name!r}: expected at most 50 small letters, digits and hyphens")
     if nodes < 1 or devices < 0:
-        problems.append(f"{nodes} nodes with {devices} devices: expected at least one node")
+        problems.append(f"{counted(nodes, 'nodes')} with {counted(devices, 'devices')}: expected at least one node")
     if problems:
         raise AffektError("\n".join(problems), code="not_remote")
     resources = resources_of(training_step(job.member))

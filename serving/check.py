@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from affekt.counted import counted
 from affekt.ensemble import Ensemble
 from affekt.errors import AffektError, MediaError
 from affekt.serving.server import LocalServer
@@ -65,8 +66,9 @@ def check_serving(ensemble: Path, clips: Sequence[Path], *, start_timeout: float
         message = "none of the clips can be used, so nothing could be compared"
     else:
         message = (
-            f"TorchServe answered {len(clips)} clips in {latency:.0f} ms each (median); the probabilities differ from "
-            f"those of this process by {largest:.1g} at most, {'within' if ok else 'more than'} {TOLERANCE:.0e}"
+            f"TorchServe answered {counted(len(clips), 'clips')} in {latency:.0f} ms each (median); the probabilities "
+            f"differ from those of this process by {largest:.1g} at most, "
+            f"{'within' if ok else 'more than'} {TOLERANCE:.0e}"
         )
     return {"ok": ok, "max_difference": largest, "latency_ms": latency, "message": message}
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from affekt.counted import counted
 from affekt.errors import AffektError, MediaError
 
 #: Answers after which the same request may well succeed: the queue is full, or a worker was just replaced.
@@ -105,7 +106,7 @@ def _error_of(answer: requests.Response, address: str, clip: Path) -> AffektErro
         return MediaError(str(said.get("message")), code=str(said.get("code")), where=str(clip))
     if answer.status_code == 413:
         return MediaError(
-            f"the clip has {clip.stat().st_size} bytes, which is more than the server takes",
+            f"the clip has {counted(clip.stat().st_size, 'bytes')}, which is more than the server takes",
             code="too_large",
             where=str(clip),
         )

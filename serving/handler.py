@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from affekt.counted import counted
+
 logger = logging.getLogger(__name__)
 
 #: Clips over a limit; all other faults of a clip are 400.
@@ -71,7 +73,9 @@ class EmotionHandler:
                     "or as the form field 'data'",
                 )
             if len(clip) > self._max_bytes:
-                return 413, _error("too_large", f"the clip has {len(clip)} bytes; at most {self._max_bytes} are taken")
+                return 413, _error(
+                    "too_large", f"the clip has {counted(len(clip), 'bytes')}; at most {self._max_bytes} are taken"
+                )
             with _clip_file(clip) as path:
                 answer = self._ensemble.predict_file(path)
             document = {**answer.to_dict(), "model": self._model}

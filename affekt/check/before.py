@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from affekt.check.findings import CheckReport, check_source
+from affekt.counted import counted
 from affekt.dataset.problems import Problem, grouped
 from affekt.errors import DataError
 
@@ -39,7 +40,9 @@ def check_before(data: str, *, learns: bool, images: bool = False, allow_shared_
     if refused:
         lines = "\n".join(grouped(refused))
         raise DataError(
-            f"{len(refused)} errors in this data set (`affekt check` lists all):\n{lines}", code="bad_rows", where=data
+            f"{counted(len(refused), 'errors')} in this data set (`affekt check` lists all):\n{lines}",
+            code="bad_rows",
+            where=data,
         )
     return report
 

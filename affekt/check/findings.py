@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from affekt.check.inspection import Inspected, inspect_clips, inspect_faces
+from affekt.counted import counted
 from affekt.dataset.archives import is_archive
 from affekt.dataset.clips import SPLITS, Clip
 from affekt.dataset.faces import FaceImage, is_pixel_table, read_face_source
@@ -69,8 +70,8 @@ class CheckReport:
     def to_text(self) -> str:
         """The same for people: a table of labels by splits, then the findings by code, the first few of each."""
         lines = [*self._table(), ""] if self.counts else ["no clips", ""]
-        for title, problems in (("error", self.errors), ("warning", self.warnings)):
-            lines.append(f"{len(problems) or 'no'} {title}{'' if len(problems) == 1 else 's'}")
+        for kind, problems in (("errors", self.errors), ("warnings", self.warnings)):
+            lines.append(counted(len(problems), kind) if problems else f"no {kind}")
             lines.extend(line + " (--json lists all)" * line.startswith("    … and") for line in grouped(problems))
         return "\n".join(lines)
 
@@ -90,7 +91,7 @@ class CheckReport:
             for pairs in (list(zip(row, widths, strict=True)) for row in rows)
         ]
         people = len({subject for _, subject, _ in self.counts if subject})
-        return [*lines, f"{people or 'no'} subject{'' if people == 1 else 's'} named"]
+        return [*lines, f"{counted(people, 'subjects') if people else 'no subjects'} named"]
 
 
 def _plain(problem: Problem) -> dict[str, str]:
@@ -255,7 +256,8 @@ def _classes(clips: Sequence[Clip], uri: str) -> list[Problem]:
         (most, many), (least, few) = counts.most_common()[0], counts.most_common()[-1]
         if many >= _IMBALANCE * few:
             message = (
-                f"{most} has {many} clips, {least} only {few}; accuracy will hide how {least} does, see its recall"
+                f"{most} has {counted(many, 'clips')}, {least} only {few}; "
+                f"accuracy will hide how {least} does, see its recall"
             )
             problems.append(Problem("class_imbalance", uri, message, "warning"))
     return problems
@@ -267,7 +269,7 @@ def _subjects(clips: Sequence[Clip], uri: str) -> list[Problem]:
     if not unknown:
         return []
     message = (
-        f"{unknown} of {len(clips)} clips name no subject: each counts as a person of its own, "
+        f"no subject is named for {unknown} of {counted(len(clips), 'clips')}: each counts as a person of its own, "
         "and the same one may be on both sides of a split without anyone noticing"
     )
     return [Problem("no_subject", uri, message, "warning")]

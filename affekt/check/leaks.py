@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from affekt.counted import counted
 from affekt.dataset.clips import SPLITS, Clip, ClipTable
 from affekt.dataset.problems import Problem, some
 from affekt.dataset.splits import shared_subjects
@@ -117,9 +118,9 @@ def refuse_leaks(folds: Mapping[str, ClipTable], digests: Mapping[str, str]) -> 
     lines = [f"\n  {problem} (in {some(names, 3)})" for problem, names in found.values()]
     rest = f"\n  … and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
     first = next(iter(found.values()))[0]
-    count = _counted(len(lines))
     raise DataError(
-        f"{count} between what a fold learns from and what it is judged on:{''.join(lines[:_SHOWN])}{rest}",
+        f"{counted(len(lines), 'leaks')} between what a fold learns from and what it is judged on:"
+        f"{''.join(lines[:_SHOWN])}{rest}",
         code=first.code,
         where=first.where,
     )

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
+from affekt.counted import counted
 from affekt.dataset.clips import ClipTable
 from affekt.dataset.faces import FaceImage
 from affekt.dataset.splits import assign_splits, below, place
@@ -79,7 +80,8 @@ def _checked(images: Sequence[FaceImage]) -> list[FaceImage]:
     labels = {image.label for image in images if image.label}
     if len(labels) < 2:
         raise DataError(
-            f"all {len(images)} images are {'/'.join(labels) or 'unlabelled'}; a model needs two labels to tell apart",
+            f"all of {counted(len(images), 'images')} show {'/'.join(labels) or 'no label'}; "
+            "a model needs two labels to tell apart",
             code="one_label",
         )
     splits = {image.split for image in images if image.label}

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from affekt.counted import counted
 from affekt.errors import DataError, printable
 
 
@@ -43,7 +44,9 @@ def raise_errors(problems: Sequence[Problem], where: str) -> None:
     if errors:
         lines = "\n".join(grouped(errors))
         raise DataError(
-            f"{len(errors)} errors in this data set (`affekt check` lists all):\n{lines}", code="bad_rows", where=where
+            f"{counted(len(errors), 'errors')} in this data set (`affekt check` lists all):\n{lines}",
+            code="bad_rows",
+            where=where,
         )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from affekt.counted import counted
 from affekt.dataset.clips import Clip, ClipTable
 from affekt.dataset.problems import some
 from affekt.dataset.splits import assign_splits, subject_folds
@@ -86,7 +87,7 @@ def protocol_folds(table: ClipTable, protocol: str, *, seed: int, val_share: flo
     else:
         clips = [clip for clip in table if clip.label]
         if len(clips) < len(table):
-            logger.warning("%d clips without a label take no part", len(table) - len(clips))
+            logger.warning("left out, since they have no label: %s", counted(len(table) - len(clips), "clips"))
         folds = [Fold(name, _divided(clips, mask), "test") for name, mask in _divisions(clips, protocol, seed).items()]
     for fold in folds:
         _check_train(fold, table.labels)
@@ -107,7 +108,8 @@ def _divisions(clips: Sequence[Clip], protocol: str, seed: int) -> dict[str, np.
     if protocol == LEAVE_ONE_SUBJECT_OUT:
         if unknown:
             raise DataError(
-                f"{len(unknown)} of {len(clips)} clips name no subject ({some(clip.id for clip in unknown)}); fill in "
+                f"no subject is named for {len(unknown)} of {counted(len(clips), 'clips')} "
+                f"({some(clip.id for clip in unknown)}); fill in "
                 f"the subject column, or choose {FOLDS}:K, where each of them counts as a person of its own",
                 code="no_subject",
                 where=unknown[0].where or None,
@@ -116,15 +118,17 @@ def _divisions(clips: Sequence[Clip], protocol: str, seed: int) -> dict[str, np.
         return {name: np.array([subject == name for subject in subjects]) for name in names}
     if unknown:
         logger.warning(
-            "%d of %d clips name no subject: each counts as a person of its own, and the same one may be on both "
+            "no subject is named for %d of %s: each counts as a person of its own, and the same one may be on both "
             "sides of a fold without anyone noticing",
             len(unknown),
-            len(clips),
+            counted(len(clips), "clips"),
         )
     count = 3 if protocol == THREE_SPLITS else int(protocol.partition(":")[2])
     people = len({clip.subject for clip in clips if clip.subject}) + len(unknown)
     if people < count:
-        raise DataError(f"{count} folds need as many subjects; the clips show {people}", code="too_few_subjects")
+        raise DataError(
+            f"{counted(count, 'folds')} need as many subjects; the clips show {people}", code="too_few_subjects"
+        )
     masks = subject_folds(subjects, count, seed, labels=[clip.label for clip in clips])
     word = "split" if protocol == THREE_SPLITS else "fold"
     return {f"{word} {number} of {count}": mask for number, mask in enumerate(masks, start=1)}

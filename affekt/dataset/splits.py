@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from affekt.counted import counted
 from affekt.dataset.clips import SPLITS, Clip, ClipTable
 from affekt.dataset.problems import Problem, some
 from affekt.errors import DataError
@@ -27,7 +28,9 @@ def shared_subjects(clips: Iterable[Clip]) -> list[Problem]:
     problems = []
     for subject, found in sorted(places.items()):
         if len(found) > 1:
-            counts = " and ".join(f"{len(found[split])} clips in {split}" for split in SPLITS if split in found)
+            counts = " and ".join(
+                f"{counted(len(found[split]), 'clips')} in {split}" for split in SPLITS if split in found
+            )
             # The smaller part is more likely the one that is wrong.
             where = min(found.values(), key=len)[0].where
             message = f"subject {subject!r} has {counts}; a person must be in one split only"
@@ -50,7 +53,8 @@ def assign_splits(table: ClipTable, *, val_share: float, seed: int, allow_shared
     shared = shared_subjects(table)
     if shared and not allow_shared_subjects:
         raise DataError(
-            f"{len(shared)} subjects are on both sides of a split: {some(problem.message for problem in shared)}; "
+            f"both sides of a split hold {counted(len(shared), 'subjects')}: "
+            f"{some(problem.message for problem in shared)}; "
             "correct the split column, or set allow_shared_subjects=true and take the figures for too good",
             code="subject_across_splits",
             where=shared[0].where,
@@ -198,7 +202,8 @@ def subject_folds(
     folds = min(folds, len(sizes))
     if folds < 2:
         raise DataError(
-            f"folds need two subjects at least; found {len(sizes)} in {len(subjects)} rows", code="too_few_subjects"
+            f"folds need two subjects at least; found {len(sizes)} in {counted(len(subjects), 'rows')}",
+            code="too_few_subjects",
         )
     counts = _label_counts(labels if labels is not None else [""] * len(groups), groups)
     total = np.maximum(counts.sum(axis=0), 1)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from affekt.counted import counted
 from affekt.dataset.archives import is_archive
 from affekt.dataset.clips import Clip
 from affekt.dataset.file_names import IMAGE_SUFFIXES, is_media
@@ -69,11 +70,13 @@ def _unlabelled(chosen: Sequence[tuple[Entry, Told]], uri: str) -> list[Problem]
         if len(entries) == 1:
             problems.append(Problem(code, entries[0].uri, message))
         else:
-            problems.append(Problem(code, _inside(uri, folder), f"of {len(entries)} files in this folder: {message}"))
+            problems.append(
+                Problem(code, _inside(uri, folder), f"of {counted(len(entries), 'files')} in this folder: {message}")
+            )
     for folder, count in strangers.items():
         message = (
-            f"this folder holds {count} files, but {PurePosixPath(folder).name!r} is no label; the labels are "
-            f"{', '.join(LABELS)} (and common spellings such as ANG or Anger)"
+            f"this folder holds {counted(count, 'files')}, but {PurePosixPath(folder).name!r} is no label; "
+            f"the labels are {', '.join(LABELS)} (and common spellings such as ANG or Anger)"
         )
         problems.append(Problem("unknown_label", _inside(uri, folder), message))
     return problems
@@ -142,8 +145,8 @@ def _most_complete(
             chosen.append((entry, fact))
     if not lesser:
         return chosen, []
-    message = f"{len(lesser)} files are other forms of recordings that are there more completely; left out: "
-    return chosen, [Problem("partial_copies", uri, message + some(lesser, shown=3), "warning")]
+    message = f"left out, since the same recordings are there more completely, {counted(len(left_out), 'files')}: "
+    return chosen, [Problem("partial_copies", uri, message + some(left_out, shown=3), "warning")]
 
 
 def _nothing_of_the_kind(listing: Listing, uri: str, suffixes: frozenset[str]) -> DataError:
@@ -153,8 +156,8 @@ def _nothing_of_the_kind(listing: Listing, uri: str, suffixes: frozenset[str]) -
     images = sum(is_media(entry.path, IMAGE_SUFFIXES) for entry in entries)
     if images and suffixes != IMAGE_SUFFIXES:
         message = (
-            f"holds {images} still images and no clips; give them with --faces, or train on them alone with "
-            f"{only_images()}; found {names}{told}"
+            f"holds {counted(images, 'still images')} and no clips; give them with --faces, or train on them alone "
+            f"with {only_images()}; found {names}"
         )
         return DataError(message, code="no_clips", where=uri)
     kinds = " ".join(sorted(suffixes))

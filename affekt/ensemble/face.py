@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from affekt.counted import counted
 from affekt.media import PreparedClip
 
 #: A face lower than this share of the picture says little, and the detector may have missed others as small.
@@ -58,7 +59,7 @@ class Face:
         said = []
         if self.people > 1:
             said.append(
-                f"{self.people} people are seen: answered for number {self.person} from the left; "
+                f"{counted(self.people, 'people')} are seen: answered for number {self.person} from the left; "
                 "choose another with --person"
             )
         if self.share < SMALL:

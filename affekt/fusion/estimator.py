@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from affekt.counted import counted
 from affekt.errors import DataError
 from affekt.fusion.fusion import Fusion
 from affekt.score_table import ScoreTable
@@ -67,7 +68,7 @@ class FusionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         if scores.ndim != 3 or len(scores) != len(y):
             raise DataError(
                 f"expected score vectors [N, M, L] with a label for each of N rows, found the shape {scores.shape} and "
-                f"{len(y)} labels",
+                f"{counted(len(y), 'labels')}",
                 code="shape",
             )
         count, models, labels = scores.shape
@@ -75,8 +76,8 @@ class FusionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         self.classes_ = np.array(self.labels) if self.labels is not None else np.arange(labels)
         if len(names) != models or len(self.classes_) != labels:
             raise DataError(
-                f"the scores are of {models} models over {labels} labels; {len(names)} models and "
-                f"{len(self.classes_)} labels are named",
+                f"the scores are of {counted(models, 'models')} over {counted(labels, 'labels')}; named are "
+                f"{counted(len(names), 'models')} and {counted(len(self.classes_), 'labels')}",
                 code="shape",
             )
         unknown = sorted({str(label) for label in y} - {str(label) for label in self.classes_})

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from affekt.classifiers import ArrayClassifier, load_classifiers, save_classifiers
+from affekt.counted import counted
 from affekt.errors import DataError
 from affekt.extensions.fusion import FusionSpec, LabelledScores, fusion_names, fusion_spec
 from affekt.fusion.methods.weighted_average import weighted_average
@@ -110,8 +111,8 @@ class Fusion:
         probabilities = as_probabilities(scores)
         if probabilities.shape[1:] != (len(self.models), len(self.labels)):
             raise DataError(
-                f"expected score vectors of {len(self.models)} models over {len(self.labels)} labels, "
-                f"found the shape {probabilities.shape}",
+                f"expected score vectors of {counted(len(self.models), 'models')} over "
+                f"{counted(len(self.labels), 'labels')}, found the shape {probabilities.shape}",
                 code="shape",
             )
         spec = fusion_spec(self.method)
@@ -199,7 +200,7 @@ def _found_weights(spec: FusionSpec, table: ScoreTable, probabilities: np.ndarra
     if known.any() and known.sum() * 2 >= ROWS_PER_LABEL * len(np.unique(table.truth[known])):
         rule = spec.rule if spec.weighted and spec.rule is not None else weighted_average
         return find_weights(probabilities[known], table.truth[known], rule)
-    notes.append(f"{known.sum()} labelled rows are too few to search weights on: equal weights")
+    notes.append(f"too few labelled rows ({known.sum()}) to search weights on: equal weights")
     return np.full(len(table.models), 1 / len(table.models))
 
 
@@ -222,7 +223,7 @@ def _fitted(
         rows = np.flatnonzero((table.truth >= 0) & present[:, subset].all(axis=1))
         names = "+".join(table.models[m] for m in subset)
         if len(rows) < ROWS_PER_LABEL * labels_seen or len(np.unique(table.truth[rows])) < 2:
-            notes.append(f"{names}: {len(rows)} labelled rows are too few for {spec.name}: weighted average")
+            notes.append(f"{names}: too few labelled rows ({len(rows)}) for {spec.name}: weighted average")
             continue
         learned = LabelledScores(
             x=_end_to_end(probabilities[rows][:, subset]),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from affekt.counted import counted
 from affekt.errors import DataError
 from affekt.extensions import fusion_names, fusion_spec
 from affekt.fusion.cross_validation import cross_validated, fold_masks, fused_rows
@@ -194,7 +195,10 @@ def _subject_warnings(train: ScoreTable, test: ScoreTable, adapt: bool) -> list[
     warnings = []
     shared = {subject for subject in train.subjects if subject} & set(test.subjects)
     if shared:
-        warnings.append(f"{len(shared)} subjects are in both splits; the figures say little about unseen people")
+        warnings.append(
+            f"both splits hold clips of {counted(len(shared), 'subjects')} alike; the figures say little about unseen "
+            "people"
+        )
     if adapt and len(set(filter(None, test.subjects))) == sum(map(bool, test.subjects)):
         warnings.append("no subject has two clips to be fused, so nothing is adapted")
     return warnings

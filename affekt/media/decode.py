@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from affekt.counted import counted
 from affekt.errors import MediaError
 from affekt.media.ffmpeg_log import FileReport
 from affekt.media.ffmpeg_run import MAX_PICTURE_BYTES, FfmpegRun, max_pixels, picture_side, run_ffmpeg
@@ -75,7 +76,9 @@ def _check_file(path: Path, settings: MediaSettings) -> None:
         raise _error(path, "empty", "is empty; expected a media file")
     if size > settings.max_bytes:
         limit = f"media.max_bytes is {settings.max_bytes}"
-        raise _error(path, "too_large", f"has {size} bytes, {limit}; cut or compress it, or raise the limit")
+        raise _error(
+            path, "too_large", f"has {counted(size, 'bytes')}, {limit}; cut or compress it, or raise the limit"
+        )
 
 
 def _error(path: Path, code: str, message: str) -> MediaError:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from affekt.counted import counted
 from affekt.errors import MediaError
 from affekt.media.boxes import Found, closeness
 from affekt.media.frames import Frames
@@ -117,7 +118,7 @@ def _asked_for(who: str, people: list[list[Track]], from_left: list[list[Track]]
         return max(people, key=lambda person: sum(track.last - track.first + 1 for track in person))
     if int(who) > len(from_left):
         raise MediaError(
-            f"shows {len(from_left)} {'person' if len(from_left) == 1 else 'people'}, and number {who} was asked for",
+            f"shows {counted(len(from_left), 'people')}, and number {who} was asked for",
             code="unknown_person",
         )
     return from_left[int(who) - 1]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from affekt.counted import counted
 from affekt.errors import AffektError, DataError, MediaError
 from affekt.media.decode import decode
 from affekt.media.faces import find_faces
@@ -84,8 +85,9 @@ def check_skipped(index: PreparedIndex, settings: MediaSettings) -> None:
         first = "".join(f"\n  - {item.clip}: {item.reason}" for item in unusable[:10])
         more = f"\n  … and {len(unusable) - 10} more" if len(unusable) > 10 else ""
         raise DataError(
-            f"{len(unusable)} of {total} clips cannot be used; media.max_skipped allows {settings.max_skipped:.0%}. "
-            f"Repair or remove them, or raise the limit.{first}{more}",
+            f"{len(unusable)} of {counted(total, 'clips')} cannot be used; "
+            f"media.max_skipped allows {settings.max_skipped:.0%}. Repair or remove them, or raise the "
+            f"limit.{first}{more}",
             code="too_many_skipped",
         )
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from affekt.counted import counted
 from affekt.errors import MediaError
 from affekt.media.ffmpeg_run import ffmpeg_binary
 from affekt.media.probe import CONTAINERS, probe
@@ -66,7 +67,8 @@ def bounds_of(path: Path, every: float, settings: MediaSettings) -> list[tuple[f
     count = max(1, int(length / every + (1 - _REST)))
     if count > MAX_WINDOWS:
         raise MediaError(
-            f"would be {count} windows of {every:g} s; at most {MAX_WINDOWS} are answered at once: choose longer ones",
+            f"would be {counted(count, 'windows')} of {every:g} s; at most {MAX_WINDOWS} are answered at "
+            "once: choose longer ones",
             code="too_many_windows",
             where=str(path),
         )

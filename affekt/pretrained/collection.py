@@ -11,6 +11,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from affekt.counted import counted
 from affekt.errors import DataError
 from affekt.home import home
 from affekt.pretrained.catalogue import CATALOGUE, Convention, published
@@ -210,5 +211,7 @@ def check_weights(path: Path, expected: Held) -> None:
     size = check_shapes(expected.network, shapes, where=where)
     if size.classes != expected.classes:
         raise DataError(
-            f"has {size.classes} classes, its description says {expected.classes}", code="wrong_shape", where=where
+            f"has {counted(size.classes, 'classes')}, its description says {expected.classes}",
+            code="wrong_shape",
+            where=where,
         )

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from affekt.counted import counted
 from affekt.errors import DataError
 from affekt.pretrained.layers import CONVOLUTIONS, KERNEL, check_shapes, layers_of
 from affekt.storage import file_digest
@@ -147,7 +148,8 @@ def examined(path: Path) -> str:
     state = converted(state, network, layout, where=where)
     size = check_shapes(network, {name: tuple(value.shape) for name, value in state.items()}, where=where)
     return (
-        f"{network} in the layout {layout}, {size.classes} classes, width {size.width:g}, SHA-256 {file_digest(path)}"
+        f"{network} in the layout {layout}, {counted(size.classes, 'classes')}, width {size.width:g}, "
+        f"SHA-256 {file_digest(path)}"
     )
 
 
@@ -176,8 +178,9 @@ def _from_torch7(state: Mapping[str, Tensor], network: str, where: str) -> dict[
     numbers = sorted({int(match[1]) for name in state if (match := _TORCH7.fullmatch(name))})
     if len(numbers) != len(layers) or len(state) != 2 * len(layers):
         raise DataError(
-            f"expected the weights and biases of {len(layers)} numbered modules (1.weight, 1.bias, …) of {network}, "
-            f"found {len(state)} arrays of {len(numbers)}: {', '.join(list(state)[:3]) or 'none'} …",
+            f"expected the weights and biases of {counted(len(layers), 'numbered modules')} (1.weight, 1.bias, …) "
+            f"of {network}, found {counted(len(state), 'arrays')} of {len(numbers)}: "
+            f"{', '.join(list(state)[:3]) or 'none'} …",
             code="wrong_layout",
             where=where,
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from affekt.counted import counted
 from affekt.dataset.problems import some
 from affekt.errors import DataError
 from affekt.json_document import JsonDocument
@@ -44,7 +45,10 @@ class ScoreVectors:
                 f"probabilities have shape {self.probabilities.shape}, expected {(count, len(self.labels))}"
             )
         if len(self.truth) != count or len(self.subjects) != count:
-            raise ValueError(f"{len(self.truth)} truths and {len(self.subjects)} subjects for {count} clips")
+            raise ValueError(
+                f"{counted(len(self.truth), 'truths')} and {counted(len(self.subjects), 'subjects')} for "
+                f"{counted(count, 'clips')}"
+            )
 
     @property
     def right(self) -> np.ndarray:
@@ -117,7 +121,7 @@ def _first(challenger: ScoreVectors, confidence: float) -> Decision:
     better = p_value < 1 - confidence  # with one label alone it is 1
     reasons = [
         "There is no champion yet, so the challenger is held against always answering the most frequent label.",
-        f"It is right on {hits} of {clips} {challenger.unit} ({hits / clips:.1%}); {largest!r} alone is "
+        f"It is right on {hits} of {counted(clips, challenger.unit)} ({hits / clips:.1%}); {largest!r} alone is "
         f"{share:.1%} of them.",
     ]
     if share == 1:
@@ -156,11 +160,12 @@ def _paired(
     better = bool(low > margin)
     needed = f"a gain of more than {_points(margin)}" if margin else "a gain"
     reasons = [
-        f"On the same {len(challenger.clips)} {unit} the challenger is right on {challenger.right.mean():.1%} and "
-        f"the champion on {champion.right.mean():.1%}.",
+        f"On the same {counted(len(challenger.clips), unit)} the challenger is right on {challenger.right.mean():.1%} "
+        f"and the champion on {champion.right.mean():.1%}.",
         f"The difference is {_points(found.difference)}; its {confidence:.0%} interval "
         f"(resampling {over}) goes from {_points(low)} to {_points(high)}.",
-        f"{found.only_b_right} {unit} only the challenger gets right, {found.only_a_right} only the champion.",
+        f"Only the challenger is right on {counted(found.only_b_right, unit)}, only the champion on "
+        f"{found.only_a_right}.",
     ]
     if better:
         reasons.append(f"The whole interval shows {needed}: the challenger becomes the champion.")

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from affekt.counted import counted
 from affekt.dataset import Unit
 from affekt.errors import DataError
 from affekt.fusion.key import FusionKey
@@ -157,7 +158,9 @@ class _Groups:
         """Whether the values of an attribute divide the clips into a few groups."""
         if len(values) != len(self._judge.table):
             raise DataError(
-                f"attribute {name!r} has {len(values)} values for {len(self._judge.table)} clips", code="wrong_shape"
+                f"attribute {name!r} has {counted(len(values), 'values')} for "
+                f"{counted(len(self._judge.table), 'clips')}",
+                code="wrong_shape",
             )
         return 2 <= len({values[row] for row in self._rows} - {""}) <= MOST_GROUPS
 

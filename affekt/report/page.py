@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jinja2
 
+from affekt.counted import counted
 from affekt.report import wording
 from affekt.report.paper_tables import model_name
 from affekt.report.report import Report
@@ -36,7 +37,7 @@ def write_report(path: Path, report: Report) -> None:
         points=wording.points,
         points_interval=wording.points_interval,
         p=wording.p_value,
-        counted=wording.counted,
+        counted=counted,
     )
     environment.globals.update(whiskers=whiskers, model_name=model_name)
     environment.loader = jinja2.FunctionLoader(_template)

@@ -31,6 +31,8 @@ from affekt.statistics.paired import Paired
 logger = logging.getLogger(__name__)
 #: Longer lists are cut in the report; the files beside it hold all of them.
 LONGEST_LIST = 40
+#: Lists of more rows than this are folded.
+SHORT_LIST = 12
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class Sections:
     settings: dict[str, list[tuple[str, str]]]
     digests: list[tuple[str, str]]
     longest: int = LONGEST_LIST
+    short: int = SHORT_LIST
 
 
 def sections(report: Report) -> Sections:

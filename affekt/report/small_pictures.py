@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from affekt.counted import counted
 from affekt.report.wording import interval, percent
 from affekt.statistics.metrics import CalibrationBin, Figures, GroupFigures
 
@@ -65,7 +66,7 @@ def small_reliability(bins: Sequence[CalibrationBin]) -> Markup:
         place = _PLOT * item.confidence, _PLOT - height
         marks.append(Markup('<circle cx="{:.1f}" cy="{:.1f}" r="2.6" class="dot"/>').format(*place))
     text = "Reliability: " + "; ".join(
-        f"{item.clips} answers of {item.low:.0%} to {item.high:.0%} confidence, {item.accuracy:.0%} right"
+        f"{counted(item.clips, 'answers')} of {item.low:.0%} to {item.high:.0%} confidence, {item.accuracy:.0%} right"
         for item in bins
     )
     return Markup('<svg class="mini whiskers" viewBox="-3 -16 {} {}" role="img" aria-label="{}">{}</svg>').format(

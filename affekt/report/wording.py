@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from affekt.counted import counted
 from affekt.report.document import Evaluation
 from affekt.report.paper_tables import method_name, model_name
 
@@ -32,12 +33,6 @@ def points_interval(ends: Sequence[float]) -> str:
 def p_value(value: float) -> str:
     """A probability with three decimals."""
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def counted(count: int, many: str) -> str:
-    """``1 clip``, ``2 clips``; of people ``1 person``. ``many`` is the plural."""
-    one = "person" if many == "people" else many.removesuffix("s")
-    return f"{count:,} {one if count == 1 else many}"
 
 
 def plain(value: Any) -> str:
@@ -99,7 +94,7 @@ def summary(evaluation: Evaluation) -> list[str]:
     of_people = f" of {counted(found.subjects, 'people')}" if found.subjects else ""
     what = "The fusion" if evaluation.chosen_fusion else "The model"
     lines = [
-        f"{what} ({chosen_name(evaluation)}) names the right one of {len(evaluation.labels)} emotions "
+        f"{what} ({chosen_name(evaluation)}) names the right one of {counted(len(evaluation.labels), 'emotions')} "
         f"for {percent(found.accuracy)}% of {counted(found.clips, unit)}{of_people}; "
         f"the {100 * found.confidence:g}% interval runs from {percent(low)}% to {percent(high)}%.",
         _against_largest_class(evaluation),
@@ -108,7 +103,8 @@ def summary(evaluation: Evaluation) -> list[str]:
         lines.append(f"The interval comes from resampling {unit}, so it says nothing about people who are not in them.")
     elif found.subjects < 5:
         lines.append(
-            f"With only {found.subjects} people the interval is wide, and still a rough guide to further people."
+            f"With only {counted(found.subjects, 'people')} the interval is wide, and still a rough guide to "
+            "further people."
         )
     return lines
 

@@ -18,6 +18,7 @@ import ffmpeg
 import imageio_ffmpeg
 import numpy as np
 
+from affekt.counted import counted
 from affekt.dataset.labels import LABELS
 from affekt.errors import DataError, MediaError
 from affekt.progress import Progress
@@ -115,7 +116,7 @@ def write_samples(folder: Path, *, clips_per_label: int, seed: int = 0, progress
         writer = csv.writer(file)
         writer.writerow(("path", "label", "subject", "split", "source"))
         writer.writerows((clip.path, clip.label, _name(clip.subject), clip.split, SAMPLE_SOURCE) for clip in planned)
-    logger.info("wrote %d sample clips to %s", len(planned), folder)
+    logger.info("wrote %s to %s", counted(len(planned), "sample clips"), folder)
     return folder
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.special import bdtrc, ndtri
 
+from affekt.counted import counted
 from affekt.errors import DataError
 from affekt.json_document import JsonDocument
 from affekt.statistics.intervals import bootstrap as resample
@@ -172,13 +173,13 @@ def check_scores(
     scores = np.asarray(probabilities, dtype=float)
     if truth.ndim != 1 or scores.shape != (len(truth), len(labels)):
         raise DataError(
-            f"expected score vectors [{len(truth)}, {len(labels)}] for {len(truth)} clips and {len(labels)} labels, "
-            f"found {list(scores.shape)}",
+            f"expected score vectors [{len(truth)}, {len(labels)}] for {counted(len(truth), 'clips')} and "
+            f"{counted(len(labels), 'labels')}, found {list(scores.shape)}",
             code="wrong_shape",
         )
     names = [""] * len(truth) if subjects is None else list(subjects)
     if len(names) != len(truth):
-        raise DataError(f"expected {len(truth)} subjects, found {len(names)}", code="wrong_shape")
+        raise DataError(f"expected {counted(len(truth), 'subjects')}, found {len(names)}", code="wrong_shape")
     if truth.size and (truth.min() < -1 or truth.max() >= len(labels)):
         raise DataError(
             f"expected labels as numbers from 0 to {len(labels) - 1} (-1 for unknown), "

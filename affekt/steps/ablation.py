@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from affekt.counted import counted
 from affekt.dataset import subject_folds
 from affekt.errors import DataError
 from affekt.extensions import model_names
@@ -71,8 +72,8 @@ def _ablation(model: str, train: ScoreTable, settings: Settings, how: Mapping[st
     shares = [count / len(known) for count in right]
     return Ablation(
         model, kept, beside, method, len(known), len(set(known.subjects)), shares[0], shares[1], evidence,
-        f"{'kept' if kept else 'left out'}: {method.replace('_', ' ')} is right on {shares[1]:.1%} of {len(known)} "
-        f"train clips of unseen subjects with it and on {shares[0]:.1%} without it",
+        f"{'kept' if kept else 'left out'}: {method.replace('_', ' ')} is right on {shares[1]:.1%} of "
+        f"{counted(len(known), 'train clips')} of unseen subjects with it and on {shares[0]:.1%} without it",
         together,
     )  # fmt: skip
 

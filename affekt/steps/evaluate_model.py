@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from affekt.counted import counted
 from affekt.dataset import load_clips, read_faces, unit_of
 from affekt.ensemble import Ensemble, prepare_and_score, score_images
 from affekt.errors import DataError
@@ -40,7 +41,7 @@ def _of_clips(ensemble: Ensemble, data: str, store: Path, split: str | None) -> 
     index, scores, fused = prepare_and_score(ensemble, table, store)
     if not len(index):
         reasons = "; ".join(f"{item.clip}: {item.reason}" for item in index.skipped[:3])
-        raise DataError(f"none of the {len(table)} clips can be used ({reasons})", code="no_clips", where=data)
+        raise DataError(f"none of {counted(len(table), 'clips')} can be used ({reasons})", code="no_clips", where=data)
     settings = ensemble.settings
     key = FusionKey(settings.fusion.method)
     answers = {key: fused}
@@ -68,7 +69,7 @@ def _of_images(ensemble: Ensemble, data: str, split: str | None) -> Evaluation:
         raise DataError(_no_split("image", split, (image.split for image in everything)), code="no_images", where=data)
     scores, skipped = score_images(ensemble, images)
     if not len(scores):
-        raise DataError(f"none of the {len(images)} images can be read", code="no_images", where=data)
+        raise DataError(f"none of {counted(len(images), 'images')} can be read", code="no_images", where=data)
     settings = ensemble.settings
     model = scores.models[0]
     return evaluate_table(scores, {}, model, skipped, settings.evaluation, seed=settings.seed, unit="images")

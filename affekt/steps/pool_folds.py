@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from affekt.counted import counted
 from affekt.errors import AffektError
 from affekt.extensions import model_names
 from affekt.fusion import FusionKey
@@ -134,7 +135,7 @@ def _judged_clips(folds: Sequence[FoldScores], table: ScoreTable) -> PreparedInd
         lost = [clip for clip in fold.clips if clip not in accounted]
         if lost:
             raise AffektError(
-                f"{len(lost)} held-out clips have no score, the first of them {lost[0]!r}",
+                f"no score of {counted(len(lost), 'held-out clips')}, the first of them {lost[0]!r}",
                 code="clips_lost",
                 where=f"fold {fold.name}",
             )
@@ -167,7 +168,7 @@ def _fused_models(folds: Sequence[Sequence[str]]) -> list[str]:
     """The models that the folds fused; one that not all of them kept says in how many it is."""
     counts = Counter(name for models in folds for name in models)
     return [
-        name if counts[name] == len(folds) else f"{name} ({counts[name]} of {len(folds)} folds)"
+        name if counts[name] == len(folds) else f"{name} ({counts[name]} of {counted(len(folds), 'folds')})"
         for name in model_names()
         if name in counts
     ]
@@ -209,7 +210,7 @@ def _copy_figure7(folds: Sequence[FoldScores], folder: Path) -> None:
 def title_of(protocol: str) -> str:
     """A protocol's name as a reader says it."""
     name, _, count = protocol.partition(":")
-    return f"{count} folds of subjects" if count else name.replace("_", " ")
+    return f"{counted(int(count), 'folds')} of subjects" if count else name.replace("_", " ")
 
 
 def _folds(folds: Sequence[FoldScores], table: ScoreTable, fused: ScoreTable, chosen: str) -> tuple[Fold, ...]:

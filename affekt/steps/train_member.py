@@ -20,6 +20,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from affekt import events, storage
+from affekt.counted import counted
 from affekt.dataset import in_order
 from affekt.errors import AffektError
 from affekt.extensions import model_spec
@@ -130,7 +131,9 @@ def processes(member: str, settings: Settings) -> int:
         with contextlib.suppress(AffektError):
             World(0, count).micro_batch(group.batch_size, group.micro_batch)
             if count < devices:
-                logger.warning("%s: %d of %d devices, as more cannot share a batch evenly", member, count, devices)
+                logger.warning(
+                    "%s: %d of %s, as more cannot share a batch evenly", member, count, counted(devices, "devices")
+                )
             return count
     return 1
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from affekt.counted import counted
 from affekt.dataset import FaceImage, assign_image_splits, repeated_across_splits
 from affekt.media.prepare import check_skipped, prepare_faces
 from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex, PreparedRow, SkippedClip
@@ -46,7 +47,9 @@ def prepare_images(images: Sequence[FaceImage], settings: Settings, folder: Path
     kept = assign_image_splits(kept, digests, val_share=settings.val_share, seed=settings.seed)
     repeated = repeated_across_splits(kept, digests)
     if repeated:
-        logger.warning("%d images outside of train are there exactly; figures on them say less", repeated)
+        logger.warning(
+            "train holds exact copies of %s outside of it; figures on them say less", counted(repeated, "images")
+        )
     index = PreparedIndex(_rows(kept, digests), tuple(skipped), "images", source)
     replace(packed, splits=tuple(image.split for image in kept)).write(folder)
     index.write(folder)

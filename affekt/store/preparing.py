@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from affekt.counted import counted
 from affekt.dataset.clips import Clip, ClipTable
 from affekt.media.functionals import check_feature_set
 from affekt.media.prepared import PreparedIndex, PreparedRow, SkippedClip
@@ -58,8 +59,8 @@ def prepare_clips(table: ClipTable, store: Store, *, workers: int = 0, progress:
         skipped.extend(_remarks(outcome))
     decoded = sum(outcome.decoded for outcome in outcomes.values())
     unusable = len(table) - len(rows)
-    logger.info("prepared %d clips: %d decoded, %d in the store already, %d unusable",
-                len(table), decoded, len(table) - decoded, unusable)  # fmt: skip
+    logger.info("prepared %s: %d decoded, %d in the store already, %d unusable",
+                counted(len(table), "clips"), decoded, len(table) - decoded, unusable)  # fmt: skip
     return PreparedIndex(tuple(rows), tuple(skipped), decoded=decoded)
 
 

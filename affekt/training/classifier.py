@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from affekt.classifiers import ArrayClassifier, save_classifiers
+from affekt.counted import counted
 from affekt.errors import DataError
 from affekt.models.classifier import DESCRIPTION, WEIGHTS, Features
 from affekt.progress import Progress
@@ -62,7 +63,7 @@ def train_classifier(given: Given, features: Features, fit: Fit) -> ScoreTable:
             np.array([given.labels.index(given.index.rows[number].label) for number in fold.learns], dtype=int),
             [given.index.rows[number].subject for number in fold.learns],
         )
-        logger.info("%s %s: fitting on %d clips", given.member, fold.name, len(learned.y))
+        logger.info("%s %s: fitting on %s", given.member, fold.name, counted(len(learned.y), "clips"))
         model, facts = fit(learned, given if fold.final else dataclasses.replace(given, log=None))
         known = [int(number) for number in fold.scores if rows[number] is not None]
         scores.update(dict.fromkeys(map(int, fold.scores)))

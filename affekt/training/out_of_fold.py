@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from affekt.counted import counted
 from affekt.dataset import subject_folds
 from affekt.errors import DataError
 from affekt.extensions import model_spec
@@ -66,7 +67,9 @@ def folds_of(given: Given, usable: np.ndarray | None = None) -> list[Fold]:
     train = np.array([row.split == "train" for row in index], dtype=bool)
     others = sum(1 for row in index if row.label and row.label not in given.labels)
     if others:
-        logger.warning("%d clips have a label other than %s and are not learned from", others, ", ".join(given.labels))
+        logger.warning(
+            "not learned from, since their label is none of %s: %s", ", ".join(given.labels), counted(others, "clips")
+        )
     learned = train & labelled & (has_what_is_needed(given.member, index) if usable is None else usable)
     masks = _held_out(index, train, given.settings)
     folds = []
@@ -74,7 +77,9 @@ def folds_of(given: Given, usable: np.ndarray | None = None) -> list[Fold]:
         learns = np.flatnonzero(learned & ~held)
         if len({index.rows[row].label for row in learns}) < 2:
             logger.warning(
-                "fold %d leaves fewer than two labels to learn from; its %d clips get no score", number, held.sum()
+                "fold %d leaves fewer than two labels to learn from: no score for %s",
+                number,
+                counted(int(held.sum()), "clips"),
             )
             continue
         folds.append(Fold(f"fold {number}/{len(masks)}", f"fold{number}", learns, np.flatnonzero(held)))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from affekt.counted import counted
 from affekt.errors import SettingsError
 from affekt.media.prepared import FaceSet
 from affekt.models.c3d.member import C3dMember
@@ -153,7 +154,11 @@ def _images_to_learn(faces: FaceSet | None, labels: tuple[str, ...]) -> tuple[np
     numbers = [n for n, split in enumerate(faces.splits) if split not in ("val", "test")]
     known = [n for n in numbers if faces.labels[n] in labels]
     if len(known) < len(numbers):
-        logger.info("%d face images have a label other than %s and are left out", len(numbers) - len(known), labels)
+        logger.info(
+            "left out, since their label is none of %s: %s",
+            ", ".join(labels),
+            counted(len(numbers) - len(known), "face images"),
+        )
     return faces.images, [labels.index(faces.labels[n]) for n in known], np.array(known, dtype=int)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from affekt.counted import counted
 from affekt.errors import DataError
 from affekt.models.c3d.network import C3D
 from affekt.models.crops import SIDES
@@ -100,7 +101,7 @@ def load_published(network: VGG16 | C3D, state: dict[str, Tensor], *, where: str
     # The published networks have no batch normalisation; where ours has, it starts from its own initial values.
     wanted = [name for name in own if not name.startswith("bn") or name in state]
     if "fc8.weight" in state and state["fc8.weight"].shape != own["fc8.weight"].shape:
-        logger.info("%s: its last layer knows %d classes and is replaced", where, len(state["fc8.weight"]))
+        logger.info("%s: its last layer, of %s, is replaced", where, counted(len(state["fc8.weight"]), "classes"))
         wanted = [name for name in wanted if not name.startswith("fc8.")]
     missing = [name for name in wanted if name not in state]
     if missing:
@@ -114,7 +115,7 @@ def load_published(network: VGG16 | C3D, state: dict[str, Tensor], *, where: str
     if differing:
         name = differing[0]
         raise DataError(
-            f"{len(differing)} layers have another shape than this {type(network).__name__} "
+            f"another shape than in this {type(network).__name__} have {counted(len(differing), 'layers')} "
             f"({network.architecture}): {name} is {list(state[name].shape)}, expected {list(own[name].shape)}; "
             "published weights need width 1 and the published input size",
             code="wrong_shape",

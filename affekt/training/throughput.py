@@ -29,6 +29,7 @@ class Meter:
         self._hardware = hardware
         self._world = world
         self._flops: float | None = None
+        self._peak = 0.0
         self._reset()
 
     def _reset(self) -> None:
@@ -60,7 +61,10 @@ class Meter:
         loss, accuracy = loss / items, right / items
         passed = time.perf_counter() - self._started
         speed = items / passed
-        mfu = speed * (self._flops or 0.0) / (self._world.size * self._hardware.peak)
+        rate_of_one = speed * (self._flops or 0.0) / self._world.size
+        # A peak that was measured while the machine was busy is too low; what was reached is possible.
+        self._peak = max(self._peak, self._hardware.peak, rate_of_one)
+        mfu = rate_of_one / self._peak
         values = (float(step), loss, accuracy, rate, float(norm), speed, self._wait / passed, mfu)
         self._reset()
         return dict(zip(COLUMNS, values, strict=True))

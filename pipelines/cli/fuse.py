@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from affekt.counted import counted
 from affekt.errors import DataError, SettingsError, as_affekt_error, naming
 from affekt.fusion import FusedTable, fuse_table
 from affekt.pipelines.cli.outputs import cell, check_output
@@ -94,7 +95,7 @@ def show(report: dict[str, Any]) -> None:
     """Print the methods as a table."""
     adapted = ", adapted to each subject" if report["adapt"] else ""
     fitted = report["train_split"] or "no split"
-    print(f"{report['clips']} clips of {report['test_split']}, fitted on {fitted}{adapted}")
+    print(f"{counted(report['clips'], 'clips')} of {report['test_split']}, fitted on {fitted}{adapted}")
     print(f"{'':<20}{'accuracy':>9}  {'95 % interval':>15}")
     for kind in ("models", "methods"):
         for name, figures in report[kind].items():

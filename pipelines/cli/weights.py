@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from affekt.counted import counted
 from affekt.errors import AffektError, DataError
 from affekt.pretrained import collection
 from affekt.pretrained.catalogue import CATALOGUE, Published, published
@@ -104,7 +105,7 @@ def _summary(found: Held) -> str:
     mean = ", ".join(f"{value:.1f}" for value in expects.mean)
     size = f"{found.size / 1e6:.0f} MB" + ("" if found.width == 1 else f", width {found.width:g}")
     return (
-        f"{found.network} from the layout {found.layout}, {found.classes} classes, {size}, "
+        f"{found.network} from the layout {found.layout}, {counted(found.classes, 'classes')}, {size}, "
         f"{'grey' if expects.grey else 'colour'}, {expects.order}, mean {mean}"
     )
 

@@ -84,7 +84,7 @@ def test_a_subject_on_both_sides_of_a_split_is_refused_unless_forced(tmp_path, p
             clips=artifact(tmp_path / "clips"),
         )
 
-    with pytest.raises(DataError, match=r"on both sides of a split.*allow_shared_subjects=true"):
+    with pytest.raises(DataError, match=r"both sides of a split hold.*allow_shared_subjects=true"):
         run()
     assert run(allow_shared_subjects=True)
 

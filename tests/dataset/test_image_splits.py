@@ -128,8 +128,8 @@ def test_images_that_are_on_both_sides_are_counted():
     [
         ([("happy", "train"), ("sad", "train")], "no_val", "name a split val or test"),
         ([("happy", "val"), ("sad", "test")], "no_train", "only in test, val; there is nothing to learn from"),
-        ([("happy", "train"), ("happy", "val")], "one_label", "all 2 images are happy; a model needs two labels"),
-        ([("", "train"), ("", "val")], "one_label", "all 2 images are unlabelled; a model needs two labels"),
+        ([("happy", "train"), ("happy", "val")], "one_label", "all of 2 images show happy; a model needs two labels"),
+        ([("", "train"), ("", "val")], "one_label", "all of 2 images show no label; a model needs two labels"),
     ],
 )
 def test_what_cannot_be_trained_on_is_refused(rows, code, words):

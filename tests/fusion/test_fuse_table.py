@@ -110,7 +110,10 @@ def test_overfitted_train_scores_are_noticed_and_not_used(make_table):
 def test_a_subject_in_both_splits_is_reported(make_table):
     table = make_table(90, splits=SPLITS, subjects=9)
     table = replace(table, subjects=tuple("same" for _ in table.subjects))
-    assert "1 subjects are in both splits" in fuse_table(table, methods=["average"], **QUICK).report["warnings"][0]
+    assert (
+        "both splits hold clips of 1 subject alike"
+        in fuse_table(table, methods=["average"], **QUICK).report["warnings"][0]
+    )
 
 
 def test_unlabelled_rows_are_fused_by_the_fixed_rules_and_the_rest_is_left_out(make_table):

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from affekt.errors import AffektError, DataError
 from affekt.models.hardware import Hardware
@@ -24,7 +24,8 @@ from affekt.settings import load_settings
 from affekt.training import loop
 from affekt.training.batches import FrameBatches
 from affekt.training.checkpoints import Checkpoints, Stage
-from affekt.training.throughput import COLUMNS
+from affekt.training.distributed import World
+from affekt.training.throughput import COLUMNS, Meter
 
 CPU = Hardware(torch.device("cpu"), torch.float32)
 
@@ -95,6 +96,22 @@ def test_the_history_and_the_log_say_the_same(tmp_path: Path) -> None:
     for row, (_, metrics) in zip(history, logged, strict=True):
         assert metrics == {f"base.{name}": row[name] for name in COLUMNS[1:]}
         assert 0 <= row["data_wait"] <= 1 and row["mfu"] > 0 and row["items_per_second"] > 0
+
+
+class Slow(Hardware):
+    """A device whose peak was measured while it was busy."""
+
+    @property
+    def peak(self) -> float:
+        return 1.0
+
+
+def test_utilisation_is_a_share_where_the_peak_was_measured_too_low() -> None:
+    meter = Meter(Slow(torch.device("cpu"), torch.float32), World())
+    network, inputs = nn.Linear(8, 2), torch.ones(4, 8)
+    logits = network(inputs)
+    meter.add(network, inputs, logits.sum(), logits, torch.zeros(4, dtype=torch.int64))
+    assert meter.report(1, 0.1, torch.tensor(1.0))["mfu"] == 1.0
 
 
 def uneven(group: VggSettings, *, balanced: bool = False) -> FrameBatches:
