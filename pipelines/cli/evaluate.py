@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 
 from affekt.check import check_before, remarks
+from affekt.counted import counted
 from affekt.dataset import unit_of
 from affekt.ensemble import Ensemble
 from affekt.home import home
@@ -14,7 +15,7 @@ from affekt.pipelines.cli.outputs import check_output, write_output
 from affekt.pipelines.cli.remarks import remark
 from affekt.registry import Tracking, resolve
 from affekt.report.document import Evaluation
-from affekt.report.wording import counted, points, points_interval
+from affekt.report.wording import points, points_interval
 from affekt.statistics import Figures
 from affekt.steps.evaluate_model import evaluate_model
 

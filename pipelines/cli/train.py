@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from affekt.check import check_before, remarks
+from affekt.counted import counted
 from affekt.dataset import Unit
 from affekt.errors import UsageError
 from affekt.extensions import members_needed, model_names, model_spec
@@ -16,7 +17,7 @@ from affekt.pipelines.cli.steps import StepLines
 from affekt.pipelines.job import TrainingJob, unit_to_train
 from affekt.pipelines.run import Outcome, run_training, submit_training
 from affekt.pipelines.runners import Cluster, runner_named
-from affekt.report.wording import counted, points, points_interval
+from affekt.report.wording import points, points_interval
 from affekt.settings import Settings, load_settings
 
 if TYPE_CHECKING:
