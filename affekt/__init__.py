@@ -1,7 +1,7 @@
 """affekt: recognise the emotion of a person in a video clip from face and voice; train, promote, serve.
 
-``affekt.load("affekt@champion").predict("clip.mp4")`` gives an answer; ``affekt.check(data)`` tells what is wrong with
-a data set.
+``affekt.load("affekt@champion").predict("clip.mp4")`` gives an answer; ``affekt.check``, ``train`` and ``evaluate`` do
+what the commands of these names do.
 """
 
 from __future__ import annotations
@@ -11,19 +11,35 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from affekt.api import Failure, Model, Prediction, Predictions, check, load
+    from affekt.api import Checked, Evaluated, Failure, Model, Prediction, Predictions, check, evaluate, load
+    from affekt.pipelines.trained import Trained, train
 
 # MLflow tells its makers of every run, and begins when it is imported. Every process of ours comes by here before.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 __version__ = "0.1.0"
-__all__ = ["Failure", "Model", "Prediction", "Predictions", "__version__", "check", "load"]
+__all__ = [
+    "Checked",
+    "Evaluated",
+    "Failure",
+    "Model",
+    "Prediction",
+    "Predictions",
+    "Trained",
+    "__version__",
+    "check",
+    "evaluate",
+    "load",
+    "train",
+]
+#: Where a public name is, if not in affekt.api: training needs the pipeline, which the library does not import.
+_ELSEWHERE = {"Trained": "affekt.pipelines.trained", "train": "affekt.pipelines.trained"}
 
 
 def __getattr__(name: str) -> Any:
     """The public names, imported when they are used: ``import affekt`` alone must cost nothing."""
     if name in __all__:
-        return getattr(import_module("affekt.api"), name)
+        return getattr(import_module(_ELSEWHERE.get(name, "affekt.api")), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -150,6 +150,19 @@ def as_affekt_error(error: BaseException) -> AffektError:
 
 
 @contextmanager
+def affekt_errors() -> Iterator[None]:
+    """Within it, errors of the system and packages that are not installed become an :class:`AffektError`.
+
+    Raises:
+        AffektError: what was raised within, as one sentence with a code.
+    """
+    try:
+        yield
+    except (OSError, ModuleNotFoundError) as error:
+        raise as_affekt_error(error) from error
+
+
+@contextmanager
 def naming(place: str | os.PathLike[str]) -> Iterator[None]:
     """Within it, an error of the system that does not say what it is about, such as a full disk, names the place."""
     try:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from affekt.dataset import Unit, unit_of
-from affekt.errors import DataError
-from affekt.extensions import members_needed, model_names, model_specs
-from affekt.settings import Settings
+from affekt.errors import DataError, UsageError
+from affekt.extensions import members_needed, model_names, model_spec, model_specs
+from affekt.settings import Settings, load_settings
+
+logger = logging.getLogger(__name__)
 
 #: Code of the error that still images cannot be trained on in the way that was asked for.
 CONFLICT = "images_not_clips"
@@ -23,6 +26,73 @@ class TrainingJob:
     faces: str = ""
     models: Sequence[str] = field(default_factory=model_names)
     name: str = "affekt"
+
+
+def job_of(
+    data: str,
+    *,
+    faces: str = "",
+    only: str | None = None,
+    name: str = "affekt",
+    preset: str = "small",
+    overrides: Sequence[str] = (),
+    elsewhere: bool = False,
+) -> TrainingJob:
+    """The job that ``affekt train`` and :func:`affekt.train` are asked for; their documentation has the arguments.
+
+    Args:
+        elsewhere: whether only other machines need to see the data.
+
+    Raises:
+        UsageError: the faces are of no use to the models.
+        DataError: as :func:`unit_to_train`.
+        SettingsError: an override is wrong.
+    """
+    models = (model_spec(only).name,) if only else model_names()
+    if faces and not any(model_spec(model).learns_from_images for model in members_needed(models)):
+        raise UsageError(f"{', '.join(models)} learns nothing from face images; leave out --faces", code="usage")
+    unit = unit_to_train(data, faces, models, elsewhere=elsewhere)
+    settings = load_settings(preset, overrides, images=unit == "images")
+    if unit == "clips" and not only:
+        models = models_that_can_hear(models, settings.media.functionals)
+    return TrainingJob(data=data, faces=faces, settings=settings, models=models, name=name)
+
+
+def check_data(job: TrainingJob, *, splits_given: bool = True) -> str:
+    """Check the data before any work starts.
+
+    Args:
+        job: that is about to start.
+        splits_given: whether it learns from the data's own splits.
+
+    Returns:
+        A line on what was found and stops nothing; empty where there is nothing.
+
+    Raises:
+        DataError: in the words of ``affekt check``: with these data nothing should be trained.
+    """
+    # reads media headers; only this needs it
+    from affekt.checks import check_before, remarks
+
+    report = check_before(
+        job.data,
+        learns=splits_given,
+        images=unit_of(job.data) == "images",
+        allow_shared_subjects=job.settings.allow_shared_subjects,
+    )
+    return remarks(report, job.data)
+
+
+def models_that_can_hear(models: tuple[str, ...], functionals: str) -> tuple[str, ...]:
+    """The models without those that need frame-level descriptors, and a word about it, where the set offers none."""
+    # OpenSMILE takes a while to import
+    from affekt.media.functionals import offers_frames
+
+    deaf = [name for name in models if any(model_spec(needed).needs_descriptors for needed in members_needed([name]))]
+    if not deaf or offers_frames(functionals):
+        return models
+    logger.warning("media.functionals=%s has no frame-level descriptors: without %s", functionals, ", ".join(deaf))
+    return tuple(name for name in models if name not in deaf)
 
 
 def unit_to_train(data: str, faces: str, models: Sequence[str], *, elsewhere: bool = False) -> Unit:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from affekt import events
-from affekt.check.leaks import content_digests, refuse_leaks
+from affekt.checks.leaks import content_digests, refuse_leaks
 from affekt.counted import counted
 from affekt.dataset import Fold, check_protocol, load_clips, protocol_folds, unit_of
 from affekt.errors import AffektError, DataError, rebuilt
@@ -209,10 +209,10 @@ def _train(job: TrainingJob, fold: Fold, place: Path, say: events.Listener, runn
     except AffektError as error:
         where = f"fold {fold.name!r}" + (f", {error.where}" if error.where else "")
         raise rebuilt(type(error).__name__, error.message, error.code, where) from error
-    shutil.copytree(artifact(run, "collect", "prepared"), place / _PREPARED)
-    shutil.copytree(artifact(run, "fit-fusion", "scores"), place / _SCORES)
-    shutil.copyfile(artifact(run, "evaluate", "report"), place / REPORT)
-    if (drawn := artifact(run, "evaluate", "evaluation") / FIGURE7).is_dir():
+    shutil.copytree(artifact(run.folder, "collect", "prepared"), place / _PREPARED)
+    shutil.copytree(artifact(run.folder, "fit-fusion", "scores"), place / _SCORES)
+    shutil.copyfile(artifact(run.folder, "evaluate", "report"), place / REPORT)
+    if (drawn := artifact(run.folder, "evaluate", "evaluation") / FIGURE7).is_dir():
         shutil.copytree(drawn, place / FIGURE7)
     shutil.rmtree(run.folder / "artifacts")  # two networks of 100 million parameters a fold fill a disk
     with appearing(place / _DONE) as part:

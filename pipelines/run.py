@@ -153,9 +153,9 @@ def _absolute(uri: str) -> str:
 
 
 def _outcome(job: TrainingJob, run: LocalRun, tracking: Any) -> Outcome:
-    found = GateOutcome.read(artifact(run, "gate", "decision"))
+    found = GateOutcome.read(artifact(run.folder, "gate", "decision"))
     report = run.folder / "report.html"
-    shutil.copyfile(artifact(run, "gate", "report"), report)
+    shutil.copyfile(artifact(run.folder, "gate", "report"), report)
     return Outcome(
         name=job.name,
         version=found.version,
@@ -173,13 +173,13 @@ def _outcome(job: TrainingJob, run: LocalRun, tracking: Any) -> Outcome:
     )
 
 
-def artifact(run: LocalRun, task: str, name: str) -> Path:
-    """Where a task of a run left an artifact.
+def artifact(folder: Path, task: str, name: str) -> Path:
+    """Where a task of the run of a folder left an artifact.
 
     Raises:
         AffektError: it left none.
     """
-    found = sorted((run.folder / "artifacts").glob(f"*/{task}/{name}"))
+    found = sorted((folder / "artifacts").glob(f"*/{task}/{name}"))
     if not found:
-        raise AffektError(f"the pipeline left no artifact {task}/{name} below {run.folder}", code="no_artifact")
+        raise AffektError(f"the pipeline left no artifact {task}/{name} below {folder}", code="no_artifact")
     return found[-1]

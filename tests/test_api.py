@@ -108,6 +108,61 @@ def test_wrong_arrays_are_told(model, frames, sound, says):
         model.predict(frames, sound=sound)
 
 
+def test_another_person_is_judged_where_one_is_asked_for(model, shared_data):
+    file = shared_data / "edge_media" / "multiface.jpg"
+    left, right = (model.predict(file, person=who) for who in ("left", "right"))
+    assert left.face.people > 1
+    assert left.face.person == 1
+    assert right.face.person == right.face.people
+    assert left.face.box != right.face.box
+
+
+def test_a_person_whom_nobody_can_be_is_refused(model, clip):
+    with pytest.raises(MediaError, match="no person 'tall'"):
+        model.predict([clip], person="tall")
+
+
+def test_check_can_be_asked_again_and_says_the_same(sample_clips):
+    found = affekt.check(sample_clips)
+    assert affekt.check(sample_clips) == found
+    assert found.ok
+    assert "no errors" in str(found)
+    assert "<table" in found._repr_html_()
+
+
+def test_findings_become_a_table(tmp_path):
+    (tmp_path / "manifest.csv").write_text("path,label,subject,split\nnone.mp4,happy,a,train\n")
+    table = affekt.check(tmp_path).to_pandas()
+    assert list(table.columns) == ["severity", "code", "where", "message"]
+    assert "missing_file" in set(table["code"])
+
+
+def test_a_place_that_is_not_there_is_a_finding(tmp_path):
+    assert not affekt.check(tmp_path / "nowhere").ok
+
+
+def test_an_evaluation_is_that_of_the_command(model, sample_clips, tiny_ensemble, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path))
+    found = affekt.evaluate(sample_clips, model, split="val")
+    assert run(["evaluate", str(sample_clips), "--model", str(tiny_ensemble), "--split", "val", "--json"]) == 0
+    assert found.to_dict() == json.loads(capsys.readouterr().out)
+    table = found.to_pandas()
+    assert list(table.index) == [*found.evaluation.models, f"fusion: {found.evaluation.chosen}"]
+    assert table["accuracy"].iloc[-1] == found.accuracy
+    assert "average recall" in found._repr_html_()
+    page = found.report(tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Confusion matrices" in page
+    assert "These are sample clips" in page
+    assert page.count("A face of the clip") == len(found.evaluation.worst)
+    assert f"affekt evaluate {sample_clips} --model {tiny_ensemble} --split val" in page
+
+
+def test_data_with_errors_are_not_evaluated(model, tmp_path):
+    (tmp_path / "manifest.csv").write_text("path,label\nnone.mp4,hapy\n")
+    with pytest.raises(DataError, match="hapy"):
+        affekt.evaluate(tmp_path, model)
+
+
 def test_importing_affekt_imports_nothing_heavy():
     listing = "import sys, affekt; print(*(m for m in ('numpy', 'torch', 'cv2', 'mlflow') if m in sys.modules))"
     done = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, check=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from affekt.counted import counted
 from affekt.dataset.file_names import is_hidden, is_media, is_of_a_system, suffix_of
 from affekt.dataset.problems import Problem, some
 from affekt.storage import Entry, Listing
@@ -80,7 +81,7 @@ def by_suffix(paths: Iterable[str]) -> str:
 
 
 def _files(paths: Sequence[str]) -> str:
-    return "1 media file is" if len(paths) == 1 else f"{len(paths)} media files are"
+    return f"{counted(len(paths), 'media files')} {'is' if len(paths) == 1 else 'are'}"
 
 
 def _shown(paths: Sequence[str]) -> str:

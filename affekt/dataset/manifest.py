@@ -121,7 +121,8 @@ class _Rows:
         if not blank or not named:
             return []
         message = (
-            f"{len(blank)} of {len(self.clips)} rows name no split ({some(clip.where for clip in blank)}); fill in "
+            f"no split is named in {len(blank)} of {counted(len(self.clips), 'rows')} "
+            f"({some(clip.where for clip in blank)}); fill in "
             f"{', '.join(SPLITS[:-1])} or {SPLITS[-1]} in all rows, or in none to have the splits assigned"
         )
         return [Problem("no_split", blank[0].where, message)]

@@ -145,8 +145,8 @@ def _most_complete(
             chosen.append((entry, fact))
     if not lesser:
         return chosen, []
-    message = f"left out, since the same recordings are there more completely, {counted(len(left_out), 'files')}: "
-    return chosen, [Problem("partial_copies", uri, message + some(left_out, shown=3), "warning")]
+    message = f"left out, since the same recordings are there more completely, {counted(len(lesser), 'files')}: "
+    return chosen, [Problem("partial_copies", uri, message + some(lesser, shown=3), "warning")]
 
 
 def _nothing_of_the_kind(listing: Listing, uri: str, suffixes: frozenset[str]) -> DataError:
@@ -157,7 +157,7 @@ def _nothing_of_the_kind(listing: Listing, uri: str, suffixes: frozenset[str]) -
     if images and suffixes != IMAGE_SUFFIXES:
         message = (
             f"holds {counted(images, 'still images')} and no clips; give them with --faces, or train on them alone "
-            f"with {only_images()}; found {names}"
+            f"with {only_images()}; found {names}{told}"
         )
         return DataError(message, code="no_clips", where=uri)
     kinds = " ".join(sorted(suffixes))

@@ -1,9 +1,11 @@
-"""Small JPEG pictures of face crops for the report."""
+"""Small JPEG pictures of face crops, for the report and for answers."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
+
+from affekt.media import PreparedClip
 
 #: The longer side of a thumbnail, pixels: twice its size on the page, for dense screens and print.
 SIDE = 128
@@ -29,3 +31,9 @@ def thumbnail(face: np.ndarray) -> bytes:
     if not done:
         raise ValueError("the picture could not be written as JPEG")
     return bytes(data.tobytes())
+
+
+def face_of(clip: PreparedClip) -> bytes:
+    """A JPEG of the judged face in the middle of the time that it is seen; empty where there is none."""
+    frames = clip.face_frames
+    return thumbnail(np.asarray(clip.faces[frames[len(frames) // 2]])) if len(frames) else b""

@@ -3,37 +3,78 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from dataclasses import replace
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from affekt.counted import counted
 from affekt.dataset import load_clips, read_faces, unit_of
 from affekt.ensemble import Ensemble, prepare_and_score, score_images
+from affekt.ensemble.assembly import MANIFEST
 from affekt.errors import DataError
 from affekt.fusion import FusionKey
+from affekt.media import face_picture
 from affekt.report.document import Evaluation
 from affekt.report.evaluation import evaluate_table
+from affekt.report.report import Report
+from affekt.report.thumbnails import face_of, thumbnail
+from affekt.settings import digest_of
+from affekt.steps.evaluation_folder import SAMPLE_NOTICE, holds_samples
+from affekt.storage import file_digest
+from affekt.store import Store
 
 
-def evaluate_model(ensemble: Ensemble, data: str, store: Path, split: str | None = None) -> Evaluation:
+@dataclass(frozen=True)
+class Judged:
+    """What an ensemble makes of labelled clips, and what a report tells besides the figures.
+
+    Attributes:
+        evaluation: the figures.
+        faces: JPEG by clip, of the most confident mistakes.
+        ensemble: that answered.
+        sample: whether any clip is a sample clip.
+    """
+
+    evaluation: Evaluation
+    faces: Mapping[str, bytes]
+    ensemble: Ensemble
+    sample: bool = False
+
+    def report(self, command: str) -> Report:
+        """The report of it; ``command`` makes the same again."""
+        settings = self.ensemble.settings
+        return Report(
+            self.evaluation,
+            settings=settings.to_dict(),
+            digests={"settings": digest_of(settings), "ensemble": file_digest(self.ensemble.folder / MANIFEST)},
+            title=f"affekt: evaluation of {self.evaluation.model}",
+            faces=self.faces,
+            notice=SAMPLE_NOTICE if self.sample else None,
+            command=command,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+
+def evaluate_model(ensemble: Ensemble, data: str, store: Path, *, model: str, split: str | None = None) -> Judged:
     """What an ensemble makes of labelled clips; of still images, what its model of images does.
 
     Args:
         ensemble: that answers.
         data: where the clips or images are.
         store: root of the prepared store; clips that it holds are not prepared again.
+        model: the name under which it was asked for.
         split: only these; None for all.
 
     Raises:
         DataError: the data are wrong, there is nothing of the split, or nothing of it can be used.
     """
-    if unit_of(data) == "images":
-        return _of_images(ensemble, data, split)
-    return _of_clips(ensemble, data, store, split)
+    judged = _of_images(ensemble, data, split) if unit_of(data) == "images" else _of_clips(ensemble, data, store, split)
+    return replace(judged, evaluation=replace(judged.evaluation, model=model))
 
 
-def _of_clips(ensemble: Ensemble, data: str, store: Path, split: str | None) -> Evaluation:
+def _of_clips(ensemble: Ensemble, data: str, store: Path, split: str | None) -> Judged:
     everything = load_clips(data)
     table = everything.select(split=split)
     if not len(table):
@@ -56,13 +97,16 @@ def _of_clips(ensemble: Ensemble, data: str, store: Path, split: str | None) -> 
         seed=settings.seed,
         attributes=index.attributes(scores.clips),
     )
-    if ensemble.adapts:
-        return evaluation
-    reason = "the model was stored without an adaptation to a person"
-    return replace(evaluation, person=replace(evaluation.person, reason=reason))
+    if not ensemble.adapts:
+        reason = "the model was stored without an adaptation to a person"
+        evaluation = replace(evaluation, person=replace(evaluation.person, reason=reason))
+    keys = {row.clip: row.key for row in index}
+    prepared = Store(store, settings.media)
+    faces = {item.clip: face_of(prepared.get(keys[item.clip])) for item in evaluation.worst}
+    return Judged(evaluation, _there(faces), ensemble, holds_samples(index))
 
 
-def _of_images(ensemble: Ensemble, data: str, split: str | None) -> Evaluation:
+def _of_images(ensemble: Ensemble, data: str, split: str | None) -> Judged:
     everything = read_faces(data)
     images = [image for image in everything if split is None or image.split == split]
     if not images:
@@ -72,7 +116,14 @@ def _of_images(ensemble: Ensemble, data: str, split: str | None) -> Evaluation:
         raise DataError(f"none of {counted(len(images), 'images')} can be read", code="no_images", where=data)
     settings = ensemble.settings
     model = scores.models[0]
-    return evaluate_table(scores, {}, model, skipped, settings.evaluation, seed=settings.seed, unit="images")
+    evaluation = evaluate_table(scores, {}, model, skipped, settings.evaluation, seed=settings.seed, unit="images")
+    known, size = {image.id: image for image in images}, settings.media.face_size
+    faces = {item.clip: thumbnail(face_picture(known[item.clip], size)) for item in evaluation.worst}
+    return Judged(evaluation, faces, ensemble)
+
+
+def _there(pictures: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {clip: picture for clip, picture in pictures.items() if picture}
 
 
 def _no_split(unit: str, split: str | None, there: Iterable[str]) -> str:
@@ -81,3 +132,8 @@ def _no_split(unit: str, split: str | None, there: Iterable[str]) -> str:
     near = difflib.get_close_matches(split or "", found, n=1)
     listed = f"there are {', '.join(found)}" if found else "none of them names a split"
     return f"holds no {unit} of the split {split!r}" + (f"; did you mean {near[0]!r}?" if near else "") + f"; {listed}"
+
+
+def evaluate_command(data: str, model: str, split: str | None) -> str:
+    """The command line that evaluates a model so."""
+    return shlex.join(["affekt", "evaluate", data, "--model", model, *(["--split", split] if split else [])])

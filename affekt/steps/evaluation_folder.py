@@ -18,7 +18,7 @@ from affekt.models.explainer import Explainer
 from affekt.report.document import Evaluation
 from affekt.report.page import write_report
 from affekt.report.report import Decided, Report
-from affekt.report.thumbnails import thumbnail
+from affekt.report.thumbnails import face_of
 from affekt.samples.write import SAMPLE_SOURCE
 from affekt.steps.gate_outcome import GateOutcome
 from affekt.store import PreparedStore
@@ -79,10 +79,8 @@ def draw_faces(folder: Path, evaluation: Evaluation, index: PreparedIndex, store
     (folder / _FACES).mkdir(parents=True, exist_ok=True)
     rows = {row.clip: row for row in index}
     for number, mistake in enumerate(evaluation.worst):
-        clip = store.get(rows[mistake.clip].key)
-        frames = clip.face_frames
-        if len(frames):
-            picture = thumbnail(np.asarray(clip.faces[frames[len(frames) // 2]]))
+        picture = face_of(store.get(rows[mistake.clip].key))
+        if picture:
             _face(folder, number).write_bytes(picture)
 
 

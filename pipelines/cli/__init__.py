@@ -122,6 +122,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="write the evaluation as JSON to FILE, or to standard output",
     )
+    evaluate.add_argument("--report", metavar="FILE", help="write the report, as of a training, as an HTML page")
 
     predict = command("predict", "tell the emotion in clips: one answer per file, in order")
     predict.add_argument(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from affekt.check.findings import check_source
+from affekt.checks.findings import check_source
 
 
 def main(options: argparse.Namespace) -> int:

@@ -4,40 +4,46 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import replace
+from pathlib import Path
 
-from affekt.check import check_before, remarks
+from affekt.checks import check_before, remarks
 from affekt.counted import counted
 from affekt.dataset import unit_of
 from affekt.ensemble import Ensemble
+from affekt.errors import naming
 from affekt.home import home
 from affekt.pipelines.cli.outputs import check_output, write_output
 from affekt.pipelines.cli.remarks import remark
 from affekt.registry import Tracking, resolve
 from affekt.report.document import Evaluation
+from affekt.report.page import write_report
 from affekt.report.wording import points, points_interval
 from affekt.statistics import Figures
-from affekt.steps.evaluate_model import evaluate_model
+from affekt.steps.evaluate_model import evaluate_command, evaluate_model
 
 
 def main(options: argparse.Namespace) -> int:
     """Print the figures, or write them as JSON."""
     file = options.json if options.json != "-" else None
-    if file:
-        check_output(file)
+    for output in filter(None, (file, options.report)):
+        check_output(output)
     report = check_before(options.data, learns=False, images=unit_of(options.data) == "images")
     if said := remarks(report, options.data):
         remark(f"affekt: {said}")
     ensemble = Ensemble.load(resolve(options.model, Tracking()))
-    evaluation = evaluate_model(ensemble, options.data, home() / "store", options.split)
-    evaluation = replace(evaluation, model=options.model)
-    text = json.dumps(evaluation.to_dict(), indent=2)
+    judged = evaluate_model(ensemble, options.data, home() / "store", model=options.model, split=options.split)
+    text = json.dumps(judged.evaluation.to_dict(), indent=2)
     if options.json == "-":
         print(text)
-        return 0
-    show(evaluation)
+    else:
+        show(judged.evaluation)
     if file:
         write_output(file, text)
+    if options.report:
+        with naming(options.report):
+            command = evaluate_command(options.data, options.model, options.split)
+            write_report(Path(options.report), judged.report(command))
+        remark(f"report: {options.report}")
     return 0
 
 

@@ -6,19 +6,14 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from affekt.check import check_before, remarks
 from affekt.counted import counted
-from affekt.dataset import Unit
 from affekt.errors import UsageError
-from affekt.extensions import members_needed, model_names, model_spec
-from affekt.media.functionals import offers_frames
 from affekt.pipelines.cli.remarks import remark
 from affekt.pipelines.cli.steps import StepLines
-from affekt.pipelines.job import TrainingJob, unit_to_train
+from affekt.pipelines.job import check_data, job_of
 from affekt.pipelines.run import Outcome, run_training, submit_training
 from affekt.pipelines.runners import Cluster, runner_named
 from affekt.report.wording import points, points_interval
-from affekt.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from affekt.pipelines.protocols import ProtocolOutcome
@@ -27,24 +22,20 @@ if TYPE_CHECKING:
 def main(options: argparse.Namespace) -> int:
     """Train, register, decide."""
     runner = runner_named(options.runner)
-    models: tuple[str, ...] = (options.only,) if options.only else model_names()
-    if options.faces and not any(model_spec(name).learns_from_images for name in members_needed(models)):
-        raise UsageError(f"{', '.join(models)} learns nothing from face images; leave out --faces", code="usage")
-    unit = unit_to_train(options.data, options.faces, models, elsewhere=isinstance(runner, Cluster))
-    settings = load_settings(options.preset, options.overrides, images=unit == "images")
-    if unit == "clips" and not options.only:
-        models = models_that_can_hear(models, settings.media.functionals)
-    job = TrainingJob(
-        data=options.data,
+    job = job_of(
+        options.data,
         faces=options.faces,
-        settings=settings,
-        models=models,
+        only=options.only,
         name=options.name,
+        preset=options.preset,
+        overrides=options.overrides,
+        elsewhere=isinstance(runner, Cluster),
     )
     if isinstance(runner, Cluster) and options.protocol:
         raise UsageError("--protocol runs on this machine; choose --runner local or docker", code="usage")
-    if not isinstance(runner, Cluster):
-        tell_check(options, settings, unit)
+    # A protocol makes its own splits, and refuses leaks between them itself.
+    if not isinstance(runner, Cluster) and (said := check_data(job, splits_given=not options.protocol)):
+        remark(f"affekt: {said}")
     if isinstance(runner, Cluster):
         submitted = submit_training(job, runner)
         print(json.dumps(submitted.to_dict(), indent=2) if options.json else f"run {submitted.run_id}: {submitted.url}")
@@ -64,31 +55,6 @@ def main(options: argparse.Namespace) -> int:
     else:
         summarise(outcome)
     return 0
-
-
-def tell_check(options: argparse.Namespace, settings: Settings, unit: Unit) -> None:
-    """Check the data before any work starts, and say in a line what was found and stops nothing.
-
-    Raises:
-        DataError: in the words of ``affekt check``: with these data nothing should be trained.
-    """
-    report = check_before(
-        options.data,
-        learns=not options.protocol,  # a protocol makes its own splits, and refuses leaks between them itself
-        images=unit == "images",
-        allow_shared_subjects=settings.allow_shared_subjects,
-    )
-    if said := remarks(report, options.data):
-        remark(f"affekt: {said}")
-
-
-def models_that_can_hear(models: tuple[str, ...], functionals: str) -> tuple[str, ...]:
-    """The models without those that need frame-level descriptors, and a word about it, where the set offers none."""
-    deaf = [name for name in models if any(model_spec(needed).needs_descriptors for needed in members_needed([name]))]
-    if not deaf or offers_frames(functionals):
-        return models
-    remark(f"affekt: media.functionals={functionals} has no frame-level descriptors: without {', '.join(deaf)}")
-    return tuple(name for name in models if name not in deaf)
 
 
 def summarise(outcome: Outcome) -> None:

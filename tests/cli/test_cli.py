@@ -104,6 +104,22 @@ def test_evaluate_writes_its_document(tiny, sample_clips, tmp_path, capsys):
     assert set(found["models"]) - {"joint"} == {"vgg", "c3d", "bilstm", "random_forest", "svc"}
 
 
+def test_evaluate_writes_the_report_beside_its_document(tiny, sample_clips, tmp_path, capsys):
+    page = tmp_path / "report.html"
+    asked = ["evaluate", str(sample_clips), "--split", "val", "--model", tiny]
+    assert run([*asked, "--report", str(page), "--json"]) == 0
+    found = document(capsys)
+    text = page.read_text(encoding="utf-8")
+    assert f"{100 * found['accuracy']:.1f}%" in text
+    assert f"affekt {' '.join(asked)}" in text
+
+
+def test_a_report_that_cannot_be_written_is_told_before_the_work(tiny, sample_clips, tmp_path, capsys):
+    place = tmp_path / "nowhere" / "report.html"
+    assert run(["evaluate", str(sample_clips), "--model", tiny, "--report", str(place)]) == 1
+    assert str(place) in capsys.readouterr().err
+
+
 def test_evaluate_gives_what_the_run_reported(tiny, sample_clips, pipeline_run, capsys):
     assert run(["evaluate", str(sample_clips), "--split", "val", "--model", tiny, "--json"]) == 0
     reported = json.loads((pipeline_run.artifact("evaluate", "evaluation") / "evaluation.json").read_text("utf-8"))

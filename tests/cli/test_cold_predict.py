@@ -13,7 +13,7 @@ import pytest
 NOT_NEEDED = {
     "audinterface", "boto3", "docker", "jinja2", "kfp", "matplotlib", "mlflow", "opensmile", "pandas", "requests",
     "scipy", "skimage", "sklearn", "urllib3",
-    "affekt.check", "affekt.components", "affekt.registry", "affekt.report", "affekt.samples", "affekt.serving",
+    "affekt.checks", "affekt.components", "affekt.registry", "affekt.report", "affekt.samples", "affekt.serving",
     "affekt.statistics", "affekt.steps", "affekt.training",
 }  # fmt: skip
 SCRIPT = """

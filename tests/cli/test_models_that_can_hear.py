@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from affekt.extensions import model_names, model_specs
-from affekt.pipelines.cli.train import models_that_can_hear
+from affekt.pipelines.job import models_that_can_hear
 
 WITHOUT = tuple(name for name, spec in model_specs().items() if not spec.needs_descriptors)
 
@@ -33,7 +33,7 @@ ALL = model_names()
 def test_without_descriptors_models_that_need_them_are_left_out(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
     name: str,
     models: tuple[str, ...],
 ) -> None:
@@ -47,4 +47,4 @@ def test_without_descriptors_models_that_need_them_are_left_out(
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
 
     assert models_that_can_hear(ALL, name) == models
-    assert ("without joint" in capsys.readouterr().err) == (models == WITHOUT)
+    assert ("without joint" in caplog.text) == (models == WITHOUT)

@@ -81,7 +81,7 @@ def test_a_manifest_with_a_split_in_some_rows_only_is_an_error(manifest: Callabl
     found = {problem.code: problem for problem in read_source(folder).problems}
     assert set(found) == {"no_split", "unknown_split"}
     assert found["no_split"].where == f"{folder}/manifest.csv:3"
-    assert found["no_split"].message.startswith(f"1 of 4 rows name no split ({folder}/manifest.csv:3)")
+    assert found["no_split"].message.startswith(f"no split is named in 1 of 4 rows ({folder}/manifest.csv:3)")
 
 
 TRAIN = """train Training TRN train-set TrainSet train2017 1_train Train_AFEW AFEW-train train_clips entraînement 训练集

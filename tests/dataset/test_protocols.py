@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from affekt.check.leaks import content_digests, leaks_of, refuse_leaks
+from affekt.checks.leaks import content_digests, leaks_of, refuse_leaks
 from affekt.dataset import LABELS, Clip, ClipTable, check_protocol, protocol_folds
 from affekt.dataset.splits import place
 from affekt.errors import DataError, SettingsError

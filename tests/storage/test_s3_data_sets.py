@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from imageio_ffmpeg import get_ffmpeg_exe
 
-from affekt.check.findings import check_source
+from affekt.checks.findings import check_source
 from affekt.dataset import load_clips, read_faces, read_source
 from affekt.errors import DataError
 from affekt.storage import upload_folder, write_bytes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from affekt.check.findings import CheckReport, check_source
+from affekt.checks.findings import CheckReport, check_source
 from affekt.counted import counted
 from affekt.dataset.problems import Problem, grouped
 from affekt.errors import DataError

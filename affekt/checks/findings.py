@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from affekt.check.inspection import Inspected, inspect_clips, inspect_faces
+from affekt.checks.inspection import Inspected, inspect_clips, inspect_faces
 from affekt.counted import counted
 from affekt.dataset.archives import is_archive
 from affekt.dataset.clips import SPLITS, Clip
@@ -67,15 +67,27 @@ class CheckReport:
             "warnings": [_plain(problem) for problem in self.warnings],
         }
 
+    @property
+    def headline(self) -> str:
+        """How many clips there are, and how many findings."""
+        found = [counted(len(problems), kind) if problems else f"no {kind}" for kind, problems in self._by_kind()]
+        return f"{counted(len(self.counts), 'clips')}, {' and '.join(found)}"
+
     def to_text(self) -> str:
         """The same for people: a table of labels by splits, then the findings by code, the first few of each."""
-        lines = [*self._table(), ""] if self.counts else ["no clips", ""]
-        for kind, problems in (("errors", self.errors), ("warnings", self.warnings)):
+        lines = [*self._lines(), ""] if self.counts else ["no clips", ""]
+        for kind, problems in self._by_kind():
             lines.append(counted(len(problems), kind) if problems else f"no {kind}")
             lines.extend(line + " (--json lists all)" * line.startswith("    … and") for line in grouped(problems))
         return "\n".join(lines)
 
-    def _table(self) -> list[str]:
+    def _by_kind(self) -> tuple[tuple[str, tuple[Problem, ...]], ...]:
+        return ("errors", self.errors), ("warnings", self.warnings)
+
+    def table(self) -> list[list[str]]:
+        """How many clips each label has in each split: a header, a row a label, and the sums; empty without clips."""
+        if not self.counts:
+            return []
         cells = Counter((label, split) for label, _, split in self.counts)
         labels = [*in_order(label for label, _ in cells), *([""] if any(not label for label, _ in cells) else [])]
         splits = [split for split in (*SPLITS, "") if any(split == other for _, other in cells)]
@@ -84,7 +96,10 @@ class CheckReport:
             row = [cells[label, split] for split in splits]
             rows.append([label or "no label", *map(str, row), str(sum(row))])
         columns = [sum(cells[label, split] for label in labels) for split in splits]
-        rows.append(["all", *map(str, columns), str(len(self.counts))])
+        return [*rows, ["all", *map(str, columns), str(len(self.counts))]]
+
+    def _lines(self) -> list[str]:
+        rows = self.table()
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         lines = [
             "  ".join(cell.ljust(width) if not n else cell.rjust(width) for n, (cell, width) in enumerate(pairs))

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from affekt.check.findings import CheckReport, check_source
+from affekt.checks.findings import CheckReport, check_source
 
 Rows = dict[str, tuple[str, str, str]]
 GOOD: Rows = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from affekt.check import check_before, remarks
+from affekt.checks import check_before, remarks
 from affekt.errors import DataError
 
 MakeClip = Callable[..., Path]

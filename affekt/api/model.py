@@ -1,0 +1,142 @@
+"""A trained model that answers, and where it comes from."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import fields
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+
+from affekt.api.predictions import Failure, Prediction, Predictions
+from affekt.dataset.media_files import media_files
+from affekt.ensemble.answer import Answer
+from affekt.ensemble.assembly import is_ensemble
+from affekt.ensemble.ensemble import Ensemble
+from affekt.ensemble.exported import open_exported
+from affekt.errors import AffektError, affekt_errors, as_affekt_error
+from affekt.media import PreparedClip
+from affekt.media.person import PROMINENT, check_choice
+from affekt.progress import track
+
+#: A media file by its path.
+PathLike = str | Path
+
+
+class Model:
+    """A trained ensemble that answers; :func:`load` gives one."""
+
+    def __init__(self, reference: str, ensemble: Ensemble) -> None:
+        self.reference = reference
+        self.ensemble = ensemble
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that it tells apart."""
+        return self.ensemble.labels
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The models whose answers are fused."""
+        return self.ensemble.models
+
+    def __repr__(self) -> str:
+        return f"<affekt model {self.reference}: {', '.join(self.members)}; {', '.join(self.labels)}>"
+
+    @overload
+    def predict(
+        self,
+        clips: PathLike | np.ndarray,
+        *,
+        person: str | int = ...,
+        frame_rate: float = ...,
+        sound: np.ndarray | None = ...,
+        sample_rate: int = ...,
+    ) -> Prediction: ...
+
+    @overload
+    def predict(self, clips: list[PathLike] | tuple[PathLike, ...], *, person: str | int = ...) -> Predictions: ...
+
+    def predict(
+        self,
+        clips: PathLike | np.ndarray | list[PathLike] | tuple[PathLike, ...],
+        *,
+        person: str | int = PROMINENT,
+        frame_rate: float = 25.0,
+        sound: np.ndarray | None = None,
+        sample_rate: int = 16000,
+    ) -> Prediction | Predictions:
+        """Tell the emotion in a clip, in several, in all of a folder, or in arrays.
+
+        Args:
+            clips: a media file; a list of them; a folder, whose media files are answered in the order of their names;
+                or frames uint8 ``[T, H, W, 3]`` RGB.
+            person: who is judged where several people are seen: ``left``, ``right``, ``largest``, ``longest``, or a
+                number counted from the left; by default who is seen longest, largest and most central.
+            frame_rate: of the frames, a second.
+            sound: of the frames, float in [-1, 1] or int16, ``[n]`` or ``[n, channels]``; None for none.
+            sample_rate: of the sound, Hz.
+
+        Returns:
+            For a file or arrays one :class:`Prediction`; for a list or a folder :class:`Predictions`, in which a clip
+            without an answer is a :class:`Failure`.
+
+        Raises:
+            MediaError: the one file cannot be read, holds neither a face nor usable sound, or does not show the
+                person; or no person has such a name.
+            DataError: a folder holds no media file.
+        """
+        who = str(person)
+        check_choice(who)
+        if isinstance(clips, np.ndarray):
+            from affekt.media.arrays import clip_of_arrays  # starts a decoder, which files bring with them
+
+            with clip_of_arrays(clips, frame_rate, sound, sample_rate) as file:
+                return self._answer(file, "", who)
+        if isinstance(clips, str | Path):
+            path = Path(clips)
+            if not path.is_dir():
+                with affekt_errors():
+                    return self._answer(path, str(clips), who)
+            clips = list[PathLike](media_files(str(path)))
+        entries: list[Prediction | Failure] = []
+        for name in track(list(clips), "predict", len(clips)):
+            try:
+                entries.append(self._answer(Path(name), str(name), who))
+            except (AffektError, OSError) as error:
+                entries.append(Failure(str(name), as_affekt_error(error)))
+        return Predictions(tuple(entries))
+
+    def _answer(self, path: Path, name: str, who: str) -> Prediction:
+        clip = self.ensemble.prepare(path, who)
+        return _prediction(name, self.ensemble.predict(clip, where=name or "the arrays"), clip)
+
+
+def load(reference: str | Path = "affekt@champion") -> Model:
+    """A model that answers.
+
+    Args:
+        reference: ``name@champion``, ``name/7``, the folder of an ensemble, or a file that ``affekt models export``
+            wrote.
+
+    Raises:
+        AffektError: nothing of that name, alias or version is registered; the message lists what is.
+        DataError: the folder or the file holds no ensemble, or it is damaged.
+    """
+    path = Path(reference).expanduser()
+    with affekt_errors():
+        if path.is_file() and zipfile.is_zipfile(path):
+            return Model(str(reference), Ensemble.load(open_exported(path)))
+        if is_ensemble(path):
+            return Model(str(reference), Ensemble.load(path))
+        from affekt.registry import Tracking, resolve  # MLflow, which a folder does not need
+
+        return Model(str(reference), Ensemble.load(resolve(reference, Tracking())))
+
+
+def _prediction(name: str, answer: Answer, clip: PreparedClip) -> Prediction:
+    from affekt.report.thumbnails import face_of  # OpenCV, which has decoded the clip already
+
+    known = {item.name: getattr(answer, item.name) for item in fields(answer)}
+    return Prediction(**known, file=name, thumbnail=face_of(clip))

@@ -1,0 +1,40 @@
+"""Training in a line of Python: what is refused before anything starts. A whole run is in tests/test_first_hour.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import affekt
+from affekt.errors import AffektError, DataError, SettingsError
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "says"),
+    [
+        ({"settings": {"svc.nothing": 1}}, SettingsError, "svc.nothing"),
+        ({"settings": ["svc.c_candidates"]}, SettingsError, "expected key=value"),
+        ({"only": "vgg16"}, DataError, "unknown model 'vgg16'"),
+        ({"preset": "large"}, SettingsError, "expected one of"),
+        ({"only": "svc", "faces": "faces"}, AffektError, "learns nothing from face images"),
+    ],
+)
+def test_what_is_wrong_is_told_before_anything_starts(
+    sample_clips: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    given: dict[str, Any],
+    kind: type[AffektError],
+    says: str,
+) -> None:
+    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path))
+    with pytest.raises(kind, match=says):
+        affekt.train(sample_clips, **given)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_data_that_are_not_there_are_an_error_of_affekt(tmp_path: Path) -> None:
+    with pytest.raises(AffektError):
+        affekt.train(tmp_path / "nowhere")
