@@ -47,6 +47,7 @@ class _Seen:
     frames_with_face: int
     flags: tuple[str, ...]
     face: Face | None
+    pixels: int
 
 
 class Ensemble:
@@ -212,7 +213,9 @@ class Ensemble:
         return found
 
     def _seen(self, clip: PreparedClip, where: str) -> _Seen:
-        return _Seen(where, self.scores(clip), len(clip.present), int(clip.present.sum()), clip.flags, Face.of(clip))
+        pixels = int(clip.details.get("width", 0)) * int(clip.details.get("height", 0))
+        scores, present = self.scores(clip), clip.present
+        return _Seen(where, scores, len(present), int(present.sum()), clip.flags, Face.of(clip), pixels)
 
     def _answer(self, clip: _Seen, fused: np.ndarray) -> Answer:
         if np.isnan(fused).any():
@@ -233,10 +236,17 @@ class Ensemble:
             frames_with_face=clip.frames_with_face,
             warnings=(
                 *(_WARNINGS.get(flag, flag.replace("_", " ")) for flag in clip.flags if flag != "several_faces"),
+                *self._scaled_down(clip.pixels),
                 *(clip.face.warnings if clip.face else ()),
             ),
             face=clip.face,
         )
+
+    def _scaled_down(self, pixels: int) -> tuple[str, ...]:
+        """A word on a photograph that is larger than a picture of a video may be."""
+        if pixels <= self.settings.media.max_pixels:
+            return ()
+        return (f"the picture of {pixels / 1e6:.0f} megapixels was scaled down",)
 
     def scores(self, clip: PreparedClip) -> np.ndarray:
         """Float64 ``[M, L]``: each fused model's probabilities; NaN where a model has no answer."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,17 @@ class Face:
             int(clip.details.get("person", 1)),
             height / picture if picture else 1.0,
         )
+
+    def elsewhere(self, start: float, scale: float) -> Face:
+        """The same face where the clip is a part of a longer video.
+
+        Args:
+            start: of the part, seconds of the video.
+            scale: pixels of the video for each of the part's.
+        """
+        left, top, width, height = (round(scale * side) for side in self.box)
+        spans = tuple((round(start + first, 2), round(start + last, 2)) for first, last in self.seconds)
+        return replace(self, box=(left, top, width, height), seconds=spans)
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -24,11 +25,23 @@ _HEIGHT = 720
 
 @dataclass(frozen=True)
 class Window:
-    """A part of a video: from when to when, seconds, and a file of it that is there while the window is at hand."""
+    """A part of a video.
+
+    Attributes:
+        start: seconds of the video.
+        end: likewise.
+        file: with the part alone; it is there while the window is at hand.
+        pixels: of the video's picture, width times height; 0 without a picture. That of the file may be smaller.
+    """
 
     start: float
     end: float
     file: Path
+    pixels: int = 0
+
+    def scale(self, width: int, height: int) -> float:
+        """Pixels of the video a side for each of the file's, whose picture has this size."""
+        return math.sqrt(self.pixels / (width * height)) if self.pixels and width and height else 1.0
 
 
 def windows_of(path: str | Path, every: float, settings: MediaSettings) -> Iterator[Window]:
@@ -47,11 +60,12 @@ def windows_of(path: str | Path, every: float, settings: MediaSettings) -> Itera
     """
     path = Path(path)
     bounds = bounds_of(path, every, settings)
+    info = probe(path)
     for start, end in bounds:
         with tempfile.TemporaryDirectory(prefix="affekt-") as folder:
             file = Path(folder, "window.mkv")
             _cut(path, start, end - start, file, settings.timeout_seconds)
-            yield Window(start, end, file)
+            yield Window(start, end, file, info.width * info.height)
 
 
 def bounds_of(path: Path, every: float, settings: MediaSettings) -> list[tuple[float, float]]:

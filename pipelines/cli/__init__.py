@@ -150,6 +150,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--set", action="append", default=[], metavar="key=value", dest="overrides",
         help="another limit, for example media.max_seconds=600; may be repeated",
     )  # fmt: skip
+    predict.add_argument(
+        "--thumbnails", metavar="DIR", help="write the judged face of each answer into this folder, as JPEG"
+    )
     predict.add_argument("--csv", action="store_true", help="print a table, one row an answer, and nothing else")
     _json(predict)
 

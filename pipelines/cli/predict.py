@@ -7,7 +7,8 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +21,14 @@ from affekt.storage import open_local
 
 if TYPE_CHECKING:
     from affekt.ensemble import Answer, Ensemble
+    from affekt.media import PreparedClip
+    from affekt.media.windows import Window
 
 #: The answers about one file: one, or one for each window.
 Answerer = Callable[[str], Iterable[dict[str, Any]]]
 DEFAULT = "affekt@champion"
+#: Columns of the table on the judged face; the box is left, top, width and height, the time in seconds.
+_FACE = ("people", "person", "box", "seen")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -32,8 +37,11 @@ def main(options: argparse.Namespace) -> int:
         raise UsageError(refused, code="usage")
     files = files_meant(options.files)
     quiet = options.json or options.csv
+    if options.thumbnails:
+        Path(options.thumbnails).mkdir(parents=True, exist_ok=True)
     results = []
-    for result in _answers(options, files, show=quiet and len(files) > 1):
+    # Lines on a terminal tell by themselves how far it is.
+    for result in _answers(options, files, show=quiet or not sys.stdout.isatty()):
         results.append(result)
         if not quiet:
             print(line(result), flush=True)
@@ -56,6 +64,7 @@ def _refused(options: argparse.Namespace) -> str:
         "--person": options.person,
         "--every": options.every,
         "--set": options.overrides,
+        "--thumbnails": options.thumbnails,
     }
     if options.url and any(with_url.values()):
         flag = next(name for name, value in with_url.items() if value)
@@ -64,6 +73,8 @@ def _refused(options: argparse.Namespace) -> str:
         return "--json and --csv are two forms of one answer; choose one"
     if options.same_person and options.every is not None:
         return "--same-person adapts whole clips, and --every cuts them; choose one"
+    if options.same_person and options.thumbnails:
+        return "--same-person keeps no pictures for --thumbnails; choose one"
     return ""
 
 
@@ -76,8 +87,12 @@ def _answers(options: argparse.Namespace, files: Sequence[str], *, show: bool) -
         if options.same_person:
             yield from _of_one_person(ensemble, files, who)
             return
-        answer = _in_windows(ensemble, options.every, who) if options.every is not None else _whole(ensemble, who)
-    for name in track(files, "predict", len(files)) if show else files:
+        faces = Thumbnails(options.thumbnails) if options.thumbnails else None
+        if options.every is not None:
+            answer = _in_windows(ensemble, options.every, who, faces, show=show)
+        else:
+            answer = _whole(ensemble, who, faces)
+    for name in track(files, "predict", len(files)) if show and len(files) > 1 else files:
         try:
             yield from answer(name)
         except (AffektError, OSError) as error:
@@ -99,27 +114,57 @@ def _loaded(ref: str, overrides: Sequence[str]) -> Ensemble:
     return ensemble.with_limits(overrides) if overrides else ensemble
 
 
-def _whole(ensemble: Ensemble, who: str) -> Answerer:
+class Thumbnails:
+    """Pictures of the judged faces, JPEG, written into a folder under the number and the name of their answer."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder, self._count = Path(folder), 0
+
+    def keep(self, name: str, clip: PreparedClip) -> dict[str, str]:
+        """The entry of an answer: where its picture is; nothing where no face was judged."""
+        from affekt.report.thumbnails import face_of  # heavy: cv2, which a server's answer does not need
+
+        self._count += 1
+        data = face_of(clip)
+        if not data:
+            return {}
+        file = self._folder / f"{self._count:04d}-{Path(name).stem}.jpg"
+        file.write_bytes(data)
+        return {"thumbnail": str(file)}
+
+
+def _whole(ensemble: Ensemble, who: str, faces: Thumbnails | None) -> Answerer:
     def answer(name: str) -> Iterator[dict[str, Any]]:
         with open_local(name) as path:
-            yield {"file": name, **ensemble.predict(ensemble.prepare(path, who), where=name).to_dict()}
+            clip = ensemble.prepare(path, who)
+            said = ensemble.predict(clip, where=name).to_dict()
+            yield {"file": name, **said, **(faces.keep(name, clip) if faces else {})}
 
     return answer
 
 
-def _in_windows(ensemble: Ensemble, every: float, who: str) -> Answerer:
-    from affekt.media.windows import windows_of  # heavy: cv2, which a server's answer does not need
+def _in_windows(ensemble: Ensemble, every: float, who: str, faces: Thumbnails | None, *, show: bool) -> Answerer:
+    from affekt.media.windows import bounds_of, windows_of  # heavy: cv2, which a server's answer does not need
+
+    media = ensemble.settings.media
 
     def answer(name: str) -> Iterator[dict[str, Any]]:
         with open_local(name) as path:
-            for window in windows_of(path, every, ensemble.settings.media):
+            windows: Iterable[Window] = windows_of(path, every, media)
+            if show:
+                windows = track(windows, Path(name).name, len(bounds_of(path, every, media)), "window")
+            for window in windows:
                 where = {"file": name, "from": round(window.start, 3), "to": round(window.end, 3)}
                 try:
-                    found = ensemble.predict(ensemble.prepare(window.file, who), where=name)
+                    clip = ensemble.prepare(window.file, who)
+                    found = ensemble.predict(clip, where=name)
                 except MediaError as error:  # a part without a face and a voice is no end of the others
                     yield {**where, **_error(name, error)}
-                else:
-                    yield {**where, **found.to_dict()}
+                    continue
+                if found.face:
+                    scale = window.scale(clip.details["width"], clip.details["height"])
+                    found = replace(found, face=found.face.elsewhere(window.start, scale))
+                yield {**where, **found.to_dict(), **(faces.keep(name, clip) if faces else {})}
 
     return answer
 
@@ -165,7 +210,7 @@ def write_csv(results: Sequence[dict[str, Any]]) -> None:
     labels = list(dict.fromkeys(label for result in results for label in result.get("probabilities", {})))
     windows = ["from", "to"] if any("from" in result for result in results) else []
     writer = csv.writer(sys.stdout)
-    writer.writerow(["file", *windows, "label", "confidence", *labels, "modalities", "warnings", "error"])
+    writer.writerow(["file", *windows, "label", "confidence", *labels, "modalities", "warnings", "error", *_FACE])
     for result in results:
         numbers = [result.get("probabilities", {}).get(label, "") for label in labels]
         texts = [
@@ -175,7 +220,16 @@ def write_csv(results: Sequence[dict[str, Any]]) -> None:
         ]
         spans = [result.get(name, "") for name in windows]
         said = [result.get("label", ""), result.get("confidence", "")]
-        writer.writerow([cell(result["file"]), *spans, *said, *numbers, *map(cell, texts)])
+        writer.writerow([cell(result["file"]), *spans, *said, *numbers, *map(cell, texts), *_face_cells(result)])
+
+
+def _face_cells(result: Mapping[str, Any]) -> list[Any]:
+    """Among how many people who was judged, the box, and when the face was seen."""
+    face = result.get("face")
+    if not face:
+        return [""] * len(_FACE)
+    seen = "; ".join(f"{first:g}–{last:g}" for first, last in face["seconds"])
+    return [face["people"], face["person"], " ".join(map(str, face["box"])), seen]
 
 
 def line(result: dict[str, Any]) -> str:

@@ -6,9 +6,11 @@ import csv
 import io
 import itertools
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import imageio_ffmpeg
 import pytest
 
 from affekt.errors import DataError
@@ -98,6 +100,46 @@ def test_the_timeline_shows_the_video_beside_it_and_a_part_a_window(ask, clip):
     assert page.count("<button") == len(json.loads(out)["results"])
 
 
+def test_the_face_of_a_window_is_told_in_pixels_and_seconds_of_the_video(ask, clip, tmp_path):
+    video = tmp_path / "large.mp4"
+    enlarge = ["-vf", "scale=1280:960", "-c:a", "copy", "-v", "error", str(video)]
+    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(clip), *enlarge], check=True)
+    (whole,) = json.loads(ask(video, "--json")[1])["results"]
+    *_, last = json.loads(ask(video, "--every", "1", "--json")[1])["results"]
+    assert last["face"]["box"] == pytest.approx(whole["face"]["box"], abs=40)
+    (first, end), *_ = last["face"]["seconds"]
+    assert last["from"] <= first < end <= last["to"] + 0.1
+
+
+def test_the_judged_faces_are_kept_on_request(ask, clip, tmp_path):
+    results = json.loads(ask(clip, "--every", "1", "--thumbnails", tmp_path / "faces", "--json")[1])["results"]
+    pictures = [Path(result["thumbnail"]) for result in results]
+    assert len(set(pictures)) == len(results) > 1
+    assert all(picture.read_bytes().startswith(b"\xff\xd8") for picture in pictures)
+
+
+def test_a_telephones_photograph_is_scaled_down_and_that_is_said(ask, clip, tmp_path):
+    photograph = tmp_path / "phone.jpg"
+    one = ["-frames:v", "1", "-vf", "scale=4000:3000", "-v", "error", str(photograph)]
+    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(clip), *one], check=True)
+    (found,) = json.loads(ask(photograph, "--json")[1])["results"]
+    assert "the picture of 12 megapixels was scaled down" in found["warnings"]
+    assert found["face"]["box"][2] > 500  # in pixels of the photograph
+
+
+def test_the_table_tells_among_how_many_people_who_was_judged(ask, shared_data):
+    rows = list(csv.DictReader(io.StringIO(ask(shared_data / "edge_media" / "multiface.jpg", "--csv")[1])))
+    assert (rows[0]["people"], rows[0]["person"]) == ("6", "4")
+    assert len(rows[0]["box"].split()) == 4
+
+
+def test_progress_tells_the_time_left_where_lines_do_not(ask, clip, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("affekt.progress.PLAIN_INTERVAL", 0.0)
+    with caplog.at_level("INFO", "affekt.progress"):
+        ask(clip, "--every", "0.5", "--csv")
+    assert "left" in caplog.text and "window" in caplog.text
+
+
 @pytest.mark.parametrize("seconds", ["0", "0.1", "1e9", "-3"])
 def test_an_impossible_window_is_one_error_a_file(ask, clip, seconds):
     code, out, _ = ask(clip, f"--every={seconds}")
@@ -123,7 +165,7 @@ def test_the_table_has_a_row_a_file_and_no_formula(ask, clip, tmp_path, monkeypa
     rows = list(csv.DictReader(io.StringIO(out)))
     assert code == 1
     assert [row["file"] for row in rows] == [str(clip), "'=1+1.mp4"]
-    assert sum(float(rows[0][label]) for label in list(rows[0])[3:-3]) == pytest.approx(1)
+    assert sum(float(rows[0][label]) for label in list(rows[0])[3:-7]) == pytest.approx(1)
     assert "no such file" in rows[1]["error"]
 
 
@@ -147,6 +189,8 @@ def test_the_person_is_handed_on(ask, clip):
         ["--url", "http://127.0.0.1:1"],
         ["--json", "--csv"],
         ["--same-person", "--every", "2"],
+        ["--same-person", "--thumbnails", "faces"],
+        ["--url", "http://127.0.0.1:1", "--thumbnails", "faces"],
     ],
 )
 def test_flags_that_do_nothing_together_are_refused(ask, clip, arguments):
