@@ -34,7 +34,7 @@ def collect(
     from affekt.steps.step import step
 
     with step("prepare", settings, tracking_uri=tracking_uri, run_id=run_id, group="media") as this:
-        from affekt.check import refuse_copies
+        from affekt.checks import refuse_copies
         from affekt.dataset import ClipTable
         from affekt.media import PreparedIndex, check_skipped
         from affekt.registry import Tracking, log_dataset

@@ -86,15 +86,10 @@ def refuse_copies(table: ClipTable, digests: Mapping[str, str]) -> None:
     lines = "".join(f"\n  {problem}" for problem in found[:_SHOWN])
     rest = f"\n  … and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     raise DataError(
-        f"{_counted(len(found))} between what is learned from and what judges:{lines}{rest}",
+        f"{counted(len(found), 'leaks')} between what is learned from and what judges:{lines}{rest}",
         code=found[0].code,
         where=found[0].where,
     )
-
-
-def _counted(count: int) -> str:
-    """``1 leak`` or ``3 leaks``."""
-    return "1 leak" if count == 1 else f"{count} leaks"
 
 
 def refuse_leaks(folds: Mapping[str, ClipTable], digests: Mapping[str, str]) -> None:

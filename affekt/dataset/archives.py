@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
+from affekt.counted import counted
 from affekt.dataset.tables import is_table_name
 from affekt.errors import DataError
 
@@ -67,7 +68,7 @@ def _limited(found: Iterator[Member], where: str) -> Iterator[Member]:
     for member in found:
         count, total = count + 1, total + member.size
         if count > MAX_MEMBERS or total > MAX_UNPACKED:
-            limit = f"{MAX_MEMBERS:,} files or {MAX_UNPACKED >> 30} GiB"
+            limit = f"{counted(MAX_MEMBERS, 'files')} or {MAX_UNPACKED >> 30} GiB"
             raise DataError(f"holds more than {limit}; unpack it and give the folder", code="too_large", where=where)
         yield member
 

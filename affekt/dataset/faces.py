@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from affekt.counted import counted
 from affekt.dataset.archives import Held, Kept, is_archive, opened
 from affekt.dataset.clips import Clip
 from affekt.dataset.file_names import IMAGE_SUFFIXES, is_media, is_of_a_system
@@ -230,7 +231,7 @@ def _from_archive(path: Path, uri: str) -> tuple[list[FaceImage], list[Problem]]
         )
     if tables:
         if pictures:
-            message = f"the {len(pictures)} picture files beside the table of pixels are left out"
+            message = f"left out beside the table of pixels: {counted(len(pictures), 'picture files')}"
             problems.append(Problem("left_out", uri, message, "warning"))
         faces, wrong = next(iter(tables.values()))
         return faces, wrong + problems

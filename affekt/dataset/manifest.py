@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePath, PurePosixPath
 
+from affekt.counted import counted
 from affekt.dataset.clips import SPLITS, Clip
 from affekt.dataset.labels import canonical_label
 from affekt.dataset.problems import Problem, some

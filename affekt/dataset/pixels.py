@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from affekt.counted import counted
 from affekt.dataset.labels import LABELS, canonical_label
 from affekt.dataset.problems import Problem, some
 from affekt.dataset.split_names import canonical_split
@@ -64,8 +65,8 @@ def pixel_rows(table: Table, where: str) -> tuple[list[PixelRow], list[Problem]]
     blank = [row.where for row in rows if not row.split]
     if blank and len(blank) < len(rows):
         message = (
-            f"{len(blank)} of {len(rows)} rows name no usage ({some(blank)}); fill it in in all rows, or in none to "
-            "have the splits assigned"
+            f"no usage is named in {len(blank)} of {counted(len(rows), 'rows')} ({some(blank)}); fill it in in all "
+            "rows, or in none to have the splits assigned"
         )
         problems.append(Problem("no_split", blank[0], message))
     return rows, problems
@@ -116,5 +117,7 @@ def _square(text: str) -> np.ndarray:
         raise DataError("the pixels are not all whole numbers from 0 to 255", code="bad_pixels") from error
     side = math.isqrt(len(values))
     if side * side != len(values) or not values:
-        raise DataError(f"{len(values)} pixels make no square picture; FER2013 has 48 x 48 = 2304", code="bad_pixels")
+        raise DataError(
+            f"{counted(len(values), 'pixels')} make no square picture; FER2013 has 48 x 48 = 2304", code="bad_pixels"
+        )
     return np.frombuffer(values, np.uint8).reshape(side, side)

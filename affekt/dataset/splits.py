@@ -151,8 +151,8 @@ def _tell(done: ClipTable, assigned: Sequence[Clip]) -> None:
     counts = Counter(clip.split for clip in assigned)
     people = len({_key(clip) for clip in assigned if clip.split == "val"})
     logger.info(
-        "splits by subject: %d clips to train, %d to val (%s)",
-        counts["train"], counts["val"], "1 subject" if people == 1 else f"{people} subjects",
+        "splits by subject: %s to train, %d to val (%s)",
+        counted(counts["train"], "clips"), counts["val"], counted(people, "subjects"),
     )  # fmt: skip
     lacking = [label for label in done.labels if label not in done.select(split="train").labels]
     if lacking:

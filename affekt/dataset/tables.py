@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
+from affekt.counted import counted
 from affekt.errors import DataError
 
 #: How the names of tables end, before the ending of what packs them.
@@ -104,8 +105,8 @@ class Table:
                 continue
             if len(cells) > width:
                 yield DataError(
-                    f"{len(cells)} cells, but the header has {width} columns; put quotes around a value that holds "
-                    f"{_SEPARATOR_WORDS.get(self.separator, self.separator)}",
+                    f"{counted(len(cells), 'cells')}, but the header has {counted(width, 'columns')}; put quotes "
+                    f"around a value that holds {_SEPARATOR_WORDS.get(self.separator, self.separator)}",
                     code="bad_row",
                     where=f"{self.where}:{self._lines.count}",
                 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from affekt.counted import counted
 from affekt.errors import DataError
 from affekt.fusion.vectors import as_probabilities
 from affekt.score_table import ScoreTable
@@ -65,8 +66,8 @@ def choose_rows(table: ScoreTable, train_split: str | None, test_split: str | No
         )
     if np.isnan(as_probabilities(test.scores)).any(axis=2).all():
         raise DataError(
-            f"no model has an answer for any of the {len(test)} rows of {test_split or 'the table'}; there is nothing "
-            "to fuse and no accuracy",
+            f"no model has an answer for any of {counted(len(test), 'rows')} of {test_split or 'the table'}; there is "
+            "nothing to fuse and no accuracy",
             code="no_answers",
         )
     train = table.rows((splits == train_split) & (table.truth >= 0)) if train_split is not None else table.rows([])

@@ -118,7 +118,7 @@ def test_pictures_beside_a_table_of_pixels_are_told(tmp_path: Path) -> None:
         zip_of(tmp_path / "x.zip", {**FACES, "a.csv": b"emotion,pixels\nhappy,1 2 3 4\n2.0,1 2 3 4\n"})
     )
     assert [face.label for face in found] == ["happy", "fear"]
-    assert [problem.message for problem in problems] == ["the 3 picture files beside the table of pixels are left out"]
+    assert [problem.message for problem in problems] == ["left out beside the table of pixels: 3 picture files"]
 
 
 def test_an_encrypted_archive_says_so(tmp_path: Path) -> None:

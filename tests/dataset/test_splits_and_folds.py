@@ -154,7 +154,7 @@ def test_a_subject_on_both_sides_is_told_by_a_clip_of_its_smaller_side() -> None
     clips = [Clip(str(n), "x", "sad", "p1", split, f"m.csv:{n}") for n, split in enumerate(["test", "val", "val"])]
     (problem,) = shared_subjects(clips)
     assert (problem.code, problem.where) == ("subject_across_splits", "m.csv:0")
-    assert problem.message == "subject 'p1' has 2 clips in val and 1 clips in test; a person must be in one split only"
+    assert problem.message == "subject 'p1' has 2 clips in val and 1 clip in test; a person must be in one split only"
     with pytest.raises(DataError, match="both sides of a split hold 1 subject: ") as caught:
         assign_splits(ClipTable(tuple(clips)), val_share=0.5, seed=0)
     assert caught.value.where == "m.csv:0"

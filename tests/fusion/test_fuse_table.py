@@ -291,7 +291,7 @@ def test_test_rows_without_any_answer_say_so_and_have_no_accuracy(make_table, no
     table = make_table(60, splits=("train", "test"), subjects=6)
     inside = np.array(table.splits) == "test"
     table.scores[inside] = nothing
-    with pytest.raises(DataError, match=f"no model has an answer for any of the {inside.sum()} rows of test") as caught:
+    with pytest.raises(DataError, match=f"no model has an answer for any of {inside.sum()} rows of test") as caught:
         fuse_table(table, **QUICK)
     assert caught.value.code == "no_answers"
     table.scores[np.flatnonzero(inside)[0], 0] = 1 / len(table.labels)

@@ -383,7 +383,7 @@ def test_what_cannot_be_compared_is_named(challenger, champion, code, words):
     [
         ((2, 2), 2, 2, r"shape \(2, 2\), expected \(2, 3\)"),
         ((2, 3), 1, 2, "1 truths and 2 subjects for 2 clips"),
-        ((2, 3), 2, 1, "2 truths and 1 subjects for 2 clips"),
+        ((2, 3), 2, 1, "2 truths and 1 subject for 2 clips"),
     ],
 )
 def test_answers_of_another_shape_than_their_clips_are_refused(shape, truth, subjects, words):
