@@ -160,7 +160,7 @@ def test_models_are_picked_in_the_order_given():
     [
         ({"scores": np.zeros((3, 2, 2))}, r"shape \(3, 2, 2\), expected \(3, 1, 2\)"),
         ({"truth": np.zeros(2, int)}, "truth has 2 entries for 3 clips"),
-        ({"subjects": ("1",)}, "subjects has 1 entries for 3 clips"),
+        ({"subjects": ("1",)}, "subjects has 1 entry for 3 clips"),
         ({"splits": ()}, "splits has 0 entries for 3 clips"),
     ],
 )

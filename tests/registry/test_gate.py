@@ -328,7 +328,7 @@ def test_clips_of_nobody_are_resampled_one_by_one_under_the_name_of_what_they_ar
     rows = dataclasses.replace(WON, unit="images"), dataclasses.replace(DRAWN, unit="images")
     reasons = decide(*rows).reasons
     assert "(resampling images)" in reasons[1]
-    assert reasons[2].startswith("4 images only the challenger gets right, 0 only the champion")
+    assert reasons[2] == "Only the challenger is right on 4 images, only the champion on 0."
 
 
 def test_the_resampling_is_that_of_the_given_seed_and_number():
@@ -382,7 +382,7 @@ def test_what_cannot_be_compared_is_named(challenger, champion, code, words):
     ("shape", "truth", "subjects", "words"),
     [
         ((2, 2), 2, 2, r"shape \(2, 2\), expected \(2, 3\)"),
-        ((2, 3), 1, 2, "1 truths and 2 subjects for 2 clips"),
+        ((2, 3), 1, 2, "1 truth and 2 subjects for 2 clips"),
         ((2, 3), 2, 1, "2 truths and 1 subject for 2 clips"),
     ],
 )
