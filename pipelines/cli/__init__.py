@@ -249,6 +249,9 @@ def build_parser() -> argparse.ArgumentParser:
     compiled.set_defaults(action="compile")
     add_loudness(compiled)
 
+    doctor = command("doctor", "what works here, and how to get what is missing; exit 1 where training needs it")
+    _json(doctor)
+
     completion = command("completion", "a script that completes commands, options, models and settings in a shell")
     completion.add_argument(
         "shell", choices=("bash", "zsh", "fish"),

@@ -1,0 +1,104 @@
+"""What ``affekt doctor`` finds: on this machine as it is, and where things are missing or taken."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from affekt.pipelines.cli import run
+from affekt.pipelines.doctor import MISSING, NOTE, OK, machine, services, versions
+
+
+def found_by(document: dict) -> dict[str, dict]:
+    return {finding["name"]: finding for finding in document["findings"]}
+
+
+@pytest.fixture
+def bare(tmp_path, monkeypatch):
+    """A state folder that is not made yet, and an environment that names no service."""
+    for name in [name for name in os.environ if name.startswith(("AWS_", "MLFLOW_TRACKING", "KFP_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path / "state"))
+    return tmp_path
+
+
+def test_this_environment_is_ready_and_nothing_is_made(bare, capsys):
+    assert run(["doctor", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    found = found_by(document)
+    assert (document["ok"], document["missing"]) == (True, [])
+    assert {"python", "affekt", "torch", "kfp", "mlflow", "opensmile", "ffmpeg", "java", "cores"} <= set(found)
+    assert {finding["group"] for finding in found.values()} == {"versions", "machine", "media", "weights", "services"}
+    assert found["decoder"]["text"] == "50 pictures and 2.0 s of sound"
+    assert found["egemaps"]["text"].startswith("88 functionals")
+    assert (found["vgg_face"]["state"], found["vgg_face"]["remedy"]) == (MISSING, "affekt weights fetch vgg_face")
+    assert found["s3"]["state"] == NOTE
+    assert all(finding["remedy"] for finding in found.values() if finding["state"] != OK)
+    assert not (bare / "state").exists()
+
+
+def test_what_is_wrong_is_told_with_a_remedy_and_without_secrets(bare):
+    environment = {
+        **os.environ, "IMAGEIO_FFMPEG_EXE": str(bare / "no-ffmpeg"),
+        "MLFLOW_TRACKING_URI": "http://somebody:hidden-word@127.0.0.1:9", "KFP_ENDPOINT": "http://127.0.0.1:9",
+        "AWS_ACCESS_KEY_ID": "AKIAHIDDEN", "AWS_SECRET_ACCESS_KEY": "hidden-key",
+    }  # fmt: skip
+    command = [sys.executable, "-m", "affekt", "doctor"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1] == "not ready: ffmpeg, decoder, registry"
+    assert "http://127.0.0.1:9: no MLflow server answers" in " ".join(done.stdout.split())
+    assert "credentials from env" in done.stdout
+    assert "http://127.0.0.1:9 does not answer" in done.stdout
+    assert "Traceback" not in done.stderr
+    assert "hidden" not in (done.stdout + done.stderr).lower()
+
+
+@pytest.mark.parametrize("place", ["/proc/affekt", "/dev/null/x"])
+def test_a_folder_that_cannot_be_written_to_is_told(place):
+    finding = machine._folder("AFFEKT_HOME", Path(place), "name a folder with more room in AFFEKT_HOME")
+    assert (finding.fatal, finding.remedy) == (True, "name a folder in AFFEKT_HOME")
+    assert finding.text.startswith(place)
+
+
+def test_the_registry_tells_its_champion(pipeline_run, monkeypatch):
+    monkeypatch.setenv("AFFEKT_HOME", str(pipeline_run.home))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", pipeline_run.tracking_uri)
+    finding = services._registry()
+    assert finding.state == OK
+    assert "1 registered" in finding.text
+
+
+def test_a_taken_port_is_told_with_another_way(bare):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        finding = services._port(port, "affekt serve --port N")
+    assert (finding.state, finding.remedy) == (NOTE, "affekt serve --port N")
+    assert services._port(port, "").state == OK
+
+
+def test_a_package_that_is_missing_is_told_with_its_extra():
+    finding = versions._package("no-such-package", "kfp", True)
+    assert (finding.state, finding.fatal, finding.remedy) == (MISSING, True, "pip install 'affekt[train]'")
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("http://a:b@host:5000/x?token=c", "http://host:5000/x"),
+        ("sqlite:////tmp/mlflow.db", "sqlite:////tmp/mlflow.db"),
+        ("postgresql://a:b@host/db", "postgresql://host/db"),
+    ],
+)
+def test_addresses_are_shown_without_secrets(address, shown):
+    assert services.without_secrets(address) == shown
