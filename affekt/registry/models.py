@@ -159,15 +159,16 @@ def find(reference: str, tracking: Tracking) -> ModelVersion:
     Raises:
         AffektError: there is no such model, alias or version; the message lists those that there are.
     """
-    from mlflow.exceptions import MlflowException  # heavy: mlflow
-
     parts = _REFERENCE.fullmatch(reference)
     if parts is None:
         raise AffektError(
             "expected name@champion, name/7 or the folder of an ensemble", code="bad_reference", where=reference
         )
-    name, client = parts["name"], tracking.client
+    name = parts["name"]
     model = registered_model(name, tracking, where=reference)
+    from mlflow.exceptions import MlflowException  # heavy: mlflow, not imported for a registry that is not there yet
+
+    client = tracking.client
     alias = parts["alias"] or (None if parts["version"] else CHAMPION)
     number = str(model.aliases.get(alias, "")) if alias else parts["version"]
     if not number:
@@ -189,11 +190,10 @@ def registered_model(name: str, tracking: Tracking, *, where: str | None = None)
     Raises:
         AffektError: there is none of that name; the message lists those that there are.
     """
-    known = [model.name for model in tracking.client.search_registered_models()]
+    known = [] if tracking.is_new else [model.name for model in tracking.client.search_registered_models()]
     if name not in known:
-        listed = (
-            f"there are {', '.join(sorted(known))}" if known else "none is registered yet; `affekt train` does that"
-        )
+        none = f"none is registered yet in {tracking.place}; `affekt train` does that"
+        listed = f"there are {', '.join(sorted(known))}" if known else none
         raise AffektError(f"no model is registered as {name!r}; {listed}", code="unknown_model", where=where or name)
     return tracking.client.get_registered_model(name)
 
@@ -245,6 +245,8 @@ def version_of(reference: str, tracking: Tracking) -> str | None:
 
 def list_models(tracking: Tracking, name: str | None = None) -> list[ModelVersion]:
     """All registered versions, or those of one name: by name, the newest first."""
+    if tracking.is_new:
+        return []
     client = tracking.client
     names = [name] if name is not None else [model.name for model in client.search_registered_models()]
     versions: list[ModelVersion] = []

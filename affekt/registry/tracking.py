@@ -13,12 +13,12 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import requests
 
 from affekt.errors import AffektError
 from affekt.home import home as affekt_home
+from affekt.storage import without_secrets
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,6 +29,7 @@ _KIND = {"mlflow.experimentKind": "custom_model_development"}
 #: Between a run's name and its main figure.
 _AND = " · "
 
+_SQLITE = "sqlite:///"
 #: MLflow's limits for one call.
 _METRICS_AT_ONCE = 1000
 _PARAMS_AT_ONCE = 100
@@ -58,6 +59,17 @@ class Tracking:
     def home(self) -> Path:
         """The folder of the database and of the fetched models."""
         return Path(self._home).absolute() if self._home is not None else affekt_home()
+
+    @property
+    def place(self) -> str:
+        """The address of the registry as it may be shown, without name and password."""
+        return without_secrets(self.registry_uri)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was registered yet: the SQLite database is not there. MLflow is not asked."""
+        uri = self.registry_uri
+        return uri.startswith(_SQLITE) and not Path(uri.removeprefix(_SQLITE)).exists()
 
     @cached_property
     def client(self) -> MlflowClient:
@@ -188,12 +200,11 @@ class Tracking:
         try:
             requests.get(f"{self.uri.rstrip('/')}/health", timeout=10)
         except requests.RequestException as error:
-            shown = urlsplit(self.uri)
             raise AffektError(
                 "no MLflow server answers at MLFLOW_TRACKING_URI; start it, or unset the variable to keep runs in "
                 f"{self.home}",
                 code="tracking_unreachable",
-                where=f"{shown.scheme}://{shown.netloc.rpartition('@')[2]}",
+                where=without_secrets(self.uri),
             ) from error
 
 
@@ -250,8 +261,7 @@ class ChildRun:
 
 
 def _folder_of(uri: str) -> Path | None:
-    prefix = "sqlite:///"
-    return Path(uri.removeprefix(prefix)).absolute().parent if uri.startswith(prefix) else None
+    return Path(uri.removeprefix(_SQLITE)).absolute().parent if uri.startswith(_SQLITE) else None
 
 
 def current_user() -> str:

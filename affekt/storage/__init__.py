@@ -14,7 +14,7 @@ from affekt.storage.access import (
     write_bytes,
 )
 from affekt.storage.files import appearing, file_digest
-from affekt.storage.uris import Entry, is_remote, join
+from affekt.storage.uris import Entry, is_remote, join, without_secrets
 from affekt.storage.walk import PassedOver
 
 __all__ = [
@@ -34,5 +34,6 @@ __all__ = [
     "read_bytes",
     "remove",
     "upload_folder",
+    "without_secrets",
     "write_bytes",
 ]

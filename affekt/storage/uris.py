@@ -64,3 +64,8 @@ def split_s3(uri: str) -> tuple[str, str]:
     if not bucket:
         raise DataError("names no bucket; expected s3://bucket/key", code="missing_bucket", where=uri)
     return bucket, key
+
+
+def without_secrets(address: str) -> str:
+    """An address as it may be shown: without the name, the password and the query that it may hold."""
+    return re.sub(r"(?<=://)[^/]*@|[?#].*", "", address)

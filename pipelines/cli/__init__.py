@@ -68,9 +68,9 @@ def build_parser() -> argparse.ArgumentParser:
     add_loudness(parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
-    def command(name: str, summary: str, module: str | None = None) -> argparse.ArgumentParser:
+    def command(name: str, summary: str, reads: Sequence[str] = ()) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
-        added.set_defaults(module=module or name)
+        added.set_defaults(module=name, reads=reads)
         add_loudness(added)
         return added
 
@@ -87,7 +87,10 @@ def build_parser() -> argparse.ArgumentParser:
     _json(check)
 
     from_images = " and the ".join(spec.short for spec in model_specs().values() if spec.learns_from_images)
-    train = command("train", "train the ensemble, register it, and let the gate decide whether it becomes the champion")
+    train = command(
+        "train", "train the ensemble, register it, and let the gate decide whether it becomes the champion",
+        reads=("data", "faces"),
+    )  # fmt: skip
     train.add_argument("data", metavar="DATA", help=f"{_DATA}; with {only_images()} also labelled face images")
     train.add_argument(
         "--faces", default="", metavar="DIR", help=f"labelled face images to train the {from_images} on as well"
@@ -111,7 +114,7 @@ def build_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     _json(train)
 
-    evaluate = command("evaluate", "score labelled clips with a registered model")
+    evaluate = command("evaluate", "score labelled clips with a registered model", reads=("data",))
     evaluate.add_argument("data", metavar="DATA", help=f"{_DATA}; or labelled face images")
     evaluate.add_argument("--split", help="only this split (default: all clips)")
     evaluate.add_argument("--model", default="affekt@champion", metavar="REF", help=_REF)
@@ -138,7 +141,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="the files show one person, in several emotions: adapt the answers among them; not with --url",
     )  # fmt: skip
     predict.add_argument(
-        "--person", metavar="WHO",
+        "--person", metavar="WHO", type=_who,
         help="who is judged where several people are seen: left, right, largest, longest, or a number counted from the "
         "left (default: who is seen longest, largest and most central)",
     )  # fmt: skip
@@ -156,7 +159,7 @@ def build_parser() -> argparse.ArgumentParser:
     predict.add_argument("--csv", action="store_true", help="print a table, one row an answer, and nothing else")
     _json(predict)
 
-    fuse = command("fuse", "fuse score tables that any models wrote")
+    fuse = command("fuse", "fuse score tables that any models wrote", reads=("scores",))
     fuse.add_argument("scores", metavar="SCORES.csv", help="columns clip,label,subject,split and <model>_<label>")
     fuse.add_argument("--train-split", metavar="S", help="clips that trained methods are fitted on (default train)")
     fuse.add_argument("--test-split", metavar="S", help="clips that are reported (default: all others)")
@@ -199,6 +202,7 @@ def build_parser() -> argparse.ArgumentParser:
     for action, parsed in chosen.items():
         parsed.set_defaults(action=action)
         add_loudness(parsed)
+    bringing.set_defaults(reads=("file",))
 
     checkpoints = ", ".join(entry.name for entry in CATALOGUE)
     weights = command("weights", "list, fetch, import and verify published checkpoints that training can start from")
@@ -221,6 +225,8 @@ def build_parser() -> argparse.ArgumentParser:
     for action, parsed in (("list", here), ("fetch", fetching), ("import", importing), ("verify", verifying)):
         parsed.set_defaults(action=action)
         add_loudness(parsed)
+    fetching.set_defaults(reads=("source",))
+    importing.set_defaults(reads=("file",))
 
     serve = command("serve", "run a local TorchServe with a registered model until interrupted")
     serve.add_argument("--port", type=_port, default=8080, help="on 127.0.0.1 (default 8080)")
@@ -269,6 +275,12 @@ def _protocol(text: str) -> str:
         raise argparse.ArgumentTypeError(
             f"expected fixed, three_splits, leave_one_subject_out or folds:K with K from 2 on, got {text}"
         )
+    return text
+
+
+def _who(text: str) -> str:
+    if not re.fullmatch(r"prominent|left|right|largest|longest|[1-9]\d*", text):
+        raise argparse.ArgumentTypeError(f"expected left, right, largest, longest or a number from 1 on, got {text}")
     return text
 
 

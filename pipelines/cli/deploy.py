@@ -13,10 +13,6 @@ from affekt.serving.server import find_server
 
 def main(options: argparse.Namespace) -> int:
     """Swap the version that the server answers with."""
-    tracking = Tracking()
-    version = version_of(options.model, tracking)
-    if version is None:
-        raise AffektError("only a registered version can be deployed; see affekt models list", where=options.model)
     server = find_server(options.url, home())
     if server is None:
         raise AffektError(
@@ -24,6 +20,10 @@ def main(options: argparse.Namespace) -> int:
             code="no_server",
             where=options.url,
         )
+    tracking = Tracking()
+    version = version_of(options.model, tracking)
+    if version is None:
+        raise AffektError("only a registered version can be deployed; see affekt models list", where=options.model)
     deploy_ensemble(resolve(options.model, tracking), server, version=version)
     print(f"{options.url} now answers with {options.model} (version {version})")
     return 0

@@ -93,7 +93,7 @@ def show(tracking: Tracking, *, as_json: bool) -> int:
         print(json.dumps({"models": [version.to_dict() for version in found]}, indent=2))
         return 0
     if not found:
-        print(f"no model is registered yet in {tracking.uri}; affekt train DATA registers one")
+        print(f"no model is registered yet in {tracking.place}; affekt train DATA registers one")
         return 0
     print(f"{'version':<20}{'aliases':<24}{'accuracy':>9}  created")
     for version in found:

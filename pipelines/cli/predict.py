@@ -17,7 +17,9 @@ from affekt.pipelines.cli.inputs import files_meant
 from affekt.pipelines.cli.outputs import cell
 from affekt.pipelines.cli.remarks import remark
 from affekt.progress import track
-from affekt.storage import open_local
+from affekt.settings.limits import with_limits
+from affekt.settings.loading import load_settings
+from affekt.storage import is_remote, open_local
 
 if TYPE_CHECKING:
     from affekt.ensemble import Answer, Ensemble
@@ -35,6 +37,7 @@ def main(options: argparse.Namespace) -> int:
     """Print one answer per file, in order; 1 when a file has none."""
     if refused := _refused(options):
         raise UsageError(refused, code="usage")
+    with_limits(load_settings("small").media, options.overrides)  # refuses what a model would refuse once it is loaded
     files = files_meant(options.files)
     quiet = options.json or options.csv
     if options.thumbnails:
@@ -79,6 +82,10 @@ def _refused(options: argparse.Namespace) -> str:
 
 
 def _answers(options: argparse.Namespace, files: Sequence[str], *, show: bool) -> Iterator[dict[str, Any]]:
+    absent = {name: error for name in files if (error := _absent(name)) is not None}
+    if len(absent) == len(set(files)):  # no model is loaded for nothing
+        yield from (_error(name, absent[name]) for name in files)
+        return
     if options.url:
         answer = _server(options.url)
     else:
@@ -97,6 +104,16 @@ def _answers(options: argparse.Namespace, files: Sequence[str], *, show: bool) -
             yield from answer(name)
         except (AffektError, OSError) as error:
             yield _error(name, as_affekt_error(error))
+
+
+def _absent(name: str) -> AffektError | None:
+    """Why a file of this machine cannot be there, or is not."""
+    try:
+        if is_remote(name) or Path(name).exists():
+            return None
+    except OSError as error:
+        return as_affekt_error(error)
+    return MediaError("there is no such file; check the path", code="missing", where=name)
 
 
 def _loaded(ref: str, overrides: Sequence[str]) -> Ensemble:

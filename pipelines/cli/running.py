@@ -11,8 +11,9 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 
-from affekt.errors import AffektError, UsageError, as_affekt_error, printable
+from affekt.errors import AffektError, DataError, UsageError, as_affekt_error, printable
 from affekt.home import caches
 from affekt.pipelines.cli.colours import painted
 
@@ -24,6 +25,7 @@ def run_command(options: argparse.Namespace) -> int:
     as_json = getattr(options, "json", None) in (True, "-")
     try:
         with _surroundings(*_levels(options)):
+            _look_for(options)
             module = importlib.import_module(f"affekt.pipelines.cli.{options.module}")
             code = int(module.main(options) or 0)
             sys.stdout.flush()
@@ -44,6 +46,19 @@ def run_command(options: argparse.Namespace) -> int:
             traceback.print_exc()
             found.message += " (a fault of affekt, not of what it was given; the lines above tell where)"
         return ended(found, as_json=as_json)
+
+
+def _look_for(options: argparse.Namespace) -> None:
+    """Look for the files and folders that the command reads, before anything is imported for it.
+
+    Raises:
+        DataError: one of this machine is not there.
+        OSError: it cannot be there, or may not be seen.
+    """
+    for name in getattr(options, "reads", ()):
+        place = getattr(options, name) or ""
+        if place and "://" not in place and getattr(options, "runner", "") != "cluster" and not Path(place).exists():
+            raise DataError("there is no such file or folder; check the path", code="missing_file", where=place)
 
 
 def ended(error: AffektError, *, as_json: bool) -> int:

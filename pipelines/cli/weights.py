@@ -20,6 +20,7 @@ def main(options: argparse.Namespace) -> int:
         return _list(options.json)
     if options.action == "verify":
         return _verify(options.checkpoint)
+    published(options.checkpoint)
     from affekt.pretrained.installing import fetch, install  # heavy: torch, which the other actions do not need
 
     if options.action == "fetch":

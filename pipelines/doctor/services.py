@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from affekt.errors import AffektError
 from affekt.home import state_folder
 from affekt.pipelines.doctor.finding import MISSING, NOTE, OK, Finding
+from affekt.storage import without_secrets
 
 _GROUP = "services"
 #: Ports that commands take where none is named, and how to name another. TorchServe's management (8081) and metrics
@@ -50,7 +50,7 @@ def _port(port: int, other: str) -> Finding:
 def _registry() -> Finding:
     uri = os.environ.get("MLFLOW_TRACKING_URI", "")
     shown = without_secrets(uri) if uri else f"{state_folder() / 'mlflow.db'}"
-    if not uri and not (state_folder() / "mlflow.db").is_file():
+    if not uri and not (state_folder() / "mlflow.db").is_file():  # and no folder is made for it
         return Finding(_GROUP, "registry", OK, f"{shown}: made by the first training")
     try:
         from affekt.registry import Tracking, list_models
@@ -98,9 +98,3 @@ def _kubeflow(endpoint: str) -> Finding:
         text = f"{shown} does not answer ({type(error).__name__})"
         return Finding(_GROUP, "kubeflow", MISSING, text, "check KFP_ENDPOINT, or unset it")
     return Finding(_GROUP, "kubeflow", OK, f"{shown} answers")
-
-
-def without_secrets(address: str) -> str:
-    """An address without the name, the password and the query that it may hold."""
-    parts = urlsplit(address)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()

@@ -13,6 +13,7 @@ import pytest
 
 from affekt.pipelines.cli import run
 from affekt.pipelines.doctor import MISSING, NOTE, OK, machine, services, versions
+from affekt.storage import without_secrets
 
 
 def found_by(document: dict) -> dict[str, dict]:
@@ -101,4 +102,4 @@ def test_a_package_that_is_missing_is_told_with_its_extra():
     ],
 )
 def test_addresses_are_shown_without_secrets(address, shown):
-    assert services.without_secrets(address) == shown
+    assert without_secrets(address) == shown
