@@ -1,10 +1,11 @@
 """Small changes to the code that decides something, one at a time: do the tests of its own room notice each of them?
 
-    python bench/mutation.py [--room ROOM]... [--out docs/benchmarks]
+    python bench/mutation.py [--room ROOM]... [--again] [--out docs/benchmarks]
 
 For each room, mutmut changes the modules named below in a copy of the tree (an operator, a number, an argument, a
 condition ...) and runs the tests of that room. A change that no test notices is a survivor, and has to be argued in one
-line in `docs/benchmarks/mutation-survivors.tsv`; the report names the figures. The status is 1 if less than 95 % of the
+line in `docs/benchmarks/mutation-survivors.tsv`; the report names the figures. After tests were added, `--again` tries
+what survived alone. The status is 1 if less than 95 % of the
 changes to a module are noticed, or if a survivor is not argued.
 """
 
@@ -55,22 +56,53 @@ ROOMS = {
         ("tests/statistics",),
     ),
     "dataset": Room(
-        tuple(
-            f"affekt/dataset/{name}.py"
-            for name in ("splits", "image_splits", "protocols", "manifest", "clips", "labels", "problems")
-        ),
+        tuple(f"affekt/dataset/{name}.py" for name in ("splits", "image_splits", "manifest", "clips", "problems")),
         ("tests/dataset", "tests/storage/test_s3_data_sets.py"),
     ),
-    "score_table": Room(("affekt/score_table.py",), ("tests/test_score_table.py",)),
-    "media": Room(
-        ("affekt/media/functionals.py", "affekt/media/shots.py"),
-        ("tests/media/test_functionals.py", "tests/media/test_shots.py"),
+    "protocols": Room(("affekt/dataset/protocols.py",), ("tests/dataset/test_protocols.py",)),
+    "labels": Room(("affekt/dataset/labels.py",), ("tests/dataset/test_label_names.py",)),
+    "check": Room(
+        tuple(f"affekt/check/{name}.py" for name in ("inspection", "findings", "leaks", "before")),
+        ("tests/check",),
     ),
+    "score_table": Room(("affekt/score_table.py",), ("tests/test_score_table.py",)),
+    "functionals": Room(("affekt/media/functionals.py",), ("tests/media/test_functionals.py",)),
+    "shots": Room(("affekt/media/shots.py",), ("tests/media/test_shots.py",)),
     "training": Room(
         ("affekt/training/augmentation.py", "affekt/training/loop.py:learning_rate"),
         ("tests/training/test_augmentation.py", "tests/training/test_learning_rate.py"),
     ),
+    "out_of_fold": Room(("affekt/training/out_of_fold.py",), ("tests/training/test_out_of_fold.py",)),
     "models": Room(("affekt/models/crops.py",), ("tests/models/test_crops.py",)),
+    "fusion_rules": Room(
+        (
+            *(
+                f"affekt/fusion/methods/{name}.py"
+                for name in ("average", "weighted_average", "maximum", "highest_confidence")
+            ),
+            "affekt/fusion/vectors.py",
+            "affekt/fusion/weights.py",
+        ),
+        ("tests/fusion/test_fusion_methods.py", "tests/fusion/test_weights_and_vectors.py"),
+    ),
+    "fusion": Room(
+        ("affekt/fusion/fusion.py", "affekt/fusion/estimator.py"),
+        ("tests/fusion/test_fusion_methods.py", "tests/fusion/test_estimator.py"),
+    ),
+    "fusion_tables": Room(
+        tuple(f"affekt/fusion/{name}.py" for name in ("tables", "rows", "cross_validation", "figures", "overfitting")),
+        (
+            "tests/fusion/test_fuse_table.py",
+            "tests/fusion/test_parts_of_a_table.py",
+            "tests/fusion/test_overfitting.py",
+        ),
+    ),
+    "fusion_person": Room(
+        ("affekt/fusion/person.py", "affekt/fusion/key.py"),
+        ("tests/fusion/test_adaptation_to_a_person.py", "tests/fusion/test_fusion_key.py"),
+    ),
+    "run_gate": Room(("affekt/steps/run_gate.py",), ("tests/steps/test_run_gate.py",)),
+    "handler": Room(("serving/handler.py",), ("tests/serving/test_handler.py",)),
     "store": Room(("affekt/store/entries.py",), ("tests/store/test_prepared_store.py",)),
 }
 #: Exit codes of mutmut's process: nothing failed, no test came near, or pytest could not start; the time ran out.
@@ -79,8 +111,12 @@ _SURVIVED, _TIMEOUT = {0, 5, 33, 255, None}, {24, 36, 152, -24}
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change: where, the lines before and after it, and what became of it (killed, survived, timeout)."""
+    """One change: its name in mutmut, where, the lines before and after it, and what became of it.
 
+    That is ``killed``, ``survived`` or ``timeout``.
+    """
+
+    name: str
     module: str
     function: str
     change: str
@@ -96,13 +132,14 @@ def main() -> None:
     """Run the rooms and write the report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--room", action="append", choices=sorted(ROOMS), help="one room; without it, all")
+    parser.add_argument("--again", action="store_true", help="only what survived in the last run, with today's tests")
     add_out(parser)
     arguments = parser.parse_args()
     rows = _rows((arguments.out or SURVIVORS.parent) / "mutation.md")
     argued, failed = _argued(), False
     for name in arguments.room or ROOMS:
         commit = subprocess.run(["git", "describe", "--always", "--dirty=+"], capture_output=True, text=True, cwd=ROOT)
-        mutants = run(name)
+        mutants = run(name, again=arguments.again)
         for module in map(_path, ROOMS[name].modules):
             found = [mutant for mutant in mutants if mutant.module == module]
             rows[module] = _row(module, found, commit.stdout.strip() or "none")
@@ -118,13 +155,41 @@ def main() -> None:
     sys.exit(failed)
 
 
-def run(name: str) -> list[Mutant]:
-    """Every change to the modules of a room, and what became of it."""
+def run(name: str, *, again: bool = False) -> list[Mutant]:
+    """Every change to the modules of a room, and what became of it.
+
+    Args:
+        name: of the room.
+        again: try only what survived in the last run; the modules must be those of that run, and tests may have been
+            added.
+    """
     room, tree = ROOMS[name], WORK / name
-    shutil.rmtree(tree, ignore_errors=True)
-    build(room, tree)
-    mutmut(tree, "run", "--max-children", "1", *_patterns(room))
+    if again:
+        _renew_tests(room, tree)
+        patterns = [mutant.name for mutant in results(room, tree) if mutant.status == "survived"]
+        if not patterns:
+            return list(results(room, tree))
+    else:
+        shutil.rmtree(tree, ignore_errors=True)
+        build(room, tree)
+        patterns = _patterns(room)
+    mutmut(tree, "run", "--max-children", "1", *patterns)
     return list(results(room, tree))
+
+
+def _renew_tests(room: Room, tree: Path) -> None:
+    for module in map(_path, room.modules):
+        built = tree / _installed(module)
+        if not built.is_file() or built.read_text(encoding="utf-8") != _reachable(module):
+            raise SystemExit(f"{module} is not what the last run changed; run the room without --again")
+    for folder in (tree, tree / "mutants"):
+        shutil.rmtree(folder / "tests", ignore_errors=True)
+    shutil.copytree(ROOT / "tests", tree / "tests", ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+    (tree / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
+
+
+def _reachable(module: str) -> str:
+    return without_decorators((ROOT / module).read_text(encoding="utf-8"))
 
 
 def build(room: Room, tree: Path) -> None:
@@ -135,10 +200,10 @@ def build(room: Room, tree: Path) -> None:
         shutil.copytree(ROOT / folder, tree / "affekt" / folder, ignore=copied)
     shutil.copytree(ROOT / "tests", tree / "tests", ignore=copied)
     (tree / "mutants").mkdir()  # Python remembers of a path that is not there when it starts that it leads nowhere
-    modules = [_installed(_path(module)) for module in room.modules]
-    for module in modules:
-        path = tree / module
-        path.write_text(without_decorators(path.read_text(encoding="utf-8")), encoding="utf-8")
+    paths = [_path(module) for module in room.modules]
+    modules = [_installed(path) for path in paths]
+    for path, module in zip(paths, modules, strict=True):
+        (tree / module).write_text(_reachable(path), encoding="utf-8")
     settings = {
         "source_paths": ["affekt"],
         "only_mutate": modules,
@@ -146,7 +211,7 @@ def build(room: Room, tree: Path) -> None:
         "pytest_add_cli_args_test_selection": list(room.tests),
         "process_isolation": "forkserver",  # no test's cache is handed on to the next change
         "use_git_change_detection": False,
-        "timeout_constant": 20.0,
+        "timeout_constant": 6.0,
         "timeout_multiplier": 10.0,
     }
     lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
@@ -158,7 +223,14 @@ def mutmut(tree: Path, *arguments: str) -> None:
     """Run mutmut, under the rules, in a tree."""
     data = os.environ.get("AFFEKT_TEST_DATA", str(ROOT.parent / "shared" / "data"))
     paths = os.pathsep.join([str(tree / "mutants"), str(ROOT / "bench")])
-    environment = {**os.environ, "PYTHONPATH": paths, "AFFEKT_TEST_DATA": data, "OMP_NUM_THREADS": "1"}
+    kept = tree / "kept"  # what the room's tests make with code that is not changed, once for all changes
+    environment = {
+        **os.environ,
+        "PYTHONPATH": paths,
+        "AFFEKT_TEST_DATA": data,
+        "AFFEKT_TEST_KEPT": str(kept),
+        "OMP_NUM_THREADS": "1",
+    }
     command = [sys.executable, str(ROOT / "bench" / "mutation_rules.py"), *arguments]
     with (tree / "mutmut.log").open("a", encoding="utf-8") as log:
         code = subprocess.run(command, cwd=tree, env=environment, stdout=log, stderr=subprocess.STDOUT).returncode
@@ -206,7 +278,7 @@ def results(room: Room, tree: Path) -> Iterator[Mutant]:
                 for name in (f"{mangled}__mutmut_orig", generated)
             )
             became = "survived" if status in _SURVIVED else "timeout" if status in _TIMEOUT else "killed"
-            yield Mutant(module, function, _change(before, after), became)
+            yield Mutant(key, module, function, _change(before, after), became)
 
 
 def _change(before: list[str], after: list[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,12 +81,29 @@ def shared_data() -> Path:
     return folder
 
 
+def made_once(name: str, temporary: pytest.TempPathFactory) -> Path:
+    """A folder for what takes long to make, empty or with a file ``done`` if it is made already.
+
+    It is of this session alone, unless AFFEKT_TEST_KEPT names a folder in which it is kept for later ones.
+    """
+    kept = os.environ.get("AFFEKT_TEST_KEPT")
+    folder = Path(kept, name) if kept else temporary.mktemp(name)
+    if not (folder / "done").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def sample_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of sample clips with its manifest: three a label, of two subjects in train and one in val."""
     from affekt.samples.write import write_samples
 
-    return write_samples(tmp_path_factory.mktemp("samples") / "clips", clips_per_label=3, seed=1, progress=False)
+    root = made_once("sample_clips", tmp_path_factory)
+    if not (root / "done").exists():
+        write_samples(root / "clips", clips_per_label=3, seed=1, progress=False)
+        (root / "done").touch()
+    return root / "clips"
 
 
 @pytest.fixture(scope="session")
@@ -128,19 +146,23 @@ def tiny_run(
     from affekt.store.preparing import prepare_clips
     from affekt.training.given import Given, train_member
 
-    root = tmp_path_factory.mktemp("tiny")
+    root = made_once("tiny", tmp_path_factory)
+    out = {name: root / name for name in model_names()}
+    scores = root / "scores"
+    trained = Trained(root / "store", root / "prepared", out, scores, root / "ensemble")
+    if (root / "done").exists():
+        return trained
     store = Store(root / "store", tiny_settings.media)
     index = prepare_clips(load_clips(str(sample_clips)), store, workers=1, progress=False)
     index.write(root / "prepared")
     faces: FaceSet = prepare_faces(read_faces(str(sample_faces)), tiny_settings.media.face_size)
-    out = {name: root / name for name in model_names()}
     for name, spec in model_specs().items():
         needs = {needed: out[needed] for needed in spec.needs}
         train_member(Given(name, index, store, tiny_settings, index.labels, out[name], faces=faces, needs=needs))
     fused = fit_fusions(out, model_names(), tiny_settings, root / "ensemble", facts={"data": "sample"})
-    scores = root / "scores"
     fused.write(scores)
-    return Trained(root / "store", root / "prepared", out, scores, root / "ensemble")
+    (root / "done").touch()
+    return trained
 
 
 @pytest.fixture(scope="session")

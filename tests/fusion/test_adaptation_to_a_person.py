@@ -79,6 +79,13 @@ def test_the_only_clip_that_a_model_answered_is_not_changed_for_that_model(make_
     np.testing.assert_allclose(adapted(scores, ["a"] * 5)[0, 0], scores[0, 0], atol=1e-12)
 
 
+def test_the_mean_of_a_persons_logarithms_is_taken_away_by_the_share_that_so_many_clips_earn():
+    clips = np.array([[[0.8, 0.2]], [[0.4, 0.6]], [[0.5, 0.5]]])
+    mean = np.log(clips[:, 0] + 0.02).mean(axis=0)
+    powers = clips[:, 0] * np.exp(-2 / 12 * mean)  # three clips: (3 - 1) / (3 - 1 + 10)
+    np.testing.assert_allclose(adapted(clips, ["a"] * 3)[:, 0], powers / powers.sum(axis=1, keepdims=True))
+
+
 def test_votes_count_as_their_shares(make_table):
     votes = np.random.default_rng(0).integers(0, 10, size=(12, 2, 4)) + np.eye(4)[0].astype(int)
     shares = votes / votes.sum(axis=2, keepdims=True)
@@ -128,6 +135,47 @@ def test_people_with_a_bias_of_their_own_are_answered_better(method, make_table)
     test = biased(make_table(400, seed=2), seed=8)
     plain = right(test, fusion.plain.predict(test.scores))
     assert right(test, fusion.predict(test.scores, test.subjects)) > plain + 0.05
+
+
+@pytest.mark.parametrize(("clips", "silent", "share"), [(4, 0, 3 / 13), (4, 1, 2 / 12), (2, 1, 0), (2, 2, 0)])
+def test_a_fitted_fusion_answers_by_the_share_that_a_persons_usable_clips_earn(clips, silent, share, make_table):
+    fusion = PersonFusion.fit(biased(make_table(160)), "stacking")
+    scores = make_table(clips, subjects=1, seed=4).scores
+    scores[clips - silent :] = np.nan
+    names = ["a"] * clips
+    plain, person = fusion.plain.predict(scores), fusion.person.predict(adapted(scores, names))
+    np.testing.assert_allclose(fusion.predict(scores, names), share * person + (1 - share) * plain)
+
+
+def test_a_clip_that_one_model_answered_is_usable(make_table):
+    fusion = PersonFusion.fit(biased(make_table(160)), "stacking")
+    scores = make_table(3, subjects=1, seed=4).scores
+    scores[0, 0], scores[1, 1] = np.nan, 0
+    plain, person = fusion.plain.predict(scores), fusion.person.predict(adapted(scores, ["a"] * 3))
+    np.testing.assert_allclose(fusion.predict(scores, ["a"] * 3), 2 / 12 * person + 10 / 12 * plain)
+
+
+def test_a_rule_that_learns_nothing_is_applied_to_the_adapted_scores_alone(make_table):
+    table = biased(make_table(40, subjects=4))
+    found = PersonFusion.fit(table, "average").predict(table.scores, table.subjects)
+    np.testing.assert_allclose(found, adapted(table.scores, table.subjects).mean(axis=1))
+
+
+def test_both_fusions_are_fitted_as_asked_and_a_plain_one_at_hand_is_taken(make_table):
+    table = biased(make_table(100))
+    weights = {"face": 1.0, "voice": 3.0}
+    found = PersonFusion.fit(table, "weighted_average", weights=weights)
+    assert found.plain.weights.tolist() == found.person.weights.tolist() == [0.25, 0.75]
+    again = PersonFusion.fit(table, "weighted_average", plain=found.plain)
+    assert again.plain is found.plain
+    assert again.person.weights.tolist() != [0.25, 0.75]
+
+
+def test_what_no_model_answered_stays_without_an_answer_and_without_a_warning(make_table, recwarn):
+    scores = make_table(4, subjects=2).scores
+    scores[1] = np.nan
+    assert np.isnan(adapted(scores, ["a", "a", "a", ""])[1]).all()
+    assert not list(recwarn)
 
 
 def test_rows_that_are_not_answered_take_part_in_the_adaptation(make_table):

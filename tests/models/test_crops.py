@@ -20,6 +20,10 @@ def test_centre_crop_is_the_centre() -> None:
     assert centre_crop(256).tolist() == [16, 16, 224, 224, 0]
 
 
+def test_an_uneven_margin_is_greater_at_the_right_and_below() -> None:
+    assert centre_crop(10, mirrored=True).tolist() == [0, 0, 9, 9, 1]
+
+
 def test_a_crop_is_cut_out_and_mirrored() -> None:
     picture = np.arange(8 * 8 * 1, dtype=np.uint8).reshape(8, 8, 1)
     region = picture[1:5, 2:6]
@@ -53,3 +57,17 @@ def test_each_frame_of_a_still_picture_is_its_own_crop(channels: int) -> None:
     found = cropped_on_device(torch.from_numpy(pictures[:, None]), torch.from_numpy(crops), 48).numpy()
     assert found.shape == expected.shape
     assert np.abs(found - expected).max() <= 1.01
+
+
+def test_crops_are_cut_out_where_the_pictures_lie() -> None:
+    # a device on which nothing is computed, but which refuses tensors of another
+    pictures = torch.empty((2, 3, 32, 32, 1), dtype=torch.uint8, device="meta")
+    found = cropped_on_device(pictures, torch.from_numpy(random_crops(np.random.default_rng(0), 2, 32)), 16)
+    assert (found.device.type, found.dtype, tuple(found.shape)) == ("meta", torch.float32, (2, 3, 16, 16, 1))
+
+
+def test_crops_may_be_numbers_of_any_precision() -> None:
+    rng = np.random.default_rng(5)
+    pictures, crops = torch.from_numpy(smooth_picture(rng, 48)[None, None]), random_crops(rng, 1, 48)
+    exact, double = (cropped_on_device(pictures, torch.from_numpy(crops.astype(t)), 32) for t in (int, float))
+    assert torch.equal(exact, double)

@@ -64,6 +64,7 @@ def drifted(size: int) -> tuple[np.ndarray, np.ndarray]:
 
 def test_a_drift_begins_with_its_crop_and_is_even() -> None:
     crops, moving = drifted(96)
+    assert (crops.dtype.kind, moving.dtype) == ("i", np.float32)  # whole pixels, and between them
     assert np.array_equal(moving[:, 0], crops)
     assert np.abs(np.diff(moving, n=2, axis=1)).max() < 1e-4
     assert (np.abs(moving[:, -1, :4] - crops[:, :4]).max(axis=1) > 0).all()
@@ -75,6 +76,29 @@ def test_a_drift_is_slight_and_stays_inside_the_picture(size: int) -> None:
     edges = np.concatenate([moving[..., :2], moving[..., :2] + moving[..., 2:4]], axis=2)
     assert edges.min() >= 0 and edges.max() <= size + 1e-4
     assert np.abs(edges[:, -1] - edges[:, 0]).max() <= DRIFT * size + 1e-4
+
+
+def test_each_edge_drifts_by_itself_and_evenly_far_to_either_side() -> None:
+    size = 96
+    crops = np.tile([32, 32, 32, 32, 0], (1000, 1))  # far from the border
+    moving = drifting_crops(np.random.default_rng(3), crops, size, 16)
+    edges = np.concatenate([moving[..., :2], moving[..., :2] + moving[..., 2:4]], axis=2)
+    drift = (edges[:, -1] - edges[:, 0]) / (DRIFT * size)
+    assert np.abs(drift).max() == pytest.approx(1, abs=0.01)
+    assert drift.mean(axis=0) == pytest.approx(0, abs=0.07)
+    assert drift.std(axis=0) == pytest.approx(1 / np.sqrt(3), abs=0.03)  # of a uniform distribution
+    assert np.abs(np.corrcoef(drift, rowvar=False) - np.eye(4)).max() < 0.12
+
+
+def test_a_drift_stops_at_the_border_of_the_picture() -> None:
+    size = 96
+    for corner, first, last in ((0, 0, 64), (32, 32, 96)):
+        crops = np.tile([corner, corner, 64, 64, 0], (50, 1))
+        ends = drifting_crops(np.random.default_rng(3), crops, size, 4)[:, -1]
+        left_top, right_bottom = ends[:, :2], ends[:, :2] + ends[:, 2:4]
+        border, at = (left_top, 0) if corner == 0 else (right_bottom, size)
+        assert 0.3 < (border == at).mean() < 0.7  # half of them would leave it
+        assert (left_top != first).any() and (right_bottom != last).any()
 
 
 def test_grey_pictures_are_their_luminance_in_three_channels() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,9 @@ def subjects(index: PreparedIndex, numbers: np.ndarray) -> set[str]:
 def test_nobody_is_scored_by_a_model_that_learned_from_them(member: str) -> None:
     chosen = given(member, people())
     folds = folds_of(chosen)
-    assert [fold.key for fold in folds] == ["fold1", "fold2", "final"]
+    assert [(fold.name, fold.key) for fold in folds] == [
+        ("fold 1/2", "fold1"), ("fold 2/2", "fold2"), ("final", "final"),
+    ]  # fmt: skip
     for fold in folds:
         assert not subjects(chosen.index, fold.learns) & subjects(chosen.index, fold.scores)
     assert sorted(np.concatenate([fold.scores for fold in folds])) == list(range(10))
@@ -70,6 +73,18 @@ def test_a_clip_without_what_the_model_looks_at_is_not_learned_from(member: str,
     rows[2], rows[3] = row(2, "s1", "angry", face=False), row(3, "s1", "happy", voice=False)
     final = folds_of(given(member, rows))[-1]
     assert final.learns.tolist() == learned
+
+
+def test_one_frame_with_a_face_is_enough_to_learn_from() -> None:
+    rows = [replace(item, frames_with_face=1) for item in people()]
+    assert folds_of(given(FACE, rows))[-1].learns.tolist() == list(range(8))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_each_fold_holds_out_people_of_every_label(seed: int) -> None:
+    rows = [row(number, f"s{number}", LABELS[number // 2]) for number in range(4)]
+    for fold in folds_of(given(VOICE, rows, f"seed={seed}"))[:-1]:
+        assert {rows[number].label for number in fold.scores} == set(LABELS)
 
 
 def test_the_folds_of_all_models_hold_out_the_same_clips() -> None:
@@ -142,6 +157,11 @@ def test_one_label_is_nothing_to_learn(member: str) -> None:
     assert caught.value.code == "too_few_labels"
 
 
+def test_two_labels_are_enough() -> None:
+    chosen = given(VOICE, people())
+    require_two_labels(chosen, folds_of(chosen))
+
+
 @MEMBERS
 def test_clips_of_other_labels_are_scored_and_not_learned_from(member: str, caplog: pytest.LogCaptureFixture) -> None:
     rows = [*people(), row(10, "s0", "fear"), row(11, "s4", "", "val")]
@@ -158,6 +178,13 @@ def test_held_out_sets_one_part_of_the_subjects_aside(member: str) -> None:
     assert len(subjects(chosen.index, held.scores)) == 1
     assert len(held.learns) == 6
     assert not set(held.scores) & set(final.scores)
+
+
+@pytest.mark.parametrize(("share", "held_out"), [(0.25, 2), (0.5, 4)])
+def test_the_share_that_is_held_out_is_of_the_subjects(share: float, held_out: int) -> None:
+    chosen = given(VOICE, people(8), "fusion.scores=held_out", f"fusion.held_out_share={share}")
+    held, _ = folds_of(chosen)
+    assert len(subjects(chosen.index, held.scores)) == held_out
 
 
 def test_a_large_share_held_out_leaves_subjects_to_learn_from() -> None:
@@ -182,10 +209,15 @@ def test_the_score_table_has_a_row_for_every_scored_clip_in_their_order() -> Non
     np.testing.assert_array_equal(table.scores[:, 0], [[1, 0], [0.25, 0.75], [np.nan, np.nan]])
 
 
+def test_a_table_without_rows_has_the_same_columns() -> None:
+    table = score_table(given(VOICE, people()), {})
+    assert (table.scores.shape, table.truth.dtype.kind) == ((0, 1, 2), "i")
+
+
 def test_accuracies_are_told_for_each_split_of_what_has_a_label_and_a_score() -> None:
-    vectors = [[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [np.nan, np.nan], [0.1, 0.9]]
+    vectors = [[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [np.nan, np.nan], [0.1, 0.9], [0.9, 0.1]]
     table = ScoreTable(
-        tuple("abcde"), LABELS, (VOICE,), np.array(vectors)[:, None], np.array([0, 1, -1, 1, 1]), ("",) * 5,
-        ("train", "train", "train", "val", ""),
+        tuple("abcdef"), LABELS, (VOICE,), np.array(vectors)[:, None], np.array([0, 1, -1, 1, 1, 0]), ("",) * 6,
+        ("train", "train", "train", "val", "", ""),
     )  # fmt: skip
     assert accuracies(table) == {"train_accuracy": 0.5, "unnamed_accuracy": 1.0}

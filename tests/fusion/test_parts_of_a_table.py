@@ -1,0 +1,290 @@
+"""What a score table is fused by: which rows, which folds, which figures and which method is the best."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from affekt.errors import DataError
+from affekt.fusion import Fusion, PersonFusion, fuse_table
+from affekt.fusion.cross_validation import cross_validated, fold_masks, fused_rows
+from affekt.fusion.figures import accuracy_of, best_method, judged, member_accuracies
+from affekt.fusion.rows import choose_rows
+from affekt.score_table import ScoreTable
+
+HOW = {"adapt": False, "seed": 0, "settings": None, "folds": 3}
+
+
+def rows_of(
+    splits: list[str], *, truth: list[int] | None = None, subjects: list[str] | None = None, models: int = 1
+) -> ScoreTable:
+    """Two labels; every model says the first, the later models less surely."""
+    count = len(splits)
+    vectors = [[0.9 - 0.1 * model, 0.1 + 0.1 * model] for model in range(models)]
+    return ScoreTable(
+        tuple(f"c{n}" for n in range(count)), ("angry", "sad"), tuple(f"m{n}" for n in range(models)),
+        np.tile(vectors, (count, 1, 1)), np.array(truth if truth is not None else [0] * count),
+        tuple(subjects if subjects is not None else [f"s{n}" for n in range(count)]), tuple(splits),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("splits", "named", "train", "test", "clips"),
+    [
+        (["train", "val", "test"], (None, None), "train", "test", ["c2"]),
+        (["train", "val", "train"], (None, None), "train", "val", ["c1"]),
+        (["train", "", "dev"], (None, None), "train", "all rows", ["c1", "c2"]),
+        (["", "", ""], (None, None), None, "all rows", ["c0", "c1", "c2"]),
+        (["val", "dev", "val"], (None, None), None, "val", ["c0", "c2"]),
+        (["train", "val", "dev"], (None, "dev"), "train", "dev", ["c2"]),
+        (["train", "val", "train"], (None, "train"), None, "train", ["c0", "c2"]),
+        (["train", "val", "train"], ("train", "train"), None, "train", ["c0", "c2"]),
+        (["train", "val", "dev"], ("dev", None), "dev", "val", ["c1"]),
+        (["train", "val", "dev"], ("val", None), "val", "all rows", ["c0", "c2"]),
+        (["train", "val", "test"], ("test", None), "test", "val", ["c1"]),
+    ],
+)
+def test_rows_are_taken_of_the_splits_that_are_named_or_usual(
+    splits: list[str], named: tuple[str | None, str | None], train: str | None, test: str, clips: list[str]
+) -> None:
+    found = choose_rows(rows_of(splits), *named)
+    assert (found.train_split, found.test_split, list(found.test.clips)) == (train, test, clips)
+    expected = [f"c{number}" for number, split in enumerate(splits) if split == train] if train else []
+    assert list(found.train.clips) == expected
+
+
+def test_nothing_is_fitted_on_rows_without_a_label() -> None:
+    found = choose_rows(rows_of(["train", "train", "val", "val"], truth=[-1, 0, -1, 1]), None, None)
+    assert (found.train.clips, found.test.clips) == (("c1",), ("c2", "c3"))
+
+
+@pytest.mark.parametrize(
+    ("splits", "named", "code", "words"),
+    [
+        (["a", "b", "a"], (None, "c"), "unknown_split", "'c'; the table has a, b"),
+        (["", ""], ("train", None), "unknown_split", "'train'; the table has no splits"),
+        (["train", "train"], (None, None), "no_test_rows", "'train'"),
+        (["dev", "dev"], ("dev", None), "no_test_rows", "'dev'"),
+    ],
+)
+def test_splits_that_are_not_there_are_named(
+    splits: list[str], named: tuple[str | None, str | None], code: str, words: str
+) -> None:
+    with pytest.raises(DataError, match=words) as caught:
+        choose_rows(rows_of(splits), *named)
+    assert caught.value.code == code
+
+
+def test_each_labelled_row_is_held_out_once_with_all_of_its_subject() -> None:
+    truth = [0, 1, 0, 1, -1, 0, 1, -1]
+    table = rows_of([""] * 8, truth=truth, subjects=["a", "a", "b", "b", "b", "c", "c", "d"])
+    masks = fold_masks(table, 3, 0)
+    assert [mask.dtype for mask in masks] == [np.dtype(bool)] * 3
+    np.testing.assert_array_equal(np.sum(masks, axis=0), np.array(truth) >= 0)
+    held = sorted(sorted({table.subjects[row] for row in np.flatnonzero(mask)}) for mask in masks)
+    assert held == [["a"], ["b"], ["c"]]
+
+
+@pytest.mark.parametrize(
+    ("truth", "subjects", "folds"),
+    [
+        ([], [], 0),
+        ([0], ["a"], 0),
+        ([0, -1], ["a", "b"], 0),
+        ([0, 1], ["a", "a"], 0),
+        ([0, 1], ["a", "b"], 2),
+        ([0, 1], ["", ""], 2),  # nobody's rows are people of their own
+    ],
+)
+def test_folds_need_labelled_rows_of_two_subjects(truth: list[int], subjects: list[str], folds: int) -> None:
+    assert len(fold_masks(rows_of([""] * len(truth), truth=truth, subjects=subjects), 2, 0)) == folds
+
+
+def test_folds_follow_the_labels_and_the_seed(make_table) -> None:
+    table = make_table(60, subjects=60)
+    kinds = [np.bincount(table.truth[mask], minlength=4).tolist() for mask in fold_masks(table, 2, 0)]
+    assert np.abs(np.subtract(*kinds)).max() <= 1
+    first, again, other = (np.array(fold_masks(table, 2, seed)) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_answers_of_several_divisions_are_averaged(make_table) -> None:
+    table = make_table(80)
+    divisions = [fold_masks(table, 2, seed) for seed in (0, 1)]
+    each = [cross_validated(table, [folds], "weighted_average", HOW) for folds in divisions]
+    assert np.abs(each[0] - each[1]).max() > 1e-3
+    np.testing.assert_allclose(cross_validated(table, divisions, "weighted_average", HOW), np.mean(each, axis=0))
+
+
+def test_given_weights_hold_in_every_fold_and_for_rows_without_a_label(make_table) -> None:
+    table = make_table(40)
+    table = replace(table, truth=np.where(np.arange(40) % 4 == 0, -1, table.truth))
+    found = cross_validated(
+        table, [fold_masks(table, 2, 0)], "weighted_average", HOW, weights={"face": 0.25, "voice": 0.75}
+    )
+    np.testing.assert_allclose(found, table.scores[:, 0] * 0.25 + table.scores[:, 1] * 0.75)
+
+
+def test_some_rows_are_fused_as_among_all(make_table) -> None:
+    train, test = make_table(120), make_table(40, seed=1)
+    some = np.arange(40) % 3 == 0
+    for adapt, fusion in ((False, Fusion), (True, PersonFusion)):
+        how: dict[str, Any] = {**HOW, "adapt": adapt}
+        whole, _ = fused_rows(train, test, None, "stacking", **how)
+        np.testing.assert_allclose(fused_rows(train, test, some, "stacking", **how)[0], whole[some])
+        fitted = fusion.fit(train, "stacking", folds=3)
+        own = fitted.predict(test.scores, test.subjects) if adapt else fitted.predict(test.scores)
+        np.testing.assert_array_equal(whole, own)
+
+
+@pytest.mark.parametrize("adapt", [False, True])
+def test_the_notes_of_a_fusion_are_handed_on(adapt: bool, make_table) -> None:
+    _, notes = fused_rows(make_table(8), make_table(4), None, "svm", **{**HOW, "adapt": adapt})
+    assert any("too few for svm" in note for note in notes)
+
+
+def test_figures_are_those_of_the_labelled_rows() -> None:
+    table = rows_of([""] * 5, truth=[0, 0, 0, 1, -1])
+    fused = np.array([[0.9, 0.1], [0.2, 0.8], [0.9, 0.1], [0.1, 0.9], [0.1, 0.9]])
+    found = judged(table, fused, {"bootstrap": 50, "confidence": 0.9, "seed": 0})
+    assert (found["accuracy"], found["clips"]) == (0.75, 4)
+    assert found["unweighted_average_recall"] == pytest.approx((2 / 3 + 1) / 2)
+    low, high = found["accuracy_ci95"]
+    assert low < 0.75 < high
+
+
+def test_without_labels_there_is_no_accuracy_but_a_number_of_clips() -> None:
+    found = judged(rows_of([""] * 2, truth=[-1, -1]), np.full((2, 2), 0.5), {})
+    assert found == {"accuracy": None, "accuracy_ci95": None, "clips": 2}
+
+
+def test_accuracy_is_of_rows_with_a_label_and_an_answer() -> None:
+    table = rows_of([""] * 4, truth=[0, 1, -1, 1])
+    fused = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [np.nan, np.nan]])
+    assert accuracy_of(table, fused) == 0.5
+    assert accuracy_of(table.rows([2, 3]), fused[2:]) is None
+
+
+def test_each_model_has_its_own_accuracy_on_either_side() -> None:
+    train, test = rows_of(["train"] * 2, truth=[0, 1], models=2), rows_of(["val"] * 4, truth=[0, 0, 0, 1], models=2)
+    scores = test.scores.copy()
+    scores[:2, 1] = 0  # of the second model two answers are left, of which one is right
+    found = member_accuracies(train, replace(test, scores=scores))
+    assert found == {
+        "m0": {"accuracy": 0.75, "train_accuracy": 0.5}, "m1": {"accuracy": 0.5, "train_accuracy": 0.5}
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("report", "weights", "best", "by"),
+    [
+        ({"svm": {"accuracy": None}}, None, "svm", "the only method"),
+        (
+            {"a": {"accuracy": 0.9, "train_accuracy": 0.4}, "b": {"accuracy": 0.5, "train_accuracy": 0.6}},
+            None, "b", "cross-validation on the train rows",
+        ),
+        (
+            {"a": {"accuracy": 0.4, "train_accuracy": None}, "b": {"accuracy": 0.5, "train_accuracy": 0.6}},
+            None, "b", "the test rows themselves",
+        ),
+        ({"a": {"accuracy": 0.6}, "b": {"accuracy": 0.5}}, None, "a", "the test rows themselves"),
+        ({"a": {"accuracy": 0.6}, "b": {"accuracy": None}}, None, "average", "no labels to choose by"),
+        ({"a": {"accuracy": None}, "b": {"accuracy": None}}, {"m0": 1.0}, "weighted_average", "no labels"),
+    ],
+)  # fmt: skip
+def test_the_best_method_is_chosen_by_train_rows_then_test_rows_then_by_rule(
+    report: dict[str, dict[str, Any]], weights: dict[str, float] | None, best: str, by: str
+) -> None:
+    found = best_method(report, weights)
+    assert found[0] == best and found[1].startswith(by)
+
+
+def test_intervals_are_of_the_resamples_the_confidence_and_the_seed_asked_for(make_table) -> None:
+    table = make_table(60)
+
+    def interval(**how: Any) -> tuple[float, float]:
+        found = fuse_table(table, methods=["average"], **{"bootstrap": 60, "seed": 1, **how})
+        low, high = found.report["methods"]["average"]["accuracy_ci95"]
+        return low, high
+
+    usual, narrow = interval(), interval(confidence=0.5)
+    assert usual == interval()
+    assert usual[0] < narrow[0] < narrow[1] < usual[1]
+    assert usual != interval(seed=2)
+    assert usual != interval(bootstrap=61)
+
+
+def test_the_report_says_what_was_fused_and_what_was_fitted(make_table) -> None:
+    table = make_table(120, splits=("train", "train", "val"), subjects=12)
+    weights = {"face": 1.0, "voice": 2.0}
+    found = fuse_table(table, methods=["weighted_average", "svm", "svm"], weights=weights, bootstrap=20, folds=3)
+    report = found.report
+    assert (report["clips"], report["train_split"], report["test_split"], report["adapt"]) == (40, "train", "val", None)
+    assert [(name, values["fitted_on"]) for name, values in report["methods"].items()] == [
+        ("weighted_average", None), ("svm", "train"),
+    ]  # fmt: skip
+    val = table.split("val")
+    np.testing.assert_allclose(found.vectors["weighted_average"], (val.scores[:, 0] + 2 * val.scores[:, 1]) / 3)
+    assert report["methods"]["weighted_average"]["train_accuracy"] == accuracy_of(
+        table.split("train"), (table.split("train").scores * [[1], [2]]).sum(axis=1)
+    )
+    assert set(report["models"]) == {"face", "voice"}
+
+
+def test_one_method_alone_is_not_cross_validated_to_be_chosen(make_table) -> None:
+    table = make_table(60, splits=("train", "train", "val"), subjects=12)
+    report = fuse_table(table, methods=["average"], bootstrap=20, folds=3).report
+    assert "train_accuracy" not in report["methods"]["average"]
+    assert (report["best"], report["best_by"]) == ("average", "the only method")
+
+
+def test_the_score_on_train_rows_is_that_of_their_folds(make_table) -> None:
+    table = make_table(90, splits=("train", "train", "val"), subjects=12)
+    report = fuse_table(table, methods=["average", "stacking"], bootstrap=20, folds=3, seed=4).report
+    train = table.split("train")
+    how = {**HOW, "seed": 4}
+    expected = accuracy_of(train, cross_validated(train, [fold_masks(train, 3, 4)], "stacking", how))
+    assert report["methods"]["stacking"]["train_accuracy"] == expected
+
+
+def test_settings_of_a_method_are_handed_on(make_table) -> None:
+    from affekt.fusion.methods.stacking import StackingSettings
+
+    table = make_table(90, splits=("train", "train", "val"), subjects=12)
+    own = {"stacking": StackingSettings(linear_c=[], offset_penalty=50.0)}
+    found = fuse_table(table, methods=["stacking"], settings=own, bootstrap=20, folds=3)
+    expected = Fusion.fit(table.split("train"), "stacking", settings=own, folds=3).predict(table.split("val").scores)
+    np.testing.assert_array_equal(found.vectors["stacking"], expected)
+
+
+def test_notes_of_what_was_not_fitted_stand_beside_the_method(make_table) -> None:
+    table = make_table(24, splits=("train", "val"), subjects=8)
+    report = fuse_table(table, methods=["svm"], bootstrap=20, folds=2).report
+    assert "too few for svm" in report["methods"]["svm"]["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [({"adapt": True}, "no_subjects"), ({"methods": ["svm"]}, "no_train_rows")]
+)
+def test_a_table_that_lacks_something_is_refused_by_a_code(arguments: dict[str, Any], code: str) -> None:
+    with pytest.raises(DataError) as caught:
+        fuse_table(rows_of([""] * 4, truth=[-1] * 4, subjects=[""] * 4), **arguments)
+    assert caught.value.code == code
+
+
+def test_adapted_rows_need_one_subject_with_two_clips(make_table) -> None:
+    def warnings(subjects: tuple[str, ...]) -> list[str]:
+        table = replace(make_table(4), subjects=subjects)
+        return fuse_table(table, methods=["average"], adapt=True, bootstrap=10).report["warnings"]
+
+    assert warnings(("a", "b", "", "")) == ["no subject has two clips to be fused, so nothing is adapted"]
+    assert warnings(("a", "a", "", "")) == []
+
+
+def test_rows_of_nobody_are_in_no_two_splits(make_table) -> None:
+    table = replace(make_table(40, splits=("train", "val")), subjects=("",) * 40)
+    assert fuse_table(table, methods=["average"], bootstrap=10).report["warnings"] == []
