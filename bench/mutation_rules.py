@@ -18,8 +18,8 @@ import libcst.matchers as m
 
 #: What is left out, and why: printed in the report.
 RULES = (
-    "Words for people: a text with a blank in it is not changed. That a message names its place and its remedy is "
-    "tested, its wording is not.",
+    "Words for people: a text with a blank in it is not changed, nor a piece of such a text. That a message names its "
+    "place and its remedy is tested, its wording is not.",
     "Log lines and warnings (`logger.…`, `log.…`, `warnings.…`).",
     "Guards that cannot fire unless the code around them is wrong: `assert`, and `strict=` of `zip`.",
     "What only a type checker reads: `cast`, annotations, `TYPE_CHECKING`.",
@@ -42,17 +42,43 @@ def main() -> None:
 
     visitor: Any = file_mutation.MutationVisitor
     descend = visitor._skip_node_and_children
-    visitor._skip_node_and_children = lambda self, node: m.matches(node, _UNTOUCHED) or descend(self, node)
+
+    def skip(self: Any, node: cst.CSTNode) -> bool:
+        if isinstance(node, cst.ConcatenatedString):
+            _of_sentences.extend(_pieces_of_a_sentence(node))
+        return m.matches(node, _UNTOUCHED) or bool(descend(self, node))
+
+    visitor._skip_node_and_children = skip
     operators: Any = file_mutation.mutation_operators
     operators[:] = [(kind, _obeying(operator)) for kind, operator in operators]
     cli()
+
+
+#: Pieces of texts with a blank that were come by; the node itself is what they are told apart by.
+_of_sentences: list[cst.SimpleString] = []
+
+
+def _pieces_of_a_sentence(text: cst.ConcatenatedString) -> list[cst.SimpleString]:
+    """The pieces without an expression of a text that is written in several, if there is a blank in any piece."""
+    pieces: list[cst.BaseString] = [text]
+    while isinstance(pieces[-1], cst.ConcatenatedString):
+        last = pieces.pop()
+        assert isinstance(last, cst.ConcatenatedString)
+        pieces += [last.left, last.right]
+    plain = [piece for piece in pieces if isinstance(piece, cst.SimpleString)]
+    formatted = [part for piece in pieces if isinstance(piece, cst.FormattedString) for part in piece.parts]
+    texts = [str(piece.evaluated_value) for piece in plain]
+    texts += [part.value for part in formatted if isinstance(part, cst.FormattedStringText)]
+    return plain if any(" " in text for text in texts) else []
 
 
 def _obeying(operator: Any) -> Any:
     """An operator of mutmut without the changes that the rules leave out."""
 
     def changes(node: Any) -> Iterable[Any]:
-        if isinstance(node, cst.SimpleString) and " " in str(node.evaluated_value):
+        if isinstance(node, cst.SimpleString) and (
+            " " in str(node.evaluated_value) or any(node is piece for piece in _of_sentences)
+        ):
             return
         for changed in operator(node):
             if not (isinstance(node, cst.Call) and isinstance(changed, cst.Call) and _guard_removed(node, changed)):
