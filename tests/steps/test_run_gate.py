@@ -5,13 +5,19 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from affekt.dataset import load_clips
 from affekt.ensemble import Clips, Ensemble
-from affekt.registry import Tracking, list_models, promote, read_history, register
+from affekt.errors import AffektError
+from affekt.registry import ScoreVectors, Tracking, list_models, promote, read_history, register
+from affekt.registry import decide as decide_between
 from affekt.score_table import ScoreTable
 from affekt.steps.run_gate import Challenger, run_gate
 
@@ -159,3 +165,125 @@ def test_a_gate_that_is_tried_again_finds_its_challenger_promoted(
     assert again.promote
     assert again.reasons == [f"{good.name}/{good.version} is the champion already."]
     assert len(read_history(tracking, good.name)) == 1
+
+
+@dataclass(frozen=True)
+class Known:
+    """Clips of which it is known what a champion answers, as rows by name; without a row there is no answer."""
+
+    rows: dict[str, np.ndarray]
+    asked: tuple[Path, ...] = ()
+    answerable: bool = True
+    unit = "images"
+
+    def can_be_answered_by(self, ensemble: Ensemble) -> bool:
+        return self.answerable
+
+    def answers(self, ensemble: Ensemble, names: Sequence[str]) -> np.ndarray:
+        return np.stack([self.rows.get(name, np.full(len(ensemble.labels), np.nan)) for name in names])
+
+    @contextmanager
+    def files(self, ensemble: Path, names: Sequence[str]) -> Iterator[list[Path]]:
+        yield list(self.asked)
+
+
+def rightly(challenger: Challenger, without: int = 0) -> dict[str, np.ndarray]:
+    """The right answers by name of the labelled clips that are reported, but of the last so many none."""
+    val = challenger.fused.split("val")
+    return {val.clips[row]: np.eye(len(val.labels))[val.truth[row]] for row in range(len(val) - without)}
+
+
+def never(folder, clips):
+    raise AssertionError("a server was asked")
+
+
+@pytest.fixture
+def two(tracking, candidate, tiny_settings):
+    """A champion, and a challenger that is right throughout."""
+    first, second = candidate(1.0), candidate(0.999)
+    assert run_gate(tracking, first, Known({}), settings=tiny_settings, check=None).promote
+    return first, second
+
+
+def test_a_clip_that_the_champion_has_no_answer_to_is_one_that_it_gets_wrong(tracking, two, tiny_settings):
+    _, second = two
+    decision = run_gate(tracking, second, Known(rightly(second, without=2)), settings=tiny_settings, check=never)
+    count = len(second.fused.split("val"))
+    assert decision.figures["accuracy_challenger"] == 1
+    assert decision.figures["accuracy_champion"] == pytest.approx((count - 2) / count)
+
+
+def test_the_decision_is_that_of_the_rule_with_the_settings_of_the_run(tracking, two, tiny_settings):
+    first, second = two
+    settings = dataclasses.replace(
+        tiny_settings, seed=5,
+        gate=dataclasses.replace(tiny_settings.gate, confidence=0.7, margin=0.9),
+        evaluation=dataclasses.replace(tiny_settings.evaluation, bootstrap=150),
+    )  # fmt: skip
+    rows = rightly(second, without=2)
+    found = run_gate(tracking, second, Known(rows), settings=settings, check=never)
+    val = second.fused.only([settings.fusion.method]).split("val")
+    mine = ScoreVectors(
+        val.clips, val.labels, val.scores[:, 0], val.truth, val.subjects, Ensemble.digest_of(second.folder), "images"
+    )
+    theirs = dataclasses.replace(
+        mine, probabilities=Known(rows).answers(Ensemble.load(first.folder), val.clips),
+        digest=Ensemble.digest_of(first.folder),
+    )  # fmt: skip
+    assert found == decide_between(mine, theirs, confidence=0.7, margin=0.9, bootstrap=150, seed=5)
+    assert "images" in " ".join(found.reasons)
+
+
+def test_a_champion_that_cannot_judge_images_stays(tracking, two, tiny_settings):
+    first, second = two
+    decision = run_gate(tracking, second, Known({}, answerable=False), settings=tiny_settings, check=never)
+    assert (decision.promote, dict(decision.figures)) == (False, {})
+    assert f"champion of {first.name!r} answers with vgg, c3d" in decision.reasons[0]
+    assert champion(tracking, first.name) == [first.version]
+
+
+def test_only_labelled_clips_of_the_reported_split_count(tracking, candidate, tiny_settings):
+    good = candidate(1.0)
+    fused = good.fused
+    first = list(fused.splits).index("val")
+    truth = np.where(np.arange(len(fused)) == first, -1, fused.truth)
+    hidden = dataclasses.replace(good, fused=dataclasses.replace(fused, truth=truth))
+    decision = run_gate(tracking, hidden, Known({}), settings=tiny_settings, check=None)
+    assert decision.figures["clips"] == len(fused.split("val")) - 1
+
+
+def test_where_there_is_nothing_to_ask_a_server_about_that_is_said(tracking, candidate, tiny_settings):
+    good = candidate(1.0)
+    decision = run_gate(tracking, good, Known({}), settings=tiny_settings, check=never)
+    assert decision.promote and champion(tracking, good.name) == [good.version]
+    message = "no face is found in the images, so a server has nothing to answer"
+    assert decision.reasons[-1] == f"Not asked in a real TorchServe: {message}."
+    assert decision.figures["serving"] == {"ok": None, "message": message}
+
+
+def test_a_server_with_the_challenger_is_asked_about_the_files(tracking, candidate, tiny_settings, tmp_path):
+    good, asked = candidate(1.0), []
+
+    def check(folder, files):
+        asked.append((folder, list(files)))
+        return served_well(folder, files)
+
+    decision = run_gate(
+        tracking, good, Known({}, (tmp_path / "a", tmp_path / "b")), settings=tiny_settings, check=check
+    )
+    assert asked == [(good.folder, [tmp_path / "a", tmp_path / "b"])]
+    assert decision.reasons[-1] == "In a real TorchServe: answered as in this process"
+    assert decision.figures["serving"] == served_well(None, None)
+    assert decision.figures["accuracy_challenger"] == 1
+
+
+def test_without_a_check_no_server_is_spoken_of(tracking, candidate, tiny_settings):
+    decision = run_gate(tracking, candidate(1.0), Known({}), settings=tiny_settings, check=None)
+    assert decision.promote and "serving" not in decision.figures
+
+
+def test_a_registry_that_cannot_be_asked_is_an_error_and_no_missing_champion(tracking, candidate, tiny_settings):
+    nameless = dataclasses.replace(candidate(1.0), name="@")
+    with pytest.raises(AffektError) as caught:
+        run_gate(tracking, nameless, Known({}), settings=tiny_settings, check=None)
+    assert caught.value.code == "bad_reference"
