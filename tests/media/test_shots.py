@@ -51,6 +51,15 @@ def test_a_frame_is_black_when_its_brightest_hundredth_is_dark(picture: np.ndarr
     assert shots == ([] if black else [range(0, 1)])
 
 
+def test_a_few_bright_points_anywhere_leave_a_frame_black() -> None:
+    rng = np.random.default_rng(0)
+    skies = []
+    for _ in range(40):
+        stars, dark = rng.integers(24, 256, PIXELS), rng.integers(0, 24, PIXELS)
+        skies.append(rng.permutation(np.where(np.arange(PIXELS) < 29, stars, dark)))
+    assert shots_of(film(skies))[0].all()
+
+
 @pytest.mark.parametrize(
     ("levels", "expected"),
     [
@@ -59,6 +68,7 @@ def test_a_frame_is_black_when_its_brightest_hundredth_is_dark(picture: np.ndarr
         ([0, 0], []),
         ([100, 100, 0], [(0, 2)]),
         ([100, 100, 200, 200, 200, 30], [(0, 2), (2, 5), (5, 6)]),
+        ([22, 26, 26], [(1, 3)]),  # out of the black by and by
         ([100], [(0, 1)]),
         ([], []),
     ],
