@@ -84,6 +84,12 @@ def test_the_same_seed_gives_the_same_folds_and_another_seed_others():
     assert [fold.held_out for fold in first] != [fold.held_out for fold in other]
 
 
+def test_the_seed_decides_who_is_held_out_together_where_all_are_alike():
+    clips = ClipTable(tuple(Clip(f"{n}", "x", "sad", f"p{n}") for n in range(12)))
+    first, again, other = ([fold.held_out for fold in folds_of(clips, "folds:3", seed)] for seed in (1, 1, 2))
+    assert first == again != other
+
+
 def test_named_splits_do_not_matter_where_all_clips_are_dealt_out():
     assert folds_of(table(6, split="val"), "folds:3") == folds_of(table(6), "folds:3")
 
