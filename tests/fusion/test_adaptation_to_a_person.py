@@ -79,11 +79,12 @@ def test_the_only_clip_that_a_model_answered_is_not_changed_for_that_model(make_
     np.testing.assert_allclose(adapted(scores, ["a"] * 5)[0, 0], scores[0, 0], atol=1e-12)
 
 
-def test_the_mean_of_a_persons_logarithms_is_taken_away_by_the_share_that_so_many_clips_earn():
-    clips = np.array([[[0.8, 0.2]], [[0.4, 0.6]], [[0.5, 0.5]]])
-    mean = np.log(clips[:, 0] + 0.02).mean(axis=0)
-    powers = clips[:, 0] * np.exp(-2 / 12 * mean)  # three clips: (3 - 1) / (3 - 1 + 10)
-    np.testing.assert_allclose(adapted(clips, ["a"] * 3)[:, 0], powers / powers.sum(axis=1, keepdims=True))
+@pytest.mark.parametrize(("clips", "share"), [(2, 1 / 11), (3, 2 / 12)])
+def test_the_mean_of_a_persons_logarithms_is_taken_away_by_the_share_that_so_many_clips_earn(clips, share):
+    vectors = np.array([[0.8, 0.2], [0.4, 0.6], [0.5, 0.5]])[:clips]
+    powers = vectors * np.exp(-share * np.log(vectors + 0.02).mean(axis=0))
+    found = adapted(vectors[:, None], ["a"] * clips)[:, 0]
+    np.testing.assert_allclose(found, powers / powers.sum(axis=1, keepdims=True))
 
 
 def test_votes_count_as_their_shares(make_table):

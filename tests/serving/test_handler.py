@@ -152,6 +152,15 @@ def test_what_a_dead_worker_left_behind_is_told_from_work_and_removed(tiny_ensem
     assert list(tmp_path.iterdir()) == [working]
 
 
+def test_a_worker_of_another_user_is_alive_too():
+    child = os.fork()
+    if child == 0:
+        if os.getuid() == 0:
+            os.setuid(65534)
+        os._exit(0 if handler_module._is_alive(1) else 1)  # the first process, which only root may signal
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
 def test_the_handler_imports_nothing_of_affekt_before_it_is_initialized():
     # TorchServe hides an ImportError at that point behind "no module named ts.torch_handler.handler".
     tree = ast.parse(Path(handler_module.__file__).read_text(encoding="utf-8"))
