@@ -1,11 +1,11 @@
 """Small changes to the code that decides something, one at a time: do the tests of its own room notice each of them?
 
-    python bench/mutation.py [--room ROOM]... [--again] [--out docs/benchmarks]
+    python bench/mutation.py [--room ROOM]... [--sample N] [--again] [--out docs/benchmarks]
 
 For each room, mutmut changes the modules named below in a copy of the tree (an operator, a number, an argument, a
 condition ...) and runs the tests of that room. A change that no test notices is a survivor, and has to be argued in one
 line in `docs/benchmarks/mutation-survivors.tsv`; the report names the figures. After tests were added, `--again` tries
-what survived alone. The status is 1 if less than 95 % of the
+what survived alone; `--sample N` tries N changes of a room, drawn at random. The status is 1 if less than 95 % of the
 changes to a module are noticed, or if a survivor is not argued.
 """
 
@@ -16,6 +16,7 @@ import ast
 import csv
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -33,6 +34,8 @@ WORK = ROOT / "build" / "mutation"
 #: Installed below ``affekt``; the copied tree has them there.
 BELOW_AFFEKT = ("components", "pipelines", "serving")
 LEAST = 0.95
+#: Of the changes that a sample is made of.
+SEED = 0
 SURVIVORS = ROOT / "docs" / "benchmarks" / "mutation-survivors.tsv"
 
 
@@ -132,6 +135,7 @@ def main() -> None:
     """Run the rooms and write the report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--room", action="append", choices=sorted(ROOMS), help="one room; without it, all")
+    parser.add_argument("--sample", type=int, help="only so many changes of each room, drawn at random")
     parser.add_argument("--again", action="store_true", help="only what survived in the last run, with today's tests")
     add_out(parser)
     arguments = parser.parse_args()
@@ -139,10 +143,10 @@ def main() -> None:
     argued, failed = _argued(), False
     for name in arguments.room or ROOMS:
         commit = subprocess.run(["git", "describe", "--always", "--dirty=+"], capture_output=True, text=True, cwd=ROOT)
-        mutants = run(name, again=arguments.again)
+        mutants = run(name, sample=arguments.sample, again=arguments.again)
         for module in map(_path, ROOMS[name].modules):
             found = [mutant for mutant in mutants if mutant.module == module]
-            rows[module] = _row(module, found, commit.stdout.strip() or "none")
+            rows[module] = _row(module, found, _changes(WORK / name, module), commit.stdout.strip() or "none")
             survived = [mutant.key for mutant in found if mutant.status == "survived"]
             unargued = [key for key in survived if key not in argued]
             failed |= bool(unargued) or len(survived) > (1 - LEAST) * len(found)
@@ -155,13 +159,14 @@ def main() -> None:
     sys.exit(failed)
 
 
-def run(name: str, *, again: bool = False) -> list[Mutant]:
-    """Every change to the modules of a room, and what became of it.
+def run(name: str, *, sample: int | None = None, again: bool = False) -> list[Mutant]:
+    """The changes to the modules of a room, and what became of them.
 
     Args:
         name: of the room.
-        again: try only what survived in the last run; the modules must be those of that run, and tests may have been
-            added.
+        sample: try so many of them, drawn at random; all where there are no more.
+        again: try only what survived in the last run, sampled or not; the modules must be those of that run, and tests
+            may have been added.
     """
     room, tree = ROOMS[name], WORK / name
     if again:
@@ -172,9 +177,18 @@ def run(name: str, *, again: bool = False) -> list[Mutant]:
     else:
         shutil.rmtree(tree, ignore_errors=True)
         build(room, tree)
-        patterns = _patterns(room)
+        patterns = _drawn(room, tree, sample) if sample else _patterns(room)
     mutmut(tree, "run", "--max-children", "1", *patterns)
     return list(results(room, tree))
+
+
+def _drawn(room: Room, tree: Path, sample: int) -> list[str]:
+    mutmut(tree, "generate")
+    names = [mutant.name for mutant in results(room, tree)]
+    if len(names) > sample:
+        names = random.Random(SEED).sample(names, sample)
+        (tree / "sample.json").write_text(json.dumps(names), encoding="utf-8")
+    return names
 
 
 def _renew_tests(room: Room, tree: Path) -> None:
@@ -186,6 +200,7 @@ def _renew_tests(room: Room, tree: Path) -> None:
         shutil.rmtree(folder / "tests", ignore_errors=True)
     shutil.copytree(ROOT / "tests", tree / "tests", ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
     (tree / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
+    _write_settings(room, tree)
 
 
 def _reachable(module: str) -> str:
@@ -200,13 +215,15 @@ def build(room: Room, tree: Path) -> None:
         shutil.copytree(ROOT / folder, tree / "affekt" / folder, ignore=copied)
     shutil.copytree(ROOT / "tests", tree / "tests", ignore=copied)
     (tree / "mutants").mkdir()  # Python remembers of a path that is not there when it starts that it leads nowhere
-    paths = [_path(module) for module in room.modules]
-    modules = [_installed(path) for path in paths]
-    for path, module in zip(paths, modules, strict=True):
-        (tree / module).write_text(_reachable(path), encoding="utf-8")
+    for path in map(_path, room.modules):
+        (tree / _installed(path)).write_text(_reachable(path), encoding="utf-8")
+    _write_settings(room, tree)
+
+
+def _write_settings(room: Room, tree: Path) -> None:
     settings = {
         "source_paths": ["affekt"],
-        "only_mutate": modules,
+        "only_mutate": [_installed(_path(module)) for module in room.modules],
         "pytest_add_cli_args": ["-p", "mutation_rules", "-p", "no:cacheprovider", "-m", "not slow", "-o", "addopts="],
         "pytest_add_cli_args_test_selection": list(room.tests),
         "process_isolation": "forkserver",  # no test's cache is handed on to the next change
@@ -260,8 +277,10 @@ def without_decorators(source: str) -> str:
 
 
 def results(room: Room, tree: Path) -> Iterator[Mutant]:
-    """What mutmut noted in a tree of every change."""
+    """What mutmut noted in a tree of every change, or of the sample."""
     wanted = _patterns(room)
+    drawn = tree / "sample.json"
+    sample = set(json.loads(drawn.read_text(encoding="utf-8"))) if drawn.is_file() else None
     for module in map(_path, room.modules):
         path = _installed(module)
         meta = json.loads((tree / "mutants" / f"{path}.meta").read_text(encoding="utf-8"))
@@ -269,6 +288,8 @@ def results(room: Room, tree: Path) -> Iterator[Mutant]:
         spans = json.loads((tree / "mutants" / f"{path}.spans").read_text(encoding="utf-8"))["spans"]
         for key, status in meta["exit_code_by_key"].items():
             if wanted and not any(key.startswith(pattern.rstrip("*")) for pattern in wanted):
+                continue
+            if sample is not None and key not in sample:
                 continue
             generated = key.rpartition(".")[2]
             mangled = generated.partition("__mutmut_")[0]
@@ -325,12 +346,18 @@ def _rows(path: Path) -> dict[str, str]:
     return {match[1]: match[0] for match in re.finditer(r"^\| `([^`]+)` \|.*\|$", text, re.MULTILINE)}
 
 
-def _row(module: str, found: list[Mutant], commit: str) -> str:
+def _changes(tree: Path, module: str) -> str:
+    """For the changes of a module in the report: `` of N`` where a part of them was drawn."""
+    meta = json.loads((tree / "mutants" / f"{_installed(module)}.meta").read_text(encoding="utf-8"))
+    return f" of {len(meta['exit_code_by_key'])}" if (tree / "sample.json").is_file() else ""
+
+
+def _row(module: str, found: list[Mutant], of: str, commit: str) -> str:
     count = {status: sum(mutant.status == status for mutant in found) for status in ("killed", "survived", "timeout")}
     share = (len(found) - count["survived"]) / max(1, len(found))
     return (
-        f"| `{module}` | {len(found)} | {count['killed']} | {count['timeout']} | {count['survived']} | {share:.1%} | "
-        f"{commit} | {date.today()} |"
+        f"| `{module}` | {len(found)}{of} | {count['killed']} | {count['timeout']} | {count['survived']} | "
+        f"{share:.1%} | {commit} | {date.today()} |"
     )
 
 
@@ -342,7 +369,8 @@ def _report(rows: dict[str, str]) -> str:
             "Each module is changed in one place at a time, and the tests of its own room run. A change is killed when "
             "a test fails, a timeout when the tests come to no end, and has survived when all pass. What survived is "
             "argued line by line in [mutation-survivors.tsv](mutation-survivors.tsv). Commit and date of a row are "
-            "those of its run.", "",
+            f'those of its run. Where a row says "N of M", a sample of its room was tried, drawn with the seed {SEED}.',
+            "",
             "| module | changes | killed | timeout | survived | noticed | commit | date |",
             "|---|---:|---:|---:|---:|---:|---|---|",
             *(rows[module] for module in order if module in rows), "",

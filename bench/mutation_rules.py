@@ -9,6 +9,7 @@ RULES is the whole of it; each rule says what it leaves out and why.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,8 @@ _UNTOUCHED = (
 
 
 def main() -> None:
-    """What the command `mutmut` does, after the rules."""
-    from mutmut.__main__ import cli
+    """What the command `mutmut` does, after the rules; `generate` makes the changes alone."""
+    from mutmut import __main__ as mutmut
     from mutmut.mutation import file_mutation
 
     visitor: Any = file_mutation.MutationVisitor
@@ -51,7 +52,15 @@ def main() -> None:
     visitor._skip_node_and_children = skip
     operators: Any = file_mutation.mutation_operators
     operators[:] = [(kind, _obeying(operator)) for kind, operator in operators]
-    cli()
+    if sys.argv[1:] != ["generate"]:
+        mutmut.cli()
+        return
+    mutmut.set_mutant_under_test("mutant_generation")
+    Path("mutants").mkdir(exist_ok=True)
+    mutmut.copy_src_dir()
+    mutmut.copy_also_copy_files()
+    mutmut.setup_source_paths()
+    mutmut.create_mutants(1)
 
 
 #: Pieces of texts with a blank that were come by; the node itself is what they are told apart by.
