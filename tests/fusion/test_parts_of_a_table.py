@@ -113,7 +113,7 @@ def test_folds_follow_the_labels_and_the_seed(make_table) -> None:
 
 
 def test_answers_of_several_divisions_are_averaged(make_table) -> None:
-    table = make_table(80)
+    table = make_table(80, strengths=(1.0, 0.8))
     divisions = [fold_masks(table, 2, seed) for seed in (0, 1)]
     each = [cross_validated(table, [folds], "weighted_average", HOW) for folds in divisions]
     assert np.abs(each[0] - each[1]).max() > 1e-3

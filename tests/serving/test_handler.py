@@ -161,6 +161,27 @@ def test_a_worker_of_another_user_is_alive_too():
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
+def test_an_archive_has_the_ensemble_in_a_folder_and_its_name_and_version_are_answered(tiny_ensemble, clip, tmp_path):
+    (tmp_path / "ensemble").symlink_to(tiny_ensemble)
+    made = EmotionHandler()
+    context = context_of(tmp_path, 0)
+    made.initialize(context)
+    most = Ensemble.load(tiny_ensemble).settings.media.max_bytes
+    rows = [{"body": bytearray(clip.read_bytes())}, {"body": bytearray(b"no clip")}, {"body": bytearray(most + 1)}]
+    answers = ask(made, *rows)
+    assert [status for status, _ in answers] == [200, 400, 413]
+    assert answers[0][1]["model"] == {"name": "affekt", "version": "7", "digest": Ensemble.digest_of(tiny_ensemble)}
+
+
+@pytest.mark.parametrize("manifest", [None, {}, {"model": None}, {"model": {}}])
+def test_an_archive_that_names_no_version_is_served_without(tiny_ensemble, clip, manifest):
+    context = Context("mine", str(tiny_ensemble), manifest, 1, None, "0.12.0")
+    made = EmotionHandler()
+    made.initialize(context)
+    [(status, document)] = ask(made, {"body": bytearray(clip.read_bytes())})
+    assert (status, document["model"]["name"], document["model"]["version"]) == (200, "mine", "")
+
+
 def test_the_handler_imports_nothing_of_affekt_before_it_is_initialized():
     # TorchServe hides an ImportError at that point behind "no module named ts.torch_handler.handler".
     tree = ast.parse(Path(handler_module.__file__).read_text(encoding="utf-8"))
