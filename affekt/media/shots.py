@@ -26,9 +26,9 @@ def shots_of(frames: Frames) -> tuple[np.ndarray, list[range]]:
     black, turned, change = np.zeros(count, bool), np.zeros(count), np.zeros(count)
     before = histogram_before = None
     for number in range(count):
-        thumbnail = cv2.resize(frames.luma(number), _THUMBNAIL, interpolation=cv2.INTER_LINEAR)
-        histogram = np.bincount(np.right_shift(thumbnail, 4).reshape(-1), minlength=16) / thumbnail.size
-        black[number] = np.partition(thumbnail.reshape(-1), -30)[-30] < BLACK_LEVEL
+        thumbnail = cv2.resize(frames.luma(number), _THUMBNAIL)  # bilinear
+        histogram = np.bincount(np.right_shift(thumbnail, 4).ravel(), minlength=16) / thumbnail.size
+        black[number] = np.partition(thumbnail.ravel(), -30)[-30] < BLACK_LEVEL
         if before is not None and histogram_before is not None:
             turned[number] = np.abs(histogram - histogram_before).sum() / 2
             change[number] = cv2.norm(thumbnail, before, cv2.NORM_L1) / thumbnail.size

@@ -56,8 +56,9 @@ def test_a_single_row_is_grouped_in_the_same_way(row: list[int], expected: dict[
 
 def test_sets_of_one_modality_and_those_that_occur_are_fitted_the_larger_ones_first() -> None:
     models = ("svc", "vgg", "bilstm", "somebody else's", "joint", "random_forest")
-    present = np.array([[0, 0, 0, 1, 0, 0], [1, 0, 0, 1, 0, 0], [0, 0, 0, 0, 0, 0]], dtype=bool)
-    assert subsets_to_fit(models, present) == [(0, 1, 2, 3, 4, 5), (0, 3), (0, 5), (1, 2), (3,)]
+    occurring = [[0, 0, 0, 1, 0, 0], [1, 0, 0, 1, 0, 0], [1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]]
+    found = subsets_to_fit(models, np.array(occurring, dtype=bool))
+    assert found == [(0, 1, 2, 3, 4, 5), (0, 3), (0, 5), (1, 2), (0,), (3,)]
 
 
 def test_a_label_that_no_model_gives_anything_stays_at_nothing() -> None:
