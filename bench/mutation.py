@@ -228,8 +228,8 @@ def _write_settings(room: Room, tree: Path) -> None:
         "pytest_add_cli_args_test_selection": list(room.tests),
         "process_isolation": "forkserver",  # no test's cache is handed on to the next change
         "use_git_change_detection": False,
-        "timeout_constant": 6.0,
-        "timeout_multiplier": 10.0,
+        "timeout_constant": 10.0,
+        "timeout_multiplier": 4.0,
     }
     lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")

@@ -16,7 +16,7 @@ from affekt.errors import DataError
         (("fear", "fearful", "FEA", "afraid"), "fear"),
         (("happy", "Happiness", "HAP", "joy"), "happy"),
         (("sad", "Sadness"), "sad"),
-        (("surprise", "surprised", "SUR", "Pleasant Surprise", "pleasant-surprise"), "surprise"),
+        (("surprise", "surprised", "SUR", "Pleasant Surprise", "pleasant__surprise", "pleasant-surprise"), "surprise"),
         (("neutral", "NEU", "calm"), "neutral"),
     ],
 )
