@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from affekt.errors import DataError
+from affekt.fusion.methods.average import average
 from affekt.fusion.methods.highest_confidence import highest_confidence
 from affekt.fusion.methods.maximum import maximum
 from affekt.fusion.methods.weighted_average import weighted_average
@@ -59,6 +60,12 @@ def test_sets_of_one_modality_and_those_that_occur_are_fitted_the_larger_ones_fi
     occurring = [[0, 0, 0, 1, 0, 0], [1, 0, 0, 1, 0, 0], [1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]]
     found = subsets_to_fit(models, np.array(occurring, dtype=bool))
     assert found == [(0, 1, 2, 3, 4, 5), (0, 3), (0, 5), (1, 2), (0,), (3,)]
+
+
+def test_models_without_an_answer_have_no_part_in_the_average() -> None:
+    rows = np.array([[[0.2, 0.8], GONE, [0.6, 0.4]], [[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]]])
+    np.testing.assert_allclose(average(rows), [[0.4, 0.6], [0.6, 0.4]])
+    np.testing.assert_allclose(weighted_average(rows, np.array([1.0, 5.0, 3.0])), [[0.5, 0.5], [4 / 9, 5 / 9]])
 
 
 def test_a_label_that_no_model_gives_anything_stays_at_nothing() -> None:
