@@ -225,3 +225,29 @@ def test_an_entry_that_never_reached_the_bucket_is_sent_again(
 
     assert store.check("ab")
     assert objects.head_object(Bucket=bucket, Key="prepared/entries/ab/ab/entry.json")["ContentLength"] > 0
+
+
+def test_a_remote_entry_lies_under_its_key_and_failures_are_shared_too(
+    bucket: str, clip: PreparedClip, settings: MediaSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(f"s3://{bucket}/prepared", settings)
+    store.put("abcd", clip)
+    store.put_failure("efgh", "unreadable", "no film at all")
+    listed = boto3.client("s3").list_objects_v2(Bucket=bucket, Prefix="prepared/entries/ab/abcd/")["Contents"]
+    assert {item["Key"].rpartition("/")[2] for item in listed} == {"faces.npy", "arrays.npz", "entry.json"}
+
+    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path / "another"))
+    other = Store(f"s3://{bucket}/prepared", settings)
+    assert other.has("efgh") and other.check("abcd")
+    with pytest.raises(DataError, match="no film at all"):
+        other.get("efgh")
+
+
+def test_a_damaged_copy_of_a_remote_entry_is_fetched_again(
+    bucket: str, clip: PreparedClip, settings: MediaSettings
+) -> None:
+    store = Store(f"s3://{bucket}/prepared", settings)
+    store.put("abcd", clip)
+    (_entry(store, "abcd") / "faces.npy").unlink()
+    assert store.has("abcd") and store.check("abcd")
+    np.testing.assert_array_equal(store.get("abcd").faces, clip.faces)
