@@ -90,7 +90,7 @@ ROOMS = {
     ),
     "fusion": Room(
         ("affekt/fusion/fusion.py", "affekt/fusion/estimator.py"),
-        ("tests/fusion/test_fusion_methods.py", "tests/fusion/test_estimator.py"),
+        ("tests/fusion/test_fit_and_store.py",),
     ),
     "fusion_tables": Room(
         tuple(f"affekt/fusion/{name}.py" for name in ("tables", "rows", "cross_validation", "figures", "overfitting")),
@@ -228,7 +228,7 @@ def _write_settings(room: Room, tree: Path) -> None:
         "pytest_add_cli_args_test_selection": list(room.tests),
         "process_isolation": "forkserver",  # no test's cache is handed on to the next change
         "use_git_change_detection": False,
-        "timeout_constant": 10.0,
+        "timeout_constant": 5.0,
         "timeout_multiplier": 4.0,
     }
     lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
