@@ -27,7 +27,7 @@ def as_probabilities(scores: np.ndarray) -> np.ndarray:
             code="not_probabilities",
         )
     total = values.sum(axis=2, keepdims=True)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore"):
         return np.where(total > 0, values / total, np.nan)
 
 

@@ -17,9 +17,10 @@ GONE = [np.nan, np.nan]
 
 
 def test_amounts_become_shares_and_what_is_no_answer_becomes_nan() -> None:
-    found = as_probabilities(np.array([[[3, 1], [0, 0], GONE, [0, 2]]]))
+    found = as_probabilities(np.array([[[3, 1], [0, 0], GONE, [0, 0.5]]]))
     np.testing.assert_array_equal(found, [[[0.75, 0.25], GONE, GONE, [0, 1]]])
     assert answered(found).tolist() == [[True, False, False, True]]
+    assert as_probabilities(np.ones((1, 1, 2), np.float32)).dtype == np.float64
 
 
 def test_an_answer_with_a_gap_is_none() -> None:
@@ -30,7 +31,7 @@ def test_an_answer_with_a_gap_is_none() -> None:
 
 @pytest.mark.parametrize("value", [-1e-9, np.inf, -np.inf])
 def test_what_is_no_amount_is_refused_by_its_code(value: float) -> None:
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError, match="apply the softmax to logits") as caught:
         as_probabilities(np.array([[[0.5, value]]]))
     assert caught.value.code == "not_probabilities"
 
@@ -72,6 +73,11 @@ def test_a_label_that_no_model_gives_anything_stays_at_nothing() -> None:
     two = np.array([[[0.6, 0.4, 0.0], [0.2, 0.8, 0.0]], [[np.nan] * 3, [0.1, 0.2, 0.7]]])
     np.testing.assert_allclose(maximum(two), [[0.6 / 1.4, 0.8 / 1.4, 0], [0.1, 0.2, 0.7]])
     np.testing.assert_allclose(highest_confidence(two), [[0.2, 0.8, 0.0], [0.1, 0.2, 0.7]])
+
+
+def test_each_row_has_a_surest_model_of_its_own() -> None:
+    rows = np.array([[[0.6, 0.4], [0.2, 0.8]], [[0.9, 0.1], [0.5, 0.5]], [[0.6, 0.4], [0.3, 0.7]]])
+    np.testing.assert_array_equal(highest_confidence(rows), [[0.2, 0.8], [0.9, 0.1], [0.3, 0.7]])
 
 
 def test_of_equally_sure_models_the_first_answers() -> None:
@@ -123,6 +129,7 @@ def test_the_search_takes_the_rule_that_is_asked_for() -> None:
 
 def test_given_weights_are_shares_in_the_order_of_the_models() -> None:
     assert given_weights({"c": 1, "a": 3}, ("a", "b", "c")).tolist() == [0.75, 0, 0.25]
+    assert given_weights({"b": 0.25}, ("a", "b")).tolist() == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +144,7 @@ def test_given_weights_are_shares_in_the_order_of_the_models() -> None:
     ],
 )
 def test_weights_that_are_none_have_a_code(weights: dict[str, float], code: str) -> None:
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError, match="a weight is given for d|numbers from 0 up") as caught:
         given_weights(weights, ("a", "b", "c"))
     assert caught.value.code == code
 
