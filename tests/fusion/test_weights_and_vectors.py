@@ -113,6 +113,11 @@ def test_a_truth_that_got_nothing_costs_as_much_as_a_millionth() -> None:
     np.testing.assert_allclose(find_weights(rows, np.array([0, 0])), [0, 1], atol=1e-12)
 
 
+def test_of_equally_good_steps_the_first_is_taken() -> None:
+    rows = np.array([[[0.2, 0.8], [0.7, 0.3], [0.7, 0.3]]])
+    np.testing.assert_allclose(find_weights(rows, np.array([0])), [0, 2 / 3, 1 / 3], atol=1e-12)
+
+
 def test_without_a_gain_the_weights_stay_equal() -> None:
     rows = np.array([[[0.7, 0.3]] * 3])
     np.testing.assert_array_equal(find_weights(rows, np.array([0])), np.full(3, 1 / 3))
