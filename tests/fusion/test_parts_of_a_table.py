@@ -157,6 +157,17 @@ def test_figures_are_those_of_the_labelled_rows() -> None:
     assert low < 0.75 < high
 
 
+def test_clips_of_one_person_widen_the_interval() -> None:
+    truth = [0] * 12
+    fused = np.repeat([[0.9, 0.1], [0.1, 0.9]], 6, axis=0)
+    widths = []
+    for subjects in ([f"s{n}" for n in range(12)], ["a"] * 6 + ["b"] * 6):
+        table = rows_of([""] * 12, truth=truth, subjects=subjects)
+        low, high = judged(table, fused, {"bootstrap": 200, "confidence": 0.8, "seed": 0})["accuracy_ci95"]
+        widths.append(high - low)
+    assert widths[1] > widths[0] + 0.1
+
+
 def test_without_labels_there_is_no_accuracy_but_a_number_of_clips() -> None:
     found = judged(rows_of([""] * 2, truth=[-1, -1]), np.full((2, 2), 0.5), {})
     assert found == {"accuracy": None, "accuracy_ci95": None, "clips": 2}

@@ -149,7 +149,7 @@ def test_given_weights_are_shares_in_the_order_of_the_models() -> None:
     ],
 )
 def test_weights_that_are_none_have_a_code(weights: dict[str, float], code: str) -> None:
-    with pytest.raises(DataError, match="a weight is given for d|numbers from 0 up") as caught:
+    with pytest.raises(DataError, match=r"a weight is given for d|numbers from 0 up") as caught:
         given_weights(weights, ("a", "b", "c"))
     assert caught.value.code == code
 
