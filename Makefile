@@ -17,7 +17,7 @@ help:
 	@echo "make test-slow  the tests that take minutes"
 	@echo "make wheel      the package as a wheel in dist/"
 	@echo "make wheel-test install that wheel by itself, and ask it"
-	@echo "make mutation   do the tests notice small changes to what decides? hours; ROOM=registry for one room"
+	@echo "make mutation   do the tests notice small changes to what decides? hours; ROOM=registry for one room, SAMPLE=60, AGAIN=1"
 	@echo "make format     format the code"
 	@echo "make reference  write docs/settings.md and docs/commands.md from the code"
 	@echo "make golden     write the compiled pipeline that a test compares with"
@@ -58,7 +58,8 @@ test-slow: install
 	@$(BIN)/python -m pytest -m slow --timeout 3600
 
 mutation: install
-	@nice -n 15 $(BIN)/python bench/mutation.py $(addprefix --room ,$(ROOM)) --out docs/benchmarks
+	@nice -n 15 $(BIN)/python bench/mutation.py $(addprefix --room ,$(ROOM)) $(addprefix --sample ,$(SAMPLE)) $(if $(AGAIN),--again) \
+		--out docs/benchmarks
 
 lint: install
 	@$(BIN)/ruff check .

@@ -69,7 +69,9 @@ ROOMS = {
         ("tests/check",),
     ),
     "score_table": Room(("affekt/score_table.py",), ("tests/test_score_table.py",)),
-    "functionals": Room(("affekt/media/functionals.py",), ("tests/media/test_functionals.py",)),
+    "functionals": Room(
+        ("affekt/media/functionals.py",), ("tests/media/test_functionals.py", "tests/media/test_feature_sets.py")
+    ),
     "shots": Room(("affekt/media/shots.py",), ("tests/media/test_shots.py",)),
     "training": Room(
         ("affekt/training/augmentation.py", "affekt/training/loop.py:learning_rate"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import logging
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from affekt import events
 from affekt.errors import DataError
 from affekt.fusion import Fusion, PersonFusion, fuse_table
 from affekt.fusion.cross_validation import cross_validated, fold_masks, fused_rows
@@ -299,3 +302,22 @@ def test_adapted_rows_need_one_subject_with_two_clips(make_table) -> None:
 def test_rows_of_nobody_are_in_no_two_splits(make_table) -> None:
     table = replace(make_table(40, splits=("train", "val")), subjects=("",) * 40)
     assert fuse_table(table, methods=["average"], bootstrap=10).report["warnings"] == []
+
+
+def test_progress_is_told_method_by_method(
+    make_table, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv(events.LISTENED, "1")
+    monkeypatch.setattr("affekt.progress.EVENT_INTERVAL", 0.0)
+    stream, log = io.StringIO(), logging.getLogger("affekt.progress")
+    handler = events.EventHandler(stream, "fuse")
+    log.addHandler(handler)
+    try:
+        with caplog.at_level(logging.INFO):
+            fuse_table(make_table(12), methods=["maximum", "average"], bootstrap=5)
+    finally:
+        log.removeHandler(handler)
+    told = [events.read(line) for line in stream.getvalue().splitlines()]
+    assert [(event.label, event.done, event.total, event.unit, event.note) for event in told] == [
+        ("fuse", 1, 2, "method", "maximum"), ("fuse", 2, 2, "method", "average"),
+    ]  # fmt: skip
