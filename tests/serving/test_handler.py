@@ -132,6 +132,20 @@ def test_a_refused_clip_has_the_status_of_its_reason(handler, monkeypatch, error
     assert context.get_response_content_type(0) == "application/json"
 
 
+def test_a_clip_is_a_file_in_work_until_it_is_answered(handler, clip, monkeypatch):
+    folder = Path(os.environ["AFFEKT_CLIP_FOLDER"])
+    seen = []
+
+    def look(path):
+        seen.append((path.read_bytes(), clips_in_work(folder) == [path], clips_in_work(folder, alive=False)))
+        raise DataError("no answer", code="unreadable")
+
+    monkeypatch.setattr(handler._ensemble, "predict_file", look)
+    ask(handler, {"body": bytearray(b"one")}, {"data": b"two"})
+    assert seen == [(b"one", True, []), (b"two", True, [])]
+    assert not list(folder.iterdir())
+
+
 def test_clips_go_where_there_is_room(handler, monkeypatch, tmp_path):
     full = tmp_path / "full"
     monkeypatch.setenv("AFFEKT_CLIP_FOLDER", str(full))  # not there
