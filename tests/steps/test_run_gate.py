@@ -277,6 +277,30 @@ def test_a_server_with_the_challenger_is_asked_about_the_files(tracking, candida
     assert decision.figures["accuracy_challenger"] == 1
 
 
+def test_why_a_model_that_cannot_be_served_is_not_promoted(tracking, candidate, tiny_settings, tmp_path):
+    good = candidate(1.0)
+    decision = run_gate(tracking, good, Known({}, (tmp_path / "a",)), settings=tiny_settings, check=served_badly)
+    assert decision.reasons[-1] == "In a real TorchServe: the worker died: the challenger is not promoted."
+    assert decision.figures["serving"] == served_badly(None, None)
+    assert decision.figures["accuracy_challenger"] == 1
+    assert not any("is promoted" in reason for reason in decision.reasons)
+
+
+def test_the_history_names_the_run_whose_gate_decided(tracking, candidate, tiny_settings):
+    good = candidate(1.0)
+    decision = run_gate(tracking, good, Known({}), settings=tiny_settings, check=None, run_id="a1b2")
+    (entry,) = read_history(tracking, good.name)
+    assert (entry.action, entry.version, entry.instead_of, entry.run_id) == ("gate", good.version, None, "a1b2")
+    assert entry.reason == " ".join(decision.reasons)
+
+
+def test_a_version_that_is_not_registered_is_an_error(tracking, candidate, tiny_settings):
+    nobody = dataclasses.replace(candidate(1.0), version=99)
+    with pytest.raises(AffektError) as caught:
+        run_gate(tracking, nobody, Known({}), settings=tiny_settings, check=None)
+    assert caught.value.code == "unknown_version"
+
+
 def test_without_a_check_no_server_is_spoken_of(tracking, candidate, tiny_settings):
     decision = run_gate(tracking, candidate(1.0), Known({}), settings=tiny_settings, check=None)
     assert decision.promote and "serving" not in decision.figures
