@@ -79,6 +79,21 @@ def test_a_fault_of_the_server_is_the_fault_of_one_request(handler, clip, monkey
     assert "secret_function" in caplog.text
 
 
+def test_an_answer_that_json_cannot_hold_is_a_fault_of_one_request(handler, clip, monkeypatch):
+    answer = handler._ensemble.predict_file
+
+    class Strange:
+        def to_dict(self):
+            return {"probabilities": {"angry": float("nan")}}
+
+    monkeypatch.setattr(
+        handler._ensemble, "predict_file", lambda path: Strange() if path.read_bytes() == b"strange" else answer(path)
+    )
+    answers = ask(handler, {"body": bytearray(b"strange")}, {"body": bytearray(clip.read_bytes())})
+    assert [status for status, _ in answers] == [500, 200]
+    assert answers[0][1]["error"]["code"] == "internal"
+
+
 @pytest.mark.parametrize(
     "row",
     [
