@@ -140,7 +140,7 @@ class _Rows:
     def _split(self, value: str, where: str) -> str:
         if not value:
             return ""
-        split = canonical_split(value)
+        split = canonical_split(value, numbered=False)
         if split is None:
             near = difflib.get_close_matches(value.strip().lower(), SPLITS, n=1)
             guess = f"; did you mean {near[0]}?" if near else ""

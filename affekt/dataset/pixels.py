@@ -88,7 +88,7 @@ class _Reader:
         usage = row.cells[self._usage] if self._usage is not None else ""
         usage = "" if is_missing(usage) else usage
         label = _label(row.cells[self._label] if self._label is not None else "")
-        split = canonical_split(usage) if usage else ""
+        split = canonical_split(usage, numbered=False) if usage else ""
         if split is None:
             raise DataError(
                 f"unknown usage {usage!r}; expected Training, PublicTest or PrivateTest", code="unknown_split"

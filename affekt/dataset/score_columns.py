@@ -97,7 +97,7 @@ def read_cells(table: Table) -> ScoreCells:
             words.append(row.line)
             subject = ""
         cells.subjects.append(subject)
-        cells.splits.append("" if is_missing(split) else canonical_split(split) or split)
+        cells.splits.append("" if is_missing(split) else canonical_split(split, numbered=False) or split)
         cells.scores.extend(_scores(row, order, table))
     if words:
         said.append(f"{len(words)} words for missing values in the column of the subject are read as such")

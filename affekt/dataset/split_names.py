@@ -35,12 +35,19 @@ _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _PARTS = re.compile(r"[^\W\d_]+|\d+")
 
 
-def canonical_split(name: str) -> str | None:
+def canonical_split(name: str, *, numbered: bool = True) -> str | None:
     """``train``, ``val`` or ``test`` for a known spelling, else None.
 
     Known are ``Train_AFEW``, ``PublicTest``, ``dev``, ``eval``, ``held-out``, ``val2017``, ``Validation Set`` and the
     words of some other languages, in any case and any form of Unicode.
+
+    Args:
+        name: of a folder, or what a cell of a table says.
+        numbered: whether a number beside the word says nothing (``val2017``). In a table ``test1`` and ``test2`` may be
+            two splits.
     """
+    if not numbered and any(sign.isdecimal() for sign in name):
+        return None
     whole = _CAMEL.sub(" ", unicodedata.normalize("NFKC", name.strip()))
     bare = "".join(sign for sign in unicodedata.normalize("NFKD", whole.casefold()) if not unicodedata.combining(sign))
     # Decomposition takes more than accents away: the marks of kana and the syllables of hangul are put together again.

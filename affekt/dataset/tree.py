@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from affekt.counted import counted
 from affekt.dataset.archives import is_archive
 from affekt.dataset.clips import Clip
-from affekt.dataset.file_names import IMAGE_SUFFIXES, is_media
+from affekt.dataset.file_names import IMAGE_SUFFIXES, STILL_SUFFIXES, is_media, suffix_of
 from affekt.dataset.labels import LABELS
 from affekt.dataset.layouts import Told, told_of, understood
 from affekt.dataset.left_out import is_text, left_out
@@ -32,7 +32,8 @@ def clips_of_tree(listing: Listing, uri: str, suffixes: frozenset[str]) -> tuple
     """
     entries = listing.entries
     files = [entry for entry in entries if is_media(entry.path, suffixes) and is_text(entry.uri)]
-    if not files:
+    stills = suffixes != IMAGE_SUFFIXES and any(is_media(entry.path, STILL_SUFFIXES) for entry in entries)
+    if all(stills and suffix_of(entry.path) == ".gif" for entry in files):  # pictures among pictures, or nothing
         raise _nothing_of_the_kind(listing, uri, suffixes)
     facts = told_of(_Listing(entries, uri), [entry.path for entry in files])
     if not any(fact.label or fact.fault for fact in facts):

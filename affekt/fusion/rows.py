@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from affekt.counted import counted
+from affekt.dataset.split_names import canonical_split
 from affekt.errors import DataError
 from affekt.fusion.vectors import as_probabilities
 from affekt.score_table import ScoreTable
@@ -44,6 +46,7 @@ def choose_rows(table: ScoreTable, train_split: str | None, test_split: str | No
     if not len(table):
         raise DataError("holds a header and no row, so there is nothing to fuse or to judge by", code="no_rows")
     present = [split for split in dict.fromkeys(table.splits) if split]
+    train_split, test_split = (_known(name, present) for name in (train_split, test_split))
     for name in (train_split, test_split):
         if name is not None and name not in present:
             raise DataError(
@@ -72,3 +75,10 @@ def choose_rows(table: ScoreTable, train_split: str | None, test_split: str | No
         )
     train = table.rows((splits == train_split) & (table.truth >= 0)) if train_split is not None else table.rows([])
     return Rows(train, test, train_split, test_split or "all rows")
+
+
+def _known(name: str | None, present: Sequence[str]) -> str | None:
+    """A split as the table has it, which reads ``Train`` and ``dev`` as ``train`` and ``val``."""
+    if name is None or name in present:
+        return name
+    return canonical_split(name, numbered=False) or name

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from affekt.dataset import load_clips, read_faces, read_source
+from affekt.dataset.faces import unit_of
 from affekt.dataset.file_names import CLIP_SUFFIXES, IMAGE_SUFFIXES
 from affekt.dataset.media_files import MEDIA_SUFFIXES, media_files
 from affekt.errors import DataError
@@ -96,3 +97,12 @@ def test_a_name_that_steers_a_terminal_is_spelt_out(tree: Tree) -> None:
     assert all(line.isprintable() for line in told)
     assert any(r"sad/\x1b[2J\u202e.xyz" in line for line in told)
     assert any(line.startswith(rf"{folder}/boring\n\x07: ") for line in told)
+
+
+def test_a_gif_is_a_clip_among_clips_and_a_picture_among_pictures(tree: Tree) -> None:
+    folder = tree(["happy/a.gif", "sad/b.png"])
+    assert unit_of(folder) == "images"
+    assert [face.id for face in read_faces(folder)] == ["happy/a.gif", "sad/b.png"]
+    (Path(folder) / "sad" / "c.mp4").touch()
+    assert unit_of(folder) == "clips"
+    assert [clip.id for clip in load_clips(folder)] == ["happy/a.gif", "sad/c.mp4"]

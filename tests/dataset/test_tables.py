@@ -208,8 +208,13 @@ def test_a_comma_may_stand_before_the_fraction_where_it_does_not_separate(tmp_pa
 
 
 def test_a_split_that_is_not_known_keeps_its_name_in_a_score_table(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("clip,split,face_angry\na,Fold A,1\nb,Dev,1\n")
-    assert ScoreTable.read(tmp_path / "t.csv").splits == ("Fold A", "val")
+    (tmp_path / "t.csv").write_text("clip,split,face_angry\na,Fold A,1\nb,Dev,1\nc,test1,1\nd,test2,1\n")
+    assert ScoreTable.read(tmp_path / "t.csv").splits == ("Fold A", "val", "test1", "test2")
+
+
+def test_a_numbered_split_in_a_manifest_is_not_guessed_at(manifest: Callable[[str], str]) -> None:
+    (problem,) = read_source(manifest("path,label,split\na.mp4,sad,test1\nb.mp4,sad,test\n")).problems
+    assert (problem.code, problem.where.endswith(":2")) == ("unknown_split", True)
 
 
 def test_rows_have_the_lines_of_the_file(tmp_path: Path) -> None:

@@ -304,3 +304,14 @@ def test_where_no_labelled_row_has_an_answer_there_is_no_accuracy(make_table):
     table.truth[:5] = -1
     found = fuse_table(table, methods=["average"], **QUICK).report["methods"]["average"]
     assert found["accuracy"] is None and found["accuracy_ci95"] is None
+
+
+def test_splits_may_be_named_as_the_table_was_written(make_table):
+    report = fuse_table(
+        make_table(60, splits=SPLITS, subjects=6),
+        methods=["average"],
+        train_split="Training",
+        test_split="Dev",
+        **QUICK,
+    ).report
+    assert (report["train_split"], report["test_split"]) == ("train", "val")
