@@ -83,12 +83,11 @@ def refuse_copies(table: ClipTable, digests: Mapping[str, str]) -> None:
     found = [problem for problem in leaks_of(table, digests) if problem.code == "duplicate_across_splits"]
     if not found:
         return
-    lines = "".join(f"\n  {problem}" for problem in found[:_SHOWN])
+    lines = "".join(f"\n  {problem.message}" for problem in found[:_SHOWN])
     rest = f"\n  … and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     raise DataError(
         f"{counted(len(found), 'leaks')} between what is learned from and what judges:{lines}{rest}",
         code=found[0].code,
-        where=found[0].where,
     )
 
 
