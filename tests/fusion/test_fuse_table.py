@@ -157,7 +157,7 @@ def test_unlabelled_rows_among_labelled_ones_are_fused_too(make_table):
         ({"methods": ["magic"]}, "no fusion method 'magic'"),
         ({"models": ["lstm"]}, "no model named lstm"),
         ({"test_split": "tset"}, "no row has the split 'tset'; the table has train, val"),
-        ({"train_split": "dev"}, "no row has the split 'dev'"),
+        ({"train_split": "odd"}, "no row has the split 'odd'"),
         ({"methods": ["weighted_average"], "weights": {"lstm": 1}}, "a weight is given for lstm"),
     ],
 )
