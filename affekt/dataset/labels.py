@@ -29,18 +29,25 @@ def canonical_label(name: str) -> str:
     Raises:
         DataError: the spelling is not known.
     """
-    folded = "_".join(unicodedata.normalize("NFKC", name).casefold().replace("-", " ").replace("_", " ").split())
-    if folded in LABELS:
-        return folded
-    if folded in _SYNONYMS:
-        return _SYNONYMS[folded]
-    near = difflib.get_close_matches(folded, [*LABELS, *(word for word in _SYNONYMS if len(word) > 3)], n=1)
+    if label := known_label(name):
+        return label
+    near = difflib.get_close_matches(_folded(name), [*LABELS, *(word for word in _SYNONYMS if len(word) > 3)], n=1)
     guess = f"; did you mean {_SYNONYMS.get(near[0], near[0])}?" if near else ""
     raise DataError(
         f"unknown label {name!r}{guess}; the labels are {', '.join(LABELS)} (and common spellings such as ANG or "
         "Anger)",
         code="unknown_label",
     )
+
+
+def known_label(name: str) -> str | None:
+    """The canonical name of a label written in any known spelling, or None."""
+    folded = _folded(name)
+    return folded if folded in LABELS else _SYNONYMS.get(folded)
+
+
+def _folded(name: str) -> str:
+    return "_".join(unicodedata.normalize("NFKC", name).casefold().replace("-", " ").replace("_", " ").split())
 
 
 def in_order(labels: Iterable[str]) -> tuple[str, ...]:

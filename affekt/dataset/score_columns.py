@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from affekt.dataset.labels import LABELS, canonical_label, in_order
+from affekt.dataset.labels import LABELS, in_order, known_label
 from affekt.dataset.problems import some
 from affekt.dataset.split_names import canonical_split
 from affekt.dataset.tables import Row, Table, is_missing, known_columns
@@ -159,11 +159,8 @@ def _model_and_label(column: str) -> tuple[str, str] | None:
     """The two parts of a column's name; the label is as long as it can be (``face_pleasant_surprise``)."""
     for between in _BETWEEN.finditer(column):
         model, ending = column[: between.start()], column[between.end() :]
-        if model and len(ending) > 2 and ending.casefold() not in _NO_ENDING:
-            try:
-                return model, canonical_label(ending)
-            except DataError:
-                continue
+        if model and len(ending) > 2 and ending.casefold() not in _NO_ENDING and (label := known_label(ending)):
+            return model, label
     return None
 
 
@@ -171,14 +168,14 @@ def _truth(row: Row, places: Mapping[str, int], labels: tuple[str, ...], table: 
     value = row.cells[places["label"]] if "label" in places else ""
     if is_missing(value):
         return -1
-    try:
-        return labels.index(canonical_label(value))
-    except (DataError, ValueError) as error:
+    label = known_label(value)
+    if label not in labels:
         raise DataError(
             f"row {row.line}: label {value!r} is none of the scored labels {', '.join(labels)}",
             code="unknown_label",
             where=table.where,
-        ) from error
+        )
+    return labels.index(label)
 
 
 def _scores(row: Row, order: list[int], table: Table) -> list[float]:

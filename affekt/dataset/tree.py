@@ -11,6 +11,7 @@ from affekt.counted import counted
 from affekt.dataset.archives import is_archive
 from affekt.dataset.clips import Clip
 from affekt.dataset.file_names import IMAGE_SUFFIXES, STILL_SUFFIXES, is_media, suffix_of
+from affekt.dataset.label_words import other_words
 from affekt.dataset.labels import LABELS
 from affekt.dataset.layouts import Told, told_of, understood
 from affekt.dataset.left_out import is_text, left_out
@@ -50,6 +51,7 @@ def clips_of_tree(listing: Listing, uri: str, suffixes: frozenset[str]) -> tuple
         Clip(entry.path, entry.uri, fact.label, fact.subject, fact.split, entry.uri, dict(fact.attributes))
         for entry, fact in chosen
     ]
+    problems += other_words(((entry.path, fact.label) for entry, fact in chosen if not fact.fault), uri)
     return clips, problems + _unlabelled(chosen, uri) + _without_split(chosen, uri)
 
 

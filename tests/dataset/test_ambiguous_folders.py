@@ -48,6 +48,34 @@ def test_an_ambiguous_folder_is_told_once_for_all_its_files(tree: Tree) -> None:
     assert problem.message.startswith("of 9 files in this folder: its label can be read as 'happy'")
 
 
+@pytest.mark.parametrize(
+    ("path", "label", "other"),
+    [
+        ("sad/anger_takes/1.mp4", "sad", "angry"),
+        ("happy/neutral2/1.mp4", "happy", "neutral"),
+        ("sad/HappyOne.mp4", "sad", "happy"),
+        ("fear/take-sad-3.mp4", "fear", "sad"),
+        ("vsHappiness/sad/1.mp4", "sad", "happy"),
+    ],
+)
+def test_a_word_for_another_label_inside_of_a_name_is_told(tree: Tree, path: str, label: str, other: str) -> None:
+    source = read_source(tree([path]))
+    (problem,) = source.problems
+    assert (problem.code, problem.severity) == ("label_in_name", "warning")
+    assert problem.message == (
+        f"1 file has the label {label!r} and a word for {other!r} in the path; is it right? {path}"
+    )
+    assert source.table.clips[0].label == label
+
+
+@pytest.mark.parametrize(
+    "path", ["sad/sad_1.mp4", "sad/take of Joy/1.mp4", "sad/ANG-2.mp4", "happy/joyful 3.mp4", "sad/1.happy"]
+)
+def test_other_words_are_not(tree: Tree, path: str) -> None:
+    source = read_source(tree(["sad/1.mp4", path]))
+    assert "label_in_name" not in {problem.code for problem in source.problems}
+
+
 @pytest.mark.parametrize("path", ["train/test/happy/x.mp4", "happy/eval/train/x.mp4", "Test/happy/val/x.mp4"])
 def test_two_splits_in_a_path_are_an_error(tree: Tree, path: str) -> None:
     (problem,) = read_source(tree([path])).problems

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from affekt.dataset.labels import canonical_label
+from affekt.dataset.labels import known_label
 from affekt.dataset.split_names import canonical_split
-from affekt.errors import DataError
 from affekt.extensions.layout import FileFacts, LayoutSpec
 
 
@@ -28,9 +27,9 @@ def _read_folders(path: str) -> FileFacts:
         if found := canonical_split(folder):
             splits.setdefault(found, folder)
             continue
-        try:
-            labels.setdefault(canonical_label(folder), folder)
-        except DataError:
+        if label := known_label(folder):
+            labels.setdefault(label, folder)
+        else:
             # Above the split stand the names of the data set and of who made it.
             stranger = stranger or ("" if splits else folder)
     return FileFacts(
