@@ -14,7 +14,7 @@ def plan_shards(clips: Input[Dataset], clips_per_shard: int) -> List[str]:  # no
 
     Args:
         clips: the table of clips.
-        clips_per_shard: the most clips that one preparation step takes.
+        clips_per_shard: the most clips that one preparation step takes, unless that would be more than 500 steps.
 
     Returns:
         ``["0/3", "1/3", "2/3"]``: number and count of each shard.
@@ -27,6 +27,8 @@ def plan_shards(clips: Input[Dataset], clips_per_shard: int) -> List[str]:  # no
         from affekt.counted import counted
         from affekt.dataset import ClipTable
 
-        count = max(1, -(-len(ClipTable.read(Path(clips.path))) // clips_per_shard))
-        this.say(f"{counted(count, 'shards')} of at most {counted(clips_per_shard, 'clips')}")
+        clips_in_all = len(ClipTable.read(Path(clips.path)))
+        size = max(clips_per_shard, -(-clips_in_all // 500))  # more tasks than that are too many for one workflow
+        count = max(1, -(-clips_in_all // size))
+        this.say(f"{counted(count, 'shards')} of at most {counted(size, 'clips')}")
         return [f"{number}/{count}" for number in range(count)]

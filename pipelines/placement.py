@@ -17,7 +17,10 @@ GPU_IMAGE = os.environ.get("AFFEKT_GPU_IMAGE", IMAGE)
 STORAGE_SECRET = "affekt-storage"
 #: Its keys. All are optional: an installation on AWS needs no endpoint, and one with roles for its pods no keys.
 STORAGE_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL_S3", "AWS_REGION")
-
+#: Where the images keep copies of prepared clips (:func:`affekt.home.home`): a volume of the pod, of a bounded size.
+CACHE = "/var/lib/affekt/cache"
+#: GiB of a step's disk that are left beside the copies, for what is decoded of them.
+BESIDE_COPIES = 8
 
 _LIGHT = Resources()
 
@@ -26,14 +29,14 @@ _STEPS: dict[str, Resources] = {
     "ingest": _LIGHT,
     "ingest-images": Resources(memory="8Gi"),
     "plan-shards": _LIGHT,
-    "prepare-shard": Resources(cpu="4", memory="8Gi", timeout_seconds=6 * 3600),
+    "prepare-shard": Resources(cpu="4", memory="8Gi", disk="40Gi", timeout_seconds=6 * 3600),
     "collect": _LIGHT,
     "prepare-faces": Resources(memory="8Gi"),
     "fit-fusion": Resources(cpu="2", memory="4Gi"),
-    "evaluate": Resources(cpu="2", memory="4Gi"),
+    "evaluate": Resources(cpu="2", memory="4Gi", disk="40Gi"),
     # A second try would register a second version.
     "register": Resources(memory="4Gi", retries=0),
-    "gate": Resources(cpu="4", memory="8Gi", retries=0, timeout_seconds=6 * 3600),
+    "gate": Resources(cpu="4", memory="8Gi", disk="40Gi", retries=0, timeout_seconds=6 * 3600),
     "finish": _LIGHT,
 }
 
@@ -91,5 +94,6 @@ def on_cluster(task: Any) -> Any:
         kubernetes.empty_dir_mount(
             task, volume_name="shm", mount_path="/dev/shm", medium="Memory", size_limit=row.shared_memory
         )
+    kubernetes.empty_dir_mount(task, volume_name="cache", mount_path=CACHE, size_limit=row.disk)
     kubernetes.use_secret_as_env(task, STORAGE_SECRET, {key: key for key in STORAGE_KEYS}, optional=True)
     return task

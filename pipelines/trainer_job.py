@@ -45,7 +45,9 @@ def train_job(job: Job, name: str, *, job_uri: str, nodes: int, devices: int = 1
     if problems:
         raise AffektError("\n".join(problems), code="not_remote")
     resources = resources_of(training_step(job.member))
-    asked = {"cpu": resources.cpu, "memory": resources.memory} | ({"nvidia.com/gpu": str(devices)} if devices else {})
+    asked = {"cpu": resources.cpu, "memory": resources.memory, "ephemeral-storage": resources.disk}
+    if devices:
+        asked["nvidia.com/gpu"] = str(devices)
     secrets = [
         {"name": key, "valueFrom": {"secretKeyRef": {"name": STORAGE_SECRET, "key": key, "optional": True}}}
         for key in STORAGE_KEYS

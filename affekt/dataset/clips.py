@@ -14,7 +14,7 @@ SPLITS: tuple[str, ...] = ("train", "val", "test")
 _COLUMNS = ("clip", "uri", "label", "subject", "split")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Clip:
     """One labelled clip.
 

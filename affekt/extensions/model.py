@@ -19,12 +19,15 @@ class Resources:
     memory: str = "2Gi"
     gpus: int = 0
     shared_memory: str = ""  # /dev/shm, for the loader's processes
+    disk: str = "8Gi"  # for copies of prepared clips and what is decoded of them
     retries: int = 2
     timeout_seconds: int = 3600
 
 
 #: What training a network asks for: a GPU, and shared memory for the loader.
-ON_A_GPU = Resources(cpu="8", memory="32Gi", gpus=1, shared_memory="8Gi", timeout_seconds=2 * 86400)
+ON_A_GPU = Resources(
+    cpu="8", memory="32Gi", gpus=1, shared_memory="8Gi", disk="40Gi", timeout_seconds=2 * 86400
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from affekt.media.faces import find_faces
 from affekt.media.frames import Spill
 from affekt.media.functionals import voice_of
 from affekt.media.person import PROMINENT, check_choice
+from affekt.media.pictures import FacePictures
 from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex
 from affekt.progress import track
 from affekt.settings import MediaSettings
@@ -61,8 +62,10 @@ def prepare_file(path: str | Path, settings: MediaSettings, who: str = PROMINENT
     }
     if decoded.truncated:
         details["missing_seconds"] = round(decoded.missing_seconds, 3)
+    quality = settings.picture_quality
+    faces = FacePictures.of(found.crops, found.present, quality) if quality else found.crops
     return PreparedClip(
-        faces=found.crops, present=found.present, boxes=found.boxes, times=decoded.times,
+        faces=faces, present=found.present, boxes=found.boxes, times=decoded.times,
         functionals=voice.functionals, voice=voice.usable, flags=tuple(flags), details=details,
         descriptors=voice.descriptors,
     )  # fmt: skip

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from affekt.dataset.faces import Unit
 from affekt.dataset.labels import in_order
 from affekt.errors import DataError
+from affekt.media.pictures import FacePictures
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,8 @@ class PreparedClip:
     """All that the models see of one clip. Row t of every per-frame array belongs to the same decoded frame.
 
     Attributes:
-        faces: uint8 ``[T, S, S, 3]`` RGB face crops; zeros in a frame without a face.
+        faces: uint8 ``[T, S, S, 3]`` RGB face crops, an array or pictures that are decoded when they are asked for;
+            zeros in a frame without a face.
         present: bool ``[T]``, whether frame t has a face.
         boxes: float32 ``[T, 4]``, left, top, width, height in source pixels; NaN without a face.
         times: float32 ``[T]``, seconds from the start of the clip.
@@ -33,7 +36,7 @@ class PreparedClip:
         details: counts that belong to the flags (``{"black_frames": 12}``) and facts of the source.
     """
 
-    faces: np.ndarray
+    faces: np.ndarray | FacePictures
     present: np.ndarray
     boxes: np.ndarray
     times: np.ndarray
@@ -49,7 +52,7 @@ class PreparedClip:
         return np.flatnonzero(self.present)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PreparedRow:
     """One clip or image of a prepared set: who and what it is, and the key of its entry in the store."""
 
@@ -65,7 +68,7 @@ class PreparedRow:
     attributes: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SkippedClip:
     """A clip that could not be used, or a part of it that could not: the code and the reason."""
 
@@ -165,9 +168,9 @@ class PreparedIndex:
         with index.open(newline="", encoding="utf-8") as file:
             rows = tuple(
                 PreparedRow(
-                    row["clip"], row["label"], row["subject"], row["split"], row["key"], int(row["frames"]),
-                    int(row["frames_with_face"]), row["voice"] == "1", tuple(row["flags"].split()),
-                    json.loads(row["attributes"]),
+                    row["clip"], intern(row["label"]), intern(row["subject"]), intern(row["split"]), row["key"],
+                    int(row["frames"]), int(row["frames_with_face"]), row["voice"] == "1",
+                    tuple(map(intern, row["flags"].split())), json.loads(row["attributes"]),
                 )
                 for row in csv.DictReader(file)
             )  # fmt: skip

@@ -17,6 +17,7 @@ from affekt.settings.setting import Setting, built, nearest, settings_of
 #: What was done before there was a setting for it.
 _BEFORE = {
     "media.face_side": "longer",
+    "media.picture_quality": 0,
     "fusion.random_forest.trees": 200,
     "fusion.random_forest.min_samples_split": 10,
     "fusion.adaboost.trees": 50,

@@ -22,6 +22,9 @@ class MediaSettings:
     face_side: Annotated[
         str, In(one_of=("area", "longer")), "side of the face box: the mean one, by its area, or the longer"
     ]
+    picture_quality: Annotated[
+        int, In(0, 100), "JPEG quality of face crops, in the store and in answers alike; 0 keeps every bit"
+    ]
     detector: Annotated[str, In(one_of=detector_names), "what finds faces in a picture"]
     detector_model: Annotated[str | None, "file of the detector's weights, where the detector needs one"]
     detect_every: Annotated[int, In(1, 100), "frames from one detection to the next; between them faces are tracked"]
@@ -33,6 +36,7 @@ class MediaSettings:
     max_pixels: Annotated[int, In(1), "width times height of the source picture; a larger one is refused"]
     timeout_seconds: Annotated[float, In(1), "wall time for one file"]
     max_skipped: Annotated[float, In(0, 1), "a larger share of unusable clips fails the run"]
+    cache_gib: Annotated[float, In(0), "disk for copies of a prepared store in S3; those not read for longest go first"]
 
     def contradictions(self, name: str, settings: Settings) -> Iterator[str]:
         """What cannot be so together, each as ``"<name>.<setting>: why"``."""

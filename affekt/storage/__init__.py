@@ -2,6 +2,7 @@
 
 from affekt.storage.access import (
     Listing,
+    download_file,
     download_folder,
     exists,
     list_entries,
@@ -9,8 +10,11 @@ from affekt.storage.access import (
     list_folder,
     open_local,
     read_bytes,
+    read_range,
     remove,
+    upload_file,
     upload_folder,
+    versions,
     write_bytes,
 )
 from affekt.storage.files import appearing, file_digest
@@ -22,6 +26,7 @@ __all__ = [
     "Listing",
     "PassedOver",
     "appearing",
+    "download_file",
     "download_folder",
     "exists",
     "file_digest",
@@ -32,8 +37,11 @@ __all__ = [
     "list_folder",
     "open_local",
     "read_bytes",
+    "read_range",
     "remove",
+    "upload_file",
     "upload_folder",
+    "versions",
     "without_secrets",
     "write_bytes",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,6 +139,61 @@ def open_local(uri: str | Path) -> Iterator[Path]:
         path = Path(folder) / Path(str(uri)).name
         s3.fetch(str(uri), path)
         yield path
+
+
+def versions(uris: Sequence[str]) -> dict[str, str]:
+    """Which content each of these has, without fetching it; what is not in S3, or not there, is left out.
+
+    Raises:
+        DataError: the service refuses or does not answer.
+    """
+    folders: dict[str, set[str]] = {}
+    for uri in uris:
+        if is_remote(uri):
+            folders.setdefault(uri.rpartition("/")[0], set()).add(uri)
+    found: dict[str, str] = {}
+    for folder, wanted in folders.items():
+        try:
+            if len(wanted) == 1:
+                (uri,) = wanted
+                found[uri] = s3.version(uri)
+            else:
+                found.update((entry.uri, entry.version) for entry in s3.entries(folder) if entry.uri in wanted)
+        except DataError as error:
+            if error.code not in ("missing_file", "missing_bucket"):
+                raise
+    return found
+
+
+def read_range(uri: str | Path, first: int, count: int) -> bytes:
+    """``count`` bytes of a file, from ``first`` on.
+
+    Raises:
+        DataError: it is missing or may not be read.
+    """
+    if is_remote(uri):
+        return s3.read_range(str(uri), first, count)
+    with _local_errors(uri), Path(uri).open("rb") as file:
+        file.seek(first)
+        return file.read(count)
+
+
+def upload_file(path: Path, uri: str) -> None:
+    """Copy a local file to ``s3://``; the object appears when all of it is there.
+
+    Raises:
+        DataError: the target refuses.
+    """
+    s3.send(path, uri)
+
+
+def download_file(uri: str, path: Path) -> None:
+    """Copy an object to a local file, which is there whole only when this returns.
+
+    Raises:
+        DataError: it is missing or may not be read.
+    """
+    s3.fetch(uri, path)
 
 
 def download_folder(uri: str | Path, folder: Path) -> Path:

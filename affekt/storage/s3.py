@@ -99,7 +99,18 @@ def entries(uri: str) -> Iterator[Entry]:
             for item in page.get("Contents", ()):
                 if not item["Key"].endswith("/"):
                     name = item["Key"][len(prefix) :]
-                    yield Entry(name, f"s3://{bucket}/{item['Key']}", int(item["Size"]))
+                    yield Entry(name, f"s3://{bucket}/{item['Key']}", int(item["Size"]), _version(item, "Size"))
+
+
+def _version(facts: Any, size: str) -> str:
+    return f"{facts['ETag'].strip(chr(34))}-{facts[size]}"
+
+
+def version(uri: str) -> str:
+    """Which content an object has, as :class:`Entry` says it."""
+    bucket, key = split_s3(uri)
+    with explained(uri):
+        return _version(client().head_object(Bucket=bucket, Key=key), "ContentLength")
 
 
 def is_object(uri: str) -> bool:
@@ -122,6 +133,15 @@ def read(uri: str, first: int | None = None) -> bytes:
     bucket, key = split_s3(uri)
     with explained(uri), contextlib.closing(client().get_object(Bucket=bucket, Key=key)["Body"]) as body:
         return bytes(body.read(first))
+
+
+def read_range(uri: str, first: int, count: int) -> bytes:
+    """``count`` bytes of an object, from ``first`` on."""
+    bucket, key = split_s3(uri)
+    with explained(uri):
+        answer = client().get_object(Bucket=bucket, Key=key, Range=f"bytes={first}-{first + count - 1}")
+        with contextlib.closing(answer["Body"]) as body:
+            return bytes(body.read())
 
 
 def write(uri: str, content: bytes) -> None:

@@ -14,11 +14,15 @@ _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Entry:
-    """A file below a folder: its path relative to the folder (with ``/``), its full uri, its size in bytes."""
+    """A file below a folder: its path relative to the folder (with ``/``), its full uri, its size in bytes.
+
+    ``version`` says of an object in S3 which content it has (its ETag and size); empty for a local file.
+    """
 
     path: str
     uri: str
     size: int
+    version: str = ""
 
 
 def is_remote(uri: str | Path) -> bool:

@@ -9,8 +9,8 @@ import hashlib
 import json
 import logging
 import shutil
-import uuid
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +20,23 @@ from affekt import storage
 from affekt.errors import DataError
 from affekt.extensions import detector_spec
 from affekt.home import home
+from affekt.media.pictures import Code, FacePictures
 from affekt.media.prepared import PreparedClip
 from affekt.media.weights import check_weights
 from affekt.settings import MediaSettings
 from affekt.settings.limits import LIMITS
 from affekt.storage import file_digest, is_remote
+from affekt.store.shard import Entry, FileBytes, Shard, write_shard
+from affekt.store.shelf import DAMAGED, LocalShelf, RemoteShelf, Shelf, shard_name
 
 logger = logging.getLogger(__name__)
 
 #: Raised whenever the code prepares the same file differently, so that old entries are not taken for new ones.
-VERSION = 2
-#: Settings that only say which files are refused; they do not change what is prepared.
-_LIMITS = (*LIMITS, "max_skipped")
-_FACES, _ARRAYS, _ENTRY = "faces.npy", "arrays.npz", "entry.json"
-_SMALL = ("present", "boxes", "times", "functionals", "descriptors")
+VERSION = 3
+#: Clips in a shard, and bytes after which it is full all the same.
+SHARD_CLIPS, SHARD_BYTES = 256, 256 << 20
+#: Settings that only say which files are refused, or where copies are; they do not change what is prepared.
+_LIMITS = (*LIMITS, "max_skipped", "cache_gib")
 
 
 def content_digest(settings: MediaSettings) -> str:
@@ -49,168 +52,259 @@ def content_digest(settings: MediaSettings) -> str:
 
 
 class Store:
-    """Entries below a folder, or below ``s3://bucket/prefix`` with a local folder as cache.
+    """Prepared clips in shards below a folder, or below ``s3://bucket/prefix`` with a bounded copy on this machine.
 
-    An entry is a folder with ``faces.npy`` (memory-mapped on reading), ``arrays.npz`` and ``entry.json``, which holds
-    the sizes and SHA-256 digests of the other two. Entries appear whole (written beside, then renamed), and are
-    byte-identical whoever writes them, so several processes may fill one store.
+    A clip that was just prepared waits in a file of its own, until :meth:`pack` moves many of them into a shard. Both
+    appear whole, and hold the same bytes whoever writes them, so several processes may fill one store.
     """
 
     def __init__(self, root: str | Path, settings: MediaSettings) -> None:
         self.root = str(root)
         self.settings = settings
         self.remote = is_remote(root)
-        self.folder = _cache_folder(self.root) if self.remote else Path(root)
         self._suffix = f"{content_digest(settings)}-{VERSION}"
+        base = _cache_folder(self.root) if self.remote else Path(root)
+        #: Where this machine keeps what belongs to these settings.
+        self.folder = base / self._suffix
+        self._waiting = self.folder / "waiting"
+        self.shelf: Shelf = (
+            RemoteShelf(
+                storage.join(self.root, self._suffix, "shards"), self.folder / "shards", int(settings.cache_gib * 2**30)
+            )
+            if self.remote
+            else LocalShelf(self.folder / "shards")
+        )
+        #: In which shards a clip is, and its row there.
+        self._places: dict[str, list[tuple[str, int]]] = {}
+        self._listed: set[str] = set()
+        self._looked = False
+        if not self.remote and (base / "entries").is_dir():
+            logger.warning("%s holds clips that were prepared in an older form; they are prepared again, and this "
+                           "folder can be removed", base / "entries")  # fmt: skip
 
     def key(self, path: str | Path) -> str:
         """Where the prepared form of this file is or will be: content digest, settings digest, code version."""
-        return f"{file_digest(path)[:32]}-{self._suffix}"
+        return self.key_of(file_digest(path))
+
+    def key_of(self, digest: str) -> str:
+        """As :meth:`key`, by the SHA-256 of the file's bytes."""
+        return f"{digest[:32]}-{self._suffix}"
 
     def has(self, key: str) -> bool:
-        """Whether the entry is there and its files have the sizes that they had when written."""
-        if self._fault(key) is None:
-            return True
-        return self.remote and self._fetch(key) and self._fault(key) is None
+        """Whether the clip is there, in a shard or waiting for one."""
+        return self._waits(key) or self._place(key) is not None
 
     def check(self, key: str) -> bool:
-        """As :meth:`has`, and every byte is what was written; below a remote root it is there, too."""
-        if not self.has(key) or self._fault(key, full=True) is not None:
+        """As :meth:`has`, and what waits is, byte for byte, what was written; of shards :meth:`verify` says it."""
+        if self._place(key) is not None:
+            return True
+        try:
+            return Shard(FileBytes(self._file(key))).intact()
+        except FileNotFoundError:
             return False
-        if self.remote and not self._is_sent(key):
-            self._send(key)
-        return True
+        except DAMAGED:
+            return False
+
+    def verify(self) -> None:
+        """Look at every byte of the shards on this machine; a damaged one is named and put away, as if it never was."""
+        for name in self.shelf.names():
+            if not self.shelf.verify(name):
+                self._forget(name)
 
     def put(self, key: str, clip: PreparedClip) -> None:
-        """Write an entry. An intact one of the same key is left as it is; a damaged one is replaced."""
-        scratch = self._scratch()
-        np.save(scratch / _FACES, np.ascontiguousarray(clip.faces), allow_pickle=False)
-        np.savez(scratch / _ARRAYS, allow_pickle=False, **{name: getattr(clip, name) for name in _SMALL})
-        files = {}
-        for name in (_FACES, _ARRAYS):
-            files[name] = {"bytes": (scratch / name).stat().st_size, "sha256": file_digest(scratch / name)}
-        entry = {
-            "key": key, "version": VERSION, "frames": len(clip.faces), "frames_with_face": int(clip.present.sum()),
-            "voice": clip.voice, "flags": list(clip.flags), "details": clip.details, "files": files,
-        }  # fmt: skip
-        self._finish(scratch, key, entry)
+        """Write a prepared clip; it waits for the next :meth:`pack`."""
+        self._wait(key, Entry.of(key, clip))
 
     def put_failure(self, key: str, code: str, reason: str) -> None:
         """Write that a file cannot be prepared, so that nobody decodes it again to find that out.
 
         Only for what depends on nothing but the bytes of the file: a limit or a busy machine may change.
         """
-        entry = {"key": key, "version": VERSION, "failure": {"code": code, "reason": reason}, "files": {}}
-        self._finish(self._scratch(), key, entry)
+        self._wait(key, Entry.failed(key, code, reason))
 
-    def _finish(self, scratch: Path, key: str, entry: dict[str, Any]) -> None:
-        (scratch / _ENTRY).write_text(json.dumps(entry, sort_keys=True, indent=1), encoding="utf-8")
-        self._place(scratch, key)
-        if self.remote:
-            self._send(key)
+    def _wait(self, key: str, entry: Entry) -> None:
+        with storage.appearing(self._file(key)) as part:
+            write_shard(part, [entry])
+
+    def pack(self, keys: Sequence[str] | None = None) -> int:
+        """Move what waits into shards, which a remote store then holds; returns how many clips that were.
+
+        Args:
+            keys: only these, in this order; default all, by key.
+        """
+        if not any(self._waits(key) for key in (self._all_waiting() if keys is None else keys)):
+            return 0
+        with self._locked("pack"):
+            self._list()
+            for left in self.folder.glob(".packing-*"):  # by a process that was killed
+                shutil.rmtree(left, ignore_errors=True)
+            waiting = [key for key in (sorted(self._all_waiting()) if keys is None else dict.fromkeys(keys))
+                       if self._waits(key)]  # fmt: skip
+            for key in [key for key in waiting if key in self._places]:  # packed by a process that was then ended
+                self._file(key).unlink(missing_ok=True)
+            waiting = [key for key in waiting if key not in self._places]
+            batch: list[str] = []
+            size = 0
+            for key in waiting:
+                batch.append(key)
+                size += self._file(key).stat().st_size
+                if len(batch) == SHARD_CLIPS or size >= SHARD_BYTES:
+                    self._pack(batch)
+                    batch, size = [], 0
+            self._pack(batch)
+        return len(waiting)
+
+    def _pack(self, keys: Sequence[str]) -> None:
+        entries = []
+        for key in keys:
+            try:
+                entries.append(Shard(FileBytes(self._file(key))).entry(0))
+            except DAMAGED as error:
+                logger.warning("%s is not what was written (%s); the clip is prepared again", self._file(key), error)
+                self._file(key).unlink(missing_ok=True)
+        if not entries:
+            return
+        with tempfile.TemporaryDirectory(prefix=".packing-", dir=self.folder) as scratch:
+            path = Path(scratch, "shard.npz")
+            write_shard(path, entries)
+            name = shard_name(path, len(entries))
+            self.shelf.add(path, name)
+        self._know(name, [entry.meta["key"] for entry in entries])
+        for key in keys:
+            self._file(key).unlink(missing_ok=True)
 
     def get(self, key: str) -> PreparedClip:
-        """Read an entry; the faces are memory-mapped, read-only.
+        """Read a clip; its face pictures are read and decoded when they are asked for.
 
         Raises:
-            DataError: ``not_prepared`` (no such entry), ``damaged`` (its files are not what was written), or the code
-                with which the file cannot be prepared.
+            DataError: ``not_prepared`` (no such clip), ``damaged`` (it is not what was written), or the code with which
+                the file cannot be prepared.
         """
-        if not self.has(key):
-            fault = self._fault(key)
-            code = "not_prepared" if fault == "is not there" else "damaged"
-            raise DataError(f"{fault}; prepare the clips again", code=code, where=str(self._entry(key)))
-        folder = self._entry(key)
-        entry = self.describe(key)
-        if "failure" in entry:
-            raise DataError(entry["failure"]["reason"], code=entry["failure"]["code"], where=str(folder))
-        faces_file = folder / _FACES
-        faces = np.load(faces_file, mmap_mode="r" if entry["frames"] else None, allow_pickle=False)
-        with np.load(folder / _ARRAYS, allow_pickle=False) as arrays:
-            small = {name: arrays[name] for name in _SMALL}
-        return PreparedClip(
-            faces=faces, voice=entry["voice"], flags=tuple(entry["flags"]), details=entry["details"], **small
-        )
+        try:
+            shard, row = self._find(key)
+            meta = shard.meta[row]
+            if "failure" in meta:
+                raise DataError(meta["failure"]["reason"], code=meta["failure"]["code"], where=key)
+            return PreparedClip(
+                faces=self._faces(key, meta), voice=meta["voice"], flags=tuple(meta["flags"]),
+                details=meta["details"], **shard.arrays(row),
+            )  # fmt: skip
+        except DAMAGED as error:
+            raise DataError(f"is not what was written ({error}); prepare the clips again", code="damaged",
+                            where=f"{self.folder}: {key}") from error  # fmt: skip
+
+    def _faces(self, key: str, meta: dict[str, Any]) -> FacePictures:
+        def code(frame: int) -> Code:
+            shard, row = self._find(key)  # anew, as what waits moves and copies are removed
+            return shard.code(row, frame)
+
+        return FacePictures(code, meta["frames"], meta["side"], coded=meta["coding"] == "jpeg")
 
     def describe(self, key: str) -> dict[str, Any]:
-        """What ``entry.json`` says: frames, frames_with_face, voice, flags, details, files; or failure and files."""
-        text = (self._entry(key) / _ENTRY).read_text(encoding="utf-8")
-        entry: dict[str, Any] = json.loads(text)
-        return entry
+        """What is known of a clip without its arrays: frames, frames_with_face, voice, flags, details; or failure."""
+        place = self._place(key)
+        shard, row = (self.shelf.columns(place[0]), place[1]) if place else self._find(key)
+        return shard.meta[row]
+
+    def functionals(self, keys: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Of so many clips the functionals, float32 ``[N, F]``, and whether they are of a voice, bool ``[N]``.
+
+        Nothing else is read of a shard: at most 1 KB a clip.
+
+        Raises:
+            DataError: ``not_prepared``: one is not there.
+        """
+        rows: dict[str, list[tuple[int, int]]] = {}
+        alone: list[tuple[int, Shard]] = []
+        for number, key in enumerate(keys):
+            place = self._place(key)
+            if place is None:
+                alone.append((number, self._find(key)[0]))
+            else:
+                rows.setdefault(place[0], []).append((number, place[1]))
+        found: dict[int, tuple[np.ndarray, bool]] = {}
+        for name, wanted in rows.items():
+            shard = self.shelf.columns(name)
+            functionals, voice = shard.column("functionals"), shard.column("voice")
+            found.update((number, (functionals[row], bool(voice[row]))) for number, row in wanted)
+        for number, shard in alone:
+            found[number] = shard.column("functionals")[0], bool(shard.column("voice")[0])
+        ordered = [found[number] for number in range(len(keys))]
+        return np.stack([values for values, _ in ordered]), np.array([heard for _, heard in ordered], bool)
 
     @contextlib.contextmanager
     def preparing(self, key: str) -> Iterator[None]:
-        """Hold an entry while it is made: a second process that wants the same one waits and then finds it."""
+        """Hold a clip while it is prepared: a second process that wants the same one waits and then finds it."""
+        with self._locked(key):
+            if not self.remote:  # another process may have packed it meanwhile
+                self._list()
+            yield
+
+    @contextlib.contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
         locks = self.folder / "locks"
         locks.mkdir(parents=True, exist_ok=True)
-        with (locks / key).open("wb") as file:
+        with (locks / name).open("wb") as file:
             with contextlib.suppress(OSError):  # a file system without locks: at worst the same work twice
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield
-            with contextlib.suppress(OSError):
-                (locks / key).unlink()
+            if name != "pack":
+                with contextlib.suppress(OSError):
+                    (locks / name).unlink()
 
-    def _entry(self, key: str) -> Path:
-        return self.folder / "entries" / key[:2] / key
+    def _file(self, key: str) -> Path:
+        return self._waiting / f"{key}.npz"
 
-    def _scratch(self) -> Path:
-        folder = self.folder / "tmp" / uuid.uuid4().hex
-        folder.mkdir(parents=True)
-        return folder
+    def _waits(self, key: str) -> bool:
+        return self._file(key).is_file()
 
-    def _fault(self, key: str, *, full: bool = False) -> str | None:
-        """What is wrong with the local entry, if anything."""
-        folder = self._entry(key)
-        try:
-            entry = self.describe(key)
-            for name, stated in entry["files"].items():
-                size = (folder / name).stat().st_size
-                if size != stated["bytes"]:
-                    return f"{name} has {size} bytes instead of {stated['bytes']}"
-                if (full or name == _ARRAYS) and file_digest(folder / name) != stated["sha256"]:
-                    return f"{name} is not what was written"
-        except FileNotFoundError:
-            return f"{_FACES} or {_ARRAYS} is missing" if (folder / _ENTRY).is_file() else "is not there"
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            return f"{_ENTRY} cannot be read ({error})"
-        return None
+    def _all_waiting(self) -> list[str]:
+        return [path.name.removesuffix(".npz") for path in self._waiting.glob("[!.]*.npz")]
 
-    def _place(self, scratch: Path, key: str) -> None:
-        final = self._entry(key)
-        final.parent.mkdir(parents=True, exist_ok=True)
-        for _ in range(5):
-            try:
-                scratch.rename(final)
-                return
-            except OSError:
-                if not final.exists():
-                    raise
-                if self._fault(key, full=True) is None:
-                    shutil.rmtree(scratch, ignore_errors=True)
-                    return
-                with contextlib.suppress(OSError):  # another process may have moved it first
-                    aside = self._scratch()
-                    final.rename(aside / "damaged")
-                    shutil.rmtree(aside, ignore_errors=True)
-        raise DataError("could not be replaced", code="damaged", where=str(final))
+    def _find(self, key: str) -> tuple[Shard, int]:
+        """Where a clip is read from."""
+        place = self._place(key)
+        if place is not None:
+            return self.shelf.shard(place[0]), place[1]
+        with contextlib.suppress(FileNotFoundError):
+            return Shard(FileBytes(self._file(key))), 0
+        self._list()
+        place = self._place(key)
+        if place is None:
+            raise DataError("is not prepared; prepare the clips", code="not_prepared", where=f"{self.folder}: {key}")
+        return self.shelf.shard(place[0]), place[1]
 
-    def _remote_entry(self, key: str) -> str:
-        return storage.join(self.root, "entries", key[:2], key)
+    def _place(self, key: str) -> tuple[str, int] | None:
+        if not self._looked:
+            self._list()
+        places = self._places.get(key)
+        return places[-1] if places else None
 
-    def _is_sent(self, key: str) -> bool:
-        return storage.exists(storage.join(self._remote_entry(key), _ENTRY))
+    def _list(self) -> None:
+        """Look which shards there are."""
+        self._looked = True
+        names = self.shelf.names()
+        for gone in self._listed.difference(names):
+            self._forget(gone)
+        for name in names:
+            if name not in self._listed:
+                try:
+                    self._know(name, self.shelf.columns(name).keys)
+                except DAMAGED as error:
+                    logger.warning("the shard %s cannot be read (%s); its clips are prepared again", name, error)
+                    self._listed.add(name)
 
-    def _send(self, key: str) -> None:
-        for name in (*self.describe(key)["files"], _ENTRY):  # what makes it whole comes last
-            storage.write_bytes(storage.join(self._remote_entry(key), name), (self._entry(key) / name).read_bytes())
+    def _know(self, name: str, keys: Sequence[str]) -> None:
+        self._listed.add(name)
+        for row, key in enumerate(keys):
+            self._places.setdefault(key, []).append((name, row))
 
-    def _fetch(self, key: str) -> bool:
-        if not self._is_sent(key):
-            return False
-        scratch = self._scratch()
-        storage.download_folder(self._remote_entry(key), scratch)
-        self._place(scratch, key)
-        return True
+    def _forget(self, name: str) -> None:
+        self._listed.discard(name)
+        for key in list(self._places):
+            self._places[key] = [place for place in self._places[key] if place[0] != name]
+            if not self._places[key]:
+                del self._places[key]
 
 
 def _cache_folder(root: str) -> Path:

@@ -77,3 +77,7 @@ class ImageStore:
             self._images[number : number + 1], np.ones(1, bool), np.full((1, 4), np.nan, np.float32),
             np.zeros(1, np.float32), np.zeros(88, np.float32), voice=False,
         )  # fmt: skip
+
+    def functionals(self, keys: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Images have none."""
+        return np.zeros((len(keys), 88), np.float32), np.zeros(len(keys), bool)

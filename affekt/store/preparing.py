@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from affekt import storage
 from affekt.counted import counted
 from affekt.dataset.clips import Clip, ClipTable
 from affekt.media.functionals import check_feature_set
 from affekt.media.prepared import PreparedIndex, PreparedRow, SkippedClip
 from affekt.progress import Progress
-from affekt.store.entries import Store
+from affekt.store.entries import SHARD_CLIPS, Store
+from affekt.store.origins import Origins
 from affekt.store.workers import Outcome, Task, run_tasks
 
 logger = logging.getLogger(__name__)
@@ -38,18 +40,31 @@ def prepare_clips(table: ClipTable, store: Store, *, workers: int = 0, progress:
         progress: show progress.
 
     One clip never fails the others: what cannot be used is in ``skipped`` with its reason, also when a worker process
-    died of it. Clips that can be used only partly are in both. ``decoded`` of the index counts the decoded files.
+    died of it. Clips that can be used only partly are in both. ``decoded`` of the index counts the decoded files. A
+    file in S3 that was prepared before is not fetched. What is prepared is kept as it comes, whatever ends the process.
 
     Raises:
         SettingsError: no installed package offers the functionals of the store's settings.
     """
     check_feature_set(store.settings.functionals)
-    tasks = [Task(clip.id, clip.uri) for clip in table]
+    store.verify()
+    versions = storage.versions([clip.uri for clip in table])
+    origins = Origins(store.root)
+    known = origins.known if versions else {}
+    tasks = [Task(clip.id, clip.uri, known.get(versions.get(clip.uri, ""), "")) for clip in table]
     outcomes: dict[str, Outcome] = {}
+    fresh = 0
     with Progress("prepare clips", len(tasks)) if progress else _Quiet() as shown:
         for outcome in run_tasks(tasks, store, workers):
             outcomes[outcome.clip] = outcome
+            fresh += outcome.decoded
+            if fresh == SHARD_CLIPS:
+                store.pack()
+                fresh = 0
             shown.advance()
+    store.pack([store.key_of(found.digest) for clip in table if (found := outcomes[clip.id]).digest])
+    origins.learn({version: found.digest for clip in table
+                   if (version := versions.get(clip.uri)) and (found := outcomes[clip.id]).digest})  # fmt: skip
     rows: list[PreparedRow] = []
     skipped: list[SkippedClip] = []
     for clip in table:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
+
+import numpy as np
 
 from affekt.media.prepared import PreparedClip, PreparedIndex
 from affekt.settings import MediaSettings
@@ -14,6 +17,9 @@ class PreparedStore(Protocol):
 
     def get(self, key: str) -> PreparedClip:
         """The prepared clip under a key; an image is one of a single frame that is all face."""
+
+    def functionals(self, keys: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """The functionals ``[N, F]`` of so many clips, and whether they are of a voice, bool ``[N]``."""
 
 
 def store_of(index: PreparedIndex, root: str, settings: MediaSettings) -> PreparedStore:

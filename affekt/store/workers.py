@@ -14,11 +14,13 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
 from affekt import events, storage
 from affekt.errors import AffektError, MediaError, as_affekt_error
 from affekt.settings import MediaSettings
+from affekt.storage import file_digest
 from affekt.store.entries import Store
 
 logger = logging.getLogger(__name__)
@@ -31,10 +33,11 @@ _LASTING = ("unreadable", "no_streams", "nothing_usable")
 
 @dataclass(frozen=True)
 class Task:
-    """One clip to prepare."""
+    """One clip to prepare; ``digest`` is the SHA-256 of the file where that is known without reading it."""
 
     clip: str
     uri: str
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Outcome:
 
     clip: str
     key: str = ""
+    digest: str = ""
     frames: int = 0
     frames_with_face: int = 0
     voice: bool = False
@@ -64,38 +68,46 @@ def run_tasks(tasks: Sequence[Task], store: Store, workers: int) -> Iterator[Out
 
 def run_task(task: Task, store: Store) -> Outcome:
     """Prepare one clip unless its entry is there and whole."""
-    decoded = False
+    decoded, digest = False, task.digest
     try:
-        with storage.open_local(task.uri) as path:
-            key = store.key(path)
-            if not store.check(key):
-                with store.preparing(key):
-                    if not store.check(key):
-                        from affekt.media.prepare import prepare_file  # heavy: cv2, and the clip may be here already
-
-                        decoded = True
-                        try:
-                            store.put(key, prepare_file(path, store.settings))
-                        except MediaError as error:
-                            if error.code in _LASTING:
-                                store.put_failure(key, error.code, error.message)
-                            raise
+        key = store.key_of(digest) if digest else ""
+        if not key or not store.check(key):
+            with storage.open_local(task.uri) as path:
+                digest = file_digest(path)
+                key = store.key_of(digest)
+                if not store.check(key):
+                    with store.preparing(key):
+                        if not store.check(key):
+                            decoded = True
+                            _prepare(path, key, store)
         entry = store.describe(key)
         if "failure" in entry:
-            return Outcome(task.clip, code=entry["failure"]["code"], reason=entry["failure"]["reason"])
+            return Outcome(task.clip, digest=digest, code=entry["failure"]["code"], reason=entry["failure"]["reason"])
     except (AffektError, OSError) as error:
         known = as_affekt_error(error)
-        return Outcome(task.clip, decoded=decoded, code=known.code, reason=known.message)
+        return Outcome(task.clip, digest=digest, decoded=decoded, code=known.code, reason=known.message)
     except MemoryError:
         reason = "needs more memory than there is; cut the clip"
-        return Outcome(task.clip, decoded=decoded, code="out_of_memory", reason=reason)
+        return Outcome(task.clip, digest=digest, decoded=decoded, code="out_of_memory", reason=reason)
     except Exception as error:  # a clip that breaks a library is one failed clip
         logger.exception("%s: cannot be prepared", task.clip)
         reason = f"cannot be prepared ({type(error).__name__}: {error})"
-        return Outcome(task.clip, decoded=decoded, code="failed", reason=reason)
+        return Outcome(task.clip, digest=digest, decoded=decoded, code="failed", reason=reason)
     return Outcome(
-        task.clip, key, entry["frames"], entry["frames_with_face"], entry["voice"], tuple(entry["flags"]), decoded
-    )
+        task.clip, key, digest, entry["frames"], entry["frames_with_face"], entry["voice"], tuple(entry["flags"]),
+        decoded,
+    )  # fmt: skip
+
+
+def _prepare(path: Path, key: str, store: Store) -> None:
+    from affekt.media.prepare import prepare_file  # heavy: OpenCV, which what is prepared already does without
+
+    try:
+        store.put(key, prepare_file(path, store.settings))
+    except MediaError as error:
+        if error.code in _LASTING:
+            store.put_failure(key, error.code, error.message)
+        raise
 
 
 def _cores() -> int:

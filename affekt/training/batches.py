@@ -22,12 +22,18 @@ from affekt.training.augmentation import drifting_crops, random_crops
 MOST_LABELS = 64
 
 
+class Pictures(Protocol):
+    """An array of pictures, or what gives them one by one."""
+
+    def __getitem__(self, frame: int, /) -> np.ndarray: ...
+
+
 @dataclass(frozen=True)
 class FaceClip:
-    """The face frames of one clip: uint8 ``[T, S, S, 3]``, the frame numbers with a face, and the label's index."""
+    """The face frames of one clip: ``faces[t]`` uint8 ``[S, S, 3]``, numbers of frames with a face, the label."""
 
     key: str
-    faces: np.ndarray
+    faces: Pictures
     frames: np.ndarray
     label: int
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from affekt.errors import DataError
 from affekt.models.classifier import DESCRIPTION, WEIGHTS, Features
 from affekt.progress import Progress
 from affekt.score_table import ScoreTable
-from affekt.training.given import Given
+from affekt.training.given import ClipStore, Given
 from affekt.training.out_of_fold import accuracies, folds_of, has_what_is_needed, require_two_labels, score_table
 
 logger = logging.getLogger(__name__)
@@ -35,9 +35,11 @@ class Rows:
 #: A classifier fitted on rows, and what was chosen from them for its description. What is chosen from data is chosen
 #: anew for each fold; ``given.log`` is set for the final model alone.
 Fit = Callable[[Rows, Given], tuple[ArrayClassifier, Mapping[str, Any]]]
+#: The features float64 ``[F]`` of clips by their keys, None where there are none.
+Read = Callable[[ClipStore, Sequence[str]], Sequence[np.ndarray | None]]
 
 
-def train_classifier(given: Given, features: Features, fit: Fit) -> ScoreTable:
+def train_classifier(given: Given, features: Features, fit: Fit, read: Read | None = None) -> ScoreTable:
     """Fit a classifier on the train clips once for each fold and once on all.
 
     Writes into ``given.out``: ``model.safetensors`` and ``model.json`` for
@@ -48,11 +50,12 @@ def train_classifier(given: Given, features: Features, fit: Fit) -> ScoreTable:
         given: what it learns from.
         features: one row of a clip, or None.
         fit: the fitting.
+        read: the same features of many clips at once, for those that the store keeps apart from the pictures.
 
     Raises:
         DataError: no train clip is usable, they have fewer than two labels, or their features are of different numbers.
     """
-    rows = _features(given, features)
+    rows = _features(given, features, read)
     folds = folds_of(given, np.array([row is not None for row in rows], dtype=bool))
     require_two_labels(given, folds)
     given.out.mkdir(parents=True, exist_ok=True)
@@ -88,14 +91,19 @@ def train_classifier(given: Given, features: Features, fit: Fit) -> ScoreTable:
     return table
 
 
-def _features(given: Given, features: Features) -> list[np.ndarray | None]:
+def _features(given: Given, features: Features, read: Read | None) -> list[np.ndarray | None]:
     """The features float64 ``[F]`` of each clip, None where there are none."""
     asked = has_what_is_needed(given.member, given.index)
     rows: list[np.ndarray | None] = []
     with Progress(f"{given.member}: reading {features.__name__}", len(given.index)) as progress:
         for row, there in zip(given.index, asked, strict=True):
-            rows.append(features(given.store.get(row.key)) if there else None)
+            rows.append(features(given.store.get(row.key)) if there and read is None else None)
             progress.advance()
+    if read is not None:
+        numbers = [number for number, there in enumerate(asked) if there]
+        found = read(given.store, [given.index.rows[number].key for number in numbers])
+        for number, features_of_clip in zip(numbers, found, strict=True):
+            rows[number] = features_of_clip
     sizes = {len(row) for row in rows if row is not None}
     if len(sizes) > 1:
         raise DataError(

@@ -7,16 +7,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from affekt.media.pictures import FacePictures
 from affekt.media.prepared import PreparedClip
 from affekt.training.batches import FaceClip
+from affekt.training.decoded import DecodedPictures, KeptPictures
 from affekt.training.given import Given
 
 
 class FaceClips:
-    """The prepared clips of an index by row number; a clip's frames stay memory-mapped once it was asked for."""
+    """The prepared clips of an index by row number; pictures that were drawn once stay decoded."""
 
     def __init__(self, given: Given) -> None:
         self._index, self._store, self._labels = given.index, given.store, given.labels
+        self._decoded = DecodedPictures()
+        self._faces: dict[int, np.ndarray | KeptPictures] = {}
 
     def prepared(self, row: int) -> PreparedClip:
         """The prepared clip of a row."""
@@ -31,7 +35,11 @@ class FaceClips:
         clips = []
         for number in numbers:
             row, clip = self._index.rows[number], self.prepared(number)
-            clips.append(FaceClip(row.key, clip.faces, clip.face_frames, self._labels.index(row.label)))
+            if int(number) not in self._faces:
+                faces = clip.faces
+                kept = KeptPictures(faces, self._decoded) if isinstance(faces, FacePictures) else faces
+                self._faces[int(number)] = kept
+            clips.append(FaceClip(row.key, self._faces[int(number)], clip.face_frames, self._labels.index(row.label)))
         return clips
 
     def digest(self, numbers: Sequence[int] | np.ndarray) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+
+import numpy as np
 
 from affekt.extensions import model_spec, named
 from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex
@@ -21,6 +23,9 @@ class ClipStore(Protocol):
 
     def get(self, key: str) -> PreparedClip:
         """The prepared clip under a key."""
+
+    def functionals(self, keys: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """The functionals ``[N, F]`` of so many clips, and whether they are of a voice, bool ``[N]``."""
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from affekt.classifiers import ArrayClassifier, choose_c, fit_forest, fit_svc
 from affekt.models.voice import functionals
 from affekt.score_table import ScoreTable
 from affekt.training.classifier import Rows, train_classifier
-from affekt.training.given import Given
+from affekt.training.given import ClipStore, Given
 
 
 def train_random_forest(given: Given) -> ScoreTable:
     """Fit the random forest; files and errors as for :func:`affekt.training.classifier.train_classifier`."""
-    return train_classifier(given, functionals, _forest)
+    return train_classifier(given, functionals, _forest, _read)
 
 
 def train_svc(given: Given) -> ScoreTable:
@@ -22,7 +24,13 @@ def train_svc(given: Given) -> ScoreTable:
 
     Files and errors as for :func:`affekt.training.classifier.train_classifier`.
     """
-    return train_classifier(given, functionals, _svc)
+    return train_classifier(given, functionals, _svc, _read)
+
+
+def _read(store: ClipStore, keys: Sequence[str]) -> list[np.ndarray | None]:
+    """:func:`affekt.models.voice.functionals` of many clips."""
+    values, voice = store.functionals(keys)
+    return [np.asarray(row, dtype=float) if heard else None for row, heard in zip(values, voice, strict=True)]
 
 
 def _forest(rows: Rows, given: Given) -> tuple[ArrayClassifier, Mapping[str, Any]]:

@@ -94,6 +94,13 @@ def test_plan_shards_names_as_many_as_are_needed(clips, size, shards):
     assert plan_shards.python_func(clips=clips, clips_per_shard=size) == shards
 
 
+def test_a_million_clips_are_prepared_in_no_more_than_500_tasks(tmp_path):
+    rows = "".join(f"c{number},c{number}.mp4,,,\n" for number in range(2001))
+    (tmp_path / "clips.csv").write_text("clip,uri,label,subject,split\n" + rows, encoding="utf-8")
+    names = plan_shards.python_func(clips=artifact(tmp_path / "clips.csv"), clips_per_shard=1)
+    assert len(names) == 401  # of five clips each, as four would be 501
+
+
 def test_prepare_shard_takes_its_part(tmp_path, place, clips, tiny_run):
     out = artifact(tmp_path / "part")
     prepare_shard.python_func(

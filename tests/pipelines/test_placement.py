@@ -11,7 +11,7 @@ from kfp import dsl
 from affekt.errors import AffektError
 from affekt.extensions import model_names, model_specs
 from affekt.pipelines.compile import compile_pipeline
-from affekt.pipelines.placement import all_resources, on_cluster, resources_of, training_step
+from affekt.pipelines.placement import CACHE, all_resources, on_cluster, resources_of, training_step
 
 #: By their files; one of these is a definition for every model.
 STEPS = {
@@ -64,7 +64,9 @@ def test_a_model_gets_the_gpus_and_the_shared_memory_of_its_spec(compiled, model
     found = spec["deploymentSpec"]["executors"][name]["container"]["resources"].get("accelerator", {})
     assert found.get("resourceType") == ("nvidia.com/gpu" if asked.gpus else None)
     mounts = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"][name].get("emptyDirMounts", [])
-    assert [mount["mountPath"] for mount in mounts] == (["/dev/shm"] if asked.shared_memory else [])
+    disk = {CACHE: asked.disk}
+    expected = {"/dev/shm": asked.shared_memory, **disk} if asked.shared_memory else disk
+    assert {mount["mountPath"]: mount["sizeLimit"] for mount in mounts} == expected
 
 
 def test_no_step_installs_packages_when_it_runs(compiled):

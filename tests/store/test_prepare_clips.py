@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import filecmp
 import subprocess
 import sys
 import threading
@@ -23,22 +22,11 @@ from affekt.media import PreparedIndex, check_skipped, prepare_faces, prepare_fi
 from affekt.settings import MediaSettings
 from affekt.store.entries import Store
 from affekt.store.preparing import prepare_clips
+from affekt.store.workers import Task, run_task
+from tests.store.same_clip import same_clip
 
 MakeClip = Callable[..., Path]
 Film = Callable[[str, np.ndarray], Path]
-
-
-@pytest.fixture(scope="session")
-def speaking(make_clip: MakeClip, film: Film, astronaut: np.ndarray) -> list[Path]:
-    """Three different short clips with a face and a tone."""
-    clips = []
-    for number in range(3):
-        frames = np.repeat(astronaut[None, ::2, ::2], 12, axis=0) - np.uint8(0)
-        frames[:, :, : 10 + number] = 99
-        silent = film(f"head{number}", frames)
-        tone = ["-f", "lavfi", "-i", f"sine={300 + 50 * number}:d=1.2"]
-        clips.append(make_clip(f"speaking{number}.mp4", "-i", silent, *tone, "-c:v", "copy"))
-    return clips
 
 
 @pytest.fixture(scope="session")
@@ -146,20 +134,37 @@ def test_any_number_of_workers_and_shards_gives_the_same_bytes(
     parts = [prepare_clips(table.shard(number, 2), pooled, workers=count, progress=False) for number, count in shards]
 
     assert PreparedIndex.merge(parts, [clip.id for clip in table]) == index
-    for key in {row.key for row in index}:
-        folders = [root.folder / "entries" / key[:2] / key for root in (store, pooled)]
-        same, different, odd = filecmp.cmpfiles(*folders, ["faces.npy", "arrays.npz", "entry.json"], shallow=False)
-        assert (len(same), different, odd) == (3, [], [])
+    assert all(same_clip(store.get(key), pooled.get(key)) for key in {row.key for row in index})
 
 
-def test_a_damaged_entry_is_made_again(speaking: list[Path], settings: MediaSettings, tmp_path: Path) -> None:
+def test_a_file_and_its_place_in_the_store_are_equal_in_every_bit(
+    speaking: list[Path], settings: MediaSettings, tmp_path: Path
+) -> None:
+    store, clips = Store(tmp_path, settings), table_of([Clip(path.name, str(path)) for path in speaking])
+    index = prepare_clips(clips, store, workers=1, progress=False)
+
+    assert settings.picture_quality > 0
+    for row, path in zip(index, speaking, strict=True):
+        assert same_clip(store.get(row.key), prepare_file(path, settings))
+
+
+def test_a_damaged_shard_is_made_again(speaking: list[Path], settings: MediaSettings, tmp_path: Path) -> None:
     store, clips = Store(tmp_path, settings), table_of([Clip("a", str(speaking[0]))])
     key = prepare_clips(clips, store, workers=1, progress=False).rows[0].key
-    faces = store.folder / "entries" / key[:2] / key / "faces.npy"
-    faces.write_bytes(faces.read_bytes()[:-1] + b"\x01")
+    (shard,) = (store.folder / "shards").iterdir()
+    shard.write_bytes(shard.read_bytes()[:-1] + b"\x01")
 
-    assert prepare_clips(clips, store, workers=1, progress=False).decoded == 1
-    assert store.check(key)
+    assert prepare_clips(clips, Store(tmp_path, settings), workers=1, progress=False).decoded == 1
+    assert Store(tmp_path, settings).check(key)
+
+
+def test_a_preparation_that_was_killed_goes_on(speaking: list[Path], settings: MediaSettings, tmp_path: Path) -> None:
+    store = Store(tmp_path, settings)
+    assert run_task(Task("a", str(speaking[0])), store).decoded  # and nothing packs it
+    clips = table_of([Clip(path.name, str(path)) for path in speaking])
+
+    assert prepare_clips(clips, Store(tmp_path, settings), workers=1, progress=False).decoded == 2
+    assert [path.name.partition("-")[0] for path in (store.folder / "shards").iterdir()] == ["3"]
 
 
 def test_a_worker_that_dies_is_one_failed_clip(

@@ -1,38 +1,22 @@
-"""The prepared store: entries appear whole, are read without a copy, and damage is noticed."""
+"""The prepared store: clips appear whole, are moved into shards, are read one by one, and damage is noticed."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 
-import boto3
 import numpy as np
 import pytest
-from moto.server import ThreadedMotoServer
 
 from affekt.errors import DataError
 from affekt.media import PreparedClip
+from affekt.media.pictures import FacePictures
 from affekt.settings import MediaSettings
 from affekt.store import entries as storing
 from affekt.store.entries import Store, content_digest
-
-
-@pytest.fixture
-def clip() -> PreparedClip:
-    chance = np.random.default_rng(0)
-    return PreparedClip(
-        faces=chance.integers(0, 255, (5, 8, 8, 3), dtype=np.uint8),
-        present=np.array([True, True, False, True, True]),
-        boxes=chance.random((5, 4), dtype=np.float32),
-        times=np.arange(5, dtype=np.float32) / 25,
-        functionals=chance.random(88, dtype=np.float32),
-        voice=True,
-        flags=("black_frames",),
-        details={"black_frames": 1, "seconds": 0.2},
-    )
+from tests.store.same_clip import same_clip
 
 
 @pytest.fixture
@@ -42,11 +26,23 @@ def media_file(tmp_path: Path) -> Path:
     return path
 
 
-def _entry(store: Store, key: str) -> Path:
-    return store.folder / "entries" / key[:2] / key
+def _files(store: Store) -> list[str]:
+    """What the store keeps on this machine, but its locks."""
+    return sorted(
+        path.relative_to(store.folder).as_posix().rpartition("/")[0]
+        for path in store.folder.rglob("*")
+        if path.is_file() and "locks" not in path.parts
+    )
 
 
-def test_what_is_put_is_got_and_the_faces_are_mapped_read_only(
+def _other(clip: PreparedClip, number: int) -> PreparedClip:
+    """Another clip, of another length."""
+    cut = {name: getattr(clip, name)[: 1 + number % 5] for name in ("faces", "present", "boxes", "times")}
+    sound = np.full((number, 3), number, np.float32)
+    return replace(clip, **cut, functionals=clip.functionals + number, descriptors=sound, details={"number": number})
+
+
+def test_what_is_put_is_got_while_it_waits_and_from_a_shard(
     tmp_path: Path, media_file: Path, clip: PreparedClip, settings: MediaSettings
 ) -> None:
     store = Store(tmp_path / "store", settings)
@@ -54,12 +50,83 @@ def test_what_is_put_is_got_and_the_faces_are_mapped_read_only(
     assert not store.has(key)
 
     store.put(key, clip)
-    back = store.get(key)
+    assert _files(store) == ["waiting"] and same_clip(store.get(key), clip)
+    store.pack()
 
-    assert isinstance(back.faces, np.memmap) and not back.faces.flags.writeable
-    for name in ("faces", "present", "boxes", "times", "functionals"):
-        assert np.array_equal(getattr(back, name), getattr(clip, name))
-    assert (back.voice, back.flags, back.details) == (clip.voice, clip.flags, clip.details)
+    assert _files(store) == ["shards"] and same_clip(store.get(key), clip)
+    assert same_clip(Store(tmp_path / "store", settings).get(key), clip)
+
+
+def test_clips_of_a_shard_are_read_each_by_itself(tmp_path: Path, clip: PreparedClip, settings: MediaSettings) -> None:
+    store = Store(tmp_path, settings)
+    clips = {f"k{number}": _other(clip, number) for number in range(7)}
+    for key, one in clips.items():
+        store.put(key, one)
+    store.put_failure("bad", "unreadable", "is no film")
+    store.pack()
+
+    for key in reversed(clips):
+        assert same_clip(store.get(key), clips[key])
+    with pytest.raises(DataError, match="is no film") as caught:
+        store.get("bad")
+    assert caught.value.code == "unreadable" and store.describe("bad")["failure"]["code"] == "unreadable"
+
+
+def test_coded_pictures_are_kept_as_they_look(tmp_path: Path, clip: PreparedClip, settings: MediaSettings) -> None:
+    pictures = FacePictures.of(clip.faces, clip.present, 90)
+    store = Store(tmp_path, settings)
+    store.put("ab", replace(clip, faces=pictures))
+    store.pack()
+    faces = store.get("ab").faces
+
+    assert np.array_equal(np.asarray(faces), np.asarray(pictures))
+    assert not np.array_equal(np.asarray(faces), clip.faces)
+    assert not faces[2].any() and not faces.code(2)  # the frame without a face takes no room
+    assert np.array_equal(faces[1:4], np.stack([faces[1], faces[2], faces[np.int64(3)]]))
+    with pytest.raises(IndexError):
+        faces[5]
+
+
+def test_functionals_of_many_clips_are_read_alone(tmp_path: Path, clip: PreparedClip, settings: MediaSettings) -> None:
+    store = Store(tmp_path, settings)
+    for number in range(5):
+        store.put(f"k{number}", replace(_other(clip, number), voice=number != 3))
+    store.pack(["k0", "k1", "k3"])
+    functionals, voice = store.functionals(["k4", "k3", "k0"])
+
+    expected = [clip.functionals + 4, clip.functionals + 3, clip.functionals]
+    assert np.array_equal(functionals, np.stack(expected)) and voice.tolist() == [True, False, True]
+    with pytest.raises(DataError) as caught:
+        store.functionals(["k0", "absent"])
+    assert caught.value.code == "not_prepared"
+
+
+def test_shards_are_full_by_their_number_of_clips_or_of_bytes(
+    tmp_path: Path, clip: PreparedClip, settings: MediaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storing, "SHARD_CLIPS", 3)
+    few, small = Store(tmp_path / "few", settings), Store(tmp_path / "small", settings)
+    for store in (few, small):
+        for number in range(7):
+            store.put(f"k{number}", clip)
+    assert few.pack() == 7
+    monkeypatch.setattr(storing, "SHARD_BYTES", 1)
+    assert small.pack() == 7
+
+    assert sorted(name.partition("-")[0] for name in few.shelf.names()) == ["1", "3", "3"]
+    assert [name.partition("-")[0] for name in small.shelf.names()] == ["1"] * 7
+
+
+def test_equal_clips_make_equal_shards(tmp_path: Path, clip: PreparedClip, settings: MediaSettings) -> None:
+    names = []
+    for folder in ("one", "two"):
+        store = Store(tmp_path / folder, settings)
+        for number in (2, 1):
+            store.put(f"k{number}", _other(clip, number))
+        store.pack()
+        names.append(store.shelf.names())
+
+    assert names[0] == names[1]
 
 
 def test_a_clip_without_pictures_can_be_kept(
@@ -68,6 +135,7 @@ def test_a_clip_without_pictures_can_be_kept(
     store = Store(tmp_path / "store", settings)
     nothing = {name: getattr(clip, name)[:0] for name in ("faces", "present", "boxes", "times")}
     store.put("ab", replace(clip, **nothing))
+    store.pack()
 
     assert store.get("ab").faces.shape == (0, 8, 8, 3)
 
@@ -88,9 +156,12 @@ def test_the_key_follows_content_and_what_decides_it_and_no_limits(
     assert Store(tmp_path, settings).key(copy) != key
 
 
-LIMITS = {"max_bytes": 1, "max_seconds": 7.0, "max_pixels": 1, "timeout_seconds": 7.0, "max_skipped": 0.9}
+LIMITS = {
+    "max_bytes": 1, "max_seconds": 7.0, "max_pixels": 1, "timeout_seconds": 7.0, "max_skipped": 0.9, "cache_gib": 1.0,
+}  # fmt: skip
 DECIDES = {
-    "face_size": 33, "face_margin": 0.31, "face_side": "longer", "detect_every": 3, "detection_height": 121,
+    "face_size": 33, "face_margin": 0.31, "face_side": "longer", "picture_quality": 0,
+    "detect_every": 3, "detection_height": 121,
     "sample_rate": 8001, "functionals": "other",
 }  # fmt: skip
 WEIGHTS = {"detector", "detector_model"}  # one needs the other: see the tests of weights
@@ -129,32 +200,64 @@ def test_weights_count_by_their_bytes_and_not_by_their_place(
     assert keys[0] == keys[1] != keys[2]
 
 
-@pytest.mark.parametrize("name", ["faces.npy", "arrays.npz", "entry.json"])
-def test_a_file_cut_short_is_noticed_at_once_and_replaced(
-    tmp_path: Path, clip: PreparedClip, settings: MediaSettings, name: str
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_a_damaged_shard_is_named_put_away_and_made_again(
+    tmp_path: Path,
+    clip: PreparedClip,
+    settings: MediaSettings,
+    damage: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     store = Store(tmp_path, settings)
     store.put("ab", clip)
-    damaged = _entry(store, "ab") / name
-    damaged.write_bytes(damaged.read_bytes()[:-9])
+    store.pack()
+    (name,) = store.shelf.names()
+    shard = store.folder / "shards" / name
+    content = bytearray(shard.read_bytes())
+    content[200] ^= 1  # within a picture
+    shard.write_bytes(content[:-9] if damage == "cut" else content)
 
-    assert not store.has("ab")
-    with pytest.raises(DataError) as caught:
-        store.get("ab")
-    assert caught.value.code == "damaged"
-    store.put("ab", clip)
-    assert store.check("ab")
+    again = Store(tmp_path, settings)
+    again.verify()
+
+    assert not again.check("ab") and name in caplog.text
+    again.put("ab", clip)
+    again.pack()
+    again.verify()
+    assert same_clip(again.get("ab"), clip)
 
 
-def test_a_flipped_bit_is_found_by_a_check(tmp_path: Path, clip: PreparedClip, settings: MediaSettings) -> None:
+def test_what_waits_and_is_damaged_is_made_again(tmp_path: Path, clip: PreparedClip, settings: MediaSettings) -> None:
+    store = Store(tmp_path, settings)
+    for key, size in (("cut", -9), ("ab", None)):
+        store.put(key, clip)
+        waiting = store.folder / "waiting" / f"{key}.npz"
+        waiting.write_bytes(waiting.read_bytes()[:size])
+
+    assert store.check("ab") and not store.check("cut")
+    store.pack()
+    assert store.check("ab") and not store.has("cut")
+
+
+def test_columns_that_are_damaged_are_an_error(tmp_path: Path, clip: PreparedClip, settings: MediaSettings) -> None:
     store = Store(tmp_path, settings)
     store.put("ab", clip)
-    faces = _entry(store, "ab") / "faces.npy"
-    content = bytearray(faces.read_bytes())
-    content[-1] ^= 1
-    faces.write_bytes(content)
+    store.pack()
+    shard = store.folder / "shards" / store.shelf.names()[0]
+    shard.write_bytes(shard.read_bytes().replace(b'"black_frames"', b'"white_frames"'))
 
-    assert store.has("ab") and not store.check("ab")
+    with pytest.raises(DataError) as caught:
+        Store(tmp_path, settings).get("ab")
+    assert caught.value.code == "damaged"
+
+
+def test_a_store_of_an_older_form_is_told_apart(
+    tmp_path: Path, settings: MediaSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "entries").mkdir()
+    Store(tmp_path, settings)
+
+    assert "older form" in caplog.text
 
 
 def test_an_absent_entry_is_said_to_be_absent(tmp_path: Path, settings: MediaSettings) -> None:
@@ -164,10 +267,11 @@ def test_an_absent_entry_is_said_to_be_absent(tmp_path: Path, settings: MediaSet
     assert caught.value.code == "not_prepared"
 
 
-def test_processes_that_write_one_entry_at_once_leave_one_whole_entry(tmp_path: Path, settings: MediaSettings) -> None:
+def test_processes_that_write_the_same_clips_at_once_leave_each_once(tmp_path: Path, settings: MediaSettings) -> None:
     code = f"""
 import numpy as np
 from affekt.media import PreparedClip
+from affekt.media.pictures import FacePictures
 from affekt.store.entries import Store
 from affekt.settings import MediaSettings
 store = Store({str(tmp_path)!r}, {settings!r})
@@ -176,78 +280,29 @@ clip = PreparedClip(faces, np.ones(40, bool), np.zeros((40, 4), np.float32), np.
                     np.zeros(88, np.float32), True)
 for number in range(30):
     store.put(f"k{{number}}", clip)
+    if number % 7 == 6:
+        store.pack()
+store.pack()
 """
     writers = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(3)]
 
     assert [writer.wait() for writer in writers] == [0, 0, 0]
     store = Store(tmp_path, settings)
-    assert all(store.check(f"k{number}") for number in range(30))
-    assert not list((tmp_path / "tmp").iterdir())
+    store.verify()
+    assert all(len(store.get(f"k{number}").faces) == 40 for number in range(30))
+    assert set(_files(store)) == {"shards"}
 
 
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL_S3": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AFFEKT_HOME": str(tmp_path / "home"),
-    }.items():
-        monkeypatch.setenv(name, value)
-    boto3.client("s3").create_bucket(Bucket="clips")
-    yield "clips"
-    server.stop()
-
-
-def test_a_remote_store_is_shared_through_the_bucket(
-    bucket: str, tmp_path: Path, clip: PreparedClip, settings: MediaSettings, monkeypatch: pytest.MonkeyPatch
+def test_many_shards_need_few_file_descriptors(
+    tmp_path: Path, clip: PreparedClip, settings: MediaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root = f"s3://{bucket}/prepared"
-    Store(root, settings).put("ab", clip)
-    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path / "another"))
-    store = Store(root, settings)
+    monkeypatch.setattr(storing, "SHARD_CLIPS", 1)
+    store = Store(tmp_path, settings)
+    for number in range(60):
+        store.put(f"k{number}", clip)
+    store.pack()
+    opened = len(list(Path("/proc/self/fd").iterdir()))
+    clips = [store.get(f"k{number}") for number in range(60)]
 
-    assert np.array_equal(store.get("ab").faces, clip.faces)
-    assert not store.has("cd")
-
-
-def test_an_entry_that_never_reached_the_bucket_is_sent_again(
-    bucket: str, clip: PreparedClip, settings: MediaSettings
-) -> None:
-    store = Store(f"s3://{bucket}/prepared", settings)
-    store.put("ab", clip)
-    objects = boto3.client("s3")
-    objects.delete_object(Bucket=bucket, Key="prepared/entries/ab/ab/entry.json")
-
-    assert store.check("ab")
-    assert objects.head_object(Bucket=bucket, Key="prepared/entries/ab/ab/entry.json")["ContentLength"] > 0
-
-
-def test_a_remote_entry_lies_under_its_key_and_failures_are_shared_too(
-    bucket: str, clip: PreparedClip, settings: MediaSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = Store(f"s3://{bucket}/prepared", settings)
-    store.put("abcd", clip)
-    store.put_failure("efgh", "unreadable", "no film at all")
-    listed = boto3.client("s3").list_objects_v2(Bucket=bucket, Prefix="prepared/entries/ab/abcd/")["Contents"]
-    assert {item["Key"].rpartition("/")[2] for item in listed} == {"faces.npy", "arrays.npz", "entry.json"}
-
-    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path / "another"))
-    other = Store(f"s3://{bucket}/prepared", settings)
-    assert other.has("efgh") and other.check("abcd")
-    with pytest.raises(DataError, match="no film at all"):
-        other.get("efgh")
-
-
-def test_a_damaged_copy_of_a_remote_entry_is_fetched_again(
-    bucket: str, clip: PreparedClip, settings: MediaSettings
-) -> None:
-    store = Store(f"s3://{bucket}/prepared", settings)
-    store.put("abcd", clip)
-    (_entry(store, "abcd") / "faces.npy").unlink()
-    assert store.has("abcd") and store.check("abcd")
-    np.testing.assert_array_equal(store.get("abcd").faces, clip.faces)
+    assert all(np.array_equal(one.faces[1], clip.faces[1]) for one in clips)
+    assert len(list(Path("/proc/self/fd").iterdir())) == opened

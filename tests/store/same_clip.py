@@ -1,0 +1,16 @@
+"""Whether two prepared clips are equal in every bit."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from affekt.media import PreparedClip
+
+
+def same_clip(clip: PreparedClip, other: PreparedClip) -> bool:
+    arrays = ("faces", "present", "boxes", "times", "functionals", "descriptors")
+    facts = all(getattr(clip, name) == getattr(other, name) for name in ("voice", "flags", "details"))
+    return facts and all(
+        np.array_equal(np.asarray(getattr(clip, name)), np.asarray(getattr(other, name)), equal_nan=name == "boxes")
+        for name in arrays
+    )
