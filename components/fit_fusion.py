@@ -32,12 +32,17 @@ def fit_fusion(
 
     with step("fusion", settings, tracking_uri=tracking_uri, run_id=run_id, group="fusion") as this:
         from affekt.counted import counted
+        from affekt.ensemble import Learned
+        from affekt.media import PreparedIndex
         from affekt.steps.fit_fusion import fit_fusions
         from affekt.storage import file_digest
 
         folders = {name: Path(trained.path) for name, trained in members.items()}
         facts = {"data": file_digest(Path(prepared.path) / "index.csv"), "code": code_digest(), "run": run_id}
-        fused = fit_fusions(folders, models.split(","), this.settings, Path(ensemble.path), facts=facts)
+        learned = Learned.of(PreparedIndex.read(Path(prepared.path)))
+        fused = fit_fusions(
+            folders, models.split(","), this.settings, Path(ensemble.path), facts=facts, learned=learned
+        )
         out = Path(scores.path)
         fused.write(out)
         (out / "history").mkdir(exist_ok=True)

@@ -50,7 +50,7 @@ def gate(
 
     with step("gate", settings, tracking_uri=tracking_uri, run_id=run_id, group="gate") as this:
         from affekt.dataset import ClipTable
-        from affekt.ensemble import Clips, Material, StillImages
+        from affekt.ensemble import Clips, Material, StillImages, contents_of
         from affekt.media import PreparedIndex
         from affekt.registry import Tracking
         from affekt.score_table import ScoreTable
@@ -59,8 +59,9 @@ def gate(
         from affekt.steps.gate_outcome import GateOutcome
         from affekt.steps.run_gate import Challenger, run_gate
 
-        candidate = Challenger(name, version, Path(ensemble.path), ScoreTable.read(Path(scores.path) / "fused.csv"))
         index = PreparedIndex.read(Path(prepared.path))
+        fused = ScoreTable.read(Path(scores.path) / "fused.csv")
+        candidate = Challenger(name, version, Path(ensemble.path), fused, contents_of(index))
         if index.unit == "images":
             material: Material = StillImages.read(index.source)
         else:

@@ -4,15 +4,18 @@ from affekt.ensemble.answer import Answer
 from affekt.ensemble.assembly import assemble, is_ensemble
 from affekt.ensemble.champion import Clips, Material, prepare_and_score, relabel
 from affekt.ensemble.ensemble import Ensemble
+from affekt.ensemble.learned import Learned, contents_of
 from affekt.ensemble.still_images import StillImages, score_images
 
 __all__ = [
     "Answer",
     "Clips",
     "Ensemble",
+    "Learned",
     "Material",
     "StillImages",
     "assemble",
+    "contents_of",
     "is_ensemble",
     "prepare_and_score",
     "relabel",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -136,6 +137,20 @@ def _extensions(settings: Settings) -> dict[str, dict[str, str]]:
         for kind, name in used.items()
         if name in extension_names(kind) and offered_by(kind, name) != "affekt"
     }
+
+
+def identity_of(folder: Path) -> str:
+    """16 hexadecimal digits of what an ensemble is: its files, labels and settings, and the code that trained it.
+
+    The same data, settings, seed and code give the same; the manifest's own digest tells trainings apart, since it
+    also says by which run. ``""`` for a manifest that names no files.
+    """
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    if not manifest.get("files"):
+        return ""
+    parts = {name: manifest.get(name) for name in ("files", "labels", "models", "settings")}
+    parts["code"] = manifest.get("facts", {}).get("code", "")
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _copy(source: Path, target: Path) -> None:

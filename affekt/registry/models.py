@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
 import tempfile
@@ -17,9 +18,12 @@ from urllib.parse import unquote, urlsplit
 import yaml
 
 import affekt
+from affekt.ensemble.assembly import identity_of
 from affekt.errors import AffektError, DataError
 from affekt.registry.tracking import Tracking
 from affekt.storage import file_digest
+
+logger = logging.getLogger(__name__)
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
@@ -29,6 +33,7 @@ PREVIOUS = "previous"
 _MANIFEST = "ensemble.json"
 _NAME_OF_REQUIREMENT = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9]")
 _METRIC = "metric."
+_IDENTITY = "affekt.identity"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _REFERENCE = re.compile(rf"(?:models:/)?(?P<name>{_NAME.pattern})(?:@(?P<alias>{_NAME.pattern})|/(?P<version>\d+))?")
 
@@ -76,6 +81,8 @@ def register(
 ) -> int:
     """Log an ensemble as an MLflow model of a run and register it; it becomes the challenger.
 
+    One that is registered already, since the same data, settings, code and seed made it, becomes no second version.
+
     The model is a pyfunc from code: it holds the ensemble's folder and a file of source text, no pickled object.
     ``mlflow.pyfunc.load_model("models:/affekt@champion").predict(["clip.mp4"])`` works where affekt is installed.
 
@@ -88,7 +95,7 @@ def register(
         tags: facts of the version (``data_digest``, ``settings_digest``, ``code_digest``).
 
     Returns:
-        The version's number.
+        The version's number; of the same model the one that it has.
 
     Raises:
         DataError: the folder is no ensemble.
@@ -101,9 +108,18 @@ def register(
         raise AffektError("a name may have letters, digits, '_', '-' and '.' only", code="bad_name", where=name)
     if not (folder / _MANIFEST).is_file():
         raise DataError(f"holds no {_MANIFEST}; expected a saved ensemble", code="not_an_ensemble", where=str(folder))
+    identity = identity_of(folder)
+    if (known := _same_model(name, identity, tracking)) is not None:
+        logger.info("%s/%d is this very model (same data, settings, code and seed): no new version", name, known)
+        tracking.client.set_registered_model_alias(name, CHALLENGER, str(known))
+        return known
     figures = {key: float(value) for key, value in (metrics or {}).items()}
     facts = {key: str(value) for key, value in (tags or {}).items()}
-    facts |= {"ensemble_digest": _digest(folder), "affekt": affekt.__version__}
+    facts |= {
+        "ensemble_digest": _digest(folder),
+        "affekt": affekt.__version__,
+        **({_IDENTITY: identity} if identity else {}),
+    }
     client = tracking.client
     experiment = client.get_run(run_id).info.experiment_id
     logged = client.create_logged_model(experiment, name=name, source_run_id=run_id, tags=facts, model_type="ensemble")
@@ -139,6 +155,18 @@ def register(
     )
     client.set_registered_model_alias(name, CHALLENGER, version.version)
     return int(version.version)
+
+
+def _same_model(name: str, identity: str, tracking: Tracking) -> int | None:
+    """The newest version that is the same model and whose files are there; None if there is none."""
+    if not identity:
+        return None
+    wanted = f"name = '{name}' and tags.`{_IDENTITY}` = '{identity}'"
+    for number in sorted((int(item.version) for item in tracking.client.search_model_versions(wanted)), reverse=True):
+        location = _local_path(str(tracking.client.get_model_version_download_uri(name, str(number))))
+        if location is None or (location / "MLmodel").is_file():
+            return number
+    return None
 
 
 def requirements() -> list[str]:

@@ -78,6 +78,13 @@ class GateSettings:
 
     confidence: Annotated[float, In(0.5, 0.999), "of the paired comparison on the same clips"]
     margin: Annotated[float, In(-1, 1), "the gain in accuracy that must be exceeded with that confidence"]
+    min_clips: Annotated[int, In(1), "with fewer that neither model learned from nothing is decided"]
+    min_subjects: Annotated[int, In(0), "the same for the people in them; 0 where nobody's name is known"]
+    max_recall_fall: Annotated[float, In(0, 1), "the recall of a label may fall by so much, by more only within noise"]
+    max_calibration_rise: Annotated[
+        float, In(0, 1), "the expected calibration error may rise by so much, by more only within noise"
+    ]
+    allow_fewer_labels: Annotated[bool, "whether a challenger may lack a label that the champion answers"]
     check_serving: Annotated[bool, "whether the challenger is loaded and asked in a real TorchServe first"]
 
 

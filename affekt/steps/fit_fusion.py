@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from affekt.ensemble.assembly import assemble
+from affekt.ensemble.learned import Learned
 from affekt.errors import DataError
 from affekt.extensions import fusion_names, fusion_spec, members_needed, model_specs
 from affekt.fusion import Fusion, FusionKey, PersonFusion
@@ -81,6 +82,7 @@ def fit_fusions(
     folder: Path,
     *,
     facts: Mapping[str, Any] | None = None,
+    learned: Learned | None = None,
 ) -> Fused:
     """Fit every fusion method on the out-of-fold training scores and assemble the ensemble with the chosen one.
 
@@ -92,6 +94,7 @@ def fit_fusions(
         settings: the run's settings; ``settings.fusion.method`` is the one that answers.
         folder: where the ensemble goes.
         facts: what the ensemble's manifest is to say besides.
+        learned: what the members learned from, for the ensemble to say.
 
     Raises:
         DataError: a member's score table is missing, or there is no clip to fit on or to judge by.
@@ -115,6 +118,8 @@ def fit_fusions(
         ]
         answers |= _fit_fewer(train, unseen, fewer, how)
     needed = {name: members[name] for name in members if name in members_needed(kept)}
+    if learned is not None:
+        learned.write(folder)
     assemble(folder, members=needed, models=kept, labels=table.labels, settings=settings, facts=facts)
     fused = replace(unseen, models=tuple(map(str, answers)), scores=np.stack(list(answers.values()), axis=1))
     return Fused(table, fused, settings.fusion.method, FusionFacts(kept, tuple(ablations)))

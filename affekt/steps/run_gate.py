@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from affekt.ensemble.assembly import identity_of
 from affekt.ensemble.champion import Material, relabel
 from affekt.ensemble.ensemble import Ensemble
+from affekt.ensemble.learned import Learned
 from affekt.errors import AffektError
 from affekt.registry import Decision, ModelVersion, ScoreVectors, Tracking, decide, promote, resolve
 from affekt.registry.champions import CHANGED
+from affekt.registry.guards import Guards
 from affekt.registry.lease import LOST
 from affekt.registry.models import find
 from affekt.score_table import ScoreTable
@@ -30,12 +33,16 @@ ServingCheck = Callable[[Path, Sequence[Path]], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Challenger:
-    """The candidate: its registered name and version, its folder, and its fused answers on unseen clips."""
+    """The candidate: its registered name and version, its folder, its fused answers on unseen clips.
+
+    ``contents`` is the content of each clip, by which the clips that a model learned from are known under other names.
+    """
 
     name: str
     version: int
     folder: Path
     fused: ScoreTable
+    contents: Mapping[str, str] = field(default_factory=dict)
 
 
 def run_gate(
@@ -115,7 +122,7 @@ def _judge(
                     "images cannot judge: it stays. Give a model of images a --name of its own."
                 ],
             )
-        theirs = _vectors_of_champion(loaded, mine, material)
+        theirs = _vectors_of_champion(loaded, mine, material, challenger.contents)
     return decide(
         mine,
         theirs,
@@ -123,6 +130,13 @@ def _judge(
         margin=settings.gate.margin,
         bootstrap=settings.evaluation.bootstrap,
         seed=settings.seed,
+        guards=Guards(
+            min_clips=settings.gate.min_clips,
+            min_subjects=settings.gate.min_subjects,
+            max_recall_fall=settings.gate.max_recall_fall,
+            max_calibration_rise=settings.gate.max_calibration_rise,
+            allow_fewer_labels=settings.gate.allow_fewer_labels,
+        ),
     )
 
 
@@ -134,15 +148,11 @@ def _serve(challenger: Challenger, mine: ScoreVectors, material: Material, check
 
 
 def _with_serving(decision: Decision, served: dict[str, Any]) -> Decision:
-    figures = {**decision.figures, "serving": served}
-    if served["ok"] is None:
-        told = f"Not asked in a real TorchServe: {served['message']}."
-    else:
-        told = f"In a real TorchServe: {served['message']}"
     if served["ok"] is False:
-        told = f"{told}: the challenger is not promoted."
-        return Decision(False, [*decision.reasons[:-1], told], figures)
-    return Decision(True, [*decision.reasons, told], figures)
+        return decision.but(f"In a real TorchServe: {served['message']}", serving=served)
+    if served["ok"] is None:
+        return decision.also(f"Not asked in a real TorchServe: {served['message']}.", serving=served)
+    return decision.also(f"In a real TorchServe: {served['message']}", serving=served)
 
 
 def _champion(tracking: Tracking, name: str) -> ModelVersion | None:
@@ -163,11 +173,28 @@ def _vectors_of_challenger(challenger: Challenger, settings: Settings, unit: str
         ]
     )
     fused = challenger.fused.only([settings.fusion.method]).rows(keep)
-    digest = Ensemble.digest_of(challenger.folder)
-    return ScoreVectors(fused.clips, fused.labels, fused.scores[:, 0], fused.truth, fused.subjects, digest, unit)
+    return _marked(
+        ScoreVectors(fused.clips, fused.labels, fused.scores[:, 0], fused.truth, fused.subjects, unit=unit),
+        challenger.folder,
+        challenger.contents,
+    )
 
 
-def _vectors_of_champion(champion: Ensemble, mine: ScoreVectors, material: Material) -> ScoreVectors:
+def _vectors_of_champion(
+    champion: Ensemble, mine: ScoreVectors, material: Material, contents: Mapping[str, str]
+) -> ScoreVectors:
     # What the champion has no answer to is what it did not get right.
     moved = relabel(material.answers(champion, mine.clips), champion.labels, mine.labels)
-    return dataclasses.replace(mine, probabilities=moved, digest=champion.digest)
+    return _marked(
+        dataclasses.replace(mine, probabilities=moved, own_labels=champion.labels), champion.folder, contents
+    )
+
+
+def _marked(vectors: ScoreVectors, folder: Path, contents: Mapping[str, str]) -> ScoreVectors:
+    """With the ensemble's digest, and the rows that it learned from where it says so."""
+    learned = Learned.read(folder)
+    marks = None
+    if learned is not None:
+        pairs = zip(vectors.clips, vectors.subjects, strict=True)
+        marks = np.array([learned.knows(subject, contents.get(clip, "")) for clip, subject in pairs], dtype=bool)
+    return dataclasses.replace(vectors, digest=identity_of(folder), learned=marks)

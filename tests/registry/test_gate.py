@@ -169,9 +169,31 @@ def test_a_clip_without_an_answer_is_wrong():
     assert not decision.promote
 
 
-def test_the_first_champion_must_beat_the_most_frequent_label_beyond_chance():
+def test_the_first_champion_must_beat_chance_beyond_noise():
     assert decide(answers(0.6, 1), None).promote
     assert not decide(answers(1 / 3, 1), None).promote
+
+
+def test_the_first_champion_may_be_below_the_largest_class_if_it_tells_all_labels_apart():
+    # Right on 60 % of each label where one label is 80 % of the clips.
+    truth = np.where(np.arange(CLIPS) % 5 < 4, 1, np.arange(CLIPS) // 5 % 2 * 2)
+    decision = decide(answers(0.6, 1, truth=truth), None)
+    assert decision.figures["accuracy_challenger"] < decision.figures["largest_class_share"] == 0.8
+    assert decision.promote
+
+
+def test_the_gain_of_one_subject_is_none_over_chance_either():
+    # Two of six people are always right, the others never: people differ too much to say.
+    subjects = tuple(f"s{n % 6}" for n in range(CLIPS))
+    truth = np.arange(CLIPS) // 6 % 3
+    vectors = dataclasses.replace(answers(0.0, 1, truth=truth), subjects=subjects)
+    known = np.isin(subjects, ["s0", "s1", "s2"])
+    vectors.probabilities[known] = np.eye(3)[truth[known]]
+    decision = decide(vectors, None)
+    assert decision.figures["p_value"] < 0.01  # which takes clips as independent
+    assert decision.figures["balanced_accuracy_low"] < 1 / 3 < decision.figures["balanced_accuracy_challenger"]
+    assert not decision.promote
+    assert decision.reasons[-1] == "The challenger is not promoted."
 
 
 def test_always_the_most_frequent_label_is_no_champion():
@@ -180,6 +202,7 @@ def test_always_the_most_frequent_label_is_no_champion():
     constant = dataclasses.replace(lazy, probabilities=np.tile([0.1, 0.8, 0.1], (CLIPS, 1)))
     decision = decide(constant, None)
     assert decision.figures["accuracy_challenger"] == decision.figures["largest_class_share"]
+    assert decision.figures["balanced_accuracy_challenger"] == decision.figures["balanced_accuracy_by_chance"] == 1 / 3
     assert not decision.promote
 
 
@@ -253,9 +276,15 @@ def test_a_first_model_far_below_chance_is_no_champion():
 
 
 def test_a_chance_of_exactly_what_is_allowed_is_too_much():
-    both = said([0, 1], [0, 1])  # two hits at a rate of a half: a quarter
-    assert not decide(both, None, confidence=0.75).promote
-    assert decide(both, None, confidence=0.7499).promote
+    truth = [n % 3 for n in range(30)]
+    right = said(truth, truth)  # no draw of 63 deals out the truth as it was
+    assert decide(right, None, bootstrap=63).figures["p_value"] == 1 / 64
+    assert not decide(right, None, bootstrap=63, confidence=1 - 1 / 64).promote
+    assert decide(right, None, bootstrap=63, confidence=0.98).promote
+
+
+def test_two_clips_are_too_few_for_a_first_champion():
+    assert not decide(said([0, 1], [0, 1]), None).promote
 
 
 def test_the_champions_clip_without_an_answer_is_wrong():
@@ -269,36 +298,45 @@ def test_the_champions_clip_without_an_answer_is_wrong():
 
 def test_figures_of_a_first_champion():
     decision = decide(said([0, 1, 0, None], [0, 1, 1, 1]), None, confidence=0.8)
-    assert decision.to_dict()["figures"] == {
+    figures = decision.to_dict()["figures"]
+    assert figures == {
         "accuracy_challenger": 0.5,
+        "balanced_accuracy_challenger": pytest.approx((1 + 1 / 3) / 2),
+        "balanced_accuracy_low": figures["balanced_accuracy_low"],
+        "balanced_accuracy_high": figures["balanced_accuracy_high"],
+        "balanced_accuracy_by_chance": 0.5,
         "largest_class_share": 0.75,
-        "p_value": pytest.approx(1 - 0.25**4 - 4 * 0.75 * 0.25**3),
+        "p_value": pytest.approx(0.5, abs=0.05),  # of four places of the one 'angry', the two that are answered so
         "clips": 4,
         "confidence": 0.8,
+        "left_out": 0,
     }
+    assert figures["balanced_accuracy_low"] < 2 / 3 < figures["balanced_accuracy_high"]
+    low, high = (f"{figures[f'balanced_accuracy_{end}']:.1%}" for end in ("low", "high"))
     assert decision.reasons == [
-        "There is no champion yet, so the challenger is held against always answering the most frequent label.",
+        "There is no champion yet, so the challenger is held against chance and against always answering one label.",
         "It is right on 2 of 4 clips (50.0%); 'happy' alone is 75.0% of them.",
-        "So many hits by chance have a probability of 0.95, which is not below 0.2.",
+        f"The mean of its 2 labels' recalls is 66.7%, where both would have 50.0%; its 80% interval (resampling clips) "
+        f"goes from {low} to {high}.",
+        f"So high a mean by chance has a probability of {figures['p_value']:.2g}, which is not below 0.2.",
         "The challenger is not promoted.",
     ]
 
 
 def test_reasons_of_a_first_champion_that_is_promoted():
     truth = [n % 3 for n in range(30)]
-    assert decide(said(truth, truth), None).reasons[1:] == [
-        "It is right on 30 of 30 clips (100.0%); 'angry' alone is 33.3% of them.",
-        "So many hits by chance have a probability of less than 0.0001, which is below 0.1.",
+    reasons = decide(said(truth, truth), None, bootstrap=20000).reasons
+    assert reasons[1] == "It is right on 30 of 30 clips (100.0%); 'angry' alone is 33.3% of them."
+    assert reasons[3:] == [
+        "So high a mean by chance has a probability of less than 0.0001, which is below 0.1.",
         "The challenger becomes the first champion.",
     ]
 
 
 def test_a_chance_is_told_down_to_a_ten_thousandth():
-    ten = tuple(f"label{n}" for n in range(10))
-    right = ScoreVectors(tuple("abcd"), ten, np.eye(10)[[0, 0, 1, 1]], np.array([0, 0, 1, 1]), ("",) * 4)
-    assert "probability of 0.062," in decide(right, None).reasons[2]
-    rare = ScoreVectors(tuple(map(str, range(4))), ten, np.eye(10)[:4], np.arange(4), ("",) * 4)
-    assert "probability of 0.0039," in decide(rare, None).reasons[2]
+    truth = [n % 3 for n in range(30)]
+    assert "probability of 0.0005," in decide(said(truth, truth), None, bootstrap=2000).reasons[3]
+    assert "probability of 0.0001," in decide(said(truth, truth), None, bootstrap=9999).reasons[3]
 
 
 def test_figures_and_reasons_of_a_comparison():
@@ -315,6 +353,7 @@ def test_figures_and_reasons_of_a_comparison():
         "clips": CLIPS,
         "confidence": 0.9,
         "margin": 0.01,
+        "left_out": 0,
     }
     assert figures["difference_low"] < figures["difference"] < figures["difference_high"]
     low, high = (f"{100 * figures[name]:+.1f}" for name in ("difference_low", "difference_high"))

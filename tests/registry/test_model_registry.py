@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
@@ -160,3 +161,24 @@ def test_a_champion_set_in_mlflow_itself_counts(four):
     four.client.set_registered_model_alias("affekt", "champion", "2")
     promote("affekt/3", four)
     assert rollback("affekt", four).version == 2
+
+
+def test_the_same_model_is_no_second_version(tracking, run, saved, caplog):
+    def model(text, weights, run_id):
+        folder = saved(text)
+        facts = {"code": "c1", "run": run_id}
+        manifest = {"format": 1, "files": {"members/weights": weights}, "facts": facts}
+        (folder / "ensemble.json").write_text(json.dumps(manifest))
+        return folder
+
+    caplog.set_level("INFO", "affekt")
+    first = register(tracking, model("a", "1", "r1"), name="affekt", run_id=run)
+    other = register(tracking, model("b", "2", "r2"), name="affekt", run_id=run)
+    assert aliases(tracking) == {"challenger": other}
+    assert register(tracking, model("c", "1", "r3"), name="affekt", run_id=run) == first
+    assert "affekt/1 is this very model" in caplog.text
+    assert [item.version for item in list_models(tracking)] == [2, 1]
+    assert aliases(tracking) == {"challenger": first}
+    assert register(tracking, model("d", "1", "r4"), name="another", run_id=run) == 1
+    shutil.rmtree(resolve("affekt/1", tracking).parents[1])
+    assert register(tracking, model("e", "1", "r5"), name="affekt", run_id=run) == 3

@@ -27,7 +27,7 @@ def test_without_a_name_it_is_all_of_them():
 @pytest.mark.parametrize(
     ("name", "keys"),
     [
-        ("gate", {"gate.confidence", "gate.margin", "gate.check_serving"}),
+        ("evaluation", {"evaluation.bootstrap", "evaluation.confidence"}),
         ("vgg.step_", {"vgg.step_every", "vgg.step_factor"}),
         ("fusion.on_trial", {"fusion.optional"}),
     ],

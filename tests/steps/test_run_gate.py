@@ -14,12 +14,14 @@ import numpy as np
 import pytest
 
 from affekt.dataset import load_clips
-from affekt.ensemble import Clips, Ensemble
+from affekt.ensemble import Clips, Ensemble, Learned, contents_of
 from affekt.errors import AffektError
+from affekt.media import PreparedIndex
 from affekt.registry import ScoreVectors, Tracking, list_models, promote, read_history, register
 from affekt.registry import decide as decide_between
 from affekt.score_table import ScoreTable
 from affekt.steps.run_gate import Challenger, run_gate
+from affekt.storage import file_digest
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +44,14 @@ def candidate(tracking, tiny_run, tmp_path, request):
     name = request.node.name.replace("[", "-").replace("]", "")
     run_id = tracking.start_parent(name)
 
-    def make(right: float):
+    def make(right: float, learned=None):
         folder = tmp_path / f"ensemble{right}"
         shutil.copytree(tiny_run.ensemble, folder)
         manifest = json.loads((folder / "ensemble.json").read_text(encoding="utf-8"))
-        manifest["facts"]["right"] = right  # a different ensemble has a different manifest
+        if learned is not None:
+            learned.write(folder)
+            manifest["files"]["learned.json"] = file_digest(folder / "learned.json")
+        manifest["facts"]["code"] = f"of {right}"  # other code makes another model
         (folder / "ensemble.json").write_text(json.dumps(manifest), encoding="utf-8")
         version = register(tracking, folder, name=name, run_id=run_id)
         fused = ScoreTable.read(tiny_run.scores / "fused.csv")
@@ -54,7 +59,8 @@ def candidate(tracking, tiny_run, tmp_path, request):
         hits = round(right * len(fused))
         for row, truth in enumerate(fused.truth):
             scores[row, :, truth if row < hits else (truth + 1) % len(fused.labels)] = 0.94
-        return Challenger(name, version, folder, dataclasses.replace(fused, scores=scores))
+        contents = contents_of(PreparedIndex.read(tiny_run.prepared))
+        return Challenger(name, version, folder, dataclasses.replace(fused, scores=scores), contents)
 
     return make
 
@@ -311,3 +317,58 @@ def test_a_registry_that_cannot_be_asked_is_an_error_and_no_missing_champion(tra
     with pytest.raises(AffektError) as caught:
         run_gate(tracking, nameless, Known({}), settings=tiny_settings, check=None)
     assert caught.value.code == "bad_reference"
+
+
+def all_but_split(index, split):
+    return dataclasses.replace(
+        index, rows=tuple(dataclasses.replace(row, split="train" if row.split == split else "") for row in index)
+    )
+
+
+def test_clips_that_the_champion_learned_from_do_not_count(tracking, candidate, tiny_run, tiny_settings, sample_clips):
+    judged = all_but_split(PreparedIndex.read(tiny_run.prepared), "val")
+    first = candidate(1.0, Learned.of(judged))
+    promote(f"{first.name}/{first.version}", tracking)
+    decision = decide(tracking, candidate(0.999), tiny_run, tiny_settings, sample_clips)
+    assert (decision.promote, decision.judged) == (False, False)
+    assert "7 of 7 clips do not count" in decision.reasons[0]
+    assert champion(tracking, first.name) == [first.version]
+
+
+def test_clips_are_known_by_their_content_under_another_subject(
+    tracking, candidate, tiny_run, tiny_settings, sample_clips
+):
+    learned = Learned.of(all_but_split(PreparedIndex.read(tiny_run.prepared), "val"))
+    good = candidate(1.0, Learned(frozenset(), frozenset(sorted(learned.contents)[:4])))
+    decision = decide(tracking, good, tiny_run, tiny_settings, sample_clips)
+    assert not decision.judged
+    assert "4 of 7 clips do not count" in decision.reasons[0]
+    few = dataclasses.replace(tiny_settings, gate=dataclasses.replace(tiny_settings.gate, min_clips=3))
+    assert decide(tracking, good, tiny_run, few, sample_clips).judged
+
+
+def test_the_settings_bound_what_a_gain_may_cost(tracking, candidate, tiny_run, tiny_settings, sample_clips):
+    first, second = candidate(1.0), candidate(0.999)
+    promote(f"{first.name}/{first.version}", tracking)
+    gate = dataclasses.replace(tiny_settings.gate, confidence=0.5)
+    manifest = json.loads((first.folder / "ensemble.json").read_text(encoding="utf-8"))
+    assert len(manifest["labels"]) == 7
+    fewer = second.fused.labels[:6]
+    kept = second.fused.truth < 6
+    table = dataclasses.replace(second.fused, labels=fewer, scores=second.fused.scores[:, :, :6]).rows(kept)
+    shrunk = dataclasses.replace(second, fused=table)
+
+    def verdict(allow):
+        settings = dataclasses.replace(tiny_settings, gate=dataclasses.replace(gate, allow_fewer_labels=allow))
+        return decide(tracking, shrunk, tiny_run, settings, sample_clips)
+
+    refused = verdict(False)
+    assert not refused.promote
+    assert "It cannot answer neutral, which the champion can" in " ".join(refused.reasons)
+    assert verdict(True).promote
+
+
+def test_a_model_that_cannot_be_served_is_told_one_verdict(tracking, candidate, tiny_run, tiny_settings, sample_clips):
+    reasons = decide(tracking, candidate(1.0), tiny_run, tiny_settings, sample_clips, check=served_badly).reasons
+    assert reasons[-1] == "In a real TorchServe: the worker died: the challenger is not promoted."
+    assert not any("becomes" in reason for reason in reasons)

@@ -1,0 +1,93 @@
+"""What an ensemble says it learned from."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from affekt.ensemble import Learned, contents_of
+from affekt.ensemble.assembly import identity_of
+from affekt.errors import DataError
+from affekt.media import PreparedIndex, PreparedRow
+
+
+def row(clip, subject, split, content):
+    return PreparedRow(clip, "happy", subject, split, f"{content}-settings-2", 9, 9, True)
+
+
+INDEX = PreparedIndex((row("a", "ann", "train", "aa"), row("b", "", "train", "bb"), row("c", "cid", "val", "cc")))
+
+
+@pytest.mark.parametrize(
+    ("subject", "content", "known"),
+    [
+        ("ann", "", True),
+        ("ann", "zz", True),
+        ("cid", "aa", True),
+        ("", "bb", True),
+        ("cid", "cc", False),
+        ("", "", False),
+        ("aa", "ann", False),  # a name is no content
+    ],
+)
+def test_the_subjects_and_contents_of_the_train_split_are_known(tmp_path, subject, content, known):
+    learned = Learned.of(INDEX)
+    learned.write(tmp_path)
+    assert learned.knows(subject, content) is known
+    assert Learned.read(tmp_path) == learned
+
+
+def test_the_file_names_nobody(tmp_path):
+    Learned.of(INDEX).write(tmp_path)
+    text = (tmp_path / "learned.json").read_text()
+    assert "ann" not in text
+    assert {len(digest) for values in json.loads(text).values() for digest in values} == {16}
+
+
+def test_a_model_from_before_does_not_say(tmp_path):
+    assert Learned.read(tmp_path) is None
+
+
+@pytest.mark.parametrize("text", ["no JSON", "[]", "{}"])
+def test_a_damaged_file_is_an_error(tmp_path, text):
+    (tmp_path / "learned.json").write_text(text)
+    with pytest.raises(DataError, match="fetch it again"):
+        Learned.read(tmp_path)
+
+
+def test_contents_do_not_change_with_settings():
+    assert contents_of(INDEX) == {"a": "aa", "b": "bb", "c": "cc"}
+
+
+MANIFEST = {
+    "files": {"members/svc/weights.safetensors": "1"}, "labels": ["happy"], "models": ["svc"], "settings": {"seed": 0},
+    "facts": {"code": "c1", "run": "r1"}, "packages": {"numpy": "2.4"},
+}  # fmt: skip
+
+
+def identity(folder, **changes):
+    (folder / "ensemble.json").write_text(json.dumps(MANIFEST | changes))
+    return identity_of(folder)
+
+
+def test_the_same_model_of_another_run_is_the_same(tmp_path):
+    assert identity(tmp_path) == identity(tmp_path, facts={"code": "c1", "run": "r2"})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"files": {"members/svc/weights.safetensors": "2"}},
+        {"labels": ["sad"]},
+        {"models": ["random_forest"]},
+        {"settings": {"seed": 1}},
+        {"facts": {"code": "c2", "run": "r1"}},
+    ],
+)
+def test_other_data_settings_code_or_seed_make_another_model(tmp_path, changes):
+    assert identity(tmp_path, **changes) != identity(tmp_path)
+
+
+def test_a_manifest_without_files_has_no_identity(tmp_path):
+    assert identity(tmp_path, files={}) == ""
