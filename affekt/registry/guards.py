@@ -65,8 +65,8 @@ class Guards:
         if len(truth) >= self.min_clips and people >= self.min_subjects:
             return []
         return [
-            f"There are {counted(len(truth), unit)} of {counted(people, 'known subjects')} left to judge by, and the gate "
-            f"asks for {self.min_clips} of {self.min_subjects} (gate.min_clips, gate.min_subjects).",
+            f"There are {counted(len(truth), unit)} of {counted(people, 'known subjects')} left to judge by, and the "
+            f"gate asks for {self.min_clips} of {self.min_subjects} (gate.min_clips, gate.min_subjects).",
             "It cannot be judged, so nothing is promoted. Keep people in the split test or val whom no model learns "
             "from and train again, or choose by hand: affekt models promote NAME/VERSION --reason WHY.",
         ]
