@@ -107,7 +107,7 @@ def run_locally(
 
 def _close(job: str, arguments: Mapping[str, Any]) -> None:
     """End the MLflow run of an interrupted job; where MLflow cannot be reached, that must not hide the interrupt."""
-    from affekt.registry import Tracking
+    from affekt.registry import Tracking  # heavy: MLflow
 
     try:
         Tracking(arguments.get("tracking_uri") or None).finish_job(job, "KILLED")

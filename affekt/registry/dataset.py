@@ -23,7 +23,7 @@ def log_dataset(tracking: Tracking, run_id: str, index: PreparedIndex) -> None:
         run_id: of the run; its tag ``affekt.data`` says where the data are.
         index: the clips or images that can be used.
     """
-    from mlflow.entities import Dataset, DatasetInput, InputTag
+    from mlflow.entities import Dataset, DatasetInput, InputTag  # heavy: MLflow
 
     source = tracking.client.get_run(run_id).data.tags.get(DATA, "")
     splits = Counter(row.split for row in index)

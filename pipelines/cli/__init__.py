@@ -28,7 +28,7 @@ _REF = "a registered model, name@champion or name/7, or a folder (default: affek
 def main() -> None:
     """The command ``affekt``: run it and exit with its code."""
     if "_ARGCOMPLETE" in os.environ:  # a shell asks what may stand at the cursor
-        from affekt.pipelines.cli.completion import complete
+        from affekt.pipelines.cli.completion import complete  # for the shell alone
 
         complete(build_parser())
     for stream in (sys.stdout, sys.stderr):

@@ -60,8 +60,8 @@ def references() -> list[str]:
 
 def settings_keys() -> list[str]:
     """Every setting."""
-    from affekt.settings.schema import Settings
-    from affekt.settings.setting import settings_of
+    from affekt.settings.schema import Settings  # only some completions ask for settings
+    from affekt.settings.setting import settings_of  # as above
 
     return list(settings_of(Settings))
 

@@ -51,7 +51,7 @@ class ShowVersion(argparse.Action):
         Raises:
             SystemExit: always, with 0.
         """
-        from affekt.revision import revision
+        from affekt.revision import revision  # starts git, for --version alone
 
         print(f"affekt {affekt.__version__} (revision {revision()})")
         parser.exit()

@@ -53,7 +53,7 @@ def _instructions() -> Finding:
 def _devices() -> Iterator[Finding]:
     import torch  # a second
 
-    from affekt.models.hardware import Hardware
+    from affekt.models.hardware import Hardware  # heavy: torch
 
     driver = any(Path(path).exists() for path in ("/dev/nvidiactl", "/dev/dxg"))
     if torch.cuda.is_available():

@@ -17,10 +17,10 @@ def findings() -> Iterator[Finding]:
     """The decoder, openSMILE, and the face detector of the presets."""
     import cv2  # OpenCV and numpy: half a second
 
-    from affekt.media.decode import decode
-    from affekt.media.detectors import detector_for
-    from affekt.media.functionals import voice_of
-    from affekt.settings import load_settings
+    from affekt.media.decode import decode  # heavy: cv2
+    from affekt.media.detectors import detector_for  # heavy: cv2
+    from affekt.media.functionals import voice_of  # heavy: openSMILE
+    from affekt.settings import load_settings  # with the others, whose failure is reported
 
     settings = load_settings("small").media
     with tempfile.TemporaryDirectory(prefix="affekt-doctor-") as folder:
@@ -52,7 +52,7 @@ def findings() -> Iterator[Finding]:
 
 def _make(clip: Path) -> None:
     """Two seconds of a test picture and a tone, in the formats that phones write."""
-    from affekt.media.ffmpeg_run import ffmpeg_binary
+    from affekt.media.ffmpeg_run import ffmpeg_binary  # as above
 
     sources = ("-f", "lavfi", "-i", "testsrc=s=160x120:r=25:d=2", "-f", "lavfi", "-i", "sine=440:d=2")
     coded = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-threads", "1")

