@@ -8,13 +8,14 @@ TORCH_INDEX ?=
 NVIDIA := test -e /dev/nvidiactl -o -e /dev/dxg
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help install demo test test-slow wheel wheel-test mutation lint format reference golden clean
+.PHONY: help install demo test test-slow docs wheel wheel-test mutation lint format reference golden clean
 
 help:
 	@echo "make install    set up $(VENV) (idempotent)"
 	@echo "make demo       the main job on sample clips: train, register, promote, serve, ask"
 	@echo "make test       lint, type check and test"
 	@echo "make test-slow  the tests that take minutes"
+	@echo "make docs       the documentation site in build/site"
 	@echo "make wheel      the package as a wheel in dist/"
 	@echo "make wheel-test install that wheel by itself, and ask it"
 	@echo "make mutation   do the tests notice small changes to what decides? hours; ROOM=registry for one room, SAMPLE=60, AGAIN=1"
@@ -37,7 +38,7 @@ $(STAMP): pyproject.toml setup.py constraints.txt
 	@$(PIP) $(if $(TORCH_INDEX),--index-url "$(TORCH_INDEX)") torch==2.13.0 \
 		|| { echo "PyTorch could not be installed. Is the package index within reach, and does it have torch 2.13.0?" \
 		"Another index: make install TORCH_INDEX=address" >&2; exit 1; }
-	@$(PIP) --editable '.[cluster,report,serve,train,test]' \
+	@$(PIP) --editable '.[cluster,docs,report,serve,train,test]' \
 		|| { echo "affekt's other packages could not be installed (PyTorch is): the lines above name the one." \
 		"Once the package index has it or is within reach, make install goes on from here" >&2; exit 1; }
 	@touch $@
@@ -47,6 +48,10 @@ demo: install
 
 test: install lint
 	@$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadgroup
+
+docs: reference
+	@$(BIN)/python -m mkdocs --quiet build --strict
+	@echo "build/site/index.html"
 
 wheel:
 	@rm -rf build && SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(PYTHON) -m pip wheel --quiet --no-deps --wheel-dir dist .
