@@ -35,6 +35,7 @@ def collect(
 
     with step("prepare", settings, tracking_uri=tracking_uri, run_id=run_id, group="media") as this:
         from affekt.checks import refuse_copies
+        from affekt.counted import counted
         from affekt.dataset import ClipTable
         from affekt.media import PreparedIndex, check_skipped
         from affekt.registry import Tracking, log_dataset
@@ -58,5 +59,9 @@ def collect(
         this.log(figures)
         this.keep(Path(prepared.path))
         log_dataset(Tracking(tracking_uri or None), run_id, index)
-        this.say(", ".join(f"{value} {key.replace('_', ' ')}" for key, value in figures.items()))
+        words = (key.partition("_") for key in figures)
+        said = (
+            f"{counted(n, what)} {more}".strip() for n, (what, _, more) in zip(figures.values(), words, strict=True)
+        )
+        this.say(", ".join(said).replace("_", " "))
         check_skipped(index, this.settings.media)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from posixpath import splitext
 
+from affekt.counted import counted
 from affekt.dataset.labels import LABELS, known_label
 from affekt.dataset.problems import Problem, some
 
@@ -29,7 +30,7 @@ def other_words(files: Iterable[tuple[str, str]], uri: str) -> list[Problem]:
                     found.setdefault((label, other), []).append(path)
     problems = []
     for (label, other), paths in found.items():
-        count = "1 file has" if len(paths) == 1 else f"{len(paths)} files have"
+        count = f"{counted(len(paths), 'files')} {'has' if len(paths) == 1 else 'have'}"
         message = f"{count} the label {label!r} and a word for {other!r} in the path; is it right? {some(paths, 3)}"
         problems.append(Problem("label_in_name", uri, message, "warning"))
     return problems

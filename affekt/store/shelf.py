@@ -174,8 +174,8 @@ class RemoteShelf:
             if not _is_whole(part):
                 storage.remove(storage.join(self._root, name))
                 raise DataError(
-                    f"this shard is not what was written and was removed; its {name.partition('-')[0]} clips have to "
-                    "be prepared again", code="damaged", where=storage.join(self._root, name),
+                    "this shard is not what was written and was removed; clips that have to be prepared again: "
+                    f"{name.partition('-')[0]}", code="damaged", where=storage.join(self._root, name),
                 )  # fmt: skip
         return True
 
