@@ -54,6 +54,12 @@ def test_a_clip_is_taken_as_the_body_or_as_a_field_of_a_form(handler, tiny_ensem
     assert model == {"name": "affekt", "version": "7", "digest": expected.digest}
 
 
+@pytest.mark.parametrize("field", ["body", "data"])
+def test_further_fields_beside_the_clip_do_not_matter(handler, clip, field):
+    [(status, _)] = ask(handler, {"note": b"from the left", field: bytearray(clip.read_bytes())})
+    assert status == 200
+
+
 def test_one_bad_clip_does_not_fail_its_batch_mates(handler, clip):
     good = {"body": bytearray(clip.read_bytes())}
     answers = ask(handler, good, {"body": bytearray(b"no clip")}, good)

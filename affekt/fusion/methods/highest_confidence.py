@@ -10,7 +10,7 @@ from affekt.fusion.vectors import scaled
 
 def highest_confidence(probabilities: np.ndarray) -> np.ndarray:
     """The vector of the model that is surest of its answer; of equally sure ones the first."""
-    surest = np.nan_to_num(probabilities, nan=0.0).max(axis=2).argmax(axis=1)
+    surest = np.nan_to_num(probabilities).max(axis=2).argmax(axis=1)
     return scaled(probabilities[np.arange(len(probabilities)), surest])
 
 

@@ -10,7 +10,7 @@ from affekt.fusion.vectors import scaled
 
 def maximum(probabilities: np.ndarray) -> np.ndarray:
     """For each label the highest probability that any model gives it, scaled to a sum of one."""
-    return scaled(np.max(np.nan_to_num(probabilities, nan=0.0), axis=1))
+    return scaled(np.max(np.nan_to_num(probabilities), axis=1))
 
 
 SPEC = FusionSpec("maximum", "Maximum", rule=maximum, order=30)

@@ -17,7 +17,7 @@ def weighted_average(probabilities: np.ndarray, weights: np.ndarray) -> np.ndarr
     shares = present * weights
     lost = shares.sum(axis=1) == 0
     shares[lost] = present[lost]
-    return scaled(np.einsum("nm,nml->nl", shares, np.where(present[:, :, None], probabilities, 0.0)))
+    return scaled(np.einsum("nm,nml->nl", shares, np.nan_to_num(probabilities)))
 
 
 SPEC = FusionSpec("weighted_average", "Weighted average", rule=weighted_average, weighted=True, order=20)
