@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from affekt.events import Event
-from affekt.extensions import found
+from affekt.extensions import detector_spec, found, fusion_specs, layout_specs, model_specs
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Settings of networks so small that training them takes seconds; the code is the real one.
@@ -64,7 +64,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def looked_up_anew() -> Iterator[None]:
     """For tests that change what is installed, which a process looks up once; afterwards it is looked up again."""
-    kept = (found._offers, found.extension, found.extensions)
+    kept = (found._offers, found.extension, found.extensions, detector_spec, fusion_specs, layout_specs, model_specs)
     for lookup in kept:
         lookup.cache_clear()
     yield

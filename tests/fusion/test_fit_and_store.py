@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,26 @@ def test_rows_without_a_label_or_an_answer_are_none_to_search_on() -> None:
     assert Fusion.fit(rows.rows([]), "weighted_average").notes
 
 
+@pytest.mark.usefixtures("looked_up_anew")
+def test_weights_are_searched_with_the_rule_that_will_use_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mirrored_rule.py").write_text(
+        "from affekt.extensions.fusion import FusionSpec\n"
+        "from affekt.fusion.methods.weighted_average import weighted_average\n"
+        "def mirrored(probabilities, weights):\n"
+        "    return weighted_average(probabilities, weights[::-1])\n"
+        "SPEC = FusionSpec('mirrored', 'Mirrored', rule=mirrored, weighted=True, order=900)\n"
+    )
+    metadata = tmp_path / "mirrored_rule-1.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: mirrored_rule\nVersion: 1\n")
+    (metadata / "entry_points.txt").write_text("[affekt.fusions]\nmirrored = mirrored_rule:SPEC\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    rows = table([0, 1] * 6, ("right", "wrong"))
+    found = Fusion.fit(rows, "mirrored")
+    assert found.weights[1] > 0.5  # the weight that the rule gives to the model that is right
+    np.testing.assert_allclose(found.predict(rows.scores), Fusion.fit(rows, "weighted_average").predict(rows.scores))
+
+
 def test_a_method_without_weights_weighs_all_alike_and_given_weights_are_kept() -> None:
     rows = table([0, 1] * 6, ("right", "wrong"))
     assert Fusion.fit(rows, "average").weights.tolist() == [0.5, 0.5]
@@ -123,13 +144,14 @@ def test_seed_and_folds_reach_the_classifier(make_table) -> None:
     first, again, other = (fitted(rows, seed=seed).predict(new) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 0
-    three, five = (Fusion.fit(rows, "svm", folds=folds).predict(new) for folds in (3, 5))
+    three, five, usual = (Fusion.fit(rows, "svm", **how).predict(new) for how in ({"folds": 3}, {"folds": 5}, {}))
     assert np.abs(three - five).max() > 0
+    np.testing.assert_array_equal(usual, five)
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 3), (1, 2, 4)])
 def test_scores_of_another_shape_are_refused_by_their_code(shape: tuple[int, ...]) -> None:
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError, match=r"2 models over 3 labels, found") as caught:
         Fusion.fit(table([0, 1], ("one", "two")), "average").predict(np.ones(shape))
     assert caught.value.code == "shape"
 
@@ -219,23 +241,25 @@ def test_an_estimators_folds_keep_people_together(make_table) -> None:
     np.testing.assert_array_equal(found, expected)
     alone = FusionClassifier("svm", folds=3).fit(rows.scores, rows.truth).predict_proba(new)
     assert np.abs(alone - expected).max() > 0
+    nobodys = replace(rows, models=("model 0", "model 1"), subjects=("",) * 90)
+    np.testing.assert_array_equal(alone, Fusion.fit(nobodys, "svm", folds=3).predict(new))
 
 
 @pytest.mark.parametrize(
-    ("shape", "labels", "how", "code"),
+    ("shape", "labels", "how", "code", "says"),
     [
-        ((4, 3), [0, 1, 2, 0], {}, "shape"),
-        ((4, 2, 3), [0, 1, 2], {}, "shape"),
-        ((4, 2, 3), [0, 1, 2, 0], {"models": ("one",)}, "shape"),
-        ((4, 2, 3), [0, 1, 1, 0], {"labels": ("a", "b")}, "shape"),
-        ((4, 2, 3), [0, 1, 2, 3], {}, "label"),
-        ((4, 2, 3), ["a", "b", "c", "x"], {"labels": ("a", "b", "c")}, "label"),
+        ((4, 3), [0, 1, 2, 0], {}, "shape", r"\(4, 3\)"),
+        ((4, 2, 3), [0, 1, 2], {}, "shape", "3 labels"),
+        ((4, 2, 3), [0, 1, 2, 0], {"models": ("one",)}, "shape", "2 models over 3 labels.* 1 model "),
+        ((4, 2, 3), [0, 1, 1, 0], {"labels": ("a", "b")}, "shape", "2 models over 3 labels.* 2 labels"),
+        ((4, 2, 3), [0, 1, 2, 3], {}, "label", "holds 3; expected of 0, 1, 2"),
+        ((4, 2, 3), ["a", "b", "c", "x"], {"labels": ("a", "b", "c")}, "label", "holds x; expected of a, b, c"),
     ],
 )
 def test_rows_that_do_not_fit_the_names_are_refused_by_a_code(
-    shape: tuple[int, ...], labels: list[Any], how: dict[str, Any], code: str
+    shape: tuple[int, ...], labels: list[Any], how: dict[str, Any], code: str, says: str
 ) -> None:
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError, match=says) as caught:
         FusionClassifier("average", **how).fit(np.ones(shape), np.array(labels))
     assert caught.value.code == code
 
