@@ -17,8 +17,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from affekt.counted import counted
-
 logger = logging.getLogger(__name__)
 
 #: Clips over a limit; all other faults of a clip are 400.
@@ -73,9 +71,8 @@ class EmotionHandler:
                     "or as the form field 'data'",
                 )
             if len(clip) > self._max_bytes:
-                return 413, _error(
-                    "too_large", f"the clip has {counted(len(clip), 'bytes')}; at most {self._max_bytes} are taken"
-                )
+                most = f"{self._max_bytes:,}"
+                return 413, _error("too_large", f"of the clip's {len(clip):,} bytes at most {most} are taken")
             with _clip_file(clip) as path:
                 answer = self._ensemble.predict_file(path)
             document = {**answer.to_dict(), "model": self._model}
