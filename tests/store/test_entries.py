@@ -74,13 +74,6 @@ def test_pictures_of_another_memory_order_are_kept_as_they_look(store: Store, cl
     np.testing.assert_array_equal(back, clip.faces[:, ::-1, ::-1])
 
 
-@pytest.mark.parametrize("name", ["faces", "functionals"])
-def test_nothing_is_ever_pickled(store: Store, clip: PreparedClip, name: str) -> None:
-    with pytest.raises(ValueError, match="Object arrays cannot be saved"):
-        store.put("abcd", replace(clip, **{name: np.array([{}, {}], dtype=object)}))  # type: ignore[arg-type]
-    assert not store.has("abcd")
-
-
 def test_what_cannot_be_prepared_is_kept_with_its_reason(store: Store) -> None:
     assert not store.has("abcd")
     store.put_failure("abcd", "unreadable", "no film at all")
