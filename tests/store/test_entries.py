@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from affekt.errors import DataError
+from affekt.extensions import detector_spec
 from affekt.media import PreparedClip
 from affekt.settings import MediaSettings
 from affekt.store import entries as storing
@@ -44,6 +45,18 @@ def test_a_key_is_the_files_digest_the_settings_digest_and_the_version(store: St
     assert len(digest) == 16 and int(digest, 16) >= 0
     content = hashlib.sha256(b"a film").hexdigest()[:32]
     assert store.key(tmp_path / "clip.mp4") == f"{content}-{digest}-{storing.VERSION}"
+
+
+def test_each_later_version_of_a_detector_has_keys_of_its_own(
+    settings: MediaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = detector_spec(settings.detector)
+    digests = []
+    for version in (0, 1, 2, 3):
+        monkeypatch.setattr(storing, "detector_spec", lambda name, version=version: replace(spec, version=version))
+        digests.append(content_digest(settings))
+    assert digests[0] == digests[1]  # the first version is not named, so that the oldest entries are found
+    assert len(set(digests)) == 3
 
 
 def test_the_order_in_which_settings_are_declared_does_not_matter(settings: MediaSettings) -> None:
