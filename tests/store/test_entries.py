@@ -57,6 +57,8 @@ def test_each_later_version_of_a_detector_has_keys_of_its_own(
         digests.append(content_digest(settings))
     assert digests[0] == digests[1]  # the first version is not named, so that the oldest entries are found
     assert len(set(digests)) == 3
+    monkeypatch.setattr(storing, "detector_spec", lambda name: spec)
+    assert content_digest(replace(settings, detector=f"{settings.detector} 2")) == digests[2]  # as entries are named
 
 
 def test_the_order_in_which_settings_are_declared_does_not_matter(settings: MediaSettings) -> None:
