@@ -13,6 +13,8 @@ import pytest
 from affekt.media.prepared import PreparedIndex
 from tests.conftest import TINY
 
+pytestmark = pytest.mark.timeout(900)  # a training of ten processes, on whatever else the machine does
+
 #: Two models of seven, so that no network is trained.
 TRAIN = """
 import json, sys
@@ -69,7 +71,7 @@ def reference(trained: dict[str, Any]) -> str:
 def test_the_layout_names_labels_and_subjects_and_the_detector_finds_faces(trained, home):
     (prepared,) = home.glob("runs/*/artifacts/*/collect/prepared")
     index = PreparedIndex.read(prepared)
-    assert len(index) == 63
+    assert len(index) == 27
     assert {row.subject for row in index} == {"DC", "JE", "JK"}
     assert all(row.frames_with_face > 0.8 * row.frames for row in index)
 
