@@ -4,10 +4,10 @@ It does what `affekt train DATA --protocol leave_one_subject_out` does, with the
 without Kubeflow and MLflow, which a bare GPU host may not have, and not one fold after the other:
 
     python bench/leave_one_out.py networks --prepared DIR --store DIR --faces DIR --out RUN --jobs 7 [--set KEY=VALUE]
-    python bench/leave_one_out.py judge --prepared DIR --store DIR --out RUN [--set KEY=VALUE] [--report DIR]
+    python bench/leave_one_out.py evaluate --prepared DIR --store DIR --out RUN [--set KEY=VALUE] [--report DIR]
 
 `networks` trains VGG, C3D, Bi-LSTM and the joint network for each speaker and leaves their score tables and learning
-curves; `judge` fits the classifiers of the voice and every fusion, pools the held-out clips and writes the report.
+curves; `evaluate` fits the classifiers of the voice and every fusion, pools the held-out clips and writes the report.
 PREPARED and STORE are what preparing the clips left, FACES is a packed set of face images.
 """
 
@@ -37,14 +37,14 @@ from affekt.settings import Settings, load_settings
 from affekt.statistics import Figures, Paired
 from affekt.store.entries import Store
 
-#: What `networks` tells of itself to `judge`.
+#: What `networks` tells of itself to `evaluate`.
 NETWORKS_FACTS = "networks.json"
 
 
 def main() -> None:
-    """Train or judge."""
+    """Train or evaluate."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("part", choices=["networks", "judge"])
+    parser.add_argument("part", choices=["networks", "evaluate"])
     parser.add_argument("--prepared", type=Path, required=True)
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--faces", type=Path)
@@ -58,7 +58,7 @@ def main() -> None:
     settings = load_settings(arguments.preset, arguments.overrides)
     index = PreparedIndex.read(arguments.prepared)
     speakers = sorted({row.subject for row in index})
-    if arguments.part == "judge":
+    if arguments.part == "evaluate":
         publish(evaluate(index, speakers, settings, arguments), arguments.report, "leave-one-speaker-out.md")
     elif arguments.only:
         train_networks(index, arguments.only, settings, arguments)

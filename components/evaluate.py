@@ -1,4 +1,4 @@
-"""Kubeflow component: judge every model and every fusion on clips that none was fitted on."""
+"""Kubeflow component: evaluate every model and every fusion on clips that none was fitted on."""
 
 from kfp import dsl
 from kfp.dsl import HTML, Artifact, Dataset, Input, Metrics, Model, Output

@@ -27,7 +27,7 @@ def gate(
     """Compare challenger and champion on the same clips, ask the challenger in a real TorchServe, promote or keep.
 
     Args:
-        prepared: index of what the challenger was judged on.
+        prepared: index of what the challenger was evaluated on.
         scores: the score table and every fusion's answers.
         ensemble: the challenger.
         evaluation: its evaluation.
@@ -75,8 +75,8 @@ def gate(
             check=check_serving if this.settings.gate.check_serving else None,
             run_id=run_id,
         )
-        judged = read_evaluation(Path(evaluation.path))
-        outcome = GateOutcome.of(found, judged, name=name, version=version, run_id=run_id)
+        evaluated = read_evaluation(Path(evaluation.path))
+        outcome = GateOutcome.of(found, evaluated, name=name, version=version, run_id=run_id)
         outcome.write(Path(decision.path))
         render(Path(evaluation.path), Path(report.path), outcome)
         tags = {"affekt.model": f"{name}/{version}", "affekt.promoted": found.promote}

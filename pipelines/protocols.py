@@ -113,7 +113,7 @@ def _told(figures: Figures | None) -> dict[str, Any]:
 def run_protocol(
     job: TrainingJob, protocol: str, *, say: events.Listener, runner: Processes | Containers = HERE
 ) -> ProtocolOutcome:
-    """Train and judge once for each fold of a protocol, on this machine; nothing is registered.
+    """Train and evaluate once for each fold of a protocol, on this machine; nothing is registered.
 
     All folds share the prepared store, so every clip is decoded once. What a fold found is kept under a digest of its
     clips (splits and file contents), the settings, the models, the face images and the code: a run that was
@@ -151,7 +151,7 @@ def run_protocol(
         for number, fold in enumerate(folds, start=1):
             place = folder / "folds" / keys[fold.name]
             step = f"fold {number}/{len(folds)}"
-            judged = len(fold.table.select(split=fold.reported))
+            held = len(fold.table.select(split=fold.reported))
             say(events.Text(f"{fold.name}: {counted(judged, 'clips')} held out", step=step))
             try:
                 if (place / _DONE).is_file():
@@ -199,7 +199,7 @@ def _listing(faces: str) -> list[Any]:
 
 
 def _train(job: TrainingJob, fold: Fold, place: Path, say: events.Listener, runner: Processes | Containers) -> float:
-    """Run the pipeline on a fold and keep what judging it needs; the models are removed. Returns the seconds."""
+    """Run the pipeline on a fold and keep what its evaluation needs; the models are removed. Returns the seconds."""
     shutil.rmtree(place, ignore_errors=True)  # of a run that was interrupted
     (place / _CLIPS).parent.mkdir(parents=True)
     fold.table.write(place / _CLIPS)

@@ -1,4 +1,4 @@
-"""The training pipeline: labelled clips or images in, a judged, registered and perhaps promoted ensemble out."""
+"""The training pipeline: labelled clips or images in, an evaluated, registered and perhaps promoted ensemble out."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -43,7 +43,7 @@ def training_pipeline(
         place: says of a task where it runs; on this machine
             :func:`affekt.pipelines.placement.on_this_machine`.
         parallel_shards: how many shards are prepared at once.
-        registered: whether the ensemble is registered and the gate decides on it; without, it is only judged.
+        registered: whether the ensemble is registered and the gate decides on it; without, it is only evaluated.
 
     Returns:
         A KFP pipeline with the parameters ``data, settings, name, job, faces, store, tracking_uri, clips_per_shard``;
@@ -54,7 +54,7 @@ def training_pipeline(
 
     @dsl.pipeline(
         name="affekt-training",
-        description="Train, judge, register and promote an ensemble that tells emotions from face and voice.",
+        description="Train, evaluate, register and promote an ensemble that tells emotions from face and voice.",
     )
     def affekt_training(
         data: str,
@@ -97,8 +97,8 @@ def training_pipeline(
             fuse = static_component(fit_fusion, members=tuple(trained))
             fused = place(fuse(prepared=prepared, models=",".join(models), **trained, **run))
             ensemble, scores = fused.outputs["ensemble"], fused.outputs["scores"]
-            judged = place(evaluate(prepared=prepared, scores=scores, ensemble=ensemble, store=store, **run))
-            evaluation = judged.outputs["evaluation"]
+            evaluated = place(evaluate(prepared=prepared, scores=scores, ensemble=ensemble, store=store, **run))
+            evaluation = evaluated.outputs["evaluation"]
             if registered:
                 version = place(register(ensemble=ensemble, evaluation=evaluation, name=name, **run))
                 place(

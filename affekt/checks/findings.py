@@ -264,7 +264,7 @@ def _classes(clips: Sequence[Clip], uri: str) -> list[Problem]:
         part = {clip.label for clip in clips if clip.split == split and clip.label}
         lacking = [label for label in labels if label not in part]
         if part and lacking:
-            verb, severity = ("learned", "error") if split == "train" else ("judged", "warning")
+            verb, severity = ("learned", "error") if split == "train" else ("evaluated", "warning")
             message = f"the {split} split has no clip of {', '.join(lacking)}, which therefore cannot be {verb}"
             problems.append(Problem("missing_class", uri, message, severity))
     if len(counts) > 1:

@@ -1,4 +1,4 @@
-"""Which still images train and which judge, where their source does not say; copies of an image stay together."""
+"""Which still images train and which evaluate, where their source does not say; copies of an image stay together."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def assign_image_splits(
         seed: of the choice.
 
     Raises:
-        DataError: ``no_train`` or ``no_val``: no image is left to learn from, or to judge by; ``one_label``: all images
+        DataError: ``no_train`` or ``no_val``: no image is left to train or to evaluate on; ``one_label``: all images
             have the same label.
     """
     if all(image.split for image in images):
@@ -92,7 +92,7 @@ def _checked(images: Sequence[FaceImage]) -> list[FaceImage]:
         )
     if not splits & {"val", "test"}:
         raise DataError(
-            "all images are in the split train, so that none is left to judge by; name a split val or test for some of "
+            "all images are in the split train, so none is left to evaluate on; name a split val or test for some of "
             "them, or no split at all to have one chosen",
             code="no_val",
         )

@@ -1,4 +1,4 @@
-"""Evaluation protocols: how a table of clips becomes folds, each of which is judged on subjects that it never saw."""
+"""Evaluation protocols: how a table of clips becomes folds, each evaluated on subjects that it never saw."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Fold:
 
     Attributes:
         name: unique in its protocol, and readable (``split 1 of 3``, a subject's name).
-        table: the labelled clips; those that are judged have the split ``reported``, those that are learned from
+        table: the labelled clips; those that are evaluated have the split ``reported``, those that are learned from
             ``train``. A further split takes part in neither.
-        reported: the split that is judged, ``test`` or ``val``.
+        reported: the split that is evaluated, ``test`` or ``val``.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Fold:
 
     @property
     def held_out(self) -> tuple[str, ...]:
-        """The subjects that are judged, sorted; without those that have no name."""
+        """The subjects that are evaluated, sorted; without those that have no name."""
         return self.table.select(split=self.reported).subjects
 
 
@@ -60,11 +60,11 @@ def protocol_folds(table: ClipTable, protocol: str, *, seed: int, val_share: flo
     """The folds of a protocol; :func:`affekt.dataset.refuse_leaks` checks them.
 
     - ``fixed``: one fold, with the splits that the clips name (made by :func:`assign_splits` where they name none);
-      judged on ``test`` where it holds labelled clips, else on ``val``.
-    - ``three_splits``: the subjects in three parts with about the same share of every label; each part is judged once
+      evaluated on ``test`` where it holds labelled clips, else on ``val``.
+    - ``three_splits``: the subjects in three folds with about the same share of every label; each is held out once
       (paper.md, section 4.1, which averages over three splits and does not say how they were made).
     - ``leave_one_subject_out``: a fold for each subject.
-    - ``folds:K``: as ``three_splits``, with K parts.
+    - ``folds:K``: as ``three_splits``, with K folds.
 
     All but ``fixed`` deal out all labelled clips, whatever split they name, so that each is held out exactly once; the
     held-out clips are ``test`` and all others ``train``. Nothing needs a ``val`` split: what is chosen from data (a
@@ -98,7 +98,7 @@ def _fixed(table: ClipTable) -> Fold:
     for name in ("test", "val"):
         if any(clip.label for clip in table.select(split=name)):
             return Fold(FIXED, table, name)
-    raise DataError("neither the split test nor val holds a labelled clip; there is nothing to judge by", code="no_val")
+    raise DataError("neither the split test nor val holds a labelled clip to evaluate on", code="no_val")
 
 
 def _divisions(clips: Sequence[Clip], protocol: str, seed: int) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Which clips train and which judge: splits and folds that never divide a subject."""
+"""Which clips train and which evaluate: splits and folds that never divide a subject."""
 
 from __future__ import annotations
 

@@ -49,8 +49,8 @@ class Clips:
     def answers(self, ensemble: Ensemble, names: Sequence[str]) -> np.ndarray:
         """As :meth:`Material.answers`; a clip that the ensemble could not prepare has no answer."""
         wanted = set(names)
-        judged = ClipTable(tuple(clip for clip in self.table if clip.id in wanted))
-        index, _, fused = prepare_and_score(ensemble, judged, self.store)
+        evaluated = ClipTable(tuple(clip for clip in self.table if clip.id in wanted))
+        index, _, fused = prepare_and_score(ensemble, evaluated, self.store)
         position = {row.clip: number for number, row in enumerate(index)}
         answers = np.full((len(names), len(ensemble.labels)), np.nan)
         for number, clip in enumerate(names):

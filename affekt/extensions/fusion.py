@@ -21,10 +21,10 @@ class LabelledScores:
     Attributes:
         x: float64 ``[N, M L]``, the models' probability vectors laid end to end.
         y: int ``[N]``, label numbers, of two labels at least.
-        subjects: N names, ``""`` where the person is not known; whatever is chosen by trial is tried on other subjects.
+        subjects: N names, ``""`` where the person is not known; cross-validation holds out whole subjects.
         models: M.
         labels: L, some of which may have no rows.
-        folds: grouped by subject, for what is chosen by trial.
+        folds: grouped by subject, for what is chosen by cross-validation.
         seed: of everything random.
     """
 

@@ -52,7 +52,7 @@ class ModelSpec:
         resources: what a machine must offer to train it.
         optional: whether it is fused only if that helps on subjects that it did not see.
         learns_from_images: whether still face images teach it as well.
-        answers_images: whether it can be trained and judged on still images alone.
+        answers_images: whether it can be trained and evaluated on still images alone.
         needs_descriptors: whether the audio feature set has to have frame-level descriptors.
         processes: whether several processes, one for each GPU, can train it together.
         explain: gives an :class:`affekt.models.explainer.Explainer` from that folder, which draws Figure 7; ``""`` for

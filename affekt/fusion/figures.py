@@ -12,7 +12,7 @@ from affekt.score_table import ScoreTable
 from affekt.statistics.metrics import evaluate_scores
 
 
-def judged(table: ScoreTable, fused: np.ndarray, judge: Mapping[str, Any]) -> dict[str, Any]:
+def evaluated(table: ScoreTable, fused: np.ndarray, intervals: Mapping[str, Any]) -> dict[str, Any]:
     """Accuracy with its interval, recall and count of the labelled rows.
 
     A labelled row without an answer counts as wrong; accuracies are None where there is no labelled row, or no answer
@@ -26,7 +26,7 @@ def judged(table: ScoreTable, fused: np.ndarray, judge: Mapping[str, Any]) -> di
         fused[known],
         table.labels,
         [table.subjects[i] for i in np.flatnonzero(known)],
-        **judge,
+        **intervals,
     )
     return {
         "accuracy": found.accuracy,

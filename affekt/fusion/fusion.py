@@ -78,7 +78,7 @@ class Fusion:
             settings: of the fitted methods by name, as ``settings.fusion.methods`` has them; those of the preset
                 ``paper`` where not given.
             weights: of a weighted rule, by model; searched on the rows where not given.
-            folds: grouped by subject, for what a method chooses by trial.
+            folds: grouped by subject, for what a method chooses by cross-validation.
 
         Raises:
             DataError: the method is unknown, a score is no probability, or the weights do not fit the models.

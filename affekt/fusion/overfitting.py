@@ -17,7 +17,7 @@ GAP, ERRORS = 0.1, 3.0
 def overfitted(train: ScoreTable, test: ScoreTable) -> list[str]:
     """The models that are right so much more often on the train rows that they must have been trained on them.
 
-    A model with fewer than two labelled answers on either side is not judged.
+    A model with fewer than two labelled answers on either side is not tested.
     """
     return [
         name for number, name in enumerate(test.models) if _too_good(*(_hits(part, number) for part in (train, test)))

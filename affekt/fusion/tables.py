@@ -1,4 +1,4 @@
-"""Every fusion method on one score table, fitted and judged on clips that are kept apart (``affekt fuse``)."""
+"""Every fusion method on one score table, fitted and evaluated on clips that are kept apart (``affekt fuse``)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from affekt.counted import counted
 from affekt.errors import DataError
 from affekt.extensions import fusion_names, fusion_spec
 from affekt.fusion.cross_validation import cross_validated, fold_masks, fused_rows
-from affekt.fusion.figures import accuracy_of, best_method, judged, member_accuracies
+from affekt.fusion.figures import accuracy_of, best_method, evaluated, member_accuracies
 from affekt.fusion.overfitting import overfitted
 from affekt.fusion.rows import Rows, choose_rows
 from affekt.progress import Progress
@@ -55,7 +55,7 @@ def fuse_table(
     bootstrap: int = 2000,
     confidence: float = 0.95,
 ) -> FusedTable:
-    """Fuse the test rows of a score table by every method asked for, and judge the methods where labels are known.
+    """Fuse the test rows of a score table by every method asked for, and evaluate the methods where labels are known.
 
     How a method that needs labelled rows (the fitted ones, and weighted rules without given weights) gets them:
 
@@ -107,7 +107,7 @@ def fuse_table(
     train = rows.train.rows([]) if warnings else rows.train
     warnings += _subject_warnings(train, rows.test, adapt)
     how: dict[str, Any] = {"adapt": adapt, "seed": seed, "settings": settings, "folds": folds}
-    judge = {"bootstrap": bootstrap, "confidence": confidence, "seed": seed}
+    intervals = {"bootstrap": bootstrap, "confidence": confidence, "seed": seed}
     divisions = [fold_masks(rows.test, folds, seed + again) for again in range(_REPEATS)]
     choosing = fold_masks(train, folds, seed) if len(wanted) > 1 else []
 
@@ -122,7 +122,7 @@ def fuse_table(
                 refused.append(method)
                 continue
             vectors[method] = answer.vectors
-            figures = judged(rows.test, answer.vectors, judge)
+            figures = evaluated(rows.test, answer.vectors, intervals)
             report[method] = {**figures, "fitted_on": answer.fitted_on, "notes": list(answer.notes)}
             if choosing:
                 out_of_fold = cross_validated(train, [choosing], method, how, weights=fixed)

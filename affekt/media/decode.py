@@ -62,7 +62,7 @@ def decode(path: str | Path, settings: MediaSettings) -> Decoded:
         result = run_ffmpeg(path, settings, deadline, size=(result.frames.width, result.frames.height))
     if result.frames is None and not result.sound.size:
         result = _run_apart(path, settings, deadline, result)
-    return _judged(path, settings, result)
+    return _within_limits(path, settings, result)
 
 
 def _check_file(path: Path, settings: MediaSettings) -> None:
@@ -110,7 +110,7 @@ def _run_apart(path: Path, settings: MediaSettings, deadline: float, failed: Ffm
     return FfmpegRun(picture.frames, picture.times, sound.sound, told, picture.exit_code or sound.exit_code)
 
 
-def _judged(path: Path, settings: MediaSettings, result: FfmpegRun) -> Decoded:
+def _within_limits(path: Path, settings: MediaSettings, result: FfmpegRun) -> Decoded:
     """The result of a run with the limits applied, or the error that it amounts to."""
     report = result.report
     allowed = max_pixels(path, settings)

@@ -137,7 +137,7 @@ def decide(
             about the truth.
     """
     if not challenger.clips:
-        raise DataError("there is no labelled clip to judge by", code="no_clips")
+        raise DataError("there is no labelled clip to decide by", code="no_clips")
     if (np.asarray(challenger.truth) < 0).any():
         raise DataError("the true label of a clip is not known; the gate takes labelled clips only", code="no_truth")
     if champion is not None and champion.digest and champion.digest == challenger.digest:

@@ -31,8 +31,8 @@ def write_confusions(folder: Path) -> list[Path]:
         if not known.any():
             continue
         counts = np.zeros((size, size + 1), dtype=int)
-        judged = known & answered
-        np.add.at(counts, (rows.truth[judged], rows.scores[judged, 0].argmax(axis=1)), 1)
+        counted = known & answered
+        np.add.at(counts, (rows.truth[counted], rows.scores[counted, 0].argmax(axis=1)), 1)
         np.add.at(counts[:, size], rows.truth[known & ~answered], 1)
         picture = figures.confusion_matrix(
             counts[:, :size].tolist(), table.labels, no_answer=counts[:, size].tolist(), form="png"

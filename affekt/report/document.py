@@ -99,7 +99,7 @@ class Ablation(JsonDocument):
 
 @dataclass(frozen=True)
 class AblationOutcome(JsonDocument):
-    """What the fusion with an optional model does on the judged clips, compared with the one without it."""
+    """What the fusion with an optional model does on the evaluated clips, compared with the one without it."""
 
     model: str
     method: str
@@ -124,7 +124,7 @@ class Fold(JsonDocument):
 
     Attributes:
         name: of the fold.
-        held_out: the subjects that it was judged on.
+        held_out: the subjects that it was evaluated on.
         clips: labelled ones among theirs.
         accuracy: of the chosen fusion; None, as below, where no clip has a label.
         models, fusion: of each model and fusion.
@@ -168,7 +168,7 @@ class Evaluation(JsonDocument):
 
     Attributes:
         labels: the label names, in the order of every confusion matrix.
-        unit: what was judged, ``clips`` or ``images``.
+        unit: what was evaluated, ``clips`` or ``images``.
         chosen: the text of the fusion's key (or the model, where one alone is served) that answers.
         figures: of the chosen one.
         models: of each model.
@@ -176,7 +176,7 @@ class Evaluation(JsonDocument):
         paired: the chosen fusion compared with each model.
         person: adapted answers.
         ablations: of the optional models.
-        ablation_outcomes: what they do on the judged clips.
+        ablation_outcomes: what they do on the evaluated clips.
         pairs: any two of all models and fusions, by the names of :meth:`sources`.
         by_subject: accuracy of each subject.
         by_attribute: attribute: accuracy of each of its values.
@@ -185,7 +185,7 @@ class Evaluation(JsonDocument):
         unlabelled: how many clips were left out since their label is not known.
         skipped: clips that could not be used, whole or in part.
         skipped_by_code: how many of each kind.
-        split: the split that was judged, where a training was.
+        split: the split that was evaluated, where a training was.
         protocol, folds, mean_of_folds: of an evaluation protocol.
         model: the reference of the registered model, where one was asked.
     """

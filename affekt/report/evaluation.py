@@ -78,15 +78,15 @@ def evaluate_table(
         raise DataError(f"no fusion or model named {chosen!r}; there are {known}", code="unknown_fusion")
     answer = by_model[chosen] if fusion is None else plain[fusion]
     how = (settings.bootstrap, settings.confidence) if settings else (2000, 0.95)
-    judge = _Judge(table, *how, seed, unit)
-    models = {name: judge.figures(scores) for name, scores in by_model.items()}
+    evaluator = _Evaluator(table, *how, seed, unit)
+    models = {name: evaluator.figures(scores) for name, scores in by_model.items()}
     fusions = {
-        key: FusionFigures(judge.figures(scores), key.method, key.models or tuple(models_fused or table.models))
+        key: FusionFigures(evaluator.figures(scores), key.method, key.models or tuple(models_fused or table.models))
         for key, scores in plain.items()
     }
     everyone = {model_source(name): scores for name, scores in by_model.items()}
     everyone |= {fusion_source(key): scores for key, scores in plain.items()}
-    groups = _Groups(judge, answer, everyone)
+    groups = _Groups(evaluator, answer, everyone)
     listed = tuple(skipped)
     return Evaluation(
         labels=tuple(table.labels),
@@ -95,11 +95,13 @@ def evaluate_table(
         figures=models[chosen] if fusion is None else fusions[fusion].figures,
         models=models,
         fusion=fusions,
-        paired={name: judge.paired(scores, answer) for name, scores in by_model.items() if fusion or name != chosen},
-        person=_person(judge, fused, chosen),
+        paired={
+            name: evaluator.paired(scores, answer) for name, scores in by_model.items() if fusion or name != chosen
+        },
+        person=_person(evaluator, fused, chosen),
         ablations=tuple(ablations),
-        ablation_outcomes=_ablation_outcomes(judge, ablations, plain),
-        pairs=compare_all(table.truth, everyone, table.subjects, **judge.how),
+        ablation_outcomes=_ablation_outcomes(evaluator, ablations, plain),
+        pairs=compare_all(table.truth, everyone, table.subjects, **evaluator.how),
         by_subject=groups.by(table.subjects),
         by_attribute={
             name: groups.by(values) for name, values in (attributes or {}).items() if groups.divide(name, values)
@@ -113,8 +115,8 @@ def evaluate_table(
 
 
 @dataclass(frozen=True)
-class _Judge:
-    """How answers for the clips of a table are judged."""
+class _Evaluator:
+    """How answers for the clips of a table are evaluated."""
 
     table: ScoreTable
     bootstrap: int
@@ -134,32 +136,32 @@ class _Judge:
         return self.named(compare_paired(self.table.truth, a, b, self.table.subjects, **self.how))
 
     def named(self, found: _Found) -> _Found:
-        """The figures with the unit's own name where an interval resamples what was judged, and not subjects."""
+        """The figures with the unit's own name where an interval resamples what was evaluated, and not subjects."""
         return replace(found, interval_over=self.unit) if found.interval_over == "clips" else found
 
 
 class _Groups:
     """The accuracy of the answers, and of every model and fusion, in groups of the labelled clips."""
 
-    def __init__(self, judge: _Judge, answer: np.ndarray, everyone: Mapping[str, np.ndarray]) -> None:
-        table = judge.table
-        self._judge = judge
+    def __init__(self, evaluator: _Evaluator, answer: np.ndarray, everyone: Mapping[str, np.ndarray]) -> None:
+        table = evaluator.table
+        self._evaluator = evaluator
         self._rows = [int(row) for row in np.flatnonzero(table.truth >= 0)]
         self._subjects = [table.subjects[row] for row in self._rows]
         self._right = self._hits(answer)
         self._right_of = {name: self._hits(scores) for name, scores in everyone.items()}
 
     def _hits(self, scores: np.ndarray) -> np.ndarray:
-        table = self._judge.table
+        table = self._evaluator.table
         truth, scores, _ = check_scores(table.truth, scores, table.labels, None)
         return np.asarray(predictions(scores) == truth)
 
     def divide(self, name: str, values: Sequence[str]) -> bool:
         """Whether the values of an attribute divide the clips into a few groups."""
-        if len(values) != len(self._judge.table):
+        if len(values) != len(self._evaluator.table):
             raise DataError(
                 f"attribute {name!r} has {counted(len(values), 'values')} for "
-                f"{counted(len(self._judge.table), 'clips')}",
+                f"{counted(len(self._evaluator.table), 'clips')}",
                 code="wrong_shape",
             )
         return 2 <= len({values[row] for row in self._rows} - {""}) <= MOST_GROUPS
@@ -167,13 +169,15 @@ class _Groups:
     def by(self, values: Sequence[str]) -> dict[str, GroupFigures]:
         """The figures of each group; ``values`` are N, the group of each clip."""
         groups = [values[row] for row in self._rows]
-        found = accuracy_by(self._right, groups, self._subjects, **self._judge.how)
-        return add_accuracies({name: self._judge.named(group) for name, group in found.items()}, groups, self._right_of)
+        found = accuracy_by(self._right, groups, self._subjects, **self._evaluator.how)
+        return add_accuracies(
+            {name: self._evaluator.named(group) for name, group in found.items()}, groups, self._right_of
+        )
 
 
-def _person(judge: _Judge, fused: Mapping[FusionKey, np.ndarray], chosen: str) -> PersonFigures:
+def _person(evaluator: _Evaluator, fused: Mapping[FusionKey, np.ndarray], chosen: str) -> PersonFigures:
     """The figures of the adapted answers, or the reason why there are none."""
-    table = judge.table
+    table = evaluator.table
     methods = {key.plain(): scores for key, scores in fused.items() if key.person}
     clips = Counter(name for name in table.subjects if name)
     several = {name for name, count in clips.items() if count > 1}
@@ -181,7 +185,8 @@ def _person(judge: _Judge, fused: Mapping[FusionKey, np.ndarray], chosen: str) -
         reason = "no answers were adapted to a person" if several else "no person has two clips"
         return PersonFigures(None, len(several), None, {}, reason)
     adapted = {
-        key: AdaptedFigures(judge.figures(scores), judge.paired(fused[key], scores)) for key, scores in methods.items()
+        key: AdaptedFigures(evaluator.figures(scores), evaluator.paired(fused[key], scores))
+        for key, scores in methods.items()
     }
     alone = sum(name not in several for name, truth in zip(table.subjects, table.truth, strict=True) if truth >= 0)
     top = next((figures for key, figures in adapted.items() if str(key) == chosen), None)
@@ -189,14 +194,14 @@ def _person(judge: _Judge, fused: Mapping[FusionKey, np.ndarray], chosen: str) -
 
 
 def _ablation_outcomes(
-    judge: _Judge, ablations: Sequence[Ablation], fused: Mapping[FusionKey, np.ndarray]
+    evaluator: _Evaluator, ablations: Sequence[Ablation], fused: Mapping[FusionKey, np.ndarray]
 ) -> tuple[AblationOutcome, ...]:
     """For each optional model, the fusion with it compared with the one without it on the clips of the table."""
     found: dict[str, AblationOutcome] = {}
     for ablation in ablations:
         without, together = (FusionKey(ablation.method, models) for models in (ablation.beside, ablation.together))
         if without in fused and together in fused and ablation.model not in found:
-            compared = judge.paired(fused[without], fused[together])
+            compared = evaluator.paired(fused[without], fused[together])
             found[ablation.model] = AblationOutcome(ablation.model, ablation.method, compared)
     return tuple(found.values())
 

@@ -80,7 +80,7 @@ def audio_rows(models: Mapping[str, Figures]) -> list[Row]:
 
 
 def joint_rows(models: Mapping[str, Figures]) -> list[Row]:
-    """The models that judge face and voice together, of which the paper has none."""
+    """The models of face and voice together, of which the paper has none."""
     return [Row(model_name(name), "", models[name], None, name) for name in models if len(looks_at(name)) > 1]
 
 

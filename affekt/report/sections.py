@@ -55,7 +55,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class FoldRow:
-    """A fold: its name, the people that it was judged on where the name does not tell, and its accuracies."""
+    """A fold: its name, the people that it was evaluated on where the name does not tell, and its accuracies."""
 
     name: str
     people: str

@@ -66,7 +66,7 @@ class FusionSettings:
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """How figures are judged."""
+    """How figures are estimated."""
 
     bootstrap: Annotated[int, In(100, 1_000_000), "resamples, over subjects"]
     confidence: Annotated[float, In(0.5, 0.999), "of the intervals of figures"]

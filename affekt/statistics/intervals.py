@@ -1,4 +1,4 @@
-"""Intervals that treat the clips of one person as related: a bootstrap over subjects, honest with few of them.
+"""Intervals that treat the clips of one person as related: a bootstrap over subjects, wide enough for few of them too.
 
 What happened to each clip is one of K outcomes, and a figure such as the accuracy is a function of how often each
 outcome occurred. Resampling therefore works on a table of counts, subjects by outcomes, and costs the same for a

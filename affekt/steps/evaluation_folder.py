@@ -90,7 +90,7 @@ def draw_figure7(folder: Path, members: Mapping[str, Path], index: PreparedIndex
     Args:
         folder: of the evaluation; nothing is written where no member can be explained.
         members: the folders of the ensemble's members by name.
-        index: the judged clips, the first of each label with a face is shown.
+        index: the evaluated clips, the first of each label with a face is shown.
         store: where they are.
     """
     explained = [model_spec(name) for name in members if model_spec(name).explain]

@@ -97,7 +97,7 @@ def fit_fusions(
         learned: what the members learned from, for the ensemble to say.
 
     Raises:
-        DataError: a member's score table is missing, or there is no clip to fit on or to judge by.
+        DataError: a member's score table is missing, or there is no clip to fit on or to evaluate on.
     """
     table = join_tables(ScoreTable.read(members[name] / "scores.csv") for name in models)
     train = table.split("train")
@@ -163,4 +163,4 @@ def reported_split(table: ScoreTable) -> str:
     for name in ("test", "val"):
         if any(split == name and truth >= 0 for split, truth in zip(table.splits, table.truth, strict=True)):
             return name
-    raise DataError("neither the split test nor val holds a labelled clip; there is nothing to judge by", code="no_val")
+    raise DataError("neither the split test nor val holds a labelled clip to evaluate on", code="no_val")

@@ -21,7 +21,7 @@ class GateOutcome(JsonDocument):
         accuracy, accuracy_ci95: of the challenger on the reported split.
         name, version: of the challenger in the registry.
         run_id: the parent MLflow run.
-        unit: what was judged, ``clips`` or ``images``.
+        unit: what was evaluated, ``clips`` or ``images``.
     """
 
     decision: Decision = field(metadata=FLAT)

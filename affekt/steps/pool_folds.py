@@ -46,9 +46,9 @@ class FoldScores:
 
     Attributes:
         name: of the fold.
-        held_out: the subjects that it was judged on.
+        held_out: the subjects that it was evaluated on.
         reported: their split.
-        clips: the ids of the clips that it had to judge.
+        clips: the ids of the clips that it had to score.
         prepared: folder of the prepared index.
         scores: folder with ``scores.csv`` and ``fused.csv``, and the models' learning curves below ``history``.
         figure7: folder of the pictures of what the fold's models look for, where one of them can be explained.
@@ -99,38 +99,38 @@ def pool_folds(
         The evaluation of the pooled clips, with ``protocol``, ``folds`` and ``mean_of_folds``.
 
     Raises:
-        AffektError: a clip was held out twice, or was neither judged nor skipped.
+        AffektError: a clip was held out twice, or was neither scored nor skipped.
     """
     table = stack_tables(fold.read(SCORES) for fold in folds)
     fused = stack_tables(fold.read(FUSED) for fold in folds)
     if fused.clips != table.clips:
-        raise AffektError("the models and the fusions of the folds judged different clips", code="rows_differ")
-    judged = _judged_clips(folds, table)
-    evaluation = _evaluation(folds, table, fused, judged, settings)
+        raise AffektError("the models and the fusions of the folds scored different clips", code="rows_differ")
+    held_out = _held_out_clips(folds, table)
+    evaluation = _evaluation(folds, table, fused, held_out, settings)
     of_folds = _folds(folds, table, fused, settings.fusion.method)
     evaluation = replace(evaluation, protocol=protocol, folds=of_folds, mean_of_folds=_mean_of_folds(of_folds))
     digests = {"data": _digest_of_data(folds), **(facts or {}), "settings": digest_of(settings)}
-    told = Facts(settings.to_dict(), digests, {}, holds_samples(judged), title=f"affekt: {title_of(protocol)}")
+    told = Facts(settings.to_dict(), digests, {}, holds_samples(held_out), title=f"affekt: {title_of(protocol)}")
     write_evaluation(folder, evaluation, told)
     table.write(folder / SCORES)
     fused.write(folder / FUSED)
     _write_histories(folds, folder / HISTORY)
-    draw_faces(folder, evaluation, judged, Store(store, settings.media))
+    draw_faces(folder, evaluation, held_out, Store(store, settings.media))
     _copy_figure7(folds, folder / FIGURE7)
     render(folder, folder / REPORT)
     return evaluation
 
 
-def _judged_clips(folds: Sequence[FoldScores], table: ScoreTable) -> PreparedIndex:
+def _held_out_clips(folds: Sequence[FoldScores], table: ScoreTable) -> PreparedIndex:
     """The index of the held-out clips, and of all folds' skipped clips, each once.
 
     Raises:
-        AffektError: a clip that was to be judged has neither a row nor a reason among the skipped clips.
+        AffektError: a clip that was held out has neither a row nor a reason among the skipped clips.
     """
     indices = [PreparedIndex.read(fold.prepared) for fold in folds]
-    judged = set(table.clips)
+    scored = set(table.clips)
     skipped = {(item.clip, item.code): item for index in indices for item in index.skipped}
-    accounted = judged | {clip for clip, _ in skipped}
+    accounted = scored | {clip for clip, _ in skipped}
     for fold in folds:
         lost = [clip for clip in fold.clips if clip not in accounted]
         if lost:
@@ -144,17 +144,17 @@ def _judged_clips(folds: Sequence[FoldScores], table: ScoreTable) -> PreparedInd
 
 
 def _evaluation(
-    folds: Sequence[FoldScores], table: ScoreTable, fused: ScoreTable, judged: PreparedIndex, settings: Settings
+    folds: Sequence[FoldScores], table: ScoreTable, fused: ScoreTable, held_out: PreparedIndex, settings: Settings
 ) -> Evaluation:
     facts = [FusionFacts.read(fold.scores) for fold in folds]
     return evaluate_table(
         table,
         {FusionKey.parse(name): fused.scores[:, number] for number, name in enumerate(fused.models)},
         settings.fusion.method,
-        judged.skipped,
+        held_out.skipped,
         settings.evaluation,
         seed=settings.seed,
-        attributes=judged.attributes(table.clips),
+        attributes=held_out.attributes(table.clips),
         models_fused=_fused_models([each.models for each in facts]),
         ablations=[
             replace(ablation, fold=fold.name)

@@ -1,4 +1,4 @@
-"""A data set of still face images, prepared to be learned from and judged by without any clips."""
+"""A data set of still face images, prepared to be trained and evaluated on without any clips."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def prepare_images(images: Sequence[FaceImage], settings: Settings, folder: Path
         source: the data set that the images are of, for the index to say.
 
     Raises:
-        DataError: too many images cannot be read, or they cannot be divided into images to learn from and to judge by.
+        DataError: too many images cannot be read, or they cannot be divided into images to train on and to evaluate on.
     """
     packed = prepare_faces(images, settings.media.face_size)
     readable = set(packed.names)

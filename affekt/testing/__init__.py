@@ -1,4 +1,4 @@
-"""Conformance checks: what is added to affekt is judged by one contract each, whoever wrote it."""
+"""Conformance checks: what is added to affekt is checked by one contract each, whoever wrote it."""
 
 from affekt.testing.conformance import ConformanceError
 from affekt.testing.detector import check_detector

@@ -20,7 +20,7 @@ from affekt.testing.conformance import require, require_spec
 #: Where the face of the photograph is, from the chin to the upper forehead, in its pixels.
 _FACE = Box(176, 53, 98, 130)
 #: Where the photograph's corner is in the two pictures with a face.
-_PLACES = ((60, 0), (120, -40))
+_OFFSETS = ((60, 0), (120, -40))
 
 
 def check_detector(name: str, weights: str | Path | None = None) -> None:
@@ -77,7 +77,7 @@ def _check_nothing(detector: Detector, settings: MediaSettings, who: str) -> Non
 def _check_face(detector: Detector, settings: MediaSettings, who: str) -> list[Found]:
     frames = _scene(settings)
     first: list[Found] = []
-    for number, (left, top) in enumerate(_PLACES):
+    for number, (left, top) in enumerate(_OFFSETS):
         view = View(frames, number, settings.detection_height)
         before = view.grey.copy()
         found = list(detector.search(view))
@@ -116,7 +116,7 @@ def _scene(settings: MediaSettings) -> Frames:
 
     photograph = np.asarray(data.astronaut())
     pictures = []
-    for left, top in _PLACES:
+    for left, top in _OFFSETS:
         picture = np.full((480, 640, 3), 110, np.uint8)
         part = photograph[max(0, -top) : 480 - top, : 640 - left]
         picture[max(0, top) : max(0, top) + len(part), left : left + part.shape[1]] = part[:480]

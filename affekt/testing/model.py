@@ -68,7 +68,7 @@ def check_model(name: str, settings: Sequence[str] = (), *, folder: Path | None 
 
 @dataclass(frozen=True)
 class _Trial:
-    """A model that is judged, and what it is trained with."""
+    """A model that is checked, and what it is trained with."""
 
     spec: ModelSpec
     who: str

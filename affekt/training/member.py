@@ -63,7 +63,7 @@ class MemberTraining:
             logger.info("%s %s: %s %.3f", self.member, key, name, value)
 
     def save(self, fold: Fold, network: Any, preprocessing: Any, group: Any, facts: dict[str, Any]) -> None:
-        """Write the network of a part, with its description."""
+        """Write the network of a fold, with its description."""
         if not self.world.first:
             return
         settings = {**dataclasses.asdict(group), "seed": self.settings.seed}

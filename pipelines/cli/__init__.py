@@ -109,8 +109,8 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--name", default="affekt", help="name in the registry (default affekt)")
     train.add_argument(
         "--protocol", type=_protocol, metavar="P",
-        help="judge the method instead, and register nothing: fixed (the data's own splits), three_splits, "
-        "leave_one_subject_out or folds:K (K parts of the subjects); trains once a fold and pools the answers",
+        help="evaluate the method instead, and register nothing: fixed (the data's own splits), three_splits, "
+        "leave_one_subject_out or folds:K (K folds of the subjects); trains once a fold and pools the answers",
     )  # fmt: skip
     _json(train)
 

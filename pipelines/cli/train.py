@@ -94,7 +94,7 @@ def show_protocol(outcome: ProtocolOutcome) -> None:
             f"{points(adapted.paired.difference)} points ({points_interval(adapted.paired.ci95)})"
         )
     print(f"report       {outcome.report}")
-    print("             nothing was registered: a protocol judges; `affekt train` without it registers a model")
+    print("             nothing was registered: a protocol evaluates; `affekt train` without it registers a model")
 
 
 def _percent(share: float | None) -> str:

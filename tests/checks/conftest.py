@@ -1,4 +1,4 @@
-"""The trees and manifests of the data set tests, for the check that judges them."""
+"""The trees and manifests of the data set tests, for the check that reads them."""
 
 from tests.dataset.conftest import make_clip, manifest, tree
 

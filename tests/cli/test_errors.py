@@ -143,7 +143,7 @@ def spelled(command: str, place: Path, given: dict[str, str]) -> list[str]:
     return [given.get(word, word.replace("{}", str(place))) for word in command.split()]
 
 
-def judged(arguments: list[str], place: str, captured: pytest.CaptureFixture[str], code: int) -> None:
+def is_one_sentence(arguments: list[str], place: str, captured: pytest.CaptureFixture[str], code: int) -> None:
     out, err = captured.readouterr()
     assert "Traceback" not in err and "[Errno" not in err and "Error(" not in err
     document = None
@@ -173,7 +173,7 @@ def given(pipeline_run, sample_clips, places, monkeypatch) -> dict[str, str]:
 @pytest.mark.parametrize(("command", "name"), [(command, name) for command, names in CASES.items() for name in names])
 def test_a_wrong_place_is_one_sentence(command, name, places, given, capsys):
     arguments = spelled(command, places[name], given)
-    judged(arguments, str(places[name])[:100], capsys, run(arguments))
+    is_one_sentence(arguments, str(places[name])[:100], capsys, run(arguments))
 
 
 @pytest.mark.parametrize(("command", "name"), [(command, name) for command, names in LOCKED.items() for name in names])
@@ -182,7 +182,7 @@ def test_a_place_without_permission_is_one_sentence(command, name, places, monke
     arguments = spelled(command, places[name], {"SCORES": str(places["scores.csv"])})
     with without_rights():
         code = run(arguments)
-    judged(arguments, str(places[name]), capsys, code)
+    is_one_sentence(arguments, str(places[name]), capsys, code)
 
 
 @pytest.mark.parametrize("command", ["models list --json", "predict CLIP --json", "evaluate CLIPS --json"])
@@ -194,7 +194,7 @@ def test_a_state_folder_that_cannot_be_is_one_sentence(command, name, places, sa
     arguments = spelled(command, Path(), {"CLIP": str(clip), "CLIPS": str(sample_clips)})
     with without_rights():
         code = run(arguments)
-    judged(arguments, str(places[name])[:100], capsys, code)
+    is_one_sentence(arguments, str(places[name])[:100], capsys, code)
 
 
 @pytest.mark.parametrize("port", ["0", "-1", "65536", "99999999999", "8080.5", "http", "٣"])

@@ -208,9 +208,9 @@ def test_evaluate_register_gate_and_finish_follow_each_other(tmp_path, place, ti
         figures=figures,
         **place.run,
     )
-    judged = json.loads((tmp_path / "evaluation" / "evaluation.json").read_text(encoding="utf-8"))
-    assert judged["clips"] == 7
-    assert figures.metadata["accuracy"] == judged["accuracy"]
+    evaluated = json.loads((tmp_path / "evaluation" / "evaluation.json").read_text(encoding="utf-8"))
+    assert evaluated["clips"] == 7
+    assert figures.metadata["accuracy"] == evaluated["accuracy"]
 
     version = register.python_func(ensemble=ensemble, evaluation=evaluation, name="tiny", **place.run)
     assert [item.version for item in list_models(place.tracking, "tiny")] == [version]

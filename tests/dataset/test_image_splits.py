@@ -1,4 +1,4 @@
-"""Which still images train and which judge, where their source does not say."""
+"""Which still images train and which evaluate, where their source does not say."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_at_least_one_image_of_a_label_is_held_out_and_one_stays(count, share, h
     assert sum(image.split == "val" for image in found if image.label == "happy") == held
 
 
-def test_a_test_split_is_enough_to_judge_by():
+def test_a_test_split_is_enough_to_evaluate_on():
     rows = images(("happy", "train"), ("sad", "train"), ("sad", "test"))
     assert assign_image_splits(rows, each_its_own(rows), val_share=0.5, seed=0) == rows
 

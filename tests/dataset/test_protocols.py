@@ -112,7 +112,7 @@ def test_fixed_makes_the_splits_of_its_seed():
     assert first == again != other
 
 
-def test_fixed_judges_on_val_where_test_holds_no_labelled_clip_and_on_nothing_else():
+def test_fixed_evaluates_on_val_where_test_holds_no_labelled_clip_and_on_nothing_else():
     train = table(4, split="train").clips
     hidden, val = Clip("t", "x", "", "q", "test"), Clip("v", "x", "sad", "r", "val")
     (fold,) = folds_of(ClipTable((*train, hidden, val)), "fixed")

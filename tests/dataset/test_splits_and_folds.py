@@ -189,7 +189,7 @@ def test_a_test_split_without_labels_judges_nothing() -> None:
         check_sides(clips.select(split="test"))
 
 
-def test_one_subject_alone_judges_what_others_train() -> None:
+def test_one_subject_alone_evaluates_what_others_train() -> None:
     clips = ClipTable((Clip("1", "x", "sad", "p1", "train"), Clip("2", "x", "sad", "p2")))
     assert [clip.split for clip in assign_splits(clips, val_share=0.5, seed=0)] == ["train", "val"]
 

@@ -1,4 +1,4 @@
-"""Several clips of one person: the adapted answers are those that training judged, and old ensembles have none."""
+"""Several clips of one person: the adapted answers are those that training evaluated, and old ensembles have none."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_every_method_has_adapted_answers_beside_its_own(tiny_run):
     assert {key for key in keys if key.person} == {FusionKey(method, person=True) for method in METHODS}
 
 
-def test_a_persons_clips_get_the_answers_that_training_judged(ensemble, clips, written):
+def test_a_persons_clips_get_the_answers_that_training_evaluated(ensemble, clips, written):
     assert np.abs(vectors(ensemble.predict_person(clips)) - written).max() < 1e-5
 
 

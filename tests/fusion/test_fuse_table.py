@@ -34,7 +34,7 @@ def stacked(*tables: ScoreTable) -> ScoreTable:
     )
 
 
-def test_all_methods_are_fitted_on_train_and_judged_on_val(make_table):
+def test_all_methods_are_fitted_on_train_and_evaluated_on_val(make_table):
     table = make_table(150, splits=SPLITS, subjects=12)
     fused = fuse_table(table, **QUICK)
     assert tuple(fused.report["methods"]) == METHODS

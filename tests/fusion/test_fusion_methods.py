@@ -223,38 +223,38 @@ def overfitted_scores(seed):
     random = np.random.default_rng(seed)
     x, y = random.normal(size=(400, 10)), random.integers(4, size=400)
     memory = fit_forest(x[:200], y[:200], 4, trees=40, seed=0)
-    honest = np.empty((200, 4))
+    out_of_fold = np.empty((200, 4))
     for fold in range(4):
         held = np.arange(200) % 4 == fold
-        honest[held] = fit_forest(x[:200][~held], y[:200][~held], 4, trees=40, seed=0).predict(x[:200][held])
-    return y, memory.predict(x), honest
+        out_of_fold[held] = fit_forest(x[:200][~held], y[:200][~held], 4, trees=40, seed=0).predict(x[:200][held])
+    return y, memory.predict(x), out_of_fold
 
 
 @pytest.mark.parametrize("method", ["weighted_average", *TRAINED])
 def test_out_of_fold_rows_keep_a_memorising_model_from_being_trusted(method, make_table):
     """A model that has memorised its train clips is ignored when its train rows come from folds, as the members' do."""
-    y, memory, honest = overfitted_scores(3)
+    y, memory, out_of_fold = overfitted_scores(3)
     base = make_table(400, strengths=(1.5, 0.0))
     decent = base.scores[:, 0].copy()
     order = np.argsort(base.truth, kind="stable")
     decent[np.argsort(y, kind="stable")] = decent[order]
     decent_right = (decent[200:].argmax(axis=1) == y[200:]).mean()
     accuracies = {}
-    for name, rows in {"honest": honest, "leaked": memory[:200]}.items():
+    for name, rows in {"out_of_fold": out_of_fold, "leaked": memory[:200]}.items():
         scores = np.stack([decent, np.concatenate([rows, memory[200:]])], axis=1)
         table = replace(base, scores=scores, truth=y)
         fusion = Fusion.fit(table.rows(np.arange(200)), method)
         accuracies[name] = (fusion.predict(scores[200:]).argmax(axis=1) == y[200:]).mean()
     # Four features of noise cost a classifier a little, the support vector machine most; only the leak is fatal.
-    assert accuracies["honest"] > decent_right - 0.1
-    assert accuracies["leaked"] < accuracies["honest"] - 0.05
+    assert accuracies["out_of_fold"] > decent_right - 0.1
+    assert accuracies["leaked"] < accuracies["out_of_fold"] - 0.05
 
 
 @pytest.mark.parametrize("method", TRAINED)
 def test_from_a_memorising_model_alone_nothing_is_learned(method, make_table):
-    y, memory, honest = overfitted_scores(4)
+    y, memory, out_of_fold = overfitted_scores(4)
     base = make_table(400, models=("svc",), strengths=(0,))
-    table = replace(base, scores=np.concatenate([honest, memory[200:]])[:, None], truth=y)
+    table = replace(base, scores=np.concatenate([out_of_fold, memory[200:]])[:, None], truth=y)
     fusion = Fusion.fit(table.rows(np.arange(200)), method)
     right = (fusion.predict(table.scores[200:]).argmax(axis=1) == y[200:]).mean()
     assert right < 0.25 + 3 * np.sqrt(0.25 * 0.75 / 200)

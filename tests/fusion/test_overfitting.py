@@ -58,7 +58,7 @@ def test_rows_that_a_model_did_not_answer_or_nobody_labelled_do_not_count(make_t
     assert overfitted(replace(train, truth=np.where(np.arange(200) < 140, -1, train.truth)), test) == []
 
 
-def test_one_answer_is_too_few_to_judge_by(make_table):
+def test_one_answer_is_too_few_for_a_test(make_table):
     train, test = with_hits(make_table(400), [1.0, 1.0]), with_hits(make_table(400, seed=1), [0.0, 0.0])
     assert overfitted(train, test) == ["face", "voice"]
     assert overfitted(train, test.rows([0])) == []

@@ -70,7 +70,7 @@ def test_every_clip_is_in_the_pooled_scores_once(taken):
     assert table.models == ("svc",)
 
 
-def test_the_fusions_judge_the_same_clips(taken):
+def test_the_fusions_answer_for_the_same_clips(taken):
     fused = ScoreTable.read(taken.outcome.folder / "fused.csv")
     assert fused.clips == ScoreTable.read(taken.outcome.folder / "scores.csv").clips
     assert {"average", "svm", "stacking"} <= set(fused.models)

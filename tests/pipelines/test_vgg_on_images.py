@@ -1,4 +1,4 @@
-"""A VGG of still images alone: trained, registered, judged, asked, and held against the champion."""
+"""A VGG of still images alone: trained, registered, evaluated, asked, and held against the champion."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def trained(tmp_path_factory, sample_faces, tiny_settings):
         prepared=images, models="vgg", ensemble=ensemble, scores=scores, vgg=at("vgg"), **common
     )
     evaluate.python_func(
-        prepared=images, scores=scores, ensemble=ensemble, store="", evaluation=evaluation, report=at("judged.html"),
+        prepared=images, scores=scores, ensemble=ensemble, store="", evaluation=evaluation, report=at("evaluated.html"),
         figures=at("figures", dsl.Metrics), **common,
     )  # fmt: skip
     version = register_step.python_func(ensemble=ensemble, evaluation=evaluation, name="still", **common)
@@ -82,7 +82,7 @@ def reported(trained):
     return json.loads((trained.home / "evaluation" / "evaluation.json").read_text(encoding="utf-8"))
 
 
-def test_the_images_outside_of_train_are_judged(trained, sample_faces):
+def test_the_images_outside_of_train_are_evaluated(trained, sample_faces):
     found = reported(trained)
     assert found["clips"] == sum(image.split == "val" for image in read_faces(str(sample_faces)))
     assert (found["things"], found["interval_over"], found["chosen"]) == ("images", "images", "vgg")
@@ -196,7 +196,7 @@ def test_unreadable_images_are_told_and_too_many_stop_the_run(tmp_path, sample_f
 
 @pytest.fixture
 def stage(trained, tmp_path, sample_faces):
-    """A registry of its own, and a way to put models into it that were right on a share of the judged images."""
+    """A registry of its own, and a way to put models into it that were right on a share of the evaluated images."""
     tracking = Tracking(f"sqlite:///{tmp_path / 'mlflow.db'}", home=tmp_path)
     run_id = tracking.start_parent("still")
     asked: list[int] = []
@@ -259,7 +259,7 @@ def test_a_better_model_replaces_the_champion_that_answers_the_same_images(stage
     assert stage.champion() == [2]
 
 
-def test_the_champion_is_asked_about_the_images_as_it_was_when_it_was_judged(stage, trained, sample_faces):
+def test_the_champion_is_asked_about_the_images_as_it_was_when_it_was_evaluated(stage, trained, sample_faces):
     fused = ScoreTable.read(trained.home / "scores" / "fused.csv")
     answers = StillImages.read(str(sample_faces)).answers(Ensemble.load(trained.home / "ensemble"), fused.clips)
     np.testing.assert_allclose(answers, fused.scores[:, 0], atol=1e-6)

@@ -93,7 +93,7 @@ def test_an_ablation_never_looks_at_unseen_clips(average: Settings) -> None:
     assert ablation_of(first, average) == ablation_of(second, average)
 
 
-def test_one_subject_is_too_few_to_judge_by(average: Settings) -> None:
+def test_one_subject_is_too_few_to_decide_by(average: Settings) -> None:
     scores = table({"vgg": 1.0, "joint": 1.0}, subjects=1).rows(np.arange(60))
     scores = dataclasses.replace(scores, splits=("train",) * 60)
 

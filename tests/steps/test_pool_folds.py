@@ -31,9 +31,9 @@ def table(clips: str, *, models: tuple[str, ...] = ("svc",), split: str = "test"
     )  # fmt: skip
 
 
-def fold(folder: Path, name: str, judged: str, *, scored: str | None = None, skipped: str = "") -> FoldScores:
-    """A fold that had to judge some clips, scored some and skipped some."""
-    scored = judged if scored is None else scored
+def fold(folder: Path, name: str, held_out: str, *, scored: str | None = None, skipped: str = "") -> FoldScores:
+    """A fold that held out some clips, scored some and skipped some."""
+    scored = held_out if scored is None else scored
     place = folder / name
     place.mkdir()
     table(scored).write(place / "scores.csv")
@@ -42,7 +42,7 @@ def fold(folder: Path, name: str, judged: str, *, scored: str | None = None, ski
     rows = (PreparedRow(clip, LABELS[ord(clip) % 2], clip, "test", clip, 1, 0, True) for clip in scored)
     why = (SkippedClip(clip, "unreadable", "broken") for clip in skipped)
     PreparedIndex(tuple(rows), tuple(why)).write(place)
-    return FoldScores(name, tuple(judged), "test", tuple(judged), place, place)
+    return FoldScores(name, tuple(held_out), "test", tuple(held_out), place, place)
 
 
 def test_stacked_tables_keep_every_row():
@@ -68,7 +68,7 @@ def test_tables_that_do_not_belong_together_are_refused(other, code):
     assert caught.value.code == code
 
 
-def test_a_clip_that_two_folds_judged_is_refused(tmp_path, tiny_settings):
+def test_a_clip_that_two_folds_held_out_is_refused(tmp_path, tiny_settings):
     folds = [fold(tmp_path, "one", "abc"), fold(tmp_path, "two", "cd")]
     with pytest.raises(DataError, match="'c'"):
         pool_folds(folds, "folds:2", tiny_settings, tmp_path / "out", store=str(tmp_path))
@@ -84,7 +84,7 @@ def test_a_held_out_clip_without_a_score_is_refused(tmp_path, tiny_settings):
 
 @pytest.fixture(scope="module")
 def pooled(tmp_path_factory, tiny_run, tiny_settings):
-    """The judged clips of a real run as if two folds had judged them, the first three and the last four."""
+    """The held-out clips of a real run as if two folds had held them out, the first three and the last four."""
     root = tmp_path_factory.mktemp("pooled")
     scores = ScoreTable.read(tiny_run.scores / "scores.csv").split("val")
     fused = ScoreTable.read(tiny_run.scores / "fused.csv").split("val")

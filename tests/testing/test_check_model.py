@@ -39,8 +39,8 @@ def changed(
     """Let the model's training give another table than it should."""
     from affekt.training import voice
 
-    honest = voice.train_svc
-    monkeypatch.setattr(voice, "train_svc", lambda given: change(given, honest(given)))
+    original = voice.train_svc
+    monkeypatch.setattr(voice, "train_svc", lambda given: change(given, original(given)))
 
 
 def with_scores(table: ScoreTable, scores: np.ndarray) -> ScoreTable:
@@ -82,10 +82,10 @@ def test_a_model_that_breaks_a_promise_is_told_which(
 def test_a_member_that_answers_without_what_it_looks_at_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     from affekt.models import voice
 
-    honest = voice.load
+    original = voice.load
 
     def load(folder: Path, needs: Any, hardware: Any) -> Any:
-        member = honest(folder, needs, hardware)
+        member = original(folder, needs, hardware)
         answer = member.score
         member.score = lambda clip, needed=None: answer(clip) if clip.voice else Scored(np.full(3, 1 / 3))  # type: ignore[method-assign]
         return member

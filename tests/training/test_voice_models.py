@@ -70,7 +70,7 @@ def test_a_train_clip_is_scored_by_a_model_that_never_saw_its_subject(member, ma
     np.testing.assert_allclose(table.scores[sorted(held)], without.scores[sorted(held)], atol=1e-12)
 
 
-def test_random_labels_stay_at_chance_in_the_honest_train_scores(make_set, tmp_path):
+def test_random_labels_stay_at_chance_in_the_out_of_fold_scores(make_set, tmp_path):
     index, store = make_set([(f"s{n}", "train", LABELS) for n in range(12)], repeats=4)
     labels = np.random.default_rng(0).permutation([row.label for row in index])
     shuffled = PreparedIndex(
@@ -116,7 +116,7 @@ def test_a_label_without_train_clips_gets_probability_zero_in_its_own_column(mem
 def test_two_clips_a_label_are_enough(member, subjects, make_set, tmp_path):
     index, store = make_set([(subjects[0], "train", LABELS), (subjects[1], "train", LABELS)], repeats=1)
     table = train_member(Given(member, index, store, QUICK, LABELS, tmp_path / member))
-    assert len(table) == (0 if subjects == ("a", "a") else 8)  # scores of the only subject would not be honest
+    assert len(table) == (0 if subjects == ("a", "a") else 8)  # the only subject cannot be held out
     answer = Members.load({member: tmp_path / member}).score(store.get("0000"))[member]
     assert answer.sum() == pytest.approx(1) and (answer >= 0).all()
 
