@@ -22,6 +22,7 @@ from affekt import events
 from affekt.errors import AffektError, as_affekt_error, rebuilt
 from affekt.home import private_folders
 from affekt.pipelines.kfp_adapter import Failed, adapted
+from affekt.registry import Tracking
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +108,6 @@ def run_locally(
 
 def _close(job: str, arguments: Mapping[str, Any]) -> None:
     """End the MLflow run of an interrupted job; where MLflow cannot be reached, that must not hide the interrupt."""
-    from affekt.registry import Tracking  # heavy: MLflow
 
     try:
         Tracking(arguments.get("tracking_uri") or None).finish_job(job, "KILLED")

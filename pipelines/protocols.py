@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import json
-import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +12,18 @@ from affekt import events
 from affekt.checks.leaks import content_digests, refuse_leaks
 from affekt.counted import counted
 from affekt.dataset import Fold, check_protocol, load_clips, protocol_folds, unit_of
-from affekt.errors import AffektError, DataError, rebuilt
+from affekt.errors import DataError
 from affekt.home import home
 from affekt.pipelines.job import TrainingJob
-from affekt.pipelines.run import artifact, run_pipeline
+from affekt.pipelines.kept_folds import fold_keys, held, is_done, kept_fold, train_fold
+from affekt.pipelines.protocol_runs import parent_run, put_below, record, runs_of
 from affekt.pipelines.runners import HERE, Containers, Processes
 from affekt.registry import Tracking
 from affekt.report.document import Evaluation
 from affekt.statistics import Figures
-from affekt.steps.evaluation_folder import EVALUATION, FIGURE7, REPORT
-from affekt.steps.pool_folds import FUSED, SCORES, FoldScores, pool_folds
+from affekt.steps.evaluation_folder import EVALUATION, REPORT
+from affekt.steps.pool_folds import SCORES, FoldScores, pool_folds
 from affekt.steps.step import code_digest
-from affekt.storage import appearing, file_digest, is_remote, list_entries, open_local
-
-#: A folder of its own, since containers see the folder of their data read-only.
-_CLIPS = "input/clips.csv"
-_PREPARED, _SCORES, _DONE = "prepared", "scores", "fold.json"
 
 
 @dataclass(frozen=True)
@@ -131,6 +122,44 @@ def run_protocol(
         AffektError: a step of a fold failed (the message names the fold), or another process runs the same protocol.
     """
     started = time.monotonic()
+    folds, digests = _checked_folds(job, protocol)
+    keys = fold_keys(job, folds, digests)
+    whole = hashlib.sha256("".join(keys.values()).encode()).hexdigest()[:12]
+    folder = home() / "protocols" / f"{job.name}-{protocol.replace(':', '-')}-{whole}"
+    tracking = Tracking()
+    results: list[FoldScores] = []
+    reused = 0
+    with held(folder), parent_run(tracking, job, protocol, folder) as run_id:
+        for number, fold in enumerate(folds, start=1):
+            place = folder / "folds" / keys[fold.name]
+            step = f"fold {number}/{len(folds)}"
+            count = len(fold.table.select(split=fold.reported))
+            say(events.Text(f"{fold.name}: {counted(count, 'clips')} held out", step=step))
+            try:
+                if is_done(place):
+                    reused += 1
+                    say(events.Text("was done by an earlier run", step=step))
+                else:
+                    seconds = train_fold(job, fold, place, say, runner)
+                    say(events.Done(seconds, step=step))
+            finally:
+                put_below(tracking, run_id, place)
+            runs = runs_of(tracking, place)
+            results.append(kept_fold(fold, place, runs[0].info.run_id if runs else None))
+        evaluation = pool_folds(
+            results,
+            protocol,
+            job.settings,
+            folder,
+            store=str(home() / "store"),
+            facts={"folds": whole, "code": code_digest(), "run": run_id},
+        )
+        record(tracking, run_id, evaluation, folder)
+    return ProtocolOutcome(evaluation, folder, run_id, tracking.uri, time.monotonic() - started, reused)
+
+
+def _checked_folds(job: TrainingJob, protocol: str) -> tuple[list[Fold], dict[str, str]]:
+    """The folds of a protocol, none of which learns from what it is evaluated on, and each clip's digest."""
     check_protocol(protocol)
     if unit_of(job.data) == "images":
         raise DataError(
@@ -141,164 +170,4 @@ def run_protocol(
     folds = protocol_folds(load_clips(job.data), protocol, seed=job.settings.seed, val_share=job.settings.val_share)
     digests = content_digests(folds[0].table.clips)  # every fold deals out the same clips
     refuse_leaks({fold.name: fold.table for fold in folds}, digests)
-    keys = _keys(job, folds, digests)
-    whole = hashlib.sha256("".join(keys.values()).encode()).hexdigest()[:12]
-    folder = home() / "protocols" / f"{job.name}-{protocol.replace(':', '-')}-{whole}"
-    tracking = Tracking()
-    results: list[FoldScores] = []
-    reused = 0
-    with _alone(folder), _parent_run(tracking, job, protocol, folder) as run_id:
-        for number, fold in enumerate(folds, start=1):
-            place = folder / "folds" / keys[fold.name]
-            step = f"fold {number}/{len(folds)}"
-            held = len(fold.table.select(split=fold.reported))
-            say(events.Text(f"{fold.name}: {counted(judged, 'clips')} held out", step=step))
-            try:
-                if (place / _DONE).is_file():
-                    reused += 1
-                    say(events.Text("was done by an earlier run", step=step))
-                else:
-                    seconds = _train(job, fold, place, say, runner)
-                    say(events.Done(seconds, step=step))
-            finally:
-                _put_below(tracking, run_id, place)
-            results.append(_result(fold, place, tracking))
-        evaluation = pool_folds(
-            results,
-            protocol,
-            job.settings,
-            folder,
-            store=str(home() / "store"),
-            facts={"folds": whole, "code": code_digest(), "run": run_id},
-        )
-        _record(tracking, run_id, evaluation, folder)
-    return ProtocolOutcome(evaluation, folder, run_id, tracking.uri, time.monotonic() - started, reused)
-
-
-def _keys(job: TrainingJob, folds: Sequence[Fold], digests: Mapping[str, str]) -> dict[str, str]:
-    """The digest under which each fold's outcome is kept, by the fold's name."""
-    common = [job.settings.to_json(), list(job.models), _listing(job.faces), code_digest()]
-    keys = {}
-    for fold in folds:
-        rows = [
-            [clip.id, digests[clip.id], clip.label, clip.subject, clip.split, clip.attributes] for clip in fold.table
-        ]
-        text = json.dumps([rows, *common], sort_keys=True)
-        keys[fold.name] = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return keys
-
-
-def _listing(faces: str) -> list[Any]:
-    """What tells one set of face images from another: names and sizes in a folder, the content of a single file."""
-    if not faces:
-        return []
-    if is_remote(faces) or Path(faces).is_dir():
-        return sorted([entry.path, entry.size] for entry in list_entries(faces))
-    with open_local(faces) as path:
-        return [file_digest(path)]
-
-
-def _train(job: TrainingJob, fold: Fold, place: Path, say: events.Listener, runner: Processes | Containers) -> float:
-    """Run the pipeline on a fold and keep what its evaluation needs; the models are removed. Returns the seconds."""
-    shutil.rmtree(place, ignore_errors=True)  # of a run that was interrupted
-    (place / _CLIPS).parent.mkdir(parents=True)
-    fold.table.write(place / _CLIPS)
-    of_fold = replace(job, data=str(place / _CLIPS), name=f"{job.name} {fold.name}")
-    try:
-        run = run_pipeline(of_fold, place / "run", say=say, runner=runner, registered=False)
-    except AffektError as error:
-        where = f"fold {fold.name!r}" + (f", {error.where}" if error.where else "")
-        raise rebuilt(type(error).__name__, error.message, error.code, where) from error
-    shutil.copytree(artifact(run.folder, "collect", "prepared"), place / _PREPARED)
-    shutil.copytree(artifact(run.folder, "fit-fusion", "scores"), place / _SCORES)
-    shutil.copyfile(artifact(run.folder, "evaluate", "report"), place / REPORT)
-    if (drawn := artifact(run.folder, "evaluate", "evaluation") / FIGURE7).is_dir():
-        shutil.copytree(drawn, place / FIGURE7)
-    shutil.rmtree(run.folder / "artifacts")  # two networks of 100 million parameters a fold fill a disk
-    with appearing(place / _DONE) as part:
-        part.write_text(json.dumps({"name": fold.name, "seconds": run.seconds}), encoding="utf-8")
-    return run.seconds
-
-
-def _result(fold: Fold, place: Path, tracking: Tracking) -> FoldScores:
-    facts = json.loads((place / _DONE).read_text(encoding="utf-8"))
-    runs = _runs_of(tracking, place)
-    return FoldScores(
-        fold.name,
-        fold.held_out,
-        fold.reported,
-        tuple(clip.id for clip in fold.table.select(split=fold.reported)),
-        place / _PREPARED,
-        place / _SCORES,
-        figure7=place / FIGURE7 if (place / FIGURE7).is_dir() else None,
-        seconds=facts["seconds"],
-        run_id=runs[0].info.run_id if runs else None,
-        report=str(place / REPORT),
-    )
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the protocol's folder: two processes would remove each other's folds."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise AffektError(
-                "another process runs this protocol on the same clips; wait for it", code="busy", where=str(folder)
-            ) from error
-        yield
-
-
-@contextmanager
-def _parent_run(tracking: Tracking, job: TrainingJob, protocol: str, folder: Path) -> Iterator[str]:
-    """The MLflow run of the protocol: that of an interrupted run is opened again."""
-    from mlflow.exceptions import MlflowException  # heavy: mlflow
-
-    note = folder / "run.json"
-    run_id = json.loads(note.read_text(encoding="utf-8"))["run_id"] if note.is_file() else ""
-    try:
-        known = bool(run_id) and tracking.client.get_run(run_id).info.lifecycle_stage == "active"
-    except MlflowException:  # another registry, or one that was cleared
-        known = False
-    if known:
-        tracking.client.update_run(run_id, "RUNNING")
-    else:
-        tags = {"affekt.protocol": protocol, "affekt.data": job.data, "affekt.code": code_digest()}
-        run_id = tracking.start_parent(f"{job.name} {protocol}", {**job.settings.flat(), "protocol": protocol}, tags)
-        note.write_text(json.dumps({"run_id": run_id}), encoding="utf-8")
-    try:
-        yield run_id
-    except KeyboardInterrupt:
-        tracking.finish(run_id, "KILLED")
-        raise
-    except BaseException:
-        tracking.finish(run_id, "FAILED")
-        raise
-    tracking.finish(run_id)
-
-
-def _runs_of(tracking: Tracking, place: Path) -> list[Any]:
-    """The MLflow runs of the trainings of a fold, the newest first."""
-    ours = f"tags.`affekt.data` LIKE '%/{place.name}/{_CLIPS}'"
-    return list(tracking.client.search_runs([tracking.experiment_id], ours, order_by=["attributes.start_time DESC"]))
-
-
-def _put_below(tracking: Tracking, parent_id: str, place: Path) -> None:
-    """Put a fold's runs below the protocol's, and close those that a stopped training left open."""
-    for run in _runs_of(tracking, place):
-        tracking.client.set_tag(run.info.run_id, "mlflow.parentRunId", parent_id)
-        if run.info.status == "RUNNING":
-            tracking.finish_job(run.data.tags["affekt.job"], "KILLED")
-
-
-def _record(tracking: Tracking, run_id: str, evaluation: Evaluation, folder: Path) -> None:
-    """The pooled figures, each fold's accuracy as a step, and the files, in the protocol's MLflow run."""
-    with tracking.run(run_id) as run:
-        run.log(evaluation.scalars())
-        for number, fold in enumerate(evaluation.folds or ()):
-            if fold.accuracy is not None:
-                run.log({"fold_accuracy": fold.accuracy}, number)
-        for name in (REPORT, EVALUATION, SCORES, FUSED):
-            run.artifact(folder / name)
+    return folds, digests

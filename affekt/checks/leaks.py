@@ -113,7 +113,7 @@ def refuse_leaks(folds: Mapping[str, ClipTable], digests: Mapping[str, str]) -> 
     rest = f"\n  … and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
     first = next(iter(found.values()))[0]
     raise DataError(
-        f"{counted(len(lines), 'leaks')} between what a fold learns from and what it is judged on:"
+        f"{counted(len(lines), 'leaks')} between what a fold learns from and what it is evaluated on:"
         f"{''.join(lines[:_SHOWN])}{rest}",
         code=first.code,
         where=first.where,

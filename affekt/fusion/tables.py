@@ -108,27 +108,8 @@ def fuse_table(
     warnings += _subject_warnings(train, rows.test, adapt)
     how: dict[str, Any] = {"adapt": adapt, "seed": seed, "settings": settings, "folds": folds}
     intervals = {"bootstrap": bootstrap, "confidence": confidence, "seed": seed}
-    divisions = [fold_masks(rows.test, folds, seed + again) for again in range(_REPEATS)]
-    choosing = fold_masks(train, folds, seed) if len(wanted) > 1 else []
-
-    vectors: dict[str, np.ndarray] = {}
-    report: dict[str, Any] = {}
-    refused: list[str] = []
-    with Progress("fuse", len(wanted), "method") as progress:
-        for method in wanted:
-            fixed = weights if fusion_spec(method).weighted else None
-            answer = _answer(method, train, rows, divisions, fixed, how)
-            if answer is None:
-                refused.append(method)
-                continue
-            vectors[method] = answer.vectors
-            figures = evaluated(rows.test, answer.vectors, intervals)
-            report[method] = {**figures, "fitted_on": answer.fitted_on, "notes": list(answer.notes)}
-            if choosing:
-                out_of_fold = cross_validated(train, [choosing], method, how, weights=fixed)
-                report[method]["train_accuracy"] = accuracy_of(train, out_of_fold)
-            progress.advance(note=method)
-    warnings += _left_out(refused, named=methods is not None)
+    report, vectors = _every_method(wanted, train, rows, weights, how, intervals)
+    warnings += _left_out([method for method in wanted if method not in vectors], named=methods is not None)
     for warning in warnings:
         logger.warning("%s", warning)
     best, best_by = best_method(report, weights)
@@ -156,6 +137,36 @@ class _Answer:
     vectors: np.ndarray
     fitted_on: str | None
     notes: tuple[str, ...] = ()
+
+
+def _every_method(
+    methods: Sequence[str],
+    train: ScoreTable,
+    rows: Rows,
+    weights: Mapping[str, float] | None,
+    how: Mapping[str, Any],
+    intervals: Mapping[str, Any],
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The figures and the fused vectors of each method that has rows to be fitted on, or needs none."""
+    folds, seed = how["folds"], how["seed"]
+    divisions = [fold_masks(rows.test, folds, seed + again) for again in range(_REPEATS)]
+    choosing = fold_masks(train, folds, seed) if len(methods) > 1 else []
+    report: dict[str, Any] = {}
+    vectors: dict[str, np.ndarray] = {}
+    with Progress("fuse", len(methods), "method") as progress:
+        for method in methods:
+            fixed = weights if fusion_spec(method).weighted else None
+            answer = _answer(method, train, rows, divisions, fixed, how)
+            if answer is None:
+                continue
+            vectors[method] = answer.vectors
+            figures = evaluated(rows.test, answer.vectors, intervals)
+            report[method] = {**figures, "fitted_on": answer.fitted_on, "notes": list(answer.notes)}
+            if choosing:
+                out_of_fold = cross_validated(train, [choosing], method, how, weights=fixed)
+                report[method]["train_accuracy"] = accuracy_of(train, out_of_fold)
+            progress.advance(note=method)
+    return report, vectors
 
 
 def _answer(

@@ -16,7 +16,7 @@ DATA = "affekt.data"
 
 
 def log_dataset(tracking: Tracking, run_id: str, index: PreparedIndex) -> None:
-    """Tell the run what it learns from and is judged on.
+    """Tell the run what it learns from and is evaluated on.
 
     Args:
         tracking: where the run is.

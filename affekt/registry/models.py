@@ -101,9 +101,6 @@ def register(
         DataError: the folder is no ensemble.
         AffektError: the name is not a possible one.
     """
-    import mlflow.pyfunc  # heavy: mlflow
-    from mlflow.models import Model  # heavy: mlflow
-
     if not _NAME.fullmatch(name):
         raise AffektError("a name may have letters, digits, '_', '-' and '.' only", code="bad_name", where=name)
     if not (folder / _MANIFEST).is_file():
@@ -120,6 +117,29 @@ def register(
         "affekt": affekt.__version__,
         **({_IDENTITY: identity} if identity else {}),
     }
+    client = tracking.client
+    logged = _logged(tracking, folder, name, run_id, facts)
+    for key, value in figures.items():
+        client.log_metric(run_id, key, value, model_id=logged.model_id)
+    _make_model(tracking, name)
+    # Without a server, MLflow would look for "models:/<id>" at the global address and not at this client's.
+    remote = tracking.uri.startswith(("http://", "https://"))
+    version = client.create_model_version(
+        name,
+        source=f"models:/{logged.model_id}" if remote else logged.artifact_location,
+        run_id=run_id,
+        model_id=logged.model_id,
+        tags={**facts, "logged_model": logged.model_id, **{f"{_METRIC}{k}": repr(v) for k, v in figures.items()}},
+    )
+    client.set_registered_model_alias(name, CHALLENGER, version.version)
+    return int(version.version)
+
+
+def _logged(tracking: Tracking, folder: Path, name: str, run_id: str, facts: dict[str, str]) -> Any:
+    """The ensemble's folder as a logged model of the run: MLflow's description of it."""
+    import mlflow.pyfunc  # heavy: mlflow
+    from mlflow.models import Model  # heavy: mlflow
+
     client = tracking.client
     experiment = client.get_run(run_id).info.experiment_id
     logged = client.create_logged_model(experiment, name=name, source_run_id=run_id, tags=facts, model_type="ensemble")
@@ -141,20 +161,7 @@ def register(
         client.finalize_logged_model(logged.model_id, "FAILED")
         raise
     client.finalize_logged_model(logged.model_id, "READY")
-    for key, value in figures.items():
-        client.log_metric(run_id, key, value, model_id=logged.model_id)
-    _make_model(tracking, name)
-    # Without a server, MLflow would look for "models:/<id>" at the global address and not at this client's.
-    remote = tracking.uri.startswith(("http://", "https://"))
-    version = client.create_model_version(
-        name,
-        source=f"models:/{logged.model_id}" if remote else logged.artifact_location,
-        run_id=run_id,
-        model_id=logged.model_id,
-        tags={**facts, "logged_model": logged.model_id, **{f"{_METRIC}{k}": repr(v) for k, v in figures.items()}},
-    )
-    client.set_registered_model_alias(name, CHALLENGER, version.version)
-    return int(version.version)
+    return logged
 
 
 def _same_model(name: str, identity: str, tracking: Tracking) -> int | None:

@@ -25,7 +25,7 @@ from affekt.training.batches import Batch, Batches
 from affekt.training.checkpoints import Stage, restore_buffers, resume, save_checkpoint, stop_signal, weights_digest
 from affekt.training.distributed import SharedStatistics, World
 from affekt.training.given import Log
-from affekt.training.throughput import COLUMNS, Meter
+from affekt.training.throughput import COLUMNS, Meter, summary
 
 #: Iterations from one report to the next.
 REPORT_EVERY = 20
@@ -93,11 +93,7 @@ def train(
     micro = world.micro_batch(schedule.batch_size, schedule.micro_batch)
     start = weights_digest(network)
     hardware.place(network)
-    # Weight decay is for weights; biases and the gains of normalisation keep their size.
-    weights = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [{"params": weights, "weight_decay": schedule.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    optimiser = torch.optim.SGD(groups, lr=schedule.learning_rate, momentum=schedule.momentum)
+    optimiser = _optimiser(network, schedule)
     identity = f"{stage.name}; {stage.seed}; {schedule}; {micro}; {batches.identity}; {hardware.kind}; {start}"
     checkpoint = stage.checkpoints.uri(stage.name, identity, lasting=stage.lasting)
     first, history = resume(checkpoint, stage.name, network, optimiser) if world.first else (0, [])
@@ -173,19 +169,15 @@ def train(
             if due or done % REPORT_EVERY == 0:
                 row = meter.report(done, rate, norm)
                 if not math.isfinite(row["loss"] + row["gradient_norm"]):
+                    good = f"the last good checkpoint, {checkpoint}, is of iteration {saved}; " if saved else ""
                     raise AffektError(
                         f"the loss is {row['loss']} and the gradient's norm {row['gradient_norm']} by iteration "
-                        f"{done}; "
-                        + (f"the last good checkpoint, {checkpoint}, is of iteration {saved}; " if saved else "")
-                        + f"choose a lower learning rate than {schedule.learning_rate} or a longer warm-up",
+                        f"{done}; {good}choose a lower learning rate than {schedule.learning_rate} or a longer warm-up",
                         code="diverged",
                         where=stage.name,
                     )
                 history.append([row[name] for name in COLUMNS])
-                note = (
-                    f"loss {row['loss']:.3f}, {row['items_per_second']:.0f} items/s, "
-                    f"{row['data_wait']:.0%} waiting for data, MFU {row['mfu']:.0%}"
-                )
+                note = summary(row)
                 if log and world.first:
                     log({f"{stage.key}.{name}": row[name] for name in COLUMNS[1:]}, done)
             if due:
@@ -194,6 +186,14 @@ def train(
         if world.any(stop.is_set())[0]:
             raise SystemExit(128 + signal.SIGTERM)
     return [dict(zip(COLUMNS, row, strict=True)) for row in history]
+
+
+def _optimiser(network: nn.Module, schedule: Schedule) -> torch.optim.SGD:
+    """Weight decay is for weights; biases and the gains of normalisation keep their size."""
+    weights = [p for p in network.parameters() if p.ndim > 1]
+    others = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [{"params": weights, "weight_decay": schedule.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.SGD(groups, lr=schedule.learning_rate, momentum=schedule.momentum)
 
 
 def _class_weights(batches: Batches, hardware: Hardware) -> torch.Tensor:

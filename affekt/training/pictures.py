@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from affekt.models.vgg import VggSettings
 from affekt.models.vgg.member import VggMember
 from affekt.models.vgg.network import VGG16
 from affekt.score_table import ScoreTable
+from affekt.settings.fields import FaceNetwork
 from affekt.training.batches import FaceClip, FrameBatches, StillBatches, WindowBatches
 from affekt.training.face_clips import FaceClips
 from affekt.training.given import Given
@@ -53,11 +55,7 @@ def train_vgg(given: Given) -> ScoreTable:
     folds = folds_of(given)
     if not len(image_numbers):
         require_two_labels(given, folds)
-    network, preprocessing = start_vgg(
-        width=group.width, input_size=group.input_size, classes=len(labels), batch_norm=group.batch_norm,
-        dropout=group.dropout, pretrained=group.pretrained, seed=settings.seed,
-        crops=group.crops,
-    )  # fmt: skip
+    network, preprocessing = start_vgg(**_start(group, len(labels), settings.seed))
 
     def batches(key: str, learns: Sequence[FaceClip]) -> FrameBatches:
         return FrameBatches(
@@ -73,7 +71,7 @@ def train_vgg(given: Given) -> ScoreTable:
         )  # fmt: skip
 
     if group.base_iterations and len(image_numbers):
-        base = dataclasses.replace(group, iterations=group.base_iterations, learning_rate=group.base_learning_rate)
+        base = _base(group)
         run.train(network, batches("base", []), base, "base", "base", lasting=given.checkpoints is not None)
         run.note("base", _accuracy_on_images(member(network), faces, labels))
     for fold in folds:
@@ -103,11 +101,7 @@ def train_c3d(given: Given) -> ScoreTable:
     images, image_labels, image_numbers = _images_to_learn(faces, labels)
     folds = folds_of(given)
     require_two_labels(given, folds)
-    start, preprocessing = start_c3d(
-        width=group.width, input_size=group.input_size, classes=len(labels), batch_norm=group.batch_norm,
-        dropout=group.dropout, pretrained=group.pretrained, seed=settings.seed,
-        crops=group.crops,
-    )  # fmt: skip
+    start, preprocessing = start_c3d(**_start(group, len(labels), settings.seed))
 
     def member(trained: C3D) -> C3dMember:
         return C3dMember(
@@ -116,7 +110,7 @@ def train_c3d(given: Given) -> ScoreTable:
         )  # fmt: skip
 
     if group.base_iterations and images is not None and len(image_numbers):
-        base = dataclasses.replace(group, iterations=group.base_iterations, learning_rate=group.base_learning_rate)
+        base = _base(group)
         drift = dataclasses.replace(group, iterations=-(-group.base_iterations // STILLS_FOR_A_WINDOW))
         for key, stage, frames in (("base", base, 1), ("drift", drift, group.window)):
             stills = StillBatches(
@@ -145,6 +139,17 @@ def _with_iterations(group: VggSettings, images: int, *, clips: bool) -> VggSett
     if clips or group.rounds is None:
         raise SettingsError(["vgg.iterations: expected a number; rounds are for face images without clips"])
     return dataclasses.replace(group, iterations=max(1, round(group.rounds * images / group.batch_size)))
+
+
+def _start(group: FaceNetwork, classes: int, seed: int) -> dict[str, Any]:
+    """What a model's settings say of the network that it starts from."""
+    names = ("width", "input_size", "batch_norm", "dropout", "pretrained", "crops")
+    return {"classes": classes, "seed": seed, **{name: getattr(group, name) for name in names}}
+
+
+def _base(group: Any) -> Any:
+    """The settings of the stage that learns from still images alone."""
+    return dataclasses.replace(group, iterations=group.base_iterations, learning_rate=group.base_learning_rate)
 
 
 def _images_to_learn(faces: FaceSet | None, labels: tuple[str, ...]) -> tuple[np.ndarray | None, list[int], np.ndarray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -82,3 +82,11 @@ def forward_flops(network: nn.Module, item: Tensor) -> float:
     finally:
         network.train(training)
     return float(counter.get_total_flops())
+
+
+def summary(row: Mapping[str, float]) -> str:
+    """A row of a history in a few words."""
+    return (
+        f"loss {row['loss']:.3f}, {row['items_per_second']:.0f} items/s, "
+        f"{row['data_wait']:.0%} waiting for data, MFU {row['mfu']:.0%}"
+    )
