@@ -44,7 +44,7 @@ def choose_rows(table: ScoreTable, train_split: str | None, test_split: str | No
             ``no_answers``: no model answers for any row that is to be fused.
     """
     if not len(table):
-        raise DataError("holds a header and no row, so there is nothing to fuse or to judge by", code="no_rows")
+        raise DataError("holds a header and no row, so there is nothing to fuse or to evaluate on", code="no_rows")
     present = [split for split in dict.fromkeys(table.splits) if split]
     train_split, test_split = (_known(name, present) for name in (train_split, test_split))
     for name in (train_split, test_split):

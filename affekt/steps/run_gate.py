@@ -57,7 +57,7 @@ def run_gate(
     """Decide, and promote the challenger when the decision is for it.
 
     It takes the place of the champion that it was held against and of no other: if another has become champion
-    meanwhile, it is judged again.
+    meanwhile, it is decided again.
 
     Args:
         tracking: where the models are registered.
@@ -74,7 +74,7 @@ def run_gate(
     served: dict[str, Any] | None = None
     while True:
         champion = _champion(tracking, challenger.name)
-        decision = _judge(tracking, challenger, champion, mine, material, settings)
+        decision = _decision(tracking, challenger, champion, mine, material, settings)
         if not decision.promote:
             return decision
         if champion is not None and champion.version == challenger.version:
@@ -96,12 +96,12 @@ def run_gate(
         except AffektError as error:
             if error.code not in (CHANGED, LOST):
                 raise
-            logger.info("%s; it is judged again", error.message)
+            logger.info("%s; it is decided again", error.message)
             continue
         return decision
 
 
-def _judge(
+def _decision(
     tracking: Tracking,
     challenger: Challenger,
     champion: ModelVersion | None,

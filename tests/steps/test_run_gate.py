@@ -123,9 +123,7 @@ def test_a_clearly_better_challenger_replaces_the_champion(tracking, candidate, 
     assert champion(tracking, first.name) == [second.version]
 
 
-def test_whoever_becomes_champion_meanwhile_is_judged_against(
-    tracking, candidate, tiny_run, tiny_settings, sample_clips
-):
+def test_whoever_becomes_champion_meanwhile_is_held_against(tracking, candidate, tiny_run, tiny_settings, sample_clips):
     first, second = candidate(1.0), candidate(0.999)
     asked = []
 
@@ -138,7 +136,7 @@ def test_whoever_becomes_champion_meanwhile_is_judged_against(
     settings = dataclasses.replace(tiny_settings, gate=dataclasses.replace(tiny_settings.gate, confidence=0.5))
     decision = decide(tracking, second, tiny_run, settings, sample_clips, check=another_gate_is_faster)
     assert decision.promote
-    assert "accuracy_champion" in decision.figures  # judged against none at first
+    assert "accuracy_champion" in decision.figures  # held against none at first
     assert asked == [second.folder]  # a server is asked once
     history = read_history(tracking, first.name)
     assert [(entry.action, entry.version, entry.instead_of) for entry in history] == [
