@@ -12,7 +12,7 @@ from affekt.registry.models import CHAMPION, PREVIOUS, ModelVersion, find, list_
 from affekt.registry.tracking import Tracking
 
 _WAY_BACK = "champions"
-#: Code of the error that the champion is another than the one that was decided against.
+#: Code of the error that the champion is another than the one that was compared with.
 CHANGED = "champion_changed"
 
 
@@ -30,7 +30,7 @@ def promote(
     Args:
         reference: of the version.
         tracking: where it is registered.
-        instead_of: the champion that it was decided against, None where there was none: if another is champion
+        instead_of: the champion that it was compared with, None where there was none: if another is champion
             meanwhile, nothing changes. Without it, whichever is champion is replaced.
         action: what the history says was done.
         reason: why, for the history.
