@@ -18,7 +18,7 @@ from affekt.report.page import write_report
 from affekt.report.report import Report
 from affekt.report.wording import headline, interval, percent
 from affekt.statistics import Figures
-from affekt.steps.evaluate_model import Judged, evaluate_command, evaluate_model
+from affekt.steps.evaluate_model import ModelEvaluation, evaluate_command, evaluate_model
 
 if TYPE_CHECKING:
     import pandas
@@ -92,8 +92,10 @@ def evaluate(data: str | Path, model: str | Path | Model = "affekt@champion", *,
         if said := remarks(report, data):
             logger.warning(said)
         asked = model if isinstance(model, Model) else load(model)
-        judged: Judged = evaluate_model(asked.ensemble, data, home() / "store", model=asked.reference, split=split)
-    return Evaluated(judged.evaluation, judged.report(evaluate_command(data, asked.reference, split)))
+        found: ModelEvaluation = evaluate_model(
+            asked.ensemble, data, home() / "store", model=asked.reference, split=split
+        )
+    return Evaluated(found.evaluation, found.report(evaluate_command(data, asked.reference, split)))
 
 
 def figures_of(evaluation: Evaluation) -> dict[str, Figures]:

@@ -86,7 +86,7 @@ def refuse_copies(table: ClipTable, digests: Mapping[str, str]) -> None:
     lines = "".join(f"\n  {problem.message}" for problem in found[:_SHOWN])
     rest = f"\n  … and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     raise DataError(
-        f"{counted(len(found), 'leaks')} between what is learned from and what judges:{lines}{rest}",
+        f"{counted(len(found), 'leaks')} between what is learned from and what is evaluated on:{lines}{rest}",
         code=found[0].code,
     )
 

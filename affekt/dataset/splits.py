@@ -45,7 +45,7 @@ def assign_splits(table: ClipTable, *, val_share: float, seed: int, allow_shared
     in all. Of the others those go to ``val`` whose :func:`place` lies below ``val_share``, unless the source names a
     ``val`` split itself: a subject's split follows from its name and the seed alone, whoever else is there, so that no
     subject moves when data are added. Where nobody would be on one side, one subject stands in there until others
-    come, which is logged; a subject that was learned from never becomes one to judge by, except where it stood in.
+    come, which is logged; a subject that was learned from never becomes one to evaluate on, except where it stood in.
 
     Raises:
         DataError: a subject is on both sides of a split (unless allowed), or there are too few subjects to divide.
@@ -79,7 +79,7 @@ def assign_splits(table: ClipTable, *, val_share: float, seed: int, allow_shared
 
 
 def check_sides(table: ClipTable) -> None:
-    """Check that there are labelled clips to learn from and others to judge by.
+    """Check that there are labelled clips to learn from and others to evaluate on.
 
     Raises:
         DataError: ``no_train`` or ``no_val``.
@@ -92,7 +92,7 @@ def check_sides(table: ClipTable) -> None:
         )
     if not splits & {"val", "test"}:
         raise DataError(
-            "all labelled clips are in the split train, so that none is left to judge by; name a split val or test for "
+            "all labelled clips are in the split train, so none is left to evaluate on; name a split val or test for "
             "some of them, or no split at all to have one chosen",
             code="no_val",
         )

@@ -27,7 +27,7 @@ from affekt.store import Store
 
 
 @dataclass(frozen=True)
-class Judged:
+class ModelEvaluation:
     """What an ensemble makes of labelled clips, and what a report tells besides the figures.
 
     Attributes:
@@ -57,7 +57,9 @@ class Judged:
         )
 
 
-def evaluate_model(ensemble: Ensemble, data: str, store: Path, *, model: str, split: str | None = None) -> Judged:
+def evaluate_model(
+    ensemble: Ensemble, data: str, store: Path, *, model: str, split: str | None = None
+) -> ModelEvaluation:
     """What an ensemble makes of labelled clips; of still images, what its model of images does.
 
     Args:
@@ -70,11 +72,11 @@ def evaluate_model(ensemble: Ensemble, data: str, store: Path, *, model: str, sp
     Raises:
         DataError: the data are wrong, there is nothing of the split, or nothing of it can be used.
     """
-    judged = _of_images(ensemble, data, split) if unit_of(data) == "images" else _of_clips(ensemble, data, store, split)
-    return replace(judged, evaluation=replace(judged.evaluation, model=model))
+    found = _of_images(ensemble, data, split) if unit_of(data) == "images" else _of_clips(ensemble, data, store, split)
+    return replace(found, evaluation=replace(found.evaluation, model=model))
 
 
-def _of_clips(ensemble: Ensemble, data: str, store: Path, split: str | None) -> Judged:
+def _of_clips(ensemble: Ensemble, data: str, store: Path, split: str | None) -> ModelEvaluation:
     everything = load_clips(data)
     table = everything.select(split=split)
     if not len(table):
@@ -103,10 +105,10 @@ def _of_clips(ensemble: Ensemble, data: str, store: Path, split: str | None) -> 
     keys = {row.clip: row.key for row in index}
     prepared = Store(store, settings.media)
     faces = {item.clip: face_of(prepared.get(keys[item.clip])) for item in evaluation.worst}
-    return Judged(evaluation, _there(faces), ensemble, holds_samples(index))
+    return ModelEvaluation(evaluation, _there(faces), ensemble, holds_samples(index))
 
 
-def _of_images(ensemble: Ensemble, data: str, split: str | None) -> Judged:
+def _of_images(ensemble: Ensemble, data: str, split: str | None) -> ModelEvaluation:
     everything = read_faces(data)
     images = [image for image in everything if split is None or image.split == split]
     if not images:
@@ -119,7 +121,7 @@ def _of_images(ensemble: Ensemble, data: str, split: str | None) -> Judged:
     evaluation = evaluate_table(scores, {}, model, skipped, settings.evaluation, seed=settings.seed, unit="images")
     known, size = {image.id: image for image in images}, settings.media.face_size
     faces = {item.clip: thumbnail(face_picture(known[item.clip], size)) for item in evaluation.worst}
-    return Judged(evaluation, faces, ensemble)
+    return ModelEvaluation(evaluation, faces, ensemble)
 
 
 def _there(pictures: Mapping[str, bytes]) -> dict[str, bytes]:

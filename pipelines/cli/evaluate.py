@@ -31,18 +31,18 @@ def main(options: argparse.Namespace) -> int:
     if said := remarks(report, options.data):
         remark(f"affekt: {said}")
     ensemble = Ensemble.load(resolve(options.model, Tracking()))
-    judged = evaluate_model(ensemble, options.data, home() / "store", model=options.model, split=options.split)
-    text = json.dumps(judged.evaluation.to_dict(), indent=2)
+    found = evaluate_model(ensemble, options.data, home() / "store", model=options.model, split=options.split)
+    text = json.dumps(found.evaluation.to_dict(), indent=2)
     if options.json == "-":
         print(text)
     else:
-        show(judged.evaluation)
+        show(found.evaluation)
     if file:
         write_output(file, text)
     if options.report:
         with naming(options.report):
             command = evaluate_command(options.data, options.model, options.split)
-            write_report(Path(options.report), judged.report(command))
+            write_report(Path(options.report), found.report(command))
         remark(f"report: {options.report}")
     return 0
 

@@ -183,7 +183,7 @@ def test_data_of_one_side_alone_train_nothing(splits: tuple[str, str], code: str
 
 def test_a_test_split_without_labels_judges_nothing() -> None:
     clips = ClipTable((Clip("a", "x", "sad", "", "train"), Clip("b", "x", "", "", "test")))
-    with pytest.raises(DataError, match="none is left to judge by"):
+    with pytest.raises(DataError, match="none is left to evaluate on"):
         check_sides(clips)
     with pytest.raises(DataError, match="none has a label"):
         check_sides(clips.select(split="test"))
