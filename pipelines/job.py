@@ -6,9 +6,11 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from affekt.checks import check_before, remarks
 from affekt.dataset import Unit, unit_of
 from affekt.errors import DataError, UsageError
 from affekt.extensions import members_needed, model_names, model_spec, model_specs
+from affekt.media.functionals import offers_frames
 from affekt.settings import Settings, load_settings
 
 logger = logging.getLogger(__name__)
@@ -72,7 +74,6 @@ def check_data(job: TrainingJob, *, splits_given: bool = True) -> str:
         DataError: in the words of ``affekt check``: with these data nothing should be trained.
     """
     # reads media headers; only this needs it
-    from affekt.checks import check_before, remarks  # heavy: cv2, to read media
 
     report = check_before(
         job.data,
@@ -86,7 +87,6 @@ def check_data(job: TrainingJob, *, splits_given: bool = True) -> str:
 def models_that_can_hear(models: tuple[str, ...], functionals: str) -> tuple[str, ...]:
     """The models without those that need frame-level descriptors, and a word about it, where the set offers none."""
     # OpenSMILE takes a while to import
-    from affekt.media.functionals import offers_frames  # heavy: openSMILE
 
     deaf = [name for name in models if any(model_spec(needed).needs_descriptors for needed in members_needed([name]))]
     if not deaf or offers_frames(functionals):
