@@ -17,8 +17,8 @@ from affekt.errors import AffektError
 from affekt.home import private_folders
 from affekt.pipelines.kfp_adapter import _program
 
-#: Without an apostrophe: MLflow 3.17 puts the current folder's name unquoted into SQL.
-ODD = 'a folder of "Zoë" & $HOME;'
+#: An apostrophe and no double quote: MLflow 3.17 writes the current folder's name as Python shows it into SQL.
+ODD = "a folder of Zoë's & $HOME;"
 FEW = ("svc.c_candidates=[0.1]", "fusion.folds=2", "evaluation.bootstrap=100", "gate.check_serving=false")
 
 
@@ -34,14 +34,14 @@ def odd_run(tmp_path_factory, sample_clips) -> tuple[Path, subprocess.CompletedP
     (environment / "bin" / "python").symlink_to(Path(sys.executable).resolve())
     for name in ("home", "temporary", "work"):
         (top / name).mkdir()
-    data = top / "my clips"
+    data = top / 'my "clips"'
     shutil.copytree(sample_clips, data)
     with (data / "manifest.csv").open(newline="", encoding="utf-8") as file:
         assert len(list(csv.DictReader(file))) == 21
     cleared = ("MLFLOW_TRACKING_URI", "AFFEKT_HOME", "MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "PYTHONPATH")
     variables = {name: value for name, value in os.environ.items() if name not in cleared}
     done = subprocess.run(
-        [environment / "bin" / "python", "-m", "affekt", "train", "../my clips", "--only", "svc", "--json",
+        [environment / "bin" / "python", "-m", "affekt", "train", '../my "clips"', "--only", "svc", "--json",
          *(f"--set={setting}" for setting in FEW)],
         cwd=top / "work", capture_output=True, text=True, timeout=280,
         env={**variables, "HOME": str(top / "home"), "TMPDIR": str(top / "temporary"), "PYTHONDONTWRITEBYTECODE": "1"},
