@@ -220,6 +220,10 @@ def _media(clips: Iterable[Clip], inspected: Sequence[Inspected | None]) -> list
             elif not info.has_video:
                 message = "has no picture; its voice alone will count"
                 problems.append(Problem("no_video", where, message, "warning"))
+            for count, what in ((info.videos, "pictures"), (info.sounds, "sounds")):
+                if count > 1:
+                    message = f"holds {count} {what}; the one marked as default will count, or the first"
+                    problems.append(Problem("several_streams", where, message, "warning"))
             if info.truncated:
                 message = "ends before its header says it does; copy it again"
                 problems.append(Problem("truncated", where, message, "warning"))

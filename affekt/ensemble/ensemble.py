@@ -31,6 +31,10 @@ _WARNINGS = {
     "no_sound": "there is no sound: answered from the face alone",
     "silent": "the sound is silent: answered from the face alone",
     "short_sound": "the sound is very short",
+    "no_voice": "the sound holds no voice (noise, music or tones): answered from the face alone",
+    "other_sound": "the sound marked as default holds no voice: another one that does was heard",
+    "several_sounds": "the file holds several sounds: the default one was heard",
+    "several_videos": "the file holds several pictures: the default one that moves was seen",
     "truncated": "the file is truncated: answered from its readable part",
     "black_frames": "some frames are black",
 }

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from affekt.errors import MediaError
-from affekt.media.ffmpeg_run import ffmpeg_binary
+from affekt.media.ffmpeg_command import ffmpeg_binary
 
 
 @contextmanager

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from affekt.counted import counted
 from affekt.errors import MediaError
+from affekt.media.ffmpeg_command import FIRST, max_pixels, picture_side
 from affekt.media.ffmpeg_log import FileReport
-from affekt.media.ffmpeg_run import MAX_PICTURE_BYTES, FfmpegRun, max_pixels, picture_side, run_ffmpeg
+from affekt.media.ffmpeg_run import FfmpegRun, run_ffmpeg, stream_of
 from affekt.media.frames import Frames, Spill
+from affekt.media.listing import Listing
+from affekt.media.pipes import MAX_PICTURE_BYTES, USUAL_FRAME_RATE
 from affekt.media.probe import is_truncated
 from affekt.settings import MediaSettings
+
+#: Further pictures and sounds of a file that are looked at where the first is a still, or silent.
+MOST_STREAMS = 8
+_SLACK = 1e-3
 
 
 @dataclass(frozen=True)
@@ -24,10 +31,13 @@ class Decoded:
     Attributes:
         frames: the T pictures, in the order in which they are shown.
         times: float32 ``[T]``, seconds from the start of the clip, never decreasing.
-        sound: int16 ``[n]``, mono at the settings' sample rate; empty without sound.
+        sound: int16 ``[n]``, mono at the settings' sample rate, from the start of the clip; empty without sound.
         report: what the file says about itself.
         truncated: the file ends before the length that it states.
         missing_seconds: what is missing then, as far as the file says.
+        seconds: from the start of the clip to the end of its last picture or of its sound.
+        other_sounds: numbers of the file's further sounds, for :func:`decode_sound`.
+        zero: the start of the clip, in seconds since the earliest time stamp of the file.
     """
 
     frames: Frames
@@ -36,14 +46,42 @@ class Decoded:
     report: FileReport
     truncated: bool
     missing_seconds: float
+    seconds: float = 0.0
+    other_sounds: tuple[int, ...] = ()
+    zero: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Streams:
+    """Which picture and which sound of a file are decoded."""
+
+    video: int | None = FIRST
+    sound: int | None = FIRST
+
+    @classmethod
+    def wanted(cls, listing: Listing) -> _Streams:
+        videos, sounds = listing.videos, listing.sounds
+        return cls(videos[0].number if videos else None, sounds[0].number if sounds else None)
+
+    def in_file(self, listing: Listing) -> _Streams:
+        """The same by their numbers."""
+        video, sound = stream_of(listing, "Video", self.video), stream_of(listing, "Audio", self.sound)
+        return _Streams(video.number if video else None, sound.number if sound else None)
+
+    def stated_seconds(self, listing: Listing) -> float:
+        """How long the file says that they are; 0 where it does not."""
+        here = self.in_file(listing)
+        return listing.length_of(*(listing.stream(number) for number in (here.video, here.sound) if number is not None))
 
 
 def decode(path: str | Path, settings: MediaSettings) -> Decoded:
     """Decode one file.
 
-    Pictures keep their own times (variable frame rates stay variable), are turned as the file says, have square pixels
-    and are never enlarged. Nothing but this one file can be opened, whatever it contains: ffmpeg gets it as an open
-    descriptor.
+    Of several pictures or sounds the default one is taken; where it is a single still, the first that moves. Streams
+    keep their start times against each other: the clip starts with the earlier of the two, and a sound that starts
+    later is silent until then. Pictures keep their own times (variable frame rates stay variable), are turned as the
+    file says, have square pixels and are never enlarged. Nothing but this one file can be opened, whatever it contains:
+    ffmpeg gets it as an open descriptor. What is longer or larger than allowed by its own word is not decoded.
 
     Raises:
         MediaError: ``missing``, ``empty``, ``too_large``, ``too_long``, ``too_many_pixels``, ``unreadable``,
@@ -52,17 +90,39 @@ def decode(path: str | Path, settings: MediaSettings) -> Decoded:
     path = Path(path)
     _check_file(path, settings)
     deadline = time.monotonic() + settings.timeout_seconds
-    result = run_ffmpeg(path, settings, deadline)
-    if result.overflow:
-        shrink = 0.9 * (MAX_PICTURE_BYTES / _expected_bytes(result)) ** 0.5
-        result = run_ffmpeg(path, settings, deadline, side=max(64, int(picture_side(settings) * shrink)))
-        if result.overflow:
-            raise _error(path, "too_long", f"decodes to more than {MAX_PICTURE_BYTES >> 30} GiB of pictures; cut it")
-    if result.changed_size and result.frames is not None:
-        result = run_ffmpeg(path, settings, deadline, size=(result.frames.width, result.frames.height))
-    if result.frames is None and not result.sound.size:
-        result = _run_apart(path, settings, deadline, result)
-    return _within_limits(path, settings, result)
+    streams = _Streams()
+    result = run_ffmpeg(
+        path, settings, deadline,
+        agreed=lambda listing: _allowed(path, settings, listing) is None
+        and streams.in_file(listing) == _Streams.wanted(listing),
+    )  # fmt: skip
+    refused = _allowed(path, settings, result.report.listing)
+    if refused is not None:
+        raise refused
+    if result.stopped:
+        streams = _Streams.wanted(result.report.listing)
+        result = run_ffmpeg(path, settings, deadline, video=streams.video, sound=streams.sound)
+    result = _whole(path, settings, deadline, streams, result)
+    result = _run_apart(path, settings, deadline, result)
+    result, streams = _moving(path, settings, deadline, streams, result)
+    return _within_limits(path, settings, streams.in_file(result.report.listing), result)
+
+
+def decode_sound(path: str | Path, settings: MediaSettings, stream: int, zero: float = 0.0) -> np.ndarray:
+    """One sound of a file alone, int16 ``[n]`` as in :class:`Decoded`.
+
+    Args:
+        path: of the file.
+        settings: the limits and the sample rate.
+        stream: its number in the file.
+        zero: the start of the clip, in seconds since the earliest time stamp of the file.
+
+    Raises:
+        MediaError: ``timeout``, or ``too_long``.
+    """
+    path = Path(path)
+    run = run_ffmpeg(path, settings, time.monotonic() + settings.timeout_seconds, video=None, sound=stream)
+    return _placed(run.sound, run.sound_start - zero, settings)
 
 
 def _check_file(path: Path, settings: MediaSettings) -> None:
@@ -85,53 +145,127 @@ def _error(path: Path, code: str, message: str) -> MediaError:
     return MediaError(message, code=code, where=str(path))
 
 
-def _expected_bytes(result: FfmpegRun) -> float:
-    report, frames = result.report, result.frames
+def _allowed(path: Path, settings: MediaSettings, listing: Listing) -> MediaError | None:
+    """What the file itself says of which it has more than allowed."""
+    stated = _Streams.wanted(listing).stated_seconds(listing)
+    if stated > settings.max_seconds + _SLACK:
+        return _too_long(path, settings, stated)
+    allowed = max_pixels(path, settings)
+    video = listing.videos[0] if listing.videos else None
+    if video is not None and allowed < video.width * video.height:
+        found = f"has pictures of {video.width}x{video.height}"
+        return _error(path, "too_many_pixels", f"{found}, media.max_pixels allows {allowed}; scale it down")
+    return None
+
+
+def _too_long(path: Path, settings: MediaSettings, seconds: float) -> MediaError:
+    return _error(path, "too_long", f"lasts {seconds:.1f} s, media.max_seconds is {settings.max_seconds:g}; cut it")
+
+
+def _whole(path: Path, settings: MediaSettings, deadline: float, streams: _Streams, result: FfmpegRun) -> FfmpegRun:
+    """A run, repeated where its pictures were too many or changed their size."""
+    if result.overflow:
+        shrink = 0.9 * (MAX_PICTURE_BYTES / _expected_bytes(streams, result)) ** 0.5
+        side = max(64, int(picture_side(settings) * shrink))
+        result = run_ffmpeg(path, settings, deadline, video=streams.video, sound=streams.sound, side=side)
+        if result.overflow:
+            raise _error(path, "too_long", f"decodes to more than {MAX_PICTURE_BYTES >> 30} GiB of pictures; cut it")
+    if result.changed_size and result.frames is not None:
+        size = (result.frames.width, result.frames.height)
+        result = run_ffmpeg(path, settings, deadline, video=streams.video, sound=streams.sound, size=size)
+    return result
+
+
+def _expected_bytes(streams: _Streams, result: FfmpegRun) -> float:
+    listing, frames = result.report.listing, result.frames
+    shown = stream_of(listing, "Video", streams.video)
     assert frames is not None
-    stated = report.duration * report.frame_rate * frames.stride
+    stated = listing.duration * (shown.frame_rate if shown else 0.0) * frames.stride
     return max(stated, 2.0 * MAX_PICTURE_BYTES)
 
 
-def _run_apart(path: Path, settings: MediaSettings, deadline: float, failed: FfmpegRun) -> FfmpegRun:
-    """Picture and sound each on its own, where the file lacks one or one of the two cannot be decoded."""
-    report = failed.report
-    if not (report.has_video or report.has_sound):
-        reason = report.complaint or "no video and no sound in it"
-        code = "no_streams" if report.duration else "unreadable"
-        raise _error(path, code, f"is not a readable media file ({reason}); convert it to MP4 with H.264 and AAC")
-    nothing = FfmpegRun(None, np.empty(0, np.float32), np.empty(0, np.int16), report, failed.exit_code)
-    picture = run_ffmpeg(path, settings, deadline, with_sound=False) if report.has_video else nothing
-    sound = run_ffmpeg(path, settings, deadline, with_video=False) if report.has_sound else nothing
-    if picture.changed_size and picture.frames is not None:
-        picture = run_ffmpeg(
-            path, settings, deadline, with_sound=False, size=(picture.frames.width, picture.frames.height)
-        )
-    told = picture.report if report.has_video else sound.report
-    return FfmpegRun(picture.frames, picture.times, sound.sound, told, picture.exit_code or sound.exit_code)
-
-
-def _within_limits(path: Path, settings: MediaSettings, result: FfmpegRun) -> Decoded:
-    """The result of a run with the limits applied, or the error that it amounts to."""
+def _run_apart(path: Path, settings: MediaSettings, deadline: float, result: FfmpegRun) -> FfmpegRun:
+    """The result with the picture or the sound that it lacks, each decoded on its own: one may have kept the other."""
     report = result.report
-    allowed = max_pixels(path, settings)
-    if allowed < report.width * report.height:
-        found = f"has pictures of {report.width}x{report.height}"
-        raise _error(path, "too_many_pixels", f"{found}, media.max_pixels allows {allowed}; scale it down")
-    frames, times = result.frames, result.times
+    wanted = _Streams.wanted(report.listing)
+    if wanted.video is None and wanted.sound is None:
+        reason = report.complaint or "no video and no sound in it"
+        code = "no_streams" if report.listing.duration else "unreadable"
+        raise _error(path, code, f"is not a readable media file ({reason}); convert it to MP4 with H.264 and AAC")
+    if wanted.sound is not None and not result.sound.size:
+        sound = run_ffmpeg(path, settings, deadline, video=None, sound=wanted.sound)
+        kept = replace(result, report=sound.report, exit_code=sound.exit_code) if result.frames is None else result
+        result = replace(kept, sound=sound.sound, sound_start=sound.sound_start)
+    if wanted.video is not None and result.frames is None:
+        streams = _Streams(wanted.video, None)
+        picture = run_ffmpeg(path, settings, deadline, video=wanted.video, sound=None)
+        picture = _whole(path, settings, deadline, streams, picture)
+        result = replace(picture, sound=result.sound, sound_start=result.sound_start)
+    return result
+
+
+def _moving(
+    path: Path, settings: MediaSettings, deadline: float, streams: _Streams, result: FfmpegRun
+) -> tuple[FfmpegRun, _Streams]:
+    """The result with the first picture that moves in place of one that is a single still."""
+    if result.frames is not None and len(result.frames) > 1:
+        return result, streams
+    for video in result.report.listing.videos[1:MOST_STREAMS]:
+        other = _Streams(video.number, None)
+        picture = run_ffmpeg(path, settings, deadline, video=video.number, sound=None)
+        picture = _whole(path, settings, deadline, other, picture)
+        if picture.frames is not None and len(picture.frames) > 1:
+            found = replace(picture, sound=result.sound, sound_start=result.sound_start)
+            return found, _Streams(video.number, streams.sound)
+    return result, streams
+
+
+def _within_limits(path: Path, settings: MediaSettings, streams: _Streams, result: FfmpegRun) -> Decoded:
+    """The result of a run with the limits applied, or the error that it amounts to."""
+    report, frames, times = result.report, result.frames, result.times
     if frames is None and not result.sound.size:
         if "max pixel count" in report.complaint or "exceeds" in report.complaint:
             raise _error(path, "too_many_pixels", f"{report.complaint}; scale it down or raise media.max_pixels")
         reason = report.complaint or "it holds no picture and no sound that can be decoded"
         raise _error(path, "unreadable", f"cannot be decoded ({reason}); convert it to MP4 with H.264 and AAC")
-    period = 1 / report.frame_rate if report.frame_rate else 0.04
-    seconds = max(float(times[-1]) + period if len(times) else 0.0, len(result.sound) / settings.sample_rate)
-    stated = max(seconds, report.duration if frames is None or len(frames) > 1 or result.sound.size else 0.0)
-    if stated > settings.max_seconds + 1e-3:
-        raise _error(path, "too_long", f"lasts {stated:.1f} s, media.max_seconds is {settings.max_seconds:g}; cut it")
+    shown = report.listing.stream(streams.video) if streams.video is not None else None
+    ends, starts = [], []
+    if frames is not None:
+        starts.append(float(times[0]))
+        ends.append(float(times[-1]) + _period(times, shown.frame_rate if shown else 0.0))
+    if result.sound.size:
+        starts.append(result.sound_start)
+        ends.append(result.sound_start + len(result.sound) / settings.sample_rate)
+    zero, end = min(starts), max(ends)
+    if end - zero > settings.max_seconds + _SLACK:
+        raise _too_long(path, settings, end - zero)
     if frames is None:
         frames = Frames(2, 2, Spill())  # none of them
-    elif report.width:
-        frames.source_width, frames.source_height = report.width, report.height
-    missing = max(0.0, report.duration - seconds)
-    truncated = missing > max(0.25, 0.1 * report.duration) or is_truncated(path)
-    return Decoded(frames, times, result.sound, report, truncated, missing if truncated else 0.0)
+    elif shown is not None and shown.width:
+        frames.source_width, frames.source_height = shown.width, shown.height
+    stated = streams.stated_seconds(report.listing)
+    missing = max(0.0, stated - end)
+    truncated = missing > max(0.25, 0.1 * stated) or is_truncated(path)
+    sound = _placed(result.sound, result.sound_start - zero, settings)
+    others = tuple(item.number for item in report.listing.sounds if item.number != streams.sound)[: MOST_STREAMS - 1]
+    return Decoded(
+        frames, (times - zero).astype(np.float32), sound, report, truncated, missing if truncated else 0.0,
+        end - zero, others, zero,
+    )  # fmt: skip
+
+
+def _period(times: np.ndarray, frame_rate: float) -> float:
+    """Seconds for which the last picture is shown: as long as the others, or as the file says."""
+    if len(times) > 1 and times[-1] > times[0]:
+        return float(times[-1] - times[0]) / (len(times) - 1)
+    return 1 / (frame_rate or USUAL_FRAME_RATE)
+
+
+def _placed(sound: np.ndarray, start: float, settings: MediaSettings) -> np.ndarray:
+    """Sound from the start of the clip on, where it begins ``start`` seconds after or before that."""
+    samples = round(start * settings.sample_rate)
+    if samples <= 0 or not sound.size:
+        return sound[-samples:] if samples < 0 else sound
+    if samples > settings.max_seconds * settings.sample_rate:
+        return sound[:0]
+    return np.concatenate([np.zeros(samples, sound.dtype), sound])

@@ -1,44 +1,34 @@
-"""One run of ffmpeg over one file: its command line, the pipes it writes to, and what came out of them."""
+"""One run of ffmpeg over one file: within its limits and its time, and what came out of its pipes."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import resource
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import IO
 
-import ffmpeg
-import imageio_ffmpeg
 import numpy as np
 
 from affekt.errors import MediaError
+from affekt.media.downmix import downmix
+from affekt.media.ffmpeg_command import FIRST, Picture, Sound, command_line, picture_side
 from affekt.media.ffmpeg_log import FileReport, read_report
-from affekt.media.frames import MARKER, Frames, Spill
-from affekt.media.probe import CONTAINERS
+from affekt.media.frames import Frames
+from affekt.media.listing import MAX_FRAME_RATE, Listing, Stream, read_listing
+from affekt.media.pipes import Drain, channels_of, open_pipe, read_frames, stamp_of, times_of
 from affekt.settings import MediaSettings
 
-#: A still picture is a clip of one frame.
-_CONTAINERS = CONTAINERS + ",bmp_pipe,jpeg_pipe,png_pipe,webp_pipe"
-#: The short side of the decoded picture, in face crops: a face of a quarter of the picture still fills its crop.
-PICTURE_IN_CROPS = 4
-#: Pixels of a still picture, in ``media.max_pixels``: one picture costs little, and phones take twelve million of them.
-STILL_PIXELS = 8
-#: How files of still pictures begin: JPEG, PNG, BMP, and WebP that is not animated.
-_STILLS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM")
-#: Frames a second beyond which a file is taken for damaged or hostile.
-MAX_FRAME_RATE = 240
-#: Decoded pictures of one clip, bytes; longer clips are decoded again, smaller.
-MAX_PICTURE_BYTES = 4 << 30
 _MEMORY_LIMIT = 6 << 30
-_PIPE_BYTES = 1 << 20
 _LOG_HEAD, _LOG_TAIL = 64 << 10, 16 << 10
+_LISTED = b"\nStream mapping:"
+_STAMP_BYTES = 72
+#: Channels of sound that is as long as allowed; of more, the end is missing.
+_MOST_CHANNELS = 16
 
 
 @dataclass
@@ -47,42 +37,25 @@ class FfmpegRun:
 
     Attributes:
         frames: the T pictures; None where there is none.
-        times: float32 ``[T]``, seconds, never decreasing.
-        sound: int16 ``[n]``, mono at the settings' sample rate.
+        times: float64 ``[T]``, seconds since the earliest time stamp of the file, never decreasing.
+        sound: int16 ``[n]``, mono at the settings' sample rate; its pauses are silence.
+        sound_start: of the first sample, seconds since the earliest time stamp of the file.
         report: what the file says about itself.
         exit_code: that of ffmpeg.
         changed_size: the pictures changed their size, and those from there on are missing.
-        overflow: the pictures were more than :data:`MAX_PICTURE_BYTES`, and the rest is missing.
+        overflow: the pictures were more than are kept, and the rest is missing.
+        stopped: it was not agreed to go on, and there is nothing but the report.
     """
 
     frames: Frames | None
     times: np.ndarray
     sound: np.ndarray
+    sound_start: float
     report: FileReport
     exit_code: int
     changed_size: bool = False
     overflow: bool = False
-
-
-@cache
-def ffmpeg_binary() -> str:
-    """The path of the ffmpeg that the package imageio-ffmpeg brings."""
-    return str(imageio_ffmpeg.get_ffmpeg_exe())
-
-
-def picture_side(settings: MediaSettings) -> int:
-    """The short side of decoded pictures, pixels: no smaller than detection and crops need, and no larger."""
-    return max(settings.detection_height, PICTURE_IN_CROPS * settings.face_size)
-
-
-def max_pixels(path: Path, settings: MediaSettings) -> int:
-    """How many pixels a picture of a file may have: those of the settings, and :data:`STILL_PIXELS` times that many
-    where there is one picture alone, by the first bytes of the file.
-    """
-    with path.open("rb") as file:
-        head = file.read(32)
-    still = head.startswith(_STILLS) or (head[:4] == b"RIFF" and head[8:15] == b"WEBPVP8" and head[15:16] != b"X")
-    return settings.max_pixels * (STILL_PIXELS if still else 1)
+    stopped: bool = False
 
 
 def run_ffmpeg(
@@ -90,137 +63,113 @@ def run_ffmpeg(
     settings: MediaSettings,
     deadline: float,
     *,
-    with_video: bool = True,
-    with_sound: bool = True,
+    video: int | None = FIRST,
+    sound: int | None = FIRST,
     side: int = 0,
     size: tuple[int, int] | None = None,
+    agreed: Callable[[Listing], bool] | None = None,
 ) -> FfmpegRun:
     """Run ffmpeg once and read its pipes until all are at their end. It never outlives this call.
 
     Args:
+        path: of the file.
+        settings: the limits, the size of pictures and the sample rate.
         deadline: of :func:`time.monotonic`; what runs then is ended.
-        with_video: decode the pictures.
-        with_sound: decode the sound.
+        video: the number of the stream whose pictures are decoded, ``FIRST``, or None.
+        sound: likewise.
         side: the short side of the pictures; 0 for :func:`picture_side`.
         size: the pictures' width and height, where they shall all have the same.
+        agreed: is asked whether to go on once the file is listed, before more than a few pictures are decoded.
 
     Raises:
         MediaError: ``timeout``.
     """
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(path.open("rb"))
-        times_end, times_pipe = _pipe(stack) if with_video else (None, None)
-        sound_end, sound_pipe = _pipe(stack) if with_sound else (None, None)
-        inner = [pipe for pipe in (times_pipe, sound_pipe) if pipe is not None]
-        command = _command(
-            path,
-            settings,
-            times_pipe.fileno() if times_pipe else None,
-            sound_pipe.fileno() if sound_pipe else None,
-            side or picture_side(settings),
-            size,
+        times_pipe, stamp_pipe, sound_pipe = (
+            open_pipe(stack) if wanted else None for wanted in (video is not None, sound is not None, sound is not None)
         )
-        process = subprocess.Popen(
-            command,
-            stdin=file,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            pass_fds=[pipe.fileno() for pipe in inner],
-            start_new_session=True,
+        picture = voice = None
+        if video is not None and times_pipe:
+            picture = Picture(video, times_pipe[1].fileno(), side or picture_side(settings), size)
+        if sound is not None and stamp_pipe and sound_pipe:
+            voice = Sound(sound, stamp_pipe[1].fileno(), sound_pipe[1].fileno())
+        process = _started(
+            stack,
+            command_line(path, settings, picture, voice),
+            file,
+            [pipe[1] for pipe in (times_pipe, stamp_pipe, sound_pipe) if pipe],
+            deadline,
         )
-        for pipe in inner:
-            pipe.close()
-        stack.callback(_stop, process)
-        with contextlib.suppress(OSError, ValueError):
-            resource.prlimit(process.pid, resource.RLIMIT_AS, (_MEMORY_LIMIT, _MEMORY_LIMIT))
         assert process.stdout is not None and process.stderr is not None
-        stack.enter_context(process.stdout)
-        stack.enter_context(process.stderr)
-        timer = threading.Timer(max(0.01, deadline - time.monotonic()), process.kill)
-        timer.daemon = True
-        timer.start()
-        stack.callback(timer.cancel)
-        sound_limit = int((settings.max_seconds + 2) * settings.sample_rate) * 2
-        log = _Drain(process.stderr, _LOG_HEAD, _LOG_TAIL)
-        sound = _Drain(sound_end, sound_limit, 0) if sound_end else None
-        stamps = _Drain(times_end, int(settings.max_seconds * MAX_FRAME_RATE + 1) * 48, 0) if times_end else None
-        frames, changed, overflow = _read_frames(process.stdout) if with_video else (None, False, False)
+        guard = _Guard(process, agreed)
+        seconds = settings.max_seconds + 2
+        log = Drain(process.stderr, _LOG_HEAD, _LOG_TAIL, guard)
+        times = Drain(times_pipe[0], int(seconds * MAX_FRAME_RATE) * _STAMP_BYTES) if times_pipe else None
+        stamp = Drain(stamp_pipe[0], _STAMP_BYTES) if stamp_pipe else None
+        samples = int(seconds * settings.sample_rate) * 2 * _MOST_CHANNELS
+        channels = Drain(sound_pipe[0], samples) if sound_pipe else None
+        frames, changed, overflow = read_frames(process.stdout) if picture else (None, False, False)
         if changed or overflow:
             process.kill()
-        for drain in (log, sound, stamps):
+        for drain in (log, times, stamp, channels):
             if drain:
                 drain.join()
         process.wait()
-        if time.monotonic() >= deadline:
+        if time.monotonic() >= deadline and not guard.stopped:
             limit = f"media.timeout_seconds is {settings.timeout_seconds:g}"
             raise MediaError(
                 f"was not decoded in time; {limit}; cut the clip or raise the limit", code="timeout", where=str(path)
             )
     report = read_report(log.text())
     count = len(frames) if frames is not None else 0
-    times = _times(stamps.text() if stamps else "", count, report.frame_rate)
-    samples = np.frombuffer(sound.data(), np.int16) if sound else np.empty(0, np.int16)
-    return FfmpegRun(frames if count else None, times, samples, report, process.returncode, changed, overflow)
-
-
-def _command(
-    path: Path,
-    settings: MediaSettings,
-    times_pipe: int | None,
-    sound_pipe: int | None,
-    side: int,
-    size: tuple[int, int] | None,
-) -> list[str]:
-    """The command line, through ffmpeg-python's graph of one input and one or two outputs."""
-    source = ffmpeg.input(
-        "fd:",
-        protocol_whitelist="fd",
-        format_whitelist=_CONTAINERS,
-        max_pixels=max_pixels(path, settings),
-        threads=1,
-        t=settings.max_seconds + 1,
+    shown, heard = stream_of(report.listing, "Video", video), stream_of(report.listing, "Audio", sound)
+    return FfmpegRun(
+        frames if count else None,
+        times_of(times.text() if times else "", count, shown.frame_rate if shown else 0.0),
+        downmix(channels_of(channels.data()), heard.layout if heard else "") if channels else np.empty(0, np.int16),
+        (stamp_of(stamp.text().partition("\n")[0]) or (0.0, False))[0] if stamp else 0.0,
+        report,
+        process.returncode,
+        changed,
+        overflow,
+        guard.stopped,
     )
-    outputs = []
-    if times_pipe is not None:
-        if size is None:
-            # Square pixels, the short side reduced to `side`, even sizes. An absurd aspect ratio is cut off.
-            wide = "iw*clip(sar,0.25,4)"
-            ratio = f"min(1,{side}/min({wide},ih))"
-            width = f"max(2,2*round({wide}*{ratio}/2))"
-            height = f"max(2,2*round(ih*{ratio}/2))"
-        else:
-            width, height = str(size[0]), str(size[1])
-        scale = f"scale=w='{width}':h='{height}':flags=bilinear:out_range=pc:out_color_matrix=bt601"
-        outputs.append(
-            ffmpeg.output(
-                source["V:0"],
-                "pipe:1",
-                format="yuv4mpegpipe",
-                vf=f"{scale},setsar=1,format=yuv420p",
-                fps_mode="passthrough",
-                stats_enc_pre=f"pipe:{times_pipe}",
-                stats_enc_pre_fmt="{ptsi} {tbi}",
-                strict="-1",
-                **{"frames:v": int(settings.max_seconds * MAX_FRAME_RATE) + 1},
-            )
-        )
-    if sound_pipe is not None:
-        # swr with 16-bit output normalises the down-mix, so that a mono file and its stereo copy have one loudness.
-        mix = f"aresample=osr={settings.sample_rate}:ochl=mono:osf=s16"
-        outputs.append(ffmpeg.output(source["a:0"], f"pipe:{sound_pipe}", format="s16le", af=mix))
-    graph = ffmpeg.merge_outputs(*outputs).global_args(
-        "-hide_banner", "-nostdin", "-nostats", "-loglevel", "info", "-filter_threads", "1"
+
+
+def stream_of(listing: Listing, kind: str, number: int | None) -> Stream | None:
+    """The stream that a run decodes under a number, which may be ``FIRST``."""
+    if number is None:
+        return None
+    return listing.first(kind) if number == FIRST else listing.stream(number)
+
+
+def _started(
+    stack: contextlib.ExitStack, command: list[str], file: IO[bytes], inherited: list[IO[bytes]], deadline: float
+) -> subprocess.Popen[bytes]:
+    """The process, which ends with the stack or at the deadline; its ends of the pipes are closed here."""
+    process = subprocess.Popen(
+        command,
+        stdin=file,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        pass_fds=[pipe.fileno() for pipe in inherited],
+        start_new_session=True,
     )
-    return [str(part) for part in graph.compile(cmd=ffmpeg_binary())]
-
-
-def _pipe(stack: contextlib.ExitStack) -> tuple[IO[bytes], IO[bytes]]:
-    reading, writing = os.pipe()
-    ends = (os.fdopen(reading, "rb", buffering=0), os.fdopen(writing, "wb", buffering=0))
-    for end in ends:
-        stack.enter_context(end)
-    return ends
+    for pipe in inherited:
+        pipe.close()
+    stack.callback(_stop, process)
+    with contextlib.suppress(OSError, ValueError):
+        resource.prlimit(process.pid, resource.RLIMIT_AS, (_MEMORY_LIMIT, _MEMORY_LIMIT))
+    assert process.stdout is not None and process.stderr is not None
+    stack.enter_context(process.stdout)
+    stack.enter_context(process.stderr)
+    timer = threading.Timer(max(0.01, deadline - time.monotonic()), process.kill)
+    timer.daemon = True
+    timer.start()
+    stack.callback(timer.cancel)
+    return process
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -229,79 +178,23 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-class _Drain(threading.Thread):
-    """Reads a pipe to its end, keeping the first and the last bytes, so that no writer ever blocks on it."""
+class _Guard:
+    """Watches the log of a process: ends it where what it lists is not agreed to.
 
-    def __init__(self, pipe: IO[bytes], head: int, tail: int) -> None:
-        super().__init__(daemon=True)
-        self._pipe, self._head, self._tail = pipe, head, tail
-        self._first, self._last = bytearray(), bytearray()
-        self.start()
+    Attributes:
+        stopped: whether that was so.
+    """
 
-    def run(self) -> None:
-        while data := self._pipe.read(65536):
-            room = self._head - len(self._first)
-            self._first += data[:room]
-            if self._tail:
-                self._last = (self._last + data[room:])[-self._tail :]
+    def __init__(self, process: subprocess.Popen[bytes], agreed: Callable[[Listing], bool] | None) -> None:
+        self._process, self._agreed = process, agreed
+        self.stopped = False
 
-    def data(self) -> bytes:
-        """An even number of the first bytes."""
-        return bytes(self._first[: len(self._first) // 2 * 2])
-
-    def text(self) -> str:
-        return (self._first + self._last).decode("utf-8", "replace")
-
-
-def _read_frames(pipe: IO[bytes]) -> tuple[Frames | None, bool, bool]:
-    """The pictures of a YUV4MPEG2 stream, whether their size changed on the way, and whether they were too many."""
-    with contextlib.suppress(OSError):
-        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-    header = b""
-    while b"\n" not in header:
-        data = pipe.read(4096) if len(header) < 4096 else b""
-        if not data:
-            return None, False, False
-        header += data
-    line, _, rest = header.partition(b"\n")
-    fields = {word[:1]: word[1:] for word in line.split()[1:]}
-    frames = Frames(int(fields[b"W"]), int(fields[b"H"]), Spill())
-    while True:
-        room = frames.room()
-        filled = len(rest)
-        if filled > len(room):  # several tiny pictures came with the header
-            filled = len(room)
-        room[:filled] = rest[:filled]
-        rest = rest[filled:]
-        while filled < len(room) and (count := pipe.readinto(room[filled:])):  # type: ignore[attr-defined]
-            filled += count
-        whole = filled // frames.stride
-        for number in range(whole):
-            start = number * frames.stride
-            if room[start : start + len(MARKER)] != MARKER:
-                frames.count += number
-                return frames, True, False
-        frames.count += whole
-        if filled < len(room):
-            return frames, False, False
-        if frames.count * frames.stride > MAX_PICTURE_BYTES:
-            return frames, False, True
-
-
-def _times(text: str, count: int, frame_rate: float) -> np.ndarray:
-    """The times of ``count`` frames from ffmpeg's lines ``pts timebase``; gaps are filled at the stated rate."""
-    period = 1 / frame_rate if frame_rate else 0.04
-    times = np.empty(count, np.float64)
-    latest = -period
-    lines = iter(text.splitlines())
-    for number in range(count):
-        parts = next(lines, "").replace("/", " ").split()
-        stamp = latest + period
-        if len(parts) == 3:
-            with contextlib.suppress(ValueError, ZeroDivisionError):
-                value = int(parts[0]) * int(parts[1]) / int(parts[2])
-                if abs(value) < 1e6:
-                    stamp = value
-        latest = max(stamp, latest) if number else max(stamp, 0.0)
-        times[number] = latest
-    return times.astype(np.float32)
+    def __call__(self, log: bytes) -> bool:
+        if self._agreed is None:
+            return True
+        if _LISTED not in log:
+            return False
+        self.stopped = not self._agreed(read_listing(log.decode("utf-8", "replace")))
+        if self.stopped:
+            self._process.kill()
+        return True

@@ -14,7 +14,9 @@ import numpy as np
 
 from affekt.errors import SettingsError
 from affekt.extensions import extension, extension_names
+from affekt.media.loudness import at_level, heard_part
 from affekt.media.opensmile_library import Extractor
+from affekt.media.voicing import is_voice
 
 _EGEMAPS = "egemaps/v02/eGeMAPSv02.conf"
 #: Less sound than this says nothing about a voice (openSMILE gives NaN for 0.05 s), seconds.
@@ -25,13 +27,17 @@ SHORT_SECONDS = 1.0
 SILENT_PEAK = 32
 #: Seconds from one row of frame-level descriptors to the next.
 HOP = 0.01
+#: Feature sets are called by one thread at a time: nothing says that openSMILE's library may be used by several.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 class FeatureSet(Protocol):
     """Turns sound into one vector of a fixed length; what an entry point ``affekt.functionals`` names builds one.
 
     A set may besides offer ``frame_names`` and ``frames(sound, sample_rate)``, descriptors of short frames as float32
-    ``[frames, len(frame_names)]``, one row each :data:`HOP` seconds. Without them there is no joint network.
+    ``[frames, len(frame_names)]``, one row each :data:`HOP` seconds. Without them there is no joint network. It may
+    also offer ``holds_voice(values)``, whether a vector is that of a voice; without it any sound counts as one. It is
+    called by one thread at a time.
     """
 
     #: The names of the values, in their order.
@@ -64,6 +70,9 @@ class Egemaps:
         with _interrupt_later():
             return self._descriptors(sound, sample_rate)
 
+    def holds_voice(self, values: np.ndarray) -> bool:
+        return is_voice(dict(zip(self.names, map(float, values), strict=True)))
+
 
 @contextmanager
 def _interrupt_later() -> Iterator[None]:
@@ -90,7 +99,7 @@ class Voice:
         descriptors: float32 ``[frames, D]``, a row each :data:`HOP` seconds, never NaN; no rows where ``usable`` is
             false, no columns where the feature set has none.
         usable: whether they come from sound that can carry a voice.
-        flags: ``no_sound``, ``silent`` or ``short_sound``.
+        flags: ``no_sound``, ``silent``, ``short_sound``, ``no_voice`` or ``unusable_sound``.
     """
 
     functionals: np.ndarray
@@ -137,21 +146,41 @@ def as_float(sound: np.ndarray) -> np.ndarray:
     return np.minimum(sound.astype(np.float32) / 32768, np.float32(32767 / 32768))
 
 
-def voice_of(sound: np.ndarray, sample_rate: int, name: str = "egemaps") -> Voice:
-    """The functionals of int16 mono sound; they equal openSMILE's own on a 16-bit WAV file of the same samples."""
-    features = feature_set(name)
+def voice_of(
+    sound: np.ndarray, sample_rate: int, name: str = "egemaps", *, level: bool = False, trim: bool = False
+) -> Voice:
+    """The functionals of int16 mono sound; they equal openSMILE's own on a 16-bit WAV file of the same samples.
+
+    Args:
+        sound: int16 ``[n]``.
+        sample_rate: Hz.
+        name: of the feature set.
+        level: whether the sound is brought to one level first (:func:`affekt.media.loudness.at_level`).
+        trim: whether silence before and behind what is heard counts for nothing: the functionals are those of the part
+            between, and the descriptors of what lies outside of it are those of its ends.
+    """
+    with _ONE_AT_A_TIME:
+        features = feature_set(name)
     columns = len(getattr(features, "frame_names", ()))
     nothing = np.zeros(len(features.names), np.float32), np.zeros((0, columns), np.float32)
     if sound.size == 0:
         return Voice(*nothing, False, ("no_sound",))
-    if sound.size < UNUSABLE_SECONDS * sample_rate:
-        return Voice(*nothing, False, ("short_sound",))
     if max(-int(sound.min()), int(sound.max())) < SILENT_PEAK:
-        return Voice(*nothing, False, ("silent",))
-    samples = as_float(sound)
-    values = features(samples, sample_rate)
-    rows = features.frames(samples, sample_rate) if columns else nothing[1]  # type: ignore[attr-defined]
+        return Voice(*nothing, False, ("short_sound" if sound.size < UNUSABLE_SECONDS * sample_rate else "silent",))
+    part = heard_part(sound, sample_rate) if trim else slice(0, len(sound))
+    heard = sound[part]
+    if heard.size < UNUSABLE_SECONDS * sample_rate:
+        return Voice(*nothing, False, ("short_sound",))
+    samples = as_float(at_level(heard, sample_rate) if level else heard)
+    with _ONE_AT_A_TIME:
+        values = features(samples, sample_rate)
+        rows = features.frames(samples, sample_rate) if columns else nothing[1]  # type: ignore[attr-defined]
     if not np.isfinite(values).all() or not np.isfinite(rows).all():
         return Voice(*nothing, False, ("unusable_sound",))
-    flags = ("short_sound",) if sound.size < SHORT_SECONDS * sample_rate else ()
+    if not getattr(features, "holds_voice", lambda _: True)(values):
+        return Voice(*nothing, False, ("no_voice",))
+    if len(rows):
+        hop = HOP * sample_rate
+        rows = np.pad(rows, ((round(part.start / hop), round((len(sound) - part.stop) / hop)), (0, 0)), mode="edge")
+    flags = ("short_sound",) if heard.size < SHORT_SECONDS * sample_rate else ()
     return Voice(values, rows, True, flags)

@@ -12,10 +12,10 @@ import numpy as np
 
 from affekt.counted import counted
 from affekt.errors import AffektError, DataError, MediaError
-from affekt.media.decode import decode
+from affekt.media.decode import Decoded, decode, decode_sound
 from affekt.media.faces import find_faces
 from affekt.media.frames import Spill
-from affekt.media.functionals import voice_of
+from affekt.media.functionals import Voice, voice_of
 from affekt.media.person import PROMINENT, check_choice
 from affekt.media.pictures import FacePictures
 from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex
@@ -44,19 +44,20 @@ def prepare_file(path: str | Path, settings: MediaSettings, who: str = PROMINENT
         found = find_faces(decoded.frames, settings, who)
     except MediaError as error:
         raise MediaError(error.message, code=error.code, where=str(path)) from error
-    voice = voice_of(decoded.sound, settings.sample_rate, settings.functionals)
+    voice, sound_flags = _voice(path, decoded, settings)
     if not found.present.any() and not voice.usable:
         reasons = [found.why_none, *(flag.replace("_", " ") for flag in voice.flags)]
         raise MediaError(
             f"has neither a face nor a voice that can be used ({', '.join(filter(None, reasons))})",
             code="nothing_usable", where=str(path),
         )  # fmt: skip
-    flags = [*found.flags, *voice.flags]
+    flags = [*found.flags, *sound_flags]
+    flags += ["several_videos"] if len(decoded.report.listing.videos) > 1 else []
     flags += ["truncated"] if decoded.truncated else ["damaged"] if decoded.report.damaged else []
     details: dict[str, Any] = {
         "width": decoded.frames.source_width if len(decoded.frames) else 0,
         "height": decoded.frames.source_height if len(decoded.frames) else 0,
-        "seconds": round(max(decoded.report.duration, len(decoded.sound) / settings.sample_rate), 3),
+        "seconds": round(decoded.seconds + (decoded.missing_seconds if decoded.truncated else 0.0), 3),
         "sound_seconds": round(len(decoded.sound) / settings.sample_rate, 3),
         **found.details,
     }
@@ -69,6 +70,26 @@ def prepare_file(path: str | Path, settings: MediaSettings, who: str = PROMINENT
         functionals=voice.functionals, voice=voice.usable, flags=tuple(flags), details=details,
         descriptors=voice.descriptors,
     )  # fmt: skip
+
+
+def _voice(path: str | Path, decoded: Decoded, settings: MediaSettings) -> tuple[Voice, list[str]]:
+    """The voice of a clip, and the flags of its sound.
+
+    Where the sound that counts is silent or no voice, the first of the others that is one takes its place.
+    """
+
+    def heard(sound: np.ndarray) -> Voice:
+        return voice_of(
+            sound, settings.sample_rate, settings.functionals, level=settings.one_level, trim=settings.trim_silence
+        )
+
+    voice = heard(decoded.sound)
+    if not voice.usable:
+        for stream in decoded.other_sounds:
+            other = heard(decode_sound(path, settings, stream, decoded.zero))
+            if other.usable:
+                return other, ["other_sound", *other.flags]
+    return voice, [*voice.flags, *(["several_sounds"] if decoded.other_sounds else [])]
 
 
 def check_skipped(index: PreparedIndex, settings: MediaSettings) -> None:

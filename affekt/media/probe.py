@@ -8,26 +8,28 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from imageio_ffmpeg import get_ffmpeg_exe
 
 from affekt.errors import MediaError
+from affekt.media.listing import read_listing
 
 #: Containers that a clip may come in. Anything else that ffmpeg would recognise is refused: among the rest are
 #: playlists that name other files, and text that is "decoded" as pictures.
-CONTAINERS = "3gp,aac,asf,avi,flac,flv,gif,h264,hevc,m4a,matroska,mov,mp3,mp4,mpeg,mpegts,mpegvideo,ogg,wav,webm"
+CONTAINERS = (
+    "3gp,aac,asf,avi,flac,flv,gif,h264,hevc,m4a,matroska,mov,mp3,mp4,mpeg,mpegts,mpegvideo,ogg,wav,webm,webp_anim"
+)
 #: Seconds for one file. A header takes milliseconds; this is for broken files and sleeping disks.
 TIMEOUT = 20.0
 _BATCH = 16  # files a process: the start of ffmpeg costs as much as the headers of ten clips
 
-_INPUT = re.compile(r"^Input #(\d+), ", re.MULTILINE)
-_DURATION = re.compile(r"^  Duration: (?:(\d+):(\d+):(\d+(?:\.\d+)?)|N/A)", re.MULTILINE)
-_STREAM = re.compile(r"^  Stream #\d+:\d+\S*: (Video|Audio): (\w+)(.*)$", re.MULTILINE)
-_SIZE = re.compile(r" (\d{1,6})x(\d{1,6})(?=[ ,\[]|$)")
-_RATE = re.compile(r" (\d+(?:\.\d+)?)(k?) fps")
-_HERTZ = re.compile(r" (\d+) Hz(?:, (\w[\w.]*))?")
-_ROTATION = re.compile(r"rotation of (-?\d+(?:\.\d+)?) degrees")
+_INPUT = re.compile(r"^Input #\d+, ", re.MULTILINE)
 _NOISE = re.compile(r"^(\[[^\]]*\] )?(At least one output file|Error opening input file|Error opening input files)")
+#: The boxes that an MP4 file consists of.
+_BOXES = frozenset(
+    b"ftyp moov mdat moof mfra mfro free skip wide udta uuid meta styp sidx ssix prft emsg pdin pnot idat".split()
+)
 _CHANNELS = {"mono": 1, "stereo": 2}
 
 
@@ -36,7 +38,7 @@ class MediaInfo:
     """The facts in a media file's header.
 
     Attributes:
-        duration: seconds, or None where the container does not say.
+        duration: seconds from the first time stamp to the end, or None where the container does not say.
         width: of the picture as it is shown (turned phones swap the two), pixels; 0 without a picture.
         height: likewise.
         has_video: whether there is a moving picture; the cover of a song is none.
@@ -48,6 +50,8 @@ class MediaInfo:
         audio_codec: likewise.
         rotation: degrees by which the picture is to be turned.
         truncated: the container announces more bytes than the file has.
+        videos, sounds: how many moving pictures and sounds there are; the other facts are of those that count.
+        video_stream, sound_stream: the numbers of those in the file; -1 where there is none.
     """
 
     duration: float | None
@@ -62,6 +66,10 @@ class MediaInfo:
     audio_codec: str = ""
     rotation: float = 0.0
     truncated: bool = False
+    videos: int = 0
+    sounds: int = 0
+    video_stream: int = -1
+    sound_stream: int = -1
 
 
 def probe(path: str | Path, *, timeout: float = TIMEOUT) -> MediaInfo:
@@ -156,26 +164,24 @@ def _reason(text: str) -> str:
 
 
 def _parse(header: str, path: Path) -> MediaInfo:
-    duration: float | None = None
-    if (found := _DURATION.search(header)) and found[1] is not None:
-        duration = int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3])
-    facts: dict[str, object] = {}
-    for kind, codec, rest in _STREAM.findall(header):
-        if kind == "Video" and "has_video" not in facts and "(attached pic)" not in rest:
-            size, rate = _SIZE.search(rest), _RATE.search(rest)
-            if size is None:
-                continue
-            facts |= {"has_video": True, "video_codec": codec, "width": int(size[1]), "height": int(size[2])}
-            facts["frame_rate"] = float(rate[1]) * (1000 if rate[2] else 1) if rate else None
-        elif kind == "Audio" and "has_sound" not in facts:
-            sound = _HERTZ.search(rest)
-            facts |= {"has_sound": True, "audio_codec": codec, "sample_rate": int(sound[1]) if sound else 0}
-            facts["channels"] = _CHANNELS.get(sound[2], 0) if sound and sound[2] else 0
-    if "has_video" in facts and (turn := _ROTATION.search(header)):
-        facts["rotation"] = float(turn[1])
-        if round(float(turn[1])) % 180 == 90:
-            facts["width"], facts["height"] = facts["height"], facts["width"]
-    return MediaInfo(duration, truncated=is_truncated(path), **facts)  # type: ignore[arg-type]
+    listing = read_listing(header)
+    video = next((stream for stream in listing.videos if stream.width), None)
+    sound = listing.sounds[0] if listing.sounds else None
+    facts: dict[str, Any] = {}
+    if video is not None:
+        facts |= {
+            "has_video": True, "video_codec": video.codec, "width": video.width, "height": video.height,
+            "frame_rate": video.frame_rate or None, "rotation": video.rotation, "video_stream": video.number,
+        }  # fmt: skip
+    if sound is not None:
+        facts |= {
+            "has_sound": True, "audio_codec": sound.codec, "sample_rate": sound.sample_rate,
+            "channels": _CHANNELS.get(sound.layout, 0), "sound_stream": sound.number,
+        }  # fmt: skip
+    length = listing.length_of(*(stream for stream in (video, sound) if stream is not None)) or listing.length
+    return MediaInfo(
+        length or None, truncated=is_truncated(path), videos=len(listing.videos), sounds=len(listing.sounds), **facts
+    )
 
 
 def is_truncated(path: Path) -> bool:
@@ -196,7 +202,8 @@ def is_truncated(path: Path) -> bool:
             length = int.from_bytes(box[:4], "big")
             if length == 1 and len(box) == 16:
                 length = int.from_bytes(box[8:16], "big")
-            if length < 8:  # 0 stands for "up to the end of the file"
+            # 0 stands for "up to the end of the file"; what is no box was appended by somebody else.
+            if length < 8 or (position + length > size and box[4:8] not in _BOXES):
                 return False
             position += length
         return position > size

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from affekt.counted import counted
 from affekt.errors import MediaError
-from affekt.media.ffmpeg_run import ffmpeg_binary
-from affekt.media.probe import CONTAINERS, probe
+from affekt.media.ffmpeg_command import ffmpeg_binary
+from affekt.media.probe import CONTAINERS, MediaInfo, probe
 from affekt.settings import MediaSettings
 
 #: Windows of one video: a day of it in windows of ten seconds.
@@ -59,23 +59,27 @@ def windows_of(path: str | Path, every: float, settings: MediaSettings) -> Itera
             windows that are too long.
     """
     path = Path(path)
-    bounds = bounds_of(path, every, settings)
     info = probe(path)
+    bounds = _bounds(path, info, every, settings)
     for start, end in bounds:
         with tempfile.TemporaryDirectory(prefix="affekt-") as folder:
             file = Path(folder, "window.mkv")
-            _cut(path, start, end - start, file, settings.timeout_seconds)
+            _cut(path, info, start, end - start, file, settings.timeout_seconds)
             yield Window(start, end, file, info.width * info.height)
 
 
 def bounds_of(path: Path, every: float, settings: MediaSettings) -> list[tuple[float, float]]:
     """From when to when each window of a video is, seconds; arguments and errors as for :func:`windows_of`."""
+    return _bounds(path, probe(path), every, settings)
+
+
+def _bounds(path: Path, info: MediaInfo, every: float, settings: MediaSettings) -> list[tuple[float, float]]:
     if not 0.5 <= every <= settings.max_seconds:
         raise MediaError(
             f"expected windows of 0.5 to {settings.max_seconds:g} s (media.max_seconds), got {every:g}",
             code="bad_window",
         )
-    length = probe(path).duration
+    length = info.duration
     if not length:
         raise MediaError("does not tell how long it is; answer it without windows", code="no_length", where=str(path))
     count = max(1, int(length / every + (1 - _REST)))
@@ -90,12 +94,14 @@ def bounds_of(path: Path, every: float, settings: MediaSettings) -> list[tuple[f
     return [(start, end) for start, end in zip(starts, [*starts[1:], length], strict=True)]
 
 
-def _cut(path: Path, start: float, seconds: float, file: Path, timeout: float) -> None:
+def _cut(path: Path, info: MediaInfo, start: float, seconds: float, file: Path, timeout: float) -> None:
+    streams = [number for number in (info.video_stream, info.sound_stream) if number >= 0]
     command = [
         *(ffmpeg_binary(), "-v", "error", "-nostdin", "-y", "-protocol_whitelist", "file"),
         *("-format_whitelist", CONTAINERS, "-ss", f"{start:.3f}", "-t", f"{seconds:.3f}"),
         *("-i", f"file:{path.absolute()}"),
-        *("-map", "0:V:0?", "-map", "0:a:0?", "-vf", f"scale=-2:'min(ih,{_HEIGHT})'"),
+        *(word for number in streams for word in ("-map", f"0:{number}")),
+        *("-vf", f"scale=-2:'min(ih,{_HEIGHT})'") * (info.video_stream >= 0),
         *("-c:v", "ffv1", "-c:a", "pcm_s16le", "-threads", "1", f"file:{file}"),
     ]  # fmt: skip
     try:

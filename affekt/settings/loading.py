@@ -18,6 +18,8 @@ from affekt.settings.setting import Setting, built, nearest, settings_of
 _BEFORE = {
     "media.face_side": "longer",
     "media.picture_quality": 0,
+    "media.one_level": False,
+    "media.trim_silence": False,
     "fusion.random_forest.trees": 200,
     "fusion.random_forest.min_samples_split": 10,
     "fusion.adaboost.trees": 50,

@@ -31,6 +31,8 @@ class MediaSettings:
     detection_height: Annotated[int, In(120, 2160), "faces are searched on a picture of this height, pixels"]
     sample_rate: Annotated[int, In(8000, 48000), "of the sound, Hz, for training and serving alike"]
     functionals: Annotated[str, "the audio feature set: egemaps, or one that an installed package offers"]
+    one_level: Annotated[bool, "whether the sound of every clip is brought to one level before it is listened to"]
+    trim_silence: Annotated[bool, "whether silence before and behind what is heard is left out of the functionals"]
     max_bytes: Annotated[int, In(1), "a larger file is refused"]
     max_seconds: Annotated[float, In(0.1), "a longer clip is refused"]
     max_pixels: Annotated[int, In(1), "width times height of the source picture; a larger one is refused"]

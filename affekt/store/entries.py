@@ -32,7 +32,7 @@ from affekt.store.shelf import DAMAGED, LocalShelf, RemoteShelf, Shelf, shard_na
 logger = logging.getLogger(__name__)
 
 #: Raised whenever the code prepares the same file differently, so that old entries are not taken for new ones.
-VERSION = 3
+VERSION = 4
 #: Clips in a shard, and bytes after which it is full all the same.
 SHARD_CLIPS, SHARD_BYTES = 256, 256 << 20
 #: Settings that only say which files are refused, or where copies are; they do not change what is prepared.

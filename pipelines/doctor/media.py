@@ -52,7 +52,7 @@ def findings() -> Iterator[Finding]:
 
 def _make(clip: Path) -> None:
     """Two seconds of a test picture and a tone, in the formats that phones write."""
-    from affekt.media.ffmpeg_run import ffmpeg_binary  # as above
+    from affekt.media.ffmpeg_command import ffmpeg_binary  # as above
 
     sources = ("-f", "lavfi", "-i", "testsrc=s=160x120:r=25:d=2", "-f", "lavfi", "-i", "sine=440:d=2")
     coded = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-threads", "1")

@@ -50,7 +50,7 @@ def _package(name: str, module: str, needed: bool) -> Finding:
 
 
 def _ffmpeg() -> Finding:
-    from affekt.media.ffmpeg_run import ffmpeg_binary  # numpy
+    from affekt.media.ffmpeg_command import ffmpeg_binary  # numpy
 
     try:
         said = subprocess.run([ffmpeg_binary(), "-version"], capture_output=True, text=True, check=True, timeout=30)

@@ -16,6 +16,14 @@ from affekt.settings import MediaSettings, load_settings
 MakeClip = Callable[..., Path]
 
 
+def voiced(seconds: float, pitch: int = 140) -> list[str]:
+    """ffmpeg's arguments for a sound like a voice: harmonics of a gliding pitch that swell, with some noise."""
+    phase = f"2*PI*({pitch}*t-3.7*cos(2*PI*1.3*t))"
+    tone = "+".join(f"sin({number}*{phase})/{number}" for number in range(1, 10))
+    sound = f"0.1*({tone})*(0.6+0.4*sin(2*PI*3*t))+0.01*(2*random(0)-1)"
+    return ["-f", "lavfi", "-i", f"aevalsrc='{sound}':s=16000:d={seconds}"]
+
+
 @pytest.fixture(scope="session")
 def settings() -> MediaSettings:
     return replace(load_settings("small").media, face_size=64)

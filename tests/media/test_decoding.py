@@ -15,9 +15,10 @@ import pytest
 
 from affekt.errors import MediaError
 from affekt.media import decode as decoding
-from affekt.media import ffmpeg_run
 from affekt.media import frames as frame_store
-from affekt.media.decode import decode, picture_side
+from affekt.media import pipes
+from affekt.media.decode import decode
+from affekt.media.ffmpeg_command import picture_side
 from affekt.settings import MediaSettings
 
 MakeClip = Callable[..., Path]
@@ -286,7 +287,7 @@ def test_pictures_beyond_the_memory_budget_are_the_same(
     clip = make_clip("plain.mp4", *pattern)
     expected = decode(clip, settings).frames
     monkeypatch.setattr(frame_store, "_CHUNK", 1 << 20)
-    monkeypatch.setattr(ffmpeg_run, "Spill", lambda: frame_store.Spill(budget=2 << 20))
+    monkeypatch.setattr(pipes, "Spill", lambda: frame_store.Spill(budget=2 << 20))
 
     frames = decode(clip, settings).frames
 
@@ -297,7 +298,7 @@ def test_pictures_beyond_the_memory_budget_are_the_same(
 def test_a_clip_of_too_many_pictures_is_decoded_smaller(
     make_clip: MakeClip, pattern: list[str], settings: MediaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (decoding, ffmpeg_run):
+    for module in (decoding, pipes):
         monkeypatch.setattr(module, "MAX_PICTURE_BYTES", 4 << 20)
     monkeypatch.setattr(frame_store, "_CHUNK", 1 << 20)
 

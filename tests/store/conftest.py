@@ -13,7 +13,7 @@ from moto.server import ThreadedMotoServer
 
 from affekt.media import PreparedClip
 from affekt.storage import s3
-from tests.media.conftest import astronaut, film, make_clip, pattern, settings
+from tests.media.conftest import astronaut, film, make_clip, pattern, settings, voiced
 
 __all__ = ["astronaut", "film", "make_clip", "pattern", "settings"]
 
@@ -38,14 +38,14 @@ def clip() -> PreparedClip:
 
 @pytest.fixture(scope="session")
 def speaking(make_clip: MakeClip, film: Film, astronaut: np.ndarray) -> list[Path]:
-    """Three different short clips with a face and a tone."""
+    """Three different short clips with a face and something like a voice."""
     clips = []
     for number in range(3):
         frames = np.repeat(astronaut[None, ::2, ::2], 12, axis=0) - np.uint8(0)
         frames[:, :, : 10 + number] = 99
         silent = film(f"head{number}", frames)
-        tone = ["-f", "lavfi", "-i", f"sine={300 + 50 * number}:d=1.2"]
-        clips.append(make_clip(f"speaking{number}.mp4", "-i", silent, *tone, "-c:v", "copy"))
+        voice = voiced(1.2, 130 + 20 * number)
+        clips.append(make_clip(f"speaking{number}.mp4", "-i", silent, *voice, "-c:v", "copy"))
     return clips
 
 

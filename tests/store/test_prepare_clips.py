@@ -23,6 +23,7 @@ from affekt.settings import MediaSettings
 from affekt.store.entries import Store
 from affekt.store.preparing import prepare_clips
 from affekt.store.workers import Task, run_task
+from tests.media.conftest import voiced
 from tests.store.same_clip import same_clip
 
 MakeClip = Callable[..., Path]
@@ -34,7 +35,7 @@ def table(speaking: list[Path], make_clip: MakeClip, tmp_path_factory: pytest.Te
     """Good, bad, partial and doubled clips, in no order of goodness."""
     folder = tmp_path_factory.mktemp("bad")
     (folder / "garbage.mp4").write_bytes(b"hello")
-    voice = make_clip("voice.wav", "-f", "lavfi", "-i", "sine=440:d=1.5")
+    voice = make_clip("voice.wav", *voiced(1.5))
     nothing = make_clip("nothing.mp4", "-f", "lavfi", "-i", "color=gray:s=64x64:d=0.4")
     mute = make_clip("mute_face.mp4", "-i", speaking[0], "-an", "-c", "copy")
     paths = [folder / "garbage.mp4", speaking[1], nothing, speaking[0], voice, folder / "absent.mp4", speaking[0], mute]

@@ -162,7 +162,7 @@ LIMITS = {
 DECIDES = {
     "face_size": 33, "face_margin": 0.31, "face_side": "longer", "picture_quality": 0,
     "detect_every": 3, "detection_height": 121,
-    "sample_rate": 8001, "functionals": "other",
+    "sample_rate": 8001, "functionals": "other", "one_level": False, "trim_silence": False,
 }  # fmt: skip
 WEIGHTS = {"detector", "detector_model"}  # one needs the other: see the tests of weights
 

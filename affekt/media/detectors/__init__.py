@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+import threading
 from typing import TYPE_CHECKING, Protocol
 
 from affekt.extensions import detector_spec
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 #: The smallest face that is searched for, as a share of the short side of the detection picture.
 SMALLEST = 0.1
+_own = threading.local()
 
 
 class Detector(Protocol):
@@ -30,15 +31,16 @@ class Detector(Protocol):
 
 
 def detector_for(settings: MediaSettings) -> Detector:
-    """The detector that the settings name; one per process, since it is reused for every clip.
+    """The detector that the settings name; one per thread, since it is reused for every clip.
+
+    OpenCV's detectors keep what they work on in themselves, so that two threads must not share one.
 
     Raises:
         DataError: no installed package offers it, or its weights file is missing or damaged.
     """
-    return _detector(settings)
-
-
-@cache
-def _detector(settings: MediaSettings) -> Detector:
-    built: Detector = detector_spec(settings.detector).build(settings)
-    return built
+    kept: dict[MediaSettings, Detector] | None = getattr(_own, "detectors", None)
+    if kept is None:
+        kept = _own.detectors = {}
+    if settings not in kept:
+        kept[settings] = detector_spec(settings.detector).build(settings)
+    return kept[settings]

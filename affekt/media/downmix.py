@@ -1,0 +1,64 @@
+"""Sound of several channels as one in which a voice is as loud as in the channels that carry it."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+#: A channel is heard unless it is this far below the loudest one, dB.
+HEARD = 20.0
+#: Channels with a correlation above this carry one sound, and below its negative cancel each other. They are not mixed
+#: where they do the latter for more than a tenth of what is heard.
+RELATED, CANCELLED_SHARE = 0.5, 0.1
+_BLOCK = 4000
+_WITH_CENTRE, _CENTRE = re.compile(r"[3-9]\.\d"), 2
+#: Layouts of a number of channels that would have a centre, and have none.
+_NO_CENTRE = frozenset({"3.0(back)", "6.0(front)", "6.1(front)"})
+_LOW_FREQUENCIES = {"2.1": 2, "3.1": 3, "4.1": 3, "5.1": 3, "5.1(side)": 3, "6.1": 3, "7.1": 3, "7.1(wide)": 3}
+
+
+def downmix(channels: np.ndarray, layout: str = "") -> np.ndarray:
+    """One channel of several: int16 ``[n]`` of ``[n, C]``.
+
+    The centre of a film's layout counts alone, since it carries what is spoken; the channel of low frequencies does not
+    count. Channels that carry one sound count by their power, so that a silent one takes nothing from it and a mono
+    file and its stereo copy have one loudness; those that carry different ones count alike. Of channels of opposite
+    phase, which would cancel each other, the loudest counts.
+
+    Args:
+        channels: the samples.
+        layout: ffmpeg's name of the channels' places.
+    """
+    if channels.shape[1] == 1:
+        return np.ascontiguousarray(channels[:, 0])
+    power = np.array([float(np.square(column.astype(np.float64)).mean()) for column in channels.T])
+    low = _LOW_FREQUENCIES.get(layout, len(power))
+    if low < len(power) and np.delete(power, low).any():
+        power[low] = 0
+    heard = np.flatnonzero(power > power.max(initial=0.0) * 10 ** (-HEARD / 10))
+    if not len(heard):
+        return np.zeros(len(channels), np.int16)
+    centred = _WITH_CENTRE.match(layout) and layout not in _NO_CENTRE
+    if centred and _CENTRE in heard:
+        return np.ascontiguousarray(channels[:, _CENTRE])
+    samples = channels[:, heard].astype(np.float64)
+    related = _correlation(samples / power[heard] ** 0.5) if len(heard) > 1 else 1.0
+    if related is None:
+        return np.ascontiguousarray(channels[:, int(power.argmax())])
+    weights = power[heard] if related > RELATED else np.ones(len(heard))
+    mixed: np.ndarray = np.rint(samples @ (weights / weights.sum())).astype(np.int16)
+    return mixed
+
+
+def _correlation(samples: np.ndarray) -> float | None:
+    """The mean correlation of channels of equal power ``[n, C]``; None where they cancel each other for long."""
+    starts = np.arange(0, len(samples), _BLOCK)
+    squares = np.add.reduceat(np.square(samples), starts)
+    own = squares.sum(axis=1)
+    together = np.add.reduceat(np.square(samples.sum(axis=1)), starts) - own
+    most = np.square(np.sqrt(squares).sum(axis=1)) - own
+    cancelled = most[together < -RELATED * most].sum()
+    if cancelled > CANCELLED_SHARE * most.sum():
+        return None
+    return float(together.sum() / max(most.sum(), 1e-9))

@@ -1,0 +1,142 @@
+"""The command line of ffmpeg over one file: which streams it decodes, within which limits, and into which pipes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+import imageio_ffmpeg
+
+from affekt.media.listing import MAX_FRAME_RATE
+from affekt.media.probe import CONTAINERS
+from affekt.settings import MediaSettings
+
+#: A still picture is a clip of one frame.
+_CONTAINERS = CONTAINERS + ",bmp_pipe,jpeg_pipe,png_pipe,webp_pipe"
+#: The short side of the decoded picture, in face crops: a face of a quarter of the picture still fills its crop.
+PICTURE_IN_CROPS = 4
+#: Pixels of a still picture, in ``media.max_pixels``: one picture costs little, and phones take twelve million of them.
+STILL_PIXELS = 8
+#: How files of still pictures begin: JPEG, PNG, BMP, and WebP that is not animated.
+_STILLS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM")
+#: In place of a stream's number: the first of its kind that is no cover.
+FIRST = -1
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The pictures to decode, to standard output as YUV4MPEG2.
+
+    Attributes:
+        stream: number of the stream, or :data:`FIRST`.
+        times: descriptor of the pipe for their time stamps.
+        side: the short side, pixels, to which larger ones are reduced.
+        size: width and height, where they shall all have the same.
+    """
+
+    stream: int
+    times: int
+    side: int
+    size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Sound:
+    """The sound to decode, all channels, as an AU file of 16 bits.
+
+    Attributes:
+        stream: number of the stream, or :data:`FIRST`.
+        times: descriptor of the pipe for its time stamps.
+        samples: descriptor of the pipe for the file.
+    """
+
+    stream: int
+    times: int
+    samples: int
+
+
+@cache
+def ffmpeg_binary() -> str:
+    """The path of the ffmpeg that the package imageio-ffmpeg brings."""
+    return str(imageio_ffmpeg.get_ffmpeg_exe())
+
+
+def picture_side(settings: MediaSettings) -> int:
+    """The short side of decoded pictures, pixels: no smaller than detection and crops need, and no larger."""
+    return max(settings.detection_height, PICTURE_IN_CROPS * settings.face_size)
+
+
+def max_pixels(path: Path, settings: MediaSettings) -> int:
+    """How many pixels a picture of a file may have: those of the settings, and :data:`STILL_PIXELS` times that many
+    where there is one picture alone, by the first bytes of the file.
+    """
+    with path.open("rb") as file:
+        return settings.max_pixels * (STILL_PIXELS if is_still(file.read(32)) else 1)
+
+
+def is_still(head: bytes) -> bool:
+    """Whether the first bytes of a file are those of one picture."""
+    return head.startswith(_STILLS) or (head[:4] == b"RIFF" and head[8:15] == b"WEBPVP8" and head[15:16] != b"X")
+
+
+def command_line(path: Path, settings: MediaSettings, picture: Picture | None, sound: Sound | None) -> list[str]:
+    """The command line, through ffmpeg-python's graph of one input and one or two outputs."""
+    source = ffmpeg.input(
+        "fd:",
+        protocol_whitelist="fd",
+        format_whitelist=_CONTAINERS,
+        max_pixels=max_pixels(path, settings),
+        threads=1,
+        t=settings.max_seconds + 1,
+    )
+    outputs = []
+    if picture is not None:
+        outputs.append(_picture(source[_specifier("V", picture.stream)], picture, settings))
+    if sound is not None:
+        # Sound that pauses between its time stamps is filled with silence, so that what follows is in its place.
+        resample = f"aresample=osr={settings.sample_rate}:osf=s16:async=1"
+        stamps = _stamps(sound.times)
+        stream = source[_specifier("a", sound.stream)]
+        outputs.append(ffmpeg.output(stream, f"pipe:{sound.samples}", format="au", af=resample, **stamps))
+    graph = ffmpeg.merge_outputs(*outputs).global_args(
+        "-hide_banner", "-nostdin", "-nostats", "-loglevel", "info", "-filter_threads", "1"
+    )
+    return [str(part) for part in graph.compile(cmd=ffmpeg_binary())]
+
+
+def _specifier(kind: str, stream: int) -> str:
+    return f"{kind}:0" if stream == FIRST else str(stream)
+
+
+def _stamps(pipe: int) -> dict[str, str]:
+    # The time base of the filters is as fine as the file's; that of the encoder would round to a frame rate.
+    return {
+        "stats_enc_pre": f"pipe:{pipe}",
+        "stats_enc_pre_fmt": "{pts} {tb} {ptsi}",
+        "enc_time_base": "filter",
+    }
+
+
+def _picture(stream: Any, picture: Picture, settings: MediaSettings) -> Any:
+    if picture.size is None:
+        # Square pixels, the short side reduced to `side`, even sizes. An absurd aspect ratio is cut off.
+        wide = "iw*clip(sar,0.25,4)"
+        ratio = f"min(1,{picture.side}/min({wide},ih))"
+        width = f"max(2,2*round({wide}*{ratio}/2))"
+        height = f"max(2,2*round(ih*{ratio}/2))"
+    else:
+        width, height = map(str, picture.size)
+    scale = f"scale=w='{width}':h='{height}':flags=bilinear:out_range=pc:out_color_matrix=bt601"
+    return ffmpeg.output(
+        stream,
+        "pipe:1",
+        format="yuv4mpegpipe",
+        vf=f"{scale},setsar=1,format=yuv420p",
+        fps_mode="passthrough",
+        strict="-1",
+        **_stamps(picture.times),
+        **{"frames:v": int(settings.max_seconds * MAX_FRAME_RATE) + 1},
+    )

@@ -1,0 +1,164 @@
+"""What ffmpeg lists of a file before it decodes: the container, its length and streams, and which of them count."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+#: Frames a second beyond which a rate is taken for damaged, hostile or the unit of the time stamps.
+MAX_FRAME_RATE = 240
+
+_INPUT = re.compile(r"^Input #\d+, ([\w,]+), from ", re.MULTILINE)
+_DURATION = re.compile(r"^  Duration: (?:(\d+):(\d\d):(\d\d(?:\.\d+)?)|N/A)(?:, start: (-?\d+\.\d+))?", re.MULTILINE)
+# Streams of a group, such as a picture and its time code, are listed further to the right.
+_STREAM = re.compile(r"^ +Stream #\d+:(\d+)\S*: (\w+): (\w+)?(.*)$", re.MULTILINE)
+_DISPOSITIONS = re.compile(r"(?: \([a-z][a-z -]+\))+$")
+_SIZE = re.compile(r"[, ](\d{1,6})x(\d{1,6})(?=[ ,\[]|$)")
+_RATE = re.compile(r", (\d+(?:\.\d+)?)(k?) (fps|tbr)")
+_HERTZ = re.compile(r" (\d+) Hz(?:, (\w[^,]*))?")
+_ROTATION = re.compile(r"rotation of (-?\d+(?:\.\d+)?) degrees")
+_TAGGED = re.compile(r"^ +DURATION +: (\d+):(\d\d):(\d\d(?:\.\d+)?)", re.MULTILINE)
+#: Pictures that are no moving ones, and sounds that are made for few listeners.
+_NO_CLIP = frozenset({"attached pic", "timed thumbnails", "still image"})
+_ASIDE = frozenset({"comment", "visual impaired", "descriptions", "karaoke", "lyrics", "clean effects"})
+#: Containers whose stated length is the time of their end, wherever they begin.
+_ENDS = "matroska"
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One stream of a file.
+
+    Attributes:
+        number: in its file, from 0 on.
+        kind: ``Video``, ``Audio``, ``Data``, …
+        codec: ffmpeg's name of it.
+        marks: its dispositions, such as ``default``.
+        width, height: as it is shown, after rotation, pixels; 0 where unknown.
+        rotation: degrees by which it is to be turned.
+        frame_rate: frames a second as stated; 0 where unknown or beyond :data:`MAX_FRAME_RATE`.
+        sample_rate: Hz; 0 where unknown.
+        layout: of the channels, ``mono``, ``5.1(side)``, …
+        end: where its own tag says that it ends, seconds; 0 without one.
+    """
+
+    number: int
+    kind: str
+    codec: str
+    marks: frozenset[str] = frozenset()
+    width: int = 0
+    height: int = 0
+    rotation: float = 0.0
+    frame_rate: float = 0.0
+    sample_rate: int = 0
+    layout: str = ""
+    end: float = 0.0
+
+    @property
+    def _order(self) -> tuple[bool, bool, bool]:
+        return "default" not in self.marks, "forced" not in self.marks, bool(self.marks & _ASIDE)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A file as ffmpeg lists it.
+
+    Attributes:
+        container: ffmpeg's names of it.
+        duration: seconds as stated; 0 where the file does not say.
+        start: the earliest time stamp, seconds.
+        streams: in their order.
+    """
+
+    container: str = ""
+    duration: float = 0.0
+    start: float = 0.0
+    streams: tuple[Stream, ...] = ()
+
+    @property
+    def videos(self) -> tuple[Stream, ...]:
+        """The moving pictures, the one that counts first: marked as default, then forced, then in their order.
+
+        Covers, thumbnails and what is marked as a still count only where there is nothing else.
+        """
+        videos = sorted((stream for stream in self.streams if stream.kind == "Video"), key=lambda item: item._order)
+        return tuple(stream for stream in videos if not stream.marks & _NO_CLIP) or tuple(
+            stream for stream in videos if "still image" in stream.marks
+        )
+
+    @property
+    def sounds(self) -> tuple[Stream, ...]:
+        """The sounds, the one that counts first: marked as default, then forced, those for few listeners last."""
+        return tuple(
+            sorted((stream for stream in self.streams if stream.kind == "Audio"), key=lambda item: item._order)
+        )
+
+    def first(self, kind: str) -> Stream | None:
+        """The first stream of a kind that is no cover, whatever its marks."""
+        return next((item for item in self.streams if item.kind == kind and "attached pic" not in item.marks), None)
+
+    def stream(self, number: int) -> Stream | None:
+        """The stream of that number."""
+        return next((item for item in self.streams if item.number == number), None)
+
+    @property
+    def length(self) -> float:
+        """Seconds from the first time stamp to the end as the container states it; 0 where it does not."""
+        return self._from_start(self.duration)
+
+    def length_of(self, *chosen: Stream | None) -> float:
+        """Seconds from the first time stamp to the end of some streams, as far as the file states it; else 0.
+
+        The container's length is that of its longest stream, and tells nothing of some where there are others.
+        """
+        numbers = {stream.number for stream in chosen if stream is not None}
+        rest = [item for item in self.streams if item.number not in numbers and "attached pic" not in item.marks]
+        if not rest:
+            return self.length
+        ends = [stream.end for stream in chosen if stream is not None]
+        return self._from_start(max(ends)) if ends and all(ends) else 0.0
+
+    def _from_start(self, end: float) -> float:
+        return end - self.start if self.container.startswith(_ENDS) and 0 < self.start < end else end
+
+
+def read_listing(text: str) -> Listing:
+    """The listing of the one input in ffmpeg's standard error at log level ``info``."""
+    text = text.split("\nStream mapping:", 1)[0].split("\nOutput #", 1)[0]
+    found, length = _INPUT.search(text), _DURATION.search(text)
+    duration = _seconds(length.group(1, 2, 3)) if length and length[1] is not None else 0.0
+    start = float(length[4]) if length and length[4] is not None else 0.0
+    matches = list(_STREAM.finditer(text))
+    ends = [match.start() for match in matches[1:]] + [len(text)]
+    streams = [_stream(match, text[match.end() : end]) for match, end in zip(matches, ends, strict=False)]
+    streams.sort(key=lambda stream: stream.number)
+    return Listing(found[1] if found else "", duration, start, tuple(streams))
+
+
+def _stream(match: re.Match[str], below: str) -> Stream:
+    rest = match[4]
+    marked = _DISPOSITIONS.search(rest)
+    marks = frozenset(re.findall(r"\(([a-z -]+)\)", marked[0])) if marked else frozenset()
+    size, sound, turned, tagged = (
+        _SIZE.search(rest), _HERTZ.search(rest), _ROTATION.search(below), _TAGGED.search(below),
+    )  # fmt: skip
+    width, height = (int(size[1]), int(size[2])) if size else (0, 0)
+    rotation = float(turned[1]) if turned else 0.0
+    if round(rotation / 90) % 2:
+        width, height = height, width
+    return Stream(
+        int(match[1]), match[2], match[3] or "", marks, width, height, rotation, _rate(rest),
+        int(sound[1]) if sound else 0, (sound[2] or "").strip() if sound else "",
+        _seconds(tagged.group(1, 2, 3)) if tagged else 0.0,
+    )  # fmt: skip
+
+
+def _rate(text: str) -> float:
+    """The mean rate that is stated, or else the usual one; neither may be the unit of the time stamps."""
+    rates = {kind: float(value) * (1000 if thousands else 1) for value, thousands, kind in _RATE.findall(text)}
+    return next((rates[kind] for kind in ("fps", "tbr") if 0 < rates.get(kind, 0) <= MAX_FRAME_RATE), 0.0)
+
+
+def _seconds(parts: tuple[str | None, ...]) -> float:
+    hours, minutes, seconds = (float(part or 0) for part in parts)
+    return hours * 3600 + minutes * 60 + seconds

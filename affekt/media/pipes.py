@@ -1,0 +1,152 @@
+"""The pipes that ffmpeg writes to, each read to its end so that it never waits: bytes, pictures, time stamps."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import threading
+from collections.abc import Callable
+from typing import IO
+
+import numpy as np
+
+from affekt.media.frames import MARKER, Frames, Spill
+from affekt.media.listing import MAX_FRAME_RATE
+
+#: Decoded pictures of one clip, bytes; longer clips are decoded again, smaller.
+MAX_PICTURE_BYTES = 4 << 30
+_PIPE_BYTES = 1 << 20
+#: Frames a second where a file says nothing of them that can be believed.
+USUAL_FRAME_RATE = 25.0
+#: Seconds by which the order of decoding is ahead of that of showing, at most.
+_REORDERING = 0.25
+_NO_STAMP = -(1 << 62)
+#: A stream of an AU file: its head, and where in it the number of channels stands.
+_AU, _AU_HEAD, _AU_CHANNELS = b".snd", 24, 20
+
+
+def open_pipe(stack: contextlib.ExitStack) -> tuple[IO[bytes], IO[bytes]]:
+    """The reading and the writing end of a new pipe, closed with the stack."""
+    reading, writing = os.pipe()
+    ends = (os.fdopen(reading, "rb", buffering=0), os.fdopen(writing, "wb", buffering=0))
+    for end in ends:
+        stack.enter_context(end)
+    return ends
+
+
+class Drain(threading.Thread):
+    """Reads a pipe to its end, keeping the first and the last bytes, so that no writer ever blocks on it.
+
+    Args:
+        pipe: to read.
+        head: how many of the first bytes are kept.
+        tail: how many of the last.
+        watch: is given the first bytes each time there are more of them, until it returns true.
+    """
+
+    def __init__(self, pipe: IO[bytes], head: int, tail: int = 0, watch: Callable[[bytes], bool] | None = None) -> None:
+        super().__init__(daemon=True)
+        self._pipe, self._head, self._tail, self._watch = pipe, head, tail, watch
+        self._first, self._last = bytearray(), bytearray()
+        self.start()
+
+    def run(self) -> None:
+        while data := self._pipe.read(65536):
+            room = self._head - len(self._first)
+            self._first += data[:room]
+            if self._tail:
+                self._last = (self._last + data[room:])[-self._tail :]
+            if self._watch is not None and self._watch(bytes(self._first)):
+                self._watch = None
+
+    def data(self) -> bytes:
+        return bytes(self._first)
+
+    def text(self) -> str:
+        return (self._first + self._last).decode("utf-8", "replace")
+
+
+def read_frames(pipe: IO[bytes]) -> tuple[Frames | None, bool, bool]:
+    """The pictures of a YUV4MPEG2 stream, whether their size changed on the way, and whether they were too many."""
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+    header = b""
+    while b"\n" not in header:
+        data = pipe.read(4096) if len(header) < 4096 else b""
+        if not data:
+            return None, False, False
+        header += data
+    line, _, rest = header.partition(b"\n")
+    fields = {word[:1]: word[1:] for word in line.split()[1:]}
+    frames = Frames(int(fields[b"W"]), int(fields[b"H"]), Spill())
+    while True:
+        room = frames.room()
+        filled = len(rest)
+        if filled > len(room):  # several tiny pictures came with the header
+            filled = len(room)
+        room[:filled] = rest[:filled]
+        rest = rest[filled:]
+        while filled < len(room) and (count := pipe.readinto(room[filled:])):  # type: ignore[attr-defined]
+            filled += count
+        whole = filled // frames.stride
+        for number in range(whole):
+            start = number * frames.stride
+            if room[start : start + len(MARKER)] != MARKER:
+                frames.count += number
+                return frames, True, False
+        frames.count += whole
+        if filled < len(room):
+            return frames, False, False
+        if frames.count * frames.stride > MAX_PICTURE_BYTES:
+            return frames, False, True
+
+
+def channels_of(au: bytes) -> np.ndarray:
+    """The samples of an AU stream of 16 bits, int16 ``[n, C]``; what is cut off at its end is left out."""
+    if len(au) < _AU_HEAD or not au.startswith(_AU):
+        return np.zeros((0, 1), np.int16)
+    start = int.from_bytes(au[4:8], "big")
+    count = int.from_bytes(au[_AU_CHANNELS : _AU_CHANNELS + 4], "big")
+    values = np.frombuffer(au, ">i2", max(0, len(au) - start) // 2 // count * count, start)
+    return values.reshape(-1, count).astype(np.int16)
+
+
+def stamp_of(line: str) -> tuple[float, bool] | None:
+    """Seconds, and whether the file itself has that time stamp, of ffmpeg's line ``pts timebase pts-of-the-file``.
+
+    None where there is no time stamp. What ffmpeg puts in the place of one that the file does not have follows from
+    the order of decoding.
+    """
+    parts = line.replace("/", " ").split()
+    if len(parts) == 4:
+        with contextlib.suppress(ValueError, ZeroDivisionError):
+            value = int(parts[0]) * int(parts[1]) / int(parts[2])
+            if abs(value) < 1e6:
+                return value, int(parts[3]) > _NO_STAMP
+    return None
+
+
+def times_of(text: str, count: int, frame_rate: float) -> np.ndarray:
+    """The times of ``count`` frames, float64, seconds, never decreasing, from ffmpeg's lines of :func:`stamp_of`.
+
+    What has no time stamp follows at the stated rate. Frames that come faster than :data:`MAX_FRAME_RATE` have stamps
+    that mean something else, and follow at the stated rate, too.
+    """
+    period = 1 / (frame_rate or USUAL_FRAME_RATE)
+    stamps = [stamp_of(line) for line in text.splitlines()[:count]]
+    stamps += [None] * (count - len(stamps))
+    first = next((number for number, stamp in enumerate(stamps) if stamp is not None), 0)
+    known = stamps[first] if stamps else None
+    start = known[0] - first * period if known else 0.0
+    if not any(stamp and stamp[1] for stamp in stamps) and 0 < start < _REORDERING:
+        start = 0.0  # the delay of pictures that are decoded in another order than shown, as in AVI
+        stamps = [stamp and (stamp[0] - (known[0] if known else 0.0), False) for stamp in stamps]
+    times = np.empty(count, np.float64)
+    latest = start - period
+    for number, stamp in enumerate(stamps):
+        latest = max(latest, stamp[0] if stamp and number >= first else latest + period)
+        times[number] = latest
+    if count > 1 and times[-1] - times[0] < 0.999 * (count - 1) / MAX_FRAME_RATE:
+        return start + period * np.arange(count)
+    return times

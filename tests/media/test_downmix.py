@@ -1,0 +1,103 @@
+"""Sound of several channels: a voice is heard as loud as in the channels that carry it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from affekt.media.decode import decode
+from affekt.media.downmix import downmix
+from affekt.settings import MediaSettings
+
+RATE = 16000
+RANDOM = np.random.default_rng(0)
+VOICE = np.rint(6000 * np.sin(2 * np.pi * 180 * np.arange(2 * RATE) / RATE)).astype(np.int16)
+OTHER = np.rint(2000 * RANDOM.standard_normal(2 * RATE)).astype(np.int16)
+NOTHING = np.zeros_like(VOICE)
+
+
+def power(sound: np.ndarray) -> float:
+    return float(np.square(sound.astype(float)).mean())
+
+
+def test_one_channel_is_itself() -> None:
+    assert np.array_equal(downmix(VOICE[:, None]), VOICE)
+
+
+@pytest.mark.parametrize(
+    "channels",
+    [
+        (VOICE, VOICE),
+        (VOICE, NOTHING),
+        (NOTHING, VOICE),
+        (VOICE, -VOICE),
+        (VOICE, -VOICE // 2),
+        (VOICE, np.concatenate([VOICE[:RATE], -VOICE[RATE:]])),
+        (VOICE, VOICE, VOICE),
+        (NOTHING, VOICE, NOTHING, NOTHING),
+    ],
+    ids=["both", "left", "right", "opposite", "opposite and half", "half of it opposite", "three", "one of four"],
+)
+def test_a_voice_is_as_loud_as_in_its_channels(channels: tuple[np.ndarray, ...]) -> None:
+    assert np.abs(downmix(np.stack(channels, axis=1)).astype(int) - VOICE).max() <= 1
+
+
+def test_unrelated_channels_are_both_heard() -> None:
+    mixed = downmix(np.stack([VOICE, OTHER], axis=1)).astype(float)
+
+    for channel in (VOICE, OTHER):
+        assert np.corrcoef(mixed, channel)[0, 1] > 0.3
+
+
+@pytest.mark.parametrize("layout", ["3.0", "5.0", "5.1", "5.1(side)", "7.1"])
+def test_the_centre_of_a_film_counts_alone(layout: str) -> None:
+    count = sum(map(int, layout.partition("(")[0].split(".")))
+    channels = np.stack([OTHER // 2] * count, axis=1)
+    channels[:, 2] = VOICE
+
+    assert np.array_equal(downmix(channels, layout), VOICE)
+
+
+def test_a_centre_in_which_nothing_is_heard_leaves_it_to_the_others() -> None:
+    channels = np.stack([VOICE, VOICE, VOICE // 50, OTHER, NOTHING, NOTHING], axis=1)
+
+    assert np.abs(downmix(channels, "5.1").astype(int) - VOICE).max() <= 2
+
+
+def test_the_channel_of_low_frequencies_is_not_heard() -> None:
+    channels = np.stack([VOICE, VOICE, OTHER * 3], axis=1)
+
+    assert np.abs(downmix(channels, "2.1").astype(int) - VOICE).max() <= 1
+
+
+def test_silence_is_silence() -> None:
+    assert not downmix(np.stack([NOTHING] * 6, axis=1), "5.1").any()
+
+
+@pytest.mark.parametrize(
+    "pan",
+    [
+        "stereo|c0=c0|c1=-1*c0",
+        "stereo|c0=0*c0|c1=c0",
+        "5.1|FC=c0",
+        "5.1(side)|FC=c0|FL=0.01*c0",
+        "7.1|FC=c0",
+        "5.1|FL=c0|FR=c0",
+        "quad|FL=c0",
+        "mono|c0=c0",
+    ],
+)
+def test_a_file_of_any_layout_sounds_like_its_mono_copy(
+    make_clip: Callable[..., Path], settings: MediaSettings, pan: str
+) -> None:
+    tone = ["-f", "lavfi", "-i", "sine=300:r=16000:d=1"]
+    plain = decode(make_clip("plain_tone.wav", *tone), settings).sound
+    name = "".join(filter(str.isalnum, pan))
+
+    sound = decode(make_clip(f"{name}.mkv", *tone, "-af", f"pan={pan}", "-c:a", "flac"), settings).sound
+
+    assert len(sound) == len(plain)
+    assert np.abs(sound.astype(int) - plain).max() <= 2

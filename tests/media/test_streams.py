@@ -1,0 +1,231 @@
+"""Which picture and which sound of a file count, when each of them starts, and how long they are together."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from affekt.errors import MediaError
+from affekt.media.decode import decode
+from affekt.media.probe import probe
+from affekt.settings import MediaSettings
+
+MakeClip = Callable[..., Path]
+
+PICTURE = ("-f", "lavfi", "-i", "testsrc2=s=96x64:r=25:d=2")
+TONE = ("-f", "lavfi", "-i", "sine=440:r=44100:d=2")
+FAST = ("-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac")
+#: What containers that cannot hold H.264 and AAC take.
+CODECS = {
+    "webm": ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus"),
+    "mpg": ("-c:v", "mpeg2video", "-c:a", "mp2"),
+    "avi": ("-c:v", "mpeg4", "-c:a", "pcm_s16le"),
+}
+CONTAINERS = ("mkv", "mp4", "mov", "ts", "flv", "webm", "mpg")
+
+
+@pytest.fixture(scope="session")
+def plain(make_clip: MakeClip) -> Callable[[str], Path]:
+    """Two seconds of moving picture and a tone, coded for a container, in Matroska: to be copied from."""
+
+    def coded(container: str) -> Path:
+        codecs = CODECS.get(container, FAST)
+        return make_clip(f"plain_{codecs[1]}_{codecs[-1]}.mkv", *PICTURE, *TONE, *codecs)
+
+    return coded
+
+
+def onset(sound: np.ndarray) -> float:
+    """Seconds until something is heard."""
+    return float(np.flatnonzero(np.abs(sound.astype(int)) > 500)[0]) / 16000
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_sound_that_starts_late_stays_late(
+    make_clip: MakeClip, plain: Callable[[str], Path], settings: MediaSettings, container: str
+) -> None:
+    source = plain(container)
+    late = ["-i", source, "-itsoffset", "0.7", "-i", source, "-map", "0:v", "-map", "1:a", "-c", "copy"]
+
+    decoded = decode(make_clip(f"late.{container}", *late), settings)
+
+    assert onset(decoded.sound) - decoded.times[0] == pytest.approx(0.7, abs=0.05)
+    assert decoded.seconds == pytest.approx(2.7, abs=0.1)
+    assert not decoded.truncated
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_a_picture_that_starts_late_stays_late(
+    make_clip: MakeClip, plain: Callable[[str], Path], settings: MediaSettings, container: str
+) -> None:
+    source = plain(container)
+    late = ["-i", source, "-itsoffset", "0.7", "-i", source, "-map", "1:v", "-map", "0:a", "-c", "copy"]
+
+    decoded = decode(make_clip(f"late_picture.{container}", *late), settings)
+
+    assert decoded.times[0] - onset(decoded.sound) == pytest.approx(0.7, abs=0.05)
+    assert not decoded.truncated
+
+
+def test_a_picture_that_pauses_in_an_avi_goes_on_where_it_does(
+    make_clip: MakeClip, plain: Callable[[str], Path], settings: MediaSettings
+) -> None:
+    source = plain("avi")
+    late = ["-i", source, "-itsoffset", "0.8", "-i", source, "-map", "1:v", "-map", "0:a", "-c", "copy"]
+
+    assert decode(make_clip("late_picture.avi", *late), settings).times[-1] == pytest.approx(2.76, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("container", "start"), [*((container, 7200) for container in CONTAINERS), ("mkv", 100), ("mkv", -0.5)]
+)
+def test_a_clip_is_as_long_wherever_its_time_stamps_begin(
+    make_clip: MakeClip, plain: Callable[[str], Path], settings: MediaSettings, container: str, start: float
+) -> None:
+    stamps = ["-c", "copy", "-output_ts_offset", str(start), "-avoid_negative_ts", "disabled"]
+    clip = make_clip(f"from{start}.{container}", "-i", plain(container), *stamps)
+
+    decoded, info = decode(clip, settings), probe(clip)
+
+    assert decoded.seconds == pytest.approx(2, abs=0.1)
+    assert info.duration == pytest.approx(2, abs=0.1) or start < 0
+    assert decoded.times[0] == pytest.approx(0, abs=0.05)
+    assert onset(decoded.sound) == pytest.approx(0, abs=0.05)
+    assert not decoded.truncated and not info.truncated
+
+
+def test_an_edit_list_that_cuts_the_beginning_cuts_both(
+    make_clip: MakeClip, plain: Callable[[str], Path], settings: MediaSettings
+) -> None:
+    stamps = ["-c", "copy", "-output_ts_offset", "-0.5", "-avoid_negative_ts", "disabled"]
+
+    decoded = decode(make_clip("cut.mp4", "-i", plain("mp4"), *stamps), settings)
+
+    assert decoded.times[-1] == pytest.approx(1.46, abs=0.05)
+    assert len(decoded.sound) / 16000 == pytest.approx(1.5, abs=0.05)
+    assert not decoded.truncated
+
+
+@pytest.mark.parametrize("rate", ["25", "30000/1001", "50"])
+def test_pictures_without_time_stamps_come_at_the_rate_of_the_clip(
+    make_clip: MakeClip, settings: MediaSettings, rate: str
+) -> None:
+    name = rate.replace("/", "_")
+    source = ["-f", "lavfi", "-i", f"testsrc2=s=96x64:r={rate}:d=2"]
+    coding = ["-c:v", "libx264", "-bf", "3", "-video_track_timescale", "600"]
+    reordered = make_clip(f"reordered{name}.mp4", *source, *coding)
+    clip = make_clip(f"reordered{name}.avi", "-i", reordered, "-c", "copy")
+
+    times = decode(clip, settings).times
+
+    per_second = float(np.divide(*map(float, rate.split("/")))) if "/" in rate else float(rate)
+    assert (len(times) - 1) / (times[-1] - times[0]) == pytest.approx(per_second, rel=0.03)
+    assert probe(clip).frame_rate in (None, pytest.approx(per_second, rel=0.03))
+
+
+def test_bytes_behind_the_last_box_are_no_truncation(
+    make_clip: MakeClip, settings: MediaSettings, tmp_path: Path
+) -> None:
+    whole = make_clip("whole.mp4", *PICTURE, *TONE, *FAST).read_bytes()
+    for tail in (b"a line of text\n", b"\xff" * 7, bytes(range(200)), b"x" * 5000):
+        clip = tmp_path / "tail.mp4"
+        clip.write_bytes(whole + tail)
+        assert not decode(clip, settings).truncated and not probe(clip).truncated
+
+
+def test_other_streams_that_last_longer_are_no_truncation(make_clip: MakeClip, settings: MediaSettings) -> None:
+    longer = ["-f", "lavfi", "-i", "sine=300:d=6"]
+    maps = ["-map", "0", "-map", "1", "-map", "2", "-disposition:a:0", "default"]
+    for container in ("mkv", "mp4"):
+        clip = make_clip(f"longer.{container}", *PICTURE, *TONE, *longer, *maps, *FAST)
+        decoded = decode(clip, settings)
+        assert decoded.seconds == pytest.approx(2, abs=0.1)
+        assert not decoded.truncated
+
+
+def test_a_pause_between_time_stamps_of_the_sound_is_silence(make_clip: MakeClip, settings: MediaSettings) -> None:
+    pause = ["-filter_complex", "[1:a]asetpts='PTS+if(gt(T,1),1/TB,0)'[a]", "-map", "0", "-map", "[a]"]
+    clip = make_clip("pause.mkv", *PICTURE, *TONE, *pause, *FAST[:4], "-c:a", "pcm_s16le")
+
+    sound = decode(clip, settings).sound
+
+    heard = np.abs(sound.reshape(-1)[: len(sound) // 1600 * 1600].reshape(-1, 1600).astype(int)).max(axis=1) > 500
+    assert len(sound) / 16000 == pytest.approx(3, abs=0.1)
+    assert heard[:10].all() and not heard[12:19].any() and heard[22:29].all()
+
+
+@pytest.mark.parametrize("container", ["mkv", "mp4", "mov"])
+def test_the_default_streams_are_taken_and_not_the_first(
+    make_clip: MakeClip, settings: MediaSettings, container: str
+) -> None:
+    sources = ["color=white:s=160x120:d=1", "color=black:s=320x240:d=1", "sine=440:d=1", "anullsrc=d=1"]
+    inputs = [word for source in sources for word in ("-f", "lavfi", "-i", source)]
+    maps = [word for number in range(4) for word in ("-map", str(number))]
+    marks = ["-disposition:v:0", "0", "-disposition:v:1", "default"]
+    marks += ["-disposition:a:0", "0", "-disposition:a:1", "default"]
+
+    clip = make_clip(f"marked.{container}", *inputs, *maps, "-t", "1", *FAST, *marks)
+
+    decoded, info = decode(clip, settings), probe(clip)
+    assert (decoded.frames.width, decoded.frames.luma(0).mean() < 20) == (320, True)
+    assert np.abs(decoded.sound).max(initial=0) < 10
+    assert (info.width, info.videos, info.sounds) == (320, 2, 2)
+    assert len(decoded.other_sounds) == 1
+
+
+def test_of_a_still_and_a_moving_picture_the_moving_one_is_taken(make_clip: MakeClip, settings: MediaSettings) -> None:
+    still = ["-f", "lavfi", "-i", "color=red:s=320x240:r=25:d=0.04"]
+    clip = make_clip("still_default.mkv", *still, *PICTURE, *TONE, "-map", "0", "-map", "1", "-map", "2", *FAST)
+
+    decoded = decode(clip, settings)
+
+    assert (decoded.frames.width, len(decoded.frames)) == (96, 50)
+    assert decoded.sound.size
+
+
+def test_a_time_code_hides_no_picture_from_the_header(make_clip: MakeClip, settings: MediaSettings) -> None:
+    clip = make_clip("timecode.mov", *PICTURE, *TONE, *FAST, "-timecode", "10:00:00:00")
+
+    info = probe(clip)
+
+    assert (info.has_video, info.width, info.height, info.frame_rate, info.videos) == (True, 96, 64, 25, 1)
+    assert len(decode(clip, settings).frames) == 50
+
+
+def test_a_clip_that_says_it_is_too_long_is_refused_before_it_is_decoded(
+    make_clip: MakeClip, settings: MediaSettings
+) -> None:
+    source = ["-f", "lavfi", "-i", "testsrc2=s=640x480:r=10:d=0.5", "-c:v", "libx264", "-preset", "ultrafast"]
+    short = make_clip("half_a_second.mkv", *source)
+    long = make_clip("hundred_seconds.mkv", "-stream_loop", "199", "-i", short, "-c", "copy")
+
+    def cost(max_seconds: float) -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+        with contextlib.suppress(MediaError):
+            decode(long, replace(settings, max_seconds=max_seconds))
+        return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+
+    with pytest.raises(MediaError) as refused:
+        decode(long, replace(settings, max_seconds=90.0))
+    assert refused.value.code == "too_long"
+    assert cost(90.0) < cost(110.0) / 4
+
+
+def test_a_clip_that_is_longer_than_it_says_is_refused_by_its_count(
+    make_clip: MakeClip, settings: MediaSettings, tmp_path: Path
+) -> None:
+    content = make_clip("four.flv", "-f", "lavfi", "-i", "testsrc2=s=64x64:r=10:d=4", "-c:v", "flv1").read_bytes()
+    place = content.index(b"duration") + len(b"duration") + 1
+    lying = tmp_path / "lying.flv"
+    lying.write_bytes(content[:place] + np.array(1.0, ">f8").tobytes() + content[place + 8 :])
+
+    with pytest.raises(MediaError) as refused:
+        decode(lying, replace(settings, max_seconds=2.0))
+
+    assert refused.value.code == "too_long"
