@@ -23,7 +23,8 @@ def home() -> Path:
     """
     folder = state_folder()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        # Runs, clips of people and logs are nobody else's; one that is there already keeps what its owner chose.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(
             f"cannot make this folder ({error.strerror}); name a writable one in AFFEKT_HOME",

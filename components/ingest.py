@@ -28,8 +28,10 @@ def ingest(data: str, settings: str, name: str, job: str, tracking_uri: str, cli
     with step("ingest", settings) as this:
         from affekt.counted import counted
         from affekt.dataset import assign_splits, check_sides, load_clips
-        from affekt.registry import Tracking
+        from affekt.registry import Tracking, check_registry
 
+        tracking = Tracking(tracking_uri or None)
+        check_registry(tracking, name)
         rule = this.settings
         table = assign_splits(
             load_clips(data),
@@ -44,4 +46,6 @@ def ingest(data: str, settings: str, name: str, job: str, tracking_uri: str, cli
             f"{counted(len(table.subjects), 'subjects')}"
         )
         tags = {"affekt.job": job, "affekt.data": data, "affekt.code": code_digest()}
-        return Tracking(tracking_uri or None).start_parent(name, this.settings.flat(), tags)
+        run_id = tracking.start_parent(name, this.settings.flat(), tags)
+        this.opened(tracking, run_id)
+        return run_id

@@ -9,12 +9,14 @@ from affekt.components.image import IMAGE
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
-def plan_shards(clips: Input[Dataset], clips_per_shard: int) -> List[str]:  # noqa: UP006
+def plan_shards(clips: Input[Dataset], clips_per_shard: int, run_id: str = "", tracking_uri: str = "") -> List[str]:  # noqa: UP006
     """Name the shards.
 
     Args:
         clips: the table of clips.
         clips_per_shard: the most clips that one preparation step takes, unless that would be more than 500 steps.
+        run_id: the parent MLflow run; without one the step is in none.
+        tracking_uri: MLflow's tracking address.
 
     Returns:
         ``["0/3", "1/3", "2/3"]``: number and count of each shard.
@@ -23,7 +25,7 @@ def plan_shards(clips: Input[Dataset], clips_per_shard: int) -> List[str]:  # no
 
     from affekt.steps.step import step
 
-    with step("plan_shards") as this:
+    with step("plan_shards", tracking_uri=tracking_uri, run_id=run_id) as this:
         from affekt.counted import counted
         from affekt.dataset import ClipTable
 

@@ -23,21 +23,15 @@ def register(
     Returns:
         The version's number.
     """
-    import json
     from pathlib import Path
 
     from affekt.steps.step import step
 
-    with step("registration", settings) as this:
+    with step("registration", settings, tracking_uri=tracking_uri, run_id=run_id) as this:
         from affekt.registry import Tracking
-        from affekt.registry import register as add
-        from affekt.steps.evaluation_folder import read_evaluation
+        from affekt.steps.register import register_ensemble
 
-        found = read_evaluation(Path(evaluation.path)).figures
-        facts = json.loads((Path(ensemble.path) / "ensemble.json").read_text(encoding="utf-8"))["facts"]
-        metrics = {"accuracy": found.accuracy, "unweighted_average_recall": found.unweighted_average_recall}
-        tags = {f"affekt.{key}": str(value) for key, value in facts.items()}
         tracking = Tracking(tracking_uri or None)
-        version = add(tracking, Path(ensemble.path), name=name, run_id=run_id, metrics=metrics, tags=tags)
+        version = register_ensemble(tracking, Path(ensemble.path), Path(evaluation.path), name=name, run_id=run_id)
         this.say(f"{name}/{version}")
         return version

@@ -23,6 +23,7 @@ from affekt.errors import AffektError, as_affekt_error, rebuilt
 from affekt.home import private_folders
 from affekt.pipelines.kfp_adapter import Failed, adapted
 from affekt.registry import Tracking
+from affekt.storage import secrets_hidden
 
 logger = logging.getLogger(__name__)
 
@@ -148,12 +149,13 @@ class _Heard:
     def __call__(self, task: str, line: str) -> None:
         event = events.read(line)
         if event is None:
+            line = secrets_hidden(line)
             self._file.write(f"{line}\n")
             if line.strip():
                 self._last.setdefault(task, deque(maxlen=_LAST_WORDS)).append(line)
             return
         if not isinstance(event, events.Progress):
-            self._file.write(f"{events.plain(event)}\n")
+            self._file.write(f"{secrets_hidden(events.plain(event))}\n")
         self._steps[task] = event.step
         if isinstance(event, events.Done):
             self._run.steps[event.step] = self._run.steps.get(event.step, 0.0) + event.seconds

@@ -23,9 +23,10 @@ from affekt.pipelines.placement import on_this_machine
 from affekt.pipelines.runners import HERE, Cluster, Containers, Processes
 from affekt.pipelines.submit import Submitted, submit
 from affekt.pipelines.training import training_pipeline
-from affekt.registry import Tracking
+from affekt.registry import Tracking, check_registry, check_store
+from affekt.registry.models import check_name
 from affekt.steps.gate_outcome import GateOutcome
-from affekt.storage import is_remote
+from affekt.storage import is_remote, without_secrets
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Outcome(JsonDocument):
     def mlflow_ui(self) -> str:
         """How to look at the run in MLflow: a command, or the server's address."""
         if self.tracking_uri.startswith(("http://", "https://")):
-            return f"in a browser: {self.tracking_uri}"
+            return f"in a browser: {without_secrets(self.tracking_uri)}"
         command = [str(Path(sys.executable).with_name("mlflow")), "ui", "--backend-store-uri", self.tracking_uri]
         return f"MLFLOW_DISABLE_TELEMETRY=true {shlex.join(command)}"
 
@@ -83,6 +84,7 @@ def run_training(job: TrainingJob, *, say: events.Listener, runner: Processes | 
         AffektError: a step failed, or there is no engine or image for containers.
     """
     tracking = Tracking()
+    check_registry(tracking, job.name, registers=True)
     folder = home() / "runs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{job.name}"
     return _outcome(job, run_pipeline(job, folder, say=say, runner=runner), tracking)
 
@@ -107,6 +109,7 @@ def run_pipeline(
     Raises:
         AffektError: a step failed, or there is no engine or image for containers.
     """
+    check_store(str(home() / "store"))
     unit = unit_to_train(job.data, job.faces, job.models)
     data, faces = _absolute(job.data), _absolute(job.faces)
     arguments = {
@@ -137,6 +140,7 @@ def submit_training(job: TrainingJob, cluster: Cluster) -> Submitted:
     Raises:
         AffektError: the cluster cannot be reached, or the job names places that it cannot see.
     """
+    check_name(job.name)
     unit = unit_to_train(job.data, job.faces, job.models, elsewhere=True)
     arguments = {
         "data": job.data,

@@ -79,13 +79,17 @@ def training_pipeline(
                 prepared = read.outputs["prepared"]
             else:
                 table["clips"] = read.outputs["clips"]
-                shards = place(plan_shards(clips_per_shard=clips_per_shard, **table))
+                shards = place(
+                    plan_shards(
+                        clips_per_shard=clips_per_shard, run_id=run["run_id"], tracking_uri=tracking_uri, **table
+                    )
+                )
                 with dsl.ParallelFor(shards.output, parallelism=parallel_shards) as shard:
-                    part = place(prepare_shard(shard=shard, store=store, settings=settings, **table))
+                    part = place(prepare_shard(shard=shard, store=store, **table, **run))
                 merged = place(collect(parts=dsl.Collected(part.outputs["prepared"]), **table, **run))
                 prepared = merged.outputs["prepared"]
                 if any(spec.learns_from_images for spec in specs):
-                    images["face_set"] = place(prepare_faces(faces=faces, settings=settings)).outputs["face_set"]
+                    images["face_set"] = place(prepare_faces(faces=faces, **run)).outputs["face_set"]
 
             trained: dict[str, Any] = {}
             for spec in specs:

@@ -6,6 +6,7 @@ from affekt.registry.gate import Decision, ScoreVectors, decide
 from affekt.registry.history import read_history
 from affekt.registry.models import ModelVersion, list_models, register, resolve, version_of
 from affekt.registry.tracking import ChildRun, Tracking
+from affekt.registry.writable import check_registry, check_store
 
 __all__ = [
     "ChildRun",
@@ -13,6 +14,8 @@ __all__ = [
     "ModelVersion",
     "ScoreVectors",
     "Tracking",
+    "check_registry",
+    "check_store",
     "decide",
     "list_models",
     "log_dataset",

@@ -36,7 +36,7 @@ def log_dataset(tracking: Tracking, run_id: str, index: PreparedIndex) -> None:
     }
     schema = {"mlflow_colspec": [{"type": "string", "name": name} for name in ("clip", "label", "subject", "split")]}
     found = Dataset(
-        name=PurePosixPath(urlsplit(source).path).name or "data",
+        name=name_of(source),
         digest=dataset_digest(index),
         source_type="s3" if source.startswith("s3://") else "local",
         source=json.dumps({"uri": source}),
@@ -45,6 +45,11 @@ def log_dataset(tracking: Tracking, run_id: str, index: PreparedIndex) -> None:
     )
     context = "+".join(split for split in ("train", "val", "test") if split in splits)
     tracking.client.log_inputs(run_id, datasets=[DatasetInput(found, [InputTag("mlflow.data.context", context)])])
+
+
+def name_of(source: str) -> str:
+    """What a data set is called: the last part of its place."""
+    return PurePosixPath(urlsplit(source).path).name or "data"
 
 
 def dataset_digest(index: PreparedIndex) -> str:

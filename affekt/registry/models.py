@@ -21,7 +21,7 @@ import affekt
 from affekt.ensemble.assembly import identity_of
 from affekt.errors import AffektError, DataError
 from affekt.registry.tracking import Tracking
-from affekt.storage import file_digest
+from affekt.storage import file_digest, secrets_hidden
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,10 @@ PREVIOUS = "previous"
 
 _MANIFEST = "ensemble.json"
 _NAME_OF_REQUIREMENT = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9]")
+#: MLflow's limit for names is 256; a run's folder bears the name behind a date.
+_LONGEST_NAME = 200
+#: MLflow's limit of a version's description.
+_LONGEST_DESCRIPTION = 5000
 _METRIC = "metric."
 _IDENTITY = "affekt.identity"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -78,6 +82,7 @@ def register(
     run_id: str,
     metrics: Mapping[str, float] | None = None,
     tags: Mapping[str, Any] | None = None,
+    card: str = "",
 ) -> int:
     """Log an ensemble as an MLflow model of a run and register it; it becomes the challenger.
 
@@ -93,6 +98,7 @@ def register(
         run_id: the run that made the ensemble.
         metrics: figures of the version (``accuracy``).
         tags: facts of the version (``data_digest``, ``settings_digest``, ``code_digest``).
+        card: the model card, Markdown: it becomes the version's description, and ``model-card.md`` beside the model.
 
     Returns:
         The version's number; of the same model the one that it has.
@@ -101,8 +107,7 @@ def register(
         DataError: the folder is no ensemble.
         AffektError: the name is not a possible one.
     """
-    if not _NAME.fullmatch(name):
-        raise AffektError("a name may have letters, digits, '_', '-' and '.' only", code="bad_name", where=name)
+    check_name(name)
     if not (folder / _MANIFEST).is_file():
         raise DataError(f"holds no {_MANIFEST}; expected a saved ensemble", code="not_an_ensemble", where=str(folder))
     identity = identity_of(folder)
@@ -111,17 +116,17 @@ def register(
         tracking.client.set_registered_model_alias(name, CHALLENGER, str(known))
         return known
     figures = {key: float(value) for key, value in (metrics or {}).items()}
-    facts = {key: str(value) for key, value in (tags or {}).items()}
+    facts = {key: secrets_hidden(str(value)) for key, value in (tags or {}).items()}
     facts |= {
         "ensemble_digest": _digest(folder),
         "affekt": affekt.__version__,
         **({_IDENTITY: identity} if identity else {}),
     }
     client = tracking.client
-    logged = _logged(tracking, folder, name, run_id, facts)
+    logged = _logged(tracking, folder, name, run_id, facts, card)
     for key, value in figures.items():
         client.log_metric(run_id, key, value, model_id=logged.model_id)
-    _make_model(tracking, name)
+    make_model(tracking, name)
     # Without a server, MLflow would look for "models:/<id>" at the global address and not at this client's.
     remote = tracking.uri.startswith(("http://", "https://"))
     version = client.create_model_version(
@@ -129,13 +134,14 @@ def register(
         source=f"models:/{logged.model_id}" if remote else logged.artifact_location,
         run_id=run_id,
         model_id=logged.model_id,
+        description=card[:_LONGEST_DESCRIPTION] or None,
         tags={**facts, "logged_model": logged.model_id, **{f"{_METRIC}{k}": repr(v) for k, v in figures.items()}},
     )
     client.set_registered_model_alias(name, CHALLENGER, version.version)
     return int(version.version)
 
 
-def _logged(tracking: Tracking, folder: Path, name: str, run_id: str, facts: dict[str, str]) -> Any:
+def _logged(tracking: Tracking, folder: Path, name: str, run_id: str, facts: dict[str, str], card: str) -> Any:
     """The ensemble's folder as a logged model of the run: MLflow's description of it."""
     import mlflow.pyfunc  # heavy: mlflow
     from mlflow.models import Model  # heavy: mlflow
@@ -156,12 +162,29 @@ def _logged(tracking: Tracking, folder: Path, name: str, run_id: str, facts: dic
                 pip_requirements=requirements(),
                 mlflow_model=Model(model_id=logged.model_id, run_id=run_id),
             )
+            if card:
+                (saved / "model-card.md").write_text(card, encoding="utf-8")
             client.log_model_artifacts(logged.model_id, str(saved))
     except BaseException:
         client.finalize_logged_model(logged.model_id, "FAILED")
         raise
     client.finalize_logged_model(logged.model_id, "READY")
     return logged
+
+
+def check_name(name: str) -> None:
+    """Whether a model can be registered and referred to by this name.
+
+    Raises:
+        AffektError: it cannot; the message says what a name may be.
+    """
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
+        raise AffektError(
+            f"a name begins with a letter or digit, has letters, digits, '_', '-' and '.' only, and at most "
+            f"{_LONGEST_NAME} of them",
+            code="bad_name",
+            where=name[:300],
+        )
 
 
 def _same_model(name: str, identity: str, tracking: Tracking) -> int | None:
@@ -294,7 +317,8 @@ def list_models(tracking: Tracking, name: str | None = None) -> list[ModelVersio
     return versions
 
 
-def _make_model(tracking: Tracking, name: str) -> None:
+def make_model(tracking: Tracking, name: str) -> None:
+    """Make a registered model without versions, where there is none of the name."""
     from mlflow.exceptions import MlflowException  # heavy: mlflow
 
     try:

@@ -14,11 +14,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import requests
-
 from affekt.errors import AffektError
 from affekt.home import home as affekt_home
-from affekt.storage import without_secrets
+from affekt.registry.moved_home import ARTIFACTS, follow
+from affekt.registry.reachable import check_server
+from affekt.storage import secrets_hidden, without_secrets
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -76,12 +76,13 @@ class Tracking:
         """MLflow's own client for this address, for all that is not here.
 
         Raises:
-            AffektError: no server answers at the address.
+            AffektError: no server answers at the address, or it does not let one in.
         """
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         # It would print the address of each run to standard output, where commands write their JSON.
         os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-        self._reach()
+        if self.uri.startswith(("http://", "https://")):
+            check_server(self.uri, f"unset the variable to keep runs in {self.home}")
         from mlflow import MlflowClient  # heavy: mlflow
 
         # Alembic says a line for each of 60 migrations, MLflow one for each model that is logged.
@@ -93,7 +94,12 @@ class Tracking:
             return MlflowClient(tracking_uri=self.uri, registry_uri=registry)
         beside.mkdir(parents=True, exist_ok=True)
         with _one_at_a_time(beside / "mlflow.lock"):
-            return MlflowClient(tracking_uri=self.uri, registry_uri=registry)
+            client = MlflowClient(tracking_uri=self.uri, registry_uri=registry)
+            if follow(Path(self.uri.removeprefix("sqlite:///"))):
+                from mlflow.tracking._tracking_service import utils  # heavy: mlflow
+
+                utils._artifact_repos_cache.clear()  # by run, whichever database it is of
+        return client
 
     @cached_property
     def experiment_id(self) -> str:
@@ -109,7 +115,7 @@ class Tracking:
                     self.client.set_experiment_tag(found.experiment_id, key, _KIND[key])
                 return str(found.experiment_id)
             beside = self.database_folder
-            place = (beside / "mlartifacts").as_uri() if beside is not None else None
+            place = (beside / ARTIFACTS).as_uri() if beside is not None else None
             try:
                 return str(self.client.create_experiment(self.experiment, artifact_location=place, tags=_KIND))
             except MlflowException as error:
@@ -138,6 +144,14 @@ class Tracking:
                 self.finish(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
                 raise
         self.finish(run_id)
+
+    def past_child(self, parent_id: str, name: str, *, seconds: float) -> None:
+        """A run below ``parent_id`` of something that took so long and is done."""
+        now = int(time.time() * 1000)
+        marks = self._marks({"mlflow.parentRunId": parent_id})
+        begun = now - int(seconds * 1000)
+        run = self.client.create_run(self.experiment_id, run_name=name, tags=marks, start_time=begun)
+        self.client.set_terminated(run.info.run_id, "FINISHED", now)
 
     @contextmanager
     def run(self, run_id: str) -> Iterator[ChildRun]:
@@ -187,25 +201,14 @@ class Tracking:
         """The folder of the SQLite database of the registry; None for a server or another database."""
         return _folder_of(self.registry_uri)
 
+    def _marks(self, tags: Mapping[str, str]) -> dict[str, str]:
+        kept = {key: secrets_hidden(value) for key, value in tags.items()}
+        return {"mlflow.user": current_user(), "mlflow.source.name": "affekt", "mlflow.source.type": "LOCAL", **kept}
+
     def _start(self, name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> str:
-        marks = {"mlflow.user": current_user(), "mlflow.source.name": "affekt", "mlflow.source.type": "LOCAL", **tags}
-        run = self.client.create_run(self.experiment_id, run_name=name, tags=marks)
+        run = self.client.create_run(self.experiment_id, run_name=name, tags=self._marks(tags))
         ChildRun(self, run.info.run_id).params(params)
         return str(run.info.run_id)
-
-    def _reach(self) -> None:
-        """MLflow itself asks a server that is not there for minutes before it says so."""
-        if not self.uri.startswith(("http://", "https://")):
-            return
-        try:
-            requests.get(f"{self.uri.rstrip('/')}/health", timeout=10)
-        except requests.RequestException as error:
-            raise AffektError(
-                "no MLflow server answers at MLFLOW_TRACKING_URI; start it, or unset the variable to keep runs in "
-                f"{self.home}",
-                code="tracking_unreachable",
-                where=without_secrets(self.uri),
-            ) from error
 
 
 class ChildRun:
@@ -235,10 +238,10 @@ class ChildRun:
         self._sent = time.monotonic()
 
     def params(self, values: Mapping[str, Any]) -> None:
-        """Record parameters; a parameter cannot change later."""
+        """Record parameters, which cannot change later; logins and signatures of addresses are left out."""
         from mlflow.entities import Param  # heavy: mlflow
 
-        entries = [Param(key, str(value)) for key, value in values.items()]
+        entries = [Param(key, secrets_hidden(str(value))) for key, value in values.items()]
         for first in range(0, len(entries), _PARAMS_AT_ONCE):
             self.tracking.client.log_batch(self.run_id, params=entries[first : first + _PARAMS_AT_ONCE])
 
@@ -252,7 +255,7 @@ class ChildRun:
 
     def tag(self, key: str, value: Any) -> None:
         """Set a tag."""
-        self.tracking.client.set_tag(self.run_id, key, str(value))
+        self.tracking.client.set_tag(self.run_id, key, secrets_hidden(str(value)))
 
     def headline(self, figure: str) -> None:
         """Let the run's name end in its main figure, in place of one that it ends in already."""

@@ -62,6 +62,12 @@ def read_evaluation(folder: Path) -> Evaluation:
     return Evaluation.from_dict(json.loads(path.read_text(encoding="utf-8")), str(path))
 
 
+def read_facts(folder: Path) -> Facts:
+    """What a report tells besides the figures of an evaluation's folder."""
+    path = folder / _FACTS
+    return Facts.from_dict(json.loads(path.read_text(encoding="utf-8")), str(path))
+
+
 def write_evaluation(folder: Path, evaluation: Evaluation, facts: Facts) -> None:
     """Write ``evaluation.json`` and ``facts.json`` into a folder, which is made where it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -117,7 +123,7 @@ def render(folder: Path, path: Path, outcome: GateOutcome | None = None) -> None
         path: the HTML file.
         outcome: of the gate, where it has decided.
     """
-    facts = Facts.from_dict(json.loads((folder / _FACTS).read_text(encoding="utf-8")), str(folder / _FACTS))
+    facts = read_facts(folder)
     evaluation = read_evaluation(folder)
     faces = {
         mistake.clip: _face(folder, number).read_bytes()

@@ -20,7 +20,7 @@ from affekt.extensions import model_names
 from affekt.settings import Settings, settings_from_json
 
 if TYPE_CHECKING:
-    from affekt.registry import ChildRun
+    from affekt.registry import ChildRun, Tracking
 
 
 class Step:
@@ -33,6 +33,7 @@ class Step:
         self._settings = settings
         self._run = run
         self._parent = parent
+        self._started = time.monotonic()
 
     @property
     def settings(self) -> Settings:
@@ -81,6 +82,10 @@ class Step:
                     _record(run, path, name)
                 if headline:
                     run.headline(headline)
+
+    def opened(self, tracking: Tracking, run_id: str) -> None:
+        """Give a step that has opened the parent run itself its child run, from when the step began to this moment."""
+        tracking.past_child(run_id, self.name, seconds=time.monotonic() - self._started)
 
     def say(self, text: str) -> None:
         """One line for whoever watches the run."""

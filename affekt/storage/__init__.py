@@ -18,7 +18,7 @@ from affekt.storage.access import (
     write_bytes,
 )
 from affekt.storage.files import appearing, file_digest
-from affekt.storage.uris import Entry, is_remote, join, without_secrets
+from affekt.storage.uris import Entry, is_remote, join, secrets_hidden, without_secrets
 from affekt.storage.walk import PassedOver
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "read_bytes",
     "read_range",
     "remove",
+    "secrets_hidden",
     "upload_file",
     "upload_folder",
     "versions",

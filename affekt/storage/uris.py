@@ -11,6 +11,10 @@ from affekt.errors import DataError
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 
+#: Of an address anywhere in a text: what stands before the host, and what follows its path.
+_LOGIN = re.compile(r"\b([a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/@\"']+@")
+_QUERY = re.compile(r"\b([a-zA-Z][a-zA-Z0-9+.-]*://[^?\"'\n]+)\?[^\s\"']+")  # keys in S3 may hold spaces
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -73,3 +77,8 @@ def split_s3(uri: str) -> tuple[str, str]:
 def without_secrets(address: str) -> str:
     """An address as it may be shown: without the name, the password and the query that it may hold."""
     return re.sub(r"(?<=://)[^/]*@|[?#].*", "", address)
+
+
+def secrets_hidden(text: str) -> str:
+    """A text in which no address holds a login or a query, where signatures and tokens stand; they become ``***``."""
+    return _QUERY.sub(r"\1?***", _LOGIN.sub(r"\1***@", text))

@@ -49,10 +49,9 @@ def four_versions(tmp_path_factory: pytest.TempPathFactory, empty_database: Path
 
 @pytest.fixture
 def four(tmp_path: Path, four_versions: Path) -> Tracking:
-    """Those four versions, with aliases of this test alone; the files are shared."""
+    """Those four versions, of this test alone."""
     home = tmp_path / "home"
-    home.mkdir()
-    shutil.copyfile(four_versions / "mlflow.db", home / "mlflow.db")
+    shutil.copytree(four_versions, home)
     return Tracking(home=home)
 
 

@@ -1,0 +1,74 @@
+"""Whether an MLflow server is there, lets one in, and is MLflow; MLflow's client asks for minutes before it says so."""
+
+from __future__ import annotations
+
+import os
+
+import requests
+
+from affekt.errors import AffektError
+from affekt.storage import without_secrets
+
+_ANSWER_WITHIN = 10
+_LOGIN = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+
+
+def check_server(uri: str, otherwise: str) -> None:
+    """Ask a tracking server one question with the login that MLflow's client would use.
+
+    Args:
+        uri: ``http://`` or ``https://``, perhaps with a login in it.
+        otherwise: what to do where no server is wanted.
+
+    Raises:
+        AffektError: ``tracking_unreachable``: nobody answers; ``tracking_login``: it asks for a login, or refuses the
+            one given; ``tracking_other``: what answers is not MLflow.
+    """
+    where = without_secrets(uri)
+    headers, login = _credentials()
+    asked = f"{uri.rstrip('/')}/api/2.0/mlflow/experiments/search"
+    try:
+        answer = requests.get(
+            asked, params={"max_results": "1"}, headers=headers, auth=login, timeout=_ANSWER_WITHIN,
+            allow_redirects=False, verify=_trusted(),
+        )  # fmt: skip
+    except requests.RequestException as error:
+        raise AffektError(
+            f"no MLflow server answers at MLFLOW_TRACKING_URI; start it, or {otherwise}",
+            code="tracking_unreachable",
+            where=where,
+        ) from error
+    page = "json" not in answer.headers.get("Content-Type", "")
+    if answer.status_code in (401, 403):
+        given = "refuses the login" if login or headers else "asks for a login"
+        raise AffektError(
+            f"the MLflow server {given} (HTTP {answer.status_code}); set {_LOGIN}", code="tracking_login", where=where
+        )
+    if answer.is_redirect or (answer.ok and page):
+        raise AffektError(
+            "a page answers there in place of MLflow's API, as where people have to log in by a browser; set "
+            f"{_LOGIN}, or name the address of the server behind it in MLFLOW_TRACKING_URI",
+            code="tracking_login",
+            where=where,
+        )
+    if page:
+        raise AffektError(
+            f"what answers there is no MLflow server (HTTP {answer.status_code}); check MLFLOW_TRACKING_URI",
+            code="tracking_other",
+            where=where,
+        )
+
+
+def _trusted() -> bool | str:
+    """The certificates to trust, as MLflow's client is told them."""
+    if os.environ.get("MLFLOW_TRACKING_INSECURE_TLS") == "true":
+        return False
+    return os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or True
+
+
+def _credentials() -> tuple[dict[str, str], tuple[str, str] | None]:
+    name, password = os.environ.get("MLFLOW_TRACKING_USERNAME"), os.environ.get("MLFLOW_TRACKING_PASSWORD")
+    if name and password:
+        return {}, (name, password)
+    token = os.environ.get("MLFLOW_TRACKING_TOKEN")
+    return ({"Authorization": f"Bearer {token}"} if token else {}), None

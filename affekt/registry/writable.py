@@ -1,0 +1,95 @@
+"""What would end a training at its last step, asked before its first: the name, the registry, the store, the disk."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+import uuid
+from pathlib import Path
+
+from affekt.errors import AffektError, as_affekt_error
+from affekt.registry.models import check_name, make_model
+from affekt.registry.tracking import Tracking
+from affekt.storage import is_remote, join, remove, write_bytes
+
+#: Less free space than that ends any training, bytes.
+SPACE = 500 << 20
+
+
+def check_registry(tracking: Tracking, name: str, *, registers: bool = False) -> None:
+    """Whether a run can be recorded and a model registered under this name.
+
+    Args:
+        tracking: where.
+        name: of the model.
+        registers: whether a version will be registered for sure: the registered model is then made.
+
+    Raises:
+        AffektError: the name is refused, nobody answers or lets one in, or the registry cannot be written.
+    """
+    check_name(name)
+    database = tracking.registry_folder
+    if database is not None:
+        _check_database(Path(tracking.registry_uri.removeprefix("sqlite:///")))
+    try:
+        marked = tracking.experiment_id
+        tracking.client.set_experiment_tag(marked, "affekt.checked", name)
+        if registers:
+            make_model(tracking, name)
+    except AffektError:
+        raise
+    except Exception as error:  # MLflow's, SQLAlchemy's and those of requests
+        raise AffektError(
+            f"the MLflow registry cannot be written ({as_affekt_error(error).message[:300]}); nothing was trained",
+            code="registry_not_writable",
+            where=tracking.place,
+        ) from error
+
+
+def check_store(store: str) -> None:
+    """Whether the prepared store can be written, and on this machine has room.
+
+    Raises:
+        AffektError: it cannot, or the disk is nearly full.
+    """
+    mark = join(store, f".writable-{uuid.uuid4().hex}")
+    if not is_remote(store):
+        check_space(Path(store))
+    write_bytes(mark, b"")
+    with contextlib.suppress(AffektError):
+        remove(mark)
+
+
+def check_space(folder: Path) -> None:
+    """Whether the disk of a folder, which need not be there yet, has room for a training.
+
+    Raises:
+        AffektError: ``disk_full``.
+    """
+    there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    free = shutil.disk_usage(there).free
+    if free < SPACE:
+        raise AffektError(
+            f"only {free >> 20} MB are free on this disk, and a training needs at least {SPACE >> 20} MB; make room, "
+            "or name a folder on another disk in AFFEKT_HOME",
+            code="disk_full",
+            where=str(folder),
+        )
+
+
+def _check_database(path: Path) -> None:
+    if not path.exists():
+        return
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=30)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            # A file that may not be written lets a transaction begin and refuses its first change.
+            connection.execute("CREATE TABLE affekt_writable (a INTEGER)")
+            connection.rollback()
+    except sqlite3.Error as error:
+        raise AffektError(
+            f"MLflow's database cannot be written ({error}); check its permissions and those of its folder",
+            code="registry_not_writable",
+            where=str(path),
+        ) from error

@@ -1,0 +1,87 @@
+"""The model card, made from an evaluation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from affekt.fusion import FusionKey
+from affekt.report.evaluation import evaluate_table
+from affekt.report.model_card import CardFacts, licences_of, model_card
+from affekt.score_table import ScoreTable
+from affekt.settings import load_settings
+
+FACTS = CardFacts(
+    "affekt", "week 7", "0123456789abcdef99", ("svc", "vgg"), "abc123", {"torch": "2.13.0"},
+    ("vgg started",),
+)  # fmt: skip
+
+
+def card(subjects: int = 4, facts: CardFacts = FACTS, **changes) -> str:
+    truth = np.arange(120) % 3
+    truth[truth == 2] = 0  # no clip shows the third label
+    right = np.arange(120) % 10 < np.where(truth == 0, 9, 3)
+    said = np.where(right, truth, (truth + 1) % 2)
+    scores = (np.eye(3)[said] * 0.7 + 0.1)[:, None].repeat(2, axis=1)
+    table = ScoreTable(
+        tuple(f"clip{n}" for n in range(120)), ("angry", "happy", "sad"), ("svc", "vgg"), scores, truth,
+        tuple(f"s{n % subjects:02d}" for n in range(120)), ("val",) * 120,
+    )  # fmt: skip
+    settings = load_settings("small", ["evaluation.bootstrap=100"]).evaluation
+    answers = {FusionKey("average"): scores.mean(axis=1)}
+    return model_card(evaluate_table(table, answers, "average", (), settings, **changes), facts)
+
+
+def test_it_says_what_it_is_for_and_what_it_rests_on():
+    text = card()
+    for part in (
+        "# affekt\n", "## Intended use", "Not for decisions about a person", "`week 7`, digest "
+        "`0123456789abcdef`", "120 clips of 4 people", "## Figures", "## Limits", "revision abc123", "torch 2.13.0",
+        "- vgg started", "Fuses svc, vgg",
+    ):  # fmt: skip
+        assert part in text
+
+
+def test_figures_have_intervals_by_subject_and_group_the_worst_first():
+    text = card(attributes={"gender": ["female", "male"] * 60, "language": ["en"] * 120})
+    rows = text.splitlines()
+    assert next(row for row in rows if row.startswith("| angry | ")).endswith(" | 80 |")
+    start = rows.index("| subject | accuracy, % | interval | clips |")
+    people = rows[start + 2 : start + 6]
+    accuracies = [float(row.split("|")[2]) for row in people]
+    assert accuracies == sorted(accuracies)
+    assert all(" to " in row for row in people)
+    assert "| gender | accuracy, % | interval | clips |" in rows
+    assert not any("| language" in row for row in rows)  # one group alone compares nothing
+
+
+def test_many_subjects_are_cut_to_the_worst():
+    text = card(subjects=30)
+    assert "| 18 better ones | | | |" in text
+    assert len(text) < 5000
+
+
+def test_limits_name_what_was_not_seen_and_what_is_missed():
+    text = card()
+    assert "- Nothing is known about sad: no judged one shows it." in text
+    assert "- It misses more than half of happy." in text
+    assert "- It was judged on 4 people:" in text
+    assert "It was judged on" not in card(subjects=20)
+
+
+def test_sample_clips_are_told_first():
+    facts = CardFacts("affekt", "", "", ("svc",), sample=True)
+    assert card(facts=facts).splitlines()[2].startswith("**Trained or judged on sample clips")
+    assert "sample" not in card()
+
+
+@pytest.mark.parametrize(
+    ("settings", "lines"),
+    [
+        ({"vgg": {"pretrained": "vgg-face"}}, ("vgg started from vgg-face: not for sale",)),
+        ({"c3d": {"pretrained": "./x.pt"}}, ("c3d started from ./x.pt: its licence is not known here",)),
+        ({"vgg": {"pretrained": None}, "seed": 0}, ()),
+    ],
+)  # fmt: skip
+def test_a_line_for_each_checkpoint_that_was_started_from(settings, lines):
+    assert licences_of({"settings": settings}, {"vgg-face": "not for sale"}) == lines
