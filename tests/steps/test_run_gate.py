@@ -222,7 +222,7 @@ def test_the_decision_is_that_of_the_rule_with_the_settings_of_the_run(tracking,
     settings = dataclasses.replace(
         tiny_settings, seed=5,
         gate=dataclasses.replace(tiny_settings.gate, confidence=0.7, margin=0.9),
-        evaluation=dataclasses.replace(tiny_settings.evaluation, bootstrap=150),
+        evaluation=dataclasses.replace(tiny_settings.evaluation, bootstrap=4),
     )  # fmt: skip
     rows = rightly(second, without=2)
     found = run_gate(tracking, second, Known(rows), settings=settings, check=never)
