@@ -43,6 +43,12 @@ def test_a_model_is_overfitted_from_a_tenth_and_three_standard_errors_on(make_ta
     assert overfitted(train, test) == (["face"] if found else [])
 
 
+def test_a_gap_of_exactly_a_tenth_is_none(make_table):
+    assert overfitted(with_hits(make_table(1000), [0.1, 0.101]), with_hits(make_table(1000, seed=1), [0, 0])) == [
+        "voice"
+    ]
+
+
 def test_a_model_that_is_better_on_the_test_rows_is_not_overfitted(make_table):
     assert overfitted(with_hits(make_table(200), [0.2, 0.2]), with_hits(make_table(200, seed=1), [0.9, 0.2])) == []
 
