@@ -12,11 +12,12 @@ import numpy as np
 from affekt.api.predictions import Failure, Prediction, Predictions
 from affekt.dataset.media_files import media_files
 from affekt.ensemble.answer import Answer
+from affekt.ensemble.asking import look_at
 from affekt.ensemble.assembly import is_ensemble
 from affekt.ensemble.ensemble import Ensemble
 from affekt.ensemble.exported import open_exported
-from affekt.errors import AffektError, affekt_errors, as_affekt_error
-from affekt.media import PreparedClip
+from affekt.ensemble.seen import Seen
+from affekt.errors import AffektError, affekt_errors
 from affekt.media.person import PROMINENT, check_choice
 from affekt.progress import track
 
@@ -100,17 +101,21 @@ class Model:
                 with affekt_errors():
                     return self._answer(path, str(clips), who)
             clips = list[PathLike](media_files(str(path)))
-        entries: list[Prediction | Failure] = []
-        for name in track(list(clips), "predict", len(clips)):
-            try:
-                entries.append(self._answer(Path(name), str(name), who))
-            except (AffektError, OSError) as error:
-                entries.append(Failure(str(name), as_affekt_error(error)))
-        return Predictions(tuple(entries))
+        names = [str(name) for name in clips]
+        looked = track(look_at(self.ensemble, names, who, pictures=True), "predict", len(names))
+        return Predictions(tuple(self._entry(name, seen) for name, seen in zip(names, looked, strict=True)))
+
+    def _entry(self, name: str, seen: Seen | AffektError) -> Prediction | Failure:
+        try:
+            if isinstance(seen, AffektError):
+                raise seen
+            return _prediction(name, self.ensemble.answer(seen), seen.picture)
+        except AffektError as error:
+            return Failure(name, error)
 
     def _answer(self, path: Path, name: str, who: str) -> Prediction:
         clip = self.ensemble.prepare(path, who)
-        return _prediction(name, self.ensemble.predict(clip, where=name or "the arrays"), clip)
+        return _prediction(name, self.ensemble.predict(clip, where=name or "the arrays"), clip.middle_face)
 
 
 def load(reference: str | Path = "affekt@champion") -> Model:
@@ -135,8 +140,8 @@ def load(reference: str | Path = "affekt@champion") -> Model:
         return Model(str(reference), Ensemble.load(resolve(reference, Tracking())))
 
 
-def _prediction(name: str, answer: Answer, clip: PreparedClip) -> Prediction:
-    from affekt.report.thumbnails import face_of  # OpenCV, which has decoded the clip already
+def _prediction(name: str, answer: Answer, face: np.ndarray | None) -> Prediction:
+    from affekt.report.thumbnails import thumbnail  # OpenCV, which has decoded the clip already
 
     known = {item.name: getattr(answer, item.name) for item in fields(answer)}
-    return Prediction(**known, file=name, thumbnail=face_of(clip))
+    return Prediction(**known, file=name, thumbnail=b"" if face is None else thumbnail(face))

@@ -11,6 +11,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from affekt.dataset import ClipTable, Unit
+from affekt.ensemble.asking import score_index
 from affekt.ensemble.ensemble import Ensemble
 from affekt.media import PreparedIndex
 from affekt.score_table import ScoreTable
@@ -83,7 +84,7 @@ def prepare_and_score(
     """
     opened = Store(store, ensemble.settings.media)
     index = prepare_clips(table, opened)
-    scores, fused = ensemble.score_index(index, opened)
+    scores, fused = score_index(ensemble, index, opened)
     return index, scores, fused
 
 

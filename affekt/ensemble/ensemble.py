@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +13,17 @@ import numpy as np
 from affekt.ensemble.answer import Answer
 from affekt.ensemble.assembly import MANIFEST, read_manifest, require_extensions
 from affekt.ensemble.face import Face
-from affekt.errors import AffektError, DataError, MediaError, as_affekt_error
+from affekt.ensemble.seen import Seen
+from affekt.errors import AffektError, DataError, MediaError
 from affekt.extensions import model_spec
 from affekt.fusion import Fusion, PersonFusion
-from affekt.media import PreparedClip, PreparedIndex, prepare_file
+from affekt.media import PreparedClip, prepare_file
 from affekt.media.person import PROMINENT
 from affekt.models.members import Members
-from affekt.progress import track
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings, settings_of_stored
 from affekt.settings.limits import with_limits
 from affekt.storage import file_digest
-from affekt.store.entries import Store
 
 _WARNINGS = {
     "no_face": "no face was found: answered from the voice alone",
@@ -39,19 +38,6 @@ _WARNINGS = {
     "black_frames": "some frames are black",
 }
 _ALONE = "no other clip of the person can be used: answered from this one alone"
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """What is kept of a clip for its answer: many clips of a person do not fit into memory with all their faces."""
-
-    where: str
-    scores: np.ndarray
-    frames: int
-    frames_with_face: int
-    flags: tuple[str, ...]
-    face: Face | None
-    pixels: int
 
 
 class Ensemble:
@@ -124,8 +110,7 @@ class Ensemble:
         Raises:
             MediaError: no model has an answer.
         """
-        seen = self._seen(clip, where)
-        return self._answer(seen, self._fusion.predict(seen.scores[np.newaxis])[0])
+        return self.answer(self.look(clip, where))
 
     def predict_person(self, clips: Sequence[PreparedClip], *, where: Sequence[str] = ()) -> list[Answer]:
         """The answers for prepared clips of one person, adapted among each other (:mod:`affekt.fusion.person`).
@@ -142,30 +127,21 @@ class Ensemble:
         """
         names = where or [f"clip {number}" for number in range(1, len(clips) + 1)]
         answers = []
-        for answer in self._answers_of_person([self._seen(*pair) for pair in zip(clips, names, strict=True)]):
+        for answer in self._answers_of_person([self.look(*pair) for pair in zip(clips, names, strict=True)]):
             if isinstance(answer, MediaError):
                 raise answer
             answers.append(answer)
         return answers
 
-    def predict_files_of_person(self, paths: Sequence[str | Path], who: str = PROMINENT) -> list[Answer | AffektError]:
-        """As :meth:`predict_person` for media files; one that cannot be answered has its error in its place.
-
-        ``who`` is the person in each of them, as :meth:`prepare` takes it.
+    def answers_of_person(self, clips: Sequence[Seen | AffektError]) -> list[Answer | AffektError]:
+        """As :meth:`predict_person` for what was seen in clips; an error stays in its place.
 
         Raises:
             DataError: the ensemble has no adaptation.
         """
         self._adaptation()
-        errors: dict[int, AffektError] = {}
-        seen = []
-        for number, path in enumerate(paths):
-            try:
-                seen.append(self._seen(self.prepare(path, who), str(path)))
-            except (AffektError, OSError) as error:
-                errors[number] = as_affekt_error(error)
-        answers = iter(self._answers_of_person(seen))
-        return [errors[number] if number in errors else next(answers) for number in range(len(paths))]
+        answers = iter(self._answers_of_person([clip for clip in clips if isinstance(clip, Seen)]))
+        return [next(answers) if isinstance(clip, Seen) else clip for clip in clips]
 
     def with_limits(self, overrides: Sequence[str]) -> Ensemble:
         """The same ensemble with other limits on media files, as ``media.max_seconds=600``; no answer changes.
@@ -183,7 +159,9 @@ class Ensemble:
         return self._person is not None
 
     def answers_of_people(self, table: ScoreTable) -> np.ndarray:
-        """Fused probabilities ``[N, L]`` of what :meth:`score_index` returned, each subject's clips adapted together.
+        """Fused probabilities ``[N, L]`` of a table that :func:`affekt.ensemble.score_index` gave.
+
+        Each subject's clips are adapted together.
 
         Raises:
             DataError: the ensemble has no adaptation.
@@ -200,7 +178,7 @@ class Ensemble:
             )
         return self._person
 
-    def _answers_of_person(self, clips: Sequence[_Seen]) -> list[Answer | MediaError]:
+    def _answers_of_person(self, clips: Sequence[Seen]) -> list[Answer | MediaError]:
         fusion = self._adaptation()
         if not clips:
             return []
@@ -216,12 +194,21 @@ class Ensemble:
                 found.append(replace(answer, warnings=(*answer.warnings, _ALONE)) if alone else answer)
         return found
 
-    def _seen(self, clip: PreparedClip, where: str) -> _Seen:
+    def look(self, clip: PreparedClip, where: str = "clip") -> Seen:
+        """What the members see in a prepared clip, which :meth:`answer` takes."""
         pixels = int(clip.details.get("width", 0)) * int(clip.details.get("height", 0))
         scores, present = self.scores(clip), clip.present
-        return _Seen(where, scores, len(present), int(present.sum()), clip.flags, Face.of(clip), pixels)
+        return Seen(where, scores, len(present), int(present.sum()), clip.flags, Face.of(clip), pixels)
 
-    def _answer(self, clip: _Seen, fused: np.ndarray) -> Answer:
+    def answer(self, seen: Seen) -> Answer:
+        """The answer for what was seen in a clip.
+
+        Raises:
+            MediaError: no model has an answer.
+        """
+        return self._answer(seen, self._fusion.predict(seen.scores[np.newaxis])[0])
+
+    def _answer(self, clip: Seen, fused: np.ndarray) -> Answer:
         if np.isnan(fused).any():
             raise MediaError(
                 f"no model has an answer; {', '.join(self.models)} need a usable "
@@ -271,26 +258,9 @@ class Ensemble:
         """
         return self._members.score_faces(pictures)
 
-    def score_index(self, index: PreparedIndex, store: Store) -> tuple[ScoreTable, np.ndarray]:
-        """The score table ``[N, M, L]`` of prepared clips, and the fused probabilities ``[N, L]``.
-
-        The store must have been made with this ensemble's media settings. :meth:`answers_of_people` takes the table.
-        """
-        rows = list(index)
-        scores = np.full((len(rows), len(self.models), len(self.labels)), np.nan)
-        for number, row in enumerate(track(rows, "score", len(rows))):
-            scores[number] = self.scores(store.get(row.key))
-        truth = [self.labels.index(row.label) if row.label in self.labels else -1 for row in rows]
-        table = ScoreTable(
-            tuple(row.clip for row in rows),
-            self.labels,
-            self.models,
-            scores,
-            np.array(truth, dtype=int),
-            tuple(row.subject for row in rows),
-            tuple(row.split for row in rows),
-        )
-        return table, self._fusion.predict(scores)
+    def fused(self, scores: np.ndarray) -> np.ndarray:
+        """Probabilities ``[N, L]`` from the members' scores ``[N, M, L]``; NaN where no model has an answer."""
+        return self._fusion.predict(scores)
 
     def _named(self, vector: np.ndarray) -> dict[str, float]:
         return {label: float(value) for label, value in zip(self.labels, vector, strict=True)}

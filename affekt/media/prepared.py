@@ -51,6 +51,12 @@ class PreparedClip:
         """The numbers of the frames that have a face, ascending."""
         return np.flatnonzero(self.present)
 
+    @property
+    def middle_face(self) -> np.ndarray | None:
+        """The face in the middle of the time that it is seen, uint8 ``[S, S, 3]``; None where there is none."""
+        frames = self.face_frames
+        return np.asarray(self.faces[frames[len(frames) // 2]]) if len(frames) else None
+
 
 @dataclass(frozen=True, slots=True)
 class PreparedRow:

@@ -35,5 +35,5 @@ def thumbnail(face: np.ndarray) -> bytes:
 
 def face_of(clip: PreparedClip) -> bytes:
     """A JPEG of the judged face in the middle of the time that it is seen; empty where there is none."""
-    frames = clip.face_frames
-    return thumbnail(np.asarray(clip.faces[frames[len(frames) // 2]])) if len(frames) else b""
+    face = clip.middle_face
+    return b"" if face is None else thumbnail(face)

@@ -22,8 +22,10 @@ from affekt.settings.loading import load_settings
 from affekt.storage import is_remote, open_local
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from affekt.ensemble import Answer, Ensemble
-    from affekt.media import PreparedClip
+    from affekt.ensemble.seen import Seen
     from affekt.media.windows import Window
 
 #: The answers about one file: one, or one for each window.
@@ -95,10 +97,10 @@ def _answers(options: argparse.Namespace, files: Sequence[str], *, show: bool) -
             yield from _of_one_person(ensemble, files, who)
             return
         faces = Thumbnails(options.thumbnails) if options.thumbnails else None
-        if options.every is not None:
-            answer = _in_windows(ensemble, options.every, who, faces, show=show)
-        else:
-            answer = _whole(ensemble, who, faces)
+        if options.every is None:
+            yield from _whole(ensemble, files, who, faces, show=show)
+            return
+        answer = _in_windows(ensemble, options.every, who, faces, show=show)
     for name in track(files, "predict", len(files)) if show and len(files) > 1 else files:
         try:
             yield from answer(name)
@@ -137,27 +139,32 @@ class Thumbnails:
     def __init__(self, folder: str) -> None:
         self._folder, self._count = Path(folder), 0
 
-    def keep(self, name: str, clip: PreparedClip) -> dict[str, str]:
+    def keep(self, name: str, picture: np.ndarray | None) -> dict[str, str]:
         """The entry of an answer: where its picture is; nothing where no face was judged."""
-        from affekt.report.thumbnails import face_of  # heavy: cv2, which a server's answer does not need
+        from affekt.report.thumbnails import thumbnail  # heavy: cv2, which a server's answer does not need
 
         self._count += 1
-        data = face_of(clip)
-        if not data:
+        if picture is None:
             return {}
         file = self._folder / f"{self._count:04d}-{Path(name).stem}.jpg"
-        file.write_bytes(data)
+        file.write_bytes(thumbnail(picture))
         return {"thumbnail": str(file)}
 
 
-def _whole(ensemble: Ensemble, who: str, faces: Thumbnails | None) -> Answerer:
-    def answer(name: str) -> Iterator[dict[str, Any]]:
-        with open_local(name) as path:
-            clip = ensemble.prepare(path, who)
-            said = ensemble.predict(clip, where=name).to_dict()
-            yield {"file": name, **said, **(faces.keep(name, clip) if faces else {})}
+def _whole(
+    ensemble: Ensemble, files: Sequence[str], who: str, faces: Thumbnails | None, *, show: bool
+) -> Iterator[dict[str, Any]]:
+    from affekt.ensemble import look_at  # PyTorch, which a server's answer does not need
 
-    return answer
+    looked: Iterable[Seen | AffektError] = look_at(ensemble, files, who, pictures=faces is not None)
+    looked = track(looked, "predict", len(files)) if show and len(files) > 1 else looked
+    for name, seen in zip(files, looked, strict=True):
+        try:
+            if isinstance(seen, AffektError):
+                raise seen
+            yield {"file": name, **ensemble.answer(seen).to_dict(), **(faces.keep(name, seen.picture) if faces else {})}
+        except AffektError as error:
+            yield _error(name, error)
 
 
 def _in_windows(ensemble: Ensemble, every: float, who: str, faces: Thumbnails | None, *, show: bool) -> Answerer:
@@ -181,13 +188,15 @@ def _in_windows(ensemble: Ensemble, every: float, who: str, faces: Thumbnails | 
                 if found.face:
                     scale = window.scale(clip.details["width"], clip.details["height"])
                     found = replace(found, face=found.face.elsewhere(window.start, scale))
-                yield {**where, **found.to_dict(), **(faces.keep(name, clip) if faces else {})}
+                yield {**where, **found.to_dict(), **(faces.keep(name, clip.middle_face) if faces else {})}
 
     return answer
 
 
 def _of_one_person(ensemble: Ensemble, files: Sequence[str], who: str) -> Iterator[dict[str, Any]]:
-    answers: list[Answer | AffektError] = ensemble.predict_files_of_person(files, who)
+    from affekt.ensemble import look_at  # PyTorch, which a server's answer does not need
+
+    answers: list[Answer | AffektError] = ensemble.answers_of_person(list(look_at(ensemble, files, who)))
     for name, answer in zip(files, answers, strict=True):
         yield _error(name, answer) if isinstance(answer, AffektError) else {"file": name, **answer.to_dict()}
 

@@ -9,7 +9,7 @@ import shutil
 import numpy as np
 import pytest
 
-from affekt.ensemble import Ensemble
+from affekt.ensemble import Ensemble, look_at, score_index
 from affekt.errors import DataError, MediaError
 from affekt.extensions import fusion_names, model_names
 from affekt.fusion import FusionKey
@@ -72,7 +72,7 @@ def test_a_persons_clips_get_the_answers_that_training_evaluated(ensemble, clips
 
 
 def test_a_table_of_people_gets_the_same_answers(ensemble, index, tiny_run, tiny_settings, written):
-    table, _ = ensemble.score_index(index, Store(tiny_run.store, tiny_settings.media))
+    table, _ = score_index(ensemble, index, Store(tiny_run.store, tiny_settings.media))
     assert np.abs(ensemble.answers_of_people(table) - written).max() < 1e-5
 
 
@@ -105,9 +105,8 @@ def test_a_clip_with_neither_face_nor_voice_is_named(ensemble, clips):
 def test_a_bad_file_has_its_error_and_the_others_their_answers(ensemble, clips, index, sample_clips, tmp_path):
     bad = tmp_path / "bad.mp4"
     bad.write_bytes(b"this is no video")
-    first, error, second = ensemble.predict_files_of_person(
-        [sample_clips / index.rows[0].clip, bad, sample_clips / index.rows[1].clip]
-    )
+    files = [sample_clips / index.rows[0].clip, bad, sample_clips / index.rows[1].clip]
+    first, error, second = ensemble.answers_of_person(list(look_at(ensemble, [str(file) for file in files])))
     assert isinstance(error, MediaError)
     assert [first, second] == ensemble.predict_person(clips[:2])
 
@@ -131,7 +130,7 @@ def test_an_ensemble_stored_before_answers_as_ever(old, ensemble, clips):
     "ask",
     [
         lambda ensemble: ensemble.predict_person([]),
-        lambda ensemble: ensemble.predict_files_of_person(["none.mp4"]),
+        lambda ensemble: ensemble.answers_of_person([]),
         lambda ensemble: ensemble.answers_of_people(
             ScoreTable((), ensemble.labels, ALL, np.zeros((0, len(ALL), 7)), np.zeros(0, dtype=int), (), ())
         ),

@@ -9,7 +9,7 @@ import shutil
 import numpy as np
 import pytest
 
-from affekt.ensemble import Ensemble, relabel
+from affekt.ensemble import Ensemble, relabel, score_index
 from affekt.errors import DataError, MediaError
 from affekt.extensions import members_needed
 from affekt.media import PreparedIndex
@@ -38,7 +38,7 @@ def test_a_file_and_its_prepared_clip_get_the_same_answer(ensemble, tiny_run, ti
 def test_scores_of_unseen_clips_are_those_of_the_members_tables(ensemble, tiny_run, tiny_settings):
     # What training wrote for val clips and what serving answers must be one and the same.
     index = PreparedIndex.read(tiny_run.prepared).select("val")
-    table, fused = ensemble.score_index(index, Store(tiny_run.store, tiny_settings.media))
+    table, fused = score_index(ensemble, index, Store(tiny_run.store, tiny_settings.media))
     written = ScoreTable.read(tiny_run.scores / "scores.csv").split("val")
     assert table.clips == written.clips
     assert np.abs(table.scores - written.scores).max() < 1e-5

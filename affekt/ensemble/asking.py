@@ -1,0 +1,145 @@
+"""Asks an ensemble about many files or prepared clips, by several processes of one thread each where that is faster."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from affekt import processes
+from affekt.ensemble.ensemble import Ensemble
+from affekt.ensemble.seen import Seen
+from affekt.errors import AffektError, MediaError, as_affekt_error
+from affekt.media.person import PROMINENT
+from affekt.media.prepared import PreparedIndex
+from affekt.progress import track
+from affekt.score_table import ScoreTable
+from affekt.settings import MediaSettings
+from affekt.storage import open_local
+from affekt.store.entries import Store
+
+#: Fewer files, or fewer prepared clips, are not worth the start of another process (some two seconds).
+FEWEST_FILES, FEWEST_CLIPS = 6, 48
+#: Bytes that a process takes besides its networks.
+_BYTES = 700 << 20
+#: Seconds beyond twice the decoding limit that one file may take.
+_GRACE = 600.0
+
+
+def look_at(
+    ensemble: Ensemble, files: Sequence[str], who: str = PROMINENT, *, pictures: bool = False
+) -> Iterator[Seen | AffektError]:
+    """What an ensemble sees in each file, in order; or why there is nothing to see.
+
+    Args:
+        ensemble: that is asked.
+        files: paths or ``s3://`` uris.
+        who: the person who is judged (:meth:`Ensemble.prepare`).
+        pictures: whether to keep a picture of each judged face.
+    """
+    tasks = [{"file": name, "who": who, "picture": pictures} for name in files]
+    return _looked(ensemble, None, tasks, FEWEST_FILES)
+
+
+def score_index(ensemble: Ensemble, index: PreparedIndex, store: Store) -> tuple[ScoreTable, np.ndarray]:
+    """The score table ``[N, M, L]`` of prepared clips, and the fused probabilities ``[N, L]``.
+
+    The store must have been made with this ensemble's media settings.
+
+    Raises:
+        AffektError: a clip cannot be read or scored.
+    """
+    rows, labels = list(index), ensemble.labels
+    scores = np.full((len(rows), len(ensemble.models), len(labels)), np.nan)
+    looked = _looked(ensemble, store, [{"key": row.key} for row in rows], FEWEST_CLIPS)
+    for number, found in enumerate(track(looked, "score", len(rows))):
+        if isinstance(found, AffektError):
+            raise found
+        scores[number] = found.scores
+    table = ScoreTable(
+        tuple(row.clip for row in rows),
+        labels,
+        ensemble.models,
+        scores,
+        np.array([labels.index(row.label) if row.label in labels else -1 for row in rows], dtype=int),
+        tuple(row.subject for row in rows),
+        tuple(row.split for row in rows),
+    )
+    return table, ensemble.fused(scores)
+
+
+def _looked(
+    ensemble: Ensemble, store: Store | None, tasks: Sequence[Mapping[str, Any]], fewest: int
+) -> Iterator[Seen | AffektError]:
+    """What became of each task, in order."""
+    count = _processes(ensemble, len(tasks)) if len(tasks) >= fewest else 1
+    if count == 1:
+        look = _look(ensemble, store)
+        for task in tasks:
+            try:
+                yield look(task)
+            except (AffektError, OSError) as error:
+                yield as_affekt_error(error)
+        return
+    media = ensemble.settings.media
+    opened = {
+        "folder": str(ensemble.folder.absolute()),
+        "media": dataclasses.asdict(media),
+        "store": store.root if store else None,
+    }
+    limit = 2 * media.timeout_seconds + _GRACE
+    arrived: dict[int, Seen | AffektError] = {}
+    next_one = 0
+    for ended in processes.run("affekt.ensemble.asking", opened, tasks, count, limit=limit):
+        if ended.result is None:
+            arrived[ended.number] = MediaError(ended.reason, code=ended.code)
+        else:
+            arrived[ended.number] = Seen.from_dict(ended.result)
+        while next_one in arrived:
+            yield arrived.pop(next_one)
+            next_one += 1
+
+
+def _look(ensemble: Ensemble, store: Store | None) -> Callable[[Mapping[str, Any]], Seen]:
+    def look(task: Mapping[str, Any]) -> Seen:
+        if store is not None:
+            return ensemble.look(store.get(task["key"]), task["key"])
+        with open_local(task["file"]) as path:
+            clip = ensemble.prepare(path, task["who"])
+            seen = ensemble.look(clip, task["file"])
+        return replace(seen, picture=clip.middle_face) if task["picture"] else seen
+
+    return look
+
+
+def _processes(ensemble: Ensemble, tasks: int) -> int:
+    """As many as there are cores, two tasks for each, and memory for their networks."""
+    count = min(processes.cores(), tasks // 2)
+    facts = Path("/proc/meminfo")
+    if not facts.is_file():
+        return count
+    lines = dict(line.split(":") for line in facts.read_text(encoding="ascii").splitlines())
+    free = int(lines["MemAvailable"].split()[0]) << 10
+    weights = sum(path.stat().st_size for path in ensemble.folder.rglob("*") if path.is_file())
+    return max(1, min(count, free // (_BYTES + 3 * weights)))
+
+
+def _opened(document: Any) -> Callable[[Any], dict[str, Any]]:
+    """What a process of the pool does for each task."""
+    import cv2  # heavy, and only a process of the pool needs it here
+
+    cv2.setNumThreads(1)
+    media = MediaSettings(**document["media"])
+    ensemble = Ensemble.load(document["folder"])
+    ensemble.settings = replace(ensemble.settings, media=media)
+    store = None if document["store"] is None else Store(document["store"], media)
+    look = _look(ensemble, store)
+    return lambda task: look(task).to_dict()
+
+
+if __name__ == "__main__":
+    processes.serve(_opened)

@@ -1,0 +1,65 @@
+"""What the members of an ensemble see in a clip, without its pictures: many clips of a person fit into memory so."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from affekt.ensemble.face import Face
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is kept of a clip for its answer.
+
+    Attributes:
+        where: what an error calls the clip.
+        scores: float64 ``[M, L]``, each member's probabilities; NaN where it has none.
+        frames: decoded frames.
+        frames_with_face: those in which the person's face was found.
+        flags: of the prepared clip.
+        face: the judged face.
+        pixels: of a picture of the source.
+        picture: the judged face, uint8 ``[S, S, 3]`` RGB, where that was asked for.
+    """
+
+    where: str
+    scores: np.ndarray
+    frames: int
+    frames_with_face: int
+    flags: tuple[str, ...]
+    face: Face | None
+    pixels: int
+    picture: np.ndarray | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values; no bit of a score is lost."""
+        return {
+            **vars(self),
+            "scores": [None if np.isnan(row).any() else row.tolist() for row in self.scores],
+            "labels": self.scores.shape[1],
+            "flags": list(self.flags),
+            "face": asdict(self.face) if self.face else None,
+            "picture": None if self.picture is None else base64.b64encode(self.picture.tobytes()).decode(),
+        }
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Seen:
+        """What :meth:`to_dict` gave."""
+        missing = [float("nan")] * document["labels"]
+        face = document["face"]
+        if face:
+            spans = tuple((first, last) for first, last in face["seconds"])
+            face = Face(**{**face, "box": tuple(face["box"]), "seconds": spans})
+        scores = np.array([missing if row is None else row for row in document["scores"]], dtype=float)
+        known = {name: document[name] for name in ("where", "frames", "frames_with_face", "pixels")}
+        picture = document["picture"]
+        if picture is not None:
+            pixels = np.frombuffer(base64.b64decode(picture), np.uint8)
+            side = int((len(pixels) // 3) ** 0.5)
+            picture = pixels.reshape(side, side, 3)
+        return cls(scores=scores, flags=tuple(document["flags"]), face=face, picture=picture, **known)

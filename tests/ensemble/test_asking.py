@@ -1,0 +1,90 @@
+"""An ensemble asked about many files by several processes: the answers of one, in order; one death is one file."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import psutil
+import pytest
+
+from affekt import processes
+from affekt.ensemble import Ensemble, asking, look_at, score_index
+from affekt.errors import AffektError
+from affekt.media import PreparedIndex
+from affekt.store.entries import Store
+
+
+@pytest.fixture(scope="module")
+def ensemble(tiny_ensemble):
+    return Ensemble.load(tiny_ensemble)
+
+
+@pytest.fixture
+def several(monkeypatch):
+    """Two processes, however small the machine and the work are."""
+    monkeypatch.setattr(asking, "_processes", lambda ensemble, tasks: 2)
+    monkeypatch.setattr(asking, "FEWEST_FILES", 2)
+    monkeypatch.setattr(asking, "FEWEST_CLIPS", 2)
+
+
+def files_of(sample_clips, tiny_run, count):
+    return [str(sample_clips / row.clip) for row in PreparedIndex.read(tiny_run.prepared).rows[:count]]
+
+
+def test_several_processes_see_in_each_file_what_one_sees(ensemble, sample_clips, tiny_run, tmp_path, several):
+    (tmp_path / "bad.mp4").write_bytes(b"no film")
+    files = files_of(sample_clips, tiny_run, 4)
+    files.insert(1, str(tmp_path / "bad.mp4"))
+    here = [ensemble.prepare(file) for file in files if "bad" not in file]
+    expected = [ensemble.predict(clip) for clip in here]
+    first, error, *others = look_at(ensemble, files, pictures=True)
+
+    assert isinstance(error, AffektError) and error.code == "unreadable"
+    assert [ensemble.answer(seen) for seen in (first, *others)] == expected
+    assert all(
+        np.array_equal(seen.picture, clip.middle_face) for seen, clip in zip((first, *others), here, strict=True)
+    )
+
+
+def test_scores_of_prepared_clips_are_those_of_one_process(ensemble, tiny_run, tiny_settings, several, monkeypatch):
+    index, store = PreparedIndex.read(tiny_run.prepared), Store(tiny_run.store, tiny_settings.media)
+    table, fused = score_index(ensemble, index, store)
+    monkeypatch.setattr(asking, "FEWEST_CLIPS", 1000)
+    alone, fused_alone = score_index(ensemble, index, store)
+
+    assert np.array_equal(table.scores, alone.scores, equal_nan=True) and np.array_equal(fused, fused_alone)
+    assert table.clips == alone.clips == tuple(row.clip for row in index)
+
+
+def test_a_process_that_dies_is_one_file_without_an_answer(ensemble, sample_clips, tiny_run, several, monkeypatch):
+    killed: list[int] = []
+
+    def kill_one() -> None:
+        deadline = time.monotonic() + 120
+        while not killed and time.monotonic() < deadline:
+            for process in psutil.Process().children():
+                if "affekt.ensemble.asking" in process.cmdline():
+                    killed.append(process.pid)
+                    os.kill(process.pid, signal.SIGKILL)
+                    return
+            time.sleep(0.02)
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    seen = list(look_at(ensemble, files_of(sample_clips, tiny_run, 5)))
+    killer.join()
+    errors = [one for one in seen if isinstance(one, AffektError)]
+
+    assert killed and len(seen) == 5
+    assert [(error.code, "signal 9" in error.message) for error in errors] == [("crashed", True)]
+
+
+def test_processes_are_as_many_as_cores_tasks_and_memory_allow(ensemble, monkeypatch):
+    monkeypatch.setattr(processes, "cores", lambda: 4)
+    assert asking._processes(ensemble, 3) == 1 and asking._processes(ensemble, 100) in range(1, 5)
+    monkeypatch.setattr(asking, "_BYTES", 1 << 60)
+    assert asking._processes(ensemble, 100) == 1
