@@ -51,8 +51,9 @@ def _head(evaluation: Evaluation, facts: CardFacts) -> Iterator[str]:
         yield "**Trained or judged on sample clips: no figure here says anything about people's emotions.**"
         yield ""
     yield (
-        f"Tells which of {len(evaluation.labels)} emotions ({', '.join(evaluation.labels)}) a person shows in a video "
-        f"clip, from face and voice. Fuses {', '.join(facts.models)}; {chosen_name(evaluation)} answers."
+        f"Tells which of {counted(len(evaluation.labels), 'emotions')} ({', '.join(evaluation.labels)}) a person "
+        f"shows in a video clip, from face and voice. Fuses {', '.join(facts.models)}; "
+        f"{chosen_name(evaluation)} answers."
     )
     yield ""
     yield "## Intended use"
