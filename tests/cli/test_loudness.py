@@ -16,8 +16,9 @@ import pytest
 
 import affekt
 from affekt import events
-from affekt.pipelines.cli import run
+from affekt.pipelines.cli import build_parser, run
 from affekt.pipelines.cli.colours import painted
+from affekt.pipelines.cli.reference import _commands
 from affekt.pipelines.cli.steps import StepLines
 from affekt.revision import revision
 
@@ -76,6 +77,11 @@ def test_quiet_stands_anywhere_and_leaves_results(arguments, capsys):
     assert run(arguments) == 1
     assert "no such folder" in capsys.readouterr().out
     assert logging.getLogger("affekt").level == logging.ERROR
+
+
+def test_every_command_and_action_takes_both():
+    without = [parser.prog for parser, _ in _commands(build_parser()) if "--quiet" not in parser.format_help()]
+    assert not without
 
 
 def test_quiet_says_no_steps_and_remarks(monkeypatch):
