@@ -11,10 +11,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from affekt.dataset.clips import Clip
 from affekt.dataset.faces import FaceImage
+from affekt.dataset.picture_file import decode_picture
 from affekt.errors import AffektError, MediaError
 from affekt.media.probe import MediaInfo, probe_all
 from affekt.progress import Progress
@@ -80,18 +79,16 @@ def inspect_faces(faces: Sequence[FaceImage], workers: int = 0) -> list[Inspecte
 
 
 def _inspect_face(face: FaceImage) -> Inspected:
-    import cv2  # heavy: cv2
-
     try:
         content = face.content()
     except MediaError as error:
         return Inspected(error=error)
     digest = hashlib.sha256(content).hexdigest()
     if face.pixels is None:
-        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE) if content else None
-        if picture is None:
-            reason = "not a picture that can be decoded" if content else "the file is empty"
-            return Inspected(error=MediaError(reason, code="unreadable", where=face.uri), digest=digest)
+        try:
+            decode_picture(content, face.uri, grey=True)
+        except MediaError as error:
+            return Inspected(error=error, digest=digest)
     return Inspected(digest=digest)
 
 

@@ -15,6 +15,7 @@ from affekt.dataset.archives import Held, Kept, is_archive, opened
 from affekt.dataset.clips import Clip
 from affekt.dataset.file_names import IMAGE_SUFFIXES, is_media, is_of_a_system
 from affekt.dataset.manifest import manifest_of
+from affekt.dataset.picture_file import MOST_BYTES, decode_picture
 from affekt.dataset.pixels import has_pixels, pixel_rows
 from affekt.dataset.problems import Problem, raise_errors
 from affekt.dataset.source import is_table, read_clips, read_source
@@ -64,17 +65,11 @@ class FaceImage:
         """The picture, uint8 ``[H, W, 3]`` RGB; a file is read now.
 
         Raises:
-            MediaError: it is missing or cannot be decoded.
+            MediaError: it is missing, over a limit, or cannot be decoded.
         """
         if self.pixels is not None:
             return np.repeat(self.pixels[:, :, None], 3, axis=2)
-        import cv2  # heavy: cv2
-
-        content = self.content()
-        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
-        if picture is None:
-            raise MediaError("not a picture that can be decoded", code="unreadable", where=self.uri)
-        return np.ascontiguousarray(picture[:, :, ::-1])
+        return decode_picture(self.content(), self.uri)
 
     def content(self) -> bytes:
         """What tells two images apart: the bytes of the file, or the bare pixels.
@@ -87,7 +82,7 @@ class FaceImage:
         if self.held is not None:
             return self.held.read()
         try:
-            return read_bytes(self.uri)
+            return read_bytes(self.uri, first=MOST_BYTES + 1)
         except DataError as error:
             raise MediaError(error.message, code="missing", where=self.uri) from error
 

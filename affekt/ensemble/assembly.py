@@ -13,6 +13,7 @@ from typing import Any
 import affekt
 from affekt.errors import DataError
 from affekt.extensions import EXTENSIONS, extension_names, model_names, offered_by
+from affekt.media.prepared import PREPARATION
 from affekt.settings import Settings
 from affekt.storage import file_digest
 
@@ -62,6 +63,7 @@ def assemble(
         "members": [name for name in model_names() if name in members],
         "models": list(models),
         "settings": settings.to_dict(),
+        "preparation": PREPARATION,
         "packages": {name: metadata.version(name) for name in _PACKAGES},
         "offered_by": {name: offered_by("model", name) for name in members if offered_by("model", name) != "affekt"},
         "extensions": _extensions(settings),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,11 +20,14 @@ from affekt.extensions import model_spec
 from affekt.fusion import Fusion, PersonFusion
 from affekt.media import PreparedClip, prepare_file
 from affekt.media.person import PROMINENT
+from affekt.media.prepared import PREPARATION
 from affekt.models.members import Members
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings, settings_of_stored
 from affekt.settings.limits import with_limits
 from affekt.storage import file_digest
+
+logger = logging.getLogger(__name__)
 
 _WARNINGS = {
     "no_face": "no face was found: answered from the voice alone",
@@ -73,6 +77,12 @@ class Ensemble:
         manifest = read_manifest(folder)
         require_extensions(manifest, str(folder))
         settings = settings_of_stored(manifest["settings"])
+        if manifest.get("preparation", 0) != PREPARATION:
+            logger.warning(
+                "%s learned from clips that another version of affekt prepared; where sound starts late, has several "
+                "channels or holds no voice, it sees them otherwise than in its training: train again to even that out",
+                folder.name,
+            )
         members = {name: folder / "members" / name for name in manifest["members"]}
         loaded = Members.load(members, packages=manifest.get("offered_by"))
         adapts = "fusion_person/fusion.json" in manifest["files"]

@@ -21,7 +21,7 @@ from affekt.errors import DataError
 from affekt.extensions import detector_spec
 from affekt.home import home
 from affekt.media.pictures import Code, FacePictures
-from affekt.media.prepared import PreparedClip
+from affekt.media.prepared import PREPARATION, PreparedClip
 from affekt.media.weights import check_weights
 from affekt.settings import MediaSettings
 from affekt.settings.limits import LIMITS
@@ -31,8 +31,7 @@ from affekt.store.shelf import DAMAGED, LocalShelf, RemoteShelf, Shelf, shard_na
 
 logger = logging.getLogger(__name__)
 
-#: Raised whenever the code prepares the same file differently, so that old entries are not taken for new ones.
-VERSION = 4
+VERSION = PREPARATION
 #: Clips in a shard, and bytes after which it is full all the same.
 SHARD_CLIPS, SHARD_BYTES = 256, 256 << 20
 #: Settings that only say which files are refused, or where copies are; they do not change what is prepared.
