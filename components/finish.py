@@ -8,7 +8,7 @@ from affekt.components.image import IMAGE
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
 def finish(job: str, tracking_uri: str, status: PipelineTaskFinalStatus) -> None:
-    """Mark the parent run as finished or failed.
+    """Mark the parent run as finished, failed or killed.
 
     Args:
         job: identifier of the pipeline run, by which the parent run is found.
@@ -18,8 +18,6 @@ def finish(job: str, tracking_uri: str, status: PipelineTaskFinalStatus) -> None
     from affekt.steps.step import step
 
     with step("finish") as this:
-        from affekt.registry import Tracking
+        from affekt.registry import Tracking, close_job
 
-        ended = "FINISHED" if status.state == "SUCCEEDED" else "FAILED"
-        found = Tracking(tracking_uri or None).finish_job(job, ended)
-        this.say(f"MLflow run {found} {ended.lower()}" if found else "no MLflow run was opened")
+        this.say(close_job(Tracking(tracking_uri or None), job, status.state, status.error_message or ""))

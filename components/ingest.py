@@ -28,7 +28,7 @@ def ingest(data: str, settings: str, name: str, job: str, tracking_uri: str, cli
     with step("ingest", settings) as this:
         from affekt.counted import counted
         from affekt.dataset import assign_splits, check_sides, load_clips
-        from affekt.registry import Tracking, check_registry
+        from affekt.registry import Tracking, check_registry, open_job
 
         tracking = Tracking(tracking_uri or None)
         check_registry(tracking, name)
@@ -45,7 +45,7 @@ def ingest(data: str, settings: str, name: str, job: str, tracking_uri: str, cli
             f"{counted(len(table), 'clips')}, {counted(len(table.labels), 'labels')}, "
             f"{counted(len(table.subjects), 'subjects')}"
         )
-        tags = {"affekt.job": job, "affekt.data": data, "affekt.code": code_digest()}
-        run_id = tracking.start_parent(name, this.settings.flat(), tags)
+        tags = {"affekt.data": data, "affekt.code": code_digest()}
+        run_id = open_job(tracking, name, job, this.settings.flat(), tags)
         this.opened(tracking, run_id)
         return run_id

@@ -36,7 +36,7 @@ def ingest_images(
     with step("ingest", settings) as this:
         from affekt.counted import counted
         from affekt.dataset import read_faces
-        from affekt.registry import Tracking, check_registry, log_dataset
+        from affekt.registry import Tracking, check_registry, log_dataset, open_job
         from affekt.store.images import prepare_images
 
         tracking = Tracking(tracking_uri or None)
@@ -45,8 +45,8 @@ def ingest_images(
         splits = Counter(row.split for row in index)
         counts = ", ".join(f"{count} {split}" for split, count in splits.items())
         this.say(f"{counted(len(index), 'face images')} ({counts}), {counted(len(index.labels), 'labels')}")
-        tags = {"affekt.job": job, "affekt.data": data, "affekt.code": code_digest()}
-        run_id = tracking.start_parent(name, this.settings.flat(), tags)
+        tags = {"affekt.data": data, "affekt.code": code_digest()}
+        run_id = open_job(tracking, name, job, this.settings.flat(), tags)
         log_dataset(tracking, run_id, index)
         this.opened(tracking, run_id)
         return run_id

@@ -58,6 +58,7 @@ class _Running:
     hear: Hear
     environment: Mapping[str, str]
     temporary: Path
+    job: str
     failed: list[Failed] = field(default_factory=list)
     _here: threading.local = field(default_factory=threading.local)
 
@@ -67,7 +68,8 @@ class _Running:
         def run(*arguments: Any, component_name: str, **options: Any) -> Any:
             self._here.task, self._here.status = component_name.removeprefix("comp-"), None
             try:
-                outputs, ended = run_task(*arguments, component_name=component_name, **options)
+                given = {**options, "unique_pipeline_id": self.job}
+                outputs, ended = run_task(*arguments, component_name=component_name, **given)
             except Exception as error:
                 self.failed.append(Failed(self._here.task, None, error))
                 raise
@@ -124,7 +126,9 @@ class _Running:
 
 
 @contextlib.contextmanager
-def adapted(hear: Hear, log: TextIO, environment: Mapping[str, str], temporary: Path) -> Iterator[list[Failed]]:
+def adapted(
+    hear: Hear, log: TextIO, environment: Mapping[str, str], temporary: Path, job: str
+) -> Iterator[list[Failed]]:
     """Within it, KFP's local runner runs steps as above.
 
     Args:
@@ -132,11 +136,12 @@ def adapted(hear: Hear, log: TextIO, environment: Mapping[str, str], temporary: 
         log: what KFP itself has to say goes there.
         environment: of the steps' processes, on top of this process's.
         temporary: a folder that goes away with the run.
+        job: the identifier of the run that tasks are told.
 
     Yields:
         The tasks that failed, in the order of their failing.
     """
-    running = _Running(hear, environment, temporary)
+    running = _Running(hear, environment, temporary, job)
     replacements: list[tuple[Any, str, Any]] = [
         (task_dispatcher, "run_single_task_implementation", running.named(_now(task_dispatcher))),
         (subprocess_task_handler, "run_local_subprocess", running.process),

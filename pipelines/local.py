@@ -22,7 +22,7 @@ from affekt import events
 from affekt.errors import AffektError, as_affekt_error, rebuilt
 from affekt.home import private_folders
 from affekt.pipelines.kfp_adapter import Failed, adapted
-from affekt.registry import Tracking
+from affekt.registry import Tracking, close_job
 from affekt.storage import secrets_hidden
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def run_locally(
 
     Args:
         pipeline: a KFP pipeline.
-        arguments: its arguments, without ``job``.
+        arguments: its arguments.
         folder: where artifacts and the log go.
         say: called with each event of a step.
         runner: KFP's local runner, as :mod:`affekt.pipelines.containers` makes it; processes if not given.
@@ -92,9 +92,9 @@ def run_locally(
             "PYTHONWARNINGS": "ignore",
             **variables,
         }
-        with adapted(heard, file, environment, temporary) as failed:
+        with adapted(heard, file, environment, temporary, run.job) as failed:
             try:
-                pipeline(**arguments, job=run.job)
+                pipeline(**arguments)
             except RuntimeError as error:
                 if not failed:
                     raise
@@ -109,9 +109,8 @@ def run_locally(
 
 def _close(job: str, arguments: Mapping[str, Any]) -> None:
     """End the MLflow run of an interrupted job; where MLflow cannot be reached, that must not hide the interrupt."""
-
     try:
-        Tracking(arguments.get("tracking_uri") or None).finish_job(job, "KILLED")
+        close_job(Tracking(arguments.get("tracking_uri") or None), job, "KILLED")
     except Exception as error:
         logger.warning("the MLflow run of this training stays open: %s", error)
 

@@ -13,10 +13,18 @@ from affekt.extensions import Resources, model_specs
 
 #: The image of the steps that train on a GPU.
 GPU_IMAGE = os.environ.get("AFFEKT_GPU_IMAGE", IMAGE)
-#: The Kubernetes secret whose keys become a step's environment: where S3 is, and with which credentials.
-STORAGE_SECRET = "affekt-storage"
-#: Its keys. All are optional: an installation on AWS needs no endpoint, and one with roles for its pods no keys.
-STORAGE_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL_S3", "AWS_REGION")
+#: The Kubernetes secrets whose keys become a step's environment. All are optional: an installation on AWS needs no
+#: endpoint, one with roles for its pods no keys, and an MLflow that asks for no login neither name nor token.
+SECRETS = {
+    "affekt-storage": (
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_ENDPOINT_URL_S3",
+        "AWS_REGION",
+    ),
+    "affekt-login": ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"),
+}
 #: Where the images keep copies of prepared clips (:func:`affekt.home.home`): a volume of the pod, of a bounded size.
 CACHE = "/var/lib/affekt/cache"
 #: GiB of a step's disk that are left beside the copies, for what is decoded of them.
@@ -95,5 +103,6 @@ def on_cluster(task: Any) -> Any:
             task, volume_name="shm", mount_path="/dev/shm", medium="Memory", size_limit=row.shared_memory
         )
     kubernetes.empty_dir_mount(task, volume_name="cache", mount_path=CACHE, size_limit=row.disk)
-    kubernetes.use_secret_as_env(task, STORAGE_SECRET, {key: key for key in STORAGE_KEYS}, optional=True)
+    for secret, keys in SECRETS.items():
+        kubernetes.use_secret_as_env(task, secret, {key: key for key in keys}, optional=True)
     return task

@@ -16,6 +16,7 @@ from urllib3.exceptions import HTTPError
 
 from affekt.dataset import Unit
 from affekt.errors import AffektError
+from affekt.pipelines.backend_version import check_backend
 from affekt.pipelines.compile import compile_pipeline
 from affekt.pipelines.runners import Cluster
 from affekt.storage import is_remote
@@ -55,14 +56,14 @@ def submit(
     Args:
         cluster: where.
         models: the models to fuse.
-        arguments: the pipeline's arguments, without ``store`` and ``job``.
+        arguments: the pipeline's arguments, without ``store``.
         name: that the run is shown under, with the time added.
         unit: what the data set holds.
         pipeline_root: where its artifacts go, where not to the installation's own place.
 
     Raises:
-        AffektError: the cluster cannot be reached or refuses the run, or an argument names a place that the pods
-            of a cluster do not see.
+        AffektError: the cluster cannot be reached, is too old or refuses the run, or an argument names a place that
+            the pods of a cluster do not see.
     """
     from kfp_server_api import ApiException  # an extra: kfp-server-api, and only a cluster needs it
 
@@ -78,6 +79,7 @@ def submit(
                 existing_token=cluster.token or None,
                 **({"namespace": cluster.namespace} if cluster.namespace else {}),
             )
+            check_backend(client, where)
             run = client.create_run_from_pipeline_package(
                 str(package),
                 arguments={**arguments, "store": cluster.store},

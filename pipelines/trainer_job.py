@@ -7,7 +7,7 @@ from typing import Any
 
 from affekt.counted import counted
 from affekt.errors import AffektError
-from affekt.pipelines.placement import STORAGE_KEYS, STORAGE_SECRET, image_of, resources_of, training_step
+from affekt.pipelines.placement import SECRETS, image_of, resources_of, training_step
 from affekt.steps.train_member import Job
 from affekt.storage import is_remote
 
@@ -49,8 +49,9 @@ def train_job(job: Job, name: str, *, job_uri: str, nodes: int, devices: int = 1
     if devices:
         asked["nvidia.com/gpu"] = str(devices)
     secrets = [
-        {"name": key, "valueFrom": {"secretKeyRef": {"name": STORAGE_SECRET, "key": key, "optional": True}}}
-        for key in STORAGE_KEYS
+        {"name": key, "valueFrom": {"secretKeyRef": {"name": secret, "key": key, "optional": True}}}
+        for secret, keys in SECRETS.items()
+        for key in keys
     ]
     return {
         "apiVersion": "trainer.kubeflow.org/v1alpha1",

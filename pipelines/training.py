@@ -46,7 +46,7 @@ def training_pipeline(
         registered: whether the ensemble is registered and the gate decides on it; without, it is only evaluated.
 
     Returns:
-        A KFP pipeline with the parameters ``data, settings, name, job, faces, store, tracking_uri, clips_per_shard``;
+        A KFP pipeline with the parameters ``data, settings, name, faces, store, tracking_uri, clips_per_shard``;
         ``faces`` and ``clips_per_shard`` mean nothing to one of images.
     """
     models = tuple(models) or model_names()
@@ -60,12 +60,13 @@ def training_pipeline(
         data: str,
         settings: str,
         name: str = "affekt",
-        job: str = dsl.PIPELINE_JOB_ID_PLACEHOLDER,
         faces: str = "",
         store: str = "",
         tracking_uri: str = "",
         clips_per_shard: int = 256,
     ) -> None:
+        # A constant of the tasks: backends do not replace the placeholder in the default of a parameter.
+        job = dsl.PIPELINE_JOB_ID_PLACEHOLDER
         with dsl.ExitHandler(place(finish(job=job, tracking_uri=tracking_uri))):
             read = place(
                 (ingest if unit == "clips" else ingest_images)(

@@ -166,26 +166,6 @@ class Tracking:
         """Close a run with ``FINISHED``, ``FAILED`` or ``KILLED``."""
         self.client.set_terminated(run_id, status)
 
-    def finish_job(self, job: str, status: str = "FINISHED") -> str | None:
-        """Close the open run that bears the tag ``affekt.job``, and its children that a dead step left open.
-
-        These end as FAILED, or as KILLED where the whole run does.
-
-        Returns:
-            The run's id; None when there is no such open run.
-        """
-        quoted = job.replace("'", "")
-        open_run = f"tags.`affekt.job` = '{quoted}' and attributes.status = 'RUNNING'"
-        found = self.client.search_runs([self.experiment_id], open_run, max_results=1)
-        if not found:
-            return None
-        run_id = str(found[0].info.run_id)
-        children = f"tags.`mlflow.parentRunId` = '{run_id}' and attributes.status = 'RUNNING'"
-        for child in self.client.search_runs([self.experiment_id], children):
-            self.finish(child.info.run_id, "KILLED" if status == "KILLED" else "FAILED")
-        self.finish(run_id, status)
-        return run_id
-
     @property
     def registry_uri(self) -> str:
         """The address of the model registry: ``MLFLOW_REGISTRY_URI``, else that of the runs."""

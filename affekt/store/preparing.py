@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from affekt import storage
 from affekt.counted import counted
 from affekt.dataset.clips import Clip, ClipTable
+from affekt.errors import DataError
 from affekt.media.functionals import check_feature_set
 from affekt.media.prepared import PreparedIndex, PreparedRow, SkippedClip
 from affekt.progress import Progress
@@ -17,6 +19,10 @@ from affekt.store.workers import Outcome, Task, run_tasks
 
 logger = logging.getLogger(__name__)
 
+#: Code of the outcome that the service which has the file does not answer.
+UNREACHABLE = "unreachable"
+#: Codes of outcomes that may be others the next time.
+PASSING = (UNREACHABLE, "crashed")
 #: What a flag means for the use of a clip: these are reported although the clip is used.
 PARTLY_USED = {
     "no_video": "holds no picture that can be decoded; only its voice is used",
@@ -43,12 +49,16 @@ def prepare_clips(table: ClipTable, store: Store, *, workers: int = 0, progress:
         workers: processes; 0 takes one for each core that this process may use, 1 works in this process.
         progress: show progress.
 
-    One clip never fails the others: what cannot be used is in ``skipped`` with its reason, also when a worker process
-    died of it. Clips that can be used only partly are in both. ``decoded`` of the index counts the decoded files. A
-    file in S3 that was prepared before is not fetched. What is prepared is kept as it comes, whatever ends the process.
+    A clip whose file could not be fetched, or whose worker process died, is tried a second time here, since Kubeflow
+    Pipelines does not repeat the tasks of a loop. One clip never fails the others: what cannot be used is in
+    ``skipped`` with its reason, also when a worker process died of it. Clips that can be used only partly are in both.
+    ``decoded`` of the index counts the decoded files. A file in S3 that was prepared before is not fetched. What is prepared is
+    kept as it comes, whatever ends the process.
 
     Raises:
         SettingsError: no installed package offers the functionals of the store's settings.
+        DataError: ``unreachable``: clips could not be fetched, which says nothing about them. Those that were prepared
+            are kept.
     """
     check_feature_set(store.settings.functionals)
     store.verify()
@@ -59,13 +69,20 @@ def prepare_clips(table: ClipTable, store: Store, *, workers: int = 0, progress:
     outcomes: dict[str, Outcome] = {}
     fresh = 0
     with Progress("prepare clips", len(tasks)) if progress else _Quiet() as shown:
-        for outcome in run_tasks(tasks, store, workers):
-            outcomes[outcome.clip] = outcome
-            fresh += outcome.decoded
-            if fresh == SHARD_CLIPS:
-                store.pack()
-                fresh = 0
-            shown.advance()
+        while tasks:
+            again: list[Task] = []
+            for task, outcome in _with_their_tasks(tasks, run_tasks(tasks, store, workers)):
+                if outcome.code in PASSING and outcome.clip not in outcomes:
+                    again.append(task)
+                else:
+                    shown.advance()
+                outcomes[outcome.clip] = outcome
+                fresh += outcome.decoded
+                if fresh == SHARD_CLIPS:
+                    store.pack()
+                    fresh = 0
+            tasks = again
+    _refuse_unreachable(outcomes.values())
     store.pack([store.key_of(found.digest) for clip in table if (found := outcomes[clip.id]).digest])
     origins.learn({version: found.digest for clip in table
                    if (version := versions.get(clip.uri)) and (found := outcomes[clip.id]).digest})  # fmt: skip
@@ -81,6 +98,23 @@ def prepare_clips(table: ClipTable, store: Store, *, workers: int = 0, progress:
     logger.info("prepared %s: %d decoded, %d in the store already, %d unusable",
                 counted(len(table), "clips"), decoded, len(table) - decoded, unusable)  # fmt: skip
     return PreparedIndex(tuple(rows), tuple(skipped), decoded=decoded)
+
+
+def _with_their_tasks(tasks: Sequence[Task], outcomes: Iterable[Outcome]) -> Iterator[tuple[Task, Outcome]]:
+    by_clip = {task.clip: task for task in tasks}
+    return ((by_clip[outcome.clip], outcome) for outcome in outcomes)
+
+
+def _refuse_unreachable(outcomes: Iterable[Outcome]) -> None:
+    """A clip that nobody could fetch must not be left out as if it were unusable."""
+    missing = [outcome for outcome in outcomes if outcome.code == UNREACHABLE]
+    if missing:
+        raise DataError(
+            f"{counted(len(missing), 'clips')} could not be fetched, also the second time: {missing[0].reason}; "
+            "start again when the service answers",
+            code=UNREACHABLE,
+            where=missing[0].clip,
+        )
 
 
 @dataclass

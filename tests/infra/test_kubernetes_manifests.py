@@ -9,7 +9,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from affekt.pipelines.placement import STORAGE_KEYS, STORAGE_SECRET
+from affekt.pipelines.placement import SECRETS
 from affekt.serving import container
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -228,14 +228,14 @@ def test_no_manifest_holds_a_secret(overlay):
 
 def test_production_takes_credentials_from_the_secret_that_steps_use(production):
     (tracking,) = containers(production["Deployment", "affekt", "affekt-tracking"])
-    assert tracking["envFrom"] == [{"secretRef": {"name": STORAGE_SECRET}}]
+    assert tracking["envFrom"] == [{"secretRef": {"name": "affekt-storage"}}]
     (database,) = [entry for entry in tracking["env"] if entry["name"] == "MLFLOW_BACKEND_STORE_URI"]
     assert set(database) == {"name", "valueFrom"}
 
 
 def test_the_secrets_that_are_needed_are_described(overlay):
     text = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
-    needed = {STORAGE_SECRET, *STORAGE_KEYS}
+    needed = {*SECRETS, *(key for keys in SECRETS.values() for key in keys)}
     for deployment in deployments(overlay):
         for each in containers(deployment):
             needed |= {source["secretRef"]["name"] for source in each.get("envFrom", [])}

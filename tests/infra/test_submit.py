@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
+import sys
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -18,52 +17,14 @@ from affekt.pipelines.run import submit_training
 from affekt.pipelines.runners import Cluster, runner_named
 from affekt.settings import load_settings
 
-
-class Api(BaseHTTPRequestHandler):
-    """The three calls of the Kubeflow Pipelines API that a submission makes, and a memory of what was sent."""
-
-    def do_GET(self):
-        path = self.path.split("?")[0]
-        if path == "/apis/v2beta1/healthz":
-            self.answer(200, {"multi_user": False})
-        elif path == "/apis/v2beta1/experiments":
-            self.answer(200, {"experiments": self.server.experiments})
-        else:
-            self.answer(404, {"error": path})
-
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.posted.append((self.path, dict(self.headers), body))
-        if self.server.refuse:
-            self.answer(403, {"error": "not yours"})
-        elif self.path == "/apis/v2beta1/experiments":
-            self.server.experiments.append({**body, "experiment_id": "e1"})
-            self.answer(200, self.server.experiments[-1])
-        else:
-            self.answer(200, {**body, "run_id": "r1"})
-
-    def answer(self, status, document):
-        body = json.dumps(document).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+sys.path.insert(0, str(Path(__file__).parents[1] / "pipelines"))
+from kubeflow import serving
 
 
 @pytest.fixture
 def api():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
-    server.experiments, server.posted, server.refuse = [], [], False
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving() as server:
+        yield server
 
 
 @pytest.fixture
@@ -78,9 +39,11 @@ def job() -> TrainingJob:
     return TrainingJob("s3://bucket/clips", load_settings("small"), models=("svc",), name="weekly")
 
 
-def test_a_submission_is_answered_with_the_runs_id_and_address(job, cluster):
+def test_a_submission_is_answered_with_the_runs_id_and_address(job, cluster, api):
     submitted = submit_training(job, cluster)
-    assert submitted.to_dict() == {"run_id": "r1", "url": f"{cluster.endpoint}/#/runs/details/r1"}
+    (run,) = api.runs
+    expected = {"run_id": run["run_id"], "url": f"{cluster.endpoint}/#/runs/details/{run['run_id']}"}
+    assert submitted.to_dict() == expected
 
 
 def test_the_cluster_gets_the_pipeline_with_its_arguments(job, cluster, api):

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from affekt.errors import AffektError
-from affekt.pipelines.placement import STORAGE_SECRET
+from affekt.pipelines.placement import SECRETS
 from affekt.pipelines.trainer_job import train_job
 from affekt.settings import load_settings
 from affekt.steps.train_member import Job
@@ -96,7 +96,7 @@ def test_the_nodes_run_the_program_of_a_step_with_the_job_of_s3() -> None:
         "affekt.steps.train_member",
         "s3://b/vgg.json",
     ]
-    assert {variable["valueFrom"]["secretKeyRef"]["name"] for variable in trainer["env"]} == {STORAGE_SECRET}
+    assert {variable["valueFrom"]["secretKeyRef"]["name"] for variable in trainer["env"]} == set(SECRETS)
 
 
 def test_every_place_of_this_machine_is_named() -> None:

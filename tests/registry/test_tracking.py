@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from affekt.errors import AffektError
-from affekt.registry import Tracking
+from affekt.registry import Tracking, close_job, open_job
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -78,18 +78,80 @@ def test_a_job_is_closed_with_the_children_that_a_dead_step_left_open(tracking):
     other = tracking.start_parent("other", tags={"affekt.job": "job-2"})
     dead = tracking.child(parent, "vgg")
     dead.__enter__()
-    assert tracking.finish_job("job-1", "FAILED") == parent
+    assert parent in close_job(tracking, "job-1", "FAILED")
     found = runs(tracking)
     assert (found["weekly"].info.status, found["vgg"].info.status) == ("FAILED", "FAILED")
     assert tracking.client.get_run(other).info.status == "RUNNING"
-    assert tracking.finish_job("job-3") is None
+    assert close_job(tracking, "job-3", "FAILED") == "no MLflow run was opened"
 
 
 def test_a_killed_job_is_killed_with_its_children(tracking):
     parent = tracking.start_parent("weekly", tags={"affekt.job": "job-1"})
     tracking.child(parent, "vgg").__enter__()
-    tracking.finish_job("job-1", "KILLED")
+    close_job(tracking, "job-1", "CANCELED")
     assert {run.info.status for run in runs(tracking).values()} == {"KILLED"}
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        ("COMPLETE", "FINISHED"),
+        ("SUCCEEDED", "FINISHED"),
+        ("CACHED", "FINISHED"),
+        ("SKIPPED", "FINISHED"),
+        ("FAILED", "FAILED"),
+        ("ERROR", "FAILED"),
+        ("CANCELED", "KILLED"),
+        ("RUNNING", "FAILED"),
+        ("", "FAILED"),
+    ],
+)
+def test_every_backends_word_for_an_end_is_understood(tracking, state, status):
+    run_id = open_job(tracking, "weekly", "job", {}, {})
+    close_job(tracking, "job", state)
+    assert tracking.client.get_run(run_id).info.status == status
+
+
+def test_what_the_steps_left_decides_where_the_state_is_no_end(tracking):
+    run_id = open_job(tracking, "weekly", "job", {}, {})
+    tracking.client.set_tag(run_id, "affekt.promoted", "False")
+    said = close_job(tracking, "job", "RUNNING")
+    assert tracking.client.get_run(run_id).info.status == "FINISHED"
+    assert "'RUNNING', which is no end" in said
+
+
+def test_a_failure_keeps_the_backends_word(tracking):
+    run_id = open_job(tracking, "weekly", "job", {}, {})
+    close_job(tracking, "job", "FAILED", "the node was lost")
+    assert tracking.client.get_run(run_id).data.tags["error"] == "the node was lost"
+
+
+def test_a_second_try_of_the_first_step_opens_no_second_run(tracking):
+    first = open_job(tracking, "weekly", "job", {"seed": 1}, {})
+    tracking.finish(first, "FAILED")
+    assert open_job(tracking, "weekly", "job", {"seed": 1}, {}) == first
+    assert tracking.client.get_run(first).info.status == "RUNNING"
+    assert open_job(tracking, "weekly", "another", {"seed": 1}, {}) != first
+
+
+def test_a_pipeline_that_went_on_after_its_failure_is_finished_at_last(tracking):
+    run_id = open_job(tracking, "weekly", "job", {}, {})
+    close_job(tracking, "job", "FAILED")
+    close_job(tracking, "job", "COMPLETE")
+    assert tracking.client.get_run(run_id).info.status == "FINISHED"
+
+
+def test_an_interrupted_run_is_not_called_failed_afterwards(tracking):
+    run_id = open_job(tracking, "weekly", "job", {}, {})
+    close_job(tracking, "job", "KILLED")
+    close_job(tracking, "job", "FAILED")
+    assert tracking.client.get_run(run_id).info.status == "KILLED"
+
+
+def test_a_placeholder_that_no_backend_replaced_opens_no_run(tracking):
+    with pytest.raises(AffektError) as caught:
+        open_job(tracking, "weekly", "{{$.pipeline_job_uuid}}", {}, {})
+    assert caught.value.code == "job_unresolved"
 
 
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
