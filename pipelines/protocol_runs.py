@@ -10,7 +10,7 @@ from typing import Any
 
 from affekt.pipelines.job import TrainingJob
 from affekt.pipelines.kept_folds import CLIPS
-from affekt.registry import Tracking
+from affekt.registry import Tracking, close_job
 from affekt.report.document import Evaluation
 from affekt.steps.evaluation_folder import EVALUATION, REPORT
 from affekt.steps.pool_folds import FUSED, SCORES
@@ -56,7 +56,7 @@ def put_below(tracking: Tracking, parent_id: str, place: Path) -> None:
     for run in runs_of(tracking, place):
         tracking.client.set_tag(run.info.run_id, "mlflow.parentRunId", parent_id)
         if run.info.status == "RUNNING":
-            tracking.finish_job(run.data.tags["affekt.job"], "KILLED")
+            close_job(tracking, run.data.tags["affekt.job"], "KILLED")
 
 
 def record(tracking: Tracking, run_id: str, evaluation: Evaluation, folder: Path) -> None:

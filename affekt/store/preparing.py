@@ -52,8 +52,8 @@ def prepare_clips(table: ClipTable, store: Store, *, workers: int = 0, progress:
     A clip whose file could not be fetched, or whose worker process died, is tried a second time here, since Kubeflow
     Pipelines does not repeat the tasks of a loop. One clip never fails the others: what cannot be used is in
     ``skipped`` with its reason, also when a worker process died of it. Clips that can be used only partly are in both.
-    ``decoded`` of the index counts the decoded files. A file in S3 that was prepared before is not fetched. What is prepared is
-    kept as it comes, whatever ends the process.
+    ``decoded`` of the index counts the decoded files. A file in S3 that was prepared before is not fetched. What is
+    prepared is kept as it comes, whatever ends the process.
 
     Raises:
         SettingsError: no installed package offers the functionals of the store's settings.
@@ -71,7 +71,7 @@ def prepare_clips(table: ClipTable, store: Store, *, workers: int = 0, progress:
     with Progress("prepare clips", len(tasks)) if progress else _Quiet() as shown:
         while tasks:
             again: list[Task] = []
-            for task, outcome in _with_their_tasks(tasks, run_tasks(tasks, store, workers)):
+            for task, outcome in _with_their_tasks(tasks, run_tasks(tasks, store, workers, apart=bool(outcomes))):
                 if outcome.code in PASSING and outcome.clip not in outcomes:
                     again.append(task)
                 else:

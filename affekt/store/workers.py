@@ -48,17 +48,24 @@ class Outcome:
     reason: str = ""
 
 
-def run_tasks(tasks: Sequence[Task], store: Store, workers: int) -> Iterator[Outcome]:
-    """The outcome of every task, as they finish."""
+def run_tasks(tasks: Sequence[Task], store: Store, workers: int, *, apart: bool = False) -> Iterator[Outcome]:
+    """The outcome of every task, as they finish.
+
+    Args:
+        tasks: the clips.
+        store: where they are prepared.
+        workers: processes at once; 0 for one each core.
+        apart: never in this process, since one of these clips may end the process that prepares it.
+    """
     count = min(workers or processes.cores(), len(tasks))
-    if count <= 1:
+    if count <= 1 and not apart:
         for task in tasks:
             yield run_task(task, store)
         return
     opened = {"root": store.root, "settings": dataclasses.asdict(store.settings)}
     limit = 2 * store.settings.timeout_seconds + _GRACE
     given = [dataclasses.asdict(task) for task in tasks]
-    for ended in processes.run("affekt.store.workers", opened, given, count, limit=limit):
+    for ended in processes.run("affekt.store.workers", opened, given, max(1, count), limit=limit):
         if ended.result is None:
             yield Outcome(tasks[ended.number].clip, code=ended.code, reason=ended.reason)
         else:
