@@ -2,7 +2,7 @@
 
 from affekt.extensions.detector import DetectorSpec, detector_names, detector_spec
 from affekt.extensions.found import EXTENSIONS, extension, extension_names, extensions, named, offered_by
-from affekt.extensions.fusion import FusionSpec, LabelledScores, fusion_names, fusion_spec, fusion_specs
+from affekt.extensions.fusion import FusionSpec, LabelledScores, fusion_names, fusion_spec, fusion_specs, fusions_for
 from affekt.extensions.layout import FileFacts, LayoutSpec, Tree, layout_specs
 from affekt.extensions.model import (
     ModelSpec,
@@ -32,6 +32,7 @@ __all__ = [
     "fusion_names",
     "fusion_spec",
     "fusion_specs",
+    "fusions_for",
     "layout_specs",
     "members_needed",
     "model_names",

@@ -62,6 +62,8 @@ class FusionSpec:
         settings: the frozen dataclass of its settings; limits as :class:`affekt.settings.fields.In`.
         presets: what its settings are in each preset, ``paper`` all of them and the others what differs; a method of
             affekt's own has these in ``affekt/presets``.
+        most_rows: with more labelled rows than so many it is left out, with a word, where every method is tried; it is
+            fitted where it is named. None where the time of ``fit`` grows no faster than the rows.
         order: place among the methods, those with small numbers first.
     """
 
@@ -73,6 +75,7 @@ class FusionSpec:
     kinds: Mapping[str, type] = field(default_factory=dict)
     settings: type | None = None
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    most_rows: int | None = None
     order: int = 1000
 
     @property
@@ -105,6 +108,15 @@ def fusion_specs() -> Mapping[str, FusionSpec]:
 def fusion_names() -> tuple[str, ...]:
     """The names of all installed fusion methods, in the order in which they are tried and shown."""
     return tuple(fusion_specs())
+
+
+def fusions_for(rows: int, named: str | None = None) -> tuple[tuple[str, ...], str | None]:
+    """Every method to try, one that is named in any case, and a sentence on those that have too many labelled rows."""
+    specs = fusion_specs().values()
+    slow = [spec for spec in specs if spec.most_rows is not None and rows > spec.most_rows and spec.name != named]
+    told = [f"{spec.name} (tried with up to {spec.most_rows:,} unless it is named)" for spec in slow]
+    reason = f"left out {', '.join(told)}: its time grows faster than the rows, of which {rows:,} have a label"
+    return tuple(spec.name for spec in specs if spec not in slow), reason if slow else None
 
 
 def fusion_spec(name: str) -> FusionSpec:

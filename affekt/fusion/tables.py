@@ -11,7 +11,7 @@ import numpy as np
 
 from affekt.counted import counted
 from affekt.errors import DataError
-from affekt.extensions import fusion_names, fusion_spec
+from affekt.extensions import fusion_spec, fusions_for
 from affekt.fusion.cross_validation import cross_validated, fold_masks, fused_rows
 from affekt.fusion.figures import accuracy_of, best_method, evaluated, member_accuracies
 from affekt.fusion.overfitting import overfitted
@@ -72,7 +72,7 @@ def fuse_table(
 
     Args:
         table: the score table; raw votes are welcome, a row of zeros is a model without an answer.
-        methods: names of installed methods; all where not given.
+        methods: names of installed methods; where not given all, but those that there are too many rows for.
         train_split: the split to fit on; ``train`` where not given and present.
         test_split: the split to fuse; where not given ``test``, else ``val``, else all rows outside the train split.
         models: the models to fuse; all where not given.
@@ -95,7 +95,8 @@ def fuse_table(
         DataError: an unknown model, method or split, a method that was named has no labelled rows to be fitted on, or
             the scores are to be adapted and no test row names a subject.
     """
-    wanted = _known_methods(methods)
+    for name in methods or ():
+        fusion_spec(name)
     rows = choose_rows(table if models is None else table.only(models), train_split, test_split)
     if adapt and not any(rows.test.subjects):
         raise DataError(
@@ -106,6 +107,11 @@ def fuse_table(
     warnings = _overfitted_warnings(rows, members)
     train = rows.train.rows([]) if warnings else rows.train
     warnings += _subject_warnings(train, rows.test, adapt)
+    if methods is not None:
+        wanted = tuple(dict.fromkeys(methods))
+    else:
+        wanted, too_slow = fusions_for(len(train) or int((rows.test.truth >= 0).sum()))
+        warnings += [too_slow] if too_slow else []
     how: dict[str, Any] = {"adapt": adapt, "seed": seed, "settings": settings, "folds": folds}
     intervals = {"bootstrap": bootstrap, "confidence": confidence, "seed": seed}
     report, vectors = _every_method(wanted, train, rows, weights, how, intervals)
@@ -185,12 +191,6 @@ def _answer(
     if all(divisions):
         return _Answer(cross_validated(rows.test, divisions, method, how), f"{rows.test_split}, other subjects")
     return None
-
-
-def _known_methods(methods: Sequence[str] | None) -> tuple[str, ...]:
-    for name in methods or ():
-        fusion_spec(name)
-    return fusion_names() if methods is None else tuple(dict.fromkeys(methods))
 
 
 def _overfitted_warnings(rows: Rows, members: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from affekt.statistics.metrics import CALIBRATION_BINS, predictions
+from affekt.statistics.subject_draws import resample_subjects
 
 
 def compare_calibration(
@@ -40,16 +41,16 @@ def compare_calibration(
     distinct, group = np.unique(people, return_inverse=True)
     tables = [_table(truth, side, group, len(distinct)) for side in (a, b)]
 
-    def difference(weights: np.ndarray) -> np.ndarray:
-        first, second = (_error(np.tensordot(weights, table, axes=1)) for table in tables)
+    def difference(sums: np.ndarray) -> np.ndarray:
+        first, second = (_error(side.reshape(len(side), CALIBRATION_BINS, 2)) for side in np.split(sums, 2, axis=1))
         rise: np.ndarray = second - first
         return rise
 
     count = len(distinct)
-    found = float(difference(np.ones((1, count)))[0])
-    chosen = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=draws)
+    both = np.concatenate([table.reshape(count, -1) for table in tables], axis=1)
+    found = float(difference(both.sum(axis=0, keepdims=True))[0])
     widening = math.sqrt(count / (count - 1)) if count > 1 else 1.0
-    spread = found + widening * (difference(chosen.astype(float)) - found)
+    spread = found + widening * (difference(resample_subjects(both, draws, seed)) - found)
     tail = (1 - confidence) / 2
     low, high = np.quantile(spread, [tail, 1 - tail])
     return found, min(found, float(low)), max(found, float(high))

@@ -6,8 +6,9 @@ hundred clips as for a hundred thousand.
 
 Which resampling is used depends on S, the number of subjects:
 
-- S >= 5: whole subjects are drawn with replacement. This alone covers too rarely with few subjects, so deviations
-  from the estimate are widened by ``sqrt(S / (S - 1))`` and by the ratio of Student's t quantile to the normal one.
+- S >= 5: whole subjects are drawn with replacement, the same ones for every figure. This alone covers too rarely with
+  few subjects, so deviations from the estimate are widened by ``sqrt(S / (S - 1))`` and by the ratio of Student's t
+  quantile to the normal one.
 - 2 <= S < 5: two levels, subjects and then clips within each drawn subject, widened by ``sqrt(S / (S - 1))``. Two or
   three subjects take only a handful of different combinations, and resampling them alone would pretend to certainty.
 - one subject, or none known: clips are drawn. Such an interval says nothing about other people.
@@ -25,6 +26,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtri, stdtrit
+
+from affekt.statistics.subject_draws import resample_subjects
 
 #: Below this number of subjects, clips are resampled within the resampled subjects too.
 FEW_SUBJECTS = 5
@@ -49,7 +52,7 @@ class Draws:
 
 def count_outcomes(outcomes: np.ndarray, subjects: Sequence[str], kinds: int) -> np.ndarray:
     """Counts ``[S, kinds]`` of the outcomes ``[N]`` of each subject; a clip of unknown subject stands for itself."""
-    people = [name if name else f"\0{row}" for row, name in enumerate(subjects)]
+    people = subjects if all(subjects) else [name or f"\0{row}" for row, name in enumerate(subjects)]
     distinct, group = np.unique(people, return_inverse=True)
     counts = np.zeros((len(distinct), kinds), dtype=np.int64)
     np.add.at(counts, (group, outcomes), 1)
@@ -74,15 +77,15 @@ def bootstrap(counts: np.ndarray, statistic: Statistic, *, draws: int, confidenc
     single = _defined(statistic(rng.multinomial(clips, total / clips, size=draws)), estimate)
     if groups < 2 or groups == clips:
         return Draws(estimate, single, "clips")
-    sizes = counts.sum(axis=1)
-    chosen = rng.multinomial(groups, np.full(groups, 1 / groups), size=draws)
     widening = math.sqrt(groups / (groups - 1))
     if groups < FEW_SUBJECTS:
+        chosen = rng.multinomial(groups, np.full(groups, 1 / groups), size=draws)
+        sizes = counts.sum(axis=1)
         resampled = np.zeros((draws, counts.shape[1]))
         for row, size, times in zip(counts, sizes, chosen.T, strict=True):
             resampled += rng.multinomial(times * size, row / size)
     else:
-        resampled = chosen.astype(float) @ counts.astype(float)  # whole numbers still, but numpy multiplies these fast
+        resampled = resample_subjects(counts, draws, seed)
         upper = 1 - (1 - confidence) / 2
         widening *= float(stdtrit(groups - 1, upper) / ndtri(upper))
     related = estimate + widening * (_defined(statistic(resampled), estimate) - estimate)

@@ -197,7 +197,7 @@ def check_scores(
         )
     sums = scores.sum(axis=1, keepdims=True)
     scores = np.where(np.isnan(sums) | (sums == 0), np.nan, scores / np.where(sums == 0, 1, sums))
-    return truth, scores, [name for name, kept in zip(names, keep, strict=True) if kept]
+    return truth, scores, names if keep.all() else [name for name, kept in zip(names, keep, strict=True) if kept]
 
 
 def predictions(scores: np.ndarray) -> np.ndarray:

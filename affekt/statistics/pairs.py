@@ -61,8 +61,11 @@ def add_accuracies(
         groups: the group of each of N clips.
         right: bool ``[N]`` by name of the model or fusion.
     """
-    names = np.array(groups)
+    names, group_of = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+    clips = np.bincount(group_of)
+    shares = {name: np.bincount(group_of, weights=hits) / clips for name, hits in right.items()}
+    number_of = {str(name): number for number, name in enumerate(names)}
     return {
-        group: replace(figures, accuracy_of={name: float(hits[names == group].mean()) for name, hits in right.items()})
+        group: replace(figures, accuracy_of={name: float(of[number_of[group]]) for name, of in shares.items()})
         for group, figures in found.items()
     }

@@ -14,7 +14,7 @@ import numpy as np
 from affekt.ensemble.assembly import assemble
 from affekt.ensemble.learned import Learned
 from affekt.errors import DataError
-from affekt.extensions import fusion_names, fusion_spec, members_needed, model_specs
+from affekt.extensions import fusion_spec, fusions_for, members_needed, model_specs
 from affekt.fusion import Fusion, FusionKey, PersonFusion
 from affekt.json_document import JsonDocument
 from affekt.report.document import Ablation
@@ -108,11 +108,18 @@ def fit_fusions(
         "seed": settings.seed, "settings": settings.fusion.methods, "folds": settings.fusion.folds
     }  # fmt: skip
     kept, ablations = ablate(train, settings, how)
-    answers = _fit_kept(train.only(kept), unseen.only(kept), settings.fusion.method, how, folder)
+    chosen = settings.fusion.method
+    # The labelled rows of all splits, which the folds of a protocol have alike: they are to give the same columns.
+    tried, too_slow = fusions_for(int((table.truth >= 0).sum()), named=chosen)
+    if too_slow:
+        logger.warning("%s", too_slow)
+    # A VGG that learned from still images alone has no scores of them, and alone needs no fusion that is fitted.
+    tried = tried if len(train) else (chosen,)
+    answers = _fit_kept(train.only(kept), unseen.only(kept), tried, chosen, how, folder)
     if len(train):
         # The paper's rows, and the ensemble with and without what is optional, whatever came of it: all folds of a
         # protocol give the same columns.
-        fewer = [key for key in papers_rows() if set(key.models or ()) < set(models)]
+        fewer = [key for key in papers_rows() if set(key.models or ()) < set(models) and key.method in tried]
         fewer += [
             FusionKey(settings.fusion.method, side) for each in ablations for side in (each.beside, each.together)
         ]
@@ -126,11 +133,10 @@ def fit_fusions(
 
 
 def _fit_kept(
-    train: ScoreTable, unseen: ScoreTable, chosen: str, how: Mapping[str, Any], folder: Path
+    train: ScoreTable, unseen: ScoreTable, methods: Sequence[str], chosen: str, how: Mapping[str, Any], folder: Path
 ) -> dict[FusionKey, np.ndarray]:
-    """Every method over the models of a table, plain and adapted; the chosen one is saved. Returns the answers."""
-    # A VGG that learned from still images alone has no scores of them, and alone needs no fusion that is fitted.
-    fusions = {name: Fusion.fit(train, name, **how) for name in (fusion_names() if len(train) else (chosen,))}
+    """The methods over the models of a table, plain and adapted; the chosen one is saved. Returns the answers."""
+    fusions = {name: Fusion.fit(train, name, **how) for name in methods}
     if fusions[chosen].notes:
         logger.info("%s: %s", chosen, "; ".join(fusions[chosen].notes))
     fusions[chosen].save(folder / "fusion")

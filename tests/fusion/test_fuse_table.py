@@ -12,7 +12,7 @@ import pytest
 
 from affekt.dataset import subject_folds
 from affekt.errors import DataError
-from affekt.extensions import fusion_names, fusion_specs
+from affekt.extensions import fusion_names, fusion_specs, fusions_for
 from affekt.fusion import Fusion, PersonFusion, adapted, fuse_table
 from affekt.score_table import ScoreTable
 
@@ -315,3 +315,24 @@ def test_splits_may_be_named_as_the_table_was_written(make_table):
         **QUICK,
     ).report
     assert (report["train_split"], report["test_split"]) == ("train", "val")
+
+
+def test_a_method_whose_time_grows_faster_than_the_rows_is_left_out_of_many_with_a_word(make_table, monkeypatch):
+    monkeypatch.setattr("affekt.fusion.tables.fusions_for", lambda rows: fusions_for(rows * 1000))
+    found = fuse_table(make_table(150, splits=SPLITS, subjects=12), **QUICK).report
+    assert tuple(found["methods"]) == tuple(name for name in METHODS if name != "svm")
+    (warning,) = found["warnings"]
+    assert warning.startswith("left out svm (tried with up to 20,000 unless it is named)")
+    assert "100,000 have a label" in warning
+
+
+def test_a_method_that_is_named_is_fitted_on_however_many_rows(make_table, monkeypatch):
+    monkeypatch.setattr("affekt.fusion.tables.fusions_for", lambda rows: fusions_for(rows * 1000))
+    found = fuse_table(make_table(150, splits=SPLITS, subjects=12), methods=["svm", "average"], **QUICK).report
+    assert (list(found["methods"]), found["warnings"]) == (["svm", "average"], [])
+
+
+def test_the_machine_is_tried_with_up_to_20_000_rows_and_beyond_where_it_is_named():
+    assert fusions_for(20_000) == (METHODS, None)
+    assert "svm" not in fusions_for(20_001)[0]
+    assert fusions_for(20_001, named="svm") == (METHODS, None)

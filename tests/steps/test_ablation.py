@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from affekt.extensions import fusions_for
 from affekt.report.document import Ablation
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings
@@ -134,3 +135,16 @@ def test_every_row_of_the_papers_table_3_and_both_sides_of_the_ablation_are_ther
     five, six = "vgg+c3d+bilstm+random_forest+svc", "vgg+c3d+bilstm+joint+random_forest+svc"
     assert {f"svm@{five}", f"average@{best}", f"highest_confidence@{best}", f"svm@{best}"} <= set(answers)
     assert {f"average@{five}", f"average@{six}"} <= set(answers)
+
+
+def test_a_fusion_with_too_many_rows_is_left_out_with_a_word_and_so_are_its_rows_of_the_paper(
+    members: dict[str, Path],
+    average: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("affekt.steps.fit_fusion.fusions_for", lambda rows, named: fusions_for(rows * 1000, named))
+    answers = fit_fusions(members, tuple(members), average, tmp_path / "ensemble").answers.models
+    assert "stacking" in answers and not [name for name in answers if name.startswith("svm")]
+    assert "left out svm" in caplog.text

@@ -27,4 +27,5 @@ def fit(rows: LabelledScores, settings: SvmFusionSettings) -> CalibratedSvc:
     )  # fmt: skip
 
 
-SPEC = FusionSpec("svm", "SVM", fit=fit, settings=SvmFusionSettings, order=70)
+#: Its time grows with the power 1.8 of the rows: 3 CPU seconds a fit on 4,000 rows of six models, 25 on 16,000.
+SPEC = FusionSpec("svm", "SVM", fit=fit, settings=SvmFusionSettings, most_rows=20_000, order=70)
