@@ -7,15 +7,7 @@ from affekt.components.image import IMAGE
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
-def prepare_shard(
-    clips: Input[Dataset],
-    shard: str,
-    store: str,
-    settings: str,
-    prepared: Output[Dataset],
-    run_id: str = "",
-    tracking_uri: str = "",
-) -> None:
+def prepare_shard(clips: Input[Dataset], shard: str, store: str, settings: str, prepared: Output[Dataset]) -> None:
     """Decode each clip once; keep its face crops and functionals in the store.
 
     Args:
@@ -24,14 +16,12 @@ def prepare_shard(
         store: root of the prepared store, a path or ``s3://`` address.
         settings: the run's settings as JSON.
         prepared: index of the shard's clips, and what was skipped.
-        run_id: the parent MLflow run; without one the step is in none.
-        tracking_uri: MLflow's tracking address.
     """
     from pathlib import Path
 
     from affekt.steps.step import step
 
-    with step(f"prepare[{shard}]", settings, tracking_uri=tracking_uri, run_id=run_id) as this:
+    with step(f"prepare[{shard}]", settings) as this:
         from affekt.counted import counted
         from affekt.dataset import ClipTable
         from affekt.store.entries import Store

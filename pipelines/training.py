@@ -86,7 +86,8 @@ def training_pipeline(
                     )
                 )
                 with dsl.ParallelFor(shards.output, parallelism=parallel_shards) as shard:
-                    part = place(prepare_shard(shard=shard, store=store, **table, **run))
+                    # Without the run: kfp 2.17's local runner takes the loop's item for it, both being an "Output".
+                    part = place(prepare_shard(shard=shard, store=store, settings=settings, **table))
                 merged = place(collect(parts=dsl.Collected(part.outputs["prepared"]), **table, **run))
                 prepared = merged.outputs["prepared"]
                 if any(spec.learns_from_images for spec in specs):

@@ -40,7 +40,8 @@ def test_the_run_has_a_child_run_for_every_step(pipeline_run):
     parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
     assert [run.info.status for run in parents] == ["FINISHED"]
     children = {run.info.run_name for run in runs if run.data.tags.get("mlflow.parentRunId") == parents[0].info.run_id}
-    assert children == STEPS - {"finish"}  # which closes the parent
+    # A shard's work stands in the child "prepare"; "finish" closes the parent.
+    assert children == STEPS - {"prepare[0/2]", "prepare[1/2]", "finish"}
 
 
 def test_the_parent_run_shows_figures_data_and_models(pipeline_run):
