@@ -59,14 +59,14 @@ ROOMS = {
         ("tests/statistics",),
     ),
     "dataset": Room(
-        tuple(f"affekt/dataset/{name}.py" for name in ("splits", "image_splits", "manifest", "clips", "problems")),
+        tuple(f"affekt/dataset/{name}.py" for name in ("splits", "image_splits", "manifest", "tables", "clips", "problems")),
         ("tests/dataset", "tests/storage/test_s3_data_sets.py"),
     ),
     "protocols": Room(("affekt/dataset/protocols.py",), ("tests/dataset/test_protocols.py",)),
     "labels": Room(("affekt/dataset/labels.py",), ("tests/dataset/test_label_names.py",)),
-    "check": Room(
-        tuple(f"affekt/check/{name}.py" for name in ("inspection", "findings", "leaks", "before")),
-        ("tests/check",),
+    "checks": Room(
+        tuple(f"affekt/checks/{name}.py" for name in ("inspection", "findings", "leaks", "before")),
+        ("tests/checks",),
     ),
     "score_table": Room(("affekt/score_table.py",), ("tests/test_score_table.py",)),
     "functionals": Room(
@@ -109,8 +109,8 @@ ROOMS = {
     "run_gate": Room(("affekt/steps/run_gate.py",), ("tests/steps/test_run_gate.py",)),
     "handler": Room(("serving/handler.py",), ("tests/serving/test_handler.py",)),
     "store": Room(
-        ("affekt/store/entries.py:content_digest",),
-        ("tests/store/test_entries.py", "tests/store/test_prepared_store.py"),
+        tuple(f"affekt/store/{name}.py" for name in ("entries", "shard", "shelf", "origins")),
+        tuple(f"tests/store/test_{name}.py" for name in ("entries", "prepared_store", "remote_store")),
     ),
 }
 #: Exit codes of mutmut's process: nothing failed, no test came near, or pytest could not start; the time ran out.

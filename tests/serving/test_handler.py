@@ -80,6 +80,7 @@ def test_a_fault_of_the_server_is_the_fault_of_one_request(handler, clip, monkey
     monkeypatch.setattr(handler._ensemble, "predict_file", fails_once)
     answers = ask(handler, {"body": bytearray(b"unlucky")}, good)
     assert [status for status, _ in answers] == [500, 200]
+    assert "the server failed" in answers[0][1]["error"]["message"]
     # The cause is for the log, not for whoever asked.
     assert "secret_function" not in json.dumps(answers[0][1])
     assert "secret_function" in caplog.text
@@ -119,8 +120,9 @@ def test_a_request_without_exactly_one_clip_says_what_is_expected(handler, row):
 def test_a_clip_over_the_limit_is_413_and_not_decoded(handler, monkeypatch):
     monkeypatch.setattr(handler, "_max_bytes", 10)
     monkeypatch.setattr(handler._ensemble, "predict_file", lambda path: pytest.fail("it was decoded"))
-    [(status, document)] = ask(handler, {"body": bytearray(11)})
+    [(status, document)] = ask(handler, {"body": bytearray(1200)})
     assert (status, document["error"]["code"]) == (413, "too_large")
+    assert "1,200 bytes" in document["error"]["message"] and "at most 10 " in document["error"]["message"]
 
 
 def test_a_clip_of_just_the_limit_is_taken(handler, clip, monkeypatch):
@@ -165,6 +167,25 @@ def test_a_clip_is_a_file_in_work_until_it_is_answered(handler, clip, monkeypatc
     ask(handler, {"body": bytearray(b"one")}, {"data": b"two"})
     assert seen == [(b"one", True, []), (b"two", True, [])]
     assert not list(folder.iterdir())
+
+
+def test_a_clip_that_was_removed_meanwhile_has_its_answer(handler, clip, monkeypatch):
+    answer = handler._ensemble.predict_file
+
+    def remove(path):
+        found = answer(path)
+        path.unlink()
+        return found
+
+    monkeypatch.setattr(handler._ensemble, "predict_file", remove)
+    assert [status for status, _ in ask(handler, {"body": bytearray(clip.read_bytes())})] == [200]
+
+
+def test_clips_are_kept_in_memory_unless_a_folder_is_named(monkeypatch, tmp_path):
+    monkeypatch.delenv("AFFEKT_CLIP_FOLDER", raising=False)
+    assert handler_module._clip_folder() == Path("/dev/shm")
+    monkeypatch.setenv("AFFEKT_CLIP_FOLDER", str(tmp_path))
+    assert handler_module._clip_folder() == tmp_path
 
 
 def test_clips_go_where_there_is_room(handler, monkeypatch, tmp_path):
