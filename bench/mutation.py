@@ -59,7 +59,11 @@ ROOMS = {
         ("tests/statistics",),
     ),
     "dataset": Room(
-        tuple(f"affekt/dataset/{name}.py" for name in ("splits", "image_splits", "manifest", "tables", "clips", "problems")),
+        tuple(f"affekt/dataset/{name}.py" for name in ("splits", "image_splits", "clips", "problems")),
+        ("tests/dataset",),
+    ),
+    "tables": Room(
+        ("affekt/dataset/manifest.py", "affekt/dataset/tables.py"),
         ("tests/dataset", "tests/storage/test_s3_data_sets.py"),
     ),
     "protocols": Room(("affekt/dataset/protocols.py",), ("tests/dataset/test_protocols.py",)),
