@@ -114,7 +114,10 @@ ROOMS = {
     "handler": Room(("serving/handler.py",), ("tests/serving/test_handler.py",)),
     "store": Room(
         tuple(f"affekt/store/{name}.py" for name in ("entries", "shard", "shelf", "origins")),
-        tuple(f"tests/store/test_{name}.py" for name in ("entries", "prepared_store", "remote_store")),
+        tuple(
+            f"tests/store/test_{name}.py"
+            for name in ("entries", "shards", "shelf", "origins", "prepared_store", "remote_store")
+        ),
     ),
 }
 #: Exit codes of mutmut's process: nothing failed, no test came near, or pytest could not start; the time ran out.

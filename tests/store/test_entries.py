@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import threading
 from dataclasses import asdict, field, fields, make_dataclass, replace
 from pathlib import Path
 
@@ -116,3 +117,137 @@ def test_folders_of_a_local_store_are_its_own_and_of_a_remote_one_a_cache(
     assert (local.remote, local.folder.parent, local.root) == (False, tmp_path / "a", str(tmp_path / "a"))
     name = hashlib.sha256(b"s3://clips/prepared").hexdigest()[:16]
     assert (remote.remote, remote.folder.parent) == (True, tmp_path / "home" / "cache" / "prepared" / name)
+
+
+def test_what_moves_into_shards_is_counted_and_goes_once(store: Store, clip: PreparedClip) -> None:
+    assert store.pack() == store.pack([]) == store.pack(["absent"]) == 0
+    assert not store.folder.exists()  # nothing to do leaves nothing behind
+    for key in ("c", "a", "b", "d"):
+        store.put(key, clip)
+    assert store.pack(["c", "absent", "a", "c"]) == 2
+    (name,) = store.shelf.names()
+    assert store.shelf.columns(name).keys == ["c", "a"]  # in the order that was asked for
+    assert store.pack() == 2 and store.pack() == 0
+    assert sorted(store.shelf.columns(name).keys for name in store.shelf.names()) == [["b", "d"], ["c", "a"]]
+    assert all(store.has(key) and store.check(key) for key in "abcd") and not store.check("e")
+
+
+def test_a_clip_that_is_in_a_shard_already_waits_no_longer(store: Store, clip: PreparedClip, tmp_path: Path) -> None:
+    store.put("a", clip)
+    store.pack()
+    other = Store(tmp_path / "store", store.settings)
+    other.put("a", clip)
+    other.put("b", clip)
+    assert other.pack() == 1
+    assert sorted(other.shelf.columns(name).keys for name in other.shelf.names()) == [["a"], ["b"]]
+    assert not list((store.folder / "waiting").iterdir())
+
+
+def test_what_a_killed_process_left_of_a_shard_is_removed(store: Store, clip: PreparedClip) -> None:
+    left = store.folder / ".packing-dead"
+    left.mkdir(parents=True)
+    (left / "shard.npz").write_bytes(b"half")
+    store.put("a", clip)
+    (store.folder / "waiting" / ".part.npz").write_bytes(b"half")  # of a clip that is being written
+    assert store.pack() == 1
+    assert sorted(path.name for path in store.folder.iterdir()) == ["locks", "shards", "waiting"]
+
+
+def test_a_damaged_clip_among_others_is_left_out_and_can_be_put_again(store: Store, clip: PreparedClip) -> None:
+    for key in ("a", "b"):
+        store.put(key, clip)
+    (store.folder / "waiting" / "a.npz").write_bytes(b"no shard")
+    store.pack()
+    assert (store.has("a"), store.has("b")) == (False, True)
+    store.put("c", clip)
+    (store.folder / "waiting" / "c.npz").write_bytes(b"no shard")
+    store.pack()
+    assert not store.has("c") and len(store.shelf.names()) == 1  # and no empty shard is made
+    store.put("a", clip)
+    store.pack()
+    assert store.check("a")
+
+
+def test_shards_of_other_processes_are_found_when_a_clip_is_missed(
+    store: Store, clip: PreparedClip, tmp_path: Path
+) -> None:
+    assert not store.has("a")
+    other = Store(tmp_path / "store", store.settings)
+    other.put("a", clip)
+    other.pack()
+    assert not store.has("a")  # it has looked already
+    with store.preparing("a"):  # whoever holds the clip looks again
+        assert store.has("a")
+    other.put("b", clip)
+    other.pack()
+    np.testing.assert_array_equal(store.get("b").times, clip.times)
+
+
+def test_a_shard_that_is_gone_is_forgotten_and_another_copy_of_its_clips_counts(
+    store: Store, clip: PreparedClip, tmp_path: Path
+) -> None:
+    for key in ("a", "b"):
+        store.put(key, clip)
+    store.pack()
+    (first,) = store.shelf.names()
+    part = Store(tmp_path / "elsewhere", store.settings)
+    part.put("a", clip)
+    part.pack()
+    (second,) = part.shelf.names()
+    (part.folder / "shards" / second).replace(store.folder / "shards" / second)
+    again = Store(tmp_path / "store", store.settings)
+    assert again.has("a") and again.has("b")
+    (store.folder / "shards" / first).write_bytes(b"damaged")
+    again.verify()
+    assert (again.has("a"), again.has("b")) == (True, False)
+    np.testing.assert_array_equal(again.get("a").functionals, clip.functionals)
+
+
+def test_a_shard_that_cannot_be_read_does_not_stop_the_others(
+    store: Store, clip: PreparedClip, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.put("a", clip)
+    store.pack()
+    (store.folder / "shards" / "1-broken.npz").write_bytes(b"no shard")
+    again = Store(tmp_path / "store", store.settings)
+    assert again.has("a") and not again.has("b")
+    assert "1-broken.npz" in caplog.text
+    caplog.clear()
+    with pytest.raises(DataError):
+        again.get("b")  # looks again, and says it no second time
+    assert not caplog.records
+
+
+def test_errors_of_the_store_name_the_folder_and_the_clip(store: Store, clip: PreparedClip) -> None:
+    store.put("a", clip)
+    (store.folder / "waiting" / "a.npz").write_bytes(b"no shard")
+    for key, code in (("a", "damaged"), ("b", "not_prepared")):
+        with pytest.raises(DataError) as caught:
+            store.get(key)
+        assert (caught.value.code, caught.value.where) == (code, f"{store.folder}: {key}")
+
+
+def test_a_clip_in_a_shard_counts_before_one_that_waits(store: Store, clip: PreparedClip, tmp_path: Path) -> None:
+    store.put("a", clip)
+    store.pack()
+    Store(tmp_path / "store", store.settings).put("a", replace(clip, functionals=clip.functionals + 1))
+    functionals, voice = store.functionals(["a", "a"])
+    np.testing.assert_array_equal(functionals, [clip.functionals, clip.functionals], strict=True)
+    assert (voice.dtype, voice.tolist()) == (np.dtype(bool), [True, True])
+    np.testing.assert_array_equal(store.get("a").functionals, clip.functionals)
+
+
+def test_only_one_process_packs_at_a_time(store: Store, clip: PreparedClip) -> None:
+    store.put("a", clip)
+    store.pack()
+    lock = store.folder / "locks" / "pack"
+    assert lock.exists()  # it stays: who waits for it and who comes later must wait for the same file
+    with lock.open("wb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        store.put("b", clip)
+        thread = threading.Thread(target=store.pack)
+        thread.start()
+        thread.join(0.2)
+        assert thread.is_alive() and len(store.shelf.names()) == 1
+    thread.join()
+    assert len(store.shelf.names()) == 2
