@@ -205,7 +205,8 @@ def _unpacked(file: BinaryIO, where: str) -> Iterator[BinaryIO]:
 
 def packing_of(start: bytes) -> str:
     """What a file is packed with, by its first bytes: the suffix that it has, or nothing where it is not."""
-    signs = ((b"\x1f\x8b", ".gz"), (b"BZh", ".bz2"), (b"\xfd7zXZ\x00", ".xz"), (b"PK\x03\x04", ".zip"))
+    zips = ((b"PK\x03\x04", ".zip"), (b"PK\x05\x06", ".zip"))  # the second holds no file
+    signs = ((b"\x1f\x8b", ".gz"), (b"BZh", ".bz2"), (b"\xfd7zXZ\x00", ".xz"), *zips)
     return next((suffix for sign, suffix in signs if start.startswith(sign)), "")
 
 
