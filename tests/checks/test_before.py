@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from affekt.checks import check_before, remarks
+from affekt.checks import CheckReport, check_before, remarks
+from affekt.checks.before import FILE_FAULTS, _passes
+from affekt.dataset.problems import Problem
 from affekt.errors import DataError
 
 MakeClip = Callable[..., Path]
@@ -79,3 +81,44 @@ def test_a_wrong_word_gets_a_guess(data, wrong, says):
     rows = CLEAN.replace(wrong, wrong.replace("happy", "hapy").replace("val", "vall"))
     with pytest.raises(DataError, match=says):
         check_before(data(rows), learns=True)
+
+
+LEAKS = ("duplicate_across_splits", "conflicting_labels", "subject_across_splits")
+
+
+def passing(*, learns: bool, images: bool = False, shared: bool = False) -> set[str]:
+    """Which of the errors that a check knows do not stop this work."""
+    codes = (*FILE_FAULTS, *LEAKS, "missing_class", "unknown_label", "missing_file", "duplicate_id", "no_rows")
+    return {code for code in codes if _passes(Problem(code, "m:2", "x"), learns, images, shared)}
+
+
+def test_what_stops_which_work():
+    always = {"missing_class", *FILE_FAULTS}
+    assert {"unreadable", "timeout", "nothing_usable", "empty", "missing", "too_large", "truncated"} == FILE_FAULTS
+    assert passing(learns=True) == always
+    assert passing(learns=True, shared=True) == {*always, "subject_across_splits"}
+    for how in ({"learns": False}, {"learns": True, "images": True}, {"learns": False, "images": True}):
+        assert passing(**how) == passing(**how, shared=True) == {*always, *LEAKS}
+
+
+def test_one_refusal_is_told_as_it_is_and_several_by_their_codes(data, tmp_path):
+    where = data(CLEAN.replace("sad,2", "happi,2"))
+    with pytest.raises(DataError) as error:
+        check_before(where, learns=True)
+    assert (error.value.code, error.value.where) == ("unknown_label", f"{where}/manifest.csv:4")
+    assert error.value.message.startswith("unknown label 'happi'")
+    with pytest.raises(DataError) as error:
+        check_before(data(CLEAN.replace("sad,2", "happi,2") + "x.mp4,sad,3,val\n"), learns=True)
+    assert (error.value.code, error.value.where) == ("bad_rows", str(tmp_path))
+    assert error.value.message.startswith("2 errors in this data set")
+    absent = str(tmp_path / "absent")
+    with pytest.raises(DataError) as error:
+        check_before(absent, learns=False)
+    assert (error.value.code, error.value.where) == ("missing_file", absent)
+
+
+def test_remarks_count_by_kind_and_name_the_command():
+    found = [Problem(code, "x", "y", "warning") for code in ("no_sound", "unusual_length", "no_sound")]
+    said = remarks(CheckReport((), tuple(found)), "my data")
+    assert said == "check: no sound (2), unusual length (1); `affekt check 'my data'` tells more"
+    assert remarks(CheckReport((), ()), "x") == ""
