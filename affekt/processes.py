@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
-from affekt import events
+from affekt import events, lifeline
 from affekt.errors import as_affekt_error
 
 #: What one process is opened with, and what it is given to do.
@@ -136,10 +136,10 @@ class _Worker:
     def __init__(self, module: str, opened: Document) -> None:
         path = os.pathsep.join(path for path in sys.path if path)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module],
+            lifeline.command(module),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, **ONE_THREAD, "PYTHONPATH": path},
+            env={**os.environ, **ONE_THREAD, **lifeline.environment(), "PYTHONPATH": path},
         )
         self.task = -1
         self._since = time.monotonic()

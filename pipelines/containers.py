@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kfp import local
 
-from affekt import events
+from affekt import events, owner
 from affekt.dataset import load_clips, read_faces, unit_of
 from affekt.errors import AffektError
 from affekt.settings import Settings
@@ -114,6 +114,7 @@ def container_runner(home: Path, folders: Iterable[Path]) -> Any:
             "HOME": "/tmp",
             "PYTHONWARNINGS": "ignore",
             events.LISTENED: "1",
+            owner.VARIABLE: owner.this_process(),
             **passed_on,
         },
         # MLflow or S3 may be an address of this machine, and some engines have no network of their own.

@@ -13,7 +13,6 @@ import contextlib
 import logging
 import os
 import subprocess
-import sys
 import tempfile
 import threading
 import warnings
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from kfp.local import logging_utils, status, subprocess_task_handler, task_dispatcher
 
+from affekt import lifeline
 from affekt.errors import AffektError
 
 if TYPE_CHECKING:
@@ -85,14 +85,20 @@ class _Running:
         with tempfile.TemporaryDirectory(prefix="step-", dir=self.temporary) as folder:
             program = Path(folder, _PROGRAM)
             program.write_text(source, encoding="utf-8")
-            command = [sys.executable, "-m", "kfp.dsl.executor_main", "--component_module_path", str(program)]
+            command = lifeline.command("kfp.dsl.executor_main", ["--component_module_path", str(program)])
             with subprocess.Popen(
                 [*command, *arguments],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 encoding="utf-8",
                 errors="replace",
-                env={**os.environ, "_KFP_RUNTIME": "true", **self.environment, **(env_vars or {})},
+                env={
+                    **os.environ,
+                    **lifeline.environment(),
+                    "_KFP_RUNTIME": "true",
+                    **self.environment,
+                    **(env_vars or {}),
+                },
             ) as process:
                 assert process.stdout is not None
                 try:

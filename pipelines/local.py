@@ -18,7 +18,7 @@ from typing import Any, TextIO
 import psutil
 from kfp import local
 
-from affekt import events
+from affekt import events, owner
 from affekt.errors import AffektError, as_affekt_error, rebuilt
 from affekt.home import private_folders
 from affekt.pipelines.kfp_adapter import Failed, adapted
@@ -90,6 +90,7 @@ def run_locally(
             events.LISTENED: "1",
             "PYTHONUNBUFFERED": "1",
             "PYTHONWARNINGS": "ignore",
+            owner.VARIABLE: owner.this_process(),
             **variables,
         }
         with adapted(heard, file, environment, temporary, run.job) as failed:

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from affekt import owner
 from affekt.pipelines.job import TrainingJob
 from affekt.pipelines.kept_folds import CLIPS
 from affekt.registry import Tracking, close_job
+from affekt.registry.jobs import OWNER
 from affekt.report.document import Evaluation
 from affekt.steps.evaluation_folder import EVALUATION, REPORT
 from affekt.steps.pool_folds import FUSED, SCORES
@@ -30,8 +32,14 @@ def parent_run(tracking: Tracking, job: TrainingJob, protocol: str, folder: Path
         known = False
     if known:
         tracking.client.update_run(run_id, "RUNNING")
+        tracking.client.set_tag(run_id, OWNER, owner.this_process())
     else:
-        tags = {"affekt.protocol": protocol, "affekt.data": job.data, "affekt.code": code_digest()}
+        tags = {
+            "affekt.protocol": protocol,
+            "affekt.data": job.data,
+            "affekt.code": code_digest(),
+            OWNER: owner.this_process(),
+        }
         run_id = tracking.start_parent(f"{job.name} {protocol}", {**job.settings.flat(), "protocol": protocol}, tags)
         note.write_text(json.dumps({"run_id": run_id}), encoding="utf-8")
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 import shutil
 import sys
@@ -23,10 +24,12 @@ from affekt.pipelines.placement import on_this_machine
 from affekt.pipelines.runners import HERE, Cluster, Containers, Processes
 from affekt.pipelines.submit import Submitted, submit
 from affekt.pipelines.training import training_pipeline
-from affekt.registry import Tracking, check_registry, check_store
+from affekt.registry import Tracking, check_registry, check_store, close_abandoned
 from affekt.registry.models import check_name
 from affekt.steps.gate_outcome import GateOutcome
 from affekt.storage import is_remote, without_secrets
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,8 @@ def run_pipeline(
         AffektError: a step failed, or there is no engine or image for containers.
     """
     check_store(str(home() / "store"))
+    for said in close_abandoned(Tracking()):
+        logger.warning("%s", said)
     unit = unit_to_train(job.data, job.faces, job.models)
     data, faces = _absolute(job.data), _absolute(job.faces)
     arguments = {

@@ -4,7 +4,7 @@ from affekt.registry.champions import promote, rollback
 from affekt.registry.dataset import log_dataset
 from affekt.registry.gate import Decision, ScoreVectors, decide
 from affekt.registry.history import read_history
-from affekt.registry.jobs import close_job, open_job
+from affekt.registry.jobs import close_abandoned, close_job, open_job
 from affekt.registry.models import ModelVersion, list_models, register, resolve, version_of
 from affekt.registry.tracking import ChildRun, Tracking
 from affekt.registry.writable import check_registry, check_store
@@ -17,6 +17,7 @@ __all__ = [
     "Tracking",
     "check_registry",
     "check_store",
+    "close_abandoned",
     "close_job",
     "decide",
     "list_models",

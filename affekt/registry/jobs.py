@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from affekt import owner
 from affekt.errors import AffektError
 from affekt.registry.tracking import ChildRun, Tracking
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 JOB = "affekt.job"
 #: The tag that the last step of a training sets on the parent run.
 DECIDED = "affekt.promoted"
+#: The tag of a run with the process that it belongs to (:mod:`affekt.owner`).
+OWNER = "affekt.owner"
 #: States of ``PipelineTaskFinalStatus``: the open-source backend says COMPLETE where Vertex and the local runner say
 #: SUCCEEDED, and newer ones have the other two.
 _WELL = ("COMPLETE", "SUCCEEDED", "CACHED", "SKIPPED")
@@ -46,13 +50,20 @@ def open_job(tracking: Tracking, name: str, job: str, params: Mapping[str, Any],
             where=job,
         )
     known = _run_of(tracking, job)
+    owned = {OWNER: mine} if (mine := os.environ.get(owner.VARIABLE)) else {}
     if known is None:
-        return tracking.start_parent(name, params, {JOB: job, **tags})
+        return tracking.start_parent(name, params, {JOB: job, **owned, **tags})
     run_id = str(known.info.run_id)
-    if known.info.status != "RUNNING":
-        tracking.client.update_run(run_id, status="RUNNING")
+    reopen(tracking, run_id)
     ChildRun(tracking, run_id).params(params)
     return run_id
+
+
+def reopen(tracking: Tracking, run_id: str) -> None:
+    """Let a run go on, for the owner that the environment names."""
+    tracking.client.update_run(run_id, status="RUNNING")
+    if mine := os.environ.get(owner.VARIABLE):
+        tracking.client.set_tag(run_id, OWNER, mine)
 
 
 def close_job(tracking: Tracking, job: str, state: str, reason: str = "") -> str:
@@ -73,9 +84,7 @@ def close_job(tracking: Tracking, job: str, state: str, reason: str = "") -> str
         return "no MLflow run was opened"
     run_id = str(run.info.run_id)
     status, why = _status_of(state, decided=DECIDED in run.data.tags)
-    children = f"tags.`mlflow.parentRunId` = '{run_id}' and attributes.status = 'RUNNING'"
-    for child in tracking.client.search_runs([tracking.experiment_id], children):
-        tracking.finish(child.info.run_id, "KILLED" if status == "KILLED" else "FAILED")
+    _close_children(tracking, run_id, "KILLED" if status == "KILLED" else "FAILED")
     # What a person or an interrupt has closed stays so, unless the pipeline went on and came to a good end.
     if run.info.status != "RUNNING" and (status != "FINISHED" or run.info.status == status):
         return f"MLflow run {run_id} was {run.info.status.lower()} already"
@@ -83,6 +92,34 @@ def close_job(tracking: Tracking, job: str, state: str, reason: str = "") -> str
         tracking.client.set_tag(run_id, "error", reason[:500])
     tracking.finish(run_id, status)
     return f"MLflow run {run_id} {status.lower()}{why}"
+
+
+def close_abandoned(tracking: Tracking) -> list[str]:
+    """Close the runs whose owner is a process of this machine that is gone, with their children.
+
+    Returns:
+        A sentence on each.
+    """
+    if tracking.is_new:
+        return []
+    said = []
+    for run in tracking.client.search_runs([tracking.experiment_id], "attributes.status = 'RUNNING'"):
+        tag = run.data.tags.get(OWNER, "")
+        if tag and owner.is_gone(tag):
+            run_id = str(run.info.run_id)
+            _close_children(tracking, run_id, "KILLED")
+            tracking.client.set_tag(run_id, "error", "its process was gone")
+            tracking.finish(run_id, "KILLED")
+            said.append(
+                f"the MLflow run {run.info.run_name} ({run_id}) was left open by a process that is gone: closed"
+            )
+    return said
+
+
+def _close_children(tracking: Tracking, run_id: str, status: str) -> None:
+    children = f"tags.`mlflow.parentRunId` = '{run_id}' and attributes.status = 'RUNNING'"
+    for child in tracking.client.search_runs([tracking.experiment_id], children):
+        tracking.finish(child.info.run_id, status)
 
 
 def _run_of(tracking: Tracking, job: str) -> Run | None:

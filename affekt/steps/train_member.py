@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from affekt import events, storage
+from affekt import events, lifeline, storage
 from affekt.counted import counted
 from affekt.dataset import in_order
 from affekt.errors import AffektError
@@ -89,11 +89,11 @@ def launch(job: Job, log: Any = None) -> None:
     with tempfile.TemporaryDirectory(prefix="affekt-") as folder:
         path = Path(folder, "job.json")
         path.write_text(json.dumps(asdict(job)), encoding="utf-8")
-        torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
+        torchrun = lifeline.command("torch.distributed.run", ["--standalone", f"--nproc-per-node={count}"])
         threads = str(max(1, (os.cpu_count() or 1) // count))
         running = subprocess.Popen(
-            [sys.executable, *torchrun, f"--shutdown-timeout={_GRACE}", "-m", "affekt.steps.train_member", str(path)],
-            env={"OMP_NUM_THREADS": threads, **os.environ, events.LISTENED: "1"},
+            [*torchrun, f"--shutdown-timeout={_GRACE}", "-m", "affekt.steps.train_member", str(path)],
+            env={"OMP_NUM_THREADS": threads, **os.environ, **lifeline.environment(), events.LISTENED: "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -257,6 +257,8 @@ def main(path: str) -> None:
     """
     from affekt.training.distributed import joined  # heavy: torch
 
+    if events.listened():  # torchrun was started by a step, and ends with it
+        lifeline.hold(os.getppid())
     job = Job(**json.loads(storage.read_bytes(path)))
     settings = settings_from_json(job.settings)
     with joined(settings.device) if not events.listened() else _telling(settings.device) as world:
