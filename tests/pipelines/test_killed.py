@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
-import pytest
 
 from affekt.registry import Tracking
 
