@@ -117,6 +117,7 @@ EXTRAS = {
     "mlflow": "serve",
     "model_archiver": "serve",
     "ts": "serve",
+    "apscheduler": "train",
     "kfp": "train",
     "psutil": "train",
     "skimage": "train",

@@ -16,6 +16,7 @@ from affekt.errors import UsageError
 from affekt.extensions import extension_names, model_names, model_specs, only_images
 from affekt.pipelines.cli.parser import Parser, ShowVersion, add_loudness
 from affekt.pipelines.cli.running import ended, run_command
+from affekt.pipelines.cli.schedule_arguments import add_schedule_actions
 from affekt.pretrained.catalogue import CATALOGUE, LAYOUTS
 
 _DATA = (
@@ -254,6 +255,8 @@ def build_parser() -> argparse.ArgumentParser:
     compiled.add_argument("--only", choices=model_names(), help="train this model alone")
     compiled.set_defaults(action="compile")
     add_loudness(compiled)
+
+    add_schedule_actions(command("schedule", "train again by the clock, as a file says: here or in Kubeflow"))
 
     doctor = command("doctor", "what works here, and how to get what is missing; exit 1 where training needs it")
     _json(doctor)

@@ -1,0 +1,145 @@
+"""``affekt schedule``: trainings that start again by the clock, declared in a file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from affekt.components.image import IMAGE
+from affekt.counted import counted
+from affekt.errors import DataError
+from affekt.home import home
+from affekt.pipelines.cli.outputs import write_output
+from affekt.pipelines.cli.remarks import remark
+from affekt.pipelines.schedules.backends import Backend, backends_of
+from affekt.pipelines.schedules.export import cron_job, systemd_units
+from affekt.pipelines.schedules.file import read_schedules
+from affekt.pipelines.schedules.machine import Machine
+from affekt.pipelines.schedules.plan import Change
+from affekt.pipelines.schedules.schedule import Schedule, ScheduleFile
+from affekt.pipelines.schedules.serve import Server, next_start
+from affekt.pipelines.schedules.state import State
+
+_SIGNS = {"create": "+", "replace": "~", "resume": "~", "pause": "~", "remove": "-", "keep": " ", "left": " "}
+
+
+def main(options: argparse.Namespace) -> int:
+    """Do the chosen action."""
+    file = read_schedules(Path(options.file))
+    if options.action in ("plan", "apply"):
+        return change(file, prune=options.prune, act=options.action == "apply", as_json=options.json)
+    if options.action == "list":
+        return show(file, as_json=options.json)
+    if options.action == "serve":
+        return serve(file)
+    if options.action == "export":
+        return export(file, options)
+    schedule = file.named(options.name)
+    if schedule is None:
+        names = ", ".join(each.name for each in file.schedules) or "none"
+        raise DataError(f"has no schedule {options.name}; it has {names}", code="no_schedule", where=options.file)
+    backend = next(each for each in backends_of(file) if schedule.runner in each.runners)
+    said = backend.run_now(schedule) if options.action == "run-now" else backend.pause(schedule)
+    print(f"{schedule.name}: {said}")
+    return 0
+
+
+def change(file: ScheduleFile, *, prune: bool, act: bool, as_json: bool) -> int:
+    """Show the plan of every back end, and do it."""
+    # All are planned before any is changed, so that an address that does not answer leaves nothing half done.
+    planned = [(backend, backend.plan(prune=prune)) for backend in backends_of(file)]
+    if not as_json:
+        for backend, changes in planned:
+            _print_plan(backend, changes)
+    for backend, changes in planned:
+        if act:
+            backend.apply(changes)
+    if as_json:
+        places = [
+            {"place": backend.place, "changes": [each.to_dict() for each in changes]} for backend, changes in planned
+        ]
+        print(json.dumps({"applied": act, "places": places}, indent=2))
+    elif act:
+        done = sum(each.action not in ("keep", "left") for _, changes in planned for each in changes)
+        print(f"applied: {counted(done, 'changes')}" if done else "nothing to change")
+        if any(each.runner != "cluster" for each in file.schedules):
+            remark("schedules of this machine start while `affekt schedule serve FILE` runs")
+    return 0
+
+
+def _print_plan(backend: Backend, changes: Sequence[Change]) -> None:
+    print(f"{backend.place}:")
+    for each in changes:
+        print(f"  {_SIGNS[each.action]} {each.action:<8}{each.name:<24}{each.why}")
+
+
+def show(file: ScheduleFile, *, as_json: bool) -> int:
+    """When each schedule starts next, and how its last runs ended."""
+    rows = [row for backend in backends_of(file) for row in backend.listing()]
+    if as_json:
+        print(json.dumps({"schedules": rows}, indent=2))
+        return 0
+    if not rows:
+        print("the file has no schedules")
+    for row in rows:
+        print(f"{row['name']:<24}{row['state']:<14}{row['next'] or '–'}")
+        for run in row["runs"][-3:]:
+            print(f"  {run['due']:<28}{run['state']}")
+    return 0
+
+
+def serve(file: ScheduleFile) -> int:
+    """Apply the file on this machine without removing anything, and start what is due."""
+    machine = Machine(file, State())
+    machine.apply(machine.plan(prune=False))
+    elsewhere = file.of("cluster")
+    if elsewhere:
+        remark(f"{counted(len(elsewhere), 'schedules')} of Kubeflow: `affekt schedule apply` hands them over")
+    server = Server(machine.state)
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, lambda *_: server.stopping.set())
+    for schedule in file.of(*Machine.runners):
+        print(f"{schedule.name:<24}{_next(schedule)}", flush=True)
+    print(f"logs of the runs are in {home() / 'schedules'}; interrupt to stop", flush=True)
+    server.serve()
+    return 0
+
+
+def _next(schedule: Schedule) -> str:
+    due = next_start(schedule, datetime.now(UTC)) if schedule.enabled else None
+    return due.astimezone(ZoneInfo(schedule.time_zone)).isoformat(timespec="minutes") if due else "does not start"
+
+
+def export(file: ScheduleFile, options: argparse.Namespace) -> int:
+    """Write units of systemd or CronJobs, and say what to do with them."""
+    folder = Path(options.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    command = shutil.which("affekt", path=str(Path(sys.executable).parent)) or "affekt"
+    written: dict[str, str] = {}
+    for schedule in file.schedules:
+        if options.to == "systemd":
+            if schedule.enabled:
+                written |= systemd_units(schedule, command, str(home()))
+            else:
+                remark(f"{schedule.name} is disabled and left out")
+            continue
+        uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+        if not uri.startswith(("http://", "https://")):
+            raise DataError(
+                "pods need the http(s) address of an MLflow server; set MLFLOW_TRACKING_URI to it", code="not_remote"
+            )
+        written[f"affekt-{schedule.name}.cronjob.yaml"] = cron_job(schedule, IMAGE, uri, options.claim)
+    for name, text in written.items():
+        write_output(str(folder / name), text)
+        print(folder / name)
+    if options.to == "systemd" and written:
+        remark("copy them to ~/.config/systemd/user, then: systemctl --user enable --now NAME.timer")
+    return 0

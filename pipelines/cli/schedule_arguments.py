@@ -1,0 +1,46 @@
+"""The arguments of ``affekt schedule``."""
+
+from __future__ import annotations
+
+import argparse
+
+from affekt.pipelines.cli.parser import add_loudness
+
+_FILE = "a YAML file of schedules; docs/schedules.md says what stands in it"
+
+
+def add_schedule_actions(schedule: argparse.ArgumentParser) -> None:
+    """Add what can be done with a file of schedules."""
+    actions = schedule.add_subparsers(title="actions", metavar="ACTION", required=True)
+
+    def action(name: str, summary: str) -> argparse.ArgumentParser:
+        added = actions.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        added.add_argument("file", metavar="FILE", help=_FILE)
+        added.set_defaults(action=name, reads=("file",))
+        add_loudness(added)
+        return added
+
+    for name, summary in (
+        ("plan", "show what applying the file would change; changes nothing"),
+        ("apply", "make the schedules what the file says, here and in Kubeflow, and show what that changes"),
+    ):
+        changing = action(name, summary)
+        changing.add_argument("--prune", action="store_true", help="remove schedules that are no longer in the file")
+        changing.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+    listing = action("list", "the schedules of the file: when each starts next, and how its last runs ended")
+    listing.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+    action("run-now", "start a schedule of the file at once, beside its times").add_argument("name", metavar="NAME")
+    action("pause", "let a schedule start no more, until the file is applied again").add_argument(
+        "name", metavar="NAME"
+    )
+    action("serve", "apply the file here, and start its schedules on this machine when they are due, until interrupted")
+    exporting = action("export", "write the schedules for a scheduler that is there already")
+    exporting.add_argument(
+        "--to", choices=("systemd", "cronjob"), default="systemd",
+        help="timers and services of systemd, or CronJobs of Kubernetes (default systemd)",
+    )  # fmt: skip
+    exporting.add_argument("--out", default=".", metavar="DIR", help="folder to write into (default: the current one)")
+    exporting.add_argument(
+        "--claim", default="affekt-home", metavar="NAME",
+        help="volume claim that holds the state of CronJobs (default affekt-home)",
+    )  # fmt: skip

@@ -1,0 +1,131 @@
+"""Schedules for programs that are there already: a systemd timer with its service, or a Kubernetes CronJob."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+from affekt.errors import DataError
+from affekt.pipelines.placement import SECRETS
+from affekt.pipelines.schedules.schedule import Schedule
+
+_PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./-]+")
+
+
+def systemd_units(schedule: Schedule, command: str, home: str) -> dict[str, str]:
+    """The timer and the service of a schedule, by file name.
+
+    Args:
+        schedule: to be started.
+        command: the absolute path of ``affekt``.
+        home: the absolute path of ``AFFEKT_HOME``.
+
+    Raises:
+        DataError: Kubeflow starts it.
+    """
+    if schedule.runner == "cluster":
+        raise DataError(
+            f"{schedule.name} runs in Kubeflow, which starts it by itself: `affekt schedule apply`",
+            code="not_exportable",
+        )
+    name = f"affekt-{schedule.name}"
+    started = " ".join(map(_quoted, [command, *schedule.arguments]))
+    service = (
+        f"[Unit]\nDescription=affekt: training {schedule.name}\nAfter=network-online.target\n"
+        "Wants=network-online.target\n\n"
+        f"[Service]\nType=oneshot\nEnvironment={_quoted(f'AFFEKT_HOME={home}')}\nExecStart={started}\n"
+    )
+    timer = (
+        f"[Unit]\nDescription=affekt: when {schedule.name} trains ({schedule.cron}, {schedule.time_zone})\n\n"
+        f"[Timer]\nOnCalendar={schedule.when.systemd(schedule.time_zone)}\nPersistent=true\nAccuracySec=1s\n"
+        f"Unit={name}.service\n\n[Install]\nWantedBy=timers.target\n"
+    )
+    return {f"{name}.timer": timer, f"{name}.service": service}
+
+
+def cron_job(schedule: Schedule, image: str, tracking_uri: str, store_claim: str) -> str:
+    """A CronJob that trains in one pod, as YAML.
+
+    Args:
+        schedule: to be started.
+        image: of affekt, with a version.
+        tracking_uri: MLflow's address, as pods see it.
+        store_claim: the volume claim that holds ``AFFEKT_HOME`` from run to run.
+
+    Raises:
+        DataError: the schedule needs this machine.
+    """
+    if schedule.runner != "local":
+        raise DataError(
+            f"{schedule.name} runs with {schedule.runner}; a CronJob trains in its own pod: expected runner: local",
+            code="not_exportable",
+        )
+    for what, place in (("data", schedule.data), ("faces", schedule.faces)):
+        if place and not place.startswith("s3://"):
+            raise DataError(f"{schedule.name}: pods do not see the {what} {place}; expected s3://", code="not_remote")
+    container: dict[str, Any] = {
+        "name": "train",
+        "image": image,
+        "command": ["affekt", *schedule.arguments],
+        "env": [
+            {"name": "MLFLOW_TRACKING_URI", "value": tracking_uri},
+            *(
+                {"name": key, "valueFrom": {"secretKeyRef": {"name": secret, "key": key, "optional": True}}}
+                for secret, keys in SECRETS.items()
+                for key in keys
+            ),
+        ],
+        "resources": {
+            "requests": {"cpu": "4", "memory": "16Gi", "ephemeral-storage": "8Gi"},
+            "limits": {"cpu": "8", "memory": "32Gi", "ephemeral-storage": "32Gi"},
+        },
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": "home", "mountPath": "/var/lib/affekt"},
+            {"name": "tmp", "mountPath": "/tmp"},
+        ],
+    }
+    pod = {
+        "restartPolicy": "OnFailure",
+        "automountServiceAccountToken": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 10001,
+            "fsGroup": 10001,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [container],
+        "volumes": [
+            {"name": "home", "persistentVolumeClaim": {"claimName": store_claim}},
+            {"name": "tmp", "emptyDir": {"sizeLimit": "8Gi"}},
+        ],
+    }
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {"name": f"affekt-{schedule.name}", "labels": {"app.kubernetes.io/part-of": "affekt"}},
+        "spec": {
+            "schedule": schedule.when.five_fields,
+            "timeZone": schedule.time_zone,
+            "concurrencyPolicy": "Forbid",
+            "startingDeadlineSeconds": schedule.grace_minutes * 60,
+            "suspend": not schedule.enabled,
+            "jobTemplate": {"spec": {"backoffLimit": 2, "template": {"spec": pod}}},
+        },
+    }
+    return yaml.safe_dump(job, sort_keys=False)
+
+
+def _quoted(word: str) -> str:
+    """A word of a unit file, where % and $ mean something."""
+    word = word.replace("%", "%%").replace("$", "$$")
+    if _PLAIN.fullmatch(word):
+        return word
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'

@@ -1,0 +1,286 @@
+"""Reads a file of schedules; one with mistakes is refused as a whole, each mistake at its line."""
+
+from __future__ import annotations
+
+import json
+import re
+import zoneinfo
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from affekt.errors import AffektError, DataError, SettingsError
+from affekt.extensions import model_names
+from affekt.pipelines.schedules.cron import Cron
+from affekt.pipelines.schedules.schedule import Schedule, ScheduleFile
+from affekt.registry.models import check_name
+from affekt.settings import load_settings
+from affekt.storage import is_remote
+
+#: Longer than any file of schedules that a person writes.
+_MOST_BYTES = 1_000_000
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
+_TODO = "is not built; leave it out, and every start trains"
+
+
+def read_schedules(path: Path) -> ScheduleFile:
+    """Read and check a file of schedules.
+
+    Args:
+        path: a YAML file, described in ``docs/schedules.md``. Local paths in it are seen from its folder.
+
+    Raises:
+        DataError: the file cannot be read, or names every mistake with its line.
+    """
+    try:
+        raw = path.read_bytes()
+        text = raw.decode()
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror})", code="missing", where=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise DataError("is no text in UTF-8; expected a YAML file", code="schedules", where=str(path)) from error
+    if len(raw) > _MOST_BYTES:
+        raise DataError("is larger than 1 MB; expected a file of schedules", code="schedules", where=str(path))
+    reading = _Reading(path.absolute().parent)
+    loader = yaml.SafeLoader(text)
+    try:
+        found = reading.file(loader.get_single_node(), loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"line {mark.line + 1}: " if mark else ""
+        said = getattr(error, "problem", None) or str(error) or "it is nested too deeply"
+        raise DataError(f"{place}is no YAML: {said}", code="schedules", where=str(path)) from error
+    finally:
+        loader.dispose()
+    if reading.problems:
+        listed = "".join(f"\n  - line {line}: {text}" for line, text in sorted(reading.problems))
+        raise DataError(f"nothing of it is used:{listed}", code="schedules", where=str(path))
+    return found
+
+
+@dataclass(frozen=True)
+class _Value:
+    """A value with its line."""
+
+    value: Any
+    line: int
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+
+class _Reading:
+    """Reads nodes, and keeps what is wrong with them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.problems: list[tuple[int, str]] = []
+
+    def wrong(self, line: int, text: str) -> None:
+        self.problems.append((line, text))
+
+    def file(self, node: yaml.Node | None, loader: yaml.SafeLoader) -> ScheduleFile:
+        if not isinstance(node, yaml.MappingNode):
+            self.wrong(1, "expected the key schedules with a list")
+            return ScheduleFile("affekt")
+        keys = self.mapping(node, ("group", "schedules"))
+        group, schedules = "affekt", []
+        if "group" in keys:
+            group = str(loader.construct_object(keys["group"], deep=True))
+            if not _NAME.fullmatch(group):
+                self.wrong(_line(keys["group"]), f"group is {group!r}; expected a-z, 0-9 and -, at most 40")
+        entries = keys.get("schedules")
+        if not isinstance(entries, yaml.SequenceNode):
+            self.wrong(_line(entries or node), "schedules is missing, or no list; expected a list of schedules")
+            return ScheduleFile(group)
+        seen: dict[str, int] = {}
+        for entry in entries.value:
+            name = _named(entry)
+            if name in seen:
+                self.wrong(_line(entry), f"the name {name} is taken by line {seen[name]}")
+            if name:
+                seen.setdefault(name, _line(entry))
+            found = self.schedule(entry, loader)
+            if found is not None:
+                schedules.append(found)
+        return ScheduleFile(group, tuple(schedules))
+
+    def mapping(self, node: yaml.MappingNode, known: tuple[str, ...]) -> dict[str, yaml.Node]:
+        """The values of the keys that are known, and are there once."""
+        found: dict[str, yaml.Node] = {}
+        for key, value in node.value:
+            name = key.value if isinstance(key, yaml.ScalarNode) else ""
+            if name not in known:
+                self.wrong(_line(key), f"the key {name or '(no text)'} is not known; expected {', '.join(known)}")
+            elif name in found:
+                self.wrong(_line(key), f"the key {name} is there twice")
+            else:
+                found[name] = value
+        return found
+
+    def schedule(self, node: yaml.Node, loader: yaml.SafeLoader) -> Schedule | None:
+        """One entry, or None where it has mistakes."""
+        if not isinstance(node, yaml.MappingNode):
+            self.wrong(_line(node), "expected a schedule: name, cron, time_zone, data …")
+            return None
+        before = len(self.problems)
+        keys = self.mapping(node, tuple(_READ))
+        for missing in (name for name in ("name", "cron", "time_zone", "data") if name not in keys):
+            self.wrong(_line(node), f"the schedule has no {missing}")
+        values: dict[str, Any] = {}
+        for name, child in keys.items():
+            lines = {}
+            if isinstance(child, yaml.MappingNode):
+                lines = {str(key.value): _line(key) for key, _ in child.value}
+            given = _Value(loader.construct_object(child, deep=True), _line(child), lines)
+            try:
+                values[name] = _READ[name](given.value)
+            except ValueError as error:
+                self.wrong(given.line, f"{name}: {error}")
+            except AffektError as error:
+                self.wrong(given.line, f"{name}: {error.message}")
+        self.together(keys, values, _line(node))
+        if len(self.problems) > before:
+            return None
+        return Schedule(**{name: value for name, value in values.items() if value is not None})
+
+    def together(self, keys: Mapping[str, yaml.Node], values: dict[str, Any], line: int) -> None:
+        """What concerns several keys: settings by preset, places by runner, models by data."""
+        self.settings(keys, values)
+        runner = values.get("runner", "local")
+        for name in ("data", "faces"):
+            if not values.get(name) or is_remote(values[name]):
+                continue
+            if runner == "cluster":
+                self.wrong(_line(keys[name]), f"{name}: pods of a cluster do not see {values[name]}; expected s3://")
+            values[name] = str(Path(self.folder, Path(values[name]).expanduser()).resolve())
+        if not self.problems and {"name", "cron", "time_zone", "data"} <= set(values):
+            try:
+                Schedule(**{name: value for name, value in values.items() if value is not None}).job()
+            except AffektError as error:
+                self.wrong(line, error.message)
+
+    def settings(self, keys: Mapping[str, yaml.Node], values: Mapping[str, Any]) -> None:
+        """Each override by itself, at its line; then all together."""
+        node = keys.get("settings")
+        if not isinstance(node, yaml.MappingNode) or not values.get("settings"):
+            return
+        preset, before = values.get("preset", "small"), len(self.problems)
+        for (key, _), override in zip(node.value, values["settings"], strict=True):
+            try:
+                load_settings(preset, [override])
+            except SettingsError as error:
+                for problem in error.problems:
+                    self.wrong(_line(key), f"settings: {problem}")
+        if len(self.problems) == before:
+            try:
+                load_settings(preset, values["settings"])
+            except SettingsError as error:
+                for problem in error.problems:
+                    self.wrong(_line(node), f"settings: {problem}")
+
+
+def _named(entry: yaml.Node) -> str:
+    """The name that a schedule is given, whatever else is wrong with it."""
+    pairs = entry.value if isinstance(entry, yaml.MappingNode) else []
+    return next((str(value.value) for key, value in pairs if key.value == "name"), "")
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"expected a text, got {value!r}")
+    return value
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise ValueError(f"expected a-z, 0-9 and - inside, at most 40 signs, got {value!r}")
+    return value
+
+
+def _cron(value: Any) -> str:
+    return Cron.parse(_text(value)).five_fields
+
+
+def _time_zone(value: Any) -> str:
+    if _text(value) not in zoneinfo.available_timezones():
+        raise ValueError(f"{value!r} is no time zone; expected a name like Europe/Berlin or UTC")
+    return str(value)
+
+
+def _model(value: Any) -> str:
+    check_name(_text(value))
+    return str(value)
+
+
+def _truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"expected true or false, got {value!r}")
+    return value
+
+
+def _minutes(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 10080:
+        raise ValueError(f"expected whole minutes from 1 to 10080 (a week), got {value!r}")
+    return value
+
+
+def _one_of(*choices: str) -> Callable[[Any], str]:
+    def chosen(value: Any) -> str:
+        if value not in choices:
+            raise ValueError(f"expected one of {', '.join(choices)}, got {value!r}")
+        return str(value)
+
+    return chosen
+
+
+def _settings(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, dict) or any(isinstance(each, dict) for each in value.values()):
+        raise ValueError("expected setting: value, with whole names, like vgg.iterations: 300")
+    return tuple(f"{key}={each if isinstance(each, str) else json.dumps(each)}" for key, each in value.items())
+
+
+def _when(value: Any) -> None:
+    if not isinstance(value, dict) or set(value) - {"new_clips", "drift"} or not value:
+        raise ValueError("expected new_clips: NUMBER or drift: true")
+    if "new_clips" in value and (isinstance(value["new_clips"], bool) or not isinstance(value["new_clips"], int)):
+        raise ValueError(f"expected a number of new_clips, got {value['new_clips']!r}")
+    raise ValueError(f"to start only when it is worth while {_TODO}")
+
+
+def _notify(value: Any) -> None:
+    if not isinstance(value, dict) or set(value) - {"webhook", "slack"} or not value:
+        raise ValueError("expected webhook: or slack: with an address")
+    raise ValueError("to tell somebody of a run's end is not built; leave it out, and look with `affekt schedule list`")
+
+
+def _profile(value: Any) -> None:
+    raise ValueError(
+        f"profiles of resources are not built, got {value!r}; leave it out, and the steps ask for what "
+        "pipelines/placement.py says"
+    )
+
+
+#: How the value of each key is read; None where it does not become part of the schedule.
+_READ: dict[str, Callable[[Any], Any]] = {
+    "name": _name,
+    "cron": _cron,
+    "time_zone": _time_zone,
+    "data": _text,
+    "faces": _text,
+    "preset": _one_of("small", "paper"),
+    "settings": _settings,
+    "only": lambda value: _one_of(*model_names())(value),
+    "model": _model,
+    "runner": _one_of("local", "docker", "cluster"),
+    "profile": _profile,
+    "when": _when,
+    "notify": _notify,
+    "enabled": _truth,
+    "grace_minutes": _minutes,
+}

@@ -1,0 +1,61 @@
+"""The process of one scheduled training; it holds the lock that keeps a second one from starting beside it.
+
+The lock is the system's, so it is given back however the process ends, and the process keeps it when whoever started it
+is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from affekt.home import home
+from affekt.pipelines.schedules.state import State
+
+#: Exit code where another training of a schedule is at work; the run stays waiting.
+BUSY = 75
+
+
+def lock_file() -> Path:
+    """The file whose lock a scheduled training holds."""
+    return home() / "schedules.lock"
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[int | None]:
+    """Within it no other scheduled training of this home is at work; yields the open lock, None where one is."""
+    with lock_file().open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+            return
+        yield file.fileno()
+
+
+def run(arguments: Sequence[str], lock: int) -> int:
+    """Run ``affekt``, which holds the lock too, should this process be ended and the training go on."""
+    return subprocess.run([sys.executable, "-m", "affekt", *arguments], pass_fds=[lock], check=False).returncode
+
+
+def main(run_id: int) -> int:
+    """Train, and take down how it ended."""
+    with alone() as lock:
+        if lock is None:
+            return BUSY
+        state = State()
+        # The one who held the lock may have been at this very run.
+        if not any(each.id == run_id for each in state.runs("waiting", "running")):
+            return 0
+        state.begin(run_id)
+        code = run(state.schedule_of(run_id).arguments, lock)
+        state.end(run_id, code)
+        return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1])))

@@ -1,0 +1,106 @@
+"""A schedule: what is trained again, when, and where."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from affekt.json_document import JsonDocument
+from affekt.pipelines.job import TrainingJob, job_of
+from affekt.pipelines.schedules.cron import Cron
+
+Runner = Literal["local", "docker", "cluster"]
+
+
+@dataclass(frozen=True)
+class Schedule(JsonDocument):
+    """One entry of a file of schedules.
+
+    Attributes:
+        name: that it is known by.
+        cron: when, as five fields.
+        time_zone: whose wall clock is meant.
+        data: what is learned from; absolute.
+        faces: further face images, or ``""``.
+        preset: the settings to start from.
+        settings: overrides, each ``key=value``.
+        only: one model alone, or ``""``.
+        model: the name in the registry.
+        runner: where the steps run.
+        enabled: whether it starts by itself.
+        grace_minutes: how late a run may start that could not start in time; after that it is left out.
+    """
+
+    name: str
+    cron: str
+    time_zone: str
+    data: str
+    faces: str = ""
+    preset: str = "small"
+    settings: tuple[str, ...] = ()
+    only: str = ""
+    model: str = "affekt"
+    runner: str = "local"
+    enabled: bool = True
+    grace_minutes: int = 720
+
+    @property
+    def when(self) -> Cron:
+        """The cron expression, read."""
+        return Cron.parse(self.cron)
+
+    @property
+    def digest(self) -> str:
+        """Tells whether another schedule trains the same at the same times; whether it is enabled does not count."""
+        facts = {key: value for key, value in self.to_dict().items() if key != "enabled"}
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Those of ``affekt`` that do what one start of it does."""
+        optional: Mapping[str, str] = {"--faces": self.faces, "--only": self.only}
+        return (
+            "train", self.data, "--name", self.model, "--preset", self.preset, "--runner", self.runner,
+            *(part for option, value in optional.items() if value for part in (option, value)),
+            *(part for override in self.settings for part in ("--set", override)),
+        )  # fmt: skip
+
+    def job(self) -> TrainingJob:
+        """The training that it starts.
+
+        Raises:
+            AffektError: data, models and settings do not go together.
+        """
+        return job_of(
+            self.data,
+            faces=self.faces,
+            only=self.only or None,
+            name=self.model,
+            preset=self.preset,
+            overrides=self.settings,
+            elsewhere=True,
+        )
+
+
+@dataclass(frozen=True)
+class ScheduleFile:
+    """What a file of schedules says.
+
+    Attributes:
+        group: to whom the schedules belong; what is removed with ``--prune`` is of the same group.
+        schedules: in the order of the file.
+    """
+
+    group: str
+    schedules: tuple[Schedule, ...] = field(default=())
+
+    def named(self, name: str) -> Schedule | None:
+        """The schedule of a name."""
+        return next((each for each in self.schedules if each.name == name), None)
+
+    def of(self, *runners: Any) -> tuple[Schedule, ...]:
+        """The schedules that run there."""
+        return tuple(each for each in self.schedules if each.runner in runners)
