@@ -13,6 +13,7 @@ from affekt.errors import MediaError
 from affekt.media.ffmpeg_command import FIRST, max_pixels, picture_side
 from affekt.media.ffmpeg_log import FileReport
 from affekt.media.ffmpeg_run import FfmpegRun, run_ffmpeg, stream_of
+from affekt.media.frame_rate import measured_rate, step_for
 from affekt.media.frames import Frames, Spill
 from affekt.media.listing import Listing
 from affekt.media.pipes import MAX_PICTURE_BYTES, USUAL_FRAME_RATE
@@ -29,7 +30,7 @@ class Decoded:
     """Pictures and sound of a clip.
 
     Attributes:
-        frames: the T pictures, in the order in which they are shown.
+        frames: the T pictures, in the order in which they are shown, some 30 a second at most.
         times: float32 ``[T]``, seconds from the start of the clip, never decreasing.
         sound: int16 ``[n]``, mono at the settings' sample rate, from the start of the clip; empty without sound.
         report: what the file says about itself.
@@ -80,7 +81,8 @@ def decode(path: str | Path, settings: MediaSettings) -> Decoded:
     Of several pictures or sounds the default one is taken; where it is a single still, the first that moves. Streams
     keep their start times against each other: the clip starts with the earlier of the two, and a sound that starts
     later is silent until then. Pictures keep their own times (variable frame rates stay variable), are turned as the
-    file says, have square pixels and are never enlarged. Nothing but this one file can be opened, whatever it contains:
+    file says, have square pixels and are never enlarged. Of a clip with more than 30 a second every n-th is
+    kept (:mod:`affekt.media.frame_rate`). Nothing but this one file can be opened, whatever it contains:
     ffmpeg gets it as an open descriptor. What is longer or larger than allowed by its own word is not decoded.
 
     Raises:
@@ -94,17 +96,20 @@ def decode(path: str | Path, settings: MediaSettings) -> Decoded:
     result = run_ffmpeg(
         path, settings, deadline,
         agreed=lambda listing: _allowed(path, settings, listing) is None
-        and streams.in_file(listing) == _Streams.wanted(listing),
+        and streams.in_file(listing) == _Streams.wanted(listing)
+        and _step(listing, streams.video) == 1,
     )  # fmt: skip
     refused = _allowed(path, settings, result.report.listing)
     if refused is not None:
         raise refused
     if result.stopped:
         streams = _Streams.wanted(result.report.listing)
-        result = run_ffmpeg(path, settings, deadline, video=streams.video, sound=streams.sound)
+        step = _step(result.report.listing, streams.video)
+        result = run_ffmpeg(path, settings, deadline, video=streams.video, sound=streams.sound, step=step)
     result = _whole(path, settings, deadline, streams, result)
     result = _run_apart(path, settings, deadline, result)
     result, streams = _moving(path, settings, deadline, streams, result)
+    result = _as_fast_as_seen(path, settings, deadline, streams, result)
     return _within_limits(path, settings, streams.in_file(result.report.listing), result)
 
 
@@ -167,12 +172,16 @@ def _whole(path: Path, settings: MediaSettings, deadline: float, streams: _Strea
     if result.overflow:
         shrink = 0.9 * (MAX_PICTURE_BYTES / _expected_bytes(streams, result)) ** 0.5
         side = max(64, int(picture_side(settings) * shrink))
-        result = run_ffmpeg(path, settings, deadline, video=streams.video, sound=streams.sound, side=side)
+        result = run_ffmpeg(
+            path, settings, deadline, video=streams.video, sound=streams.sound, side=side, step=result.step
+        )
         if result.overflow:
             raise _error(path, "too_long", f"decodes to more than {MAX_PICTURE_BYTES >> 30} GiB of pictures; cut it")
     if result.changed_size and result.frames is not None:
         size = (result.frames.width, result.frames.height)
-        result = run_ffmpeg(path, settings, deadline, video=streams.video, sound=streams.sound, size=size)
+        result = run_ffmpeg(
+            path, settings, deadline, video=streams.video, sound=streams.sound, size=size, step=result.step
+        )
     return result
 
 
@@ -180,7 +189,7 @@ def _expected_bytes(streams: _Streams, result: FfmpegRun) -> float:
     listing, frames = result.report.listing, result.frames
     shown = stream_of(listing, "Video", streams.video)
     assert frames is not None
-    stated = listing.duration * (shown.frame_rate if shown else 0.0) * frames.stride
+    stated = listing.duration * (shown.frame_rate if shown else 0.0) / result.step * frames.stride
     return max(stated, 2.0 * MAX_PICTURE_BYTES)
 
 
@@ -198,7 +207,8 @@ def _run_apart(path: Path, settings: MediaSettings, deadline: float, result: Ffm
         result = replace(kept, sound=sound.sound, sound_start=sound.sound_start)
     if wanted.video is not None and result.frames is None:
         streams = _Streams(wanted.video, None)
-        picture = run_ffmpeg(path, settings, deadline, video=wanted.video, sound=None)
+        step = _step(report.listing, wanted.video)
+        picture = run_ffmpeg(path, settings, deadline, video=wanted.video, sound=None, step=step)
         picture = _whole(path, settings, deadline, streams, picture)
         result = replace(picture, sound=result.sound, sound_start=result.sound_start)
     return result
@@ -212,12 +222,36 @@ def _moving(
         return result, streams
     for video in result.report.listing.videos[1:MOST_STREAMS]:
         other = _Streams(video.number, None)
-        picture = run_ffmpeg(path, settings, deadline, video=video.number, sound=None)
+        step = step_for(video.mean_rate)
+        picture = run_ffmpeg(path, settings, deadline, video=video.number, sound=None, step=step)
         picture = _whole(path, settings, deadline, other, picture)
         if picture.frames is not None and len(picture.frames) > 1:
             found = replace(picture, sound=result.sound, sound_start=result.sound_start)
             return found, _Streams(video.number, streams.sound)
     return result, streams
+
+
+def _step(listing: Listing, video: int | None) -> int:
+    """Of how many pictures of a stream one is looked at, by what the file says of their rate."""
+    shown = stream_of(listing, "Video", video)
+    return step_for(shown.mean_rate if shown else 0.0)
+
+
+def _as_fast_as_seen(
+    path: Path, settings: MediaSettings, deadline: float, streams: _Streams, result: FfmpegRun
+) -> FfmpegRun:
+    """The result with as many pictures as their own times call for, where the file does not say their rate, or lies."""
+    rate = measured_rate(result.times) * result.step
+    step = step_for(rate) if rate else result.step
+    if result.frames is None or step == result.step:
+        return result
+    if step % result.step:
+        video = streams.in_file(result.report.listing).video
+        picture = run_ffmpeg(path, settings, deadline, video=video, sound=None, step=step)
+        picture = _whole(path, settings, deadline, _Streams(video, None), picture)
+        return replace(picture, sound=result.sound, sound_start=result.sound_start)
+    result.frames.keep_every(step // result.step)
+    return replace(result, times=result.times[:: step // result.step], step=step)
 
 
 def _within_limits(path: Path, settings: MediaSettings, streams: _Streams, result: FfmpegRun) -> Decoded:
@@ -232,7 +266,7 @@ def _within_limits(path: Path, settings: MediaSettings, streams: _Streams, resul
     ends, starts = [], []
     if frames is not None:
         starts.append(float(times[0]))
-        ends.append(float(times[-1]) + _period(times, shown.frame_rate if shown else 0.0))
+        ends.append(float(times[-1]) + _period(times, shown.frame_rate if shown else 0.0) / result.step)
     if result.sound.size:
         starts.append(result.sound_start)
         ends.append(result.sound_start + len(result.sound) / settings.sample_rate)

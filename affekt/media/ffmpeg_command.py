@@ -35,12 +35,14 @@ class Picture:
         times: descriptor of the pipe for their time stamps.
         side: the short side, pixels, to which larger ones are reduced.
         size: width and height, where they shall all have the same.
+        step: of so many pictures one is decoded to the end.
     """
 
     stream: int
     times: int
     side: int
     size: tuple[int, int] | None = None
+    step: int = 1
 
 
 @dataclass(frozen=True)
@@ -129,12 +131,13 @@ def _picture(stream: Any, picture: Picture, settings: MediaSettings) -> Any:
         height = f"max(2,2*round(ih*{ratio}/2))"
     else:
         width, height = map(str, picture.size)
+    select = f"select='not(mod(n,{picture.step}))'," if picture.step > 1 else ""
     scale = f"scale=w='{width}':h='{height}':flags=bilinear:out_range=pc:out_color_matrix=bt601"
     return ffmpeg.output(
         stream,
         "pipe:1",
         format="yuv4mpegpipe",
-        vf=f"{scale},setsar=1,format=yuv420p",
+        vf=f"{select}{scale},setsar=1,format=yuv420p",
         fps_mode="passthrough",
         strict="-1",
         **_stamps(picture.times),

@@ -44,6 +44,7 @@ class FfmpegRun:
         exit_code: that of ffmpeg.
         changed_size: the pictures changed their size, and those from there on are missing.
         overflow: the pictures were more than are kept, and the rest is missing.
+        step: of so many pictures of the file one is there.
         stopped: it was not agreed to go on, and there is nothing but the report.
     """
 
@@ -56,6 +57,7 @@ class FfmpegRun:
     changed_size: bool = False
     overflow: bool = False
     stopped: bool = False
+    step: int = 1
 
 
 def run_ffmpeg(
@@ -67,6 +69,7 @@ def run_ffmpeg(
     sound: int | None = FIRST,
     side: int = 0,
     size: tuple[int, int] | None = None,
+    step: int = 1,
     agreed: Callable[[Listing], bool] | None = None,
 ) -> FfmpegRun:
     """Run ffmpeg once and read its pipes until all are at their end. It never outlives this call.
@@ -79,6 +82,7 @@ def run_ffmpeg(
         sound: likewise.
         side: the short side of the pictures; 0 for :func:`picture_side`.
         size: the pictures' width and height, where they shall all have the same.
+        step: of so many pictures one is decoded to the end.
         agreed: is asked whether to go on once the file is listed, before more than a few pictures are decoded.
 
     Raises:
@@ -91,7 +95,7 @@ def run_ffmpeg(
         )
         picture = voice = None
         if video is not None and times_pipe:
-            picture = Picture(video, times_pipe[1].fileno(), side or picture_side(settings), size)
+            picture = Picture(video, times_pipe[1].fileno(), side or picture_side(settings), size, step)
         if sound is not None and stamp_pipe and sound_pipe:
             voice = Sound(sound, stamp_pipe[1].fileno(), sound_pipe[1].fileno())
         process = _started(
@@ -126,7 +130,7 @@ def run_ffmpeg(
     shown, heard = stream_of(report.listing, "Video", video), stream_of(report.listing, "Audio", sound)
     return FfmpegRun(
         frames if count else None,
-        times_of(times.text() if times else "", count, shown.frame_rate if shown else 0.0),
+        times_of(times.text() if times else "", count, shown.frame_rate if shown else 0.0, step),
         downmix(channels_of(channels.data()), heard.layout if heard else "") if channels else np.empty(0, np.int16),
         (stamp_of(stamp.text().partition("\n")[0]) or (0.0, False))[0] if stamp else 0.0,
         report,
@@ -134,6 +138,7 @@ def run_ffmpeg(
         changed,
         overflow,
         guard.stopped,
+        step,
     )
 
 

@@ -48,6 +48,7 @@ class Frames:
         self._per_chunk = max(1, _CHUNK // self.stride)
         self._chunks: list[np.ndarray] = []
         self._spill = spill
+        self._every = 1
         self.count = 0
 
     def __len__(self) -> int:
@@ -60,10 +61,15 @@ class Frames:
             self._chunks.append(self._spill.array((self._per_chunk * self.stride,)))
         return self._chunks[chunk].data[used * self.stride :]
 
+    def keep_every(self, step: int) -> None:
+        """Count the first of each so many pictures alone. No further ones can be added."""
+        self.count = -(-self.count // step)
+        self._every *= step
+
     def _bytes(self, number: int) -> np.ndarray:
         if not 0 <= number < self.count:
             raise IndexError(number)
-        chunk, row = divmod(number, self._per_chunk)
+        chunk, row = divmod(number * self._every, self._per_chunk)
         start = row * self.stride + len(MARKER)
         return self._chunks[chunk][start : start + self.width * self.height * 3 // 2]
 

@@ -37,6 +37,7 @@ class Stream:
         width, height: as it is shown, after rotation, pixels; 0 where unknown.
         rotation: degrees by which it is to be turned.
         frame_rate: frames a second as stated; 0 where unknown or beyond :data:`MAX_FRAME_RATE`.
+        mean_rate: likewise, 0 where the file states no mean one.
         sample_rate: Hz; 0 where unknown.
         layout: of the channels, ``mono``, ``5.1(side)``, …
         end: where its own tag says that it ends, seconds; 0 without one.
@@ -50,6 +51,7 @@ class Stream:
     height: int = 0
     rotation: float = 0.0
     frame_rate: float = 0.0
+    mean_rate: float = 0.0
     sample_rate: int = 0
     layout: str = ""
     end: float = 0.0
@@ -147,16 +149,20 @@ def _stream(match: re.Match[str], below: str) -> Stream:
     if round(rotation / 90) % 2:
         width, height = height, width
     return Stream(
-        int(match[1]), match[2], match[3] or "", marks, width, height, rotation, _rate(rest),
+        int(match[1]), match[2], match[3] or "", marks, width, height, rotation,
+        _rate(rest, "fps", "tbr"), _rate(rest, "fps"),
         int(sound[1]) if sound else 0, (sound[2] or "").strip() if sound else "",
         _seconds(tagged.group(1, 2, 3)) if tagged else 0.0,
     )  # fmt: skip
 
 
-def _rate(text: str) -> float:
-    """The mean rate that is stated, or else the usual one; neither may be the unit of the time stamps."""
+def _rate(text: str, *kinds: str) -> float:
+    """The first of some rates that is stated, ``fps`` the mean and ``tbr`` the usual one.
+
+    Neither may be the unit of the time stamps.
+    """
     rates = {kind: float(value) * (1000 if thousands else 1) for value, thousands, kind in _RATE.findall(text)}
-    return next((rates[kind] for kind in ("fps", "tbr") if 0 < rates.get(kind, 0) <= MAX_FRAME_RATE), 0.0)
+    return next((rates[kind] for kind in kinds if 0 < rates.get(kind, 0) <= MAX_FRAME_RATE), 0.0)
 
 
 def _seconds(parts: tuple[str | None, ...]) -> float:

@@ -127,13 +127,13 @@ def stamp_of(line: str) -> tuple[float, bool] | None:
     return None
 
 
-def times_of(text: str, count: int, frame_rate: float) -> np.ndarray:
+def times_of(text: str, count: int, frame_rate: float, step: int = 1) -> np.ndarray:
     """The times of ``count`` frames, float64, seconds, never decreasing, from ffmpeg's lines of :func:`stamp_of`.
 
-    What has no time stamp follows at the stated rate. Frames that come faster than :data:`MAX_FRAME_RATE` have stamps
-    that mean something else, and follow at the stated rate, too.
+    Of ``step`` frames of the file one is there. What has no time stamp follows at the stated rate. Frames that come
+    faster than :data:`MAX_FRAME_RATE` have stamps that mean something else, and follow at the stated rate, too.
     """
-    period = 1 / (frame_rate or USUAL_FRAME_RATE)
+    period = step / (frame_rate or USUAL_FRAME_RATE)
     stamps = [stamp_of(line) for line in text.splitlines()[:count]]
     stamps += [None] * (count - len(stamps))
     first = next((number for number, stamp in enumerate(stamps) if stamp is not None), 0)
@@ -147,6 +147,6 @@ def times_of(text: str, count: int, frame_rate: float) -> np.ndarray:
     for number, stamp in enumerate(stamps):
         latest = max(latest, stamp[0] if stamp and number >= first else latest + period)
         times[number] = latest
-    if count > 1 and times[-1] - times[0] < 0.999 * (count - 1) / MAX_FRAME_RATE:
+    if count > 1 and times[-1] - times[0] < 0.999 * step * (count - 1) / MAX_FRAME_RATE:
         return start + period * np.arange(count)
     return times

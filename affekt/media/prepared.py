@@ -19,7 +19,7 @@ from affekt.media.pictures import FacePictures
 
 #: The way in which files are prepared. Raised whenever the code prepares the same file differently, so that the store's
 #: old entries are not taken for new ones and a model that learned from them can be told.
-PREPARATION = 4
+PREPARATION = 5
 
 
 @dataclass(frozen=True)
