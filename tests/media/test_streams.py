@@ -106,7 +106,7 @@ def test_an_edit_list_that_cuts_the_beginning_cuts_both(
 ) -> None:
     stamps = ["-c", "copy", "-output_ts_offset", "-0.5", "-avoid_negative_ts", "disabled"]
 
-    decoded = decode(make_clip("cut.mp4", "-i", plain("mp4"), *stamps), settings)
+    decoded = decode(make_clip("edit_list.mp4", "-i", plain("mp4"), *stamps), settings)
 
     assert decoded.times[-1] == pytest.approx(1.46, abs=0.05)
     assert len(decoded.sound) / 16000 == pytest.approx(1.5, abs=0.05)
