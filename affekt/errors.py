@@ -49,6 +49,10 @@ class AffektError(Exception):
         message = printable(self.message, lines=True)
         return f"{printable(self.where)}: {message}" if self.where else message
 
+    def to_dict(self) -> dict[str, str | None]:
+        """The error as plain values, as JSON documents have it below ``error``."""
+        return {"code": self.code, "message": self.message, "where": self.where}
+
 
 class MediaError(AffektError):
     """A media file cannot be used: unreadable, over a limit, or without what was asked of it."""

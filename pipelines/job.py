@@ -73,8 +73,6 @@ def check_data(job: TrainingJob, *, splits_given: bool = True) -> str:
     Raises:
         DataError: in the words of ``affekt check``: with these data nothing should be trained.
     """
-    # reads media headers; only this needs it
-
     report = check_before(
         job.data,
         learns=splits_given,
@@ -86,8 +84,6 @@ def check_data(job: TrainingJob, *, splits_given: bool = True) -> str:
 
 def models_that_can_hear(models: tuple[str, ...], functionals: str) -> tuple[str, ...]:
     """The models without those that need frame-level descriptors, and a word about it, where the set offers none."""
-    # OpenSMILE takes a while to import
-
     deaf = [name for name in models if any(model_spec(needed).needs_descriptors for needed in members_needed([name]))]
     if not deaf or offers_frames(functionals):
         return models

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from affekt.components.image import IMAGE
+from affekt.errors import AffektError
+from affekt.home import state_folder
+from affekt.storage import is_remote, without_secrets
+
+_IN_A_POD = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
 @dataclass(frozen=True)
@@ -62,3 +68,34 @@ def runner_named(name: str) -> Runner:
         }
         return Cluster(store=os.environ.get("AFFEKT_STORE", ""), **given)
     return HERE
+
+
+def check_reachable_from_pods(cluster: Cluster, *, data: str, faces: str = "", tracking_uri: str | None = None) -> None:
+    """Check that there is an endpoint, and that all places of a run are such that a pod elsewhere can use them.
+
+    Args:
+        cluster: where it is to run.
+        data: what is learned from.
+        faces: further face images, or ``""``.
+        tracking_uri: MLflow's address; default that of ``MLFLOW_TRACKING_URI``, else the database of this machine.
+
+    Raises:
+        AffektError: lists everything that is missing or local.
+    """
+    tracking = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{state_folder() / 'mlflow.db'}"
+    problems = []
+    if not cluster.endpoint and not _IN_A_POD.is_file():
+        problems.append("KFP_ENDPOINT is not set: the address of the Kubeflow Pipelines API, like http://host:8888")
+    if not is_remote(data):
+        problems.append(f"DATA is {data!r}: expected an s3:// address")
+    if faces and not is_remote(faces):
+        problems.append(f"--faces is {faces!r}: expected an s3:// address")
+    if not is_remote(cluster.store):
+        problems.append(f"AFFEKT_STORE is {cluster.store!r}: expected an s3:// address for the prepared clips")
+    if not tracking.startswith(("http://", "https://")):
+        problems.append(
+            f"MLFLOW_TRACKING_URI is {without_secrets(tracking)!r}: expected the http(s) address of an MLflow server"
+        )
+    if problems:
+        listed = "\n".join(f"  - {problem}" for problem in problems)
+        raise AffektError(f"the pods of a cluster cannot see this machine:\n{listed}", code="not_remote")

@@ -18,11 +18,9 @@ from affekt.dataset import Unit
 from affekt.errors import AffektError
 from affekt.pipelines.backend_version import check_backend
 from affekt.pipelines.compile import compile_pipeline
-from affekt.pipelines.runners import Cluster
-from affekt.storage import is_remote
+from affekt.pipelines.runners import Cluster, check_reachable_from_pods
 
 EXPERIMENT = "affekt"
-_IN_A_POD = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,9 @@ def submit(
     """
     from kfp_server_api import ApiException  # an extra: kfp-server-api, and only a cluster needs it
 
-    check_reachable_from_pods(cluster, arguments)
+    check_reachable_from_pods(
+        cluster, data=arguments["data"], faces=arguments.get("faces", ""), tracking_uri=arguments["tracking_uri"]
+    )
     where = cluster.endpoint or "the cluster of this pod"
     # kfp prints the addresses of experiment and run, and standard output is for the answer.
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
@@ -103,27 +103,3 @@ def submit(
                 where=where,
             ) from error
     return Submitted(run.run_id, f"{cluster.endpoint.rstrip('/')}/#/runs/details/{run.run_id}")
-
-
-def check_reachable_from_pods(cluster: Cluster, arguments: Mapping[str, Any]) -> None:
-    """Check that there is an endpoint, and that all places of the run are such that a pod elsewhere can use them.
-
-    Raises:
-        AffektError: lists everything that is missing or local.
-    """
-    problems = []
-    if not cluster.endpoint and not _IN_A_POD.is_file():
-        problems.append("KFP_ENDPOINT is not set: the address of the Kubeflow Pipelines API, like http://host:8888")
-    if not is_remote(arguments["data"]):
-        problems.append(f"DATA is {arguments['data']!r}: expected an s3:// address")
-    if arguments.get("faces") and not is_remote(arguments["faces"]):
-        problems.append(f"--faces is {arguments['faces']!r}: expected an s3:// address")
-    if not is_remote(cluster.store):
-        problems.append(f"AFFEKT_STORE is {cluster.store!r}: expected an s3:// address for the prepared clips")
-    if not str(arguments["tracking_uri"]).startswith(("http://", "https://")):
-        problems.append(
-            f"MLFLOW_TRACKING_URI is {arguments['tracking_uri']!r}: expected the http(s) address of an MLflow server"
-        )
-    if problems:
-        listed = "\n".join(f"  - {problem}" for problem in problems)
-        raise AffektError(f"the pods of a cluster cannot see this machine:\n{listed}", code="not_remote")

@@ -50,7 +50,7 @@ def read_history(tracking: Tracking, name: str) -> list[Entry]:
 
     Champions from before entries were written, and aliases that were moved in MLflow's own pages, have none.
     """
-    return entries_in(tracking.client.get_registered_model(name).tags)
+    return entries_in(tracking.reader.model(name).tags)
 
 
 def entries_in(tags: Mapping[str, str]) -> list[Entry]:

@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -20,6 +20,7 @@ import yaml
 import affekt
 from affekt.ensemble.assembly import identity_of
 from affekt.errors import AffektError, DataError
+from affekt.registry.reader import Model, Version
 from affekt.registry.tracking import Tracking
 from affekt.storage import file_digest, secrets_hidden
 
@@ -224,36 +225,32 @@ def find(reference: str, tracking: Tracking) -> ModelVersion:
         )
     name = parts["name"]
     model = registered_model(name, tracking, where=reference)
-    from mlflow.exceptions import MlflowException  # heavy: mlflow, not imported for a registry that is not there yet
-
-    client = tracking.client
     alias = parts["alias"] or (None if parts["version"] else CHAMPION)
     number = str(model.aliases.get(alias, "")) if alias else parts["version"]
     if not number:
         listed = ", ".join(f"{name}@{key}" for key in sorted(model.aliases)) or "no alias"
         hint = f"; promote one with `affekt models promote {name}/<version>`" if alias == CHAMPION else ""
         raise AffektError(f"{name} has no {alias}; there is {listed}{hint}", code="unknown_alias", where=reference)
-    try:
-        return _version(client.get_model_version(name, number))
-    except MlflowException as error:
-        versions = ", ".join(str(v.version) for v in list_models(tracking, name)) or "none"
-        raise AffektError(
-            f"{name} has no version {number}; there are: {versions}", code="unknown_version", where=reference
-        ) from error
+    versions = list_models(tracking, name)
+    for version in versions:
+        if version.version == int(number):
+            return version
+    listed = ", ".join(str(version.version) for version in versions) or "none"
+    raise AffektError(f"{name} has no version {number}; there are: {listed}", code="unknown_version", where=reference)
 
 
-def registered_model(name: str, tracking: Tracking, *, where: str | None = None) -> Any:
-    """MLflow's record of a registered model.
+def registered_model(name: str, tracking: Tracking, *, where: str | None = None) -> Model:
+    """A registered model: its aliases and tags.
 
     Raises:
         AffektError: there is none of that name; the message lists those that there are.
     """
-    known = [] if tracking.is_new else [model.name for model in tracking.client.search_registered_models()]
+    known = [] if tracking.is_new else tracking.reader.names()
     if name not in known:
         none = f"none is registered yet in {tracking.place}; `affekt train` does that"
         listed = f"there are {', '.join(sorted(known))}" if known else none
         raise AffektError(f"no model is registered as {name!r}; {listed}", code="unknown_model", where=where or name)
-    return tracking.client.get_registered_model(name)
+    return tracking.reader.model(name)
 
 
 def resolve(reference: str | Path, tracking: Tracking) -> Path:
@@ -281,7 +278,7 @@ def resolve(reference: str | Path, tracking: Tracking) -> Path:
     kept = tracking.home / "models" / version.name / f"{version.version}-{digest}"
     if (kept / _MANIFEST).is_file():
         return kept
-    location = str(tracking.client.get_model_version_download_uri(version.name, str(version.version)))
+    location = tracking.reader.location(version.name, version.version)
     local = _local_path(location)
     if local is not None:
         ensemble = _ensemble_in(local, version)
@@ -305,14 +302,14 @@ def list_models(tracking: Tracking, name: str | None = None) -> list[ModelVersio
     """All registered versions, or those of one name: by name, the newest first."""
     if tracking.is_new:
         return []
-    client = tracking.client
-    names = [name] if name is not None else [model.name for model in client.search_registered_models()]
+    reader = tracking.reader
+    names = [name] if name is not None else reader.names()
     versions: list[ModelVersion] = []
     for each in sorted(names):
         aliases: dict[int, list[str]] = {}
-        for alias, number in client.get_registered_model(each).aliases.items():
+        for alias, number in reader.model(each).aliases.items():
             aliases.setdefault(int(number), []).append(alias)
-        found = [_version(item, aliases) for item in client.search_model_versions(f"name='{each}'")]
+        found = [_version(item, aliases.get(item.version, [])) for item in reader.versions(each)]
         versions.extend(sorted(found, key=lambda item: -item.version))
     return versions
 
@@ -328,17 +325,15 @@ def make_model(tracking: Tracking, name: str) -> None:
             raise
 
 
-def _version(item: Any, aliases: Mapping[int, list[str]] | None = None) -> ModelVersion:
-    number = int(item.version)
-    tags = dict(item.tags)
+def _version(item: Version, aliases: Sequence[str]) -> ModelVersion:
     return ModelVersion(
         name=item.name,
-        version=number,
-        aliases=tuple(sorted(aliases.get(number, []) if aliases is not None else item.aliases)),
+        version=item.version,
+        aliases=tuple(sorted(aliases)),
         created=datetime.fromtimestamp(item.creation_timestamp / 1000, UTC).isoformat(timespec="seconds"),
-        run_id=item.run_id or "",
-        metrics={key.removeprefix(_METRIC): float(value) for key, value in tags.items() if key.startswith(_METRIC)},
-        tags={key: value for key, value in tags.items() if not key.startswith(_METRIC)},
+        run_id=item.run_id,
+        metrics={k.removeprefix(_METRIC): float(value) for k, value in item.tags.items() if k.startswith(_METRIC)},
+        tags={key: value for key, value in item.tags.items() if not key.startswith(_METRIC)},
     )
 
 

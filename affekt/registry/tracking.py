@@ -18,6 +18,7 @@ from affekt.errors import AffektError
 from affekt.home import home as affekt_home
 from affekt.registry.moved_home import ARTIFACTS, follow
 from affekt.registry.reachable import check_server
+from affekt.registry.reader import InPlace, Reader, ThroughMlflow
 from affekt.storage import secrets_hidden, without_secrets
 
 if TYPE_CHECKING:
@@ -95,11 +96,23 @@ class Tracking:
         beside.mkdir(parents=True, exist_ok=True)
         with _one_at_a_time(beside / "mlflow.lock"):
             client = MlflowClient(tracking_uri=self.uri, registry_uri=registry)
-            if follow(Path(self.uri.removeprefix("sqlite:///"))):
+            if follow(Path(self.uri.removeprefix(_SQLITE))):
                 from mlflow.tracking._tracking_service import utils  # heavy: mlflow
 
                 utils._artifact_repos_cache.clear()  # by run, whichever database it is of
         return client
+
+    @property
+    def reader(self) -> Reader:
+        """What tells what is registered: where it can, without MLflow."""
+        database = Path(self.uri.removeprefix(_SQLITE))
+        if "client" in self.__dict__ or self.registry_uri != self.uri or not self.uri.startswith(_SQLITE):
+            return ThroughMlflow(self.client)
+        if not InPlace.reads(database):
+            return ThroughMlflow(self.client)
+        with _one_at_a_time(database.absolute().parent / "mlflow.lock"):
+            follow(database)
+        return InPlace(database)
 
     @cached_property
     def experiment_id(self) -> str:

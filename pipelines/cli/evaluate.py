@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 from pathlib import Path
+from typing import Any
 
 from affekt.checks import check_before, remarks
 from affekt.counted import counted
@@ -12,7 +14,7 @@ from affekt.dataset import unit_of
 from affekt.ensemble import Ensemble
 from affekt.errors import naming
 from affekt.home import home
-from affekt.pipelines.cli.outputs import check_output, write_output
+from affekt.pipelines.cli.outputs import check_output, figures_kept, write_output
 from affekt.pipelines.cli.remarks import remark
 from affekt.registry import Tracking, resolve
 from affekt.report.document import Evaluation
@@ -32,19 +34,22 @@ def main(options: argparse.Namespace) -> int:
         remark(f"affekt: {said}")
     ensemble = Ensemble.load(resolve(options.model, Tracking()))
     found = evaluate_model(ensemble, options.data, home() / "store", model=options.model, split=options.split)
-    text = json.dumps(found.evaluation.to_dict(), indent=2)
-    if options.json == "-":
-        print(text)
-    else:
+    document = found.evaluation.to_dict()
+    as_json = options.json == "-"
+    if not as_json:
         show(found.evaluation)
-    if file:
-        write_output(file, text)
-    if options.report:
-        with naming(options.report):
-            command = evaluate_command(options.data, options.model, options.split)
-            write_report(Path(options.report), found.report(command))
-        remark(f"report: {options.report}")
-    return 0
+    failed: dict[str, Any] = {}
+    with figures_kept(failed) if as_json else contextlib.nullcontext():
+        if file:
+            write_output(file, json.dumps(document, indent=2))
+        if options.report:
+            with naming(options.report):
+                command = evaluate_command(options.data, options.model, options.split)
+                write_report(Path(options.report), found.report(command))
+            remark(f"report: {options.report}")
+    if as_json:
+        print(json.dumps({**document, **failed}, indent=2))
+    return 1 if failed else 0
 
 
 def show(evaluation: Evaluation) -> None:

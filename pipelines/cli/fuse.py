@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from affekt.counted import counted
-from affekt.errors import DataError, SettingsError, as_affekt_error, naming
+from affekt.errors import DataError, SettingsError, naming
 from affekt.fusion import FusedTable, fuse_table
-from affekt.pipelines.cli.outputs import cell, check_output
+from affekt.pipelines.cli.outputs import cell, check_output, figures_kept
 from affekt.score_table import ScoreTable
 
 
@@ -41,18 +41,10 @@ def main(options: argparse.Namespace) -> int:
         show(fused.report)
     failed: dict[str, Any] = {}
     if options.out:
-        try:
-            with naming(options.out):
-                write_answers(fused, Path(options.out))
-        except OSError as error:
-            if not options.json:
-                raise
-            found = as_affekt_error(error)
-            print(f"affekt: {found}", file=sys.stderr)
-            failed = {"error": {"code": found.code, "message": found.message, "where": found.where}}
-        else:
-            if not options.json:
-                print(f"answers of {fused.report['best']} in {options.out}")
+        with figures_kept(failed) if options.json else contextlib.nullcontext(), naming(options.out):
+            write_answers(fused, Path(options.out))
+        if not options.json:
+            print(f"answers of {fused.report['best']} in {options.out}")
     if options.json:
         print(json.dumps({**fused.report, **failed}, indent=2))
     return 1 if failed else 0

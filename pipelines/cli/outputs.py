@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from affekt.errors import naming
+from affekt.errors import as_affekt_error, naming
 
 #: What makes a cell a formula where a table is opened in an office program, also behind blanks.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -29,6 +33,21 @@ def check_output(name: str) -> None:
         pass
     if new:
         path.unlink()
+
+
+@contextlib.contextmanager
+def figures_kept(failed: dict[str, Any]) -> Iterator[None]:
+    """Within it, a file that cannot be written is told, and does not keep the one JSON document from being printed.
+
+    Args:
+        failed: gets the key ``error``, for that document.
+    """
+    try:
+        yield
+    except OSError as error:
+        found = as_affekt_error(error)
+        print(f"affekt: {found}", file=sys.stderr)
+        failed["error"] = found.to_dict()
 
 
 def write_output(name: str, text: str) -> None:

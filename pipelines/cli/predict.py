@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from affekt.errors import AffektError, MediaError, UsageError, as_affekt_error, printable
+from affekt.errors import AffektError, MediaError, UsageError, as_affekt_error, naming, printable
 from affekt.pipelines.cli.inputs import files_meant
 from affekt.pipelines.cli.outputs import cell
 from affekt.pipelines.cli.remarks import remark
@@ -42,11 +42,10 @@ def main(options: argparse.Namespace) -> int:
     with_limits(load_settings("small").media, options.overrides)  # refuses what a model would refuse once it is loaded
     files = files_meant(options.files)
     quiet = options.json or options.csv
-    if options.thumbnails:
-        Path(options.thumbnails).mkdir(parents=True, exist_ok=True)
+    faces = Thumbnails(options.thumbnails) if options.thumbnails else None
     results = []
     # Lines on a terminal tell by themselves how far it is.
-    for result in _answers(options, files, show=quiet or not sys.stdout.isatty()):
+    for result in _answers(options, files, faces, show=quiet or not sys.stdout.isatty()):
         results.append(result)
         if not quiet:
             print(line(result), flush=True)
@@ -58,7 +57,7 @@ def main(options: argparse.Namespace) -> int:
         write_csv(results)
     if options.every is not None:
         _write_pages(results, model)
-    return 1 if any("error" in result for result in results) else 0
+    return 1 if any("error" in result for result in results) or (faces and faces.lost) else 0
 
 
 def _refused(options: argparse.Namespace) -> str:
@@ -83,7 +82,9 @@ def _refused(options: argparse.Namespace) -> str:
     return ""
 
 
-def _answers(options: argparse.Namespace, files: Sequence[str], *, show: bool) -> Iterator[dict[str, Any]]:
+def _answers(
+    options: argparse.Namespace, files: Sequence[str], faces: Thumbnails | None, *, show: bool
+) -> Iterator[dict[str, Any]]:
     absent = {name: error for name in files if (error := _absent(name)) is not None}
     if len(absent) == len(set(files)):  # no model is loaded for nothing
         yield from (_error(name, absent[name]) for name in files)
@@ -96,7 +97,6 @@ def _answers(options: argparse.Namespace, files: Sequence[str], *, show: bool) -
         if options.same_person:
             yield from _of_one_person(ensemble, files, who)
             return
-        faces = Thumbnails(options.thumbnails) if options.thumbnails else None
         if options.every is None:
             yield from _whole(ensemble, files, who, faces, show=show)
             return
@@ -134,20 +134,34 @@ def _loaded(ref: str, overrides: Sequence[str]) -> Ensemble:
 
 
 class Thumbnails:
-    """Pictures of the judged faces, JPEG, written into a folder under the number and the name of their answer."""
+    """Pictures of the judged faces, JPEG, written into a folder under the number and the name of their answer.
+
+    Attributes:
+        lost: how many could not be written.
+
+    Raises:
+        OSError: the folder cannot be made.
+    """
 
     def __init__(self, folder: str) -> None:
-        self._folder, self._count = Path(folder), 0
+        self._folder, self._count, self.lost = Path(folder), 0, 0
+        self._folder.mkdir(parents=True, exist_ok=True)
 
     def keep(self, name: str, picture: np.ndarray | None) -> dict[str, str]:
-        """The entry of an answer: where its picture is; nothing where no face was judged."""
+        """The entry of an answer: where its picture is; nothing where no face was judged, or it cannot be written."""
         from affekt.report.thumbnails import thumbnail  # heavy: cv2, which a server's answer does not need
 
         self._count += 1
         if picture is None:
             return {}
         file = self._folder / f"{self._count:04d}-{Path(name).stem}.jpg"
-        file.write_bytes(thumbnail(picture))
+        try:
+            with naming(file):
+                file.write_bytes(thumbnail(picture))
+        except OSError as error:  # the answer is not lost with its picture
+            self.lost += 1
+            print(f"affekt: {as_affekt_error(error)}", file=sys.stderr)
+            return {}
         return {"thumbnail": str(file)}
 
 

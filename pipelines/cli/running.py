@@ -64,7 +64,7 @@ def _look_for(options: argparse.Namespace) -> None:
 def ended(error: AffektError, *, as_json: bool) -> int:
     """Tell an error, and return the exit code that it means."""
     print(f"{painted('affekt:', 'red', sys.stderr)} {error}", file=sys.stderr)
-    document = {"error": {"code": error.code, "message": error.message, "where": error.where}}
+    document = {"error": error.to_dict()}
     try:
         print(json.dumps(document, indent=2) if as_json else "", end="\n" if as_json else "", flush=True)
     except OSError:

@@ -11,17 +11,18 @@ from affekt.errors import UsageError
 from affekt.pipelines.cli.remarks import remark
 from affekt.pipelines.cli.steps import StepLines
 from affekt.pipelines.job import check_data, job_of
-from affekt.pipelines.run import Outcome, run_training, submit_training
-from affekt.pipelines.runners import Cluster, runner_named
-from affekt.report.wording import points, points_interval
+from affekt.pipelines.runners import Cluster, check_reachable_from_pods, runner_named
 
 if TYPE_CHECKING:
     from affekt.pipelines.protocols import ProtocolOutcome
+    from affekt.pipelines.run import Outcome
 
 
 def main(options: argparse.Namespace) -> int:
     """Train, register, decide."""
     runner = runner_named(options.runner)
+    if isinstance(runner, Cluster) and options.protocol:
+        raise UsageError("--protocol runs on this machine; choose --runner local or docker", code="usage")
     job = job_of(
         options.data,
         faces=options.faces,
@@ -31,11 +32,13 @@ def main(options: argparse.Namespace) -> int:
         overrides=options.overrides,
         elsewhere=isinstance(runner, Cluster),
     )
-    if isinstance(runner, Cluster) and options.protocol:
-        raise UsageError("--protocol runs on this machine; choose --runner local or docker", code="usage")
+    if isinstance(runner, Cluster):
+        check_reachable_from_pods(runner, data=job.data, faces=job.faces)
     # A protocol makes its own splits, and refuses leaks between them itself.
     if not isinstance(runner, Cluster) and (said := check_data(job, splits_given=not options.protocol)):
         remark(f"affekt: {said}")
+    from affekt.pipelines.run import run_training, submit_training  # heavy: kfp, after all that may be refused
+
     if isinstance(runner, Cluster):
         submitted = submit_training(job, runner)
         print(json.dumps(submitted.to_dict(), indent=2) if options.json else f"run {submitted.run_id}: {submitted.url}")
@@ -72,6 +75,8 @@ def summarise(outcome: Outcome) -> None:
 
 def show_protocol(outcome: ProtocolOutcome) -> None:
     """Print what a protocol found: a line a fold, the models, and the fusion over all folds."""
+    from affekt.report.wording import points, points_interval  # heavy: scipy, which a refusal does not need
+
     evaluation = outcome.evaluation
     found, folds, mean = evaluation.figures, evaluation.folds or (), evaluation.mean_of_folds
     width = max(12, *(len(name) for name in [*evaluation.models, *(fold.name for fold in folds)]))

@@ -57,6 +57,9 @@ def test_a_wrong_place_or_word_is_told_before_anything_heavy_is_imported(tmp_pat
         "train none --only svc --json": 1,
         "train none --protocol fixed": 1,
         "train . --faces none": 1,
+        "train . --set vgg.nothing=1 --only svc": 1,
+        "train s3://none/clips --runner cluster": 1,
+        "train s3://none/clips --runner cluster --protocol fixed": 2,
         "evaluate none": 1,
         "evaluate none --json out.json": 1,
         "fuse none.csv": 1,
@@ -76,7 +79,9 @@ def test_a_wrong_place_or_word_is_told_before_anything_heavy_is_imported(tmp_pat
     }
     for command, code, said, heavy in ran(list(places), ALSO_HEAVY, tmp_path):
         assert (code, heavy) == (places[command], []), (command, said)
-        assert any(word in said for word in ("none", "nothing", "nobody", "media.x", "chek")), command
+        assert any(
+            word in said for word in ("none", "nothing", "nobody", "media.x", "chek", "protocol", "AFFEKT_STORE")
+        ), command
         assert "Traceback" not in said, command
 
 

@@ -259,6 +259,24 @@ def test_figures_are_shown_when_their_file_cannot_be_written(given, capsys):
     assert document["best"] and document["error"]["code"] == "disk_full"
 
 
+def test_an_evaluation_whose_report_cannot_be_written_is_still_one_document(given, capsys):
+    command = ["evaluate", given["CLIPS"], "--split", "val", "--model", "tiny/1", "--report", "/dev/full", "--json"]
+    assert run(command) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["accuracy"] is not None and document["error"]["code"] == "disk_full"
+
+
+def test_an_answer_whose_picture_cannot_be_written_is_still_told(given, tmp_path, capsys):
+    taken = tmp_path / f"0001-{Path(given['CLIP']).stem}.jpg"
+    taken.mkdir()
+    command = ["predict", given["CLIP"], "--model", "tiny/1", "--thumbnails", str(tmp_path), "--json"]
+    assert run(command) == 1
+    out, err = capsys.readouterr()
+    [result] = json.loads(out)["results"]
+    assert result["label"] and "thumbnail" not in result
+    assert f"affekt: {taken}: is a folder" in err
+
+
 def test_an_output_is_tried_before_the_work_and_left_as_it_was(given, tmp_path):
     kept = tmp_path / "kept.json"
     kept.write_text("before", encoding="utf-8")
