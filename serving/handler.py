@@ -20,7 +20,7 @@ from typing import Any
 logger = logging.getLogger(__name__)
 
 #: Clips over a limit; all other faults of a clip are 400.
-TOO_MUCH = frozenset({"too_large", "too_long", "too_many_pixels"})
+TOO_MUCH = frozenset({"too_large", "too_long", "too_many_pixels", "timeout"})
 #: Start of the name of a clip's file, before the worker's process id. The file is there while the clip is worked on and
 #: gone before its answer is sent; a server that drains looks for such files.
 CLIP_PREFIX = "affekt-clip-"

@@ -14,6 +14,7 @@ from affekt import processes
 from affekt.ensemble.ensemble import Ensemble
 from affekt.ensemble.seen import Seen
 from affekt.errors import AffektError, MediaError, as_affekt_error
+from affekt.media.deadline import Deadline
 from affekt.media.person import PROMINENT
 from affekt.media.prepared import PreparedIndex
 from affekt.progress import track
@@ -109,8 +110,9 @@ def _look(ensemble: Ensemble, store: Store | None) -> Callable[[Mapping[str, Any
         if store is not None:
             return ensemble.look(store.get(task["key"]), task["key"])
         with open_local(task["file"]) as path:
-            clip = ensemble.prepare(path, task["who"])
-            seen = ensemble.look(clip, task["file"])
+            deadline = Deadline.of(ensemble.settings.media, task["file"])
+            clip = ensemble.prepare(path, task["who"], deadline)
+            seen = ensemble.look(clip, task["file"], deadline)
         return replace(seen, picture=clip.middle_face) if task["picture"] else seen
 
     return look

@@ -19,6 +19,7 @@ from affekt.errors import AffektError, DataError, MediaError
 from affekt.extensions import model_spec
 from affekt.fusion import Fusion, PersonFusion
 from affekt.media import PreparedClip, prepare_file
+from affekt.media.deadline import Deadline
 from affekt.media.person import PROMINENT
 from affekt.media.prepared import PREPARATION
 from affekt.models.members import Members
@@ -94,25 +95,28 @@ class Ensemble:
         """The first 16 digits of the manifest's SHA-256; the manifest holds the digests of all files."""
         return file_digest(folder / MANIFEST)[:16]
 
-    def prepare(self, path: str | Path, who: str = PROMINENT) -> PreparedClip:
+    def prepare(self, path: str | Path, who: str = PROMINENT, deadline: Deadline | None = None) -> PreparedClip:
         """A media file as the members see it: with the crops and the sound that they were trained on.
 
         Args:
             path: of the file.
             who: the person who is judged, where several are seen (:data:`affekt.media.person.CHOICES`, or a number).
+            deadline: until when; that of ``media.timeout_seconds`` from now on where not given.
 
         Raises:
             MediaError: the file cannot be read, is over a limit, or holds neither a face nor usable sound.
         """
-        return prepare_file(path, self.settings.media, who)
+        return prepare_file(path, self.settings.media, who, deadline)
 
     def predict_file(self, path: str | Path) -> Answer:
         """The answer for one media file.
 
         Raises:
-            MediaError: the file cannot be read, is over a limit, or holds neither a face nor usable sound.
+            MediaError: the file cannot be read, is over a limit, holds neither a face nor usable sound, or takes longer
+                in all than ``media.timeout_seconds``.
         """
-        return self.predict(self.prepare(path), where=str(path))
+        deadline = Deadline.of(self.settings.media, path)
+        return self.answer(self.look(self.prepare(path, deadline=deadline), str(path), deadline))
 
     def predict(self, clip: PreparedClip, *, where: str = "clip") -> Answer:
         """The answer for a prepared clip.
@@ -204,10 +208,14 @@ class Ensemble:
                 found.append(replace(answer, warnings=(*answer.warnings, _ALONE)) if alone else answer)
         return found
 
-    def look(self, clip: PreparedClip, where: str = "clip") -> Seen:
-        """What the members see in a prepared clip, which :meth:`answer` takes."""
+    def look(self, clip: PreparedClip, where: str = "clip", deadline: Deadline | None = None) -> Seen:
+        """What the members see in a prepared clip, which :meth:`answer` takes.
+
+        Raises:
+            MediaError: ``timeout``: the deadline was over before the last member began.
+        """
         pixels = int(clip.details.get("width", 0)) * int(clip.details.get("height", 0))
-        scores, present = self.scores(clip), clip.present
+        scores, present = self.scores(clip, deadline), clip.present
         return Seen(where, scores, len(present), int(present.sum()), clip.flags, Face.of(clip), pixels)
 
     def answer(self, seen: Seen) -> Answer:
@@ -249,9 +257,9 @@ class Ensemble:
             return ()
         return (f"the picture of {pixels / 1e6:.0f} megapixels was scaled down",)
 
-    def scores(self, clip: PreparedClip) -> np.ndarray:
+    def scores(self, clip: PreparedClip, deadline: Deadline | None = None) -> np.ndarray:
         """Float64 ``[M, L]``: each fused model's probabilities; NaN where a model has no answer."""
-        vectors = self._members.score(clip)
+        vectors = self._members.score(clip, deadline)
         missing = np.full(len(self.labels), np.nan)
         return np.stack([vectors.get(name, missing) for name in self.models])
 

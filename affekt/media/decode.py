@@ -75,7 +75,7 @@ class _Streams:
         return listing.length_of(*(listing.stream(number) for number in (here.video, here.sound) if number is not None))
 
 
-def decode(path: str | Path, settings: MediaSettings) -> Decoded:
+def decode(path: str | Path, settings: MediaSettings, ends: float | None = None) -> Decoded:
     """Decode one file.
 
     Of several pictures or sounds the default one is taken; where it is a single still, the first that moves. Streams
@@ -85,13 +85,18 @@ def decode(path: str | Path, settings: MediaSettings) -> Decoded:
     kept (:mod:`affekt.media.frame_rate`). Nothing but this one file can be opened, whatever it contains:
     ffmpeg gets it as an open descriptor. What is longer or larger than allowed by its own word is not decoded.
 
+    Args:
+        path: of the file.
+        settings: the limits, the size of pictures and the sample rate.
+        ends: when the time is over, by :func:`time.monotonic`; after ``media.timeout_seconds`` where not given.
+
     Raises:
         MediaError: ``missing``, ``empty``, ``too_large``, ``too_long``, ``too_many_pixels``, ``unreadable``,
             ``no_streams`` or ``timeout``.
     """
     path = Path(path)
     _check_file(path, settings)
-    deadline = time.monotonic() + settings.timeout_seconds
+    deadline = time.monotonic() + settings.timeout_seconds if ends is None else ends
     streams = _Streams()
     result = run_ffmpeg(
         path, settings, deadline,
@@ -113,7 +118,9 @@ def decode(path: str | Path, settings: MediaSettings) -> Decoded:
     return _within_limits(path, settings, streams.in_file(result.report.listing), result)
 
 
-def decode_sound(path: str | Path, settings: MediaSettings, stream: int, zero: float = 0.0) -> np.ndarray:
+def decode_sound(
+    path: str | Path, settings: MediaSettings, stream: int, zero: float = 0.0, ends: float | None = None
+) -> np.ndarray:
     """One sound of a file alone, int16 ``[n]`` as in :class:`Decoded`.
 
     Args:
@@ -121,12 +128,14 @@ def decode_sound(path: str | Path, settings: MediaSettings, stream: int, zero: f
         settings: the limits and the sample rate.
         stream: its number in the file.
         zero: the start of the clip, in seconds since the earliest time stamp of the file.
+        ends: as for :func:`decode`.
 
     Raises:
         MediaError: ``timeout``, or ``too_long``.
     """
     path = Path(path)
-    run = run_ffmpeg(path, settings, time.monotonic() + settings.timeout_seconds, video=None, sound=stream)
+    deadline = time.monotonic() + settings.timeout_seconds if ends is None else ends
+    run = run_ffmpeg(path, settings, deadline, video=None, sound=stream)
     return _placed(run.sound, run.sound_start - zero, settings)
 
 

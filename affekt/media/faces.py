@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,10 +39,13 @@ class Faces:
     why_none: str = ""
 
 
-def find_faces(frames: Frames, settings: MediaSettings, who: str = PROMINENT) -> Faces:
+def find_faces(
+    frames: Frames, settings: MediaSettings, who: str = PROMINENT, check: Callable[[], None] = lambda: None
+) -> Faces:
     """Find, follow and cut out the face that a clip is about, or that of another person (:mod:`affekt.media.person`).
 
     Frame t of the result is frame t of the clip, always: a frame without a face is marked, never left out.
+    ``check`` is called every few frames and may end the search by an error.
     """
     count, size = len(frames), settings.face_size
     crops = Spill().array((count, size, size, 3))
@@ -50,12 +54,13 @@ def find_faces(frames: Frames, settings: MediaSettings, who: str = PROMINENT) ->
     if not count:
         return Faces(crops, present, boxes, ("no_video",), {}, "no picture")
     black, shots = shots_of(frames)
+    check()
     flags, details = [], {}
     if black.any():
         flags.append("black_frames")
         details["black_frames"] = int(black.sum())
     detector = detector_for(settings)
-    tracker = Tracker(frames, detector, every=settings.detect_every, height=settings.detection_height)
+    tracker = Tracker(frames, detector, every=settings.detect_every, height=settings.detection_height, check=check)
     person = person_of(tracker.tracks(shots), tracker, frames, who)
     if person.others:
         flags.append("several_faces")
@@ -71,6 +76,7 @@ def find_faces(frames: Frames, settings: MediaSettings, who: str = PROMINENT) ->
         for number, place in zip(numbers, places, strict=True):
             if black[number]:
                 continue
+            check()
             box = Box(*place)
             area = settings.face_side == "area"
             side = (box.width * box.height) ** 0.5 if area else max(box.width, box.height)

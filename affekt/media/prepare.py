@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from affekt.counted import counted
 from affekt.errors import AffektError, DataError, MediaError
+from affekt.media.deadline import Deadline
 from affekt.media.decode import Decoded, decode, decode_sound
 from affekt.media.faces import find_faces
 from affekt.media.frames import Spill
@@ -28,10 +30,18 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def prepare_file(path: str | Path, settings: MediaSettings, who: str = PROMINENT) -> PreparedClip:
+def prepare_file(
+    path: str | Path, settings: MediaSettings, who: str = PROMINENT, deadline: Deadline | None = None
+) -> PreparedClip:
     """Prepare one media file. The result depends on nothing but the bytes of the file, the settings and the person.
 
     A clip without a face is prepared with the flag ``no_face``, one without usable sound with ``voice`` false.
+
+    Args:
+        path: of the file.
+        settings: the limits, and what is made of a file.
+        who: the person whose face is cut out.
+        deadline: until when; that of ``media.timeout_seconds`` from now on where not given.
 
     Raises:
         MediaError: ``missing``, ``empty``, ``too_large``, ``too_long``, ``too_many_pixels``, ``unreadable``,
@@ -39,12 +49,13 @@ def prepare_file(path: str | Path, settings: MediaSettings, who: str = PROMINENT
             ``unknown_person`` where nobody is who is asked for (:data:`affekt.media.person.CHOICES`).
     """
     check_choice(who)
-    decoded = decode(path, settings)
+    deadline = deadline or Deadline.of(settings, path)
+    decoded = decode(path, settings, deadline.ends)
     try:
-        found = find_faces(decoded.frames, settings, who)
+        found = find_faces(decoded.frames, settings, who, partial(deadline.check, "while its faces were searched"))
     except MediaError as error:
         raise MediaError(error.message, code=error.code, where=str(path)) from error
-    voice, sound_flags = _voice(path, decoded, settings)
+    voice, sound_flags = _voice(path, decoded, settings, deadline)
     if not found.present.any() and not voice.usable:
         reasons = [found.why_none, *(flag.replace("_", " ") for flag in voice.flags)]
         raise MediaError(
@@ -72,13 +83,14 @@ def prepare_file(path: str | Path, settings: MediaSettings, who: str = PROMINENT
     )  # fmt: skip
 
 
-def _voice(path: str | Path, decoded: Decoded, settings: MediaSettings) -> tuple[Voice, list[str]]:
+def _voice(path: str | Path, decoded: Decoded, settings: MediaSettings, deadline: Deadline) -> tuple[Voice, list[str]]:
     """The voice of a clip, and the flags of its sound.
 
     Where the sound that counts is silent or no voice, the first of the others that is one takes its place.
     """
 
     def heard(sound: np.ndarray) -> Voice:
+        deadline.check("before its sound was listened to")
         return voice_of(
             sound, settings.sample_rate, settings.functionals, level=settings.one_level, trim=settings.trim_silence
         )
@@ -86,7 +98,7 @@ def _voice(path: str | Path, decoded: Decoded, settings: MediaSettings) -> tuple
     voice = heard(decoded.sound)
     if not voice.usable:
         for stream in decoded.other_sounds:
-            other = heard(decode_sound(path, settings, stream, decoded.zero))
+            other = heard(decode_sound(path, settings, stream, decoded.zero, deadline.ends))
             if other.usable:
                 return other, ["other_sound", *other.flags]
     return voice, [*voice.flags, *(["several_sounds"] if decoded.other_sounds else [])]

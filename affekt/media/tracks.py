@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -98,8 +98,16 @@ class Track:
 class Tracker:
     """Finds the face tracks of one clip."""
 
-    def __init__(self, frames: Frames, detector: Detector, *, every: int, height: int) -> None:
-        self.detector, self.every = detector, every
+    def __init__(
+        self,
+        frames: Frames,
+        detector: Detector,
+        *,
+        every: int,
+        height: int,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.detector, self.every, self._check = detector, every, check
         self._frames, self._height = frames, height
 
     def view(self, number: int) -> View:
@@ -130,6 +138,7 @@ class Tracker:
 
         It is searched when it is due, when nobody is there, and when somebody has been lost.
         """
+        self._check()
         view = self.view(number)
         found = self.detector.search(view) if search or not live else None
         lost = []

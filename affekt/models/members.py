@@ -10,6 +10,7 @@ import numpy as np
 
 from affekt.errors import DataError
 from affekt.extensions import EXTENSIONS, model_spec, model_specs
+from affekt.media.deadline import Deadline
 from affekt.media.prepared import PreparedClip
 from affekt.models.member import HardwareChoice, ImageMember, Member, load_member
 
@@ -62,14 +63,19 @@ class Members:
                 members[name] = load_member(spec, Path(folders[name]), members, hardware)
         return cls(members)
 
-    def score(self, clip: PreparedClip) -> dict[str, np.ndarray]:
+    def score(self, clip: PreparedClip, deadline: Deadline | None = None) -> dict[str, np.ndarray]:
         """The score vectors float64 ``[L]`` by member, each with the sum one.
 
         A member that has no answer to the clip, for want of a face or of usable sound, is not among them.
+
+        Raises:
+            MediaError: ``timeout``: the deadline was over before the last member began.
         """
         offered: dict[str, Any] = {}
         answers: dict[str, np.ndarray] = {}
         for name, member in self._members.items():
+            if deadline is not None:
+                deadline.check(f"before {name} had looked at it")
             scored = member.score(clip, {needed: offered[needed] for needed in model_spec(name).needs})
             offered[name] = scored.offers
             if scored.vector is not None:

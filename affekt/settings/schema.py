@@ -36,7 +36,7 @@ class MediaSettings:
     max_bytes: Annotated[int, In(1), "a larger file is refused"]
     max_seconds: Annotated[float, In(0.1), "a longer clip is refused"]
     max_pixels: Annotated[int, In(1), "width times height of the source picture; a larger one is refused"]
-    timeout_seconds: Annotated[float, In(1), "wall time for one file"]
+    timeout_seconds: Annotated[float, In(1), "wall time for one file, from its decoding to its answer"]
     max_skipped: Annotated[float, In(0, 1), "a larger share of unusable clips fails the run"]
     cache_gib: Annotated[float, In(0), "disk for copies of a prepared store in S3; those not read for longest go first"]
 

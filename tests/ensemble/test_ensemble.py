@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from affekt.ensemble import Ensemble, relabel, score_index
 from affekt.errors import DataError, MediaError
 from affekt.extensions import members_needed
 from affekt.media import PreparedIndex
+from affekt.media.deadline import Deadline
 from affekt.score_table import ScoreTable
 from affekt.steps.fit_fusion import reported_split
 from affekt.store.entries import Store
@@ -128,3 +130,9 @@ def test_figures_are_reported_on_test_before_val(tiny_run):
     assert reported_split(dataclasses.replace(table, splits=("test",) * len(table))) == "test"
     with pytest.raises(DataError, match="neither the split test nor val"):
         reported_split(dataclasses.replace(table, splits=("train",) * len(table)))
+
+
+def test_no_network_begins_when_the_time_of_the_file_is_over(ensemble, prepared):
+    with pytest.raises(MediaError, match=r"before .* had looked at it") as found:
+        ensemble.look(prepared, "clip.mp4", Deadline(time.monotonic(), 7, "clip.mp4"))
+    assert found.value.code == "timeout"

@@ -137,6 +137,7 @@ def test_a_clip_of_just_the_limit_is_taken(handler, clip, monkeypatch):
         (MediaError("more bytes than allowed", code="too_large"), 413, "too_large"),
         (MediaError("longer than allowed", code="too_long"), 413, "too_long"),
         (MediaError("more pixels than allowed", code="too_many_pixels"), 413, "too_many_pixels"),
+        (MediaError("more time than allowed", code="timeout"), 413, "timeout"),
         (MediaError("neither face nor voice", code="nothing_usable"), 400, "nothing_usable"),
         (DataError("no clip", code="unreadable"), 400, "unreadable"),
         (MemoryError(), 507, "out_of_memory"),
