@@ -22,7 +22,7 @@ from affekt.pipelines.job import TrainingJob, settings_of, unit_to_train
 from affekt.pipelines.local import LocalRun, run_locally
 from affekt.pipelines.placement import on_this_machine
 from affekt.pipelines.runners import HERE, Cluster, Containers, Processes
-from affekt.pipelines.submit import Submitted, submit
+from affekt.pipelines.submit import NO_OPTIONS, SubmitOptions, Submitted, submit
 from affekt.pipelines.training import training_pipeline
 from affekt.registry import Tracking, check_registry, check_store, close_abandoned
 from affekt.registry.models import check_name
@@ -139,22 +139,31 @@ def run_pipeline(
     return run_locally(pipeline(on_this_machine), arguments, folder, say=say)
 
 
-def submit_training(job: TrainingJob, cluster: Cluster) -> Submitted:
+def submit_training(job: TrainingJob, cluster: Cluster, options: SubmitOptions = NO_OPTIONS) -> Submitted:
     """Hand the training over to a cluster, and return at once.
 
     Raises:
         AffektError: the cluster cannot be reached, or the job names places that it cannot see.
     """
+    unit, arguments = cluster_arguments(job)
+    return submit(cluster, job.models, arguments, name=job.name, unit=unit, options=options)
+
+
+def cluster_arguments(job: TrainingJob) -> tuple[Unit, dict[str, Any]]:
+    """What the data set of a job holds, and the arguments of its pipeline on a cluster, without the store.
+
+    Raises:
+        AffektError: the registry takes no such name, or data and models do not go together.
+    """
     check_name(job.name)
     unit = unit_to_train(job.data, job.faces, job.models, elsewhere=True)
-    arguments = {
+    return unit, {
         "data": job.data,
         "faces": job.faces,
         "settings": settings_of(job.settings, unit).to_json(),
         "name": job.name,
         "tracking_uri": Tracking().uri,
     }
-    return submit(cluster, job.models, arguments, name=job.name, unit=unit)
 
 
 def _absolute(uri: str) -> str:

@@ -54,6 +54,14 @@ Runner = Processes | Containers | Cluster
 HERE = Processes()
 
 
+def cluster_described() -> Cluster:
+    """The cluster of the environment, as :func:`runner_named` says."""
+    given = {
+        key: os.environ.get(f"KFP_{key.upper()}", "") for key in ("endpoint", "token", "namespace", "service_account")
+    }
+    return Cluster(store=os.environ.get("AFFEKT_STORE", ""), **given)
+
+
 def runner_named(name: str) -> Runner:
     """The runner that ``--runner`` names; a cluster is described by the environment.
 
@@ -62,11 +70,7 @@ def runner_named(name: str) -> Runner:
     if name == "docker":
         return Containers()
     if name == "cluster":
-        given = {
-            key: os.environ.get(f"KFP_{key.upper()}", "")
-            for key in ("endpoint", "token", "namespace", "service_account")
-        }
-        return Cluster(store=os.environ.get("AFFEKT_STORE", ""), **given)
+        return cluster_described()
     return HERE
 
 

@@ -17,6 +17,7 @@ from affekt.extensions import extension_names, model_names, model_specs, only_im
 from affekt.pipelines.cli.parser import Parser, ShowVersion, add_loudness
 from affekt.pipelines.cli.running import ended, run_command
 from affekt.pipelines.cli.schedule_arguments import add_schedule_actions
+from affekt.pipelines.cli.submit_arguments import add_submit_arguments
 from affekt.pretrained.catalogue import CATALOGUE, LAYOUTS
 
 _DATA = (
@@ -246,15 +247,18 @@ def build_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     _json(settings)
 
-    pipeline = command("pipeline", "the training pipeline as a file")
+    pipeline = command("pipeline", "the training pipeline as a file, or handed to a cluster")
     parts = pipeline.add_subparsers(title="actions", metavar="ACTION", required=True)
     compiled = parts.add_parser("compile", help="write the pipeline as YAML for Kubeflow Pipelines")
     compiled.add_argument(
         "--out", default="affekt-training.yaml", metavar="FILE", help="(default affekt-training.yaml)"
     )
     compiled.add_argument("--only", choices=model_names(), help="train this model alone")
-    compiled.set_defaults(action="compile")
-    add_loudness(compiled)
+    submitted = parts.add_parser("submit", help="hand a training to the Kubeflow Pipelines at KFP_ENDPOINT")
+    add_submit_arguments(submitted, _DATA)
+    for action, parsed in (("compile", compiled), ("submit", submitted)):
+        parsed.set_defaults(action=action)
+        add_loudness(parsed)
 
     add_schedule_actions(command("schedule", "train again by the clock, as a file says: here or in Kubeflow"))
 

@@ -1,18 +1,43 @@
-"""``affekt pipeline``: the training pipeline as a file."""
+"""``affekt pipeline``: the training pipeline as a file, or handed to a cluster."""
 
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
+from affekt.errors import UsageError
 from affekt.extensions import model_names
 from affekt.pipelines.cli.outputs import check_output
 from affekt.pipelines.compile import compile_pipeline
 
 
 def main(options: argparse.Namespace) -> int:
-    """Compile the pipeline."""
+    """Compile or submit the pipeline."""
+    if options.action == "submit":
+        return submit_to_cluster(options)
     check_output(options.out)
     compile_pipeline(Path(options.out), (options.only,) if options.only else model_names())
     print(options.out)
+    return 0
+
+
+def submit_to_cluster(options: argparse.Namespace) -> int:
+    """Hand a training to Kubeflow Pipelines, and say where it is seen."""
+    from affekt.pipelines.job import job_of  # heavy: MLflow, and `compile` needs none
+    from affekt.pipelines.run import submit_training  # as above
+    from affekt.pipelines.runners import cluster_described  # as above
+    from affekt.pipelines.submit import SubmitOptions  # as above
+
+    labels = dict(label.partition("=")[::2] for label in options.labels if "=" in label)
+    if len(labels) < len(options.labels):
+        raise UsageError("--label is key=value, each key once", code="usage")
+    job = job_of(
+        options.data, faces=options.faces, only=options.only, name=options.name, preset=options.preset,
+        overrides=options.overrides, elsewhere=True,
+    )  # fmt: skip
+    cluster = cluster_described()
+    given = SubmitOptions(options.pipeline_root, options.clips_per_shard, labels, options.tag)
+    submitted = submit_training(job, cluster, given)
+    print(json.dumps(submitted.to_dict(), indent=2) if options.json else f"run {submitted.run_id}: {submitted.url}")
     return 0

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -34,16 +36,51 @@ class Api(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         address = urlsplit(self.path)
+        if self.faulty():
+            return
         if address.path == "/apis/v2beta1/healthz":
             self.answer(200, {"commit_sha": "c0ffee", "multi_user": False, **self.server.version})
         elif address.path == "/apis/v2beta1/experiments" and set(parse_qs(address.query)) <= _LISTING:
             self.answer(200, {"experiments": self.server.experiments})
+        elif address.path == "/apis/v2beta1/runs" and set(parse_qs(address.query)) <= _LISTING:
+            self.answer(200, {"runs": self.chosen(parse_qs(address.query).get("filter", ['{"predicates": []}'])[0])})
         else:
             self.answer(404, {"error": self.path})
+
+    def chosen(self, text: str) -> list[dict[str, Any]]:
+        found = list(self.server.runs)
+        for each in json.loads(text)["predicates"]:
+            if (each["operation"], each["key"]) != ("IS_SUBSTRING", "display_name"):
+                raise ValueError(f"a filter that the stand-in does not know: {each}")
+            found = [run for run in found if each["stringValue"].lower() in run["display_name"].lower()]
+        return found
+
+    def faulty(self) -> bool:
+        """Answer with the next fault that is meant for such a request."""
+        for fault in self.server.faults:
+            if (fault.method, True) == (self.command, fault.path in self.path) and fault.times > 0:
+                fault.times -= 1
+                time.sleep(fault.seconds)
+                if fault.status:
+                    self.send_response(fault.status)
+                    for name, value in {"Content-Length": str(len(fault.body)), **fault.headers}.items():
+                        self.send_header(name, value)
+                    self.end_headers()
+                    self.wfile.write(fault.body)
+                else:
+                    self.close_connection = True
+                    self.connection.shutdown(socket.SHUT_RDWR)
+                return True
+        return False
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.posted.append((self.path, dict(self.headers), body))
+        if self.server.accept_first and self.path == "/apis/v2beta1/runs":
+            # The answer is lost, and the run is there.
+            self.server.runs.append({**body, "run_id": str(uuid.uuid4())})
+        if self.faulty():
+            return
         if self.server.refuse:
             self.answer(403, {"error": "not yours"})
         elif self.path == "/apis/v2beta1/experiments":
@@ -76,11 +113,26 @@ class Api(BaseHTTPRequestHandler):
         pass
 
 
+@dataclass
+class Fault:
+    """What goes wrong with the next requests of a kind: an answer by its status, or with 0 a connection that ends."""
+
+    method: str
+    path: str
+    status: int
+    times: int = 1
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b"{}"
+    seconds: float = 0.0
+
+
 @contextmanager
 def serving() -> Iterator[Any]:
-    """The API; ``version``, ``refuse``, ``posted``, ``experiments`` and ``runs`` are its state."""
+    """The API; ``version``, ``refuse``, ``faults``, ``accept_first``, ``posted``,
+    ``experiments``, ``runs`` are its state."""
     server: Any = ThreadingHTTPServer(("127.0.0.1", 0), Api)
     server.experiments, server.posted, server.runs, server.refuse = [], [], [], False
+    server.faults, server.accept_first = [], False
     server.version = {"tag_name": "2.17.0"}
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
