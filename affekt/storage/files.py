@@ -24,12 +24,16 @@ def appearing(target: str | Path) -> Iterator[Path]:
     """A free name to write a file or a folder to, which takes the place of ``target`` when the block ends.
 
     Whoever reads sees the old content or the new, whole, also where several processes write. If the block raises,
-    ``target`` stays as it was and nothing is left beside it. Its folders are made.
+    ``target`` stays as it was and nothing is left beside it. Its folders are made. A pipe or a device, which a rename
+    would take away, is written to as it is.
 
     Raises:
         OSError: it cannot be written.
     """
     target = Path(target)
+    if target.exists() and not target.is_file() and not target.is_dir():
+        yield target
+        return
     target.parent.mkdir(parents=True, exist_ok=True)
     # Hidden and beside the target, so that a rename stays on one disk.
     with tempfile.TemporaryDirectory(prefix=f".{target.name[:32]}-", suffix=".part", dir=target.parent) as holder:

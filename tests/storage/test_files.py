@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path
 
@@ -53,3 +54,15 @@ def test_an_error_leaves_the_old_one_and_nothing_beside_it(tmp_path):
 def test_there_is_one_digest_of_a_file():
     code = [path for room in ("affekt", "components", "pipelines", "serving") for path in (ROOT / room).rglob("*.py")]
     assert [path.name for path in code if re.search(r"hashlib\.file_digest", path.read_text())] == ["files.py"]
+
+
+def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with appearing(pipe) as part:
+        part.write_text("whole", encoding="utf-8")
+    assert pipe.is_fifo()
+    assert os.read(reader, 100) == b"whole"
+    os.close(reader)
+    assert list(tmp_path.iterdir()) == [pipe]
