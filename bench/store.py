@@ -89,7 +89,7 @@ def many(folder: Path) -> str:
     rng = np.random.default_rng(0)
     faces = rng.integers(0, 255, (4, settings.face_size, settings.face_size, 3), dtype=np.uint8)
     present = np.ones(4, bool)
-    pictures = FacePictures.of(faces, present, settings.picture_quality)
+    pictures = FacePictures.of(lambda frame: faces[frame], present, faces.shape[1], settings.picture_quality)
     clip = PreparedClip(pictures, present, np.zeros((4, 4), np.float32), np.zeros(4, np.float32),
                         np.zeros(88, np.float32), True)  # fmt: skip
     for number in range(MANY):

@@ -11,7 +11,7 @@ import numpy as np
 
 from affekt.media.boxes import Box
 from affekt.media.detectors import detector_for
-from affekt.media.frames import Frames, Spill
+from affekt.media.frames import Frames
 from affekt.media.person import PROMINENT, person_of
 from affekt.media.shots import shots_of
 from affekt.media.tracks import Tracker, boxes_between
@@ -23,7 +23,7 @@ class Faces:
     """The face in the T frames of a clip.
 
     Attributes:
-        crops: uint8 ``[T, S, S, 3]`` RGB, zeros without a face.
+        cut: gives the crop of a frame, uint8 ``[S, S, 3]`` RGB, zeros without a face; it holds the clip's frames.
         present: bool ``[T]``.
         boxes: float32 ``[T, 4]``, left, top, width, height in source pixels, NaN without a face.
         flags: ``no_video``, ``no_face``, ``black_frames``, ``several_faces``.
@@ -31,12 +31,17 @@ class Faces:
         why_none: why there is no face, ``""`` where there is one.
     """
 
-    crops: np.ndarray
+    cut: Callable[[int], np.ndarray]
     present: np.ndarray
     boxes: np.ndarray
     flags: tuple[str, ...] = ()
     details: dict[str, Any] = field(default_factory=dict)
     why_none: str = ""
+
+    @property
+    def crops(self) -> np.ndarray:
+        """All crops, uint8 ``[T, S, S, 3]``, cut out now."""
+        return np.array([self.cut(number) for number in range(len(self.present))], np.uint8)
 
 
 def find_faces(
@@ -48,11 +53,17 @@ def find_faces(
     ``check`` is called every few frames and may end the search by an error.
     """
     count, size = len(frames), settings.face_size
-    crops = Spill().array((count, size, size, 3))
+    squares: dict[int, tuple[tuple[float, float], float]] = {}
+
+    def cut(number: int) -> np.ndarray:
+        if number not in squares:
+            return np.zeros((size, size, 3), np.uint8)
+        return crop(frames, number, *squares[number], size)
+
     present = np.zeros(count, bool)
     boxes = np.full((count, 4), np.nan, np.float32)
     if not count:
-        return Faces(crops, present, boxes, ("no_video",), {}, "no picture")
+        return Faces(cut, present, boxes, ("no_video",), {}, "no picture")
     black, shots = shots_of(frames)
     check()
     flags, details = [], {}
@@ -76,19 +87,17 @@ def find_faces(
         for number, place in zip(numbers, places, strict=True):
             if black[number]:
                 continue
-            check()
             box = Box(*place)
             area = settings.face_side == "area"
             side = (box.width * box.height) ** 0.5 if area else max(box.width, box.height)
-            crops[number] = crop(frames, number, box.centre, side * margin, size)
+            squares[number] = box.centre, side * margin
             boxes[number] = place * (*to_source, *to_source)
             present[number] = True
-    crops[~present] = 0
     why_none = ""
     if not present.any():
         flags.append("no_face")
         why_none = "all frames are black" if black.all() else "no face in any frame"
-    return Faces(crops, present, boxes, tuple(flags), details, why_none)
+    return Faces(cut, present, boxes, tuple(flags), details, why_none)
 
 
 def crop(frames: Frames, number: int, centre: tuple[float, float], side: float, size: int) -> np.ndarray:

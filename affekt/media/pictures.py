@@ -67,16 +67,25 @@ class FacePictures:
         self._decode = decode if coded else pixels
 
     @classmethod
-    def of(cls, crops: np.ndarray, present: np.ndarray, quality: int) -> FacePictures:
-        """Crops ``[T, S, S, 3]`` as they look after coding; each is coded when it is first asked for."""
+    def of(cls, cut: Callable[[int], np.ndarray], present: np.ndarray, side: int, quality: int) -> FacePictures:
+        """Crops as they look after coding; each is cut out and coded when it is first asked for.
+
+        Args:
+            cut: gives the crop of frame t, uint8 ``[side, side, 3]`` RGB.
+            present: bool ``[T]``, the frames with a face.
+            side: S, pixels.
+            quality: of JPEG; 0 keeps every bit.
+        """
         codes: dict[int, bytes] = {}
 
         def code(frame: int) -> bytes:
             if frame not in codes:
-                codes[frame] = encode(crops[frame], quality) if present[frame] else b""
+                codes[frame] = encode(cut(frame), quality) if present[frame] else b""
             return codes[frame]
 
-        return cls(code, len(crops), crops.shape[1])
+        if quality:
+            return cls(code, len(present), side)
+        return cls(lambda frame: cut(frame).tobytes(), len(present), side, coded=False)
 
     def __len__(self) -> int:
         return self.shape[0]

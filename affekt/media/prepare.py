@@ -74,8 +74,7 @@ def prepare_file(
     }
     if decoded.truncated:
         details["missing_seconds"] = round(decoded.missing_seconds, 3)
-    quality = settings.picture_quality
-    faces = FacePictures.of(found.crops, found.present, quality) if quality else found.crops
+    faces = FacePictures.of(found.cut, found.present, settings.face_size, settings.picture_quality)
     return PreparedClip(
         faces=faces, present=found.present, boxes=found.boxes, times=decoded.times,
         functionals=voice.functionals, voice=voice.usable, flags=tuple(flags), details=details,

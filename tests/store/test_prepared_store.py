@@ -73,7 +73,7 @@ def test_clips_of_a_shard_are_read_each_by_itself(tmp_path: Path, clip: Prepared
 
 
 def test_coded_pictures_are_kept_as_they_look(tmp_path: Path, clip: PreparedClip, settings: MediaSettings) -> None:
-    pictures = FacePictures.of(clip.faces, clip.present, 90)
+    pictures = FacePictures.of(lambda frame: clip.faces[frame], clip.present, clip.faces.shape[1], 90)
     store = Store(tmp_path, settings)
     store.put("ab", replace(clip, faces=pictures))
     store.pack()

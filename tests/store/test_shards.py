@@ -90,7 +90,7 @@ def test_each_clip_is_read_from_its_own_rows(path: Path, clip: PreparedClip) -> 
 
 
 def test_coded_pictures_say_so_and_take_what_room_they_need(tmp_path: Path, clip: PreparedClip) -> None:
-    pictures = FacePictures.of(np.asarray(clip.faces), clip.present, 90)
+    pictures = FacePictures.of(lambda frame: clip.faces[frame], clip.present, clip.faces.shape[1], 90)
     entry = Entry.of("a", replace(clip, faces=pictures))
     assert (entry.meta["coding"], entry.meta["side"], entry.meta["frames"]) == ("jpeg", 8, 5)
     write_shard(tmp_path / "a.npz", [entry, entry])
