@@ -260,7 +260,7 @@ def build_parser() -> argparse.ArgumentParser:
         parsed.set_defaults(action=action)
         add_loudness(parsed)
 
-    add_schedule_actions(command("schedule", "train again by the clock, as a file says: here or in Kubeflow"))
+    add_schedule_actions(command("schedule", "train again by the clock, as a file says"))
 
     doctor = command("doctor", "what works here, and how to get what is missing; exit 1 where training needs it")
     _json(doctor)

@@ -34,6 +34,14 @@ _SIGNS = {"create": "+", "replace": "~", "resume": "~", "pause": "~", "remove": 
 def main(options: argparse.Namespace) -> int:
     """Do the chosen action."""
     file = read_schedules(Path(options.file))
+    if elsewhere := file.of("cluster"):
+        names = ", ".join(each.name for each in elsewhere)
+        raise DataError(
+            f"recurring runs in Kubeflow are not built ({names} has runner: cluster); choose local or docker, or start "
+            "`affekt pipeline submit` by a scheduler of your own",
+            code="not_built",
+            where=options.file,
+        )
     if options.action in ("plan", "apply"):
         return change(file, prune=options.prune, act=options.action == "apply", as_json=options.json)
     if options.action == "list":
@@ -70,7 +78,7 @@ def change(file: ScheduleFile, *, prune: bool, act: bool, as_json: bool) -> int:
     elif act:
         done = sum(each.action not in ("keep", "left") for _, changes in planned for each in changes)
         print(f"applied: {counted(done, 'changes')}" if done else "nothing to change")
-        if any(each.runner != "cluster" for each in file.schedules):
+        if file.schedules:
             remark("schedules of this machine start while `affekt schedule serve FILE` runs")
     return 0
 
@@ -100,9 +108,6 @@ def serve(file: ScheduleFile) -> int:
     """Apply the file on this machine without removing anything, and start what is due."""
     machine = Machine(file, State())
     machine.apply(machine.plan(prune=False))
-    elsewhere = file.of("cluster")
-    if elsewhere:
-        remark(f"{counted(len(elsewhere), 'schedules')} of Kubeflow: `affekt schedule apply` hands them over")
     server = Server(machine.state)
     for sign in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sign, lambda *_: server.stopping.set())

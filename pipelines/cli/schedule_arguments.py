@@ -22,7 +22,7 @@ def add_schedule_actions(schedule: argparse.ArgumentParser) -> None:
 
     for name, summary in (
         ("plan", "show what applying the file would change; changes nothing"),
-        ("apply", "make the schedules what the file says, here and in Kubeflow, and show what that changes"),
+        ("apply", "make the schedules of this machine what the file says, and show what that changes"),
     ):
         changing = action(name, summary)
         changing.add_argument("--prune", action="store_true", help="remove schedules that are no longer in the file")

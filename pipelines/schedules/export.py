@@ -23,11 +23,11 @@ def systemd_units(schedule: Schedule, command: str, home: str) -> dict[str, str]
         home: the absolute path of ``AFFEKT_HOME``.
 
     Raises:
-        DataError: Kubeflow starts it.
+        DataError: it runs in Kubeflow.
     """
     if schedule.runner == "cluster":
         raise DataError(
-            f"{schedule.name} runs in Kubeflow, which starts it by itself: `affekt schedule apply`",
+            f"{schedule.name} runs in Kubeflow, which a service of systemd does not know; expected local or docker",
             code="not_exportable",
         )
     name = f"affekt-{schedule.name}"
