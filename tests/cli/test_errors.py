@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from affekt.pipelines.cli import run
+from affekt.pipelines.cli import build_parser, run
+from affekt.pipelines.cli.reference import _commands
 
 SCORES = "clip,label,subject,split,a_happy,a_sad,b_happy,b_sad\n" + "".join(
     f"{split}{n},{('happy', 'sad')[n % 2]},{split}{n % 3},{split},.{3 + n % 5},.{7 - n % 5},.6,.4\n"
@@ -221,6 +222,16 @@ def test_wrong_usage_with_json_is_one_document(arguments, capsys):
         run(arguments)
     assert ended.value.code == 2
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "usage"
+
+
+def test_every_command_with_json_prints_one_document_when_it_is_refused(capsys):
+    commands = [parser.prog.split()[1:] for parser, _ in _commands(build_parser()) if "--json" in parser.format_help()]
+    assert len(commands) > 8
+    for command in commands:
+        with pytest.raises(SystemExit) as ended:
+            run([*command, "--json", "--nothing"])
+        assert ended.value.code == 2
+        assert json.loads(capsys.readouterr().out)["error"]["code"] == "usage", command
 
 
 def test_flags_that_say_nothing_together_are_wrong_usage_in_json_too(capsys):
