@@ -53,7 +53,10 @@ class Room:
 
 
 ROOMS = {
-    "registry": Room(("affekt/registry/gate.py",), ("tests/registry/test_gate.py",)),
+    "registry": Room(
+        ("affekt/registry/gate.py",),
+        tuple(f"tests/registry/test_{name}.py" for name in ("gate", "guards", "unseen_clips")),
+    ),
     "statistics": Room(
         tuple(f"affekt/statistics/{name}.py" for name in ("intervals", "metrics", "paired", "pairs")),
         ("tests/statistics",),

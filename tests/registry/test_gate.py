@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from affekt.errors import DataError
-from affekt.registry import ScoreVectors, decide
+from affekt.registry import Decision, ScoreVectors, decide
 
 LABELS = ("angry", "happy", "sad")
 CLIPS, SUBJECTS = 240, 24
@@ -428,3 +428,19 @@ def test_what_cannot_be_compared_is_named(challenger, champion, code, words):
 def test_answers_of_another_shape_than_their_clips_are_refused(shape, truth, subjects, words):
     with pytest.raises(ValueError, match=words):
         ScoreVectors(("a", "b"), LABELS, np.zeros(shape), np.zeros(truth, int), ("",) * subjects)
+
+
+def test_a_decision_is_turned_by_a_reason_in_place_of_its_verdict_or_gets_one_more():
+    first = Decision(True, ["It is better.", "It becomes the champion."], {"gain": 0.2})
+    assert first.but("It cannot be served", serving=0) == Decision(
+        False, ["It is better.", "It cannot be served: the challenger is not promoted."], {"gain": 0.2, "serving": 0}
+    )
+    assert first.also("It can be served.", serving=1) == Decision(
+        True, [*first.reasons, "It can be served."], {"gain": 0.2, "serving": 1}
+    )
+    assert first.reasons == ["It is better.", "It becomes the champion."]
+
+
+def test_marks_of_what_was_learned_are_one_a_clip():
+    with pytest.raises(ValueError, match=r"3 marks .* for 2 clips"):
+        ScoreVectors(("a", "b"), ("sad", "happy"), np.eye(2), np.array([0, 1]), ("p", "q"), learned=np.zeros(3, bool))
