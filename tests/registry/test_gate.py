@@ -431,16 +431,27 @@ def test_answers_of_another_shape_than_their_clips_are_refused(shape, truth, sub
 
 
 def test_a_decision_is_turned_by_a_reason_in_place_of_its_verdict_or_gets_one_more():
-    first = Decision(True, ["It is better.", "It becomes the champion."], {"gain": 0.2})
+    first = Decision(True, ["It is better.", "Much.", "It becomes the champion."], {"gain": 0.2})
     assert first.but("It cannot be served", serving=0) == Decision(
-        False, ["It is better.", "It cannot be served: the challenger is not promoted."], {"gain": 0.2, "serving": 0}
+        False,
+        ["It is better.", "Much.", "It cannot be served: the challenger is not promoted."],
+        {"gain": 0.2, "serving": 0},
     )
     assert first.also("It can be served.", serving=1) == Decision(
         True, [*first.reasons, "It can be served."], {"gain": 0.2, "serving": 1}
     )
-    assert first.reasons == ["It is better.", "It becomes the champion."]
+    assert first.reasons == ["It is better.", "Much.", "It becomes the champion."]
 
 
 def test_marks_of_what_was_learned_are_one_a_clip():
     with pytest.raises(ValueError, match=r"3 marks .* for 2 clips"):
         ScoreVectors(("a", "b"), ("sad", "happy"), np.eye(2), np.array([0, 1]), ("p", "q"), learned=np.zeros(3, bool))
+
+
+def test_some_rows_keep_their_marks():
+    learned = np.array([True, False, True])
+    vectors = ScoreVectors(("a", "b", "c"), ("sad", "happy"), np.eye(3)[:, :2], np.array([0, 1, 0]), ("", "", ""))
+    kept = np.array([False, True, True])
+    assert vectors.rows(kept).learned is None
+    marked = dataclasses.replace(vectors, learned=learned).rows(kept)
+    assert marked.clips == ("b", "c") and marked.learned.tolist() == [False, True]
