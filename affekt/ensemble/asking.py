@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -20,7 +21,7 @@ from affekt.media.prepared import PreparedIndex
 from affekt.progress import track
 from affekt.score_table import ScoreTable
 from affekt.settings import MediaSettings
-from affekt.storage import open_local
+from affekt.storage import is_remote, open_local
 from affekt.store.entries import Store
 
 #: Fewer files, or fewer prepared clips, are not worth the start of another process (some two seconds).
@@ -109,7 +110,8 @@ def _look(ensemble: Ensemble, store: Store | None) -> Callable[[Mapping[str, Any
     def look(task: Mapping[str, Any]) -> Seen:
         if store is not None:
             return ensemble.look(store.get(task["key"]), task["key"])
-        with open_local(task["file"]) as path:
+        local = not is_remote(task["file"])  # whose absence the decoder tells in its own words
+        with contextlib.nullcontext(task["file"]) if local else open_local(task["file"]) as path:
             deadline = Deadline.of(ensemble.settings.media, task["file"])
             clip = ensemble.prepare(path, task["who"], deadline)
             seen = ensemble.look(clip, task["file"], deadline)

@@ -14,7 +14,7 @@ from affekt import events
 from affekt.errors import DataError
 from affekt.fusion import Fusion, PersonFusion, fuse_table
 from affekt.fusion.cross_validation import cross_validated, fold_masks, fused_rows
-from affekt.fusion.figures import accuracy_of, best_method, judged, member_accuracies
+from affekt.fusion.figures import accuracy_of, best_method, evaluated, member_accuracies
 from affekt.fusion.rows import choose_rows
 from affekt.score_table import ScoreTable
 
@@ -153,7 +153,7 @@ def test_the_notes_of_a_fusion_are_handed_on(adapt: bool, make_table) -> None:
 def test_figures_are_those_of_the_labelled_rows() -> None:
     table = rows_of([""] * 5, truth=[0, 0, 0, 1, -1])
     fused = np.array([[0.9, 0.1], [0.2, 0.8], [0.9, 0.1], [0.1, 0.9], [0.1, 0.9]])
-    found = judged(table, fused, {"bootstrap": 50, "confidence": 0.9, "seed": 0})
+    found = evaluated(table, fused, {"bootstrap": 50, "confidence": 0.9, "seed": 0})
     assert (found["accuracy"], found["clips"]) == (0.75, 4)
     assert found["unweighted_average_recall"] == pytest.approx((2 / 3 + 1) / 2)
     low, high = found["accuracy_ci95"]
@@ -166,13 +166,13 @@ def test_clips_of_one_person_widen_the_interval() -> None:
     widths = []
     for subjects in ([f"s{n}" for n in range(12)], ["a"] * 6 + ["b"] * 6):
         table = rows_of([""] * 12, truth=truth, subjects=subjects)
-        low, high = judged(table, fused, {"bootstrap": 200, "confidence": 0.8, "seed": 0})["accuracy_ci95"]
+        low, high = evaluated(table, fused, {"bootstrap": 200, "confidence": 0.8, "seed": 0})["accuracy_ci95"]
         widths.append(high - low)
     assert widths[1] > widths[0] + 0.1
 
 
 def test_without_labels_there_is_no_accuracy_but_a_number_of_clips() -> None:
-    found = judged(rows_of([""] * 2, truth=[-1, -1]), np.full((2, 2), 0.5), {})
+    found = evaluated(rows_of([""] * 2, truth=[-1, -1]), np.full((2, 2), 0.5), {})
     assert found == {"accuracy": None, "accuracy_ci95": None, "clips": 2}
 
 

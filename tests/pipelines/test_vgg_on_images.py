@@ -66,7 +66,7 @@ def trained(tmp_path_factory, sample_faces, tiny_settings):
         prepared=images, scores=scores, ensemble=ensemble, evaluation=evaluation, name="still", version=version,
         store="", decision=at("decision.json"), report=at("report.html"), **common,
     )  # fmt: skip
-    finish.python_func(job="job", tracking_uri=tracking.uri, status=SimpleNamespace(state="SUCCEEDED"))
+    finish.python_func(job="job", tracking_uri=tracking.uri, status=SimpleNamespace(state="SUCCEEDED", error_message=""))
     return SimpleNamespace(home=home, tracking=tracking, settings=settings)
 
 
