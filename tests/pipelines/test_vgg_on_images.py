@@ -36,6 +36,9 @@ from affekt.steps.run_gate import Challenger, run_gate
 from affekt.store import store_of
 from affekt.store.images import prepare_images
 
+#: What KFP tells the last step of a pipeline that ended well.
+ENDED = SimpleNamespace(state="SUCCEEDED", error_message="")
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, sample_faces, tiny_settings):
@@ -66,7 +69,9 @@ def trained(tmp_path_factory, sample_faces, tiny_settings):
         prepared=images, scores=scores, ensemble=ensemble, evaluation=evaluation, name="still", version=version,
         store="", decision=at("decision.json"), report=at("report.html"), **common,
     )  # fmt: skip
-    finish.python_func(job="job", tracking_uri=tracking.uri, status=SimpleNamespace(state="SUCCEEDED", error_message=""))
+    finish.python_func(
+        job="job", tracking_uri=tracking.uri, status=SimpleNamespace(state="SUCCEEDED", error_message="")
+    )
     return SimpleNamespace(home=home, tracking=tracking, settings=settings)
 
 

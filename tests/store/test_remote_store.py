@@ -125,7 +125,7 @@ def test_a_shard_that_was_damaged_in_the_bucket_is_named_and_removed(
     objects.put_object(Bucket=bucket, Key=found["Key"], Body=bytes(content))
     monkeypatch.setenv("AFFEKT_HOME", str(tmp_path / "another"))
 
-    with pytest.raises(DataError, match="2 clips") as caught:
+    with pytest.raises(DataError, match="again: 2") as caught:
         Store(root, settings).get("k0-0")
     assert caught.value.code == "damaged"
     assert not Store(root, settings).has("k0-0")
