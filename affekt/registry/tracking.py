@@ -96,10 +96,10 @@ class Tracking:
         beside.mkdir(parents=True, exist_ok=True)
         with _one_at_a_time(beside / "mlflow.lock"):
             client = MlflowClient(tracking_uri=self.uri, registry_uri=registry)
-            if follow(Path(self.uri.removeprefix(_SQLITE))):
-                from mlflow.tracking._tracking_service import utils  # heavy: mlflow
+            follow(Path(self.uri.removeprefix(_SQLITE)))
+            from mlflow.tracking._tracking_service import utils  # heavy: mlflow
 
-                utils._artifact_repos_cache.clear()  # by run, whichever database it is of
+            utils._artifact_repos_cache.clear()  # by run, whichever database it is of
         return client
 
     @property

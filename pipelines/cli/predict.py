@@ -178,7 +178,7 @@ def _whole(
                 raise seen
             yield {"file": name, **ensemble.answer(seen).to_dict(), **(faces.keep(name, seen.picture) if faces else {})}
         except AffektError as error:
-            yield _error(name, error)
+            yield _error(name, _absent(name) or error)
 
 
 def _in_windows(ensemble: Ensemble, every: float, who: str, faces: Thumbnails | None, *, show: bool) -> Answerer:

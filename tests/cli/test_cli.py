@@ -111,7 +111,7 @@ def test_evaluate_writes_the_report_beside_its_document(tiny, sample_clips, tmp_
     found = document(capsys)
     text = page.read_text(encoding="utf-8")
     assert f"{100 * found['accuracy']:.1f}%" in text
-    assert f"affekt {' '.join(asked)}" in text
+    assert f"affekt evaluate {sample_clips} --model {tiny} --split val" in text
 
 
 def test_a_report_that_cannot_be_written_is_told_before_the_work(tiny, sample_clips, tmp_path, capsys):

@@ -152,6 +152,8 @@ def test_images_instead_of_clips_are_refused_before_any_work(
     tmp_path, monkeypatch, sample_faces, options, told, capsys
 ):
     monkeypatch.setenv("AFFEKT_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "more").mkdir()
     assert run(["train", str(sample_faces), *options]) == 1
     assert told in capsys.readouterr().err
     assert not (tmp_path / "home" / "runs").exists()
@@ -210,6 +212,7 @@ def stage(trained, tmp_path, sample_faces):
         folder = shutil.copytree(trained.home / "ensemble", tmp_path / f"ensemble {right} {face_size}")
         manifest = json.loads((folder / "ensemble.json").read_text(encoding="utf-8"))
         manifest["facts"]["right"] = right  # a different model has a different manifest
+        manifest["settings"]["seed"] = 0 if right is None else round(100 * right) + 1  # another training
         manifest["settings"]["media"]["face_size"] = face_size
         (folder / "ensemble.json").write_text(json.dumps(manifest), encoding="utf-8")
         fused = ScoreTable.read(trained.home / "scores" / "fused.csv")
