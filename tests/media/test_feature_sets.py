@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +82,15 @@ def test_of_too_little_sound_opensmile_tells_nothing() -> None:
     assert np.isnan(values).any()
 
 
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """Interrupts as Python begins with them, also where a shell runs the tests in its background and ignores them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
 def test_an_interrupt_waits_until_the_work_is_done_and_comes_once() -> None:
     before = signal.getsignal(signal.SIGINT)
     done = False

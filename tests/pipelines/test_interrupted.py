@@ -19,7 +19,9 @@ def test_the_runs_of_an_interrupted_training_are_killed(tmp_path, sample_clips, 
     environment.pop("MLFLOW_TRACKING_URI", None)
     command = [sys.executable, "-m", "affekt", "train", str(sample_clips), "--only", "svc"]
     with (tmp_path / "said").open("wb") as said:
-        training = subprocess.Popen(command, env=environment, stdout=said, stderr=said)
+        # A shell that runs the tests in its background ignores interrupts, and so would what they start.
+        heard = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+        training = subprocess.Popen(command, env=environment, stdout=said, stderr=said, preexec_fn=heard)
         ended = time.monotonic() + 120
         while "prepare[0/1]" not in (tmp_path / "said").read_text():
             assert training.poll() is None and time.monotonic() < ended, (tmp_path / "said").read_text()
