@@ -11,8 +11,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from affekt.api import Checked, Evaluated, Failure, Model, Prediction, Predictions, check, evaluate, load
-    from affekt.pipelines.trained import Trained, train
+    from affekt.api import (
+        Checked,
+        Evaluated,
+        Failure,
+        Model,
+        Prediction,
+        Predictions,
+        Trained,
+        check,
+        evaluate,
+        load,
+        train,
+    )
 
 # MLflow tells its makers of every run, and begins when it is imported. Every process of ours comes by here before.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -32,14 +43,12 @@ __all__ = [
     "load",
     "train",
 ]
-#: Where a public name is, if not in affekt.api: training needs the pipeline, which the library does not import.
-_ELSEWHERE = {"Trained": "affekt.pipelines.trained", "train": "affekt.pipelines.trained"}
 
 
 def __getattr__(name: str) -> Any:
     """The public names, imported when they are used: ``import affekt`` alone must cost nothing."""
     if name in __all__:
-        return getattr(import_module(_ELSEWHERE.get(name, "affekt.api")), name)
+        return getattr(import_module("affekt.api"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -1,137 +1,33 @@
-"""Training in a line of Python, and what came of it."""
+"""The run on this machine for the library's ``affekt.train``, which finds it by the entry point ``affekt.runners``."""
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
 
 from affekt import events
-from affekt.api import Model, load, notebook
-from affekt.api.evaluated import figures_html, figures_table
-from affekt.errors import affekt_errors
+from affekt.api.trained import Trained
 from affekt.pipelines.cli.steps import StepLines
 from affekt.pipelines.job import check_data, job_of
-from affekt.pipelines.run import Outcome, artifact, run_training
-from affekt.report.document import Evaluation
-from affekt.report.wording import headline
+from affekt.pipelines.run import artifact, run_training
 from affekt.steps.evaluation_folder import read_evaluation
-
-if TYPE_CHECKING:
-    import pandas
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Trained:
-    """What a training run produced.
-
-    Attributes:
-        outcome: version, decision of the gate, MLflow run and times.
-        evaluation: of the ensemble and its models, on the split that nothing was fitted on.
-    """
-
-    outcome: Outcome
-    evaluation: Evaluation = field(repr=False)
-
-    @property
-    def reference(self) -> str:
-        """The name of the registered version, as :func:`affekt.load` takes it."""
-        return f"{self.outcome.name}/{self.outcome.version}"
-
-    @property
-    def version(self) -> int:
-        """The registered version."""
-        return self.outcome.version
-
-    @property
-    def run_id(self) -> str:
-        """The MLflow run."""
-        return self.outcome.run_id
-
-    @property
-    def promoted(self) -> bool:
-        """Whether it became the champion."""
-        return self.outcome.promoted
-
-    @property
-    def report(self) -> Path:
-        """The report, one HTML file."""
-        return self.outcome.report
-
-    def load(self) -> Model:
-        """The model that was trained."""
-        return load(self.reference)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As ``affekt train --json`` prints it."""
-        return self.outcome.to_dict()
-
-    def to_pandas(self) -> pandas.DataFrame:
-        """A row for each model and the fusion, as of :class:`affekt.Evaluated`."""
-        return figures_table(self.evaluation)
-
-    def __str__(self) -> str:
-        role = "champion" if self.promoted else "challenger"
-        return f"{self.reference} ({role}): {headline(self.evaluation)}; report: {self.report}"
-
-    def _repr_html_(self) -> str:
-        """The outcome in a sentence, the gate's reasons, and the models beside the fusion."""
-        reasons = notebook.listed(self.outcome.reasons)
-        return notebook.paragraph(str(self)) + reasons + figures_html(self.evaluation)
-
-
-def train(
-    data: str | Path,
-    *,
-    faces: str | Path = "",
-    only: str | None = None,
-    name: str = "affekt",
-    preset: str = "small",
-    settings: Mapping[str, Any] | Sequence[str] = (),
-    progress: bool = True,
+def train_here(
+    data: str, *, faces: str, only: str | None, name: str, preset: str, overrides: Sequence[str], progress: bool
 ) -> Trained:
-    """Train on this machine, register the ensemble, and let the gate decide whether it becomes the champion.
-
-    It is the run of ``affekt train``: the same pipeline, whose steps are processes of their own.
-
-    Args:
-        data: a folder or a CSV file of labelled clips, local or ``s3://``; with ``only="vgg"`` also of face images.
-        faces: labelled face images to train the VGG and the C3D on as well.
-        only: train and register this model alone.
-        name: in the registry.
-        preset: ``small`` or ``paper``.
-        settings: other values than the preset's, as ``{"vgg.iterations": 300}`` or ``["vgg.iterations=300"]``.
-        progress: whether each step and its time is shown on standard error.
-
-    Raises:
-        AffektError: settings or data are wrong, the latter in the words of ``affekt check``; or a step failed, with
-            that step's own error.
-    """
-    with affekt_errors():
-        job = job_of(
-            str(data),
-            faces=str(faces),
-            only=only,
-            name=name,
-            preset=preset,
-            overrides=_overrides(settings),
-        )
-        if said := check_data(job):
-            logger.warning(said)
-        outcome = run_training(job, say=StepLines() if progress else _silent)
-        folder = artifact(outcome.report.parent, "evaluate", "evaluation")
-        return Trained(outcome, read_evaluation(folder))
-
-
-def _overrides(settings: Mapping[str, Any] | Sequence[str]) -> list[str]:
-    if not isinstance(settings, Mapping):
-        return list(settings)
-    return [f"{key}={json.dumps(value)}" for key, value in settings.items()]  # which YAML reads as it is
+    """Run the training pipeline in processes of this machine; arguments and errors as of :func:`affekt.train`."""
+    job = job_of(data, faces=faces, only=only, name=name, preset=preset, overrides=list(overrides))
+    if said := check_data(job):
+        logger.warning(said)
+    outcome = run_training(job, say=StepLines() if progress else _silent)
+    evaluation = read_evaluation(artifact(outcome.report.parent, "evaluate", "evaluation"))
+    return Trained(
+        outcome.name, outcome.version, outcome.promoted, outcome.reasons, outcome.report, outcome.run_id, evaluation,
+        outcome.to_dict(),
+    )  # fmt: skip
 
 
 def _silent(event: events.Event) -> None:

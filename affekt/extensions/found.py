@@ -17,6 +17,7 @@ EXTENSIONS: Mapping[str, str] = {
     "fusion": "affekt.fusions",
     "detector": "affekt.detectors",
     "feature set": "affekt.functionals",
+    "runner": "affekt.runners",  # of a training from Python, which lies above the library
 }
 
 
