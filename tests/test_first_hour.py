@@ -55,15 +55,15 @@ def test_every_cell_runs_and_what_it_shows_shows_itself(notebook: dict[str, Any]
 
 def test_the_trained_version_is_registered_and_answers(notebook: dict[str, Any]) -> None:
     run = notebook["run"]
-    assert (run.reference, run.version, run.outcome.name) == ("voice/1", 1, "voice")
+    assert (run.reference, run.version, run.name) == ("voice/1", 1, "voice")
     assert notebook["model"].predict(notebook["unseen"][0]).modalities == ("voice",)
     assert run.load().ensemble.settings.svc.c_candidates == [0.01, 0.1]
 
 
 def test_the_evaluation_of_a_training_is_that_of_its_run(notebook: dict[str, Any]) -> None:
     run = notebook["run"]
-    assert run.evaluation.figures.accuracy == run.outcome.accuracy == run.to_pandas()["accuracy"].iloc[-1]
-    assert notebook["judged"].accuracy == run.outcome.accuracy  # the same split, asked anew
+    assert run.evaluation.figures.accuracy == run.to_dict()["accuracy"] == run.to_pandas()["accuracy"].iloc[-1]
+    assert notebook["judged"].accuracy == run.to_dict()["accuracy"]  # the same split, asked anew
     assert run.report.is_file()
 
 
