@@ -1,0 +1,116 @@
+"""The rooms whose code is changed by ``bench/mutation.py``: modules that decide something, and the tests of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: Installed below ``affekt``; the copied tree has them there.
+BELOW_AFFEKT = ("components", "pipelines", "serving")
+
+
+@dataclass(frozen=True)
+class Room:
+    """Modules whose logic is changed, and the tests that have to notice.
+
+    Attributes:
+        modules: paths in the repository; ``path:name,name`` where only these functions count.
+        tests: paths of the room's own tests.
+    """
+
+    modules: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
+ROOMS = {
+    "registry": Room(
+        ("affekt/registry/gate.py",),
+        tuple(f"tests/registry/test_{name}.py" for name in ("gate", "guards", "unseen_clips")),
+    ),
+    "statistics": Room(
+        tuple(f"affekt/statistics/{name}.py" for name in ("intervals", "metrics", "paired", "pairs")),
+        ("tests/statistics",),
+    ),
+    "dataset": Room(
+        tuple(f"affekt/dataset/{name}.py" for name in ("splits", "image_splits", "clips", "problems")),
+        ("tests/dataset",),
+    ),
+    "tables": Room(
+        ("affekt/dataset/manifest.py", "affekt/dataset/tables.py"),
+        ("tests/dataset", "tests/storage/test_s3_data_sets.py"),
+    ),
+    "protocols": Room(("affekt/dataset/protocols.py",), ("tests/dataset/test_protocols.py",)),
+    "labels": Room(("affekt/dataset/labels.py",), ("tests/dataset/test_label_names.py",)),
+    "checks": Room(
+        tuple(f"affekt/checks/{name}.py" for name in ("inspection", "findings", "leaks", "before")),
+        ("tests/checks",),
+    ),
+    "score_table": Room(("affekt/score_table.py",), ("tests/test_score_table.py",)),
+    "functionals": Room(
+        ("affekt/media/functionals.py",), ("tests/media/test_functionals.py", "tests/media/test_feature_sets.py")
+    ),
+    "shots": Room(("affekt/media/shots.py",), ("tests/media/test_shots.py",)),
+    "training": Room(
+        ("affekt/training/augmentation.py", "affekt/training/loop.py:learning_rate"),
+        ("tests/training/test_augmentation.py", "tests/training/test_learning_rate.py"),
+    ),
+    "out_of_fold": Room(("affekt/training/out_of_fold.py",), ("tests/training/test_out_of_fold.py",)),
+    "models": Room(("affekt/models/crops.py",), ("tests/models/test_crops.py",)),
+    "fusion_rules": Room(
+        (
+            *(
+                f"affekt/fusion/methods/{name}.py"
+                for name in ("average", "weighted_average", "maximum", "highest_confidence")
+            ),
+            "affekt/fusion/vectors.py",
+            "affekt/fusion/weights.py",
+        ),
+        ("tests/fusion/test_weights_and_vectors.py",),  # the others fit classifiers, and take a hundred times as long
+    ),
+    "fusion": Room(
+        ("affekt/fusion/fusion.py", "affekt/fusion/estimator.py"),
+        ("tests/fusion/test_fit_and_store.py",),
+    ),
+    "fusion_tables": Room(
+        tuple(f"affekt/fusion/{name}.py" for name in ("tables", "rows", "cross_validation", "figures", "overfitting")),
+        (
+            "tests/fusion/test_fuse_table.py",
+            "tests/fusion/test_parts_of_a_table.py",
+            "tests/fusion/test_overfitting.py",
+        ),
+    ),
+    "fusion_person": Room(
+        ("affekt/fusion/person.py", "affekt/fusion/key.py"),
+        ("tests/fusion/test_adaptation_to_a_person.py", "tests/fusion/test_fusion_key.py"),
+    ),
+    "run_gate": Room(("affekt/steps/run_gate.py",), ("tests/steps/test_run_gate.py",)),
+    "handler": Room(("serving/handler.py",), ("tests/serving/test_handler.py",)),
+    "store": Room(
+        tuple(f"affekt/store/{name}.py" for name in ("entries", "shard", "shelf", "origins")),
+        tuple(
+            f"tests/store/test_{name}.py"
+            for name in ("entries", "shards", "shelf", "origins", "prepared_store", "remote_store")
+        ),
+    ),
+}
+
+
+def path_of(module: str) -> str:
+    """The path of an entry of :data:`ROOMS`, without the names of functions."""
+    return module.partition(":")[0]
+
+
+def installed(module: str) -> str:
+    """Where a module is in the tree as installed."""
+    return f"affekt/{module}" if module.split("/")[0] in BELOW_AFFEKT else module
+
+
+def patterns_of(room: Room) -> list[str]:
+    """Names of mutants for mutmut, where only some functions of a module count; none means all."""
+    if not any(":" in module for module in room.modules):
+        return []
+    found = []
+    for module in room.modules:
+        path, _, names = module.partition(":")
+        dotted = installed(path).removesuffix(".py").replace("/", ".")
+        found += [f"{dotted}.x_{name}__mutmut_*" for name in names.split(",")] if names else [f"{dotted}.x*"]
+    return found
