@@ -5,9 +5,7 @@ from __future__ import annotations
 import shlex
 
 from affekt.checks.findings import CheckReport, check_source
-from affekt.counted import counted
-from affekt.dataset.problems import Problem, grouped
-from affekt.errors import DataError
+from affekt.dataset.problems import Problem, raise_errors
 
 #: Faults of single files: such a clip is skipped with its reason, and too many of them end the run by themselves.
 FILE_FAULTS = frozenset({"unreadable", "timeout", "nothing_usable", "empty", "missing", "too_large", "truncated"})
@@ -35,15 +33,7 @@ def check_before(data: str, *, learns: bool, images: bool = False, allow_shared_
     refused = [
         problem for problem in report.errors if not _passes(problem, learns, images, allow_shared_subjects)
     ]  # fmt: skip
-    if len(refused) == 1:
-        raise DataError(refused[0].message, code=refused[0].code, where=refused[0].where or data)
-    if refused:
-        lines = "\n".join(grouped(refused))
-        raise DataError(
-            f"{counted(len(refused), 'errors')} in this data set (`affekt check` lists all):\n{lines}",
-            code="bad_rows",
-            where=data,
-        )
+    raise_errors(refused, data)
     return report
 
 

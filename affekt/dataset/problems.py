@@ -40,7 +40,7 @@ def raise_errors(problems: Sequence[Problem], where: str) -> None:
     """Raise one DataError that lists all the errors among ``problems``; without one, do nothing."""
     errors = errors_of(problems)
     if len(errors) == 1:
-        raise DataError(errors[0].message, code=errors[0].code, where=errors[0].where)
+        raise DataError(errors[0].message, code=errors[0].code, where=errors[0].where or where)
     if errors:
         lines = "\n".join(grouped(errors))
         raise DataError(

@@ -17,6 +17,12 @@ EMOTIONS = {"angry": "a", "happy": "h", "sad": "sa"}
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """AFFEKT_HOME of a file's commands."""
+    return tmp_path_factory.mktemp("home")
+
+
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Call with the name of a package: the folder into which it was built and installed, nothing being downloaded."""

@@ -12,11 +12,6 @@ PACKAGE = "affekt-descriptors"
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
 def python(with_packages: Callable[..., Any], home: Path) -> Any:
     return with_packages(home, PACKAGE)
 

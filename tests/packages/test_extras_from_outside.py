@@ -37,11 +37,6 @@ print(json.dumps(said))
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
 def python(with_packages: Callable[..., Any], home: Path) -> Any:
     return with_packages(home, PACKAGE)
 
