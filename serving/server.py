@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from affekt import machine
 from affekt.errors import AffektError
 from affekt.serving.archive import build_archive, ensemble_manifest
 from affekt.serving.client import predict
@@ -112,7 +113,7 @@ class LocalServer:
     ) -> None:
         self.ensemble, self.name, self.version = ensemble, name, version
         self.workers, self.start_timeout = workers, start_timeout
-        self.threads = threads or int(os.environ.get("OMP_NUM_THREADS") or max(1, _cores() // workers))
+        self.threads = threads or int(os.environ.get("OMP_NUM_THREADS") or max(1, machine.whole_cores() // workers))
         self._wanted = {"inference": port, "management": management_port, "metrics": metrics_port}
         self._address = address
         self._ports: dict[str, int] = {}
@@ -304,10 +305,6 @@ class LocalServer:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _worker_lines(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from affekt import machine
 from affekt.dataset.clips import Clip
 from affekt.dataset.faces import FaceImage
 from affekt.dataset.picture_file import decode_picture
@@ -44,7 +44,7 @@ def inspect_clips(clips: Sequence[Clip], workers: int = 0) -> list[Inspected]:
         clips: with files that exist; those in S3 are downloaded one batch at a time and removed again.
         workers: threads; 0 is one per core.
     """
-    workers = workers or os.cpu_count() or 1
+    workers = workers or machine.whole_cores()
     local = [row for row, clip in enumerate(clips) if not is_remote(clip.uri)]
     remote = [row for row, clip in enumerate(clips) if is_remote(clip.uri)]
     results: dict[int, Inspected] = {}
@@ -70,7 +70,7 @@ def inspect_faces(faces: Sequence[FaceImage], workers: int = 0) -> list[Inspecte
     # Twice as many threads as cores, since files are waited for.
     with (
         Progress("check", len(faces), unit="image") as progress,
-        ThreadPoolExecutor(workers or 2 * (os.cpu_count() or 1)) as pool,
+        ThreadPoolExecutor(workers or 2 * machine.whole_cores()) as pool,
     ):
         for inspected in pool.map(lambda chunk: [_inspect_face(face) for face in chunk], chunks):
             results += inspected

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from affekt import machine
 from affekt.counted import counted
 from affekt.dataset.clips import SPLITS, Clip, ClipTable
 from affekt.dataset.problems import Problem, some
@@ -29,7 +29,7 @@ def content_digests(clips: Sequence[Clip], workers: int = 0) -> dict[str, str]:
     """
     with (
         Progress("read", len(clips)) as progress,
-        ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool,
+        ThreadPoolExecutor(workers or machine.whole_cores()) as pool,
     ):
         found = {}
         for clip, digest in zip(clips, pool.map(_digest, clips), strict=True):

@@ -6,12 +6,11 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from affekt import processes
+from affekt import machine, processes
 from affekt.ensemble.ensemble import Ensemble
 from affekt.ensemble.seen import Seen
 from affekt.errors import AffektError, MediaError, as_affekt_error
@@ -122,14 +121,8 @@ def _look(ensemble: Ensemble, store: Store | None) -> Callable[[Mapping[str, Any
 
 def _processes(ensemble: Ensemble, tasks: int) -> int:
     """As many as there are cores, two tasks for each, and memory for their networks."""
-    count = min(processes.cores(), tasks // 2)
-    facts = Path("/proc/meminfo")
-    if not facts.is_file():
-        return count
-    lines = dict(line.split(":") for line in facts.read_text(encoding="ascii").splitlines())
-    free = int(lines["MemAvailable"].split()[0]) << 10
     weights = sum(path.stat().st_size for path in ensemble.folder.rglob("*") if path.is_file())
-    return max(1, min(count, free // (_BYTES + 3 * weights)))
+    return max(1, min(machine.whole_cores(), tasks // 2, machine.free_memory() // (_BYTES + 3 * weights)))
 
 
 def _opened(document: Any) -> Callable[[Any], dict[str, Any]]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from affekt import events, lifeline, storage
+from affekt import events, lifeline, machine, storage
 from affekt.counted import counted
 from affekt.dataset import in_order
 from affekt.errors import AffektError
@@ -90,7 +90,7 @@ def launch(job: Job, log: Any = None) -> None:
         path = Path(folder, "job.json")
         path.write_text(json.dumps(asdict(job)), encoding="utf-8")
         torchrun = lifeline.command("torch.distributed.run", ["--standalone", f"--nproc-per-node={count}"])
-        threads = str(max(1, (os.cpu_count() or 1) // count))
+        threads = str(max(1, machine.whole_cores() // count))
         running = subprocess.Popen(
             [*torchrun, f"--shutdown-timeout={_GRACE}", "-m", "affekt.steps.train_member", str(path)],
             env={"OMP_NUM_THREADS": threads, **os.environ, **lifeline.environment(), events.LISTENED: "1"},

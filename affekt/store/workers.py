@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from affekt import processes, storage
+from affekt import machine, processes, storage
 from affekt.errors import AffektError, MediaError, as_affekt_error
 from affekt.settings import MediaSettings
 from affekt.storage import file_digest
@@ -57,7 +57,7 @@ def run_tasks(tasks: Sequence[Task], store: Store, workers: int, *, apart: bool 
         workers: processes at once; 0 for one each core.
         apart: never in this process, since one of these clips may end the process that prepares it.
     """
-    count = min(workers or processes.cores(), len(tasks))
+    count = min(workers or machine.whole_cores(), len(tasks))
     if count <= 1 and not apart:
         for task in tasks:
             yield run_task(task, store)

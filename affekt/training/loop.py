@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import contextlib
 import math
-import os
 import signal
 import time
 import zlib
@@ -18,6 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
+from affekt import machine
 from affekt.errors import AffektError
 from affekt.models.hardware import Hardware
 from affekt.progress import Progress
@@ -214,7 +214,7 @@ def _ahead(
 ) -> Iterator[Iterator[Batch]]:
     """The batches of the iterations in order, or their given items, loaded by other threads a few iterations ahead."""
     cuda = hardware.device.type == "cuda"
-    threads = min(4, os.cpu_count() or 1) if cuda else 1
+    threads = min(4, machine.whole_cores()) if cuda else 1
 
     def load(iteration: int) -> Batch:
         batch = batches.load(iteration) if items is None else batches.load(iteration, items)

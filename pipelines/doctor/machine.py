@@ -8,8 +8,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from affekt import machine
 from affekt.home import state_folder
-from affekt.pipelines.doctor import limits
 from affekt.pipelines.doctor.finding import MISSING, NOTE, OK, Finding
 
 _GROUP = "machine"
@@ -31,12 +31,12 @@ def findings() -> Iterator[Finding]:
 
 
 def _cores() -> Finding:
-    mine, all_of_them = limits.cores(), os.cpu_count() or 1
+    mine, all_of_them = machine.cores(), os.cpu_count() or 1
     return Finding(_GROUP, "cores", OK, f"{mine:g}" + (f" of {all_of_them}" if mine < all_of_them else ""))
 
 
 def _memory() -> Finding:
-    size = limits.memory()
+    size = machine.memory()
     text = f"{size / (1 << 30):.1f} GiB"
     if size < _LITTLE_MEMORY:
         return Finding(_GROUP, "memory", NOTE, text, "train with smaller batches, for example --set vgg.batch_size=8")

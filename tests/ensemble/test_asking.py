@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 import pytest
 
-from affekt import processes
+from affekt import machine
 from affekt.ensemble import Ensemble, asking, look_at, score_index
 from affekt.errors import AffektError
 from affekt.media import PreparedIndex
@@ -84,7 +84,7 @@ def test_a_process_that_dies_is_one_file_without_an_answer(ensemble, sample_clip
 
 
 def test_processes_are_as_many_as_cores_tasks_and_memory_allow(ensemble, monkeypatch):
-    monkeypatch.setattr(processes, "cores", lambda: 4)
+    monkeypatch.setattr(machine, "whole_cores", lambda: 4)
     assert asking._processes(ensemble, 3) == 1 and asking._processes(ensemble, 100) in range(1, 5)
     monkeypatch.setattr(asking, "_BYTES", 1 << 60)
     assert asking._processes(ensemble, 100) == 1

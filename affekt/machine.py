@@ -23,6 +23,11 @@ def cores(root: Path = ROOT, membership: Path = SELF) -> float:
     return count
 
 
+def whole_cores() -> int:
+    """How many processes of one thread have a core each; at least one."""
+    return max(1, int(cores()))
+
+
 def memory(root: Path = ROOT, membership: Path = SELF) -> int:
     """Bytes of memory that this process may use: the machine's, and no more than any of its groups may."""
     size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -31,6 +36,19 @@ def memory(root: Path = ROOT, membership: Path = SELF) -> int:
             if (text := _read(folder / name)).isdigit():
                 size = min(size, int(text))
     return size
+
+
+def free_memory(root: Path = ROOT, membership: Path = SELF) -> int:
+    """Bytes that this process and those that it starts may still take, as far as Linux tells."""
+    left = memory(root, membership)
+    for line in _read(Path("/proc/meminfo")).splitlines():
+        if line.startswith("MemAvailable:"):
+            left = min(left, int(line.split()[1]) << 10)
+    for folder in _groups("memory", root, membership):
+        for limit, used in (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")):
+            if (most := _read(folder / limit)).isdigit() and (taken := _read(folder / used)).isdigit():
+                left = min(left, int(most) - int(taken))
+    return max(0, left)
 
 
 def _groups(controller: str, root: Path, membership: Path) -> Iterator[Path]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from affekt.pipelines.doctor import limits
+from affekt import machine
 
 GIB = 1 << 30
 
@@ -56,12 +56,23 @@ def tree(tmp_path):
 def test_the_strictest_limit_holds(membership, files, expected, tree):
     places = tree(membership, files)
     cores, memory = expected
-    assert limits.memory(*places) == memory
+    assert machine.memory(*places) == memory
     if cores is not None:
-        assert limits.cores(*places) == cores
+        assert machine.cores(*places) == cores
 
 
 def test_without_limits_it_is_the_machine(tree):
     places = tree("1:cpu:/\n0::/\n", {"cpu/cpu.cfs_quota_us": "-1", "cpu.max": "max 100000", "memory.max": "max"})
-    assert limits.cores(*places) == len(os.sched_getaffinity(0))
-    assert limits.memory(*places) == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert machine.cores(*places) == len(os.sched_getaffinity(0))
+    assert machine.memory(*places) == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def test_free_memory_is_what_the_group_has_not_taken(tree):
+    groups = tree("0::/pod\n", {"pod/memory.max": str(GIB), "pod/memory.current": str(GIB // 4)})
+    assert machine.free_memory(*groups) == GIB - GIB // 4
+
+
+def test_a_process_has_a_core_of_its_own_wherever_it_runs(monkeypatch):
+    for cores, whole in ((0.5, 1), (2.0, 2), (3.9, 3)):
+        monkeypatch.setattr(machine, "cores", lambda cores=cores: cores)
+        assert machine.whole_cores() == whole
