@@ -11,6 +11,7 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ logger = logging.getLogger(__name__)
 VERSION = PREPARATION
 #: Clips in a shard, and bytes after which it is full all the same.
 SHARD_CLIPS, SHARD_BYTES = 256, 256 << 20
+#: Shards that are asked for their keys at once; an object store answers slowly but widely.
+_AT_ONCE = 8
 #: Settings that only say which files are refused, or where copies are; they do not change what is prepared.
 _LIMITS = (*LIMITS, "max_skipped", "cache_gib")
 
@@ -285,13 +288,17 @@ class Store:
         names = self.shelf.names()
         for gone in self._listed.difference(names):
             self._forget(gone)
-        for name in names:
-            if name not in self._listed:
-                try:
-                    self._know(name, self.shelf.columns(name).keys)
-                except DAMAGED as error:
-                    logger.warning("the shard %s cannot be read (%s); its clips are prepared again", name, error)
-                    self._listed.add(name)
+        new = [name for name in names if name not in self._listed]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for name, keys in zip(new, pool.map(self._keys_of, new), strict=True):
+                self._know(name, keys)
+
+    def _keys_of(self, name: str) -> list[str]:
+        try:
+            return self.shelf.keys(name)
+        except DAMAGED as error:
+            logger.warning("the shard %s cannot be read (%s); its clips are prepared again", name, error)
+            return []
 
     def _know(self, name: str, keys: Sequence[str]) -> None:
         self._listed.add(name)

@@ -52,6 +52,9 @@ class Shelf(Protocol):
     def columns(self, name: str) -> Shard:
         """To read columns from, without what else is in the shard."""
 
+    def keys(self, name: str) -> list[str]:
+        """The keys of a shard's clips, in their order."""
+
     def verify(self, name: str) -> bool:
         """Whether what there is of it on this machine is, byte for byte, what was written; if not, it is put away."""
 
@@ -84,6 +87,9 @@ class LocalShelf:
             return self._open[name]
 
     columns = shard
+
+    def keys(self, name: str) -> list[str]:
+        return self.shard(name).keys
 
     def verify(self, name: str) -> bool:
         path = self.folder / name
@@ -155,14 +161,29 @@ class RemoteShelf:
         if (self._local.folder / name).is_file():
             return self._local.shard(name)
         with self._lock:
-            if name not in self._ranged:
-                self._ranged[name] = Shard(_Stretches(storage.join(self._root, name), self._sizes[name]))
+            found = self._ranged.get(name)
+        if found is None:  # fetched without the lock: others fetch others meanwhile
+            found = Shard(_Stretches(storage.join(self._root, name), self._sizes[name]))
+        with self._lock:
+            self._ranged[name] = found
+            self._ranged.move_to_end(name)
             if len(self._ranged) > MOST_OPEN:
                 self._ranged.popitem(last=False)
-            return self._ranged[name]
+        return found
+
+    def keys(self, name: str) -> list[str]:
+        noted = self._local.folder.parent / "keys" / f"{name}.txt"  # a shard's content never changes
+        with contextlib.suppress(FileNotFoundError):
+            return noted.read_text(encoding="ascii").split()
+        keys = self.columns(name).keys
+        with storage.appearing(noted) as part:
+            part.write_text("\n".join(keys), encoding="ascii")
+        return keys
 
     def verify(self, name: str) -> bool:
-        return not (self._local.folder / name).is_file() or self._local.verify(name) or True
+        if (self._local.folder / name).is_file():
+            self._local.verify(name)  # a damaged copy is put away; what S3 holds is fetched when it is read
+        return True
 
     def _copy(self, name: str) -> bool:
         """Fetch a shard whole, if there can be room for it beside those that this process reads."""

@@ -80,6 +80,22 @@ def test_a_shard_is_one_object_and_is_fetched_once(
     assert len([one for one in requests_of if one.operation == "GetObject"]) <= 2  # the keys, and the shard
 
 
+def test_what_a_shard_holds_is_asked_once_on_a_machine(
+    bucket: str, tmp_path: Path, clip: PreparedClip, settings: MediaSettings, monkeypatch: pytest.MonkeyPatch,
+    requests_of: list[Request],
+) -> None:  # fmt: skip
+    root = f"s3://{bucket}/prepared"
+    _kept(root, settings, clip, 5, 2)
+    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path / "another"))
+    fetched = []
+    for _ in range(2):
+        requests_of.clear()
+        assert all(Store(root, settings).has(f"k{shard}-1") for shard in range(5))
+        fetched.append(len([one for one in requests_of if one.operation == "GetObject"]))
+
+    assert fetched == [5, 0]
+
+
 def test_functionals_are_fetched_without_pictures(
     bucket: str, tmp_path: Path, clip: PreparedClip, settings: MediaSettings, monkeypatch: pytest.MonkeyPatch,
     requests_of: list[Request],
