@@ -13,9 +13,10 @@ from affekt.registry import promote, register
 
 
 @pytest.fixture
-def loaded(tracking, tiny_ensemble):
+def loaded(tracking, tiny_ensemble, monkeypatch):
     register(tracking, tiny_ensemble, name="affekt", run_id=tracking.start_parent("weekly"))
     promote("affekt/1", tracking)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking.uri)  # MLflow sets it, too, and would leave it behind
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(tracking.uri)
     yield mlflow.pyfunc.load_model("models:/affekt@champion")
