@@ -19,7 +19,6 @@ from affekt.media.person import PROMINENT
 from affekt.media.prepared import PreparedIndex
 from affekt.progress import track
 from affekt.score_table import ScoreTable
-from affekt.settings import MediaSettings
 from affekt.storage import is_remote, open_local
 from affekt.store.entries import Store
 
@@ -79,7 +78,7 @@ def _looked(
     """What became of each task, in order."""
     count = _processes(ensemble, len(tasks)) if len(tasks) >= fewest else 1
     if count == 1:
-        look = _look(ensemble, store)
+        look = looking(ensemble, store)
         for task in tasks:
             try:
                 yield look(task)
@@ -95,7 +94,7 @@ def _looked(
     limit = 2 * media.timeout_seconds + _GRACE
     arrived: dict[int, Seen | AffektError] = {}
     next_one = 0
-    for ended in processes.run("affekt.ensemble.asking", opened, tasks, count, limit=limit):
+    for ended in processes.run("affekt.ensemble.process", opened, tasks, count, limit=limit):
         if ended.result is None:
             arrived[ended.number] = MediaError(ended.reason, code=ended.code)
         else:
@@ -105,7 +104,9 @@ def _looked(
             next_one += 1
 
 
-def _look(ensemble: Ensemble, store: Store | None) -> Callable[[Mapping[str, Any]], Seen]:
+def looking(ensemble: Ensemble, store: Store | None) -> Callable[[Mapping[str, Any]], Seen]:
+    """What is done for one task: a file, or the key of a clip in a store."""
+
     def look(task: Mapping[str, Any]) -> Seen:
         if store is not None:
             return ensemble.look(store.get(task["key"]), task["key"])
@@ -123,20 +124,3 @@ def _processes(ensemble: Ensemble, tasks: int) -> int:
     """As many as there are cores, two tasks for each, and memory for their networks."""
     weights = sum(path.stat().st_size for path in ensemble.folder.rglob("*") if path.is_file())
     return max(1, min(machine.whole_cores(), tasks // 2, machine.free_memory() // (_BYTES + 3 * weights)))
-
-
-def _opened(document: Any) -> Callable[[Any], dict[str, Any]]:
-    """What a process of the pool does for each task."""
-    import cv2  # heavy, and only a process of the pool needs it here
-
-    cv2.setNumThreads(1)
-    media = MediaSettings(**document["media"])
-    ensemble = Ensemble.load(document["folder"])
-    ensemble.settings = replace(ensemble.settings, media=media)
-    store = None if document["store"] is None else Store(document["store"], media)
-    look = _look(ensemble, store)
-    return lambda task: look(task).to_dict()
-
-
-if __name__ == "__main__":
-    processes.serve(_opened)

@@ -35,7 +35,7 @@ def files_of(sample_clips, tiny_run, count):
     return [str(sample_clips / row.clip) for row in PreparedIndex.read(tiny_run.prepared).rows[:count]]
 
 
-def test_several_processes_see_in_each_file_what_one_sees(ensemble, sample_clips, tiny_run, tmp_path, several):
+def test_several_processes_see_in_each_file_what_one_sees(ensemble, sample_clips, tiny_run, tmp_path, several, capfd):
     (tmp_path / "bad.mp4").write_bytes(b"no film")
     files = files_of(sample_clips, tiny_run, 4)
     files.insert(1, str(tmp_path / "bad.mp4"))
@@ -44,6 +44,7 @@ def test_several_processes_see_in_each_file_what_one_sees(ensemble, sample_clips
     first, error, *others = look_at(ensemble, files, pictures=True)
 
     assert isinstance(error, AffektError) and error.code == "unreadable"
+    assert "Warning" not in capfd.readouterr().err
     assert [ensemble.answer(seen) for seen in (first, *others)] == expected
     assert all(
         np.array_equal(seen.picture, clip.middle_face) for seen, clip in zip((first, *others), here, strict=True)
@@ -67,7 +68,7 @@ def test_a_process_that_dies_is_one_file_without_an_answer(ensemble, sample_clip
         deadline = time.monotonic() + 120
         while not killed and time.monotonic() < deadline:
             for process in psutil.Process().children():
-                if "affekt.ensemble.asking" in process.cmdline():
+                if "affekt.ensemble.process" in process.cmdline():
                     killed.append(process.pid)
                     os.kill(process.pid, signal.SIGKILL)
                     return
