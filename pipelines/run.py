@@ -25,7 +25,7 @@ from affekt.pipelines.runners import HERE, Cluster, Containers, Processes
 from affekt.pipelines.submit import NO_OPTIONS, SubmitOptions, Submitted, submit
 from affekt.pipelines.training import training_pipeline
 from affekt.registry import Tracking, check_registry, check_store, close_abandoned
-from affekt.registry.models import check_name
+from affekt.registry.registering import check_name
 from affekt.steps.gate_outcome import GateOutcome
 from affekt.storage import is_remote, without_secrets
 

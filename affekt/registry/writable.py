@@ -9,7 +9,7 @@ import uuid
 from pathlib import Path
 
 from affekt.errors import AffektError, as_affekt_error
-from affekt.registry.models import check_name, make_model
+from affekt.registry.registering import check_name, make_model
 from affekt.registry.tracking import Tracking
 from affekt.storage import is_remote, join, remove, write_bytes
 

@@ -16,7 +16,7 @@ from affekt.errors import AffektError, DataError, SettingsError
 from affekt.extensions import model_names
 from affekt.pipelines.schedules.cron import Cron
 from affekt.pipelines.schedules.schedule import Schedule, ScheduleFile
-from affekt.registry.models import check_name
+from affekt.registry.registering import check_name
 from affekt.settings import load_settings
 from affekt.storage import is_remote
 
