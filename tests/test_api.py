@@ -108,7 +108,7 @@ def test_wrong_arrays_are_told(model, frames, sound, says):
         model.predict(frames, sound=sound)
 
 
-def test_another_person_is_judged_where_one_is_asked_for(model, shared_data):
+def test_another_person_is_analysed_where_one_is_asked_for(model, shared_data):
     file = shared_data / "edge_media" / "multiface.jpg"
     left, right = (model.predict(file, person=who) for who in ("left", "right"))
     assert left.face.people > 1

@@ -146,7 +146,7 @@ def test_add_a_model(with_model: Tree) -> None:
 
 
 @pytest.mark.slow
-def test_a_model_that_was_added_is_trained_registered_and_judged(with_model: Tree, sample_clips: Path) -> None:
+def test_a_model_that_was_added_is_trained_registered_and_evaluated(with_model: Tree, sample_clips: Path) -> None:
     (with_model.root / "clips").symlink_to(sample_clips)
     assert "logistic" in with_model.command
     told = json.loads(with_model.run(f"{with_model.command} --json " + " ".join(f"--set {item!r}" for item in TINY)))

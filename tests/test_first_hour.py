@@ -63,7 +63,7 @@ def test_the_trained_version_is_registered_and_answers(notebook: dict[str, Any])
 def test_the_evaluation_of_a_training_is_that_of_its_run(notebook: dict[str, Any]) -> None:
     run = notebook["run"]
     assert run.evaluation.figures.accuracy == run.to_dict()["accuracy"] == run.to_pandas()["accuracy"].iloc[-1]
-    assert notebook["judged"].accuracy == run.to_dict()["accuracy"]  # the same split, asked anew
+    assert notebook["found"].accuracy == run.to_dict()["accuracy"]  # the same split, asked anew
     assert run.report.is_file()
 
 

@@ -73,7 +73,7 @@ class Model:
         Args:
             clips: a media file; a list of them; a folder, whose media files are answered in the order of their names;
                 or frames uint8 ``[T, H, W, 3]`` RGB.
-            person: who is judged where several people are seen: ``left``, ``right``, ``largest``, ``longest``, or a
+            person: who is analysed where several people are seen: ``left``, ``right``, ``largest``, ``longest``, or a
                 number counted from the left; by default who is seen longest, largest and most central.
             frame_rate: of the frames, a second.
             sound: of the frames, float in [-1, 1] or int16, ``[n]`` or ``[n, channels]``; None for none.

@@ -22,7 +22,7 @@ class Prediction(Answer):
 
     Attributes:
         file: the clip, as it was named; ``""`` for arrays.
-        thumbnail: JPEG of the judged face in the middle of the clip; empty where there is none.
+        thumbnail: JPEG of the analysed face in the middle of the clip; empty where there is none.
     """
 
     file: str = ""
@@ -41,12 +41,12 @@ class Prediction(Answer):
         return f"{self.file or 'clip'}: {sentence(self.to_dict())}"
 
     def _repr_html_(self) -> str:
-        """The judged face, a bar for each label, and the warnings."""
+        """The analysed face, a bar for each label, and the warnings."""
         said = (
             f"<strong>{html.escape(self.label)}</strong> {self.confidence:.0%} "
             f"<small>{html.escape(self.file)} · from {' and '.join(self.modalities)}</small>"
         )
-        shown = notebook.picture(self.thumbnail, "the judged face")
+        shown = notebook.picture(self.thumbnail, "the analysed face")
         return notebook.beside(
             shown, said + notebook.bars(self.probabilities, self.label) + notebook.listed(self.warnings)
         )

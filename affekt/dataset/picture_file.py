@@ -55,5 +55,5 @@ def stated_size(content: bytes) -> tuple[int, int]:
                 return image.size
     except Image.DecompressionBombError:
         return MOST_PIXELS, 2
-    except Exception:  # whatever else is in a hostile or damaged head, the decoder judges it
+    except Exception:  # whatever else is in a hostile or damaged head, the decoder finds out
         return 0, 0

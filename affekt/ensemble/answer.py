@@ -20,7 +20,7 @@ class Answer:
         frames: decoded frames.
         frames_with_face: those in which the person's face was found.
         warnings: sentences on what was missing or odd.
-        face: the judged face; None where the answer is from the voice alone.
+        face: the analysed face; None where the answer is from the voice alone.
     """
 
     label: str

@@ -38,8 +38,8 @@ def look_at(
     Args:
         ensemble: that is asked.
         files: paths or ``s3://`` uris.
-        who: the person who is judged (:meth:`Ensemble.prepare`).
-        pictures: whether to keep a picture of each judged face.
+        who: the person who is analysed (:meth:`Ensemble.prepare`).
+        pictures: whether to keep a picture of each analysed face.
     """
     tasks = [{"file": name, "who": who, "picture": pictures} for name in files]
     return _looked(ensemble, None, tasks, FEWEST_FILES)

@@ -100,7 +100,7 @@ class Ensemble:
 
         Args:
             path: of the file.
-            who: the person who is judged, where several are seen (:data:`affekt.media.person.CHOICES`, or a number).
+            who: the person who is analysed, where several are seen (:data:`affekt.media.person.CHOICES`, or a number).
             deadline: until when; that of ``media.timeout_seconds`` from now on where not given.
 
         Raises:

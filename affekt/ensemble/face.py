@@ -18,13 +18,13 @@ _GAP = 0.5
 
 @dataclass(frozen=True)
 class Face:
-    """The face that was judged.
+    """The face that was analysed.
 
     Attributes:
         box: left, top, width and height in pixels of the source, in the median over its frames.
         seconds: from when to when it was seen, one span for each time that it came into the picture.
         people: how many people were seen.
-        person: the judged one's place among them, counted from the left of the picture, from 1 on.
+        person: the analysed one's place among them, counted from the left of the picture, from 1 on.
         share: the face's height as a share of the picture's.
     """
 
@@ -75,7 +75,7 @@ class Face:
             )
         if self.share < SMALL:
             said.append(
-                f"the judged face is small ({self.share:.0%} of the picture's height): the answer says little, "
+                f"the analysed face is small ({self.share:.0%} of the picture's height): the answer says little, "
                 "and others as small may not have been seen"
             )
         return tuple(said)

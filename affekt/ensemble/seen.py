@@ -22,9 +22,9 @@ class Seen:
         frames: decoded frames.
         frames_with_face: those in which the person's face was found.
         flags: of the prepared clip.
-        face: the judged face.
+        face: the analysed face.
         pixels: of a picture of the source.
-        picture: the judged face, uint8 ``[S, S, 3]`` RGB, where that was asked for.
+        picture: the analysed face, uint8 ``[S, S, 3]`` RGB, where that was asked for.
     """
 
     where: str

@@ -85,13 +85,13 @@ class ScoreVectors:
 class Decision(JsonDocument):
     """What the gate says, why in sentences of which the last is the verdict, and the figures behind them.
 
-    ``judged`` is false where nothing could be said for or against; nothing is promoted then.
+    ``evaluated`` is false where nothing could be said for or against; nothing is promoted then.
     """
 
     promote: bool
     reasons: list[str]
     figures: Mapping[str, Any] = field(default_factory=dict)
-    judged: bool = True
+    evaluated: bool = field(default=True, metadata={"key": "judged"})  # as in stored decisions
 
     def but(self, reason: str, **figures: Any) -> Decision:
         """The same with the verdict turned against the challenger, for a reason that was found afterwards."""
@@ -130,7 +130,7 @@ def decide(
         margin: the gain in accuracy, as a share of the clips, that must be exceeded.
         bootstrap: resamples.
         seed: of the resampling.
-        guards: what a gain must not be bought with, and how much is needed to judge.
+        guards: what a gain must not be bought with, and how much is needed to evaluate at all.
 
     Raises:
         DataError: there is no clip, a label is not known, or the two sides hold different clips or labels or disagree
@@ -153,7 +153,7 @@ def decide(
     kept = challenger.rows(unseen)
     if missing := guards.too_few(kept.truth, kept.subjects, challenger.unit):
         figures = {"clips": len(kept.clips), "left_out": int((~unseen).sum())}
-        return Decision(False, [*told, *missing], figures, judged=False)
+        return Decision(False, [*told, *missing], figures, evaluated=False)
     if other is None:
         found = _first(kept, confidence, **how)
     else:

@@ -1,4 +1,4 @@
-"""What a gain in accuracy must not be bought with, and how much it takes to judge at all."""
+"""What a gain in accuracy must not be bought with, and how much it takes to evaluate at all."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ class Guards:
     allow_fewer_labels: bool = False
 
     def too_few(self, truth: np.ndarray, subjects: Sequence[str], unit: str) -> list[str]:
-        """Why these clips are too few to judge by, and what to do; nothing where they are enough."""
+        """Why these clips are too few to evaluate on, and what to do; nothing where they are enough."""
         people = len({name for name in subjects if name})
         if len(truth) >= self.min_clips and people >= self.min_subjects:
             return []
         return [
-            f"There are {counted(len(truth), unit)} of {counted(people, 'known subjects')} left to judge by, and the "
-            f"gate asks for {self.min_clips} of {self.min_subjects} (gate.min_clips, gate.min_subjects).",
-            "It cannot be judged, so nothing is promoted. Keep people in the split test or val whom no model learns "
+            f"There are {counted(len(truth), unit)} of {counted(people, 'known subjects')} left to evaluate on, and "
+            f"the gate asks for {self.min_clips} of {self.min_subjects} (gate.min_clips, gate.min_subjects).",
+            "It cannot be evaluated, so nothing is promoted. Keep people in the split test or val whom no model learns "
             "from and train again, or choose by hand: affekt models promote NAME/VERSION --reason WHY.",
         ]
 

@@ -48,7 +48,7 @@ def _head(evaluation: Evaluation, facts: CardFacts) -> Iterator[str]:
     yield f"# {facts.name}"
     yield ""
     if facts.sample:
-        yield "**Trained or judged on sample clips: no figure here says anything about people's emotions.**"
+        yield "**Trained or evaluated on sample clips: no figure here says anything about people's emotions.**"
         yield ""
     yield (
         f"Tells which of {counted(len(evaluation.labels), 'emotions')} ({', '.join(evaluation.labels)}) a person "
@@ -67,7 +67,7 @@ def _head(evaluation: Evaluation, facts: CardFacts) -> Iterator[str]:
     yield "## Data"
     yield ""
     yield f"- `{facts.data or 'not known'}`, digest `{facts.data_digest[:16]}`"
-    yield f"- judged on the split {evaluation.split}: {_counts(evaluation)}"
+    yield f"- evaluated on the split {evaluation.split}: {_counts(evaluation)}"
     for code, number in sorted(evaluation.skipped_by_code.items()):
         yield f"- {number} could not be used, wholly or in part: {code}"
     yield ""
@@ -116,14 +116,15 @@ def _limits(evaluation: Evaluation) -> Iterator[str]:
     yield ""
     yield "- It names what a face and a voice show, as whoever labelled the clips saw it, and not what a person feels."
     if found.subjects < 20:
-        yield f"- It was judged on {counted(found.subjects, 'people')}: little is known about others and their groups."
+        people = counted(found.subjects, "people")
+        yield f"- It was evaluated on {people}: little is known about others and their groups."
     missing = [label for label in evaluation.labels if not found.support[label]]
     if missing:
-        yield f"- Nothing is known about {', '.join(missing)}: no judged one shows it."
+        yield f"- Nothing is known about {', '.join(missing)}: no evaluated one shows it."
     weak = [label for label in evaluation.labels if (found.recall[label] or 0) < 0.5 and found.support[label]]
     if weak:
         yield f"- It misses more than half of {', '.join(weak)}."
-    yield "- Other languages, ages, cameras and rooms than those of the data were not judged."
+    yield "- Other languages, ages, cameras and rooms than those of the data were not evaluated."
     yield ""
 
 

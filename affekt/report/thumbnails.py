@@ -34,6 +34,6 @@ def thumbnail(face: np.ndarray) -> bytes:
 
 
 def face_of(clip: PreparedClip) -> bytes:
-    """A JPEG of the judged face in the middle of the time that it is seen; empty where there is none."""
+    """A JPEG of the analysed face in the middle of the time that it is seen; empty where there is none."""
     face = clip.middle_face
     return b"" if face is None else thumbnail(face)

@@ -1,4 +1,4 @@
-"""Registers a judged ensemble with the evidence for it: figures, digests, revision, packages, and its model card."""
+"""Registers an evaluated ensemble with the evidence for it: figures, digests, revision, packages, its model card."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def register_ensemble(tracking: Tracking, ensemble: Path, evaluation: Path, *, n
     Returns:
         The version's number.
     """
-    judged, facts = read_evaluation(evaluation), read_facts(evaluation)
+    found, facts = read_evaluation(evaluation), read_facts(evaluation)
     manifest = read_manifest(ensemble)
     run = tracking.client.get_run(run_id)
     card = model_card(
-        judged,
+        found,
         CardFacts(
             name=name,
             data=name_of(run.data.tags.get(DATA, "")),
@@ -50,6 +50,6 @@ def register_ensemble(tracking: Tracking, ensemble: Path, evaluation: Path, *, n
         "affekt.packages": json.dumps(manifest["packages"], sort_keys=True),
         "affekt.size_bytes": sum(path.stat().st_size for path in ensemble.rglob("*") if path.is_file()),
     }
-    figures = judged.figures
+    figures = found.figures
     metrics = {"accuracy": figures.accuracy, "unweighted_average_recall": figures.unweighted_average_recall}
     return register(tracking, ensemble, name=name, run_id=run_id, metrics=metrics, tags=tags, card=card)

@@ -1,4 +1,4 @@
-"""Judges a face detector by the contract of :class:`affekt.extensions.DetectorSpec`, on pictures made for it."""
+"""Checks a face detector by the contract of :class:`affekt.extensions.DetectorSpec`, on pictures made for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Judges an audio feature set by the contract of :class:`affekt.media.functionals.FeatureSet`, on sound made for it."""
+"""Checks an audio feature set by the contract of :class:`affekt.media.functionals.FeatureSet`, on sound made for it."""
 
 from __future__ import annotations
 

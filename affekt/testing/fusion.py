@@ -1,4 +1,4 @@
-"""Judges a fusion method by the contract of :class:`affekt.extensions.FusionSpec`, on score tables made for it."""
+"""Checks a fusion method by the contract of :class:`affekt.extensions.FusionSpec`, on score tables made for it."""
 
 from __future__ import annotations
 

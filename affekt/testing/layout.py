@@ -1,4 +1,4 @@
-"""Judges a layout by the contract of :class:`affekt.extensions.LayoutSpec`, on files made for it."""
+"""Checks a layout by the contract of :class:`affekt.extensions.LayoutSpec`, on files made for it."""
 
 from __future__ import annotations
 

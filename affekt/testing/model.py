@@ -1,4 +1,4 @@
-"""Judges a model by the contract of :class:`affekt.extensions.ModelSpec`, on small clips made for it."""
+"""Checks a model by the contract of :class:`affekt.extensions.ModelSpec`, on small clips made for it."""
 
 from __future__ import annotations
 

@@ -144,8 +144,8 @@ def build_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     predict.add_argument(
         "--person", metavar="WHO", type=_who,
-        help="who is judged where several people are seen: left, right, largest, longest, or a number counted from the "
-        "left (default: who is seen longest, largest and most central)",
+        help="who is analysed where several people are seen: left, right, largest, longest, or a number counted from "
+        "the left (default: who is seen longest, largest and most central)",
     )  # fmt: skip
     predict.add_argument(
         "--every", type=float, metavar="SECONDS",
@@ -156,7 +156,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="another limit, for example media.max_seconds=600; may be repeated",
     )  # fmt: skip
     predict.add_argument(
-        "--thumbnails", metavar="DIR", help="write the judged face of each answer into this folder, as JPEG"
+        "--thumbnails", metavar="DIR", help="write the analysed face of each answer into this folder, as JPEG"
     )
     predict.add_argument("--csv", action="store_true", help="print a table, one row an answer, and nothing else")
     _json(predict)

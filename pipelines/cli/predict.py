@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 #: The answers about one file: one, or one for each window.
 Answerer = Callable[[str], Iterable[dict[str, Any]]]
 DEFAULT = "affekt@champion"
-#: Columns of the table on the judged face; the box is left, top, width and height, the time in seconds.
+#: Columns of the table on the analysed face; the box is left, top, width and height, the time in seconds.
 _FACE = ("people", "person", "box", "seen")
 
 
@@ -134,7 +134,7 @@ def _loaded(ref: str, overrides: Sequence[str]) -> Ensemble:
 
 
 class Thumbnails:
-    """Pictures of the judged faces, JPEG, written into a folder under the number and the name of their answer.
+    """Pictures of the analysed faces, JPEG, written into a folder under the number and the name of their answer.
 
     Attributes:
         lost: how many could not be written.
@@ -148,7 +148,7 @@ class Thumbnails:
         self._folder.mkdir(parents=True, exist_ok=True)
 
     def keep(self, name: str, picture: np.ndarray | None) -> dict[str, str]:
-        """The entry of an answer: where its picture is; nothing where no face was judged, or it cannot be written."""
+        """The entry of an answer: where its picture is; nothing where no face was analysed, or it cannot be written."""
         from affekt.report.thumbnails import thumbnail  # heavy: cv2, which a server's answer does not need
 
         self._count += 1
@@ -264,7 +264,7 @@ def write_csv(results: Sequence[dict[str, Any]]) -> None:
 
 
 def _face_cells(result: Mapping[str, Any]) -> list[Any]:
-    """Among how many people who was judged, the box, and when the face was seen."""
+    """Among how many people who was analysed, the box, and when the face was seen."""
     face = result.get("face")
     if not face:
         return [""] * len(_FACE)

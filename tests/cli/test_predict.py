@@ -1,4 +1,4 @@
-"""`affekt predict`: which files it takes, who is judged, windows of a long video, and the forms of its answers."""
+"""`affekt predict`: which files it takes, who is analysed, windows of a long video, and the forms of its answers."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_the_face_of_a_window_is_told_in_pixels_and_seconds_of_the_video(ask, cl
     assert last["from"] <= first < end <= last["to"] + 0.1
 
 
-def test_the_judged_faces_are_kept_on_request(ask, clip, tmp_path):
+def test_the_analysed_faces_are_kept_on_request(ask, clip, tmp_path):
     results = json.loads(ask(clip, "--every", "1", "--thumbnails", tmp_path / "faces", "--json")[1])["results"]
     pictures = [Path(result["thumbnail"]) for result in results]
     assert len(set(pictures)) == len(results) > 1
@@ -127,7 +127,7 @@ def test_a_telephones_photograph_is_scaled_down_and_that_is_said(ask, clip, tmp_
     assert found["face"]["box"][2] > 500  # in pixels of the photograph
 
 
-def test_the_table_tells_among_how_many_people_who_was_judged(ask, shared_data):
+def test_the_table_tells_among_how_many_people_who_was_analysed(ask, shared_data):
     rows = list(csv.DictReader(io.StringIO(ask(shared_data / "edge_media" / "multiface.jpg", "--csv")[1])))
     assert (rows[0]["people"], rows[0]["person"]) == ("6", "4")
     assert len(rows[0]["box"].split()) == 4

@@ -123,7 +123,7 @@ def test_collect_merges_in_the_order_of_the_table(tmp_path, place, clips, tiny_r
     assert counts.metadata["clips_prepared"] == 21
 
 
-def test_collect_refuses_copies_of_what_judges_among_what_is_learned_from(tmp_path, place, clips, tiny_run):
+def test_collect_refuses_copies_of_what_is_evaluated_on_among_what_is_learned_from(tmp_path, place, clips, tiny_run):
     whole = PreparedIndex.read(tiny_run.prepared)
     val = next(row for row in whole if row.split == "val")
     copied = [replace(row, key=val.key) if number == 0 else row for number, row in enumerate(whole)]

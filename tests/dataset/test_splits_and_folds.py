@@ -181,7 +181,7 @@ def test_data_of_one_side_alone_train_nothing(splits: tuple[str, str], code: str
     check_sides(ClipTable((*clips, Clip("more", "x", "sad", "", "test" if code == "no_val" else "train"))))
 
 
-def test_a_test_split_without_labels_judges_nothing() -> None:
+def test_a_test_split_without_labels_evaluates_nothing() -> None:
     clips = ClipTable((Clip("a", "x", "sad", "", "train"), Clip("b", "x", "", "", "test")))
     with pytest.raises(DataError, match="none is left to evaluate on"):
         check_sides(clips)

@@ -36,7 +36,7 @@ def test_without_a_face_there_is_none():
     assert Face.of(clip([0, 0])) is None
 
 
-def test_several_people_are_told_with_which_one_was_judged():
+def test_several_people_are_told_with_which_one_was_analysed():
     face = Face.of(clip([1, 1], people=3, person=2))
     assert face is not None
     assert face.warnings == ("3 people are seen: answered for number 2 from the left; choose another with --person",)

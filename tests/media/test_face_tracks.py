@@ -302,7 +302,7 @@ def two_people(astronaut: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(
     ("who", "right"), [("left", False), ("right", True), ("largest", True), ("1", False), ("2", True)]
 )
-def test_the_person_who_is_asked_for_is_judged(astronaut, film, settings, who, right):
+def test_the_person_who_is_asked_for_is_analysed(astronaut, film, settings, who, right):
     clip = prepare_file(film("small and large", two_people(astronaut)), settings, who)
     assert clip.details["people"] == 2
     assert (float(np.nanmedian(clip.boxes[:, 0])) > 320) == right

@@ -17,12 +17,12 @@ from affekt.registry.lease import held
 
 
 def gate(home, version):
-    """What a gate does: look at the champion, judge (the higher version is the better one), take its place."""
+    """What a gate does: look at the champion, evaluate (the higher version is the better one), take its place."""
     tracking = Tracking(home=home)
     while True:
         champion = tracking.client.get_registered_model("affekt").aliases.get("champion")
         before = int(champion) if champion else None
-        time.sleep(random.uniform(0, 0.2))  # the judging; meanwhile another may have become champion
+        time.sleep(random.uniform(0, 0.2))  # the evaluation; meanwhile another may have become champion
         if before is not None and before >= version:
             return
         try:
@@ -53,12 +53,12 @@ def test_the_champion_is_always_one_that_beat_the_one_before(four, gates):
     assert [item.version for item in list_models(four) if "champion" in item.aliases] == [gates]
 
 
-def test_who_was_judged_against_another_champion_changes_nothing(four):
+def test_who_was_compared_with_another_champion_changes_nothing(four):
     promote("affekt/1", four)
     promote("affekt/2", four)
-    for judged_against in (1, None):
+    for compared_with in (1, None):
         with pytest.raises(AffektError, match="the champion is version 2") as caught:
-            promote("affekt/3", four, instead_of=judged_against)
+            promote("affekt/3", four, instead_of=compared_with)
         assert caught.value.code == CHANGED
     assert [item.version for item in list_models(four) if "champion" in item.aliases] == [2]
     assert [entry.version for entry in read_history(four, "affekt")] == [1, 2]

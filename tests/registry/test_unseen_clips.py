@@ -31,7 +31,7 @@ def rows(first: int, last: int) -> np.ndarray:
 NONE = np.zeros(CLIPS, bool)
 
 
-def test_a_champion_that_knows_the_clips_by_heart_is_judged_on_the_others():
+def test_a_champion_that_knows_the_clips_by_heart_is_evaluated_on_the_others():
     # Right on all of what it learned, on a third of the rest; the challenger is right on two thirds everywhere.
     known = rows(0, 60)
     champion = vectors(known | (np.arange(CLIPS) % 7 < 2), learned=known)
@@ -58,7 +58,7 @@ def test_what_the_challenger_learned_does_not_count_either():
     assert "(5 by the champion, 80 by the challenger)" in decision.reasons[-2]
 
 
-def test_a_first_model_is_not_judged_on_what_it_learned():
+def test_a_first_model_is_not_evaluated_on_what_it_learned():
     known = rows(0, 90)
     decision = decide(vectors(known, learned=known), None)
     assert not decision.promote
@@ -69,44 +69,45 @@ def test_a_first_model_is_not_judged_on_what_it_learned():
 
 
 @pytest.mark.parametrize("champion", [True, False])
-def test_if_nothing_is_left_it_cannot_be_judged(champion):
+def test_if_nothing_is_left_it_cannot_be_evaluated(champion):
     everything = np.ones(CLIPS, bool)
     other = vectors(everything, learned=everything) if champion else None
     decision = decide(vectors(everything, learned=NONE if champion else everything), other)
-    assert (decision.promote, decision.judged) == (False, False)
+    assert (decision.promote, decision.evaluated) == (False, False)
+    assert decision.to_dict()["judged"] is False  # the key of the stored document
     assert decision.figures == {"clips": 0, "left_out": 120}
-    assert decision.reasons[-1].startswith("It cannot be judged, so nothing is promoted. Keep people in the split")
+    assert decision.reasons[-1].startswith("It cannot be evaluated, so nothing is promoted. Keep people in the split")
 
 
 @pytest.mark.parametrize(
-    ("guards", "judged"),
+    ("guards", "evaluated"),
     [
         (Guards(min_clips=30, min_subjects=3), True),
         (Guards(min_clips=31), False),
         (Guards(min_subjects=4), False),
     ],
 )
-def test_how_much_must_be_left_is_a_setting(guards, judged):
+def test_how_much_must_be_left_is_a_setting(guards, evaluated):
     champion, challenger = vectors(NONE, learned=rows(0, 90)), vectors(~NONE, learned=NONE)
     decision = decide(challenger, champion, guards=guards)
-    assert decision.judged is judged
-    assert decision.promote is judged
-    if not judged:
+    assert decision.evaluated is evaluated
+    assert decision.promote is evaluated
+    if not evaluated:
         assert decision.reasons[1] == (
-            f"There are 30 clips of 3 known subjects left to judge by, and the gate asks for {guards.min_clips} of "
+            f"There are 30 clips of 3 known subjects left to evaluate on, and the gate asks for {guards.min_clips} of "
             f"{guards.min_subjects} (gate.min_clips, gate.min_subjects)."
         )
 
 
 def test_people_without_a_name_are_no_known_subjects():
     nobody = dataclasses.replace(vectors(~NONE, learned=NONE), subjects=("",) * CLIPS)
-    assert not decide(nobody, None, guards=Guards(min_subjects=1)).judged
+    assert not decide(nobody, None, guards=Guards(min_subjects=1)).evaluated
     assert decide(nobody, None).promote
 
 
 def test_where_nothing_was_learned_nothing_is_said_about_it():
     decision = decide(vectors(~NONE, learned=NONE), vectors(NONE, learned=NONE))
-    assert decision.promote and decision.judged
+    assert decision.promote and decision.evaluated
     assert not any("learned" in reason for reason in decision.reasons)
 
 

@@ -63,15 +63,15 @@ def test_many_subjects_are_cut_to_the_worst():
 
 def test_limits_name_what_was_not_seen_and_what_is_missed():
     text = card()
-    assert "- Nothing is known about sad: no judged one shows it." in text
+    assert "- Nothing is known about sad: no evaluated one shows it." in text
     assert "- It misses more than half of happy." in text
-    assert "- It was judged on 4 people:" in text
-    assert "It was judged on" not in card(subjects=20)
+    assert "- It was evaluated on 4 people:" in text
+    assert "It was evaluated on" not in card(subjects=20)
 
 
 def test_sample_clips_are_told_first():
     facts = CardFacts("affekt", "", "", ("svc",), sample=True)
-    assert card(facts=facts).splitlines()[2].startswith("**Trained or judged on sample clips")
+    assert card(facts=facts).splitlines()[2].startswith("**Trained or evaluated on sample clips")
     assert "sample" not in card()
 
 

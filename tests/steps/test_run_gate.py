@@ -238,7 +238,7 @@ def test_the_decision_is_that_of_the_rule_with_the_settings_of_the_run(tracking,
     assert "images" in " ".join(found.reasons)
 
 
-def test_a_champion_that_cannot_judge_images_stays(tracking, two, tiny_settings):
+def test_a_champion_that_cannot_answer_images_stays(tracking, two, tiny_settings):
     first, second = two
     decision = run_gate(tracking, second, Known({}, answerable=False), settings=tiny_settings, check=never)
     assert (decision.promote, dict(decision.figures)) == (False, {})
@@ -324,11 +324,11 @@ def all_but_split(index, split):
 
 
 def test_clips_that_the_champion_learned_from_do_not_count(tracking, candidate, tiny_run, tiny_settings, sample_clips):
-    judged = all_but_split(PreparedIndex.read(tiny_run.prepared), "val")
-    first = candidate(1.0, Learned.of(judged))
+    evaluated = all_but_split(PreparedIndex.read(tiny_run.prepared), "val")
+    first = candidate(1.0, Learned.of(evaluated))
     promote(f"{first.name}/{first.version}", tracking)
     decision = decide(tracking, candidate(0.999), tiny_run, tiny_settings, sample_clips)
-    assert (decision.promote, decision.judged) == (False, False)
+    assert (decision.promote, decision.evaluated) == (False, False)
     assert "7 of 7 clips do not count" in decision.reasons[0]
     assert champion(tracking, first.name) == [first.version]
 
@@ -339,10 +339,10 @@ def test_clips_are_known_by_their_content_under_another_subject(
     learned = Learned.of(all_but_split(PreparedIndex.read(tiny_run.prepared), "val"))
     good = candidate(1.0, Learned(frozenset(), frozenset(sorted(learned.contents)[:4])))
     decision = decide(tracking, good, tiny_run, tiny_settings, sample_clips)
-    assert not decision.judged
+    assert not decision.evaluated
     assert "4 of 7 clips do not count" in decision.reasons[0]
     few = dataclasses.replace(tiny_settings, gate=dataclasses.replace(tiny_settings.gate, min_clips=3))
-    assert decide(tracking, good, tiny_run, few, sample_clips).judged
+    assert decide(tracking, good, tiny_run, few, sample_clips).evaluated
 
 
 def test_the_settings_bound_what_a_gain_may_cost(tracking, candidate, tiny_run, tiny_settings, sample_clips):

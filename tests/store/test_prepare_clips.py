@@ -191,7 +191,7 @@ def test_a_worker_that_dies_twice_of_a_clip_is_one_failed_clip(
     killer.start()
     index = prepare_clips(clips, store, workers=2, progress=False)
 
-    # The second time it is judged: it shows no face.
+    # The second time it is looked at: it shows no face.
     (skipped,) = index.skipped
     assert (skipped.clip, skipped.code) == ("slow", "crashed" if deaths == 2 else "nothing_usable")
     assert ("signal 9" in skipped.reason) == (deaths == 2)
