@@ -35,9 +35,13 @@ class Deadline:
             MediaError: ``timeout``.
         """
         if time.monotonic() >= self.ends:
-            raise MediaError(
-                f"was not done in time, {doing}; media.timeout_seconds is {self.seconds:g}; cut the clip or raise the "
-                "limit",
-                code="timeout",
-                where=self.where,
-            )
+            raise self.over(doing)
+
+    def over(self, doing: str) -> MediaError:
+        """The error of a file whose time is over."""
+        return MediaError(
+            f"was not done in time, {doing}; media.timeout_seconds is {self.seconds:g}; cut the clip or raise the "
+            "limit",
+            code="timeout",
+            where=self.where,
+        )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -36,8 +37,9 @@ class FeatureSet(Protocol):
 
     A set may besides offer ``frame_names`` and ``frames(sound, sample_rate)``, descriptors of short frames as float32
     ``[frames, len(frame_names)]``, one row each :data:`HOP` seconds. Without them there is no joint network. It may
-    also offer ``holds_voice(values)``, whether a vector is that of a voice; without it any sound counts as one. It is
-    called by one thread at a time.
+    also offer ``holds_voice(values)``, whether a vector is that of a voice; without it any sound counts as one, and
+    ``together(sound, sample_rate, ends)``, the values and the frames where one pass gives both, or ``TimeoutError``
+    from ``ends`` on (by :func:`time.monotonic`). It is called by one thread at a time.
     """
 
     #: The names of the values, in their order.
@@ -45,6 +47,18 @@ class FeatureSet(Protocol):
 
     def __call__(self, sound: np.ndarray, sample_rate: int) -> np.ndarray:
         """float32 ``[len(names)]`` from float32 ``[n]`` in [-1, 1); NaN where a value cannot be told."""
+
+
+@runtime_checkable
+class OnePass(Protocol):
+    """A feature set that tells its values and its frames in one pass."""
+
+    def together(self, sound: np.ndarray, sample_rate: int, ends: float) -> tuple[np.ndarray, np.ndarray]:
+        """What it would give when called, and what its ``frames`` would.
+
+        Raises:
+            TimeoutError: it was not done at ``ends`` of :func:`time.monotonic`.
+        """
 
 
 class Egemaps:
@@ -56,19 +70,20 @@ class Egemaps:
     """
 
     def __init__(self) -> None:
-        self._functionals = Extractor(_EGEMAPS, "func")
-        self._descriptors = Extractor(_EGEMAPS, "lld")
-        self.names = self._functionals.names
-        self.frame_names = self._descriptors.names
+        self._extractor = Extractor(_EGEMAPS)
+        self.names = self._extractor.names
+        self.frame_names = self._extractor.frame_names
 
     def __call__(self, sound: np.ndarray, sample_rate: int) -> np.ndarray:
-        with _interrupt_later():
-            values = self._functionals(sound, sample_rate)
-        return values[0] if len(values) else np.full(len(self.names), np.nan, np.float32)
+        return self.together(sound, sample_rate)[0]
 
     def frames(self, sound: np.ndarray, sample_rate: int) -> np.ndarray:
+        return self.together(sound, sample_rate)[1]
+
+    def together(self, sound: np.ndarray, sample_rate: int, ends: float = math.inf) -> tuple[np.ndarray, np.ndarray]:
         with _interrupt_later():
-            return self._descriptors(sound, sample_rate)
+            values, rows = self._extractor(sound, sample_rate, ends)
+        return (values[0] if len(values) else np.full(len(self.names), np.nan, np.float32)), rows
 
     def holds_voice(self, values: np.ndarray) -> bool:
         return is_voice(dict(zip(self.names, map(float, values), strict=True)))
@@ -147,7 +162,13 @@ def as_float(sound: np.ndarray) -> np.ndarray:
 
 
 def voice_of(
-    sound: np.ndarray, sample_rate: int, name: str = "egemaps", *, level: bool = False, trim: bool = False
+    sound: np.ndarray,
+    sample_rate: int,
+    name: str = "egemaps",
+    *,
+    level: bool = False,
+    trim: bool = False,
+    ends: float = math.inf,
 ) -> Voice:
     """The functionals of int16 mono sound; they equal openSMILE's own on a 16-bit WAV file of the same samples.
 
@@ -158,6 +179,10 @@ def voice_of(
         level: whether the sound is brought to one level first (:func:`affekt.media.loudness.at_level`).
         trim: whether silence before and behind what is heard counts for nothing: the functionals are those of the part
             between, and the descriptors of what lies outside of it are those of its ends.
+        ends: when to give up, by :func:`time.monotonic`; of a feature set that does not know how, never.
+
+    Raises:
+        TimeoutError: it was not done by then.
     """
     with _ONE_AT_A_TIME:
         features = feature_set(name)
@@ -173,8 +198,7 @@ def voice_of(
         return Voice(*nothing, False, ("short_sound",))
     samples = as_float(at_level(heard, sample_rate) if level else heard)
     with _ONE_AT_A_TIME:
-        values = features(samples, sample_rate)
-        rows = features.frames(samples, sample_rate) if columns else nothing[1]  # type: ignore[attr-defined]
+        values, rows = _described(features, samples, sample_rate, ends)
     if not np.isfinite(values).all() or not np.isfinite(rows).all():
         return Voice(*nothing, False, ("unusable_sound",))
     if not getattr(features, "holds_voice", lambda _: True)(values):
@@ -184,3 +208,13 @@ def voice_of(
         rows = np.pad(rows, ((round(part.start / hop), round((len(sound) - part.stop) / hop)), (0, 0)), mode="edge")
     flags = ("short_sound",) if heard.size < SHORT_SECONDS * sample_rate else ()
     return Voice(values, rows, True, flags)
+
+
+def _described(features: FeatureSet, sound: np.ndarray, sample_rate: int, ends: float) -> tuple[np.ndarray, np.ndarray]:
+    """What a feature set says of sound: its values, and float32 ``[frames, D]`` without rows where it has no frames."""
+    if isinstance(features, OnePass):
+        return features.together(sound, sample_rate, ends)
+    values = features(sound, sample_rate)
+    if not getattr(features, "frame_names", ()):
+        return values, np.zeros((0, 0), np.float32)
+    return values, features.frames(sound, sample_rate)  # type: ignore[attr-defined]

@@ -6,8 +6,13 @@ module that speaks to the library needs neither, so that alone is loaded. The va
 
 from __future__ import annotations
 
+import math
 import os
 import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -17,52 +22,104 @@ from typing import Any
 import numpy as np
 
 #: What the library's components for sound from memory and values to memory are called in its configurations.
-_SOURCE, _SINK = "extsource", "extsink"
+_SOURCE, _FUNCTIONALS, _DESCRIPTORS = "extsource", "extsinkfunc", "extsinklld"
 _QUIET = 2
+#: Seconds from one request to stop to the next.
+_PAUSE = 0.01
 
 
 class Extractor:
-    """One level of a feature set of openSMILE.
+    """Both levels of a feature set of openSMILE in one pass: functionals, and the low-level descriptors under them.
 
     Args:
         configuration: below the package's folder of configurations, as ``egemaps/v02/eGeMAPSv02.conf``.
-        level: ``func`` for functionals, ``lld`` for low-level descriptors.
 
     Attributes:
-        names: of the values.
+        names: of the functionals.
+        frame_names: of the descriptors.
     """
 
-    def __init__(self, configuration: str, level: str) -> None:
+    def __init__(self, configuration: str) -> None:
         self._library, root = _library()
         self._configuration = str(root / configuration)
         self._options = {
             "source": str(root / "shared" / "standard_external_wave_input.conf.inc"),
-            "sink": str(root / "shared" / "standard_external_data_output_single.conf.inc"),
-            "sinkLevel": level,
+            "sink": str(root / "shared" / "standard_external_data_output_multi.conf.inc"),
             "bufferModeRbConf": str(root / "shared" / "BufferModeRb.conf.inc"),
             "frameModeFunctionalsConf": str(root / "shared" / "FrameModeFunctionals.conf.inc"),
         }
         smile = self._started()
-        count = smile.external_sink_get_num_elements(_SINK)
-        self.names: tuple[str, ...] = tuple(smile.external_sink_get_element_name(_SINK, n) for n in range(count))
+        self.names, self.frame_names = _names(smile, _FUNCTIONALS), _names(smile, _DESCRIPTORS)
         smile.free()
 
-    def __call__(self, sound: np.ndarray, sample_rate: int) -> np.ndarray:
-        """Float32 ``[rows, len(names)]`` of float32 sound ``[n]`` in [-1, 1); no row where it is too short for one."""
+    def __call__(self, sound: np.ndarray, sample_rate: int, ends: float = math.inf) -> tuple[np.ndarray, np.ndarray]:
+        """Functionals and descriptors, float32 ``[rows, names]`` each; no row where the sound is too short for one.
+
+        Args:
+            sound: float32 ``[n]`` in [-1, 1).
+            sample_rate: Hz.
+            ends: when to give up, by :func:`time.monotonic`.
+
+        Raises:
+            TimeoutError: it was not done by then.
+        """
         smile = self._started(sampleRate=sample_rate, nBits=16)
-        rows: list[np.ndarray] = []
-        smile.external_sink_set_callback_ex(_SINK, lambda values, _: rows.append(values.copy()))
+        functionals: list[np.ndarray] = []
+        descriptors: list[np.ndarray] = []
+        smile.external_sink_set_callback_ex(_FUNCTIONALS, lambda values, _: functionals.append(values.copy()))
+        smile.external_sink_set_callback_ex(_DESCRIPTORS, lambda values, _: descriptors.append(values.copy()))
         smile.external_audio_source_write_data(_SOURCE, (sound * 32768).astype(np.int16).tobytes())
         smile.external_audio_source_set_eoi(_SOURCE)
-        smile.run()
-        smile.free()
-        return np.vstack(rows).astype(np.float32) if rows else np.zeros((0, len(self.names)), np.float32)
+        try:
+            with _given_up(smile, ends):
+                smile.run()
+        finally:
+            smile.free()
+        return _rows(functionals, len(self.names)), _rows(descriptors, len(self.frame_names))
 
     def _started(self, **more: int) -> Any:
         smile = self._library.OpenSMILE()
         options = {**self._options, **more}
         smile.initialize(config_file=self._configuration, options=options, loglevel=_QUIET, log_file=None, debug=False)
         return smile
+
+
+def _names(smile: Any, sink: str) -> tuple[str, ...]:
+    return tuple(
+        smile.external_sink_get_element_name(sink, number)
+        for number in range(smile.external_sink_get_num_elements(sink))
+    )
+
+
+def _rows(found: list[np.ndarray], columns: int) -> np.ndarray:
+    return np.vstack(found).astype(np.float32) if found else np.zeros((0, columns), np.float32)
+
+
+@contextmanager
+def _given_up(smile: Any, ends: float) -> Iterator[None]:
+    """Stop the library at a time; it is asked by another thread, and returns within some hundredths of a second."""
+    if math.isinf(ends):
+        yield
+        return
+    done, over = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        if done.wait(max(0.0, ends - time.monotonic())):
+            return
+        over.set()
+        while not done.wait(_PAUSE):
+            with suppress(Exception):  # it refuses before it runs
+                smile.abort()
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()  # it must not ask a library that is gone
+    if over.is_set():
+        raise TimeoutError
 
 
 @cache

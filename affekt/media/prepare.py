@@ -90,9 +90,13 @@ def _voice(path: str | Path, decoded: Decoded, settings: MediaSettings, deadline
 
     def heard(sound: np.ndarray) -> Voice:
         deadline.check("before its sound was listened to")
-        return voice_of(
-            sound, settings.sample_rate, settings.functionals, level=settings.one_level, trim=settings.trim_silence
-        )
+        try:
+            return voice_of(
+                sound, settings.sample_rate, settings.functionals,
+                level=settings.one_level, trim=settings.trim_silence, ends=deadline.ends,
+            )  # fmt: skip
+        except TimeoutError:
+            raise deadline.over("while its sound was listened to") from None
 
     voice = heard(decoded.sound)
     if not voice.usable:

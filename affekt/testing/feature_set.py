@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from affekt.extensions import extension
-from affekt.media.functionals import HOP
+from affekt.media.functionals import HOP, OnePass
 from affekt.testing.conformance import require, require_spec
 
 RATE = 16000
@@ -52,6 +53,11 @@ def check_feature_set(name: str) -> None:
             "two different voices should not have the same values")  # fmt: skip
     if getattr(features, "frame_names", ()):
         _check_frames(features, voice, who)
+    if isinstance(features, OnePass):
+        together = features.together(voice, RATE, math.inf)
+        apart = features(voice, RATE), features.frames(voice, RATE)  # type: ignore[operator,attr-defined]
+        equal = all(np.array_equal(one, other) for one, other in zip(together, apart, strict=True))
+        require(equal, who, "one pass should give the values and the frames that it gives apart")
 
 
 def _described(features: Any, sound: np.ndarray, count: int, who: str) -> np.ndarray:

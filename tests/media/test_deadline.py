@@ -15,6 +15,7 @@ from affekt.media import prepare_file
 from affekt.media.deadline import Deadline
 from affekt.media.decode import decode
 from affekt.media.faces import find_faces
+from affekt.media.functionals import voice_of
 from affekt.settings import MediaSettings
 
 MakeClip = Callable[..., Path]
@@ -54,3 +55,24 @@ def test_the_search_for_faces_ends_where_the_time_does(
     with pytest.raises(MediaError, match="while its faces were searched"):
         find_faces(frames, settings, check=check)
     assert asked == 5
+
+
+@pytest.mark.parametrize("left", [0.0, 0.5])
+def test_opensmile_ends_where_the_time_does(left: float) -> None:
+    noise = np.random.default_rng(0).normal(0, 3000, 400 * 16000).astype(np.int16)
+    began = time.thread_time()
+    with pytest.raises(TimeoutError):
+        voice_of(noise, 16000, ends=time.monotonic() + left)
+    assert time.thread_time() - began < left + 1  # all of it takes four seconds
+
+
+def test_a_file_whose_time_ends_in_its_sound_says_so(
+    make_clip: MakeClip, pattern: list[str], settings: MediaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(*_: object, **__: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr("affekt.media.prepare.voice_of", late)
+    with pytest.raises(MediaError, match="while its sound was listened to") as found:
+        prepare_file(make_clip("plain.mp4", *pattern), settings)
+    assert found.value.code == "timeout"

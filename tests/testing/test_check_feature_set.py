@@ -79,6 +79,11 @@ class Sparse(Spectrum):
         return super().frames(sound, sample_rate)[::5]
 
 
+class Hasty(Spectrum):
+    def together(self, sound, sample_rate, ends):
+        return self(sound, sample_rate), self.frames(sound, sample_rate)[:-1]
+
+
 @pytest.fixture
 def offered(monkeypatch: pytest.MonkeyPatch):
     def offer(kind: type) -> None:
@@ -104,6 +109,7 @@ def test_a_feature_set_that_keeps_its_promises_passes(offered) -> None:
         (Scaling, "leave the sound as it was"),
         (Drifting, "whatever came before it"),
         (Sparse, "a row each 0.01 s"),
+        (Hasty, "one pass should give"),
     ],
 )
 def test_a_feature_set_that_breaks_a_promise_is_told_which(offered, kind: type, says: str) -> None:
