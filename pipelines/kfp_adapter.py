@@ -25,6 +25,7 @@ from kfp.local import logging_utils, status, subprocess_task_handler, task_dispa
 
 from affekt import lifeline
 from affekt.errors import AffektError
+from affekt.pipelines.kept_steps import KeptSteps
 
 if TYPE_CHECKING:
     import docker
@@ -59,6 +60,7 @@ class _Running:
     environment: Mapping[str, str]
     temporary: Path
     job: str
+    kept: KeptSteps | None = None
     failed: list[Failed] = field(default_factory=list)
     _here: threading.local = field(default_factory=threading.local)
 
@@ -66,7 +68,12 @@ class _Running:
         """KFP's function that runs a task, which says in between to which task a process belongs, and how it ended."""
 
         def run(*arguments: Any, component_name: str, **options: Any) -> Any:
-            self._here.task, self._here.status = component_name.removeprefix("comp-"), None
+            task = component_name.removeprefix("comp-")
+            self._here.task, self._here.status = task, None
+            executor, given_to_it = options.get("executor_spec"), options.get("arguments", {})
+            if self.kept and (known := self.kept.outputs(task, executor, given_to_it)) is not None:
+                self.hear(task, f"affekt: {task}: done by an earlier start")
+                return known, status.Status.SUCCESS
             try:
                 given = {**options, "unique_pipeline_id": self.job}
                 outputs, ended = run_task(*arguments, component_name=component_name, **given)
@@ -75,6 +82,8 @@ class _Running:
                 raise
             if ended != status.Status.SUCCESS:
                 self.failed.append(Failed(self._here.task, self._here.status))
+            elif self.kept:
+                self.kept.keep(task, executor, given_to_it, outputs)
             return outputs, ended
 
         return run
@@ -133,7 +142,12 @@ class _Running:
 
 @contextlib.contextmanager
 def adapted(
-    hear: Hear, log: TextIO, environment: Mapping[str, str], temporary: Path, job: str
+    hear: Hear,
+    log: TextIO,
+    environment: Mapping[str, str],
+    temporary: Path,
+    job: str,
+    kept: KeptSteps | None = None,
 ) -> Iterator[list[Failed]]:
     """Within it, KFP's local runner runs steps as above.
 
@@ -143,11 +157,12 @@ def adapted(
         environment: of the steps' processes, on top of this process's.
         temporary: a folder that goes away with the run.
         job: the identifier of the run that tasks are told.
+        kept: tasks that are done need not run again, and those that end well are added.
 
     Yields:
         The tasks that failed, in the order of their failing.
     """
-    running = _Running(hear, environment, temporary, job)
+    running = _Running(hear, environment, temporary, job, kept)
     replacements: list[tuple[Any, str, Any]] = [
         (task_dispatcher, "run_single_task_implementation", running.named(_now(task_dispatcher))),
         (subprocess_task_handler, "run_local_subprocess", running.process),

@@ -21,6 +21,7 @@ from kfp import local
 from affekt import events, owner
 from affekt.errors import AffektError, as_affekt_error, rebuilt
 from affekt.home import private_folders
+from affekt.pipelines.kept_steps import KeptSteps
 from affekt.pipelines.kfp_adapter import Failed, adapted
 from affekt.registry import Tracking, close_job
 from affekt.storage import secrets_hidden
@@ -60,6 +61,7 @@ def run_locally(
     *,
     say: events.Listener,
     runner: Any = None,
+    kept: KeptSteps | None = None,
 ) -> LocalRun:
     """Run a pipeline in processes or containers of this machine.
 
@@ -69,18 +71,19 @@ def run_locally(
         folder: where artifacts and the log go.
         say: called with each event of a step.
         runner: KFP's local runner, as :mod:`affekt.pipelines.containers` makes it; processes if not given.
+        kept: the steps that are done, where this goes on with an interrupted training.
 
     Raises:
         AffektError: a step failed: the step's own error with its code and place; the message also names the step,
             and where the log is.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    run = LocalRun(uuid.uuid4().hex, folder)
+    run = LocalRun(kept.job if kept else uuid.uuid4().hex, folder)
     log = folder / "pipeline.log"
     local.init(runner or local.SubprocessRunner(use_venv=False), pipeline_root=str(folder / "artifacts"))
     started = time.monotonic()
     with (
-        log.open("w", encoding="utf-8", errors="backslashreplace", buffering=1) as file,
+        log.open("a" if kept else "w", encoding="utf-8", errors="backslashreplace", buffering=1) as file,
         private_folders(folder) as (temporary, variables),
         _ended_with_us(),
     ):
@@ -93,7 +96,7 @@ def run_locally(
             owner.VARIABLE: owner.this_process(),
             **variables,
         }
-        with adapted(heard, file, environment, temporary, run.job) as failed:
+        with adapted(heard, file, environment, temporary, run.job, kept) as failed:
             try:
                 pipeline(**arguments)
             except RuntimeError as error:

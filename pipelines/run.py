@@ -12,19 +12,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from affekt import events
+from affekt import events, owner
+from affekt.counted import counted
 from affekt.dataset import Unit
 from affekt.errors import AffektError
 from affekt.home import home
 from affekt.json_document import JsonDocument
 from affekt.pipelines.containers import check_image, container_runner, engine, folders_of, in_image
 from affekt.pipelines.job import TrainingJob, settings_of, unit_to_train
+from affekt.pipelines.kept_steps import KeptSteps, kept_steps, key_of
 from affekt.pipelines.local import LocalRun, run_locally
 from affekt.pipelines.placement import on_this_machine
 from affekt.pipelines.runners import HERE, Cluster, Containers, Processes
 from affekt.pipelines.submit import NO_OPTIONS, SubmitOptions, Submitted, submit
 from affekt.pipelines.training import training_pipeline
 from affekt.registry import Tracking, check_registry, check_store, close_abandoned
+from affekt.registry.jobs import reopen
 from affekt.registry.registering import check_name
 from affekt.steps.gate_outcome import GateOutcome
 from affekt.storage import is_remote, without_secrets
@@ -75,13 +78,18 @@ class Outcome(JsonDocument):
         return f"MLFLOW_DISABLE_TELEMETRY=true {shlex.join(command)}"
 
 
-def run_training(job: TrainingJob, *, say: events.Listener, runner: Processes | Containers = HERE) -> Outcome:
+def run_training(
+    job: TrainingJob, *, say: events.Listener, runner: Processes | Containers = HERE, fresh: bool = False
+) -> Outcome:
     """Run the training pipeline on this machine and read what it produced.
+
+    A training of the same data, settings and code that was interrupted goes on: its finished steps are not run again.
 
     Args:
         job: what to train.
         say: called with each event of a step.
         runner: in what the steps run.
+        fresh: whether it starts anew all the same.
 
     Raises:
         AffektError: a step failed, or there is no engine or image for containers.
@@ -89,7 +97,39 @@ def run_training(job: TrainingJob, *, say: events.Listener, runner: Processes | 
     tracking = Tracking()
     check_registry(tracking, job.name, registers=True)
     folder = home() / "runs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{job.name}"
-    return _outcome(job, run_pipeline(job, folder, say=say, runner=runner), tracking)
+    _close_abandoned(tracking)
+    arguments = _arguments(job, unit_to_train(job.data, job.faces, job.models))
+    key = key_of(arguments, job.settings, job.models, type(runner).__name__)
+    with kept_steps(folder, key, fresh=fresh) as kept:
+        if kept.found and _reopened(kept, tracking):
+            logger.warning(
+                "an interrupted training of the same data, settings and code goes on: %s done (--fresh starts anew)",
+                counted(kept.found, "steps"),
+            )
+        run = run_pipeline(job, kept.folder, say=say, runner=runner, kept=kept)
+        outcome = _outcome(job, run, tracking)
+        kept.complete()
+    return outcome
+
+
+def _close_abandoned(tracking: Tracking) -> None:
+    for said in close_abandoned(tracking):
+        logger.warning("%s", said)
+
+
+def _reopened(kept: KeptSteps, tracking: Tracking) -> bool:
+    """Open the MLflow run of an interrupted training again; where it is gone, its steps do not count either."""
+    from mlflow.exceptions import MlflowException  # heavy: mlflow
+
+    try:
+        run_id = kept.run_id()
+        if run_id and tracking.client.get_run(run_id).info.lifecycle_stage == "active":
+            reopen(tracking, run_id, owner.this_process())
+            return True
+    except MlflowException:
+        pass
+    kept.forget()
+    return False
 
 
 def run_pipeline(
@@ -99,6 +139,7 @@ def run_pipeline(
     say: events.Listener,
     runner: Processes | Containers = HERE,
     registered: bool = True,
+    kept: KeptSteps | None = None,
 ) -> LocalRun:
     """Run the training pipeline on this machine.
 
@@ -108,24 +149,16 @@ def run_pipeline(
         say: called with each event of a step.
         runner: in what the steps run.
         registered: whether the ensemble is registered and the gate decides on it.
+        kept: the steps of it that are done.
 
     Raises:
         AffektError: a step failed, or there is no engine or image for containers.
     """
     check_store(str(home() / "store"))
-    for said in close_abandoned(Tracking()):
-        logger.warning("%s", said)
+    if kept is None:
+        _close_abandoned(Tracking())
     unit = unit_to_train(job.data, job.faces, job.models)
-    data, faces = _absolute(job.data), _absolute(job.faces)
-    arguments = {
-        "data": data,
-        "faces": faces,
-        "settings": settings_of(job.settings, unit).to_json(),
-        "name": job.name,
-        "store": str(home() / "store"),
-        "tracking_uri": Tracking().uri,
-        "clips_per_shard": 1024,
-    }
+    arguments = _arguments(job, unit)
 
     def pipeline(place: Callable[[Any], Any]) -> Callable[..., Any]:
         # One shard at a time: each uses all cores by itself.
@@ -133,10 +166,24 @@ def run_pipeline(
 
     if isinstance(runner, Containers):
         check_image(runner.image)
-        in_containers = container_runner(home(), folders_of(data, faces, job.settings))
+        in_containers = container_runner(home(), folders_of(arguments["data"], arguments["faces"], job.settings))
         with engine():
-            return run_locally(pipeline(in_image(runner.image)), arguments, folder, say=say, runner=in_containers)
-    return run_locally(pipeline(on_this_machine), arguments, folder, say=say)
+            in_its_image = pipeline(in_image(runner.image))
+            return run_locally(in_its_image, arguments, folder, say=say, runner=in_containers, kept=kept)
+    return run_locally(pipeline(on_this_machine), arguments, folder, say=say, kept=kept)
+
+
+def _arguments(job: TrainingJob, unit: Unit) -> dict[str, Any]:
+    """The pipeline's arguments on this machine."""
+    return {
+        "data": _absolute(job.data),
+        "faces": _absolute(job.faces),
+        "settings": settings_of(job.settings, unit).to_json(),
+        "name": job.name,
+        "store": str(home() / "store"),
+        "tracking_uri": Tracking().uri,
+        "clips_per_shard": 1024,
+    }
 
 
 def submit_training(job: TrainingJob, cluster: Cluster, options: SubmitOptions = NO_OPTIONS) -> Submitted:

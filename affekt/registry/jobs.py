@@ -54,15 +54,15 @@ def open_job(tracking: Tracking, name: str, job: str, params: Mapping[str, Any],
     if known is None:
         return tracking.start_parent(name, params, {JOB: job, **owned, **tags})
     run_id = str(known.info.run_id)
-    reopen(tracking, run_id)
+    reopen(tracking, run_id, os.environ.get(owner.VARIABLE, ""))
     ChildRun(tracking, run_id).params(params)
     return run_id
 
 
-def reopen(tracking: Tracking, run_id: str) -> None:
-    """Let a run go on, for the owner that the environment names."""
+def reopen(tracking: Tracking, run_id: str, mine: str = "") -> None:
+    """Let a run go on, for its new owner where one is named."""
     tracking.client.update_run(run_id, status="RUNNING")
-    if mine := os.environ.get(owner.VARIABLE):
+    if mine:
         tracking.client.set_tag(run_id, OWNER, mine)
 
 

@@ -114,6 +114,11 @@ def build_parser() -> argparse.ArgumentParser:
         help="evaluate the method instead, and register nothing: fixed (the data's own splits), three_splits, "
         "leave_one_subject_out or folds:K (K folds of the subjects); trains once a fold and pools the answers",
     )  # fmt: skip
+    train.add_argument(
+        "--fresh", action="store_true",
+        help="start anew; without it, an interrupted training of the same data, settings and code goes on behind the "
+        "steps that are done",
+    )  # fmt: skip
     _json(train)
 
     evaluate = command("evaluate", "score labelled clips with a registered model", reads=("data",))

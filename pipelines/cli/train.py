@@ -52,7 +52,7 @@ def main(options: argparse.Namespace) -> int:
         else:
             show_protocol(found)
         return 0
-    outcome = run_training(job, say=StepLines(), runner=runner)
+    outcome = run_training(job, say=StepLines(), runner=runner, fresh=options.fresh)
     if options.json:
         print(json.dumps(outcome.to_dict(), indent=2))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -11,8 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import pytest
 
+from affekt.pipelines.kept_steps import kept_steps, key_of
 from affekt.registry import Tracking
+from affekt.settings import load_settings
 
 FEW = ("svc.c_candidates=[0.1]", "fusion.folds=2", "evaluation.bootstrap=100", "gate.check_serving=false")
 
@@ -56,6 +60,44 @@ class Training:
         return {run.info.status for run in tracking.client.search_runs([tracking.experiment_id])}
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "point", ["affekt: plan_shards: done", "affekt: prepare: done", "affekt: svc: done", "affekt: evaluation: done",
+              "affekt: registration: done"]
+)  # fmt: skip
+def test_a_training_goes_on_from_wherever_it_was_killed(point, tmp_path, sample_clips):
+    training = Training(tmp_path / "home", sample_clips)
+    training.killed_when(lambda log: point in log)
+    done = training.ends()
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["version"] == 1
+    tracking = Tracking(home=training.home)
+    assert len(tracking.client.search_model_versions("name = 'affekt'")) == 1
+    assert "RUNNING" not in training.states()
+    log = training.log()
+    assert log.count("affekt: ingest: done in") == 1
+    assert log.count("affekt: svc: done in") == 1
+
+
+def test_a_finished_training_is_not_gone_on_with(tmp_path):
+    arguments = {"data": "", "faces": ""}
+    key = key_of(arguments, load_settings("small"))
+    assert key == key_of(arguments, load_settings("small"))
+    assert key != key_of(arguments, load_settings("small", ["seed=7"]), "x")
+    with kept_steps(tmp_path / "1", key, fresh=False) as first:
+        with kept_steps(tmp_path / "2", key, fresh=False) as beside:
+            assert beside.job != first.job  # somebody works on the first
+            beside.complete()
+    with kept_steps(tmp_path / "3", key, fresh=True) as fresh:
+        assert fresh.job != first.job
+        fresh.complete()
+    with kept_steps(tmp_path / "4", key, fresh=False) as again:
+        assert again.job == first.job
+        again.complete()
+    with kept_steps(tmp_path / "5", key, fresh=False) as new:
+        assert new.job != first.job
+
+
 def test_nobody_outlives_a_killed_command_and_the_next_start_closes_its_run(tmp_path, sample_clips):
     training = Training(tmp_path / "home", sample_clips)
     training.killed_when(lambda log: "affekt: plan_shards: done" in log)
@@ -63,4 +105,7 @@ def test_nobody_outlives_a_killed_command_and_the_next_start_closes_its_run(tmp_
     done = training.ends()
     assert done.returncode == 0, done.stderr
     assert "was left open by a process that is gone: closed" in done.stderr
+    assert "1 step done" in done.stderr or "2 steps done" in done.stderr
+    assert training.log().count("affekt: ingest: done in") == 1
+    assert len(list((training.home / "runs").iterdir())) == 1
     assert "RUNNING" not in training.states()
