@@ -153,7 +153,7 @@ def _state(uri: str) -> Any:
 
 def _stamps(uris: list[str]) -> Any:
     remote = versions([uri for uri in uris if is_remote(uri)])
-    found = []
+    found: list[list[Any]] = []
     for uri in dict.fromkeys(uris):
         path = Path(uri)
         if is_remote(uri):

@@ -84,10 +84,9 @@ def test_a_finished_training_is_not_gone_on_with(tmp_path):
     key = key_of(arguments, load_settings("small"))
     assert key == key_of(arguments, load_settings("small"))
     assert key != key_of(arguments, load_settings("small", ["seed=7"]), "x")
-    with kept_steps(tmp_path / "1", key, fresh=False) as first:
-        with kept_steps(tmp_path / "2", key, fresh=False) as beside:
-            assert beside.job != first.job  # somebody works on the first
-            beside.complete()
+    with kept_steps(tmp_path / "1", key, fresh=False) as first, kept_steps(tmp_path / "2", key, fresh=False) as beside:
+        assert beside.job != first.job  # somebody works on the first
+        beside.complete()
     with kept_steps(tmp_path / "3", key, fresh=True) as fresh:
         assert fresh.job != first.job
         fresh.complete()
