@@ -62,7 +62,7 @@ class Training:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "point", ["affekt: plan_shards: done", "affekt: prepare: done", "affekt: svc: done", "affekt: evaluation: done",
+    "point", ["affekt: plan_shards: done", "affekt: prepare: done", "affekt: fusion: done", "affekt: evaluation: done",
               "affekt: registration: done"]
 )  # fmt: skip
 def test_a_training_goes_on_from_wherever_it_was_killed(point, tmp_path, sample_clips):
