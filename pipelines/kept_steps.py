@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -73,6 +74,7 @@ class KeptSteps:
     def complete(self) -> None:
         """The training has ended well: the next start is a new one."""
         (self.folder / _NOTE).unlink(missing_ok=True)
+        shutil.rmtree(self.folder / "steps", ignore_errors=True)
 
     def _note(self, task: str, executor: Any, arguments: Mapping[str, Any]) -> Path:
         command = [*executor.container.command, *executor.container.args, executor.container.image]

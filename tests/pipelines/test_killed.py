@@ -14,9 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from affekt.pipelines.kept_steps import kept_steps, key_of
 from affekt.registry import Tracking
-from affekt.settings import load_settings
 
 FEW = ("svc.c_candidates=[0.1]", "fusion.folds=2", "evaluation.bootstrap=100", "gate.check_serving=false")
 
@@ -79,24 +77,7 @@ def test_a_training_goes_on_from_wherever_it_was_killed(point, tmp_path, sample_
     assert log.count("affekt: svc: done in") == 1
 
 
-def test_a_finished_training_is_not_gone_on_with(tmp_path):
-    arguments = {"data": "", "faces": ""}
-    key = key_of(arguments, load_settings("small"))
-    assert key == key_of(arguments, load_settings("small"))
-    assert key != key_of(arguments, load_settings("small", ["seed=7"]), "x")
-    with kept_steps(tmp_path / "1", key, fresh=False) as first, kept_steps(tmp_path / "2", key, fresh=False) as beside:
-        assert beside.job != first.job  # somebody works on the first
-        beside.complete()
-    with kept_steps(tmp_path / "3", key, fresh=True) as fresh:
-        assert fresh.job != first.job
-        fresh.complete()
-    with kept_steps(tmp_path / "4", key, fresh=False) as again:
-        assert again.job == first.job
-        again.complete()
-    with kept_steps(tmp_path / "5", key, fresh=False) as new:
-        assert new.job != first.job
-
-
+@pytest.mark.slow
 def test_nobody_outlives_a_killed_command_and_the_next_start_closes_its_run(tmp_path, sample_clips):
     training = Training(tmp_path / "home", sample_clips)
     training.killed_when(lambda log: "affekt: plan_shards: done" in log)
