@@ -34,7 +34,7 @@ def ingest(data: str, settings: str, name: str, job: str, tracking_uri: str, cli
         check_registry(tracking, name)
         rule = this.settings
         table = assign_splits(
-            load_clips(data),
+            load_clips(data, leave_out_unlabelled=rule.leave_out_unlabelled),
             val_share=rule.val_share,
             seed=rule.seed,
             allow_shared_subjects=rule.allow_shared_subjects,

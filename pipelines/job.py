@@ -78,6 +78,7 @@ def check_data(job: TrainingJob, *, splits_given: bool = True) -> str:
         learns=splits_given,
         images=unit_of(job.data) == "images",
         allow_shared_subjects=job.settings.allow_shared_subjects,
+        leave_out_unlabelled=job.settings.leave_out_unlabelled,
     )
     return remarks(report, job.data)
 

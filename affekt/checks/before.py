@@ -6,6 +6,7 @@ import shlex
 
 from affekt.checks.findings import CheckReport, check_source
 from affekt.dataset.problems import Problem, raise_errors
+from affekt.dataset.source import NO_LABEL
 
 #: Faults of single files: such a clip is skipped with its reason, and too many of them end the run by themselves.
 FILE_FAULTS = frozenset({"unreadable", "timeout", "nothing_usable", "empty", "missing", "too_large", "truncated"})
@@ -13,7 +14,14 @@ FILE_FAULTS = frozenset({"unreadable", "timeout", "nothing_usable", "empty", "mi
 _LEAKS = frozenset({"duplicate_across_splits", "conflicting_labels", "subject_across_splits"})
 
 
-def check_before(data: str, *, learns: bool, images: bool = False, allow_shared_subjects: bool = False) -> CheckReport:
+def check_before(
+    data: str,
+    *,
+    learns: bool,
+    images: bool = False,
+    allow_shared_subjects: bool = False,
+    leave_out_unlabelled: bool = False,
+) -> CheckReport:
     """Check a data set that is about to be used.
 
     Args:
@@ -22,6 +30,7 @@ def check_before(data: str, *, learns: bool, images: bool = False, allow_shared_
         images: whether it holds still images, of which copies across splits are told and not refused: published sets
             have them.
         allow_shared_subjects: whether a person may be on both sides of a split.
+        leave_out_unlabelled: whether clips without a label are left out and not refused.
 
     Returns:
         The report, for its warnings.
@@ -31,8 +40,11 @@ def check_before(data: str, *, learns: bool, images: bool = False, allow_shared_
     """
     report = check_source(data)
     refused = [
-        problem for problem in report.errors if not _passes(problem, learns, images, allow_shared_subjects)
-    ]  # fmt: skip
+        problem
+        for problem in report.errors
+        if not (leave_out_unlabelled and problem.code == NO_LABEL)
+        and not _passes(problem, learns, images, allow_shared_subjects)
+    ]
     raise_errors(refused, data)
     return report
 

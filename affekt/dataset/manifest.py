@@ -117,12 +117,14 @@ class _Rows:
 
     def without_split(self) -> list[Problem]:
         """An error where some rows name a split and others do not: those would be learned from without being asked."""
-        blank = [clip for clip in self.clips if not clip.split and clip.where not in self._misspelt]
-        named = len(self.clips) - len(blank)
+        # A row without a label is refused for that, or left out.
+        labelled = [clip for clip in self.clips if clip.label or clip.split]
+        blank = [clip for clip in labelled if not clip.split and clip.where not in self._misspelt]
+        named = len(labelled) - len(blank)
         if not blank or not named:
             return []
         message = (
-            f"no split is named in {len(blank)} of {counted(len(self.clips), 'rows')} "
+            f"no split is named in {len(blank)} of {counted(len(labelled), 'rows')} "
             f"({some(clip.where for clip in blank)}); fill in "
             f"{', '.join(SPLITS[:-1])} or {SPLITS[-1]} in all rows, or in none to have the splits assigned"
         )

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from affekt.counted import counted
 from affekt.dataset.clips import Clip, ClipTable, table_of
 from affekt.dataset.file_names import CLIP_SUFFIXES, STILL_SUFFIXES, suffix_of
 from affekt.dataset.manifest import manifest_of, read_manifest
@@ -18,6 +19,9 @@ from affekt.storage import is_remote, list_folder
 
 logger = logging.getLogger(__name__)
 
+#: Code of the problem that a clip needs a label and has none.
+NO_LABEL = "no_label"
+
 
 @dataclass(frozen=True)
 class Source:
@@ -28,6 +32,15 @@ class Source:
 
     table: ClipTable
     problems: tuple[Problem, ...] = ()
+
+    def labelled(self) -> Source:
+        """Without the clips that need a label and have none."""
+        where = {problem.where for problem in self.problems if problem.code == NO_LABEL}
+        if not where:
+            return self
+        logger.warning("left out, since they have no label: %s", counted(len(where), "clips"))
+        clips = tuple(clip for clip in self.table if clip.where not in where)
+        return Source(ClipTable(clips), tuple(problem for problem in self.problems if problem.code != NO_LABEL))
 
 
 def read_source(uri: str) -> Source:
@@ -53,13 +66,19 @@ def read_source(uri: str) -> Source:
     return Source(table_of(clips), tuple(problems))
 
 
-def load_clips(uri: str) -> ClipTable:
+def load_clips(uri: str, *, leave_out_unlabelled: bool = False) -> ClipTable:
     """The clips of a data set without errors; warnings are logged.
+
+    Args:
+        uri: folder, CSV file or ``s3://`` address.
+        leave_out_unlabelled: whether clips that need a label and have none are left out, and told, instead of refused.
 
     Raises:
         DataError: the data set cannot be read or has errors, which are listed together, with file and line.
     """
     source = read_source(uri)
+    if leave_out_unlabelled:
+        source = source.labelled()
     raise_errors(source.problems, uri)
     if not len(source.table):
         raise DataError("lists no clips", code="empty", where=uri)

@@ -36,7 +36,7 @@ def clips_of_tree(listing: Listing, uri: str, suffixes: frozenset[str]) -> tuple
     stills = suffixes != IMAGE_SUFFIXES and any(is_media(entry.path, STILL_SUFFIXES) for entry in entries)
     if all(stills and suffix_of(entry.path) == ".gif" for entry in files):  # pictures among pictures, or nothing
         raise _nothing_of_the_kind(listing, uri, suffixes)
-    facts = told_of(_Listing(entries, uri), [entry.path for entry in files])
+    facts = told_of(Listed(entries, uri), [entry.path for entry in files])
     if not any(fact.label or fact.fault for fact in facts):
         names = some((entry.path for entry in files), shown=5)
         raise DataError(
@@ -115,7 +115,7 @@ def _split_folders(path: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class _Listing:
+class Listed:
     """The files of a data set as layouts see them."""
 
     entries: Sequence[Entry]

@@ -14,7 +14,7 @@ import affekt
 from affekt.errors import DataError
 from affekt.extensions import EXTENSIONS, extension_names, model_names, offered_by
 from affekt.media.prepared import PREPARATION
-from affekt.settings import Settings
+from affekt.settings import Settings, settings_of_stored
 from affekt.storage import file_digest
 
 #: The folder's layout; a reader refuses a number that it does not know.
@@ -105,6 +105,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             )
     assert isinstance(manifest, dict)
     return manifest
+
+
+def stored_settings(folder: Path) -> Settings:
+    """The settings that an ensemble's folder was trained with; nothing else of it is read or checked."""
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    return settings_of_stored(manifest["settings"])
 
 
 def require_extensions(manifest: Mapping[str, Any], where: str) -> None:

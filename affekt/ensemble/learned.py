@@ -1,11 +1,11 @@
-"""What an ensemble learned from, as digests: the subjects and the contents of its train split."""
+"""What an ensemble learned from, as digests: the subjects and contents of its train split, and what its run saw."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from affekt.errors import DataError
@@ -18,10 +18,19 @@ _TRAIN = "train"
 
 @dataclass(frozen=True)
 class Learned:
-    """Digests of subjects and contents; whoever knows a subject's name can find out whether it is among them."""
+    """Digests; whoever knows a subject's name can find out whether it is among them.
+
+    Attributes:
+        subjects: of the train split.
+        contents: of the train split.
+        seen: all contents that the run saw, those of other splits and those that cannot be used too.
+        labelled: contents together with their labels, of the train split.
+    """
 
     subjects: frozenset[str]
     contents: frozenset[str]
+    seen: frozenset[str] = frozenset()
+    labelled: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, index: PreparedIndex) -> Learned:
@@ -30,6 +39,8 @@ class Learned:
         return cls(
             frozenset(_digest("subject", row.subject) for row in rows if row.subject),
             frozenset(_digest("content", content_of(row)) for row in rows),
+            frozenset(_digest("content", content) for content in [*map(content_of, index), *index.unusable]),
+            frozenset(_digest("content", content_of(row), row.label) for row in rows),
         )
 
     def knows(self, subject: str, content: str) -> bool:
@@ -38,9 +49,26 @@ class Learned:
             bool(content) and _digest("content", content) in self.contents
         )
 
+    def is_new(self, content: str, label: str) -> bool:
+        """Whether a content was not seen, or was learned from with another label; of an older ensemble labels are not
+        known.
+        """
+        digest = _digest("content", content)
+        if digest not in (self.seen or self.contents):
+            return True
+        return digest in self.contents and bool(self.labelled) and not self.knows_label(content, label)
+
+    def without(self, contents: Iterable[str]) -> int:
+        """How many contents it learned from are not among these."""
+        return len(self.contents - {_digest("content", content) for content in contents})
+
+    def knows_label(self, content: str, label: str) -> bool:
+        """Whether a content was learned from with this label."""
+        return _digest("content", content, label) in self.labelled
+
     def write(self, folder: Path) -> None:
         """Write ``learned.json`` into an ensemble's folder."""
-        values = {"subjects": sorted(self.subjects), "contents": sorted(self.contents)}
+        values = {field.name: sorted(getattr(self, field.name)) for field in fields(self)}
         (folder / LEARNED).write_text(json.dumps(values, indent=0), encoding="utf-8")
 
     @classmethod
@@ -55,7 +83,9 @@ class Learned:
             return None
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-            return cls(frozenset(values["subjects"]), frozenset(values["contents"]))
+            learned = cls(frozenset(values["subjects"]), frozenset(values["contents"]))
+            later = {name: frozenset(values[name]) for name in ("seen", "labelled") if name in values}
+            return replace(learned, **later)
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(
                 "is not what an ensemble writes there; fetch it again", code="damaged", where=str(path)
@@ -72,5 +102,5 @@ def content_of(row: PreparedRow) -> str:
     return row.key.partition("-")[0]
 
 
-def _digest(kind: str, text: str) -> str:
-    return hashlib.sha256(f"{kind}:{text}".encode()).hexdigest()[:16]
+def _digest(kind: str, *texts: str) -> str:
+    return hashlib.sha256(":".join((kind, *texts)).encode()).hexdigest()[:16]

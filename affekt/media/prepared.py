@@ -98,6 +98,7 @@ class PreparedIndex:
         source: of images, the data set that they came from.
         folder: that it was read from.
         decoded: how many clips were decoded into the store for it; the others were there. Not a part of its identity.
+        unusable: the contents of clips that cannot be used, as far as they could be read.
     """
 
     rows: tuple[PreparedRow, ...]
@@ -106,6 +107,7 @@ class PreparedIndex:
     source: str = field(default="", compare=False)
     folder: Path | None = field(default=None, compare=False)
     decoded: int = field(default=0, compare=False)
+    unusable: tuple[str, ...] = field(default=(), compare=False)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -136,7 +138,8 @@ class PreparedIndex:
     def write(self, folder: Path) -> None:
         """Write ``index.csv``, ``skipped.csv`` and ``unit.json`` into a folder, which is made where it is missing."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "unit.json").write_text(json.dumps({"unit": self.unit, "source": self.source}), encoding="utf-8")
+        facts = {"unit": self.unit, "source": self.source, "unusable": list(self.unusable)}
+        (folder / "unit.json").write_text(json.dumps(facts), encoding="utf-8")
         with (folder / "index.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(
@@ -190,7 +193,8 @@ class PreparedIndex:
         facts: dict[str, Any] = {"unit": "clips", "source": ""}
         if unit.is_file():
             facts = json.loads(unit.read_text(encoding="utf-8"))
-        return cls(rows, skipped, facts["unit"], facts["source"], folder)
+        unusable = tuple(facts.get("unusable", ()))
+        return cls(rows, skipped, facts["unit"], facts["source"], folder, unusable=unusable)
 
     @classmethod
     def merge(cls, parts: Iterable[PreparedIndex], order: Iterable[str]) -> PreparedIndex:
@@ -199,7 +203,8 @@ class PreparedIndex:
         position = {clip: number for number, clip in enumerate(order)}
         rows = sorted((row for part in shards for row in part.rows), key=lambda row: position[row.clip])
         skipped = sorted((item for part in shards for item in part.skipped), key=lambda item: position[item.clip])
-        return cls(tuple(rows), tuple(skipped), decoded=sum(part.decoded for part in shards))
+        unusable = tuple(sorted({content for part in shards for content in part.unusable}))
+        return cls(tuple(rows), tuple(skipped), decoded=sum(part.decoded for part in shards), unusable=unusable)
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,7 @@ class Settings:
     allow_shared_subjects: Annotated[
         bool, "whether a person may be on both sides of a split; figures are then too good"
     ]
+    leave_out_unlabelled: Annotated[bool, "whether clips without a label are left out, and told, instead of refused"]
     media: MediaSettings
     fusion: FusionSettings
     evaluation: EvaluationSettings

@@ -53,6 +53,11 @@ def content_digest(settings: MediaSettings) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def content_name(digest: str) -> str:
+    """What keys call a file's content, however it is prepared: the first half of its SHA-256."""
+    return digest[:32]
+
+
 class Store:
     """Prepared clips in shards below a folder, or below ``s3://bucket/prefix`` with a bounded copy on this machine.
 
@@ -90,7 +95,7 @@ class Store:
 
     def key_of(self, digest: str) -> str:
         """As :meth:`key`, by the SHA-256 of the file's bytes."""
-        return f"{digest[:32]}-{self._suffix}"
+        return f"{content_name(digest)}-{self._suffix}"
 
     def has(self, key: str) -> bool:
         """Whether the clip is there, in a shard or waiting for one."""

@@ -13,7 +13,7 @@ from affekt.errors import DataError
 from affekt.media.functionals import check_feature_set
 from affekt.media.prepared import PreparedIndex, PreparedRow, SkippedClip
 from affekt.progress import Progress
-from affekt.store.entries import SHARD_CLIPS, Store
+from affekt.store.entries import SHARD_CLIPS, Store, content_name
 from affekt.store.origins import Origins
 from affekt.store.workers import Outcome, Task, run_tasks
 
@@ -94,10 +94,10 @@ def prepare_clips(table: ClipTable, store: Store, *, workers: int = 0, progress:
             rows.append(_row(clip, outcome))
         skipped.extend(_remarks(outcome))
     decoded = sum(outcome.decoded for outcome in outcomes.values())
-    unusable = len(table) - len(rows)
+    lost = sorted({content_name(found.digest) for found in outcomes.values() if found.digest and not found.key})
     logger.info("prepared %s: %d decoded, %d in the store already, %d unusable",
-                counted(len(table), "clips"), decoded, len(table) - decoded, unusable)  # fmt: skip
-    return PreparedIndex(tuple(rows), tuple(skipped), decoded=decoded)
+                counted(len(table), "clips"), decoded, len(table) - decoded, len(table) - len(rows))  # fmt: skip
+    return PreparedIndex(tuple(rows), tuple(skipped), decoded=decoded, unusable=tuple(lost))
 
 
 def _with_their_tasks(tasks: Sequence[Task], outcomes: Iterable[Outcome]) -> Iterator[tuple[Task, Outcome]]:

@@ -119,6 +119,12 @@ def build_parser() -> argparse.ArgumentParser:
         help="start anew; without it, an interrupted training of the same data, settings and code goes on behind the "
         "steps that are done",
     )  # fmt: skip
+    train.add_argument(
+        "--when", action="append", default=[], metavar="key=N",
+        help="train only if it is worth while, and otherwise say why not and end well: new_clips=20, new_subjects=2 or "
+        "days=90 (age of the champion); may be repeated, any of them is enough; clips without a label are then left "
+        "out and not refused",
+    )  # fmt: skip
     _json(train)
 
     evaluate = command("evaluate", "score labelled clips with a registered model", reads=("data",))

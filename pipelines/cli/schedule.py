@@ -23,6 +23,7 @@ from affekt.pipelines.schedules.backends import Backend, backends_of
 from affekt.pipelines.schedules.export import cron_job, systemd_units
 from affekt.pipelines.schedules.file import read_schedules
 from affekt.pipelines.schedules.machine import Machine
+from affekt.pipelines.schedules.outcome import Outcome
 from affekt.pipelines.schedules.plan import Change
 from affekt.pipelines.schedules.schedule import Schedule, ScheduleFile
 from affekt.pipelines.schedules.serve import Server, next_start
@@ -100,7 +101,8 @@ def show(file: ScheduleFile, *, as_json: bool) -> int:
     for row in rows:
         print(f"{row['name']:<24}{row['state']:<14}{row['next'] or '–'}")
         for run in row["runs"][-3:]:
-            print(f"  {run['due']:<28}{run['state']}")
+            said = Outcome.from_dict(run["outcome"]).sentence() if run["outcome"] else run["state"]
+            print(f"  {run['due']:<28}{said}")
     return 0
 
 

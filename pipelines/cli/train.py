@@ -12,6 +12,7 @@ from affekt.pipelines.cli.remarks import remark
 from affekt.pipelines.cli.steps import StepLines
 from affekt.pipelines.job import check_data, job_of
 from affekt.pipelines.runners import Cluster, check_reachable_from_pods, runner_named
+from affekt.steps.when import When
 
 if TYPE_CHECKING:
     from affekt.pipelines.protocols import ProtocolOutcome
@@ -23,17 +24,26 @@ def main(options: argparse.Namespace) -> int:
     runner = runner_named(options.runner)
     if isinstance(runner, Cluster) and options.protocol:
         raise UsageError("--protocol runs on this machine; choose --runner local or docker", code="usage")
+    when = when_of(options)
     job = job_of(
         options.data,
         faces=options.faces,
         only=options.only,
         name=options.name,
         preset=options.preset,
-        overrides=options.overrides,
+        overrides=[*(["leave_out_unlabelled=true"] if when else []), *options.overrides],
         elsewhere=isinstance(runner, Cluster),
     )
     if isinstance(runner, Cluster):
         check_reachable_from_pods(runner, data=job.data, faces=job.faces)
+    if when is not None:
+        from affekt.pipelines.worth_while import look  # heavy: what is registered
+
+        looked = look(job, when, store=runner.store if isinstance(runner, Cluster) else "")
+        if not looked.trains:
+            print(json.dumps(looked.to_dict(), indent=2) if options.json else looked.why)
+            return 0
+        remark(f"affekt: {looked.why}")
     # A protocol makes its own splits, and refuses leaks between them itself.
     if not isinstance(runner, Cluster) and (said := check_data(job, splits_given=not options.protocol)):
         remark(f"affekt: {said}")
@@ -58,6 +68,22 @@ def main(options: argparse.Namespace) -> int:
     else:
         summarise(outcome)
     return 0
+
+
+def when_of(options: argparse.Namespace) -> When | None:
+    """What makes this training worth while; None where nothing was said.
+
+    Raises:
+        UsageError: it is not understood, or does not go together with what else is asked for.
+    """
+    if not options.when:
+        return None
+    if options.protocol:
+        raise UsageError("--protocol compares with no champion; leave out --when", code="usage")
+    try:
+        return When.parse(options.when)
+    except ValueError as error:
+        raise UsageError(f"--when: {error}", code="usage") from error
 
 
 def summarise(outcome: Outcome) -> None:

@@ -39,7 +39,7 @@ def systemd_units(schedule: Schedule, command: str, home: str) -> dict[str, str]
     )
     timer = (
         f"[Unit]\nDescription=affekt: when {schedule.name} trains ({schedule.cron}, {schedule.time_zone})\n\n"
-        f"[Timer]\nOnCalendar={schedule.when.systemd(schedule.time_zone)}\nPersistent=true\nAccuracySec=1s\n"
+        f"[Timer]\nOnCalendar={schedule.times.systemd(schedule.time_zone)}\nPersistent=true\nAccuracySec=1s\n"
         f"Unit={name}.service\n\n[Install]\nWantedBy=timers.target\n"
     )
     return {f"{name}.timer": timer, f"{name}.service": service}
@@ -111,7 +111,7 @@ def cron_job(schedule: Schedule, image: str, tracking_uri: str, store_claim: str
         "kind": "CronJob",
         "metadata": {"name": f"affekt-{schedule.name}", "labels": {"app.kubernetes.io/part-of": "affekt"}},
         "spec": {
-            "schedule": schedule.when.five_fields,
+            "schedule": schedule.times.five_fields,
             "timeZone": schedule.time_zone,
             "concurrencyPolicy": "Forbid",
             "startingDeadlineSeconds": schedule.grace_minutes * 60,

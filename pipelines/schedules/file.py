@@ -18,12 +18,12 @@ from affekt.pipelines.schedules.cron import Cron
 from affekt.pipelines.schedules.schedule import Schedule, ScheduleFile
 from affekt.registry.registering import check_name
 from affekt.settings import load_settings
+from affekt.steps.when import When
 from affekt.storage import is_remote
 
 #: Longer than any file of schedules that a person writes.
 _MOST_BYTES = 1_000_000
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
-_TODO = "is not built; leave it out, and every start trains"
 
 
 def read_schedules(path: Path) -> ScheduleFile:
@@ -245,12 +245,10 @@ def _settings(value: Any) -> tuple[str, ...]:
     return tuple(f"{key}={each if isinstance(each, str) else json.dumps(each)}" for key, each in value.items())
 
 
-def _when(value: Any) -> None:
-    if not isinstance(value, dict) or set(value) - {"new_clips", "drift"} or not value:
-        raise ValueError("expected new_clips: NUMBER or drift: true")
-    if "new_clips" in value and (isinstance(value["new_clips"], bool) or not isinstance(value["new_clips"], int)):
-        raise ValueError(f"expected a number of new_clips, got {value['new_clips']!r}")
-    raise ValueError(f"to start only when it is worth while {_TODO}")
+def _when(value: Any) -> When:
+    if not isinstance(value, dict):
+        raise ValueError(f"expected what makes a start worth while, like new_clips: 20, got {value!r}")
+    return When.of({str(key): each for key, each in value.items()})
 
 
 def _notify(value: Any) -> None:

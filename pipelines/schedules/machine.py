@@ -8,10 +8,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from affekt.errors import DataError
+from affekt.pipelines.schedules.one_run import read_outcome
+from affekt.pipelines.schedules.outcome import Outcome
 from affekt.pipelines.schedules.plan import Change, plan
 from affekt.pipelines.schedules.schedule import Schedule, ScheduleFile
 from affekt.pipelines.schedules.serve import next_start
-from affekt.pipelines.schedules.state import Known, State
+from affekt.pipelines.schedules.state import Known, Run, State
 
 
 class Machine:
@@ -85,7 +87,7 @@ class Machine:
                 "name": schedule.name,
                 "place": "machine",
                 **_when(schedule, known.get(schedule.name)),
-                "runs": [run.to_dict() for run in runs if run.name == schedule.name],
+                "runs": [_run(run) for run in runs if run.name == schedule.name],
             }
             for schedule in self.file.of(*self.runners)
         ]
@@ -98,6 +100,12 @@ class Machine:
             f"{schedule.name} was not applied on this machine; run `affekt schedule apply FILE` first",
             code="not_applied",
         )
+
+
+def _run(run: Run) -> dict[str, Any]:
+    over = run.state in ("done", "failed")
+    outcome = Outcome.of(read_outcome(run.id), run.code or 0).to_dict() if over else None
+    return {**run.to_dict(), "outcome": outcome}
 
 
 def _when(schedule: Schedule, known: Known | None) -> dict[str, Any]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from affekt.home import home
 from affekt.pipelines.schedules.state import State
@@ -37,9 +39,29 @@ def alone() -> Iterator[int | None]:
         yield file.fileno()
 
 
-def run(arguments: Sequence[str], lock: int) -> int:
-    """Run ``affekt``, which holds the lock too, should this process be ended and the training go on."""
-    return subprocess.run([sys.executable, "-m", "affekt", *arguments], pass_fds=[lock], check=False).returncode
+def outcome_file(run_id: int) -> Path:
+    """Where the JSON document of a run is kept."""
+    return home() / "schedules" / f"{run_id:05}.json"
+
+
+def read_outcome(run_id: int) -> dict[str, Any] | None:
+    """The JSON document with which a run ended: of ``affekt train --json``; None where there is none."""
+    try:
+        document = json.loads(outcome_file(run_id).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def run(arguments: Sequence[str], lock: int, outcome: Path) -> int:
+    """Run ``affekt``, which holds the lock too, should this process be ended and the training go on.
+
+    Its document is written into a file, and what it says goes where this process's does.
+    """
+    command = [sys.executable, "-m", "affekt", *arguments, "--json"]
+    outcome.parent.mkdir(exist_ok=True)
+    with outcome.open("wb") as file:
+        return subprocess.run(command, stdout=file, pass_fds=[lock], check=False).returncode
 
 
 def main(run_id: int) -> int:
@@ -52,7 +74,7 @@ def main(run_id: int) -> int:
         if not any(each.id == run_id for each in state.runs("waiting", "running")):
             return 0
         state.begin(run_id)
-        code = run(state.schedule_of(run_id).arguments, lock)
+        code = run(state.schedule_of(run_id).arguments, lock, outcome_file(run_id))
         state.end(run_id, code)
         return code
 

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from affekt.json_document import JsonDocument
+from affekt.json_document import LEFT_OUT, JsonDocument
 from affekt.pipelines.job import TrainingJob, job_of
 from affekt.pipelines.schedules.cron import Cron
+from affekt.steps.when import When
 
 Runner = Literal["local", "docker", "cluster"]
 
@@ -32,6 +33,7 @@ class Schedule(JsonDocument):
         runner: where the steps run.
         enabled: whether it starts by itself.
         grace_minutes: how late a run may start that could not start in time; after that it is left out.
+        when: what makes a training worth while; every start trains where nothing is said.
     """
 
     name: str
@@ -46,9 +48,10 @@ class Schedule(JsonDocument):
     runner: str = "local"
     enabled: bool = True
     grace_minutes: int = 720
+    when: When | None = field(default=None, metadata=LEFT_OUT)
 
     @property
-    def when(self) -> Cron:
+    def times(self) -> Cron:
         """The cron expression, read."""
         return Cron.parse(self.cron)
 
@@ -66,6 +69,7 @@ class Schedule(JsonDocument):
             "train", self.data, "--name", self.model, "--preset", self.preset, "--runner", self.runner,
             *(part for option, value in optional.items() if value for part in (option, value)),
             *(part for override in self.settings for part in ("--set", override)),
+            *(part for word in (self.when.words if self.when else ()) for part in ("--when", word)),
         )  # fmt: skip
 
     def job(self) -> TrainingJob:

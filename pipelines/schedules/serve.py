@@ -67,7 +67,7 @@ class WallClock(CronTrigger):  # type: ignore[misc]
 def next_start(schedule: Schedule, after: datetime) -> datetime | None:
     """When a schedule starts next."""
     zone = ZoneInfo(schedule.time_zone)
-    return WallClock(schedule.when, zone).get_next_fire_time(None, after.astimezone(zone))
+    return WallClock(schedule.times, zone).get_next_fire_time(None, after.astimezone(zone))
 
 
 class Server:
@@ -117,9 +117,11 @@ class Server:
             due = datetime.fromisoformat(each.next) if each.next else next_start(each.schedule, datetime.now(UTC))
             if due is None:
                 continue
+            # Before the clock knows it: a start that is due takes down the next one at once, which must stay.
+            self.state.plan_next(each.schedule, due)
             self._scheduler.add_job(
                 self._due,
-                WallClock(each.schedule.when, zone),
+                WallClock(each.schedule.times, zone),
                 args=(each.schedule,),
                 id=name,
                 next_run_time=due,
@@ -129,7 +131,6 @@ class Server:
                 replace_existing=True,
             )
             self._followed[name] = each.schedule.digest
-            self.state.plan_next(each.schedule, due)
             logger.info("%s starts next at %s", name, due.astimezone(zone).isoformat(timespec="minutes"))
 
     def _due(self, schedule: Schedule) -> None:

@@ -71,13 +71,14 @@ def test_a_key_that_is_there_twice_is_a_mistake(tmp_path):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("when: {new_clips: 50}", "worth while is not built"),
         ("when: {clips: 50}", "expected new_clips"),
+        ("when: {new_clips: 0}", "expected a whole number from 1 on"),
+        ("when: {}", "expected one or more of"),
         ("notify: {webhook: https://example.org}", "tell somebody"),
         ("profile: gpu", "profiles of resources are not built"),
     ],
 )
-def test_what_is_not_built_is_refused_and_not_ignored(tmp_path, line, said):
+def test_what_is_not_understood_or_not_built_is_refused(tmp_path, line, said):
     (found,) = mistakes(tmp_path, WEEKLY + f"    {line}\n")
     assert said in found
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from affekt.pipelines.schedules import one_run
+from affekt.pipelines.schedules.outcome import Outcome
 from affekt.pipelines.schedules.schedule import Schedule
 from affekt.pipelines.schedules.serve import Server
 from affekt.pipelines.schedules.state import State
@@ -24,7 +25,7 @@ STAND_IN = """
 import sys, time
 from pathlib import Path
 from affekt.pipelines.schedules import one_run
-def run(arguments, lock):
+def run(arguments, lock, outcome):
     with Path(sys.argv[2]).open("a") as file:
         file.write("started ")
     time.sleep(float(sys.argv[3]))
@@ -128,12 +129,14 @@ def test_a_second_training_waits_for_the_first(state):
     assert states(state) == ["waiting"]
 
 
-def test_the_training_is_the_command(state, capfd):
+def test_the_training_is_the_command_and_its_document_is_kept(state, capfd):
     state.put("affekt", HOURLY)
     run = state.run_now(Schedule("hourly", "0 * * * *", "UTC", "/no/such/clips", only="svc"))
     assert one_run.main(run) == 1
     assert "/no/such/clips" in capfd.readouterr().err
     assert states(state) == ["failed"]
+    outcome = Outcome.of(one_run.read_outcome(run), 1)
+    assert (outcome.result, outcome.code) == ("failed", "missing_file")
 
 
 def alive(trace: Path, word: str, count: int) -> None:

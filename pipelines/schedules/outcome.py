@@ -1,0 +1,49 @@
+"""What came of a scheduled run, from the JSON document with which its training ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from affekt.json_document import JsonDocument
+
+
+@dataclass(frozen=True)
+class Outcome(JsonDocument):
+    """What came of a run.
+
+    Attributes:
+        result: ``promoted``, ``refused`` (by the gate), ``nothing_to_do``, ``submitted`` (to a cluster) or ``failed``.
+        why: the main reason, or the error's sentence.
+        version: what was registered, ``name/7``; ``""`` where nothing was.
+        code: of the error; ``""`` without one.
+    """
+
+    result: str
+    why: str
+    version: str = ""
+    code: str = ""
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any] | None, exit_code: int) -> Outcome:
+        """From the document of ``affekt train --json`` and its exit code."""
+        found = document or {}
+        error = found.get("error")
+        if isinstance(error, Mapping):
+            where = f"{error['where']}: " if error.get("where") else ""
+            return cls("failed", f"{where}{error.get('message', '')}", code=str(error.get("code", "")))
+        if exit_code or not found:
+            return cls("failed", f"it ended with exit code {exit_code} and says nothing", code="no_document")
+        if found.get("trains") is False:
+            return cls("nothing_to_do", str(found.get("why", "")))
+        if "url" in found:
+            return cls("submitted", f"run {found.get('run_id', '')}: {found['url']}")
+        reasons = found.get("reasons") or [""]
+        version = f"{found.get('name', '')}/{found.get('version', '')}"
+        return cls("promoted" if found.get("promoted") else "refused", str(reasons[0]), version)
+
+    def sentence(self) -> str:
+        """The result and why, in one line."""
+        said = self.result.replace("_", " ")
+        return ": ".join(part for part in (f"{said} {self.version}".strip(), self.why.partition("\n")[0]) if part)

@@ -1,0 +1,140 @@
+"""What is new to a champion, told by contents: clips, people, labels, and what nobody labelled."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from affekt.dataset import LABELS
+from affekt.ensemble import Learned
+from affekt.media import PreparedIndex
+from affekt.media.prepared import PreparedRow
+from affekt.registry import Tracking, promote, register
+from affekt.settings import load_settings
+from affekt.steps.news import find_news, keep_news
+from affekt.steps.when import When
+from affekt.storage import file_digest
+from affekt.store.entries import content_name
+
+SETTINGS = load_settings("small", [])
+TWENTY = When(new_clips=20)
+
+
+class Clips:
+    """A folder of files with a manifest; contents are what counts, so they are no media."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.rows: list[dict[str, str]] = []
+        folder.mkdir()
+        for number in range(12):
+            self.add(
+                f"c{number}", label=LABELS[number % 3], subject=f"s{number % 4}", split=("train", "val")[number % 2]
+            )
+
+    def add(self, name: str, *, label: str, subject: str, split: str = "train") -> None:
+        (self.folder / f"{name}.wav").write_text(name)
+        self.rows.append({"path": f"{name}.wav", "label": label, "subject": subject, "split": split})
+        self.write()
+
+    def write(self) -> None:
+        with (self.folder / "manifest.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, ["path", "label", "subject", "split"])
+            writer.writeheader()
+            writer.writerows(self.rows)
+
+    def learned(self, unusable: tuple[str, ...] = ()) -> Learned:
+        """What a training on all of them would say."""
+        index = [
+            PreparedRow(row["path"], row["label"], row["subject"], row["split"], f"{self.content(row)}-x", 1, 1, True)
+            for row in self.rows
+            if row["path"] not in unusable
+        ]
+        lost = tuple(self.content(row) for row in self.rows if row["path"] in unusable)
+        return Learned.of(PreparedIndex(tuple(index), unusable=lost))
+
+    def content(self, row: dict[str, str]) -> str:
+        return content_name(file_digest(self.folder / row["path"]))
+
+
+@pytest.fixture
+def clips(tmp_path) -> Clips:
+    return Clips(tmp_path / "clips")
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory) -> Path:
+    """A database with its tables and nothing in them, which takes seconds to make."""
+    home = tmp_path_factory.mktemp("empty")
+    assert Tracking(f"sqlite:///{home / 'mlflow.db'}", home=home).client
+    return home / "mlflow.db"
+
+
+@pytest.fixture
+def tracking(tmp_path, empty) -> Tracking:
+    shutil.copyfile(empty, tmp_path / "mlflow.db")
+    return Tracking(f"sqlite:///{tmp_path / 'mlflow.db'}", home=tmp_path / "home")
+
+
+def registered(tracking: Tracking, folder: Path, learned: Learned, *, champion: bool = True) -> None:
+    folder.mkdir()
+    learned.write(folder)
+    (folder / "ensemble.json").write_text(json.dumps({"format": 1, "settings": SETTINGS.to_dict(), "at": folder.name}))
+    version = register(tracking, folder, name="affekt", run_id=tracking.start_parent("weekly"))
+    if champion:
+        promote(f"affekt/{version}", tracking)
+
+
+def news(clips: Clips, tracking: Tracking, when: When = TWENTY, settings=SETTINGS):
+    store = str(clips.folder.parent / "store")
+    return find_news(str(clips.folder), "affekt", settings, when, store=store, tracking=tracking)
+
+
+def test_without_a_champion_a_training_is_worth_while(clips, tracking):
+    assert news(clips, tracking).why == ("there is no champion",)
+
+
+def test_what_changes_is_counted_by_content_and_label_and_decides(clips, tracking, tmp_path):
+    registered(tracking, tmp_path / "first", clips.learned(unusable=("c2.wav",)))
+    # The same files, one of which nobody can use: nothing is new.
+    found = news(clips, tracking)
+    assert (found.champion, found.new_clips, found.removed, found.why) == ("affekt/1", 0, 0, ())
+    # A copy under another name, further clips to evaluate on, and files without a label are nothing to learn.
+    clips.add("held-out", label="happy", subject="v1", split="val")
+    clips.add("unlabelled", label="", subject="n1")
+    (clips.folder / "copy.wav").write_text("c0")
+    clips.rows.append({"path": "copy.wav", "label": clips.rows[0]["label"], "subject": "s0", "split": "train"})
+    clips.write()
+    (clips.folder / "unlisted.wav").write_text("unlisted")
+    found = news(clips, tracking)
+    assert (found.new_clips, found.unlabelled, found.worth_while) == (0, 2, False)
+    assert "2 have no label" in found.sentence(TWENTY)
+    # A new person, another label, a clip that is gone.
+    clips.add("new", label="sad", subject="n2")
+    clips.rows[0]["label"] = "fear"
+    del clips.rows[4]
+    clips.write()
+    found = news(clips, tracking)
+    assert (found.new_clips, found.new_subjects, found.removed) == (2, 1, 1)
+    assert not found.worth_while
+    assert news(clips, tracking, When(new_clips=2)).why == ("2 new clips",)
+    assert news(clips, tracking, When(new_subjects=1)).why == ("1 new subject",)
+    assert news(clips, tracking, settings=load_settings("small", ["seed=1"])).why == ("settings changed (seed)",)
+    # Another version learned from all of it, and the gate refused it: the same again would change nothing.
+    registered(tracking, tmp_path / "second", clips.learned(), champion=False)
+    found = news(clips, tracking, When(new_clips=1))
+    assert (found.new_clips, found.tried, found.worth_while) == (0, 2, False)
+
+
+def test_that_there_was_nothing_to_do_is_a_finished_run(clips, tracking, tmp_path):
+    registered(tracking, tmp_path / "first", clips.learned())
+    run = tracking.client.get_run(keep_news(news(clips, tracking), TWENTY, "affekt", str(clips.folder), tracking))
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name.endswith("nothing to do")
+    assert run.data.tags["affekt.kind"] == "nothing_to_do"
+    assert run.data.tags["affekt.why"].startswith("nothing to do for affekt/1: 0 of 12 labelled clips new")
+    assert run.data.metrics["new_clips"] == 0
