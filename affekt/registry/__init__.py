@@ -2,11 +2,13 @@
 
 from affekt.registry.champions import promote, rollback
 from affekt.registry.dataset import log_dataset
-from affekt.registry.gate import Decision, ScoreVectors, decide
+from affekt.registry.decision import Decision
+from affekt.registry.gate import decide
 from affekt.registry.history import read_history
 from affekt.registry.jobs import close_abandoned, close_job, open_job
 from affekt.registry.models import ModelVersion, list_models, resolve, version_of
 from affekt.registry.registering import register
+from affekt.registry.score_vectors import ScoreVectors
 from affekt.registry.tracking import ChildRun, Tracking
 from affekt.registry.writable import check_registry, check_store
 

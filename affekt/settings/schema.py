@@ -79,6 +79,10 @@ class GateSettings:
     """When a challenger becomes the champion."""
 
     confidence: Annotated[float, In(0.5, 0.999), "of the paired comparison on the same clips"]
+    false_promotions: Annotated[
+        float, In(0.001, 1), "the chance that one of `decisions` is for a challenger that is no better; 1: no bound"
+    ]
+    decisions: Annotated[int, In(1, 10000), "so many against one champion share `false_promotions`: a year of weeks"]
     margin: Annotated[float, In(-1, 1), "the gain in accuracy that must be exceeded with that confidence"]
     min_clips: Annotated[int, In(1), "with fewer that neither model learned from nothing is decided"]
     min_subjects: Annotated[int, In(0), "the same for the people in them; 0 where nobody's name is known"]

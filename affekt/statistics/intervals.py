@@ -31,6 +31,8 @@ from affekt.statistics.subject_draws import resample_subjects
 
 #: Below this number of subjects, clips are resampled within the resampled subjects too.
 FEW_SUBJECTS = 5
+#: With fewer draws beyond the end of an interval, that end is a matter of luck.
+_RESOLVED = 5
 
 Statistic = Callable[[np.ndarray], np.ndarray]
 
@@ -44,9 +46,15 @@ class Draws:
     over: str
 
     def interval(self, confidence: float) -> tuple[float, float]:
-        """The percentile interval; it always holds the estimate."""
+        """The percentile interval; it always holds the estimate.
+
+        Where fewer than five draws lie beyond an end, the normal one of the same spread if that is wider.
+        """
         tail = (1 - confidence) / 2
         low, high = np.quantile(self.values, [tail, 1 - tail])
+        if tail * len(self.values) < _RESOLVED:
+            reach = float(ndtri(1 - tail) * self.values.std())
+            low, high = min(low, self.estimate - reach), max(high, self.estimate + reach)
         return min(float(low), self.estimate), max(float(high), self.estimate)
 
 

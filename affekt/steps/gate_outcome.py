@@ -8,7 +8,7 @@ from pathlib import Path
 
 from affekt.dataset import Unit
 from affekt.json_document import FLAT, JsonDocument
-from affekt.registry.gate import Decision
+from affekt.registry.decision import Decision
 from affekt.report.document import Evaluation
 
 

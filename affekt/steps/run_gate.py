@@ -19,8 +19,10 @@ from affekt.errors import AffektError
 from affekt.registry import Decision, ModelVersion, ScoreVectors, Tracking, decide, promote, resolve
 from affekt.registry.champions import CHANGED
 from affekt.registry.guards import Guards
+from affekt.registry.held_against import spend
 from affekt.registry.lease import LOST
 from affekt.registry.models import find
+from affekt.registry.spending import Spending
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings
 from affekt.steps.fit_fusion import reported_split
@@ -74,7 +76,7 @@ def run_gate(
     served: dict[str, Any] | None = None
     while True:
         champion = _champion(tracking, challenger.name)
-        decision = _decision(tracking, challenger, champion, mine, material, settings)
+        decision = _decision(tracking, challenger, champion, mine, material, settings, run_id)
         if not decision.promote:
             return decision
         if champion is not None and champion.version == challenger.version:
@@ -108,6 +110,7 @@ def _decision(
     mine: ScoreVectors,
     material: Material,
     settings: Settings,
+    run_id: str,
 ) -> Decision:
     theirs = None
     if champion is not None:
@@ -123,6 +126,8 @@ def _decision(
                 ],
             )
         theirs = _vectors_of_champion(loaded, mine, material, challenger.contents)
+    rule = Spending(settings.gate.confidence, settings.gate.false_promotions, settings.gate.decisions)
+    number = champion.version if champion else None
     return decide(
         mine,
         theirs,
@@ -137,6 +142,7 @@ def _decision(
             max_calibration_rise=settings.gate.max_calibration_rise,
             allow_fewer_labels=settings.gate.allow_fewer_labels,
         ),
+        level=lambda: spend(tracking, challenger.name, challenger.version, number, rule, run_id=run_id),
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from affekt.errors import DataError
 from affekt.registry import Decision, ScoreVectors, decide
+from affekt.registry.spending import Level
 
 LABELS = ("angry", "happy", "sad")
 CLIPS, SUBJECTS = 240, 24
@@ -275,12 +276,13 @@ def test_a_first_model_far_below_chance_is_no_champion():
     assert not decision.promote
 
 
-def test_a_chance_of_exactly_what_is_allowed_is_too_much():
+def test_the_permutation_has_draws_enough_for_any_chance_that_is_asked_for():
     truth = [n % 3 for n in range(30)]
-    right = said(truth, truth)  # no draw of 63 deals out the truth as it was
-    assert decide(right, None, bootstrap=63).figures["p_value"] == 1 / 64
-    assert not decide(right, None, bootstrap=63, confidence=1 - 1 / 64).promote
-    assert decide(right, None, bootstrap=63, confidence=0.98).promote
+    right = said(truth, truth)  # no draw deals out the truth as it was
+    decision = decide(right, None, bootstrap=63, level=lambda: Level(0.001))
+    assert decision.figures["p_value"] == 1 / 5001
+    assert decision.promote
+    assert decide(right, None, bootstrap=20_000).figures["p_value"] == 1 / 20_001
 
 
 def test_two_clips_are_too_few_for_a_first_champion():
@@ -318,7 +320,7 @@ def test_figures_of_a_first_champion():
         "It is right on 2 of 4 clips (50.0%); 'happy' alone is 75.0% of them.",
         f"The mean of its 2 labels' recalls is 66.7%, where both would have 50.0%; its 80% interval (resampling clips) "
         f"goes from {low} to {high}.",
-        f"So high a mean by chance has a probability of {figures['p_value']:.2g}, which is not below 0.2.",
+        f"So high a mean by chance has a probability of {figures['p_value']:.2g}, which is not below 0.1.",
         "The challenger is not promoted.",
     ]
 
@@ -328,7 +330,7 @@ def test_reasons_of_a_first_champion_that_is_promoted():
     reasons = decide(said(truth, truth), None, bootstrap=20000).reasons
     assert reasons[1] == "It is right on 30 of 30 clips (100.0%); 'angry' alone is 33.3% of them."
     assert reasons[3:] == [
-        "So high a mean by chance has a probability of less than 0.0001, which is below 0.1.",
+        "So high a mean by chance has a probability of less than 0.0001, which is below 0.05.",
         "The challenger becomes the first champion.",
     ]
 

@@ -70,6 +70,11 @@ def decide(tracking, challenger, tiny_run, tiny_settings, sample_clips, check=se
     return run_gate(tracking, challenger, Clips(clips, tiny_run.store), settings=tiny_settings, check=check)
 
 
+def lenient(settings):
+    """Seven clips show little: with this, three more right answers are a gain beyond noise."""
+    return dataclasses.replace(settings, gate=dataclasses.replace(settings.gate, confidence=0.5, false_promotions=1.0))
+
+
 def champion(tracking, name):
     return [item.version for item in list_models(tracking, name) if "champion" in item.aliases]
 
@@ -113,8 +118,7 @@ def test_a_challenger_is_held_against_the_champions_own_answers(
 
 
 def test_a_clearly_better_challenger_replaces_the_champion(tracking, candidate, tiny_run, tiny_settings, sample_clips):
-    # Seven clips show little: at 50 % confidence three more right answers do.
-    settings = dataclasses.replace(tiny_settings, gate=dataclasses.replace(tiny_settings.gate, confidence=0.5))
+    settings = lenient(tiny_settings)
     first = candidate(1.0)
     decide(tracking, first, tiny_run, settings, sample_clips)
     # The registered networks are tiny and near chance; answers that are all right are better beyond noise.
@@ -133,7 +137,7 @@ def test_whoever_becomes_champion_meanwhile_is_held_against(tracking, candidate,
         asked.append(folder)
         return served_well(folder, clips)
 
-    settings = dataclasses.replace(tiny_settings, gate=dataclasses.replace(tiny_settings.gate, confidence=0.5))
+    settings = lenient(tiny_settings)
     decision = decide(tracking, second, tiny_run, settings, sample_clips, check=another_gate_is_faster)
     assert decision.promote
     assert "accuracy_champion" in decision.figures  # held against none at first
@@ -221,7 +225,7 @@ def test_the_decision_is_that_of_the_rule_with_the_settings_of_the_run(tracking,
     first, second = two
     settings = dataclasses.replace(
         tiny_settings, seed=5,
-        gate=dataclasses.replace(tiny_settings.gate, confidence=0.7, margin=0.9),
+        gate=dataclasses.replace(tiny_settings.gate, confidence=0.7, margin=0.9, false_promotions=1.0),
         evaluation=dataclasses.replace(tiny_settings.evaluation, bootstrap=4),
     )  # fmt: skip
     rows = rightly(second, without=2)
@@ -234,7 +238,9 @@ def test_the_decision_is_that_of_the_rule_with_the_settings_of_the_run(tracking,
         mine, probabilities=Known(rows).answers(Ensemble.load(first.folder), val.clips),
         digest=Ensemble.digest_of(first.folder),
     )  # fmt: skip
-    assert found == decide_between(mine, theirs, confidence=0.7, margin=0.9, bootstrap=150, seed=5)
+    rule = decide_between(mine, theirs, confidence=0.7, margin=0.9, bootstrap=150, seed=5)
+    assert found == dataclasses.replace(rule, figures={**rule.figures, "level": found.figures["level"], "number": 1})
+    assert found.figures["level"] == pytest.approx(0.15)
     assert "images" in " ".join(found.reasons)
 
 
@@ -348,7 +354,7 @@ def test_clips_are_known_by_their_content_under_another_subject(
 def test_the_settings_bound_what_a_gain_may_cost(tracking, candidate, tiny_run, tiny_settings, sample_clips):
     first, second = candidate(1.0), candidate(0.999)
     promote(f"{first.name}/{first.version}", tracking)
-    gate = dataclasses.replace(tiny_settings.gate, confidence=0.5)
+    gate = lenient(tiny_settings).gate
     manifest = json.loads((first.folder / "ensemble.json").read_text(encoding="utf-8"))
     assert len(manifest["labels"]) == 7
     fewer = second.fused.labels[:6]
