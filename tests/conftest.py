@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,16 +82,27 @@ def shared_data() -> Path:
     return folder
 
 
-def made_once(name: str, temporary: pytest.TempPathFactory) -> Path:
-    """A folder for what takes long to make, empty or with a file ``done`` if it is made already.
+def made_once(name: str, temporary: pytest.TempPathFactory, make: Callable[[Path], object]) -> Path:
+    """A folder of what takes long to make, which all processes of this test session share; they only read it.
 
-    It is of this session alone, unless AFFEKT_TEST_KEPT names a folder in which it is kept for later ones.
+    AFFEKT_TEST_KEPT names a folder in which it is kept for later sessions.
+
+    Args:
+        name: of the folder.
+        temporary: where it lies.
+        make: fills it, given the folder.
     """
-    kept = os.environ.get("AFFEKT_TEST_KEPT")
-    folder = Path(kept, name) if kept else temporary.mktemp(name)
-    if not (folder / "done").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+    # With pytest-xdist, the folder above is that of the session, and its own is that of one process.
+    above = temporary.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else temporary.getbasetemp()
+    folder = Path(os.environ.get("AFFEKT_TEST_KEPT") or above, name)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "done").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            (folder / "done").touch()
     return folder
 
 
@@ -99,11 +111,10 @@ def sample_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of sample clips with its manifest: three a label, of two subjects in train and one in val."""
     from affekt.samples.write import write_samples
 
-    root = made_once("sample_clips", tmp_path_factory)
-    if not (root / "done").exists():
+    def make(root: Path) -> None:
         write_samples(root / "clips", clips_per_label=3, seed=1, progress=False)
-        (root / "done").touch()
-    return root / "clips"
+
+    return made_once("sample_clips", tmp_path_factory, make) / "clips"
 
 
 @pytest.fixture(scope="session")
@@ -111,7 +122,10 @@ def sample_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of sample face images, three a label."""
     from affekt.samples.write import write_sample_faces
 
-    return write_sample_faces(tmp_path_factory.mktemp("samples") / "faces", per_label=3, seed=1)
+    def make(root: Path) -> None:
+        write_sample_faces(root / "faces", per_label=3, seed=1)
+
+    return made_once("sample_faces", tmp_path_factory, make) / "faces"
 
 
 @dataclass(frozen=True)
@@ -146,23 +160,28 @@ def tiny_run(
     from affekt.store.preparing import prepare_clips
     from affekt.training.given import Given, train_member
 
-    root = made_once("tiny", tmp_path_factory)
-    out = {name: root / name for name in model_names()}
-    scores = root / "scores"
-    trained = Trained(root / "store", root / "prepared", out, scores, root / "ensemble")
-    if (root / "done").exists():
-        return trained
-    store = Store(root / "store", tiny_settings.media)
-    index = prepare_clips(load_clips(str(sample_clips)), store, workers=1, progress=False)
-    index.write(root / "prepared")
-    faces: FaceSet = prepare_faces(read_faces(str(sample_faces)), tiny_settings.media.face_size)
-    for name, spec in model_specs().items():
-        needs = {needed: out[needed] for needed in spec.needs}
-        train_member(Given(name, index, store, tiny_settings, index.labels, out[name], faces=faces, needs=needs))
-    fused = fit_fusions(out, model_names(), tiny_settings, root / "ensemble", facts={"data": "sample"})
-    fused.write(scores)
-    (root / "done").touch()
-    return trained
+    def of(root: Path) -> Trained:
+        return Trained(
+            root / "store", root / "prepared", {name: root / name for name in model_names()}, root / "scores",
+            root / "ensemble",
+        )  # fmt: skip
+
+    def make(root: Path) -> None:
+        trained = of(root)
+        store = Store(trained.store, tiny_settings.media)
+        index = prepare_clips(load_clips(str(sample_clips)), store, workers=1, progress=False)
+        index.write(trained.prepared)
+        faces: FaceSet = prepare_faces(read_faces(str(sample_faces)), tiny_settings.media.face_size)
+        for name, spec in model_specs().items():
+            needs = {needed: trained.members[needed] for needed in spec.needs}
+            out = trained.members[name]
+            train_member(Given(name, index, store, tiny_settings, index.labels, out, faces=faces, needs=needs))
+        fused = fit_fusions(
+            trained.members, model_names(), tiny_settings, trained.ensemble, facts={"data": "sample"}
+        )  # fmt: skip
+        fused.write(trained.scores)
+
+    return of(made_once("tiny", tmp_path_factory, make))
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from affekt.errors import AffektError
+from affekt.pipelines import connection
 from affekt.pipelines.job import TrainingJob
 from affekt.pipelines.run import submit_training
 from affekt.pipelines.runners import Cluster, runner_named
@@ -82,7 +83,8 @@ def test_a_refusal_of_the_cluster_is_told_in_its_words(job, cluster, api):
         submit_training(job, cluster)
 
 
-def test_a_cluster_that_is_not_there_is_named(job, cluster, api):
+def test_a_cluster_that_is_not_there_is_named(job, cluster, api, monkeypatch):
+    monkeypatch.setattr(connection, "WAITS", (0.01, 0.01))
     endpoint = cluster.endpoint
     api.shutdown()
     api.server_close()

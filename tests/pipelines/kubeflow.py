@@ -12,21 +12,28 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
+import yaml
 from google.protobuf import json_format
 from kfp.kubernetes import kubernetes_executor_config_pb2
 from kfp.pipeline_spec import pipeline_spec_pb2
 from kfp_server_api import V2beta1Experiment, V2beta1Run
+
+from affekt.pipelines import submit
+from affekt.pipelines.compile import compile_pipeline
 
 _LISTING = {"page_token", "page_size", "sort_by", "namespace", "filter"}
 
@@ -126,10 +133,28 @@ class Fault:
     seconds: float = 0.0
 
 
+@cache
+def _compiled(*arguments: Any) -> str:
+    models, unit, labels = arguments
+    with tempfile.TemporaryDirectory() as folder:
+        compile_pipeline(Path(folder, "pipeline.yaml"), models, unit=unit, labels=dict(labels))
+        return Path(folder, "pipeline.yaml").read_text(encoding="utf-8")
+
+
+def compile_once(
+    path: Path, models: Sequence[str] = (), *, unit: str = "clips", labels: Mapping[str, str] | None = None
+) -> None:
+    """What :func:`compile_pipeline` does, for the same arguments once in a test session: it takes half a second."""
+    path.write_text(_compiled(tuple(models), unit, tuple((labels or {}).items())), encoding="utf-8")
+
+
 @contextmanager
 def serving() -> Iterator[Any]:
     """The API; ``version``, ``refuse``, ``faults``, ``accept_first``, ``posted``,
-    ``experiments``, ``runs`` are its state."""
+    ``experiments``, ``runs`` are its state.
+
+    Within it a submission does not compile anew what was compiled, and YAML is read by its reader in C.
+    """
     server: Any = ThreadingHTTPServer(("127.0.0.1", 0), Api)
     server.experiments, server.posted, server.runs, server.refuse = [], [], [], False
     server.faults, server.accept_first = [], False
@@ -137,7 +162,10 @@ def serving() -> Iterator[Any]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield server
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(submit, "compile_pipeline", compile_once)
+            patch.setattr(yaml, "SafeLoader", yaml.CSafeLoader)
+            yield server
     finally:
         server.shutdown()
         server.server_close()
