@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 #: What a step gets from this machine's environment: where things are, with which credentials, on how many threads.
 PASSED_ON = (
     "AFFEKT_LOG_LEVEL",
+    "AFFEKT_PATIENCE",
     "AWS_ACCESS_KEY_ID",
     "AWS_DEFAULT_REGION",
     "AWS_ENDPOINT_URL",

@@ -10,6 +10,7 @@ over one by one with the step's name, and whose end is known.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import os
 import subprocess
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 #: Called with the name of a task and a line that it wrote.
 Hear = Callable[[str, str], None]
+#: Whether a task that failed for the so-manieth time is tried again.
+Again = Callable[["Failed", int], bool]
 #: By what KFP's script for a Python component is known, and how the arguments behind it begin.
 _SCRIPT = ("sh", "-ec")
 _PROGRAM = "ephemeral_component.py"
@@ -52,6 +55,10 @@ class Failed:
     error: Exception | None = None
 
 
+def _never(failed: Failed, tried: int) -> bool:
+    return False
+
+
 @dataclass
 class _Running:
     """The tasks of a run: what is heard of them, and how they end. Tasks of a loop run in threads of their own."""
@@ -61,6 +68,7 @@ class _Running:
     temporary: Path
     job: str
     kept: KeptSteps | None = None
+    again: Again = _never
     failed: list[Failed] = field(default_factory=list)
     _here: threading.local = field(default_factory=threading.local)
 
@@ -74,12 +82,15 @@ class _Running:
             if self.kept and (known := self.kept.outputs(task, executor, given_to_it)) is not None:
                 self.hear(task, f"affekt: {task}: done by an earlier start")
                 return known, status.Status.SUCCESS
-            try:
-                given = {**options, "unique_pipeline_id": self.job}
-                outputs, ended = run_task(*arguments, component_name=component_name, **given)
-            except Exception as error:
-                self.failed.append(Failed(self._here.task, None, error))
-                raise
+            given = {**options, "unique_pipeline_id": self.job}
+            for tried in itertools.count(1):
+                try:
+                    outputs, ended = run_task(*arguments, component_name=component_name, **given)
+                except Exception as error:
+                    self.failed.append(Failed(task, None, error))
+                    raise
+                if ended == status.Status.SUCCESS or not self.again(Failed(task, self._here.status), tried):
+                    break
             if ended != status.Status.SUCCESS:
                 self.failed.append(Failed(self._here.task, self._here.status))
             elif self.kept:
@@ -148,6 +159,7 @@ def adapted(
     temporary: Path,
     job: str,
     kept: KeptSteps | None = None,
+    again: Again = _never,
 ) -> Iterator[list[Failed]]:
     """Within it, KFP's local runner runs steps as above.
 
@@ -158,11 +170,12 @@ def adapted(
         temporary: a folder that goes away with the run.
         job: the identifier of the run that tasks are told.
         kept: tasks that are done need not run again, and those that end well are added.
+        again: whether a task that failed is tried again.
 
     Yields:
         The tasks that failed, in the order of their failing.
     """
-    running = _Running(hear, environment, temporary, job, kept)
+    running = _Running(hear, environment, temporary, job, kept, again)
     replacements: list[tuple[Any, str, Any]] = [
         (task_dispatcher, "run_single_task_implementation", running.named(_now(task_dispatcher))),
         (subprocess_task_handler, "run_local_subprocess", running.process),

@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 
 #: Lines of a step's output that are shown when it ends without saying why.
 _LAST_WORDS = 12
+#: Tasks that are tried again where they died, as a cluster does: what precedes them took hours, and they take minutes.
+_TRIED_AGAIN = ("register", "gate")
+_TRIES = 3
 
 
 @dataclass
@@ -96,7 +99,7 @@ def run_locally(
             owner.VARIABLE: owner.this_process(),
             **variables,
         }
-        with adapted(heard, file, environment, temporary, run.job, kept) as failed:
+        with adapted(heard, file, environment, temporary, run.job, kept, heard.again) as failed:
             try:
                 pipeline(**arguments)
             except RuntimeError as error:
@@ -165,6 +168,20 @@ class _Heard:
         elif isinstance(event, events.Error):
             self._errors[task] = event
         self._say(event)
+
+    def again(self, failed: Failed, tried: int) -> bool:
+        """Whether a task that failed is tried again: a short one that died, or failed nobody knows why."""
+        told = self._errors.get(failed.task)
+        known = told is not None and told.code != "internal"
+        if failed.task not in _TRIED_AGAIN or tried >= _TRIES or known:
+            return False
+        self._errors.pop(failed.task, None)
+        why = told.message if told else _end(failed.status)
+        step = self._steps.get(failed.task) or failed.task
+        said = events.Text(f"tried again ({why[:300]})", logging.WARNING, step=step)
+        self._file.write(f"{secrets_hidden(events.plain(said))}\n")
+        self._say(said)
+        return True
 
     def error(self, failed: Failed, log: Path) -> AffektError:
         """Why a task failed, by its own last error."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from kfp import kubernetes
 
+from affekt import patience
 from affekt.components.image import IMAGE
 from affekt.errors import AffektError
 from affekt.extensions import Resources, model_specs
@@ -42,9 +43,9 @@ _STEPS: dict[str, Resources] = {
     "prepare-faces": Resources(memory="8Gi"),
     "fit-fusion": Resources(cpu="2", memory="4Gi"),
     "evaluate": Resources(cpu="2", memory="4Gi", disk="40Gi"),
-    # A second try would register a second version.
-    "register": Resources(memory="4Gi", retries=0),
-    "gate": Resources(cpu="4", memory="8Gi", disk="40Gi", retries=0, timeout_seconds=6 * 3600),
+    # Both may be tried again: one ensemble is one version, and a champion stays who it is.
+    "register": Resources(memory="4Gi"),
+    "gate": Resources(cpu="4", memory="8Gi", disk="40Gi", timeout_seconds=6 * 3600),
     "finish": _LIGHT,
 }
 
@@ -80,7 +81,7 @@ def image_of(resources: Resources) -> str:
 
 
 def on_this_machine(task: Any) -> Any:
-    """Leave a task as it is: on one machine there is nothing to choose, and a failed step is not tried again."""
+    """Leave a task as it is: on one machine there is nothing to choose (:mod:`affekt.pipelines.local` tries again)."""
     return task
 
 
@@ -103,6 +104,8 @@ def on_cluster(task: Any) -> Any:
             task, volume_name="shm", mount_path="/dev/shm", medium="Memory", size_limit=row.shared_memory
         )
     kubernetes.empty_dir_mount(task, volume_name="cache", mount_path=CACHE, size_limit=row.disk)
+    if waits := os.environ.get(patience.VARIABLE):
+        task.set_env_variable(patience.VARIABLE, waits)
     for secret, keys in SECRETS.items():
         kubernetes.use_secret_as_env(task, secret, {key: key for key in keys}, optional=True)
     return task

@@ -126,8 +126,9 @@ def _reopened(kept: KeptSteps, tracking: Tracking) -> bool:
         if run_id and tracking.client.get_run(run_id).info.lifecycle_stage == "active":
             reopen(tracking, run_id, owner.this_process())
             return True
-    except MlflowException:
-        pass
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
     kept.forget()
     return False
 

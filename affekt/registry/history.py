@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from affekt.json_document import JsonDocument
-from affekt.registry.tracking import Tracking, current_user
+from affekt.owner import current_user
+from affekt.registry.tracking import Tracking
 
 _ENTRY = "affekt.history."
 #: MLflow's limit of a tag's value is 5000 characters.

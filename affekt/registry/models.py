@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 import yaml
 
 from affekt.errors import AffektError, DataError
+from affekt.registry.patient_client import answered
 from affekt.registry.reader import Model, Version
 from affekt.registry.tracking import Tracking
 from affekt.storage import file_digest
@@ -223,8 +224,11 @@ def _fetch(location: str, kept: Path, digest: str, version: ModelVersion, tracki
     kept.parent.mkdir(parents=True, exist_ok=True)
     # Fetched beside its place and then moved, so that a broken or a second fetch leaves no half an ensemble.
     with tempfile.TemporaryDirectory(prefix=f".{kept.name}-", dir=kept.parent) as temporary:
-        fetched = mlflow.artifacts.download_artifacts(
-            artifact_uri=location, dst_path=temporary, tracking_uri=tracking.uri
+        fetched = answered(
+            lambda: mlflow.artifacts.download_artifacts(
+                artifact_uri=location, dst_path=temporary, tracking_uri=tracking.uri
+            ),
+            tracking.place,
         )
         ensemble = _ensemble_in(Path(fetched), version)
         _check_digest(ensemble, digest, version)

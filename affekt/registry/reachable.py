@@ -7,6 +7,7 @@ import os
 import requests
 
 from affekt.errors import AffektError
+from affekt.patience import patience, repeated
 from affekt.storage import without_secrets
 
 _ANSWER_WITHIN = 10
@@ -14,6 +15,26 @@ _LOGIN = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACK
 
 
 def check_server(uri: str, otherwise: str) -> None:
+    """Ask a tracking server one question, within a step as long as it takes until somebody answers.
+
+    Args:
+        uri: ``http://`` or ``https://``, perhaps with a login in it.
+        otherwise: what to do where no server is wanted.
+
+    Raises:
+        AffektError: ``tracking_unreachable``, ``tracking_login`` or ``tracking_other`` as :func:`_check` says;
+            ``unanswered``: nobody answered for as long as a step waits.
+    """
+    repeated(
+        lambda: _check(uri, otherwise),
+        lambda error: float("inf") if getattr(error, "code", "") == "tracking_unreachable" else 0.0,
+        seconds=patience(),
+        service="MLflow",
+        where=without_secrets(uri),
+    )
+
+
+def _check(uri: str, otherwise: str) -> None:
     """Ask a tracking server one question with the login that MLflow's client would use.
 
     Args:
@@ -38,6 +59,12 @@ def check_server(uri: str, otherwise: str) -> None:
             code="tracking_unreachable",
             where=where,
         ) from error
+    if answer.status_code in (408, 429, 502, 503, 504):
+        raise AffektError(
+            f"the MLflow server is not ready (HTTP {answer.status_code}); try again later, or {otherwise}",
+            code="tracking_unreachable",
+            where=where,
+        )
     page = "json" not in answer.headers.get("Content-Type", "")
     if answer.status_code in (401, 403):
         given = "refuses the login" if login or headers else "asks for a login"

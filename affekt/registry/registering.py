@@ -40,7 +40,8 @@ def register(
 ) -> int:
     """Log an ensemble as an MLflow model of a run and register it; it becomes the challenger.
 
-    One that is registered already, since the same data, settings, code and seed made it, becomes no second version.
+    One that is registered already, since the same data, settings, code and seed made it, becomes no second version. So
+    it may be tried again wherever an earlier try ended.
 
     The model is a pyfunc from code: it holds the ensemble's folder and a file of source text, no pickled object.
     ``mlflow.pyfunc.load_model("models:/affekt@champion").predict(["clip.mp4"])`` works where affekt is installed.
@@ -102,6 +103,8 @@ def _logged(tracking: Tracking, folder: Path, name: str, run_id: str, facts: dic
 
     client = tracking.client
     experiment = client.get_run(run_id).info.experiment_id
+    if (done := _logged_before(tracking, experiment, run_id, facts["ensemble_digest"])) is not None:
+        return done
     logged = client.create_logged_model(experiment, name=name, source_run_id=run_id, tags=facts, model_type="ensemble")
     try:
         with tempfile.TemporaryDirectory(prefix="affekt-model-") as temporary, warnings.catch_warnings():
@@ -124,6 +127,18 @@ def _logged(tracking: Tracking, folder: Path, name: str, run_id: str, facts: dic
         raise
     client.finalize_logged_model(logged.model_id, "READY")
     return logged
+
+
+def _logged_before(tracking: Tracking, experiment: str, run_id: str, digest: str) -> Any:
+    """The logged model of the same ensemble that an earlier try of the step left; None where it left none whole."""
+    asked = f"source_run_id = '{run_id}' and tags.`ensemble_digest` = '{digest}'"
+    whole = None
+    for known in tracking.client.search_logged_models([experiment], asked):
+        if known.status == "READY":
+            whole = known
+        elif known.status == "PENDING":
+            tracking.client.finalize_logged_model(known.model_id, "FAILED")
+    return whole
 
 
 def check_name(name: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import getpass
 import logging
 import os
 import time
@@ -12,17 +11,22 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from affekt.errors import AffektError
 from affekt.home import home as affekt_home
+from affekt.owner import current_user
+from affekt.patience import at_most
 from affekt.registry.moved_home import ARTIFACTS, follow
+from affekt.registry.patient_client import PatientClient, answered, worth_repeating
 from affekt.registry.reachable import check_server
 from affekt.registry.reader import InPlace, Reader, ThroughMlflow
 from affekt.storage import secrets_hidden, without_secrets
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+logger = logging.getLogger(__name__)
 
 EXPERIMENT = "affekt"
 #: What MLflow's pages show of an experiment of this kind first is its runs, not traces of a language model.
@@ -37,6 +41,8 @@ _PARAMS_AT_ONCE = 100
 #: Figures of a training loop are sent when so many wait, or after so many seconds: a call takes 9 ms on SQLite.
 _BUFFERED = 200
 _FLUSH_SECONDS = 2.0
+#: After a server did not take figures, the next try is so many seconds later; training goes on meanwhile.
+_AGAIN_SECONDS = 15.0
 
 
 class Tracking:
@@ -82,6 +88,8 @@ class Tracking:
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         # It would print the address of each run to standard output, where commands write their JSON.
         os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+        # Its own repeats take eight minutes of silence.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
         if self.uri.startswith(("http://", "https://")):
             check_server(self.uri, f"unset the variable to keep runs in {self.home}")
         from mlflow import MlflowClient  # heavy: mlflow
@@ -92,7 +100,9 @@ class Tracking:
         registry = self.registry_uri
         beside = self.database_folder
         if beside is None:
-            return MlflowClient(tracking_uri=self.uri, registry_uri=registry)
+            where = without_secrets(self.uri)
+            client = answered(lambda: MlflowClient(tracking_uri=self.uri, registry_uri=registry), where)
+            return cast("MlflowClient", PatientClient(client, where))
         beside.mkdir(parents=True, exist_ok=True)
         with _one_at_a_time(beside / "mlflow.lock"):
             client = MlflowClient(tracking_uri=self.uri, registry_uri=registry)
@@ -212,13 +222,31 @@ class ChildRun:
         self.run_id = run_id
         self._waiting: list[tuple[str, float, int, int]] = []
         self._sent = time.monotonic()
+        self._refused = False
 
     def log(self, metrics: Mapping[str, float], step: int = 0) -> None:
-        """Record figures at a step. They are sent in batches, the last at the end of the run's block."""
+        """Record figures at a step. They are sent in batches, the last at the end of the run's block.
+
+        While a server is away they are kept, and the work goes on.
+        """
         now = int(time.time() * 1000)
         self._waiting.extend((key, float(value), now, step) for key, value in metrics.items())
-        if len(self._waiting) >= _BUFFERED or time.monotonic() - self._sent > _FLUSH_SECONDS:
-            self.flush()
+        full = len(self._waiting) >= _BUFFERED and not self._refused
+        if full or time.monotonic() - self._sent > (_AGAIN_SECONDS if self._refused else _FLUSH_SECONDS):
+            self._try_to_flush()
+
+    def _try_to_flush(self) -> None:
+        kept = self._waiting
+        try:
+            with at_most(0):
+                self.flush()
+        except Exception as error:
+            if not worth_repeating(error):
+                raise
+            logger.info("MLflow takes no figures at the moment (%s); they are kept and sent later", str(error)[:200])
+            self._waiting, self._sent, self._refused = kept, time.monotonic(), True
+        else:
+            self._refused = False
 
     def flush(self) -> None:
         """Send the figures that wait."""
@@ -258,14 +286,6 @@ class ChildRun:
 
 def _folder_of(uri: str) -> Path | None:
     return Path(uri.removeprefix(_SQLITE)).absolute().parent if uri.startswith(_SQLITE) else None
-
-
-def current_user() -> str:
-    """Who runs this process."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return "unknown"
 
 
 @contextmanager

@@ -10,13 +10,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from affekt import events
 from affekt.extensions import model_names
+from affekt.patience import as_a_step
 from affekt.settings import Settings, settings_from_json
 
 if TYPE_CHECKING:
@@ -127,7 +128,9 @@ def step(
     logger.addHandler(handler)
     logger.setLevel(os.environ.get("AFFEKT_LOG_LEVEL", "INFO"))
     logger.propagate = False
+    waiting = ExitStack()
     try:
+        waiting.enter_context(as_a_step())
         opened: AbstractContextManager[ChildRun | None] = nullcontext(None)
         parent = None
         if run_id:
@@ -147,6 +150,7 @@ def step(
         tell(events.Error.of(error, name))
         raise
     finally:
+        waiting.close()
         handler.flush()
         logger.removeHandler(handler)
         logger.setLevel(before[0])

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from affekt.errors import DataError
+from affekt.patience import patience, repeated
 from affekt.progress import Progress
 from affekt.storage import s3
 from affekt.storage.uris import split_s3
@@ -58,13 +59,25 @@ def download(uri: str, path: Path, *, label: str, max_bytes: int, timeout_second
         DataError: it is missing, a web page, too large, too slow, or cut off; says what was expected and found.
     """
     try:
-        _download(uri, path, label, max_bytes, time.monotonic() + timeout_seconds)
+        deadline = time.monotonic() + timeout_seconds
+        repeated(
+            lambda: _download(uri, path, label, max_bytes, deadline),
+            _worth,
+            seconds=patience(),
+            service="the other side",
+            where=shown(uri),
+        )
     except OSError as error:
         raise DataError(
             f"cannot be written: {error.strerror or error}; free some space or name another folder in AFFEKT_HOME",
             code="unwritable",
             where=str(path),
         ) from error
+
+
+def _worth(error: Exception) -> float:
+    """For how long to go on from where a download was cut off, seconds."""
+    return float("inf") if getattr(error, "code", "") in ("unreachable", "truncated", "busy") else 0.0
 
 
 def _download(uri: str, path: Path, label: str, max_bytes: int, deadline: float) -> None:

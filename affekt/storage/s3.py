@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from affekt.errors import DataError
-from affekt.storage.uris import Entry, split_s3
+from affekt.patience import patience, repeated
+from affekt.storage.uris import Entry, split_s3, without_secrets
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 #: What a client is made from; another value of any of these asks for another client.
 _ENVIRONMENT = (
@@ -65,6 +70,8 @@ def explained(uri: str) -> Iterator[None]:
             where=uri,
         ) from error
     except (boto.BotoCoreError, Boto3Error, ValueError) as error:
+        if isinstance(error.__context__, boto.ClientError):  # an upload that was refused
+            raise _refusal(error.__context__, uri) from error
         raise DataError(f"the S3 request failed: {error}", code="storage", where=uri) from error
 
 
@@ -87,25 +94,54 @@ def _refusal(error: Any, uri: str) -> DataError:
         )
     if code in {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"}:
         return DataError(f"the credentials are refused ({code}); {_CREDENTIALS}", code="no_credentials", where=uri)
+    if code in {"SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "500", "502", "503", "504"}:
+        return DataError(f"the S3 service is not ready ({code} {reason}".strip() + ")", code="busy", where=uri)
     return DataError(f"the S3 service refuses the request: {code} {reason}".strip(), code="storage", where=uri)
+
+
+def patient(request: Callable[Concatenate[str, P], T]) -> Callable[Concatenate[str, P], T]:
+    """A request about a uri that is repeated while the service does not answer, as long as this process waits."""
+
+    def repeating(uri: str, /, *given: P.args, **named: P.kwargs) -> T:
+        return repeated(
+            lambda: request(uri, *given, **named), _worth, seconds=patience(), service="S3", where=without_secrets(uri)
+        )
+
+    functools.update_wrapper(repeating, request)
+    return repeating
+
+
+def _worth(error: Exception) -> float:
+    return float("inf") if isinstance(error, DataError) and error.code in ("unreachable", "busy") else 0.0
 
 
 def entries(uri: str) -> Iterator[Entry]:
     """The objects below a prefix, in the service's order (by key); markers of empty folders are left out."""
     bucket, key = split_s3(uri)
     prefix = key.rstrip("/") + "/" if key.strip("/") else ""
+    following: dict[str, str] = {}
+    while True:
+        page = _page(uri, Bucket=bucket, Prefix=prefix, **following)
+        for item in page.get("Contents", ()):
+            if not item["Key"].endswith("/"):
+                name = item["Key"][len(prefix) :]
+                yield Entry(name, f"s3://{bucket}/{item['Key']}", int(item["Size"]), _version(item, "Size"))
+        if not page.get("IsTruncated"):
+            return
+        following = {"ContinuationToken": page["NextContinuationToken"]}
+
+
+@patient
+def _page(uri: str, /, **asked: str) -> Any:
     with explained(uri):
-        for page in client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            for item in page.get("Contents", ()):
-                if not item["Key"].endswith("/"):
-                    name = item["Key"][len(prefix) :]
-                    yield Entry(name, f"s3://{bucket}/{item['Key']}", int(item["Size"]), _version(item, "Size"))
+        return client().list_objects_v2(**asked)
 
 
 def _version(facts: Any, size: str) -> str:
     return f"{facts['ETag'].strip(chr(34))}-{facts[size]}"
 
 
+@patient
 def version(uri: str) -> str:
     """Which content an object has, as :class:`Entry` says it."""
     bucket, key = split_s3(uri)
@@ -115,12 +151,11 @@ def version(uri: str) -> str:
 
 def is_object(uri: str) -> bool:
     """Whether exactly this key exists."""
-    bucket, key = split_s3(uri)
+    _, key = split_s3(uri)
     if not key or key.endswith("/"):
         return False
     try:
-        with explained(uri):
-            client().head_object(Bucket=bucket, Key=key)
+        version(uri)
     except DataError as error:
         if error.code == "missing_file":
             return False
@@ -128,6 +163,7 @@ def is_object(uri: str) -> bool:
     return True
 
 
+@patient
 def read(uri: str, first: int | None = None) -> bytes:
     """The bytes of an object, or only the first of them."""
     bucket, key = split_s3(uri)
@@ -135,6 +171,7 @@ def read(uri: str, first: int | None = None) -> bytes:
         return bytes(body.read(first))
 
 
+@patient
 def read_range(uri: str, first: int, count: int) -> bytes:
     """``count`` bytes of an object, from ``first`` on."""
     bucket, key = split_s3(uri)
@@ -144,6 +181,7 @@ def read_range(uri: str, first: int, count: int) -> bytes:
             return bytes(body.read())
 
 
+@patient
 def write(uri: str, content: bytes) -> None:
     """Put an object; readers see the old one or the new one, never a part."""
     bucket, key = split_s3(uri)
@@ -151,6 +189,7 @@ def write(uri: str, content: bytes) -> None:
         client().put_object(Bucket=bucket, Key=key, Body=content)
 
 
+@patient
 def remove(uri: str) -> None:
     """Delete an object; one that is not there is none to S3 either."""
     bucket, key = split_s3(uri)
@@ -158,6 +197,7 @@ def remove(uri: str) -> None:
         client().delete_object(Bucket=bucket, Key=key)
 
 
+@patient
 def fetch(uri: str, path: Path) -> None:
     """Download an object into a file; the caller sees to it that nobody takes half a file for a whole one."""
     bucket, key = split_s3(uri)
@@ -167,6 +207,11 @@ def fetch(uri: str, path: Path) -> None:
 
 def send(path: Path, uri: str) -> None:
     """Upload a file (in parts where it is large); the object appears when all of it is there."""
+    _send(uri, path)
+
+
+@patient
+def _send(uri: str, path: Path) -> None:
     bucket, key = split_s3(uri)
     with explained(uri):
         client().upload_file(str(path), bucket, key)

@@ -1,10 +1,12 @@
 """What an interrupted local training has done already is not done again."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
 from kfp import dsl
 
+from affekt import events
 from affekt.errors import AffektError
 from affekt.pipelines.kept_steps import kept_steps, key_of
 from affekt.pipelines.local import run_locally
@@ -44,6 +46,31 @@ def start(folder: Path, text: str = "a") -> str:
         run_locally(two_steps, given, kept.folder, say=lambda event: None, kept=kept)
         kept.complete()
     return (folder / "counter").read_text()
+
+
+@dsl.component(base_image="none", install_kfp_package=False)
+def register(counter: str, deaths: int) -> None:
+    import os
+    from pathlib import Path
+
+    with Path(counter).open("a") as file:
+        file.write("register ")
+    if Path(counter).read_text().count("register") <= deaths:
+        os.abort()
+
+
+@dsl.pipeline
+def only_registration(counter: str, deaths: int) -> None:
+    register(counter=counter, deaths=deaths)
+
+
+@pytest.mark.parametrize("deaths", [1, 3])
+def test_a_registration_that_dies_is_tried_again_and_not_for_ever(tmp_path, deaths):
+    given, said = {"counter": str(tmp_path / "counter"), "deaths": deaths}, []
+    with pytest.raises(AffektError) if deaths == 3 else contextlib.nullcontext():
+        run_locally(only_registration, given, tmp_path / "run", say=said.append)
+    assert (tmp_path / "counter").read_text() == "register " * min(3, deaths + 1)
+    assert [event.text[:11] for event in said if isinstance(event, events.Text)] == ["tried again"] * min(2, deaths)
 
 
 @pytest.fixture

@@ -80,10 +80,18 @@ def tasks(spec):
             yield name, task, body
 
 
-def test_registration_is_never_tried_twice(compiled):
+@pytest.mark.parametrize("task", ["train-vgg", "register", "gate"])
+def test_what_failed_is_tried_again(compiled, task):
     found = {task: body for _, task, body in tasks(compiled[0])}
-    assert "retryPolicy" not in found["register"]
-    assert found["train-vgg"]["retryPolicy"]["maxRetryCount"] == 2
+    assert found[task]["retryPolicy"]["maxRetryCount"] == 2
+
+
+def test_every_pod_waits_as_long_as_who_submits_it_says(monkeypatch, tmp_path):
+    monkeypatch.setenv("AFFEKT_PATIENCE", "60")
+    compile_pipeline(tmp_path / "pipeline.yaml", ["svc"])
+    spec = next(yaml.safe_load_all((tmp_path / "pipeline.yaml").read_text()))
+    for executor in spec["deploymentSpec"]["executors"].values():
+        assert {"name": "AFFEKT_PATIENCE", "value": "60"} in executor["container"]["env"]
 
 
 def test_preparation_fans_out_and_comes_together(compiled):

@@ -9,7 +9,8 @@ import pytest
 
 from affekt.errors import AffektError, DataError
 from affekt.registry import list_models, promote, register, resolve, rollback
-from affekt.registry.models import find
+from affekt.registry.models import digest_of, find
+from affekt.registry.registering import _logged
 
 
 @pytest.fixture
@@ -35,6 +36,19 @@ def test_a_version_keeps_its_figures_and_facts_exactly(tracking, run, saved):
     assert found.run_id == run
     model = tracking.client.get_logged_model(found.tags["logged_model"])
     assert {item.key: item.value for item in model.metrics} == metrics
+
+
+def test_a_registration_that_died_half_way_is_completed_with_what_it_left(tracking, run, saved):
+    folder = saved("a")
+    client = tracking.client
+    experiment = client.get_run(run).info.experiment_id
+    facts = {"ensemble_digest": digest_of(folder)}
+    half = client.create_logged_model(experiment, name="affekt", source_run_id=run, tags=facts)
+    whole = _logged(tracking, folder, "affekt", run, facts, "")
+    register(tracking, folder, name="affekt", run_id=run)
+    assert find("affekt/1", tracking).tags["logged_model"] == whole.model_id
+    states = {item.model_id: item.status for item in client.search_logged_models([experiment])}
+    assert states == {half.model_id: "FAILED", whole.model_id: "READY"}
 
 
 def test_nothing_registered_is_pickled(tracking, run, saved):
