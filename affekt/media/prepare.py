@@ -18,6 +18,7 @@ from affekt.media.decode import Decoded, decode, decode_sound
 from affekt.media.faces import find_faces
 from affekt.media.frames import Spill
 from affekt.media.functionals import Voice, voice_of
+from affekt.media.loudness import level_of
 from affekt.media.person import PROMINENT, check_choice
 from affekt.media.pictures import FacePictures
 from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex
@@ -72,6 +73,8 @@ def prepare_file(
         "sound_seconds": round(len(decoded.sound) / settings.sample_rate, 3),
         **found.details,
     }
+    if (level := level_of(decoded.sound, settings.sample_rate)) is not None:
+        details["level"] = round(level, 2)
     if decoded.truncated:
         details["missing_seconds"] = round(decoded.missing_seconds, 3)
     faces = FacePictures.of(found.cut, found.present, settings.face_size, settings.picture_quality)
