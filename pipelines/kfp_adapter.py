@@ -4,7 +4,8 @@ KFP 2.17 prints what a step says, indented, into whatever :func:`print` is; take
 step; starts a step by a shell script with the interpreter's path unquoted in it, which also leaves the step's source
 in the temporary folder; reports a failed step by the name of the group around it; and takes a container that is gone
 for one that ended well (kubeflow/pipelines#13332). Here a step is a process or a container whose lines are handed
-over one by one with the step's name, and whose end is known.
+over one by one with the step's name, and whose end is known; and steps run side by side
+(:mod:`affekt.pipelines.side_by_side`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import itertools
 import logging
 import os
 import subprocess
+import sys
 import tempfile
 import threading
 import warnings
@@ -27,6 +29,7 @@ from kfp.local import logging_utils, status, subprocess_task_handler, task_dispa
 from affekt import lifeline
 from affekt.errors import AffektError
 from affekt.pipelines.kept_steps import KeptSteps
+from affekt.pipelines.side_by_side import SideBySide, has_card
 
 if TYPE_CHECKING:
     import docker
@@ -61,7 +64,7 @@ def _never(failed: Failed, tried: int) -> bool:
 
 @dataclass
 class _Running:
-    """The tasks of a run: what is heard of them, and how they end. Tasks of a loop run in threads of their own."""
+    """The tasks of a run: what is heard of them, and how they end. Each runs in a thread of its own."""
 
     hear: Hear
     environment: Mapping[str, str]
@@ -71,6 +74,19 @@ class _Running:
     again: Again = _never
     failed: list[Failed] = field(default_factory=list)
     _here: threading.local = field(default_factory=threading.local)
+    _ends: dict[int, Callable[[], Any]] = field(default_factory=dict)
+    _ended: bool = False
+
+    def end(self) -> None:
+        """Tell what runs to end: a process writes its checkpoint first."""
+        self._ended = True
+        for end in list(self._ends.values()):
+            end()
+
+    def _started(self, number: int, end: Callable[[], Any]) -> None:
+        self._ends[number] = end
+        if self._ended:  # it started while the others were told
+            end()
 
     def named(self, run_task: Callable[..., Any]) -> Callable[..., Any]:
         """KFP's function that runs a task, which says in between to which task a process belongs, and how it ended."""
@@ -89,7 +105,8 @@ class _Running:
                 except Exception as error:
                     self.failed.append(Failed(task, None, error))
                     raise
-                if ended == status.Status.SUCCESS or not self.again(Failed(task, self._here.status), tried):
+                over = ended == status.Status.SUCCESS or self._ended
+                if over or not self.again(Failed(task, self._here.status), tried):
                     break
             if ended != status.Status.SUCCESS:
                 self.failed.append(Failed(self._here.task, self._here.status))
@@ -121,6 +138,7 @@ class _Running:
                 },
             ) as process:
                 assert process.stdout is not None
+                self._started(process.pid, process.terminate)
                 try:
                     for line in process.stdout:
                         self.hear(self._here.task, line.rstrip("\n"))
@@ -130,6 +148,8 @@ class _Running:
                     for _ in process.stdout:
                         pass
                     raise
+                finally:
+                    del self._ends[process.pid]
                 self._here.status = process.wait()
         return int(self._here.status)
 
@@ -140,11 +160,13 @@ class _Running:
         from docker.errors import APIError  # an extra: docker, and only runs in containers need it
 
         container = client.containers.run(image=image, command=command, volumes=volumes, detach=True, **options)
+        self._started(id(container), container.stop)
         try:
             for line in _lines(container.logs(stream=True)):
                 self.hear(self._here.task, line)
             self._here.status = int(container.wait()["StatusCode"])
         finally:
+            del self._ends[id(container)]
             # A container that cannot be cleared away says nothing about its step.
             with contextlib.suppress(APIError):
                 container.remove(force=True)
@@ -158,6 +180,7 @@ def adapted(
     environment: Mapping[str, str],
     temporary: Path,
     job: str,
+    at_once: int,
     kept: KeptSteps | None = None,
     again: Again = _never,
 ) -> Iterator[list[Failed]]:
@@ -169,6 +192,7 @@ def adapted(
         environment: of the steps' processes, on top of this process's.
         temporary: a folder that goes away with the run.
         job: the identifier of the run that tasks are told.
+        at_once: how many tasks run at a time.
         kept: tasks that are done need not run again, and those that end well are added.
         again: whether a task that failed is tried again.
 
@@ -180,6 +204,8 @@ def adapted(
         (task_dispatcher, "run_single_task_implementation", running.named(_now(task_dispatcher))),
         (subprocess_task_handler, "run_local_subprocess", running.process),
         (subprocess_task_handler, "replace_python_executable", lambda command, interpreter: command),
+        # Whatever speaks of pip waits there for all others, and these install nothing.
+        (subprocess_task_handler, "environment", lambda **_: contextlib.nullcontext(sys.executable)),
         # KFP doubts every image that is not called python; its processes use none.
         (subprocess_task_handler.SubprocessTaskHandler, "validate_image", lambda handler, image: None),
         (logging_utils, "local_logger_context", contextlib.nullcontext),
@@ -194,6 +220,8 @@ def adapted(
         for place, name, replacement in replacements:
             stack.callback(setattr, place, name, getattr(place, name))
             setattr(place, name, replacement)
+        tasks = SideBySide(at_once, one_card=has_card(), end=running.end)
+        stack.enter_context(tasks.applied())
         stack.enter_context(_into(log))
         yield running.failed
 

@@ -21,6 +21,7 @@ from kfp import local
 from affekt import events, owner
 from affekt.errors import AffektError, as_affekt_error, rebuilt
 from affekt.home import private_folders
+from affekt.pipelines import side_by_side
 from affekt.pipelines.kept_steps import KeptSteps
 from affekt.pipelines.kfp_adapter import Failed, adapted
 from affekt.registry import Tracking, close_job
@@ -44,17 +45,23 @@ class LocalRun:
         folder: where the run's artifacts and its log lie.
         seconds: wall time of the run.
         steps: wall time of each step's own work, by step.
+        worked: from when to when steps did their own work, by :func:`time.monotonic`.
     """
 
     job: str
     folder: Path
     seconds: float = 0.0
     steps: dict[str, float] = field(default_factory=dict)
+    worked: list[tuple[float, float]] = field(default_factory=list)
 
     @property
     def orchestration_share(self) -> float:
-        """The share of the run that was not a step's own work."""
-        return max(0.0, 1 - sum(self.steps.values()) / self.seconds) if self.seconds else 0.0
+        """The share of the run in which no step did its own work: interpreters were started, modules imported."""
+        covered, until = 0.0, 0.0
+        for start, end in sorted(self.worked):
+            covered += max(0.0, end - max(start, until))
+            until = max(until, end)
+        return max(0.0, 1 - covered / self.seconds) if self.seconds else 0.0
 
 
 def run_locally(
@@ -92,14 +99,16 @@ def run_locally(
     ):
         heard = _Heard(file, run, say)
         environment = {
-            # A step speaks in events, its output must not wait in a buffer, and its thread pools share the cores.
+            # A step speaks in events, its output must not wait in a buffer, and the cores are shared.
+            **side_by_side.environment(),
             events.LISTENED: "1",
             "PYTHONUNBUFFERED": "1",
             "PYTHONWARNINGS": "ignore",
             owner.VARIABLE: owner.this_process(),
             **variables,
         }
-        with adapted(heard, file, environment, temporary, run.job, kept, heard.again) as failed:
+        at_once = side_by_side.steps_at_once()
+        with adapted(heard, file, environment, temporary, run.job, at_once, kept, heard.again) as failed:
             try:
                 pipeline(**arguments)
             except RuntimeError as error:
@@ -144,15 +153,23 @@ def _ended_with_us() -> Iterator[None]:
 
 
 class _Heard:
-    """Called with task and line: writes the log, hands on events, and remembers what an error will need."""
+    """Called with task and line: writes the log, hands on events, and remembers what an error will need.
+
+    Lines of tasks that run side by side come from several threads.
+    """
 
     def __init__(self, file: TextIO, run: LocalRun, say: events.Listener) -> None:
         self._file, self._run, self._say = file, run, say
         self._steps: dict[str, str] = {}
         self._errors: dict[str, events.Error] = {}
         self._last: dict[str, deque[str]] = {}
+        self._one_at_a_time = threading.Lock()
 
     def __call__(self, task: str, line: str) -> None:
+        with self._one_at_a_time:
+            self._hear(task, line)
+
+    def _hear(self, task: str, line: str) -> None:
         event = events.read(line)
         if event is None:
             line = secrets_hidden(line)
@@ -165,6 +182,7 @@ class _Heard:
         self._steps[task] = event.step
         if isinstance(event, events.Done):
             self._run.steps[event.step] = self._run.steps.get(event.step, 0.0) + event.seconds
+            self._run.worked.append((time.monotonic() - event.seconds, time.monotonic()))
         elif isinstance(event, events.Error):
             self._errors[task] = event
         self._say(event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 import time
@@ -17,13 +18,17 @@ _NAME = 15
 
 
 class StepLines:
-    """Called with each event of a run; on a terminal the line of the running step is rewritten in place."""
+    """Called with each event of a run; on a terminal the line of what runs is rewritten in place.
+
+    Steps run side by side: elsewhere a step's name stands before its lines where another spoke before it.
+    """
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
         self._live = on_terminal(self._stream)
         self._last: dict[str, str] = {}
-        self._progress = 0.0
+        self._progress: dict[str, float] = {}
+        self._spoke = ""
 
     def __call__(self, event: events.Event) -> None:
         match event:
@@ -34,8 +39,8 @@ class StepLines:
                 self._last[event.step] = text
                 self._show(event.step, text)
             case events.Progress():
-                if self._live or time.monotonic() - self._progress >= PLAIN_INTERVAL:
-                    self._progress = time.monotonic()
+                if self._live or time.monotonic() - self._progress.get(event.step, -math.inf) >= PLAIN_INTERVAL:
+                    self._progress[event.step] = time.monotonic()
                     self._show(event.step, str(event))
             case events.Error():
                 self._finish(event.step, "stopped" if event.stopped else "failed")
@@ -45,9 +50,12 @@ class StepLines:
             line = " ".join(text.split())
             self._write(f"\r\x1b[K{step:<{_NAME}}       …   {line}"[: shutil.get_terminal_size().columns + 3])
         else:
-            self._write(f"{'':<{_NAME}}           | {text}\n")
+            name = "" if step == self._spoke else step
+            self._spoke = step
+            self._write(f"{name:<{_NAME}}           | {text}\n")
 
     def _finish(self, step: str, outcome: str) -> None:
+        self._spoke = ""
         clear = "\r\x1b[K" if self._live else ""
         summary = self._last.get(step, "") if self._live else ""
         shown = painted(f"{outcome:>9}", "red", self._stream) if outcome == "failed" else f"{outcome:>9}"

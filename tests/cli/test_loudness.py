@@ -72,6 +72,17 @@ def test_a_dumb_terminal_gets_lines_and_no_cursor_moves(monkeypatch):
     assert len(stream.getvalue().splitlines()) == 2
 
 
+def test_lines_of_steps_that_run_side_by_side_bear_their_names():
+    stream = io.StringIO()
+    steps = StepLines(stream)
+    for name, text in (("vgg", "one"), ("vgg", "two"), ("c3d", "three"), ("vgg", "four")):
+        steps(events.Text(text, step=name))
+    lines = [line.split("|") for line in stream.getvalue().splitlines()]
+    assert [(name.strip(), text.strip()) for name, text in lines] == [
+        ("vgg", "one"), ("", "two"), ("c3d", "three"), ("vgg", "four"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("arguments", [["-q", "check", "none"], ["check", "none", "-q"], ["check", "--quiet", "none"]])
 def test_quiet_stands_anywhere_and_leaves_results(arguments, capsys):
     assert run(arguments) == 1

@@ -95,6 +95,23 @@ def test_a_command_that_is_no_python_component_is_refused():
     [
         ("subprocess_task_handler", "run_local_subprocess", ["full_command", "env_vars"]),
         ("subprocess_task_handler", "replace_python_executable", ["full_command", "new_executable"]),
+        ("subprocess_task_handler", "environment", ["use_venv", "runner_config", "has_pip_install"]),
+        (
+            "orchestrator.enhanced_dag_orchestrator",
+            "execute_task",
+            [
+                "task_name",
+                "task_spec",
+                "pipeline_resource_name",
+                "components",
+                "executors",
+                "io_store",
+                "pipeline_root",
+                "runner",
+                "unique_pipeline_id",
+                "fail_stack",
+            ],
+        ),
         (
             "docker_task_handler",
             "run_docker_container",
