@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from affekt.errors import DataError
 from affekt.registry.decision import Decision
+from affekt.registry.detectable import Detectable, above_champion, above_chance
 from affekt.registry.first_champion import beats_chance
 from affekt.registry.guards import STANDARD, Guards
 from affekt.registry.replacement import beats_champion
 from affekt.registry.score_vectors import ScoreVectors, aligned
 from affekt.registry.spending import Level
+from affekt.statistics.power import Design
 
 
 def decide(
@@ -26,6 +29,7 @@ def decide(
     seed: int = 0,
     guards: Guards = STANDARD,
     level: Callable[[], Level] | None = None,
+    tell_power: bool = False,
 ) -> Decision:
     """Whether the challenger replaces the champion.
 
@@ -47,6 +51,7 @@ def decide(
         guards: what a gain must not be bought with, and how much is needed to evaluate at all.
         level: what the test may spend (:mod:`affekt.registry.spending`), in place of ``confidence``, which then holds
             for the guards alone. Asked only where something is tested, before the answers are compared.
+        tell_power: whether the decision says what it could have found (:mod:`affekt.registry.detectable`).
 
     Raises:
         DataError: there is no clip, a label is not known, or the two sides hold different clips or labels or disagree
@@ -68,16 +73,31 @@ def decide(
     told = _told(challenger, other, unseen)
     kept = challenger.rows(unseen)
     if missing := guards.too_few(kept.truth, kept.subjects, challenger.unit):
-        figures = {"clips": len(kept.clips), "left_out": int((~unseen).sum())}
-        return Decision(False, [*told, *missing], figures, evaluated=False)
+        counts = {"clips": len(kept.clips), "left_out": int((~unseen).sum())}
+        return Decision(False, [*told, *missing], counts, evaluated=False)
     asked = level() if level is not None else Level((1 - confidence) / 2)
     if other is None:
         found = beats_chance(kept, asked, **how)
     else:
         found = beats_champion(kept, other.rows(unseen), asked, margin, guards, confidence=confidence, **how)
     told += asked.told(first=other is None)
-    figures = {**found.figures, **asked.figures, "left_out": int((~unseen).sum())}
+    figures: dict[str, Any] = {**found.figures, **asked.figures, "left_out": int((~unseen).sum())}
+    if tell_power:
+        could = _could_find(kept, None if other is None else other.rows(unseen), asked, margin, seed)
+        told.append(could.told())
+        figures["power"] = could.to_dict()
     return replace(found, reasons=[*found.reasons[:-1], *told, found.reasons[-1]], figures=figures)
+
+
+def _could_find(
+    challenger: ScoreVectors, champion: ScoreVectors | None, level: Level, margin: float, seed: int
+) -> Detectable:
+    people, unit = challenger.subjects, challenger.unit
+    if champion is None:
+        labels = len(set(np.asarray(challenger.truth).tolist()))
+        return above_chance(Design.of(people), people, labels, level, seed=seed, unit=unit)
+    design = Design.of(people, champion.right, challenger.right)
+    return above_champion(design, people, level, margin, seed=seed, unit=unit)
 
 
 def _learned(side: ScoreVectors | None) -> np.ndarray:

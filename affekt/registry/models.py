@@ -93,6 +93,16 @@ def find(reference: str, tracking: Tracking) -> ModelVersion:
     raise AffektError(f"{name} has no version {number}; there are: {listed}", code="unknown_version", where=reference)
 
 
+def champion_of(name: str, tracking: Tracking) -> ModelVersion | None:
+    """The champion of a name; None where there is none."""
+    try:
+        return find(f"{name}@champion", tracking)
+    except AffektError as error:
+        if error.code in ("unknown_model", "unknown_alias"):
+            return None
+        raise
+
+
 def registered_model(name: str, tracking: Tracking, *, where: str | None = None) -> Model:
     """A registered model: its aliases and tags.
 

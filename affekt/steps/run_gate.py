@@ -21,7 +21,7 @@ from affekt.registry.champions import CHANGED
 from affekt.registry.guards import Guards
 from affekt.registry.held_against import spend
 from affekt.registry.lease import LOST
-from affekt.registry.models import find
+from affekt.registry.models import champion_of
 from affekt.registry.spending import Spending
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings
@@ -75,7 +75,7 @@ def run_gate(
     mine = _vectors_of_challenger(challenger, settings, material.unit)
     served: dict[str, Any] | None = None
     while True:
-        champion = _champion(tracking, challenger.name)
+        champion = champion_of(challenger.name, tracking)
         decision = _decision(tracking, challenger, champion, mine, material, settings, run_id)
         if not decision.promote:
             return decision
@@ -143,6 +143,7 @@ def _decision(
             allow_fewer_labels=settings.gate.allow_fewer_labels,
         ),
         level=lambda: spend(tracking, challenger.name, challenger.version, number, rule, run_id=run_id),
+        tell_power=True,
     )
 
 
@@ -159,15 +160,6 @@ def _with_serving(decision: Decision, served: dict[str, Any]) -> Decision:
     if served["ok"] is None:
         return decision.also(f"Not asked in a real TorchServe: {served['message']}.", serving=served)
     return decision.also(f"In a real TorchServe: {served['message']}", serving=served)
-
-
-def _champion(tracking: Tracking, name: str) -> ModelVersion | None:
-    try:
-        return find(f"{name}@champion", tracking)
-    except AffektError as error:
-        if error.code in ("unknown_model", "unknown_alias"):
-            return None
-        raise
 
 
 def _vectors_of_challenger(challenger: Challenger, settings: Settings, unit: str) -> ScoreVectors:

@@ -217,6 +217,24 @@ def build_parser() -> argparse.ArgumentParser:
         add_loudness(parsed)
     bringing.set_defaults(reads=("file",))
 
+    gate = command("gate", "what the gate could find on a data set, before training", reads=("data",))
+    questions = gate.add_subparsers(title="actions", metavar="ACTION", required=True)
+    asked = questions.add_parser("power", help="how often a gain would be found with the clips that would decide")
+    asked.add_argument("data", metavar="DATA", help=_DATA)
+    asked.add_argument("--name", default="affekt", help="name in the registry (default affekt)")
+    asked.add_argument("--preset", default="small", choices=("small", "paper"), help="(default small)")
+    asked.add_argument(
+        "--set", action="append", default=[], metavar="key=value", dest="overrides",
+        help="the training's override of a setting, for example gate.decisions=12; may be repeated",
+    )  # fmt: skip
+    asked.add_argument(
+        "--disagreement", type=_positive, default=30, metavar="N",
+        help="of 100 clips, those that just one of champion and challenger gets right (default 30)",
+    )  # fmt: skip
+    _json(asked)
+    asked.set_defaults(action="power")
+    add_loudness(asked)
+
     checkpoints = ", ".join(entry.name for entry in CATALOGUE)
     weights = command("weights", "list, fetch, import and verify published checkpoints that training can start from")
     kept = weights.add_subparsers(title="actions", metavar="ACTION", required=True)

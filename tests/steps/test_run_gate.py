@@ -19,6 +19,7 @@ from affekt.errors import AffektError
 from affekt.media import PreparedIndex
 from affekt.registry import ScoreVectors, Tracking, list_models, promote, read_history, register
 from affekt.registry import decide as decide_between
+from affekt.registry.spending import Spending
 from affekt.score_table import ScoreTable
 from affekt.steps.run_gate import Challenger, run_gate
 from affekt.storage import file_digest
@@ -238,8 +239,10 @@ def test_the_decision_is_that_of_the_rule_with_the_settings_of_the_run(tracking,
         mine, probabilities=Known(rows).answers(Ensemble.load(first.folder), val.clips),
         digest=Ensemble.digest_of(first.folder),
     )  # fmt: skip
-    rule = decide_between(mine, theirs, confidence=0.7, margin=0.9, bootstrap=150, seed=5)
-    assert found == dataclasses.replace(rule, figures={**rule.figures, "level": found.figures["level"], "number": 1})
+    level = Spending(0.7, 1.0).level(1)
+    assert found == decide_between(
+        mine, theirs, confidence=0.7, margin=0.9, bootstrap=150, seed=5, level=lambda: level, tell_power=True
+    )
     assert found.figures["level"] == pytest.approx(0.15)
     assert "images" in " ".join(found.reasons)
 

@@ -1,0 +1,79 @@
+"""What the gate would find on a data set, before anything is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from affekt.errors import DataError
+from affekt.pipelines.cli import run
+from affekt.registry import Tracking, promote
+from affekt.registry.held_against import spend
+from affekt.registry.models import list_models
+from affekt.registry.registering import register
+from affekt.registry.spending import Spending
+from affekt.settings import load_settings
+from affekt.steps.gate_power import gate_power
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    """The table of a data set: twelve people of twenty clips, four of them in val."""
+    folder = tmp_path_factory.mktemp("people")
+    labels = ("angry", "happy", "neutral", "sad")
+    rows = ["path,label,subject,split"]
+    for person in range(12):
+        for clip in range(20):
+            (folder / f"{person}-{clip}.wav").write_bytes(b"")
+            split = "val" if person < 4 else "train"
+            rows.append(f"{person}-{clip}.wav,{labels[clip % 4]},p{person},{split}")
+    (folder / "manifest.csv").write_text("\n".join(rows), encoding="utf-8")
+    return str(folder)
+
+
+def test_the_command_tells_it_before_there_is_a_registry(people, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert run(["gate", "power", people, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["champion"], told["number"], told["split"]) == (None, 1, "val")
+    assert (told["clips"], told["subjects"], told["left_out"], told["over"]) == (80, 4, 0, "chance")
+    assert told["found"]["5"] <= told["found"]["10"] <= told["found"]["20"]
+    assert run(["gate", "power", people]) == 0
+    said = capsys.readouterr().out
+    hits = round(100 * told["found"]["10"])
+    assert f"On these 4 subjects a mean recall above chance by 10 points is found {hits} times of 100" in said
+
+
+@pytest.fixture(scope="module")
+def tracking(tmp_path_factory, tiny_ensemble):
+    """A registry whose champion has been challenged four times."""
+    home = tmp_path_factory.mktemp("registry")
+    found = Tracking(f"sqlite:///{home / 'mlflow.db'}", home=home)
+    register(found, tiny_ensemble, name="affekt", run_id=found.start_parent("a run"))
+    promote("affekt/1", found)
+    for version in (2, 3, 4, 5):
+        spend(found, "affekt", version, 1, Spending(0.95, 0.05, 52))
+    return found
+
+
+def test_the_next_challenger_has_the_number_that_it_would_have(people, tracking):
+    settings = load_settings("small")
+    told = gate_power(people, tracking, "affekt", settings, disagreement=0.3)
+    assert (told.champion, told.number, told.could.over) == (1, 5, "champion")
+    assert told.could.level == Spending(0.95, 0.05, 52).level(5).chance
+    alone = dataclasses.replace(settings, gate=dataclasses.replace(settings.gate, false_promotions=1.0))
+    assert gate_power(people, tracking, "affekt", alone, disagreement=0.3).could.found["20"] > told.could.found["20"]
+    assert len(list_models(tracking)) == 1  # asking spends nothing
+    assert gate_power(people, tracking, "affekt", settings, disagreement=0.3) == told
+
+
+def test_no_clip_to_decide_by_is_an_error(tmp_path, tracking):
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "manifest.csv").write_text("path,label,subject,split\na.wav,sad,a,train\nb.wav,,b,test\n")
+    with pytest.raises(DataError) as caught:
+        gate_power(str(tmp_path), tracking, "affekt", load_settings("small"), disagreement=0.3)
+    assert caught.value.code in ("no_val", "no_clips")
