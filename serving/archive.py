@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 import tempfile
@@ -14,16 +13,13 @@ from model_archiver.model_archiver_config import ModelArchiverConfig
 from model_archiver.model_archiver_error import ModelArchiverError
 from model_archiver.model_packaging_utils import ModelExportUtils
 
-from affekt.errors import AffektError, DataError
+from affekt.ensemble.assembly import MANIFEST, read_manifest
+from affekt.errors import AffektError
+from affekt.serving.patience import MODEL_SECONDS, START_SECONDS
 
 Format = Literal["no-archive", "zip-store"]
 HANDLER = Path(__file__).with_name("handler.py")
 CONFIG = "model-config.yaml"
-MANIFEST = "ensemble.json"
-#: Seconds for the networks, on top of the decoding limit of the ensemble's settings.
-MODEL_SECONDS = 60
-#: Seconds in which a worker has to load the ensemble.
-START_SECONDS = 300
 
 
 def build_archive(
@@ -57,10 +53,10 @@ def build_archive(
         The archive: a folder, or a ``.mar`` file.
 
     Raises:
-        DataError: the folder is no ensemble.
+        DataError: the folder is no ensemble, a file of it does not match its digest, or a name leads out of it.
         AffektError: the name is not one that TorchServe takes.
     """
-    manifest = ensemble_manifest(ensemble)
+    manifest = read_manifest(ensemble)
     out.mkdir(parents=True, exist_ok=True)
     try:
         ModelExportUtils.validate_inputs(name, str(out))
@@ -95,23 +91,6 @@ def build_archive(
         return _put(stage, out / stem)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
-
-
-def ensemble_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of an ensemble's folder, read without loading a network; :class:`Ensemble` checks the digests.
-
-    Raises:
-        DataError: the folder is no ensemble.
-    """
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        return {"settings": manifest["settings"], "files": dict(manifest["files"]), **manifest}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"expected an ensemble's folder with a readable {MANIFEST} ({type(error).__name__}: {error})",
-            code="not_an_ensemble",
-            where=str(folder),
-        ) from error
 
 
 def model_config(timeout_seconds: float, *, workers: int = 1, job_queue_size: int = 100) -> dict[str, Any]:

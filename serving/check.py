@@ -39,7 +39,7 @@ def check_serving(ensemble: Path, clips: Sequence[Path], *, start_timeout: float
     expected = [_answer(loaded.predict_file, clip) for clip in clips]
     seconds: list[float] = []
     try:
-        with LocalServer(ensemble, start_timeout=start_timeout) as server:
+        with LocalServer(ensemble, workers=1, start_timeout=start_timeout) as server:
             _answer(server.predict, clips[0])  # the first answer also pays for imports
             served = []
             for clip in clips:

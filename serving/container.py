@@ -1,12 +1,12 @@
-"""TorchServe in a container: ``python -m affekt.serving.container`` serves, and with ``ready`` behind it probes it.
+"""The server in a container: ``python -m affekt.serving.container`` serves, and with ``ready`` behind it probes it.
 
 The environment says what is served: ``AFFEKT_MODEL`` is a folder or a registered model (``affekt@champion``),
-``AFFEKT_WORKERS`` the number of worker processes, ``AFFEKT_ADDRESS`` the network address (default all).
+``AFFEKT_WORKERS`` the number of worker processes (default as many as there are cores and memory for),
+``AFFEKT_ENGINE`` is ``torchserve`` or ``direct``, ``AFFEKT_ADDRESS`` the network address (default all).
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
@@ -14,20 +14,20 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any, TextIO
-from urllib.error import URLError
+from typing import TextIO
+from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from affekt.errors import AffektError
 
-INFERENCE, MANAGEMENT, METRICS = 8080, 8081, 8082
+INFERENCE, METRICS = 8080, 8082
 
 
 def serve() -> int:
     """Serve until SIGTERM or SIGINT, then answer what has arrived and end.
 
     Returns:
-        0 when it was told to end; 1 when there is nothing to serve, or TorchServe ended by itself.
+        0 when it was told to end; 1 when there is nothing to serve, or the server ended by itself.
     """
     from affekt.registry import Tracking, resolve  # heavy: requests, and the probe starts every few seconds
     from affekt.registry.models import find  # as above
@@ -49,17 +49,18 @@ def serve() -> int:
             resolve(reference, tracking),
             name=name,
             version=version,
-            workers=int(os.environ.get("AFFEKT_WORKERS", "1")),
+            engine="direct" if os.environ.get("AFFEKT_ENGINE") == "direct" else "torchserve",
+            workers=int(os.environ.get("AFFEKT_WORKERS") or 0) or None,
             port=INFERENCE,
-            management_port=MANAGEMENT,
             metrics_port=METRICS,
             address=os.environ.get("AFFEKT_ADDRESS", "0.0.0.0"),
         )
-        threading.Thread(target=follow, args=(server.log, sys.stdout), daemon=True).start()
+        for log in server.logs:
+            threading.Thread(target=follow, args=(log, sys.stdout), daemon=True).start()
         server.start()
         while server.running():
             time.sleep(0.5)
-        logging.error("TorchServe ended by itself:\n%s", server.log_tail())
+        logging.error("the server ended by itself:\n%s", server.log_tail())
     except AffektError as error:
         logging.error("%s", error)
     except KeyboardInterrupt:
@@ -73,22 +74,15 @@ def serve() -> int:
 
 
 def ready() -> int:
-    """0 when every model has a worker that can answer; TorchServe's ``/ping`` says no such thing."""
-    base = f"http://127.0.0.1:{MANAGEMENT}/models"
+    """0 when a worker can answer."""
     try:
-        models = [entry["modelName"] for entry in _get(base)["models"]]
-        waiting = [
-            name
-            for name in models
-            if not any(worker["status"] == "READY" for worker in _get(f"{base}/{name}")[0]["workers"])
-        ]
-    except (URLError, OSError, ValueError, LookupError) as error:
-        sys.stderr.write(f"the management API does not answer: {error}\n")
-        return 1
-    if waiting or not models:
-        sys.stderr.write(f"no worker is ready for {', '.join(waiting) or 'any model'}\n")
-        return 1
-    return 0
+        with urlopen(f"http://127.0.0.1:{INFERENCE}/v2/health/ready", timeout=4):
+            return 0
+    except HTTPError as error:
+        sys.stderr.write(f"{error.read().decode(errors='replace')}\n")
+    except (URLError, OSError) as error:
+        sys.stderr.write(f"the server does not answer: {error}\n")
+    return 1
 
 
 def follow(path: Path, out: TextIO) -> None:
@@ -106,11 +100,6 @@ def follow(path: Path, out: TextIO) -> None:
                         time.sleep(0.5)
         except OSError:
             time.sleep(0.5)
-
-
-def _get(url: str) -> Any:
-    with urlopen(url, timeout=4) as answer:
-        return json.load(answer)
 
 
 if __name__ == "__main__":

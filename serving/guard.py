@@ -15,8 +15,8 @@ import subprocess
 import sys
 import time
 
-#: Seconds that the command gets to end after SIGTERM; TorchServe needs 2.4.
-PATIENCE = 15.0
+#: Seconds that the command gets to end when the parent is gone, and when it was told to end and may answer what it has.
+ORPHAN_SECONDS, PATIENCE = 15.0, 120.0
 
 
 def main(arguments: list[str]) -> int:
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
 
     signal.signal(signal.SIGTERM, tell)
     signal.signal(signal.SIGINT, tell)
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    child = subprocess.Popen(command)
     orphan = passed_on = False
     status = None
     while status is None:
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
         if told and not passed_on:
             child.terminate()
             passed_on = True
-        if told and status is None and time.monotonic() - told[0] > PATIENCE:
+        if told and status is None and time.monotonic() - told[-1] > (ORPHAN_SECONDS if orphan else PATIENCE):
             child.kill()
     if orphan:
         for folder in filter(None, folders.split(os.pathsep)):

@@ -1,4 +1,4 @@
-"""The TorchServe handler: the bytes of a clip in, the JSON answer of the ensemble out.
+"""The TorchServe handler: a task of the door, or the bytes of a clip in, the JSON answer of the ensemble out.
 
 This file is copied into the archive and imported by name, so it stands alone. It imports affekt inside
 :meth:`EmotionHandler.initialize` and not above: TorchServe takes an ImportError while it imports a handler for a
@@ -7,6 +7,7 @@ handler that is not there, looks among its own, and reports that instead of the 
 
 from __future__ import annotations
 
+import hmac
 import json
 import logging
 import os
@@ -19,11 +20,11 @@ from typing import Any
 
 logger = logging.getLogger(__name__)
 
-#: Clips over a limit; all other faults of a clip are 400.
-TOO_MUCH = frozenset({"too_large", "too_long", "too_many_pixels", "timeout"})
-#: Start of the name of a clip's file, before the worker's process id. The file is there while the clip is worked on and
-#: gone before its answer is sent; a server that drains looks for such files.
-CLIP_PREFIX = "affekt-clip-"
+#: Environment variables of a worker behind the door: the folder of clips, and the file of the word by which it knows
+#: the door. Such a worker takes names of clips alone, and no bytes.
+INBOX, SECRET = "AFFEKT_INBOX", "AFFEKT_DOOR_SECRET"
+#: Folder for clips that came as bytes, to a server without the door.
+CLIP_FOLDER = "AFFEKT_CLIP_FOLDER"
 
 
 class EmotionHandler:
@@ -31,71 +32,68 @@ class EmotionHandler:
 
     def initialize(self, context: Any) -> None:
         """Load the ensemble: ``ensemble/`` below the model folder, or the model folder itself."""
-        from affekt.ensemble import Ensemble  # TorchServe would hide its ImportError, as said above
-        from affekt.errors import AffektError  # likewise
-        from affekt.serving.recorder import recorder_of  # likewise
+        from affekt.serving.predictor import Predictor, error_document, guarded  # its ImportError would be hidden
 
         folder = Path(context.system_properties["model_dir"])
         if (folder / "ensemble").is_dir():
             folder = folder / "ensemble"
-        for stale in clips_in_work(_clip_folder(), alive=False):
-            stale.unlink(missing_ok=True)
-        self._refusal = AffektError
-        self._ensemble = Ensemble.load(folder)
-        self._ensemble.listener = recorder_of(self._ensemble)
-        self._max_bytes = self._ensemble.settings.media.max_bytes
         version = str(((context.manifest or {}).get("model") or {}).get("modelVersion", ""))
-        self._model = {"name": context.model_name, "version": version, "digest": self._ensemble.digest}
+        model = {"name": context.model_name, "version": version}
+        self._secret = Path(os.environ[SECRET]).read_text(encoding="ascii") if SECRET in os.environ else ""
+        self._predictor = Predictor.load(folder, model, Path(os.environ.get(INBOX) or _clip_folder()))
+        self._error, self._guarded = error_document, guarded
+        self._max_bytes = self._predictor.ensemble.settings.media.max_bytes
         logger.info("serving %s version %s", context.model_name, version)
 
     def handle(self, data: Sequence[Mapping[str, Any]], context: Any) -> list[str]:
         """One JSON document for each request of the batch.
 
-        A request is the clip as the raw body or as the only field of a form. The document is the prediction with
-        ``model`` added, or ``{"error": {"code", "message"}}`` with status 400, 413, 500 or 507.
+        Behind the door a request is a JSON document with the door's ``secret`` and the ``task``. Without the door it is
+        the clip as the raw body or as the only field of a form. The document is the answer with ``model`` added, or
+        ``{"error": {"code", "message"}}`` with status 400, 403, 413, 500 or 507.
         """
         answers: list[str] = []
         for position, row in enumerate(data):
             context.set_response_content_type(position, "application/json")
-            status, document = self._answer(row)
+            status, document = self._of_door(row) if self._secret else self._of_clip(row)
             if status != 200:
                 context.set_response_status(code=status, phrase=str(document["error"]["code"]), idx=position)
             answers.append(json.dumps(document, allow_nan=False))
         return answers
 
-    def _answer(self, row: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+    def _of_door(self, row: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
         try:
-            clip = _clip_bytes(row)
-            if clip is None:
-                return 400, _error(
-                    "no_clip",
-                    "expected the bytes of a video clip, as the raw body (Content-Type: application/octet-stream) "
-                    "or as the form field 'data'",
-                )
-            if len(clip) > self._max_bytes:
-                most = f"{self._max_bytes:,}"
-                return 413, _error("too_large", f"of the clip's {len(clip):,} bytes at most {most} are taken")
+            asked = json.loads(_content(row) or b"")
+            word, task = str(asked["secret"]), dict(asked["task"])
+        except (ValueError, KeyError, TypeError):
+            word, task = "", {}
+        if not hmac.compare_digest(word.encode(), self._secret.encode()):
+            return 403, self._error("not_the_door", "this server answers to its door alone")
+        reply: tuple[int, dict[str, Any]] = self._predictor.reply(task)
+        return reply
+
+    def _of_clip(self, row: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+        clip = _content(row)
+        if clip is None:
+            return 400, self._error(
+                "no_clip",
+                "expected the bytes of a video clip, as the raw body (Content-Type: application/octet-stream) "
+                "or as the form field 'data'",
+            )
+        if len(clip) > self._max_bytes:
+            most = f"{self._max_bytes:,}"
+            return 413, self._error("too_large", f"of the clip's {len(clip):,} bytes at most {most} are taken")
+
+        def answer() -> dict[str, Any]:
             with _clip_file(clip) as path:
-                answer = self._ensemble.predict_file(path)
-            document = {**answer.to_dict(), "model": self._model}
-            json.dumps(document, allow_nan=False)
-            return 200, document
-        except self._refusal as error:
-            return (413 if error.code in TOO_MUCH else 400), _error(error.code, error.message)
-        except MemoryError:
-            logger.exception("out of memory with one clip")
-            return 507, _error("out_of_memory", "the server has too little memory for this clip")
-        except Exception:
-            logger.exception("one clip failed")
-            return 500, _error("internal", "the server failed with this clip; its log has the cause")
+                return {**self._predictor.ensemble.predict_file(path).to_dict(), "model": self._predictor.model}
+
+        said: tuple[int, dict[str, Any]] = self._guarded(answer)
+        return said
 
 
-def _error(code: str, message: str) -> dict[str, Any]:
-    return {"error": {"code": code, "message": message}}
-
-
-def _clip_bytes(row: Mapping[str, Any]) -> bytes | bytearray | None:
-    """The clip of a request, or None where it holds none, or something else (text and JSON come decoded)."""
+def _content(row: Mapping[str, Any]) -> bytes | bytearray | None:
+    """The bytes of a request, or None where it holds none, or something else (text and JSON come decoded)."""
     values = [row[key] for key in ("body", "data") if key in row] or list(row.values())
     if len(values) == 1 and isinstance(values[0], bytes | bytearray) and values[0]:
         return values[0]
@@ -105,7 +103,7 @@ def _clip_bytes(row: Mapping[str, Any]) -> bytes | bytearray | None:
 @contextmanager
 def _clip_file(clip: bytes | bytearray) -> Iterator[Path]:
     """The clip as a file, in memory where there is room: decoders run as processes of their own and need a name."""
-    handle, name = tempfile.mkstemp(prefix=f"{CLIP_PREFIX}{os.getpid()}-", dir=_folder_with_room(len(clip)))
+    handle, name = tempfile.mkstemp(prefix="affekt-clip-", dir=_folder_with_room(len(clip)))
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(clip)
@@ -114,28 +112,8 @@ def _clip_file(clip: bytes | bytearray) -> Iterator[Path]:
         Path(name).unlink(missing_ok=True)
 
 
-def clips_in_work(folder: Path, *, alive: bool = True) -> list[Path]:
-    """The files of clips that a living worker is busy with, or those that a dead one left behind."""
-    found = []
-    for path in folder.glob(f"{CLIP_PREFIX}*"):
-        owner = path.name.removeprefix(CLIP_PREFIX).split("-")[0]
-        if owner.isdigit() and _is_alive(int(owner)) == alive:
-            found.append(path)
-    return found
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 def _clip_folder() -> Path:
-    return Path(os.environ.get("AFFEKT_CLIP_FOLDER", "/dev/shm"))
+    return Path(os.environ.get(CLIP_FOLDER, "/dev/shm"))
 
 
 def _folder_with_room(size: int) -> Path:

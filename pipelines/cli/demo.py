@@ -49,7 +49,7 @@ def main(options: argparse.Namespace) -> int:
 
     began = time.monotonic()
     unseen = next(clip for clip in load_clips(str(clips)) if clip.split == "val")
-    with LocalServer(resolve(f"{NAME}@champion", Tracking())) as server:
+    with LocalServer(resolve(f"{NAME}@champion", Tracking()), workers=1) as server:
         answer = predict(server.url, Path(unseen.uri))
     steps(events.Done(time.monotonic() - began, step="serving"))
 

@@ -1,4 +1,4 @@
-"""``affekt serve``: a local TorchServe with a registered model."""
+"""``affekt serve``: a registered model behind the door, on this machine."""
 
 from __future__ import annotations
 
@@ -19,10 +19,18 @@ def main(options: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: stop.set())
     tracking = Tracking()
     folder, version = resolve(options.model, tracking), version_of(options.model, tracking)
-    with LocalServer(folder, port=options.port, home=home(), version=version or "1") as server:
+    with LocalServer(
+        folder,
+        engine=options.engine,
+        port=options.port,
+        workers=options.workers,
+        buckets=options.bucket,
+        home=home(),
+        version=version or "1",
+    ) as server:
         print(f"{options.model} answers at {server.url}; try: affekt predict CLIP --url {server.url}", flush=True)
         print("stop with Ctrl-C", flush=True)
         while not stop.wait(1.0):
             if not server.running():
-                raise AffektError(f"TorchServe ended by itself:\n{server.log_tail()}", code="server_failed")
+                raise AffektError(f"the server ended by itself:\n{server.log_tail()}", code="server_failed")
     return 0

@@ -14,7 +14,7 @@ import time
 import pytest
 
 from affekt.serving.client import predict
-from affekt.serving.container import INFERENCE, MANAGEMENT, METRICS, follow
+from affekt.serving.container import INFERENCE, METRICS, follow
 
 
 class Lines(io.StringIO):
@@ -33,9 +33,15 @@ def free(port: int) -> bool:
 
 
 def started(model: str, home: str) -> subprocess.Popen[str]:
-    if not all(map(free, (INFERENCE, MANAGEMENT, METRICS))):
-        pytest.skip(f"the server's ports {INFERENCE} to {METRICS} are in use here")
-    environment = {**os.environ, "AFFEKT_MODEL": model, "AFFEKT_HOME": home, "AFFEKT_ADDRESS": "127.0.0.1"}
+    if not all(map(free, (INFERENCE, METRICS))):
+        pytest.skip(f"the server's ports {INFERENCE} and {METRICS} are in use here")
+    environment = {
+        **os.environ,
+        "AFFEKT_MODEL": model,
+        "AFFEKT_HOME": home,
+        "AFFEKT_ADDRESS": "127.0.0.1",
+        "AFFEKT_WORKERS": "1",
+    }
     environment.pop("MLFLOW_TRACKING_URI", None)
     return subprocess.Popen(
         [sys.executable, "-m", "affekt.serving.container"],

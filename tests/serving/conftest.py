@@ -28,5 +28,13 @@ def no_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(tiny_ensemble: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     """A running server."""
     home = tmp_path_factory.mktemp("home")
-    with LocalServer(tiny_ensemble, version="7", home=home) as running:
+    with LocalServer(tiny_ensemble, version="7", workers=1, home=home) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def door(tiny_ensemble: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    """A running server with the direct engine, which starts sooner."""
+    home = tmp_path_factory.mktemp("direct")
+    with LocalServer(tiny_ensemble, engine="direct", version="7", workers=1, home=home, buckets=["mine"]) as running:
         yield running

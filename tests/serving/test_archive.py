@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 import zipfile
 from pathlib import Path
@@ -12,6 +13,7 @@ import yaml
 
 from affekt.errors import AffektError, DataError
 from affekt.serving.archive import build_archive, model_config
+from affekt.storage import file_digest
 
 
 def names(folder: Path) -> set[str]:
@@ -87,6 +89,37 @@ def test_the_config_is_in_the_archive(tiny_ensemble, tmp_path):
 def test_a_folder_that_is_no_ensemble_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"ensemble\.json"):
         build_archive(tmp_path, tmp_path / "store")
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.fixture
+def copied(tiny_ensemble, tmp_path):
+    """An ensemble of one's own, to be changed."""
+    return Path(shutil.copytree(tiny_ensemble, tmp_path / "copied"))
+
+
+@pytest.mark.parametrize(
+    "name", ["../handler.py", "/etc/passwd", "members/../../handler.py", "..\\handler.py", "link.py"]
+)
+def test_a_manifest_cannot_bring_a_file_from_elsewhere_into_the_archive(copied, tmp_path, name):
+    outside = tmp_path / "handler.py"
+    outside.write_text("raise SystemExit")
+    (copied / "link.py").symlink_to(outside)
+    manifest = json.loads((copied / "ensemble.json").read_text())
+    manifest["files"][name] = file_digest(outside)
+    (copied / "ensemble.json").write_text(json.dumps(manifest))
+    with pytest.raises(DataError) as raised:
+        build_archive(copied, tmp_path / "store")
+    assert raised.value.code == "name_outside"
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_damaged_file_is_not_packed(copied, tmp_path):
+    name = next(iter(json.loads((copied / "ensemble.json").read_text())["files"]))
+    with (copied / name).open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(DataError, match="does not match its digest"):
+        build_archive(copied, tmp_path / "store")
     assert not (tmp_path / "store").exists()
 
 

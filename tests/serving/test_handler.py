@@ -13,7 +13,7 @@ from ts.context import Context, RequestProcessor
 from affekt.ensemble import Ensemble
 from affekt.errors import DataError, MediaError
 from affekt.serving import handler as handler_module
-from affekt.serving.handler import CLIP_PREFIX, EmotionHandler, clips_in_work
+from affekt.serving.handler import EmotionHandler
 
 
 def context_of(folder: Path, requests: int) -> Context:
@@ -70,14 +70,14 @@ def test_one_bad_clip_does_not_fail_its_batch_mates(handler, clip):
 
 def test_a_fault_of_the_server_is_the_fault_of_one_request(handler, clip, monkeypatch, caplog):
     good = {"body": bytearray(clip.read_bytes())}
-    answer = handler._ensemble.predict_file
+    answer = handler._predictor.ensemble.predict_file
 
     def fails_once(path):
         if path.read_bytes() == b"unlucky":
             raise RuntimeError("CUDA error in secret_function")
         return answer(path)
 
-    monkeypatch.setattr(handler._ensemble, "predict_file", fails_once)
+    monkeypatch.setattr(handler._predictor.ensemble, "predict_file", fails_once)
     answers = ask(handler, {"body": bytearray(b"unlucky")}, good)
     assert [status for status, _ in answers] == [500, 200]
     assert "the server failed" in answers[0][1]["error"]["message"]
@@ -87,14 +87,16 @@ def test_a_fault_of_the_server_is_the_fault_of_one_request(handler, clip, monkey
 
 
 def test_an_answer_that_json_cannot_hold_is_a_fault_of_one_request(handler, clip, monkeypatch):
-    answer = handler._ensemble.predict_file
+    answer = handler._predictor.ensemble.predict_file
 
     class Strange:
         def to_dict(self):
             return {"probabilities": {"angry": float("nan")}}
 
     monkeypatch.setattr(
-        handler._ensemble, "predict_file", lambda path: Strange() if path.read_bytes() == b"strange" else answer(path)
+        handler._predictor.ensemble,
+        "predict_file",
+        lambda path: Strange() if path.read_bytes() == b"strange" else answer(path),
     )
     answers = ask(handler, {"body": bytearray(b"strange")}, {"body": bytearray(clip.read_bytes())})
     assert [status for status, _ in answers] == [500, 200]
@@ -119,7 +121,7 @@ def test_a_request_without_exactly_one_clip_says_what_is_expected(handler, row):
 
 def test_a_clip_over_the_limit_is_413_and_not_decoded(handler, monkeypatch):
     monkeypatch.setattr(handler, "_max_bytes", 10)
-    monkeypatch.setattr(handler._ensemble, "predict_file", lambda path: pytest.fail("it was decoded"))
+    monkeypatch.setattr(handler._predictor.ensemble, "predict_file", lambda path: pytest.fail("it was decoded"))
     [(status, document)] = ask(handler, {"body": bytearray(1200)})
     assert (status, document["error"]["code"]) == (413, "too_large")
     assert "1,200 bytes" in document["error"]["message"] and "at most 10 " in document["error"]["message"]
@@ -147,7 +149,7 @@ def test_a_refused_clip_has_the_status_of_its_reason(handler, monkeypatch, error
     def refuse(path):
         raise error
 
-    monkeypatch.setattr(handler._ensemble, "predict_file", refuse)
+    monkeypatch.setattr(handler._predictor.ensemble, "predict_file", refuse)
     context = context_of(Path(), 1)
     document = json.loads(handler.handle([{"body": bytearray(b"clip")}], context)[0])
     assert context.get_response_status(0) == (status, code)
@@ -156,29 +158,29 @@ def test_a_refused_clip_has_the_status_of_its_reason(handler, monkeypatch, error
     assert context.get_response_content_type(0) == "application/json"
 
 
-def test_a_clip_is_a_file_in_work_until_it_is_answered(handler, clip, monkeypatch):
+def test_a_clip_is_a_file_until_it_is_answered(handler, monkeypatch):
     folder = Path(os.environ["AFFEKT_CLIP_FOLDER"])
     seen = []
 
     def look(path):
-        seen.append((path.read_bytes(), clips_in_work(folder) == [path], clips_in_work(folder, alive=False)))
+        seen.append((path.read_bytes(), list(folder.iterdir()) == [path]))
         raise DataError("no answer", code="unreadable")
 
-    monkeypatch.setattr(handler._ensemble, "predict_file", look)
+    monkeypatch.setattr(handler._predictor.ensemble, "predict_file", look)
     ask(handler, {"body": bytearray(b"one")}, {"data": b"two"})
-    assert seen == [(b"one", True, []), (b"two", True, [])]
+    assert seen == [(b"one", True), (b"two", True)]
     assert not list(folder.iterdir())
 
 
 def test_a_clip_that_was_removed_meanwhile_has_its_answer(handler, clip, monkeypatch):
-    answer = handler._ensemble.predict_file
+    answer = handler._predictor.ensemble.predict_file
 
     def remove(path):
         found = answer(path)
         path.unlink()
         return found
 
-    monkeypatch.setattr(handler._ensemble, "predict_file", remove)
+    monkeypatch.setattr(handler._predictor.ensemble, "predict_file", remove)
     assert [status for status, _ in ask(handler, {"body": bytearray(clip.read_bytes())})] == [200]
 
 
@@ -198,24 +200,49 @@ def test_clips_go_where_there_is_room(handler, monkeypatch, tmp_path):
     assert handler_module._folder_with_room(10**18) != full
 
 
-def test_what_a_dead_worker_left_behind_is_told_from_work_and_removed(tiny_ensemble, monkeypatch, tmp_path):
-    monkeypatch.setenv("AFFEKT_CLIP_FOLDER", str(tmp_path))
-    working = tmp_path / f"{CLIP_PREFIX}{os.getpid()}-a"
-    left = tmp_path / f"{CLIP_PREFIX}{2**22 + 1}-b"  # above the largest process id
-    for path in (working, left):
-        path.touch()
-    assert clips_in_work(tmp_path) == [working]
-    EmotionHandler().initialize(context_of(tiny_ensemble, 0))
-    assert list(tmp_path.iterdir()) == [working]
+@pytest.fixture
+def behind_the_door(tiny_ensemble, clip, monkeypatch, tmp_path):
+    """A handler with a secret and a folder of clips, in which there is one."""
+    secret, inbox = tmp_path / "secret", tmp_path / "inbox"
+    secret.write_text("word")
+    inbox.mkdir()
+    (inbox / "a.clip").write_bytes(clip.read_bytes())
+    (inbox / "link.clip").symlink_to(clip)
+    (tmp_path / "outside.clip").write_bytes(clip.read_bytes())
+    monkeypatch.setenv(handler_module.SECRET, str(secret))
+    monkeypatch.setenv(handler_module.INBOX, str(inbox))
+    made = EmotionHandler()
+    made.initialize(context_of(tiny_ensemble, 0))
+    return made
 
 
-def test_a_worker_of_another_user_is_alive_too():
-    child = os.fork()
-    if child == 0:
-        if os.getuid() == 0:
-            os.setuid(65534)
-        os._exit(0 if handler_module._is_alive(1) else 1)  # the first process, which only root may signal
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+def told(handler, secret, task):
+    [answer] = ask(handler, {"body": bytearray(json.dumps({"secret": secret, "task": task}).encode())})
+    return answer
+
+
+def test_the_door_is_answered_about_a_clip_that_it_names(behind_the_door, tiny_ensemble, clip):
+    status, document = told(behind_the_door, "word", {"clip": "a.clip"})
+    assert status == 200
+    del document["model"]
+    assert document == Ensemble.load(tiny_ensemble).predict_file(clip).to_dict()
+
+
+@pytest.mark.parametrize("name", ["../outside.clip", "link.clip", ".", "..", "", None, 7, "/etc/passwd", "a.clip/../a"])
+def test_no_other_file_is_read(behind_the_door, name):
+    status, document = told(behind_the_door, "word", {"clip": name})
+    assert (status, document["error"]["code"]) == (400, "bad_clip_name")
+
+
+def test_a_clip_that_is_gone_is_not_answered(behind_the_door):
+    status, document = told(behind_the_door, "word", {"clip": "b.clip"})
+    assert (status, document["error"]["code"]) == (400, "gone")
+
+
+@pytest.mark.parametrize("secret", ["", "Word", "wörd"])
+def test_nobody_but_the_door_is_answered(behind_the_door, clip, secret):
+    assert told(behind_the_door, secret, {"clip": "a.clip"})[0] == 403
+    assert ask(behind_the_door, {"body": bytearray(clip.read_bytes())})[0][0] == 403
 
 
 def test_an_archive_has_the_ensemble_in_a_folder_and_its_name_and_version_are_answered(tiny_ensemble, clip, tmp_path):

@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from affekt.errors import AffektError
 from affekt.serving.client import predict
-from affekt.serving.rollout import deploy, deploy_ensemble
+from affekt.serving.rollout import deploy_ensemble
 from affekt.serving.server import LocalServer
+from affekt.storage import file_digest
 
 
 @pytest.fixture(scope="module")
 def changing(tiny_ensemble, tmp_path_factory):
     """A server of these tests alone, since they change what it serves."""
-    with LocalServer(tiny_ensemble, version="1", home=tmp_path_factory.mktemp("home")) as server:
+    with LocalServer(tiny_ensemble, version="1", workers=1, home=tmp_path_factory.mktemp("home")) as server:
         yield server
 
 
@@ -25,17 +28,10 @@ def version_of(server, clip):
     return server.predict(clip)["model"]["version"]
 
 
-def test_an_unknown_archive_changes_nothing(server, clip):
-    known = server.running_server()
+def test_a_folder_without_an_ensemble_changes_nothing(server, clip, tmp_path):
     with pytest.raises(AffektError) as raised:
-        deploy(
-            "nothing",
-            name="affekt",
-            version="9",
-            management_url=known.management_url,
-            inference_url=known.inference_url,
-        )
-    assert raised.value.code == "refused"
+        deploy_ensemble(tmp_path, server.running_server(), version="9")
+    assert raised.value.code == "not_an_ensemble"
     assert version_of(server, clip) == "7"
 
 
@@ -45,9 +41,10 @@ def test_the_version_that_answers_is_not_deployed_again(server, tiny_ensemble):
     assert raised.value.code == "already_deployed"
 
 
-def test_a_management_address_without_a_server_is_an_error():
+def test_a_server_that_is_gone_is_an_error(server, tiny_ensemble, tmp_path):
+    gone = replace(server.running_server(), admin=tmp_path / "admin.sock")
     with pytest.raises(AffektError) as raised:
-        deploy("x", name="affekt", version="2", management_url="http://127.0.0.1:1", inference_url="http://127.0.0.1:1")
+        deploy_ensemble(tiny_ensemble, gone, version="2")
     assert raised.value.code == "unreachable"
 
 
@@ -55,8 +52,11 @@ def test_a_management_address_without_a_server_is_an_error():
 def test_a_version_that_does_not_load_is_taken_away_again(changing, tiny_ensemble, tmp_path, clip):
     broken = tmp_path / "broken"
     shutil.copytree(tiny_ensemble, broken)
-    name = next(iter(json.loads((broken / "ensemble.json").read_text())["files"]))
+    manifest = json.loads((broken / "ensemble.json").read_text())
+    name = next(name for name in manifest["files"] if name.endswith(".safetensors"))
     (broken / name).write_bytes(b"damaged")
+    manifest["files"][name] = file_digest(broken / name)
+    (broken / "ensemble.json").write_text(json.dumps(manifest))
     with pytest.raises(AffektError) as raised:
         deploy_ensemble(broken, changing.running_server(), version="2")
     assert raised.value.code == "model_failed"
@@ -82,7 +82,7 @@ def test_two_swaps_lose_no_request(changing, tiny_ensemble, clip):
     for thread in threads:
         thread.start()
     try:
-        first = deploy_ensemble(tiny_ensemble, server, version="5", clip=clip)
+        first = deploy_ensemble(tiny_ensemble, server, version="5")
         second = deploy_ensemble(tiny_ensemble, server, version="6")
     finally:
         stop.set()
@@ -92,4 +92,4 @@ def test_two_swaps_lose_no_request(changing, tiny_ensemble, clip):
     assert {"1", "5", "6"} == set(answered)
     assert (first.replaced, second.replaced) == (("1",), ("5",))
     assert version_of(changing, clip) == "6"
-    assert [path.name for path in server.store.iterdir()] == ["affekt-6"]
+    assert [path.name for path in (Path(changing.options.work) / "store").iterdir()] == ["affekt-6"]

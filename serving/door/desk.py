@@ -1,0 +1,70 @@
+"""What the endpoints of the door share, and the way of a clip through it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from starlette.requests import Request
+
+from affekt.serving.door.bodies import received
+from affekt.serving.door.fetching import fetched
+from affekt.serving.door.inbox import Clip, Inbox, drained
+from affekt.serving.door.metrics import Metrics
+from affekt.serving.door.options import Options
+from affekt.serving.door.refusal import Refusal
+from affekt.serving.door.versions import Version, Versions
+from affekt.serving.engines.engine import Reply
+
+
+class Desk:
+    """One for each door.
+
+    Args:
+        options: of the door.
+        versions: of the model.
+        inbox: for clips.
+    """
+
+    def __init__(self, options: Options, versions: Versions, inbox: Inbox) -> None:
+        self.options, self.versions, self.inbox = options, versions, inbox
+        self.metrics = Metrics(versions)
+
+    async def clip_of(self, request: Request) -> Clip:
+        """The clip of a request: its body, or what its JSON document names.
+
+        Raises:
+            Refusal: there is none.
+        """
+        try:
+            found = await received(request, self.inbox)
+        except Refusal:
+            await drained(request)
+            raise
+        return found if isinstance(found, Clip) else await self.named(found)
+
+    async def named(self, document: dict[str, Any]) -> Clip:
+        """The clip that a JSON document names by its ``uri``.
+
+        Raises:
+            Refusal: it names none, or one that may not be fetched.
+        """
+        return await fetched(document, self.options.buckets, self.inbox)
+
+    async def reply(self, request: Request, version: Version, clip: Clip, task: dict[str, Any]) -> Reply:
+        """What a version says of a clip; it is given up when the caller goes."""
+        request.state.note |= {"version": version.name, "bytes": clip.size}
+        gone = asyncio.create_task(_gone(request))
+        try:
+            status, document = await self.versions.reply(version, clip, task, gone)
+        finally:
+            gone.cancel()
+        if "error" in document:
+            request.state.note["code"] = document["error"]["code"]
+        self.metrics.said(version.name, document)
+        return status, document
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

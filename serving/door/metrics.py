@@ -1,0 +1,74 @@
+"""What Prometheus reads of the door."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+
+from affekt.serving.door.versions import Versions
+
+_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 30, 60, 120)
+_SHARES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+#: The content type of the answer.
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """Counters and histograms of one door.
+
+    Args:
+        versions: whose lines are told.
+    """
+
+    def __init__(self, versions: Versions) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "affekt_requests", "Answered requests", ["route", "status", "code"], registry=self.registry
+        )
+        self._seconds = Histogram(
+            "affekt_request_seconds", "From the first byte to the answer", ["route"], buckets=_SECONDS,
+            registry=self.registry,
+        )  # fmt: skip
+        self._answers = Counter(
+            "affekt_answers", "Answers about clips", ["version", "label", "modalities"], registry=self.registry
+        )
+        self._confidence = Histogram(
+            "affekt_confidence", "Probability of the answered label", ["version"], buckets=_SHARES,
+            registry=self.registry,
+        )  # fmt: skip
+        self.registry.register(_Lines(versions))
+
+    def answered(self, route: str, status: int, note: Mapping[str, Any], seconds: float) -> None:
+        """Count one request."""
+        self._requests.labels(route, str(status), note.get("code", "")).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def said(self, version: str, document: Mapping[str, Any]) -> None:
+        """Count what was said of a clip."""
+        if "label" in document:
+            self._answers.labels(version, document["label"], "+".join(document["modalities"])).inc()
+            self._confidence.labels(version).observe(document["confidence"])
+
+    def text(self) -> bytes:
+        """All of it, as Prometheus reads it."""
+        return generate_latest(self.registry)
+
+
+class _Lines:
+    """How many wait and how many are worked on, read when asked."""
+
+    def __init__(self, versions: Versions) -> None:
+        self._versions = versions
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The gauges."""
+        waiting = GaugeMetricFamily("affekt_waiting", "Requests that wait for a worker", labels=["version"])
+        busy = GaugeMetricFamily("affekt_busy", "Requests that a worker is busy with", labels=["version"])
+        for name, version in self._versions.all.items():
+            waiting.add_metric([name], version.line.waiting)
+            busy.add_metric([name], version.line.busy)
+        yield waiting
+        yield busy

@@ -1,0 +1,67 @@
+"""What a door is told when it starts: one JSON document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+LOOPBACK = "127.0.0.1"
+EngineName = Literal["torchserve", "direct"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a model is served.
+
+    Attributes:
+        ensemble: folder of a saved ensemble.
+        work: folder for logs and the model store.
+        temporary: folder for sockets and clips, for its owner alone.
+        engine: what computes answers.
+        name: the model's, in addresses.
+        version: the model's, in answers.
+        address: of the network.
+        port: of the network; 0 takes a free one.
+        metrics_port: a second port with ``/metrics`` alone; 0 for none.
+        workers: worker processes; each holds the ensemble once.
+        threads: of each worker.
+        room: requests that wait before the next is refused with 503.
+        buckets: of S3, from which clips may be fetched.
+    """
+
+    ensemble: str
+    work: str
+    temporary: str
+    engine: EngineName = "torchserve"
+    name: str = "affekt"
+    version: str = "1"
+    address: str = LOOPBACK
+    port: int = 0
+    metrics_port: int = 0
+    workers: int = 1
+    threads: int = 1
+    room: int = 32
+    buckets: tuple[str, ...] = ()
+
+    @property
+    def admin(self) -> Path:
+        """The socket at which the server is managed, by its owner alone."""
+        return Path(self.temporary) / "admin.sock"
+
+    @property
+    def log(self) -> Path:
+        """The door's log: a line of JSON for each request."""
+        return Path(self.work) / "logs" / "door.log"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Options:
+        """What :meth:`to_dict` gave."""
+        lists = {field.name for field in fields(cls) if isinstance(field.default, tuple)}
+        values: dict[str, Any] = {name: tuple(value) if name in lists else value for name, value in document.items()}
+        return cls(**values)

@@ -1,0 +1,171 @@
+"""The process of the door: ``python -m affekt.serving.door.process`` with its options as JSON on its input."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import TextIO
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from affekt import events
+from affekt.errors import AffektError
+from affekt.serving.door.admin import admin_application
+from affekt.serving.door.app import application, metrics_application
+from affekt.serving.door.desk import Desk
+from affekt.serving.door.http import Protocol
+from affekt.serving.door.inbox import Inbox
+from affekt.serving.door.options import LOOPBACK, Options
+from affekt.serving.door.versions import Versions
+from affekt.serving.engines.direct import DirectEngine
+from affekt.serving.engines.engine import Engine
+from affekt.serving.engines.torchserve import TorchServeEngine
+from affekt.serving.engines.torchserve_configuration import Layout
+
+logger = logging.getLogger(__name__)
+
+#: Seconds that requests in flight have to be answered after SIGTERM.
+PATIENCE = 60
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the process, which has several."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take no signal."""
+        yield
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT; what went wrong is an event on the output."""
+    answers = os.fdopen(os.dup(1), "w", encoding="ascii")
+    os.dup2(2, 1)  # whatever a library prints must not be taken for an event
+    options = Options.from_dict(json.loads(sys.stdin.readline()))
+    os.umask(0o077)  # clips and sockets are nobody else's
+    _log_to(options.log)
+    try:
+        asyncio.run(_serve(options, answers))
+    except AffektError as error:
+        events.write(events.Error.of(error), answers)
+        return 1
+    return 0
+
+
+async def _serve(options: Options, answers: TextIO) -> None:
+    started = time.monotonic()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    with contextlib.ExitStack() as stack:
+        front = stack.enter_context(_bound(options.address, options.port))
+        metrics = stack.enter_context(_bound(options.address, options.metrics_port)) if options.metrics_port else None
+        engine = _engine(options)
+        try:
+            serving = asyncio.create_task(_started(options, engine, stack, front, metrics))
+            await asyncio.wait({serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
+            if not serving.done():
+                serving.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await serving
+                return
+            servers = serving.result()
+            running = [asyncio.create_task(server.serve(sockets=[used])) for server, used in servers]
+            while not all(server.started for server, _ in servers) and not any(task.done() for task in running):
+                await asyncio.sleep(0.01)
+            said = {"port": front.getsockname()[1], "metrics_port": metrics.getsockname()[1] if metrics else 0}
+            events.write(events.Done(time.monotonic() - started, said), answers)
+            await stop.wait()
+            for server, _ in servers:
+                server.should_exit = True
+            await asyncio.gather(*running)
+        finally:
+            await engine.stop()
+
+
+async def _started(
+    options: Options,
+    engine: Engine,
+    stack: contextlib.ExitStack,
+    front: socket.socket,
+    metrics: socket.socket | None,
+) -> list[tuple[_Server, socket.socket]]:
+    await engine.start()
+    versions = Versions(options.name, engine, workers=options.workers, room=options.room)
+    first = await versions.add(options.version, Path(options.ensemble))
+    versions.default = first.name
+    desk = Desk(options, versions, Inbox(engine.inbox, first.max_bytes))
+    admin = stack.enter_context(_socket_file(options.admin))
+    servers = [(_server(application(desk)), front), (_server(admin_application(versions)), admin)]
+    if metrics is not None:
+        servers.append((_server(metrics_application(desk)), metrics))
+    return servers
+
+
+def _engine(options: Options) -> Engine:
+    layout = Layout(work=Path(options.work), temporary=Path(options.temporary))
+    if options.engine == "direct":
+        layout.make()
+        return DirectEngine(options.name, layout.clips, options.threads)
+    return TorchServeEngine(options.name, layout, options.threads)
+
+
+def _server(app: ASGIApp) -> _Server:
+    return _Server(
+        uvicorn.Config(
+            app,
+            http=Protocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=PATIENCE,
+        )
+    )
+
+
+def _bound(address: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    used = socket.socket(family)
+    used.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        used.bind((address, port))
+    except OSError as error:
+        used.close()
+        place = f"port {port}" if address == LOOPBACK else f"port {port} of {address}"
+        raise AffektError(
+            f"{place} cannot be had ({error.strerror}); end what uses it, or choose another", code="port_in_use"
+        ) from error
+    return used
+
+
+def _socket_file(path: Path) -> socket.socket:
+    used = socket.socket(socket.AF_UNIX)
+    used.bind(str(path))  # with the process's umask: its owner's alone
+    return used
+
+
+def _log_to(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = RotatingFileHandler(path, maxBytes=10_000_000, backupCount=2, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("affekt").setLevel(logging.INFO)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,141 @@
+"""The Open Inference Protocol, version 2, over HTTP: health, metadata, and inference on one clip a request."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+import affekt
+from affekt.serving.door.bodies import read_json
+from affekt.serving.door.desk import Desk
+from affekt.serving.door.inbox import Clip
+from affekt.serving.door.refusal import Refusal
+from affekt.serving.door.versions import Gone, Version
+
+#: Bytes of a request: a clip in base64 is held in memory.
+MOST_BYTES = 32 << 20
+_EXPECTED = (
+    'expected "inputs": [{"name": "clip", "datatype": "BYTES", "shape": [1], "data": ["…"]}] with the clip in base64, '
+    'or with the name "uri" and an s3:// address'
+)
+
+
+def routes(desk: Desk) -> list[Route]:
+    """The addresses of the protocol."""
+
+    def version_of(request: Request) -> Version:
+        return desk.versions.named(request.path_params["model"], request.path_params.get("version"))
+
+    async def live(request: Request) -> Response:
+        return JSONResponse({"live": True})
+
+    async def ready(request: Request) -> Response:
+        version = desk.versions.named(desk.versions.model)
+        await _require_ready(desk, version)
+        return JSONResponse({"ready": True})
+
+    async def model_ready(request: Request) -> Response:
+        version = version_of(request)
+        await _require_ready(desk, version)
+        return JSONResponse({"name": desk.versions.model, "ready": True})
+
+    async def server(request: Request) -> Response:
+        return JSONResponse({"name": "affekt", "version": affekt.__version__, "extensions": []})
+
+    async def metadata(request: Request) -> Response:
+        version = version_of(request)
+        count = len(version.labels)
+        outputs = [("label", "BYTES", [1]), ("confidence", "FP64", [1]), ("probabilities", "FP64", [1, count])]
+        return JSONResponse(
+            {
+                "name": desk.versions.model,
+                "versions": list(desk.versions.all),
+                "platform": f"affekt_{desk.options.engine}",
+                "inputs": [{"name": name, "datatype": "BYTES", "shape": [1]} for name in ("clip", "uri")],
+                "outputs": [{"name": name, "datatype": kind, "shape": shape} for name, kind, shape in outputs],
+                "parameters": {"labels": list(version.labels)},
+            }
+        )
+
+    async def infer(request: Request) -> Response:
+        version = version_of(request)
+        try:
+            asked = await read_json(request, desk.inbox, MOST_BYTES)
+        except ClientDisconnect:
+            raise Gone from None
+        status, document = await desk.reply(request, version, await _clip(desk, asked), {})
+        return JSONResponse(_inferred(asked, document) if status == 200 else document, status)
+
+    model = "/v2/models/{model}"
+    both = (model, f"{model}/versions/{{version}}")
+    return [
+        Route("/v2/health/live", live, methods=["GET"]),
+        Route("/v2/health/ready", ready, methods=["GET"]),
+        Route("/v2", server, methods=["GET"]),
+        *(Route(f"{path}/ready", model_ready, methods=["GET"]) for path in both),
+        *(Route(f"{path}/infer", infer, methods=["POST"]) for path in both),
+        *(Route(path, metadata, methods=["GET"]) for path in both),
+    ]
+
+
+async def _require_ready(desk: Desk, version: Version) -> None:
+    if await desk.versions.engine.ready(version.name) < 1:
+        raise Refusal(503, "not_ready", f"no worker of version {version.name} can answer", retry_after=2)
+
+
+async def _clip(desk: Desk, asked: Mapping[str, Any]) -> Clip:
+    """The clip of the only input."""
+    try:
+        (given,) = asked["inputs"]
+        name, kind, data = str(given["name"]), given.get("datatype", "BYTES"), given["data"]
+        while isinstance(data, list):
+            (data,) = data
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise Refusal(400, "bad_inputs", _EXPECTED) from None
+    if kind != "BYTES" or name not in ("clip", "uri") or not isinstance(data, str):
+        raise Refusal(400, "bad_inputs", _EXPECTED)
+    if name == "uri":
+        return await desk.named({"uri": data})
+    try:
+        content = base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        raise Refusal(400, "bad_inputs", f"the clip is no base64; {_EXPECTED}") from None
+    if not content:
+        raise Refusal(400, "no_clip", _EXPECTED)
+    with desk.inbox.writer() as writer:
+        writer.write(content)
+        return writer.done()
+
+
+def _inferred(asked: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer as the protocol's tensors; the whole of it is a parameter."""
+    labels = list(answer["probabilities"])
+    outputs: list[dict[str, Any]] = [
+        {"name": "label", "datatype": "BYTES", "shape": [1], "data": [answer["label"]]},
+        {"name": "confidence", "datatype": "FP64", "shape": [1], "data": [answer["confidence"]]},
+        {
+            "name": "probabilities",
+            "datatype": "FP64",
+            "shape": [1, len(labels)],
+            "data": [answer["probabilities"][label] for label in labels],
+            "parameters": {"labels": labels},
+        },
+    ]
+    wanted = asked.get("outputs")
+    if isinstance(wanted, list):
+        names = {item.get("name") for item in wanted if isinstance(item, Mapping)}
+        outputs = [output for output in outputs if output["name"] in names]
+    request_id = {"id": str(asked["id"])} if "id" in asked else {}
+    return {
+        "model_name": answer["model"]["name"],
+        "model_version": answer["model"]["version"],
+        **request_id,
+        "outputs": outputs,
+        "parameters": {"answer": answer},
+    }

@@ -1,0 +1,151 @@
+"""The versions of the model behind the door, and how a request gets its answer from one of them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from affekt.ensemble.assembly import read_manifest
+from affekt.serving.door.inbox import Clip
+from affekt.serving.door.line import Full, Line
+from affekt.serving.door.refusal import ENGINE_STATUS, Refusal
+from affekt.serving.engines.engine import Engine, EngineError, Reply
+from affekt.serving.patience import MODEL_SECONDS
+
+
+@dataclass
+class Version:
+    """One version, with its line.
+
+    Attributes:
+        name: the registry's number, or another word.
+        folder: of its ensemble.
+        line: before its workers.
+        seconds: that a worker may take for one clip.
+        labels: that it tells apart.
+        max_bytes: the largest clip that it takes.
+        took: seconds that the last answers took, about.
+    """
+
+    name: str
+    folder: Path
+    line: Line
+    seconds: float
+    labels: tuple[str, ...]
+    max_bytes: int
+    took: float = 1.0
+    since: float = field(default_factory=time.time)
+
+    @property
+    def retry_after(self) -> int:
+        """Seconds until the line is likely to have moved on."""
+        return max(1, min(60, round(self.took * (self.line.waiting + 1) / self.line.places)))
+
+
+class Versions:
+    """All versions; requests that name none get the default.
+
+    Args:
+        model: its name.
+        engine: that computes.
+        workers: of each version.
+        room: requests that may wait for each.
+    """
+
+    def __init__(self, model: str, engine: Engine, *, workers: int, room: int) -> None:
+        self.model, self.engine, self.workers, self.room = model, engine, workers, room
+        self.default = ""
+        self.all: dict[str, Version] = {}
+        self._left: set[asyncio.Task[Reply]] = set()
+
+    async def add(self, name: str, folder: Path) -> Version:
+        """Load a version; nobody is sent to it yet.
+
+        Raises:
+            AffektError: it cannot be loaded.
+        """
+        manifest = await asyncio.to_thread(read_manifest, folder)
+        await self.engine.add(name, folder, self.workers)
+        media = manifest["settings"]["media"]
+        seconds = float(media["timeout_seconds"]) + MODEL_SECONDS
+        labels = tuple(manifest["labels"])
+        added = Version(name, folder, Line(self.workers, self.room), seconds, labels, int(media["max_bytes"]))
+        self.all[name] = added
+        return added
+
+    async def remove(self, name: str) -> None:
+        """Take a version away when it has answered what it was asked; nobody is sent to it any more."""
+        version = self.all.pop(name)
+        while version.line.busy or version.line.waiting:
+            await asyncio.sleep(0.05)
+        await self.engine.remove(name)
+
+    def named(self, model: str, version: str | None = None) -> Version:
+        """The version that a request names, or the default.
+
+        Raises:
+            Refusal: there is none of that name.
+        """
+        if model != self.model:
+            raise Refusal(404, "no_model", f"Model not found: {model}; there is {self.model}")
+        found = self.all.get(self.default if version is None else version)
+        if found is None:
+            if version is None:
+                raise Refusal(503, "not_ready", "no version answers yet", retry_after=2)
+            raise Refusal(404, "no_version", f"{model} has no version {version}; there is {', '.join(self.all)}")
+        return found
+
+    async def reply(self, version: Version, clip: Clip, task: dict[str, Any], gone: asyncio.Task[None]) -> Reply:
+        """What a version answers about a clip, which is removed at the end.
+
+        Args:
+            version: that is asked.
+            clip: in the inbox.
+            task: what is asked, besides the clip's name.
+            gone: is done when the caller has gone; then what waits is given up, and what is computed ends soon.
+
+        Raises:
+            Refusal: the line is full, or the engine has no answer.
+            asyncio.CancelledError: the caller has gone.
+        """
+        work = asyncio.create_task(self._computed(version, clip, task))
+        self._left.add(work)
+        work.add_done_callback(self._left.discard)
+        work.add_done_callback(_looked_at)
+        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            return work.result()
+        # A worker that is busy with it sees that the clip is gone; its place in the line is free when it has ended.
+        clip.remove()
+        raise Gone
+
+    async def _computed(self, version: Version, clip: Clip, task: dict[str, Any]) -> Reply:
+        try:
+            async with version.line:
+                if not clip.size:
+                    raise Gone
+                started = time.monotonic()
+                said = await self.engine.ask(version.name, {**task, "clip": clip.name}, version.seconds)
+                version.took += 0.2 * (time.monotonic() - started - version.took)
+                return said
+        except Full:
+            message = f"{version.line.room} requests wait already; try again later"
+            raise Refusal(503, "busy", message, retry_after=version.retry_after) from None
+        except EngineError as error:
+            status = ENGINE_STATUS.get(error.code, 500)
+            wait = version.retry_after if status == 503 else 0
+            raise Refusal(status, error.code, error.message, retry_after=wait) from error
+        finally:
+            clip.remove()
+
+
+class Gone(Exception):
+    """The caller has gone; nobody reads an answer."""
+
+
+def _looked_at(work: asyncio.Task[Reply]) -> None:
+    if not work.cancelled():
+        work.exception()

@@ -1,0 +1,261 @@
+"""The direct engine: worker processes of one thread each, started by the door itself; no Java."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from affekt import events, lifeline
+from affekt.errors import AffektError
+from affekt.processes import ONE_THREAD
+from affekt.serving.engines.engine import EngineError, Reply
+from affekt.serving.patience import START_SECONDS
+
+logger = logging.getLogger(__name__)
+
+#: Bytes of the longest answer: pictures of explanations are in it.
+_LINE = 64 << 20
+#: Seconds between two starts of a worker that ends while it loads.
+_PAUSE = 1.0
+#: Seconds in which a worker without a task answers that it is there, and between two such questions.
+_ALIVE, _EVERY = 5.0, 5.0
+#: Seconds that a worker gets to end.
+_ENDS = 10.0
+
+
+class DirectEngine:
+    """Worker processes that load the ensemble from its own folder (:class:`affekt.serving.engines.engine.Engine`).
+
+    Args:
+        name: of the model, for its answers.
+        inbox: the folder in which the door puts clips.
+        threads: of each worker.
+    """
+
+    def __init__(self, name: str, inbox: Path, threads: int = 1) -> None:
+        self.name, self.inbox, self.threads = name, inbox, threads
+        self._pools: dict[str, _Pool] = {}
+
+    async def start(self) -> None:
+        """Nothing is started before there is a version."""
+
+    async def add(self, version: str, ensemble: Path, workers: int) -> None:
+        """Start the workers of a version and wait until all have loaded it."""
+        opened = {
+            "ensemble": str(ensemble.absolute()),
+            "model": {"name": self.name, "version": version},
+            "inbox": str(self.inbox),
+        }
+        pool = _Pool(opened, self.threads)
+        try:
+            await pool.fill(workers)
+        except BaseException:
+            await pool.stop()
+            raise
+        self._pools[version] = pool
+
+    async def ask(self, version: str, task: Mapping[str, Any], seconds: float) -> Reply:
+        """As :meth:`affekt.serving.engines.engine.Engine.ask`."""
+        # The work goes on where nobody waits any more: the worker is idle only when it has ended.
+        said = await asyncio.shield(asyncio.create_task(self._pool(version).ask(task, seconds)))
+        return int(said["status"]), dict(said["document"])
+
+    async def ready(self, version: str) -> int:
+        """How many workers have answered last."""
+        pool = self._pools.get(version)
+        return pool.ready if pool else 0
+
+    async def remove(self, version: str) -> None:
+        """End a version's workers."""
+        if pool := self._pools.pop(version, None):
+            await pool.stop()
+
+    async def stop(self) -> None:
+        """End all workers."""
+        for version in list(self._pools):
+            await self.remove(version)
+
+    def pids(self, version: str) -> list[int]:
+        """The processes of a version's workers."""
+        return [worker.pid for worker in self._pool(version).workers]
+
+    def _pool(self, version: str) -> _Pool:
+        if version not in self._pools:
+            raise EngineError(f"version {version} is not loaded", code="not_ready")
+        return self._pools[version]
+
+
+class _Pool:
+    """The workers of a version; one that dies or hangs is replaced."""
+
+    def __init__(self, opened: Mapping[str, Any], threads: int) -> None:
+        self._opened, self._threads = opened, threads
+        self.workers: set[_Worker] = set()
+        self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def ready(self) -> int:
+        return len(self.workers)
+
+    async def fill(self, count: int) -> None:
+        started = await asyncio.gather(*(self._start() for _ in range(count)), return_exceptions=True)
+        for outcome in started:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        self._later(self._watch())
+
+    async def ask(self, task: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(seconds):
+                worker = await self._idle.get()
+        except TimeoutError:
+            raise EngineError("no worker is ready; try again later", code="not_ready") from None
+        return await self._ask(worker, task, seconds)
+
+    async def _ask(self, worker: _Worker, task: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(seconds):
+                said = await worker.ask(task)
+        except TimeoutError:
+            self._replace(worker)
+            message = f"there was no answer within {seconds:.0f} s, and the worker is replaced"
+            raise EngineError(message, code="timeout") from None
+        except EngineError:
+            self._replace(worker)
+            raise
+        except asyncio.CancelledError:
+            worker.kill()
+            raise
+        self._idle.put_nowait(worker)
+        return said
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        workers, self.workers = self.workers, set()
+        await asyncio.gather(*(worker.end() for worker in workers))
+
+    def _replace(self, worker: _Worker) -> None:
+        self.workers.discard(worker)
+        worker.kill()
+        logger.warning("worker %d is replaced", worker.pid)
+        self._later(self._again())
+
+    async def _again(self) -> None:
+        while True:
+            try:
+                await self._start()
+                return
+            except AffektError as error:
+                logger.error("a worker does not start: %s", error)
+                await asyncio.sleep(_PAUSE)
+
+    async def _start(self) -> None:
+        worker = await _Worker.started(self._opened, self._threads)
+        self.workers.add(worker)
+        self._idle.put_nowait(worker)
+
+    async def _watch(self) -> None:
+        """Ask idle workers now and then whether they are there: one may have been stopped."""
+        while True:
+            await asyncio.sleep(_EVERY)
+            for _ in range(self._idle.qsize()):
+                with contextlib.suppress(asyncio.QueueEmpty, EngineError):
+                    await self._ask(self._idle.get_nowait(), {}, _ALIVE)
+
+    def _later(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+class _Worker:
+    """One process of :mod:`affekt.serving.engines.worker`, with one task at a time."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.pid = process.pid
+
+    @classmethod
+    async def started(cls, opened: Mapping[str, Any], threads: int) -> _Worker:
+        """A worker that has loaded its ensemble.
+
+        Raises:
+            AffektError: it has not.
+        """
+        environment = {
+            **os.environ,
+            **dict.fromkeys(ONE_THREAD, str(threads)),
+            **lifeline.environment(),
+            "OMP_WAIT_POLICY": "passive",  # threads that wait for work of milliseconds would spin
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        }
+        process = await asyncio.create_subprocess_exec(
+            *lifeline.command("affekt.serving.engines.worker"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env=environment,
+            limit=_LINE,
+        )
+        worker = cls(process)
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                worker._send({"opened": opened, "level": logging.INFO})
+                await worker.ask({})
+        except TimeoutError:
+            worker.kill()
+            raise AffektError("a worker did not load the model in time", code="model_failed") from None
+        except BaseException:
+            worker.kill()
+            raise
+        return worker
+
+    async def ask(self, task: Mapping[str, Any]) -> dict[str, Any]:
+        """What the worker answers.
+
+        Raises:
+            EngineError: it died, or failed.
+            AffektError: it could not load the ensemble.
+        """
+        self._send(task)
+        assert self._process.stdout is not None
+        while line := await self._process.stdout.readline():
+            match events.read(line.decode(errors="replace")):
+                case events.Done(result={"result": result}):
+                    return dict(result)
+                case events.Done(result={"error": {"message": message}}):
+                    raise EngineError(str(message), code="crashed")
+                case events.Error() as error:
+                    raise AffektError(f"the model could not be loaded: {error.to_exception()}", code="model_failed")
+                case events.Text() as said:
+                    events.log(said)
+        raise EngineError("the worker died; the clip may be sent again", code="crashed")
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(message).encode() + b"\n")
+
+    def kill(self) -> None:
+        """End it at once."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
+    async def end(self) -> None:
+        """Tell it to end, which lets it write what it has recorded, and kill it where it does not."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            async with asyncio.timeout(_ENDS):
+                await self._process.wait()
+        except TimeoutError:
+            self.kill()
+            await self._process.wait()

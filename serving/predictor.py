@@ -1,0 +1,113 @@
+"""Answers for clips in one folder by an ensemble, as a status and a JSON document: what every engine runs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from affekt.ensemble import Ensemble
+from affekt.errors import AffektError, MediaError
+from affekt.media.deadline import Deadline
+from affekt.serving.recorder import recorder_of
+
+logger = logging.getLogger(__name__)
+
+#: Clips over a limit; all other faults of a clip are 400.
+TOO_MUCH = frozenset({"too_large", "too_long", "too_many_pixels", "timeout"})
+#: The name of the reason for a clip that nobody waits for.
+GONE = "gone"
+
+Reply = tuple[int, dict[str, Any]]
+
+
+class Predictor:
+    """Answers tasks of the door. Build with :meth:`load`.
+
+    Args:
+        ensemble: that answers.
+        model: what an answer says of the model: its ``name`` and ``version``; the digest is added.
+        inbox: the folder in which the door puts clips; no other file is read.
+    """
+
+    def __init__(self, ensemble: Ensemble, model: Mapping[str, str], inbox: Path) -> None:
+        self.ensemble = ensemble
+        self.model = {**model, "digest": ensemble.digest}
+        self.inbox = inbox
+
+    @classmethod
+    def load(cls, folder: Path, model: Mapping[str, str], inbox: Path) -> Predictor:
+        """Load the ensemble in a folder; its answers are recorded where the environment asks for that.
+
+        Raises:
+            DataError: as :meth:`affekt.ensemble.Ensemble.load`.
+        """
+        ensemble = Ensemble.load(folder)
+        ensemble.listener = recorder_of(ensemble)
+        return cls(ensemble, model, inbox)
+
+    def reply(self, task: Mapping[str, Any]) -> Reply:
+        """What is answered to a task.
+
+        Args:
+            task: ``clip``, the name of a file in the inbox.
+
+        Returns:
+            200 and the answer with ``model`` added; or ``{"error": {"code", "message"}}`` with 400 or 413 where the
+            clip is the reason, 500 or 507 where the server is.
+        """
+        return guarded(lambda: self._answer(self._clip(task.get("clip"))))
+
+    def _answer(self, clip: Path) -> dict[str, Any]:
+        deadline = _WhileWanted.of(self.ensemble.settings.media, clip)
+        return {**self.ensemble.predict_file(clip, deadline).to_dict(), "model": self.model}
+
+    def _clip(self, name: Any) -> Path:
+        """The file of a name, which may not lead out of the inbox."""
+        if isinstance(name, str) and name and Path(name).name == name and name not in (".", ".."):
+            path = self.inbox / name
+            try:
+                if stat.S_ISREG(path.lstat().st_mode):
+                    return path
+            except FileNotFoundError as error:
+                raise MediaError("nobody waits for this clip any more", code=GONE) from error
+        raise AffektError("expected the name of a clip in the door's folder", code="bad_clip_name")
+
+
+@dataclass(frozen=True)
+class _WhileWanted(Deadline):
+    """A deadline that is over too when the clip is taken away: whoever asked has gone."""
+
+    def check(self, doing: str) -> None:
+        super().check(doing)
+        if not Path(self.where).exists():
+            raise MediaError("nobody waits for this clip any more", code=GONE)
+
+
+def guarded(answer: Any) -> Reply:
+    """The status and the document of an answer, or of the error that it ends with; what the server failed at is logged.
+
+    Args:
+        answer: is called without arguments and gives a document.
+    """
+    try:
+        document = answer()
+        json.dumps(document, allow_nan=False)
+        return 200, document
+    except AffektError as error:
+        return (413 if error.code in TOO_MUCH else 400), error_document(error.code, error.message)
+    except MemoryError:
+        logger.exception("out of memory with one clip")
+        return 507, error_document("out_of_memory", "the server has too little memory for this clip")
+    except Exception:
+        logger.exception("one clip failed")
+        return 500, error_document("internal", "the server failed with this clip; its log has the cause")
+
+
+def error_document(code: str, message: str) -> dict[str, Any]:
+    """The document of an error, the same everywhere."""
+    return {"error": {"code": code, "message": message}}

@@ -1,0 +1,180 @@
+"""What the door promises to clients, whatever engine is behind it."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import re
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+import requests
+
+from affekt.ensemble import Ensemble
+
+
+def error_of(answer):
+    document = answer.json()
+    assert set(document) == {"error"} and set(document["error"]) == {"code", "message"}
+    assert all(isinstance(value, str) and value for value in document["error"].values())
+    return answer.status_code, document["error"]["code"]
+
+
+def inbox(door):
+    return list((Path(door.options.temporary) / "clips").iterdir())
+
+
+@pytest.fixture(scope="module")
+def expected(tiny_ensemble, clip):
+    ensemble = Ensemble.load(tiny_ensemble)
+    model = {"name": "affekt", "version": "7", "digest": ensemble.digest}
+    return {**ensemble.predict_file(clip).to_dict(), "model": model}
+
+
+def test_a_clip_is_answered(door, clip, expected):
+    answer = requests.post(door.url, data=clip.read_bytes(), timeout=60)
+    assert (answer.status_code, answer.json()) == (200, expected)
+
+
+@pytest.mark.parametrize("kind", ["video/mp4", "application/x-www-form-urlencoded", "application/json", "text/plain"])
+def test_a_clip_is_a_clip_whatever_it_is_called(door, kind):
+    """A body that the decoder has seen is one that has arrived."""
+    answer = requests.post(door.url, data=b"no clip", headers={"Content-Type": kind}, timeout=60)
+    assert error_of(answer) == (400, "unreadable")
+
+
+def test_curl_with_its_own_content_type_is_answered(door, no_clip):
+    run = subprocess.run(["curl", "-s", "--data-binary", f"@{no_clip}", door.url], capture_output=True, check=True)
+    assert json.loads(run.stdout)["error"]["code"] == "unreadable"
+
+
+@pytest.mark.parametrize("field", ["data", "body", "video"])
+def test_a_form_with_further_fields_is_taken(door, field):
+    form = {"note": (None, "from the left"), field: b"no clip"}
+    assert error_of(requests.post(door.url, files=form, timeout=60)) == (400, "unreadable")
+
+
+def test_the_named_field_of_two_files_is_the_clip(door, clip, expected):
+    answer = requests.post(door.url, files={"poster": b"picture", "data": clip.read_bytes(), "z": b"?"}, timeout=60)
+    assert answer.json() == expected
+
+
+def test_a_version_may_be_named(door):
+    assert error_of(requests.post(f"{door.url}/7", data=b"no clip", timeout=60)) == (400, "unreadable")
+    assert error_of(requests.post(f"{door.url}/8", data=b"x", timeout=60)) == (404, "no_version")
+
+
+@pytest.mark.parametrize(
+    ("send", "status", "code"),
+    [
+        ({"data": b""}, 400, "no_clip"),
+        ({"data": b"no clip"}, 400, "unreadable"),
+        ({"files": {"a": b"1", "b": b"2"}}, 400, "no_clip"),
+        ({"files": {"a": (None, "")}}, 400, "no_clip"),
+        ({"data": b"nonsense", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}, 400, "bad_form"),
+        ({"data": b"--x--\r\n", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}, 400, "no_clip"),
+        ({"data": b"--x", "headers": {"Content-Type": "multipart/form-data"}}, 400, "bad_form"),
+        ({"json": {"uri": "http://host/clip.mp4"}}, 400, "no_clip"),
+        ({"json": {"uri": "s3://theirs/clip.mp4"}}, 403, "bucket_not_allowed"),
+        ({"json": {"uri": "s3://"}}, 400, "bad_uri"),
+        ({"data": b"{no", "headers": {"Content-Type": "application/json"}}, 400, "bad_json"),
+        ({"data": b"x", "headers": {"Content-Encoding": "gzip"}}, 415, "content_encoding"),
+        ({"data": b"x", "headers": {"Content-Length": str(10**10)}}, 413, "too_large"),
+    ],
+)
+def test_each_refusal_has_its_status_and_its_code(door, send, status, code):
+    if send.get("headers", {}).get("Content-Length"):
+        host, port = door.base.removeprefix("http://").split(":")
+        connection = http.client.HTTPConnection(host, int(port), timeout=30)
+        connection.request("POST", "/predictions/affekt", headers={**send["headers"], "Expect": "100-continue"})
+        answer = connection.getresponse()
+        assert (answer.status, json.load(answer)["error"]["code"]) == (status, code)
+        connection.close()
+    else:
+        assert error_of(requests.post(door.url, **send, timeout=60)) == (status, code)
+    assert inbox(door) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nothing", 404, "not_found"),
+        ("GET", "/predictions/affekt", 405, "method_not_allowed"),
+        ("POST", "/predictions/other", 404, "no_model"),
+        ("GET", "/v2/models/other/ready", 404, "no_model"),
+        ("POST", "/models", 405, "method_not_allowed"),
+        ("GET", "/predictions/affekt/7/8", 404, "not_found"),
+    ],
+)
+def test_an_address_that_is_none_is_an_error_like_all(door, method, path, status, code):
+    assert error_of(requests.request(method, f"{door.base}{path}", data=b"", timeout=30)) == (status, code)
+
+
+def test_what_is_no_http_is_an_error_like_all(door):
+    host, port = door.base.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as used:
+        used.sendall(b"hello\r\n\r\n")
+        answer = used.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert json.loads(answer.split(b"\r\n\r\n")[1])["error"]["code"] == "bad_http"
+
+
+def test_a_request_has_an_id_in_answer_and_log(door):
+    given = requests.post(door.url, data=b"", headers={"X-Request-Id": "mine-1"}, timeout=30)
+    assert given.headers["x-request-id"] == "mine-1"
+    made = requests.post(door.url, data=b"", headers={"X-Request-Id": "no good\x01"[:7]}, timeout=30).headers[
+        "x-request-id"
+    ]
+    assert re.fullmatch("[0-9a-f]{32}", made)
+    lines = [
+        json.loads(line.split(": ", 1)[1]) for line in door.logs[0].read_text().splitlines() if "affekt.door" in line
+    ]
+    assert [(line["status"], line["code"]) for line in lines if line["id"] in ("mine-1", made)] == [
+        (400, "no_clip")
+    ] * 2
+
+
+def test_the_open_inference_protocol_is_spoken(door, clip, expected):
+    base = f"{door.base}/v2"
+    assert requests.get(f"{base}/health/live", timeout=30).json() == {"live": True}
+    assert requests.get(f"{base}/health/ready", timeout=30).json() == {"ready": True}
+    described = requests.get(f"{base}/models/affekt", timeout=30).json()
+    assert described["inputs"][0] == {"name": "clip", "datatype": "BYTES", "shape": [1]}
+    content = base64.b64encode(clip.read_bytes()).decode()
+    asked = {"id": "a", "inputs": [{"name": "clip", "datatype": "BYTES", "shape": [1], "data": [content]}]}
+    said = requests.post(f"{base}/models/affekt/infer", json=asked, timeout=60).json()
+    assert (said["id"], said["model_name"], said["model_version"]) == ("a", "affekt", "7")
+    outputs = {output["name"]: output for output in said["outputs"]}
+    assert outputs["label"]["data"] == [expected["label"]]
+    probabilities = outputs["probabilities"]
+    assert (
+        dict(zip(probabilities["parameters"]["labels"], probabilities["data"], strict=True))
+        == expected["probabilities"]
+    )
+    assert said["parameters"]["answer"] == expected
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        [],
+        {},
+        {"inputs": []},
+        {"inputs": [7]},
+        {"inputs": [{"name": "clip", "data": ["!"]}]},
+        {"inputs": [{"name": "x", "data": ["eA=="]}]},
+        {"inputs": [{"name": "clip", "data": [["eA==", "eA=="]]}]},
+    ],
+)
+def test_inputs_that_are_none_are_refused(door, asked):
+    status, code = error_of(requests.post(f"{door.base}/v2/models/affekt/infer", json=asked, timeout=30))
+    assert (status, code) in ((400, "bad_inputs"), (400, "bad_json"))
+
+
+def test_nothing_is_left_of_answered_clips(door):
+    requests.post(door.url, data=b"no clip", timeout=60)
+    assert inbox(door) == []
+    assert 'affekt_busy{version="7"} 0.0' in requests.get(f"{door.base}/metrics", timeout=9).text
