@@ -121,6 +121,7 @@ EXTRAS = {
     "mlflow": "serve",
     "pyarrow": "serve",
     "model_archiver": "serve",
+    "h11": "serve",
     "prometheus_client": "serve",
     "python_multipart": "serve",
     "starlette": "serve",
