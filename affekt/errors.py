@@ -133,6 +133,7 @@ EXTRAS = {
     "skimage": "train",
     "docker": "cluster",
     "kfp_server_api": "cluster",
+    "psycopg": "postgresql",
 }
 
 

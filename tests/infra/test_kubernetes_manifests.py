@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from affekt.pipelines.placement import SECRETS
+from affekt.registry import database
 from affekt.serving import container
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -72,14 +73,20 @@ def rendered(folder: Path) -> dict[tuple[str, str, str], dict]:
             found[target] = merged(found[target], change)
     names = {image["name"]: image["newName"] for image in kustomization.get("images", [])}
     for part in found.values():
-        for each in containers(part):
+        for each in all_containers(part):
             image, tag = each["image"].rsplit(":", 1)
             each["image"] = f"{names.get(image, image)}:{tag}"
     return found
 
 
 def containers(document: dict) -> list[dict]:
-    return document["spec"]["template"]["spec"]["containers"] if document["kind"] == "Deployment" else []
+    return document["spec"]["template"]["spec"]["containers"] if document["kind"] in ("Deployment", "Job") else []
+
+
+def all_containers(document: dict) -> list[dict]:
+    """Those that run before the others, too."""
+    found = containers(document)
+    return [*document["spec"]["template"]["spec"].get("initContainers", []), *found] if found else []
 
 
 @pytest.fixture(scope="module", params=OVERLAYS)
@@ -93,7 +100,8 @@ def production() -> dict[tuple[str, str, str], dict]:
 
 
 def deployments(overlay: dict) -> list[dict]:
-    return [document for document in overlay.values() if document["kind"] == "Deployment"]
+    """What has pods."""
+    return [document for document in overlay.values() if document["kind"] in ("Deployment", "Job")]
 
 
 def server(overlay: dict) -> dict:
@@ -121,7 +129,7 @@ def test_a_container_runs_without_rights(overlay):
         pod = deployment["spec"]["template"]["spec"]
         assert pod["securityContext"]["runAsNonRoot"] is True
         assert pod["automountServiceAccountToken"] is False
-        for each in pod["containers"]:
+        for each in all_containers(deployment):
             assert each["securityContext"]["readOnlyRootFilesystem"] is True
             assert each["securityContext"]["allowPrivilegeEscalation"] is False
             assert each["securityContext"]["capabilities"]["drop"] == ["ALL"]
@@ -129,7 +137,7 @@ def test_a_container_runs_without_rights(overlay):
 
 def test_a_container_says_what_it_needs(overlay):
     for deployment in deployments(overlay):
-        for each in containers(deployment):
+        for each in all_containers(deployment):
             assert set(each["resources"]["requests"]) == {"cpu", "memory"}
             assert "memory" in each["resources"]["limits"]
 
@@ -138,7 +146,7 @@ def test_every_mount_has_its_volume(overlay):
     for deployment in deployments(overlay):
         pod = deployment["spec"]["template"]["spec"]
         volumes = {volume["name"]: volume for volume in pod["volumes"]}
-        assert {mount["name"] for each in pod["containers"] for mount in each["volumeMounts"]} == set(volumes)
+        assert {mount["name"] for each in all_containers(deployment) for mount in each["volumeMounts"]} == set(volumes)
         for volume in volumes.values():
             if claim := volume.get("persistentVolumeClaim"):
                 assert ("PersistentVolumeClaim", "affekt", claim["claimName"]) in overlay
@@ -204,7 +212,7 @@ def test_the_server_finds_the_tracking_server(overlay):
 def test_the_images_are_targets_of_the_dockerfile(overlay):
     text = (REPOSITORY / "infra" / "docker" / "Dockerfile").read_text(encoding="utf-8")
     for deployment in deployments(overlay):
-        for each in containers(deployment):
+        for each in all_containers(deployment):
             target = each["image"].rsplit("/", 1)[-1].split(":")[0].removeprefix("affekt-")
             assert f" AS {target}\n" in text
 
@@ -231,6 +239,16 @@ def test_production_takes_credentials_from_the_secret_that_steps_use(production)
     assert tracking["envFrom"] == [{"secretRef": {"name": "affekt-storage"}}]
     (database,) = [entry for entry in tracking["env"] if entry["name"] == "MLFLOW_BACKEND_STORE_URI"]
     assert set(database) == {"name", "valueFrom"}
+
+
+def test_the_servers_wait_for_the_one_that_migrates_the_database(production):
+    (migrating,) = containers(production["Job", "affekt", "affekt-tracking-migration"])
+    (waiting, server) = all_containers(production["Deployment", "affekt", "affekt-tracking"])
+    assert (migrating["command"][-1], waiting["command"][-1]) == ("migrate", "wait")
+    assert migrating["command"][:-1] == waiting["command"][:-1] == ["python", "-m", database.__name__]
+    assert migrating["image"] == waiting["image"] == server["image"]
+    assert migrating["env"][0] == waiting["env"][0]
+    assert migrating["env"][0] in server["env"]
 
 
 def test_the_secrets_that_are_needed_are_described(overlay):

@@ -3,59 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
-from pathlib import Path
 
-import psutil
 import pytest
+from shared_killed import Training
 
 from affekt.registry import Tracking
-
-FEW = ("svc.c_candidates=[0.1]", "fusion.folds=2", "evaluation.bootstrap=100", "gate.check_serving=false")
-
-
-class Training:
-    """``affekt train`` on sample clips in a home of its own."""
-
-    def __init__(self, home: Path, data: Path, *options: str) -> None:
-        self.home = home
-        self.command = [sys.executable, "-m", "affekt", "train", str(data), "--only", "svc", "--json", *options]
-        self.command += [f"--set={setting}" for setting in FEW]
-        self.environment = {**os.environ, "AFFEKT_HOME": str(home), "OMP_NUM_THREADS": "1"}
-        self.environment.pop("MLFLOW_TRACKING_URI", None)
-
-    def killed_when(self, reached: Callable[[str], bool]) -> None:
-        """Start it, and kill the command alone when its log is so far; then nobody of its family may live."""
-        before = set((self.home / "runs").glob("*"))
-        with (self.home.parent / "said").open("wb") as said:
-            running = subprocess.Popen(self.command, env=self.environment, stdout=said, stderr=said)
-            until = time.monotonic() + 200
-            family: list[psutil.Process] = []
-            while not reached(self.log(before)):
-                assert running.poll() is None and time.monotonic() < until, (self.home.parent / "said").read_text()
-                time.sleep(0.02)
-            family = psutil.Process(running.pid).children(recursive=True)
-            assert family
-            running.send_signal(signal.SIGKILL)
-            running.wait()
-        _, alive = psutil.wait_procs(family, timeout=10)
-        assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
-
-    def log(self, before: set[Path] = frozenset()) -> str:  # type: ignore[assignment]
-        found = [folder / "pipeline.log" for folder in (self.home / "runs").glob("*")]
-        return "".join(path.read_text() for path in sorted(found) if path.is_file())
-
-    def ends(self) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(self.command, env=self.environment, capture_output=True, text=True, timeout=280)
-
-    def states(self) -> set[str]:
-        tracking = Tracking(home=self.home)
-        return {run.info.status for run in tracking.client.search_runs([tracking.experiment_id])}
+from tests.conftest import TINY
 
 
 @pytest.mark.slow
@@ -64,7 +17,7 @@ class Training:
               "affekt: registration: done"]
 )  # fmt: skip
 def test_a_training_goes_on_from_wherever_it_was_killed(point, tmp_path, sample_clips):
-    training = Training(tmp_path / "home", sample_clips)
+    training = Training(tmp_path / "home", sample_clips, "--only=svc")
     training.killed_when(lambda log: point in log)
     done = training.ends()
     assert done.returncode == 0, done.stderr
@@ -79,7 +32,7 @@ def test_a_training_goes_on_from_wherever_it_was_killed(point, tmp_path, sample_
 
 @pytest.mark.slow
 def test_nobody_outlives_a_killed_command_and_the_next_start_closes_its_run(tmp_path, sample_clips):
-    training = Training(tmp_path / "home", sample_clips)
+    training = Training(tmp_path / "home", sample_clips, "--only=svc")
     training.killed_when(lambda log: "affekt: plan_shards: done" in log)
     assert training.states() >= {"RUNNING"}
     done = training.ends()
@@ -89,3 +42,33 @@ def test_nobody_outlives_a_killed_command_and_the_next_start_closes_its_run(tmp_
     assert training.log().count("affekt: ingest: done in") == 1
     assert len(list((training.home / "runs").iterdir())) == 1
     assert "RUNNING" not in training.states()
+
+
+#: What the log says before each kill: in the first step, in the preparation, in each of the six models, in the fusion,
+#: in the evaluation, between registration and gate, and in the gate.
+POINTS = (
+    "'ingest'", "'prepare-shard'", "'train-vgg'", "'train-c3d'", "'train-bilstm'", "'train-joint'",
+    "'train-random-forest'", "'train-svc'", "'fit-fusion'", "'evaluate'", "affekt: registration: done", "'gate'",
+)  # fmt: skip
+
+
+@pytest.mark.slow
+def test_six_models_are_the_same_after_a_training_that_is_killed_twelve_times(tmp_path, sample_clips, sample_faces):
+    settings = (*TINY, "gate.check_serving=false")
+    whole, killed = (
+        Training(tmp_path / name / "home", sample_clips, f"--faces={sample_faces}", settings=settings)
+        for name in ("whole", "killed")
+    )
+    for training in (whole, killed):
+        training.home.parent.mkdir()
+    assert whole.ends().returncode == 0
+    for point in POINTS:
+        killed.killed_when(lambda log, point=point: point in log, after=0.0 if "done" in point else 1.5)
+    done = killed.ends()
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["version"] == 1
+    assert killed.registered() == whole.registered()
+    assert killed.states() == {"FINISHED", "KILLED", "FAILED"}
+    log = killed.log()
+    assert {step: log.count(f"affekt: {step}: done in") for step in whole.steps()} == dict.fromkeys(whole.steps(), 1)
+    assert not list((killed.home / "store" / "checkpoints").rglob("*.pt"))
