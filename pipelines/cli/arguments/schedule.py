@@ -1,23 +1,21 @@
-"""The arguments of ``affekt schedule``."""
+"""Arguments of ``affekt schedule``."""
 
 from __future__ import annotations
 
 import argparse
 
-from affekt.pipelines.cli.parser import add_loudness
+from affekt.pipelines.cli.arguments.kinds import Actions, AddCommand, add_json
 
 _FILE = "a YAML file of schedules; docs/schedules.md says what stands in it"
 
 
-def add_schedule_actions(schedule: argparse.ArgumentParser) -> None:
-    """Add what can be done with a file of schedules."""
-    actions = schedule.add_subparsers(title="actions", metavar="ACTION", required=True)
+def add_schedule(command: AddCommand) -> None:
+    """``affekt schedule``."""
+    actions = Actions(command("schedule", "train again by the clock, as a file says"))
 
     def action(name: str, summary: str) -> argparse.ArgumentParser:
-        added = actions.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        added = actions.add(name, summary, reads=("file",))
         added.add_argument("file", metavar="FILE", help=_FILE)
-        added.set_defaults(action=name, reads=("file",))
-        add_loudness(added)
         return added
 
     for name, summary in (
@@ -26,9 +24,9 @@ def add_schedule_actions(schedule: argparse.ArgumentParser) -> None:
     ):
         changing = action(name, summary)
         changing.add_argument("--prune", action="store_true", help="remove schedules that are no longer in the file")
-        changing.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+        add_json(changing)
     listing = action("list", "the schedules of the file: when each starts next, and how its last runs ended")
-    listing.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+    add_json(listing)
     action("run-now", "start a schedule of the file at once, beside its times").add_argument("name", metavar="NAME")
     action("pause", "let a schedule start no more, until the file is applied again").add_argument(
         "name", metavar="NAME"

@@ -1,21 +1,30 @@
-"""The arguments of ``affekt pipeline submit``."""
+"""Arguments of ``affekt pipeline``."""
 
 from __future__ import annotations
 
 import argparse
 
 from affekt.extensions import model_names
+from affekt.pipelines.cli.arguments.kinds import DATA, Actions, AddCommand, add_json, add_overrides, add_preset
 
 
-def add_submit_arguments(submitted: argparse.ArgumentParser, data: str) -> None:
-    """Add what is trained and how it is handed over."""
-    submitted.add_argument("data", metavar="DATA", help=f"{data}; as the pods see it")
+def add_pipeline(command: AddCommand) -> None:
+    """``affekt pipeline``."""
+    parts = Actions(command("pipeline", "the training pipeline as a file, or handed to a cluster"))
+    compiled = parts.add("compile", "write the pipeline as YAML for Kubeflow Pipelines")
+    compiled.add_argument(
+        "--out", default="affekt-training.yaml", metavar="FILE", help="(default affekt-training.yaml)"
+    )
+    compiled.add_argument("--only", choices=model_names(), help="train this model alone")
+    submitted = parts.add("submit", "hand a training to the Kubeflow Pipelines at KFP_ENDPOINT")
+    _add_submit(submitted)
+
+
+def _add_submit(submitted: argparse.ArgumentParser) -> None:
+    submitted.add_argument("data", metavar="DATA", help=f"{DATA}; as the pods see it")
     submitted.add_argument("--faces", default="", metavar="DIR", help="labelled face images, as the pods see them")
-    submitted.add_argument("--preset", default="small", choices=("small", "paper"), help="(default small)")
-    submitted.add_argument(
-        "--set", action="append", default=[], metavar="key=value", dest="overrides",
-        help="override a setting, for example vgg.iterations=300; may be repeated",
-    )  # fmt: skip
+    add_preset(submitted)
+    add_overrides(submitted, "override a setting, for example vgg.iterations=300")
     submitted.add_argument("--only", choices=model_names(), help="train and register this model alone")
     submitted.add_argument("--name", default="affekt", help="name in the registry (default affekt)")
     submitted.add_argument(
@@ -31,4 +40,4 @@ def add_submit_arguments(submitted: argparse.ArgumentParser, data: str) -> None:
     submitted.add_argument(
         "--tag", default="", metavar="S", help="of two submissions with the same tag only the first trains"
     )
-    submitted.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+    add_json(submitted)

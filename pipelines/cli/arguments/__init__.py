@@ -1,0 +1,1 @@
+"""The arguments of every command, by groups of commands; what runs them is not imported."""

@@ -1,0 +1,92 @@
+"""Kinds of arguments that more than one command takes, and what is read from their texts."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from typing import Protocol
+
+from affekt.extensions import extension_names
+from affekt.pipelines.cli.parser import add_loudness
+
+DATA = (
+    f"a folder (with a manifest.csv, or laid out as one of {', '.join(extension_names('layout'))}) or a CSV file; "
+    "local or s3://"
+)
+REF = "a registered model, name@champion or name/7, or a folder (default: affekt@champion)"
+
+
+class AddCommand(Protocol):
+    """Adds a command, and gives the parser of its arguments."""
+
+    def __call__(self, name: str, summary: str, reads: Sequence[str] = ()) -> argparse.ArgumentParser:
+        """Add it.
+
+        Args:
+            name: of the command, and of the module that runs it.
+            summary: in the list of commands, and above its own help.
+            reads: the arguments that name files or folders to be read.
+        """
+
+
+class Actions:
+    """The actions of a command, such as ``affekt models list``."""
+
+    def __init__(self, command: argparse.ArgumentParser) -> None:
+        self._parsers = command.add_subparsers(title="actions", metavar="ACTION", required=True)
+
+    def add(self, name: str, summary: str, reads: Sequence[str] | None = None) -> argparse.ArgumentParser:
+        """Add an action; ``reads`` as of a command, by default what the command itself reads."""
+        added = self._parsers.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        added.set_defaults(action=name, **({} if reads is None else {"reads": reads}))
+        add_loudness(added)
+        return added
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """``--json``."""
+    parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+
+
+def add_overrides(parser: argparse.ArgumentParser, meaning: str) -> None:
+    """``--set key=value``, as often as wanted."""
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="key=value", dest="overrides", help=f"{meaning}; may be repeated"
+    )
+
+
+def add_preset(parser: argparse.ArgumentParser) -> None:
+    """``--preset``."""
+    parser.add_argument("--preset", default="small", choices=("small", "paper"), help="(default small)")
+
+
+def protocol(text: str) -> str:
+    """How a method is evaluated: ``fixed``, ``folds:5`` ..."""
+    if not re.fullmatch(r"fixed|three_splits|leave_one_subject_out|folds:([2-9]|[1-9]\d+)", text):
+        raise argparse.ArgumentTypeError(
+            f"expected fixed, three_splits, leave_one_subject_out or folds:K with K from 2 on, got {text}"
+        )
+    return text
+
+
+def who(text: str) -> str:
+    """A person among several: ``left``, ``largest``, 2 ..."""
+    if not re.fullmatch(r"prominent|left|right|largest|longest|[1-9]\d*", text):
+        raise argparse.ArgumentTypeError(f"expected left, right, largest, longest or a number from 1 on, got {text}")
+    return text
+
+
+def port(text: str) -> int:
+    """A port of TCP."""
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"expected a port from 1 to 65535, got {text}")
+    return int(text)
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 on."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 on, got {text}")
+    return value
