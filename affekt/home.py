@@ -11,6 +11,9 @@ from pathlib import Path
 
 from affekt.errors import DataError
 
+#: Variable that names a folder where the processes of a run leave for each other what one has worked out; it goes away
+#: with the run.
+SHARED = "AFFEKT_SHARED"
 #: Longest path of a temporary folder, in bytes: programs put sockets into it, whose paths end at 107.
 _LONGEST = 70
 
@@ -61,7 +64,8 @@ def private_folders(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
         folder: the run's; where its path is too long for sockets, the temporary folder lies among the system's.
 
     Yields:
-        The temporary folder, and the environment variables that make processes use it and :func:`caches`.
+        The temporary folder, and the environment variables that make processes use it, :data:`SHARED` and
+        :func:`caches`.
     """
     temporary = folder / "tmp"
     if len(os.fsencode(temporary)) > _LONGEST:
@@ -69,6 +73,6 @@ def private_folders(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     else:
         temporary.mkdir(parents=True, exist_ok=True)
     try:
-        yield temporary, {"TMPDIR": str(temporary), **caches()}
+        yield temporary, {"TMPDIR": str(temporary), SHARED: str(temporary / "shared"), **caches()}
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -30,6 +30,10 @@ class FaceClips:
         """The clip's id in its data set."""
         return self._index.rows[row].clip
 
+    def key(self, row: int) -> str:
+        """The clip's key in the store."""
+        return self._index.rows[row].key
+
     def rows(self, numbers: Sequence[int] | np.ndarray) -> list[FaceClip]:
         """The face frames of these rows, to learn from."""
         clips = []

@@ -74,12 +74,16 @@ class MemberTraining:
 
     def score(self, fold: Fold, scorer: Callable[[PreparedClip], Scored]) -> None:
         """Score the fold's rows, each process some of them; a clip without a face gets None."""
+        self.score_rows(fold, lambda row, clip: scorer(clip))
+
+    def score_rows(self, fold: Fold, scorer: Callable[[int, PreparedClip], Scored]) -> None:
+        """The same by a scorer that asks for the number of the row, too."""
         mine: dict[int, np.ndarray | None] = {}
         rows = fold.scores[self.world.rank :: self.world.size]
         with Progress(f"{self.member} {fold.name}: scores", len(rows)) as progress:
             for row in rows:
                 known = self.given.index.rows[row].frames_with_face > 0
-                mine[int(row)] = scorer(self.clips.prepared(row)).vector if known else None
+                mine[int(row)] = scorer(int(row), self.clips.prepared(row)).vector if known else None
                 progress.advance()
         for scores in self.world.gathered(mine):
             self.scores.update(scores)

@@ -24,6 +24,7 @@ from affekt.progress import track
 from affekt.score_table import ScoreTable
 from affekt.training.batches import SequenceBatches
 from affekt.training.face_clips import FaceClips
+from affekt.training.fc6 import Fc6
 from affekt.training.given import Given
 from affekt.training.member import MemberTraining
 from affekt.training.out_of_fold import Fold, folds_of, require_two_labels
@@ -90,7 +91,8 @@ def _train(given: Given, start: Callable[[Given, int, np.ndarray], Any], member:
     learned_by_vgg = {fold.key: fold.learns for fold in folds_of(dataclasses.replace(given, member="vgg"))}
     for fold in folds:
         vgg = _vgg_of(fold, given, run, clips.digest(learned_by_vgg[fold.key]))
-        features = _features(given, fold, clips, vgg)
+        fc6 = Fc6(vgg, clips, group.time_steps)
+        features = _features(given, fold, clips, fc6)
         with torch.random.fork_rng():
             torch.manual_seed(given.settings.seed)
             network = start(given, vgg.network.fc6_units, features)
@@ -98,11 +100,13 @@ def _train(given: Given, start: Callable[[Given, int, np.ndarray], Any], member:
         run.save(fold, network, None, group, {"vgg_sha256": vgg.sha256})
         trained = member(network, run.hardware, labels=given.labels, time_steps=group.time_steps)
 
-        def score(clip: PreparedClip, vgg: VggMember = vgg, trained: Member = trained) -> Scored:
-            sequence = vgg.sequence(clip, group.time_steps, mirrored=vgg.mirror)
+        def score(
+            row: int, clip: PreparedClip, vgg: VggMember = vgg, fc6: Fc6 = fc6, trained: Member = trained
+        ) -> Scored:
+            sequence = fc6.of(row, clip, mirrored=fc6.mirror)
             return trained.score(clip, {"vgg": {group.time_steps: sequence}})
 
-        run.score(fold, score)
+        run.score_rows(fold, score)
     return run.finish()
 
 
@@ -120,13 +124,15 @@ def _vgg_of(fold: Fold, given: Given, run: MemberTraining, learned_from: str) ->
     return VggMember.of(stored, run.hardware)
 
 
-def _features(given: Given, fold: Fold, clips: FaceClips, vgg: VggMember) -> np.ndarray:
+def _features(given: Given, fold: Fold, clips: FaceClips, fc6: Fc6) -> np.ndarray:
     """What a fold learns from: float32 ``[N, 2, steps, F]``, each clip as it is and mirrored."""
     hears = model_spec(given.member).hears
-    features = []
-    for row in track(fold.learns, f"{given.member} {fold.name}: fc6", len(fold.learns)):
+    features: dict[int, np.ndarray] = {}
+    places = fc6.in_turn(fold.learns, given.member)
+    for place in track(places, f"{given.member} {fold.name}: fc6", len(places)):
+        row = int(fold.learns[place])
         clip = clips.prepared(row)
-        sequence = vgg.sequence(clip, given.group.time_steps, mirrored=True)
+        sequence = fc6.of(row, clip, mirrored=True)
         assert sequence is not None  # a clip without a face is not learned from
         if hears:
             sequence = with_voice(clip, sequence)
@@ -137,8 +143,8 @@ def _features(given: Given, fold: Fold, clips: FaceClips, vgg: VggMember) -> np.
                     code="no_descriptors",
                     where=clips.name(row),
                 )
-        features.append(sequence)
-    return np.stack(features)
+        features[place] = sequence
+    return np.stack([features[place] for place in range(len(places))])
 
 
 def _batches(given: Given, fold: Fold, clips: FaceClips, features: np.ndarray) -> SequenceBatches:

@@ -24,6 +24,8 @@ from affekt.models.vgg.member import VggMember
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings, load_settings
 from affekt.store.entries import Store
+from affekt.training.face_clips import FaceClips
+from affekt.training.fc6 import Fc6
 from affekt.training.given import Given, train_member
 from affekt.training.out_of_fold import Fold, folds_of
 
@@ -463,3 +465,35 @@ def test_the_stage_on_face_images_is_trained_once_for_all_trainings(
         )  # fmt: skip
     assert "base.loss" in reported[0] and "base.loss" not in reported[1] and "final.loss" in reported[1]
     assert {path.name.rpartition("-")[0] for path in (tmp_path / "checkpoints").iterdir()} == stages
+
+
+def test_fc6_that_one_reader_worked_out_is_read_by_the_next_with_equal_answers(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AFFEKT_SHARED", str(tmp_path / "shared"))
+    passes: list[bool] = []
+    plain = VggMember.sequence
+
+    def counted(self: VggMember, clip: PreparedClip, steps: int, *, mirrored: bool) -> np.ndarray | None:
+        passes.append(mirrored)
+        return plain(self, clip, steps, mirrored=mirrored)
+
+    monkeypatch.setattr(VggMember, "sequence", counted)
+    counts = []
+    for out in ("first", "second"):
+        table = train_member(
+            Given("bilstm", world.index, world.store, world.settings, LABELS, tmp_path / out,
+                  needs={"vgg": world.folders["vgg"]})
+        )  # fmt: skip
+        assert np.array_equal(table.scores, world.tables["bilstm"].scores, equal_nan=True)
+        counts.append(len(passes))
+    # Two folds of 12 train clips, of which one has no face, and the final model of all 15: each clip once.
+    assert counts == [11 + 11 + 14, 11 + 11 + 14]
+
+
+def test_two_readers_of_a_vgg_take_its_clips_from_both_ends(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = Given("bilstm", world.index, world.store, world.settings, LABELS, Path("unused"))
+    vgg = load_member(model_spec("vgg"), world.folders["vgg"], {}, HardwareChoice("cpu"))
+    assert isinstance(vgg, VggMember)
+    fc6 = Fc6(vgg, FaceClips(given), 8)
+    assert sorted([tuple(fc6.in_turn([5, 6, 7], name)) for name in ("bilstm", "joint")]) == [(0, 1, 2), (2, 1, 0)]
