@@ -6,6 +6,7 @@ from kfp.dsl import Dataset, Input, Model, Output
 def fit_fusion(
     prepared: Input[Dataset],
     models: str,
+    store: str,
     settings: str,
     run_id: str,
     tracking_uri: str,
@@ -18,6 +19,7 @@ def fit_fusion(
     Args:
         prepared: index of the prepared clips.
         models: names of the models to fuse, separated by commas.
+        store: root of the prepared store.
         settings: the run's settings as JSON.
         run_id: the parent MLflow run.
         tracking_uri: MLflow's tracking address.
@@ -36,12 +38,20 @@ def fit_fusion(
         from affekt.media import PreparedIndex
         from affekt.steps.fit_fusion import fit_fusions
         from affekt.storage import file_digest
+        from affekt.store import store_of
 
         folders = {name: Path(trained.path) for name, trained in members.items()}
         facts = {"data": file_digest(Path(prepared.path) / "index.csv"), "code": code_digest(), "run": run_id}
-        learned = Learned.of(PreparedIndex.read(Path(prepared.path)))
+        index = PreparedIndex.read(Path(prepared.path))
+        seen = (index, store_of(index, store, this.settings.media)) if index.unit == "clips" else None
         fused = fit_fusions(
-            folders, models.split(","), this.settings, Path(ensemble.path), facts=facts, learned=learned
+            folders,
+            models.split(","),
+            this.settings,
+            Path(ensemble.path),
+            facts=facts,
+            learned=Learned.of(index),
+            seen=seen,
         )
         out = Path(scores.path)
         fused.write(out)

@@ -101,7 +101,7 @@ def training_pipeline(
                 trained[spec.name] = task.outputs["model"]
 
             fuse = static_component(fit_fusion, members=tuple(trained))
-            fused = place(fuse(prepared=prepared, models=",".join(models), **trained, **run))
+            fused = place(fuse(prepared=prepared, models=",".join(models), store=store, **trained, **run))
             ensemble, scores = fused.outputs["ensemble"], fused.outputs["scores"]
             evaluated = place(evaluate(prepared=prepared, scores=scores, ensemble=ensemble, store=store, **run))
             evaluation = evaluated.outputs["evaluation"]

@@ -19,7 +19,6 @@ from typing import Any
 
 from affekt.counted import counted
 from affekt.ensemble import Answer, Ensemble
-from affekt.ensemble.records import put_records
 from affekt.ensemble.trace import answered, trace
 from affekt.errors import AffektError
 from affekt.media import PreparedClip
@@ -101,6 +100,8 @@ class Recorder:
                 return
 
     def _write(self, rows: list[dict[str, Any]]) -> None:
+        from affekt.ensemble.records import put_records  # heavy: pandas, which a server without records does without
+
         try:
             put_records(self._folder, rows, most_bytes=self._most_bytes)
         except AffektError as error:

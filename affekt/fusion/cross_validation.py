@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from affekt.dataset import subject_folds
+from affekt.errors import DataError
 from affekt.fusion.fusion import Fusion
 from affekt.fusion.person import PersonFusion
 from affekt.score_table import ScoreTable
@@ -48,6 +49,19 @@ def cross_validated(
     if unlabelled.any():
         result[unlabelled] = fused_rows(table, table, unlabelled, method, weights=weights, **how)[0]
     return result
+
+
+def unseen_answers(table: ScoreTable, method: str, folds: int, seed: int, how: Mapping[str, Any]) -> np.ndarray | None:
+    """Fused vectors ``[N, L]`` of labelled rows, each by a fusion of other subjects; None without two subjects."""
+    labels = [table.labels[number] for number in table.truth]
+    try:
+        divided = subject_folds(table.subjects, folds, seed, labels=labels)
+    except DataError:  # one subject
+        return None
+    fused = np.full((len(table), len(table.labels)), np.nan)
+    for held in divided:
+        fused[held] = Fusion.fit(table.rows(~held), method, **how).predict(table.scores[held])
+    return fused
 
 
 def fused_rows(

@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 
 from affekt.counted import counted
-from affekt.dataset import subject_folds
-from affekt.errors import DataError
 from affekt.extensions import model_names
-from affekt.fusion import Fusion
+from affekt.fusion.cross_validation import unseen_answers
 from affekt.report.document import Ablation
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings
@@ -52,8 +50,8 @@ def _ablation(model: str, train: ScoreTable, settings: Settings, how: Mapping[st
     beside = tuple(name for name in train.models if name != model)
     together = tuple(name for name in model_names() if name in train.models)
     known = train.rows(np.flatnonzero(train.truth >= 0))
-    with_it = _answers(known, method, settings, how)
-    without = _answers(known.only(beside), method, settings, how)
+    with_it = unseen_answers(known, method, settings.fusion.folds, settings.seed, how)
+    without = unseen_answers(known.only(beside), method, settings.fusion.folds, settings.seed, how)
     if with_it is None or without is None:
         return Ablation(
             model, True, beside, method, 0, 0, None, None, None,
@@ -76,16 +74,3 @@ def _ablation(model: str, train: ScoreTable, settings: Settings, how: Mapping[st
         f"{counted(len(known), 'train clips')} of unseen subjects with it and on {shares[0]:.1%} without it",
         together,
     )  # fmt: skip
-
-
-def _answers(table: ScoreTable, method: str, settings: Settings, how: Mapping[str, Any]) -> np.ndarray | None:
-    """Fused vectors ``[N, L]``, each row's by a fusion fitted on other subjects; None where there are no two."""
-    labels = [table.labels[number] for number in table.truth]
-    try:
-        folds = subject_folds(table.subjects, settings.fusion.folds, settings.seed, labels=labels)
-    except DataError:  # one subject
-        return None
-    fused = np.full((len(table), len(table.labels)), np.nan)
-    for held in folds:
-        fused[held] = Fusion.fit(table.rows(~held), method, **how).predict(table.scores[held])
-    return fused

@@ -17,11 +17,14 @@ from affekt.errors import DataError
 from affekt.extensions import fusion_spec, fusions_for, members_needed, model_specs
 from affekt.fusion import Fusion, FusionKey, PersonFusion
 from affekt.json_document import JsonDocument
+from affekt.media import PreparedIndex
 from affekt.report.document import Ablation
 from affekt.report.paper_tables import BEST_OF_TABLE_3, TABLE_3
 from affekt.score_table import ScoreTable, join_tables
 from affekt.settings import Settings
 from affekt.steps.ablation import ablate
+from affekt.steps.reference import write_reference
+from affekt.store import PreparedStore
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +86,7 @@ def fit_fusions(
     *,
     facts: Mapping[str, Any] | None = None,
     learned: Learned | None = None,
+    seen: tuple[PreparedIndex, PreparedStore] | None = None,
 ) -> Fused:
     """Fit every fusion method on the out-of-fold training scores and assemble the ensemble with the chosen one.
 
@@ -95,6 +99,7 @@ def fit_fusions(
         folder: where the ensemble goes.
         facts: what the ensemble's manifest is to say besides.
         learned: what the members learned from, for the ensemble to say.
+        seen: the prepared clips and where they are, of which the ensemble keeps traces to tell drift by.
 
     Raises:
         DataError: a member's score table is missing, or there is no clip to fit on or to evaluate on.
@@ -127,6 +132,8 @@ def fit_fusions(
     needed = {name: members[name] for name in members if name in members_needed(kept)}
     if learned is not None:
         learned.write(folder)
+    if seen is not None and len(train):
+        write_reference(folder, *seen, train.only(kept), settings, how)
     assemble(folder, members=needed, models=kept, labels=table.labels, settings=settings, facts=facts)
     fused = replace(unseen, models=tuple(map(str, answers)), scores=np.stack(list(answers.values()), axis=1))
     return Fused(table, fused, settings.fusion.method, FusionFacts(kept, tuple(ablations)))

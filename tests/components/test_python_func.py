@@ -185,6 +185,7 @@ def test_fit_fusion_fuses_the_members_it_is_given(tmp_path, place, tiny_run):
     static_component(fit_fusion, members=list(members)).python_func(
         prepared=artifact(tiny_run.prepared),
         models="random_forest,svc",
+        store=str(tiny_run.store),
         ensemble=artifact(tmp_path / "ensemble", dsl.Model),
         scores=artifact(tmp_path / "scores"),
         **members,
