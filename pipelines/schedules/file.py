@@ -15,6 +15,7 @@ import yaml
 from affekt.errors import AffektError, DataError, SettingsError
 from affekt.extensions import model_names
 from affekt.pipelines.schedules.cron import Cron
+from affekt.pipelines.schedules.recipients import Notify
 from affekt.pipelines.schedules.schedule import Schedule, ScheduleFile
 from affekt.registry.registering import check_name
 from affekt.settings import load_settings
@@ -251,10 +252,10 @@ def _when(value: Any) -> When:
     return When.of({str(key): each for key, each in value.items()})
 
 
-def _notify(value: Any) -> None:
-    if not isinstance(value, dict) or set(value) - {"webhook", "slack"} or not value:
-        raise ValueError("expected webhook: or slack: with an address")
-    raise ValueError("to tell somebody of a run's end is not built; leave it out, and look with `affekt schedule list`")
+def _notify(value: Any) -> Notify:
+    if not isinstance(value, dict):
+        raise ValueError(f"expected webhook: or slack: with an address, got {type(value).__name__}")
+    return Notify.of({str(key): each for key, each in value.items()})
 
 
 def _profile(value: Any) -> None:

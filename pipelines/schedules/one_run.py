@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from affekt.home import home
+from affekt.pipelines.schedules.notify import Ended, tell
+from affekt.pipelines.schedules.outcome import Outcome
 from affekt.pipelines.schedules.state import State
 
 #: Exit code where another training of a schedule is at work; the run stays waiting.
@@ -75,8 +77,20 @@ def main(run_id: int) -> int:
             return 0
         state.begin(run_id)
         code = run(state.schedule_of(run_id).arguments, lock, outcome_file(run_id))
-        state.end(run_id, code)
+        end(state, run_id, code)
         return code
+
+
+def end(state: State, run_id: int, code: int) -> None:
+    """Take down that a run is over, and tell whom its schedule names."""
+    state.end(run_id, code)
+    schedule = state.schedule_of(run_id)
+    if schedule.notify is None:
+        return
+    (found,) = (each for each in state.runs() if each.id == run_id)
+    outcome = Outcome.of(read_outcome(run_id), code)
+    log = str(home() / "schedules" / f"{run_id:05}.log")
+    tell(schedule.notify, Ended.of(found, outcome, log, clip_names=schedule.notify.clip_names))
 
 
 if __name__ == "__main__":

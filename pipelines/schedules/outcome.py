@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from affekt.json_document import JsonDocument
+
+#: How the local runner says at which step a run failed.
+_STEP = re.compile(r"\(step (.+?); the whole log: ")
 
 
 @dataclass(frozen=True)
@@ -18,12 +22,14 @@ class Outcome(JsonDocument):
         why: the main reason, or the error's sentence.
         version: what was registered, ``name/7``; ``""`` where nothing was.
         code: of the error; ``""`` without one.
+        step: of the pipeline at which it failed; ``""`` where it did before.
     """
 
     result: str
     why: str
     version: str = ""
     code: str = ""
+    step: str = ""
 
     @classmethod
     def of(cls, document: Mapping[str, Any] | None, exit_code: int) -> Outcome:
@@ -32,7 +38,13 @@ class Outcome(JsonDocument):
         error = found.get("error")
         if isinstance(error, Mapping):
             where = f"{error['where']}: " if error.get("where") else ""
-            return cls("failed", f"{where}{error.get('message', '')}", code=str(error.get("code", "")))
+            step = _STEP.search(str(error.get("message", "")))
+            return cls(
+                "failed",
+                f"{where}{error.get('message', '')}",
+                code=str(error.get("code", "")),
+                step=step[1] if step else "",
+            )
         if exit_code or not found:
             return cls("failed", f"it ended with exit code {exit_code} and says nothing", code="no_document")
         if found.get("trains") is False:

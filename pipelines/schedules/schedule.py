@@ -11,6 +11,7 @@ from typing import Any, Literal
 from affekt.json_document import LEFT_OUT, JsonDocument
 from affekt.pipelines.job import TrainingJob, job_of
 from affekt.pipelines.schedules.cron import Cron
+from affekt.pipelines.schedules.recipients import Notify
 from affekt.steps.when import When
 
 Runner = Literal["local", "docker", "cluster"]
@@ -34,6 +35,7 @@ class Schedule(JsonDocument):
         enabled: whether it starts by itself.
         grace_minutes: how late a run may start that could not start in time; after that it is left out.
         when: what makes a training worth while; every start trains where nothing is said.
+        notify: who hears of the end of a run.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Schedule(JsonDocument):
     enabled: bool = True
     grace_minutes: int = 720
     when: When | None = field(default=None, metadata=LEFT_OUT)
+    notify: Notify | None = field(default=None, metadata=LEFT_OUT)
 
     @property
     def times(self) -> Cron:

@@ -22,7 +22,7 @@ from apscheduler.triggers.cron import CronTrigger
 
 from affekt.home import home
 from affekt.pipelines.schedules.cron import Cron
-from affekt.pipelines.schedules.one_run import BUSY, alone
+from affekt.pipelines.schedules.one_run import BUSY, alone, end
 from affekt.pipelines.schedules.schedule import Schedule
 from affekt.pipelines.schedules.state import State
 
@@ -157,7 +157,7 @@ class Server:
                 return
             if run.tries >= TRIES:
                 logger.error("%s was interrupted %d times and is given up", run.name, run.tries)
-                self.state.end(run.id, 1)
+                end(self.state, run.id, 1)
                 continue
             again = " again, since it was interrupted" if run.tries else ""
             logger.info("%s starts%s", run.name, again)

@@ -1,0 +1,166 @@
+"""Tells of the end of a scheduled run: a signed webhook (standardwebhooks.com), and a message as Slack takes it.
+
+Neither holds a secret. Names of clips stand in an error's sentence at most, which is left out unless it is asked for.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import logging
+import os
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
+
+from affekt.json_document import JsonDocument
+from affekt.pipelines.schedules.outcome import Outcome
+from affekt.pipelines.schedules.recipients import VARIABLE, Notify
+from affekt.pipelines.schedules.state import Run
+from affekt.storage import secrets_hidden
+
+logger = logging.getLogger(__name__)
+
+#: The variable with the secret that webhooks are signed with.
+SECRET = "AFFEKT_WEBHOOK_SECRET"
+#: Seconds for one request, and how often it is repeated where the other side is not ready.
+_TIMEOUT, _TRIES = (5.0, 15.0), 4
+_MARKS = {"promoted": "🏆", "refused": "⚖️", "nothing_to_do": "💤", "submitted": "🚀", "failed": "🚨"}
+
+
+@dataclass(frozen=True)
+class Ended(JsonDocument):
+    """The body of a webhook.
+
+    Attributes:
+        event: ``schedule.run.ended``.
+        schedule: its name.
+        run: its number on that machine.
+        result: of :data:`affekt.pipelines.schedules.recipients.RESULTS`.
+        version: what was registered, ``name/7``.
+        why: the main reason; of a failure only where clip names may be told.
+        code: of the error.
+        step: of the pipeline at which it failed.
+        due: when it was to start, in UTC.
+        started: when it did.
+        ended: when it was over.
+        log: where the log is on the machine.
+    """
+
+    event: str
+    schedule: str
+    run: int
+    result: str
+    version: str
+    why: str
+    code: str
+    step: str
+    due: str
+    started: str
+    ended: str
+    log: str
+
+    @classmethod
+    def of(cls, run: Run, outcome: Outcome, log: str, *, clip_names: bool) -> Ended:
+        """What is told of a run."""
+        failed = outcome.result == "failed"
+        why = "" if failed and not clip_names else secrets_hidden(outcome.why.partition("\n")[0])
+        return cls(
+            "schedule.run.ended", run.name, run.id, outcome.result, outcome.version, why, outcome.code, outcome.step,
+            run.due, run.started, run.ended, log,
+        )  # fmt: skip
+
+    def text(self) -> str:
+        """The same in a few words."""
+        result = f"{_MARKS.get(self.result, '')} {self.schedule}: {self.result.replace('_', ' ')}".strip()
+        parts = [" ".join(part for part in (result, self.version) if part), self.why]
+        if self.result == "failed":
+            step = f" at the step {self.step}" if self.step else ""
+            parts.append(f"{self.code or 'error'}{step}; log: {self.log}")
+        return "\n".join(part for part in parts if part)
+
+
+def tell(notify: Notify, ended: Ended) -> bool:
+    """Tell of a run's end; what does not arrive is logged, and changes nothing else.
+
+    Returns:
+        Whether all who were to hear of it did.
+    """
+    if ended.result not in notify.results:
+        return True
+    arrived = True
+    if notify.webhook:
+        body = json.dumps(ended.to_dict(), sort_keys=True).encode()
+        arrived &= _sent("webhook", notify.webhook, body, signed(body, os.environ.get(SECRET, "")))
+    if notify.slack:
+        # Slack reads &, < and > as its own signs.
+        text = ended.text().replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        arrived &= _sent("slack", notify.slack, json.dumps({"text": text}).encode(), {})
+    return arrived
+
+
+def signed(body: bytes, secret: str, *, now: int | None = None, identity: str = "") -> dict[str, str]:
+    """The headers of a webhook: id and time, and with a secret the signature of both and the body.
+
+    Args:
+        body: that is sent.
+        secret: any text, or ``whsec_`` and base64.
+        now: seconds since 1970.
+        identity: of the message; a new one by default.
+    """
+    moment, name = str(int(time.time()) if now is None else now), identity or f"msg_{uuid.uuid4().hex}"
+    headers = {"webhook-id": name, "webhook-timestamp": moment}
+    if secret:
+        digest = hmac.new(_key(secret), f"{name}.{moment}.".encode() + body, hashlib.sha256).digest()
+        headers["webhook-signature"] = f"v1,{base64.b64encode(digest).decode()}"
+    return headers
+
+
+def _key(secret: str) -> bytes:
+    if secret.startswith("whsec_"):
+        try:
+            return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+        except binascii.Error:
+            pass  # a text that begins like that
+    return secret.encode()
+
+
+def _sent(kind: str, address: str, body: bytes, headers: Mapping[str, str]) -> bool:
+    """Post a body; a server that is not ready is asked again, at longer and longer intervals."""
+    if variable := VARIABLE.fullmatch(address):
+        address = os.environ.get(variable[1], "")
+        if not address:
+            logger.error("%s: the variable %s is not set; nobody was told", kind, variable[1])
+            return False
+    retry = Retry(
+        total=_TRIES, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), allowed_methods=None,
+        raise_on_status=False, redirect=0,
+    )  # fmt: skip
+    place = urlsplit(address).hostname or ""  # the rest of such an address is a secret
+    try:
+        with requests.Session() as session:
+            session.mount("http://", HTTPAdapter(max_retries=retry))
+            session.mount("https://", HTTPAdapter(max_retries=retry))
+            answer = session.post(
+                address,
+                data=body,
+                headers={"Content-Type": "application/json", **headers},
+                timeout=_TIMEOUT,
+                allow_redirects=False,
+            )
+    except (requests.RequestException, ValueError) as error:
+        logger.error("%s: %s was not told (%s)", kind, place or "nobody", type(error).__name__)
+        return False
+    if not 200 <= answer.status_code < 300:
+        logger.error("%s: %s answers %d; it was not told", kind, place, answer.status_code)
+        return False
+    return True

@@ -1,0 +1,65 @@
+"""Who hears of the end of a scheduled run, as a file of schedules says it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from affekt.json_document import JsonDocument
+
+RESULTS = ("promoted", "refused", "nothing_to_do", "submitted", "failed")
+#: In place of an address: the variable that holds it.
+VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
+
+
+@dataclass(frozen=True)
+class Notify(JsonDocument):
+    """Who hears of the end of a run.
+
+    Attributes:
+        webhook: an address that takes JSON, or ``$NAME`` of the variable that holds it; ``""`` for none.
+        slack: the same of an incoming webhook of Slack, or of what takes the same.
+        results: of which results.
+        clip_names: whether the sentence of an error is told, which may name clips.
+    """
+
+    webhook: str = ""
+    slack: str = ""
+    results: tuple[str, ...] = RESULTS
+    clip_names: bool = False
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """What a file says.
+
+        Raises:
+            ValueError: says what is wrong.
+        """
+        known = ("webhook", "slack", "results", "clip_names")
+        for key in values:
+            if key not in known:
+                raise ValueError(f"{key} is not known; expected {', '.join(known)}")
+        if not values.get("webhook") and not values.get("slack"):
+            raise ValueError("expected webhook: or slack: with an address, or with $NAME of a variable that holds it")
+        found: dict[str, Any] = {}
+        for key in ("webhook", "slack"):
+            if key in values:
+                found[key] = _address(key, values[key])
+        if "results" in values:
+            results = values["results"]
+            if not isinstance(results, list) or not results or any(each not in RESULTS for each in results):
+                raise ValueError(f"results is {results!r}; expected a list of {', '.join(RESULTS)}")
+            found["results"] = tuple(results)
+        if "clip_names" in values:
+            if not isinstance(values["clip_names"], bool):
+                raise ValueError(f"clip_names is {values['clip_names']!r}; expected true or false")
+            found["clip_names"] = values["clip_names"]
+        return cls(**found)
+
+
+def _address(key: str, value: Any) -> str:
+    if isinstance(value, str) and (VARIABLE.fullmatch(value) or re.fullmatch(r"https?://[^/\s]+\S*", value)):
+        return value
+    raise ValueError(f"{key}: expected an http(s) address, or $NAME of a variable that holds it")
