@@ -16,6 +16,8 @@ from affekt.errors import DataError
 SHARED = "AFFEKT_SHARED"
 #: Longest path of a temporary folder, in bytes: programs put sockets into it, whose paths end at 107.
 _LONGEST = 70
+#: Where temporary folders may lie as well, where the path of the person's own is too long.
+_SHORT = ("/tmp", "/var/tmp")
 
 
 def home() -> Path:
@@ -35,6 +37,23 @@ def home() -> Path:
             where=str(folder),
         ) from error
     return folder
+
+
+def folder_for_sockets(prefix: str) -> Path:
+    """Make an empty temporary folder whose path is short enough for sockets in it.
+
+    It lies in ``TMPDIR``, or in the system's where that has too long a path.
+
+    Raises:
+        DataError: there is none with a short path that may be written to.
+    """
+    for above in (tempfile.gettempdir(), *_SHORT):
+        if len(os.fsencode(above)) + len(prefix) + 10 <= _LONGEST and os.access(above, os.W_OK | os.X_OK):
+            return Path(tempfile.mkdtemp(prefix=prefix, dir=above))
+    raise DataError(
+        f"the path of this temporary folder has more than {_LONGEST} bytes, too many for sockets; name a shorter one "
+        "in TMPDIR", code="no_home", where=tempfile.gettempdir(),
+    )  # fmt: skip
 
 
 def state_folder() -> Path:
@@ -69,7 +88,7 @@ def private_folders(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     """
     temporary = folder / "tmp"
     if len(os.fsencode(temporary)) > _LONGEST:
-        temporary = Path(tempfile.mkdtemp(prefix="affekt-"))
+        temporary = folder_for_sockets("affekt-")
     else:
         temporary.mkdir(parents=True, exist_ok=True)
     try:

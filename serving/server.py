@@ -26,6 +26,7 @@ import affekt
 from affekt import events, machine
 from affekt.ensemble.assembly import read_manifest
 from affekt.errors import AffektError
+from affekt.home import folder_for_sockets
 from affekt.serving.client import predict
 from affekt.serving.door.options import LOOPBACK, EngineName, Options
 
@@ -117,7 +118,7 @@ class LocalServer:
         self._records = home.absolute() / "serving" if home is not None else None
         keep = self._records is not None and port != 0
         work = self._records / str(port) if self._records and keep else Path(tempfile.mkdtemp(prefix="affekt-serve-"))
-        temporary = Path(tempfile.mkdtemp(prefix="affekt-ts-"))
+        temporary = folder_for_sockets("affekt-ts-")
         self._folders = [temporary, work / "store" if keep else work]
         self.options = Options(
             ensemble=str(ensemble.absolute()), work=str(work), temporary=str(temporary), engine=engine, name=name,

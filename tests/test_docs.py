@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from affekt.pipelines.cli import build_parser
+from affekt.pipelines.cli.reference import _commands
 from tests.test_contributing import blocks
 
 ROOT = Path(__file__).parents[1]
@@ -38,3 +40,15 @@ def test_every_source_file_that_is_named_is_there(document):
     added = {block.file for section in re.findall(r"^## (Add .+)$", text, re.MULTILINE) for block in blocks(section)}
     for name in re.findall(r"`((?:affekt|pipelines|components|serving|infra|tests|bench)/[\w/.-]+)`", text):
         assert (ROOT / name).exists() or name in added, name
+
+
+def test_the_document_of_every_command_with_json_is_described():
+    titles = re.findall(r"^## `affekt (.+?)`", (ROOT / "docs" / "json.md").read_text(encoding="utf-8"), re.MULTILINE)
+    described = {
+        title.split()[0] if action is None else f"{title.split()[0]} {action}"
+        for title in titles
+        for action in (None, *(title.split()[1].split("|") if title.split()[1:] else ()))
+    }
+    for parser, _ in _commands(build_parser()):
+        if "--json" in parser._option_string_actions:
+            assert parser.prog.removeprefix("affekt ") in described, parser.prog

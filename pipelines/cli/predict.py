@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from affekt.errors import AffektError, MediaError, UsageError, as_affekt_error, naming, printable
 from affekt.pipelines.cli.inputs import files_meant
 from affekt.pipelines.cli.outputs import cell
-from affekt.pipelines.cli.remarks import remark
+from affekt.pipelines.cli.timelines import Timelines
 from affekt.progress import track
 from affekt.settings.limits import with_limits
 from affekt.settings.loading import load_settings
@@ -43,6 +43,7 @@ def main(options: argparse.Namespace) -> int:
     files = files_meant(options.files)
     quiet = options.json or options.csv
     faces = Thumbnails(options.thumbnails) if options.thumbnails else None
+    pages = Timelines(files) if options.every is not None else None
     results = []
     # Lines on a terminal tell by themselves how far it is.
     for result in _answers(options, files, faces, show=quiet or not sys.stdout.isatty()):
@@ -50,14 +51,16 @@ def main(options: argparse.Namespace) -> int:
         if not quiet:
             print(line(result), flush=True)
     model = options.url or options.model or DEFAULT
+    if options.csv:
+        write_csv(results)
+    if pages:
+        pages.write(results, model)
+    lost = [*(faces.lost if faces else ()), *(pages.lost.values() if pages else ())]
     if options.json:
         adapted = {"same_person": sum("error" not in result for result in results)} if options.same_person else {}
-        print(json.dumps({"model": model, **adapted, "results": results}, indent=2))
-    elif options.csv:
-        write_csv(results)
-    if options.every is not None:
-        _write_pages(results, model)
-    return 1 if any("error" in result for result in results) or (faces and faces.lost) else 0
+        failed = {"error": lost[0].to_dict()} if lost else {}
+        print(json.dumps({"model": model, **adapted, "results": results, **failed}, indent=2))
+    return 1 if lost or any("error" in result for result in results) else 0
 
 
 def _refused(options: argparse.Namespace) -> str:
@@ -137,14 +140,15 @@ class Thumbnails:
     """Pictures of the analysed faces, JPEG, written into a folder under the number and the name of their answer.
 
     Attributes:
-        lost: how many could not be written.
+        lost: why some of them could not be written.
 
     Raises:
         OSError: the folder cannot be made.
     """
 
     def __init__(self, folder: str) -> None:
-        self._folder, self._count, self.lost = Path(folder), 0, 0
+        self._folder, self._count = Path(folder), 0
+        self.lost: list[AffektError] = []
         self._folder.mkdir(parents=True, exist_ok=True)
 
     def keep(self, name: str, picture: np.ndarray | None) -> dict[str, str]:
@@ -159,8 +163,8 @@ class Thumbnails:
             with naming(file):
                 file.write_bytes(thumbnail(picture))
         except OSError as error:  # the answer is not lost with its picture
-            self.lost += 1
-            print(f"affekt: {as_affekt_error(error)}", file=sys.stderr)
+            self.lost.append(as_affekt_error(error))
+            print(f"affekt: {self.lost[-1]}", file=sys.stderr)
             return {}
         return {"thumbnail": str(file)}
 
@@ -228,21 +232,6 @@ def _server(url: str) -> Answerer:
         yield {"file": name, **{key: value for key, value in document.items() if key not in ("model", "file")}}
 
     return answer
-
-
-def _write_pages(results: Sequence[dict[str, Any]], model: str) -> None:
-    """A page with the timeline beside each video that has windows."""
-    from affekt.report.timeline import write_timeline  # heavy: jinja2, and only --every needs it
-
-    for name in dict.fromkeys(result["file"] for result in results if "from" in result):
-        windows = [result for result in results if result["file"] == name and "from" in result]
-        page = Path(f"{name}.html")
-        try:
-            write_timeline(page, Path(name), windows, model)
-        except OSError as error:
-            print(f"affekt: {page}: the timeline cannot be written ({error.strerror})", file=sys.stderr)
-        else:
-            remark(f"timeline: {page}")
 
 
 def write_csv(results: Sequence[dict[str, Any]]) -> None:

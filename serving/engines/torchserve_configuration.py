@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import affekt
 from affekt.errors import AffektError
@@ -127,11 +128,22 @@ def write_configuration(layout: Layout) -> None:
         "disable_system_metrics": "true",
         "metrics_mode": "prometheus",
     }
-    layout.properties.write_text("".join(f"{key}={value}\n" for key, value in values.items()), encoding="utf-8")
-    (layout.work / "log4j2.xml").write_text(_LOG4J.format(log=layout.log), encoding="utf-8")
+    layout.properties.write_text("".join(f"{key}={_property(value)}\n" for key, value in values.items()), "ascii")
+    (layout.work / "log4j2.xml").write_text(_LOG4J.format(log=_in_xml(layout.log)), encoding="utf-8")
     layout.secret.unlink(missing_ok=True)
     with os.fdopen(os.open(layout.secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(secrets.token_urlsafe(32))
+
+
+def _property(value: str | int) -> str:
+    """A value as Java reads it, which takes each byte of such a file for a sign of Latin-1."""
+    units = str(value).replace("\\", "\\\\").encode("utf-16-be")
+    signs = (int.from_bytes(units[at : at + 2], "big") for at in range(0, len(units), 2))
+    return "".join(chr(sign) if sign < 128 else f"\\u{sign:04x}" for sign in signs)
+
+
+def _in_xml(path: Path) -> str:
+    return escape(str(path), {'"': "&quot;"})
 
 
 def java_command(layout: Layout) -> list[str]:
@@ -165,6 +177,8 @@ def server_environment(layout: Layout, threads: int) -> dict[str, str]:
     """The environment of the server and so of its workers: they import this affekt and use this Python."""
     # TS_ variables would override what the properties say.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("TS_")}
+    if environment.get("LC_ALL") in ("C", "POSIX"):  # Java would find no folder whose name has an accent
+        environment["LC_ALL"] = "C.UTF-8"
     paths = [str(Path(str(affekt.__file__)).resolve().parent.parent), environment.get("PYTHONPATH", "")]
     return environment | {
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),

@@ -286,6 +286,7 @@ def test_an_answer_whose_picture_cannot_be_written_is_still_told(given, tmp_path
     [result] = json.loads(out)["results"]
     assert result["label"] and "thumbnail" not in result
     assert f"affekt: {taken}: is a folder" in err
+    assert json.loads(out)["error"]["where"] == str(taken)
 
 
 def test_an_output_is_tried_before_the_work_and_left_as_it_was(given, tmp_path):

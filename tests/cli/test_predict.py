@@ -100,6 +100,21 @@ def test_the_timeline_shows_the_video_beside_it_and_a_part_a_window(ask, clip):
     assert page.count("<button") == len(json.loads(out)["results"])
 
 
+@pytest.mark.parametrize("full", [False, True])
+def test_a_timeline_that_cannot_be_written_keeps_no_answer_and_is_told_once(ask, clip, full):
+    page = Path(f"{clip}.html")
+    if full:
+        page.symlink_to("/dev/full")  # it opens, and fails at the end
+    else:
+        page.mkdir()
+    code, out, err = ask(clip, "--every", "1", "--json")
+    document = json.loads(out)
+    assert code == 1
+    assert all(result["label"] for result in document["results"])
+    assert document["error"]["where"] == str(page)
+    assert err.count(f"affekt: {page}: ") == 1
+
+
 def test_the_face_of_a_window_is_told_in_pixels_and_seconds_of_the_video(ask, clip, tmp_path):
     video = tmp_path / "large.mp4"
     enlarge = ["-vf", "scale=1280:960", "-c:a", "copy", "-v", "error", str(video)]

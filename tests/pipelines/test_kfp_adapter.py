@@ -1,72 +1,17 @@
-"""What is replaced in KFP is there to be replaced, and a run works and leaves nothing, wherever its folders are."""
+"""What is replaced in KFP is there to be replaced, and a run keeps its temporary files together."""
 
 from __future__ import annotations
 
-import csv
 import inspect
-import json
 import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
+import tempfile
 
 import pytest
 
-from affekt.errors import AffektError
-from affekt.home import private_folders
+from affekt import home
+from affekt.errors import AffektError, DataError
+from affekt.home import folder_for_sockets, private_folders
 from affekt.pipelines.kfp_adapter import _program
-
-#: An apostrophe and no double quote: MLflow 3.17 writes the current folder's name as Python shows it into SQL.
-ODD = "a folder of Zoë's & $HOME;"
-FEW = ("svc.c_candidates=[0.1]", "fusion.folds=2", "evaluation.bootstrap=100", "gate.check_serving=false")
-
-
-@pytest.fixture(scope="module")
-def odd_run(tmp_path_factory, sample_clips) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """A small training whose interpreter, data, state, home and temporary folder have odd names: top, and its end."""
-    top = tmp_path_factory.mktemp("odd") / ODD
-    environment = top / "Python é x"
-    (environment / "bin").mkdir(parents=True)
-    prefix = Path(sys.prefix)
-    for name in ("lib", "pyvenv.cfg"):
-        (environment / name).symlink_to(prefix / name)
-    (environment / "bin" / "python").symlink_to(Path(sys.executable).resolve())
-    for name in ("home", "temporary", "work"):
-        (top / name).mkdir()
-    data = top / 'my "clips"'
-    shutil.copytree(sample_clips, data)
-    with (data / "manifest.csv").open(newline="", encoding="utf-8") as file:
-        assert len(list(csv.DictReader(file))) == 21
-    cleared = ("MLFLOW_TRACKING_URI", "AFFEKT_HOME", "MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "PYTHONPATH")
-    variables = {name: value for name, value in os.environ.items() if name not in cleared}
-    done = subprocess.run(
-        [environment / "bin" / "python", "-m", "affekt", "train", '../my "clips"', "--only", "svc", "--json",
-         *(f"--set={setting}" for setting in FEW)],
-        cwd=top / "work", capture_output=True, text=True, timeout=280,
-        env={**variables, "HOME": str(top / "home"), "TMPDIR": str(top / "temporary"), "PYTHONDONTWRITEBYTECODE": "1"},
-    )  # fmt: skip
-    return top, done
-
-
-def test_folders_with_spaces_accents_and_quotes_work(odd_run):
-    top, done = odd_run
-    assert done.returncode == 0, done.stderr
-    outcome = json.loads(done.stdout)
-    assert outcome["version"] == 1
-    assert Path(outcome["report"]).is_relative_to(top / "work" / ".affekt")
-
-
-@pytest.mark.parametrize("name", ["home", "temporary"])
-def test_a_run_leaves_nothing_in_the_persons_folders(odd_run, name):
-    top, _ = odd_run
-    assert [str(path.relative_to(top)) for path in (top / name).rglob("*")] == []
-
-
-def test_a_run_leaves_no_temporary_files_in_its_own_folder(odd_run):
-    top, _ = odd_run
-    (run,) = (top / "work" / ".affekt" / "runs").iterdir()
-    assert sorted(path.name for path in run.iterdir()) == ["artifacts", "pipeline.log", "report.html"]
 
 
 def test_a_temporary_folder_whose_sockets_would_have_too_long_a_path_is_the_systems(tmp_path, monkeypatch):
@@ -76,6 +21,17 @@ def test_a_temporary_folder_whose_sockets_would_have_too_long_a_path_is_the_syst
         assert len(os.fsencode(temporary)) <= 70
         (temporary / "left").touch()
     assert not temporary.exists()
+
+
+def test_where_the_persons_own_temporary_folder_has_a_long_path_too_it_is_the_systems(tmp_path, monkeypatch):
+    (long := tmp_path / ("x" * 80)).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    folder = folder_for_sockets("affekt-")
+    folder.rmdir()
+    assert len(os.fsencode(folder)) <= 70
+    monkeypatch.setattr(home, "_SHORT", ())
+    with pytest.raises(DataError, match="TMPDIR"):
+        folder_for_sockets("affekt-")
 
 
 def test_a_variable_that_the_person_set_stays(tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -163,7 +164,18 @@ def test_a_port_in_use_is_named(tiny_ensemble):
     assert raised.value.code == "port_in_use"
 
 
-def test_a_model_that_does_not_load_is_an_error_with_the_workers_own_words(tiny_ensemble, tmp_path):
+@pytest.fixture
+def short_place():
+    """A folder with a name that XML, Java and a shell read otherwise, and a path that is short enough for sockets."""
+    with tempfile.TemporaryDirectory(prefix="Zoë's R&D ") as folder:
+        yield Path(folder)
+
+
+def test_a_model_that_does_not_load_is_an_error_with_the_workers_own_words_wherever_its_log_is(
+    tiny_ensemble, tmp_path, short_place, monkeypatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(short_place))
+    monkeypatch.setenv("LC_ALL", "C")
     broken = Path(shutil.copytree(tiny_ensemble, tmp_path / "broken"))
     manifest = json.loads((broken / "ensemble.json").read_text())
     manifest["extensions"] = {"layout": {"name": "nobody's", "package": "nowhere"}}
@@ -173,7 +185,7 @@ def test_a_model_that_does_not_load_is_an_error_with_the_workers_own_words(tiny_
         server.start()
     assert raised.value.code == "model_failed"
     assert not server.running()
-    assert not server.logs[0].parent.exists()
+    assert list(short_place.iterdir()) == []
 
 
 def test_stopping_answers_what_is_in_flight_and_leaves_nothing(tiny_ensemble, clip, tmp_path):
