@@ -5,20 +5,22 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sqlite3
+import tempfile
 import uuid
 from pathlib import Path
 
 from affekt.errors import AffektError, as_affekt_error
+from affekt.registry.patient_client import answered
 from affekt.registry.registering import check_name, make_model
 from affekt.registry.tracking import Tracking
-from affekt.storage import is_remote, join, remove, write_bytes
+from affekt.storage import is_remote, join, remove, without_secrets, write_bytes
 
 #: Less free space than that ends any training, bytes.
 SPACE = 500 << 20
 
 
 def check_registry(tracking: Tracking, name: str, *, registers: bool = False) -> None:
-    """Whether a run can be recorded and a model registered under this name.
+    """Whether a run can be recorded with its files, and a model registered under this name.
 
     Args:
         tracking: where.
@@ -26,7 +28,8 @@ def check_registry(tracking: Tracking, name: str, *, registers: bool = False) ->
         registers: whether a version will be registered for sure: the registered model is then made.
 
     Raises:
-        AffektError: the name is refused, nobody answers or lets one in, or the registry cannot be written.
+        AffektError: the name is refused, nobody answers or lets one in, or the registry or the place of its files
+            cannot be written.
     """
     check_name(name)
     database = tracking.registry_folder
@@ -45,6 +48,34 @@ def check_registry(tracking: Tracking, name: str, *, registers: bool = False) ->
             code="registry_not_writable",
             where=tracking.place,
         ) from error
+    _check_artifacts(tracking)
+
+
+def _check_artifacts(tracking: Tracking) -> None:
+    """Write a small file where the files of runs go, and remove it.
+
+    Raises:
+        AffektError: ``artifacts_not_writable``.
+    """
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository  # heavy: mlflow
+
+    place = str(tracking.client.get_experiment(tracking.experiment_id).artifact_location)
+    mark = f"affekt-writable-{uuid.uuid4().hex}"
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, mark).write_text("a")
+            files = get_artifact_repository(place, tracking.uri)
+            answered(lambda: files.log_artifact(str(Path(folder, mark))), tracking.place)
+    except Exception as error:  # MLflow's, boto's, those of requests and of the system
+        raise AffektError(
+            f"MLflow's place of files, {without_secrets(place)}, cannot be written "
+            f"({as_affekt_error(error).message[:300]}); nothing was trained. Check the bucket, its permissions and the "
+            "credentials of the server, whose log says more",
+            code="artifacts_not_writable",
+            where=tracking.place,
+        ) from error
+    with contextlib.suppress(Exception):
+        files.delete_artifacts(mark)
 
 
 def check_store(store: str) -> None:

@@ -23,12 +23,13 @@ FEW = ("svc.c_candidates=[0.1]", "fusion.folds=2", "evaluation.bootstrap=100", "
 class Training:
     """``affekt train`` on sample clips in a home of its own."""
 
-    def __init__(self, home: Path, data: Path, *options: str, settings: Sequence[str] = FEW) -> None:
+    def __init__(self, home: Path, data: Path, *options: str, settings: Sequence[str] = FEW, **variables: str) -> None:
         self.home = home
         self.command = [sys.executable, "-m", "affekt", "train", str(data), "--json", *options]
         self.command += [f"--set={setting}" for setting in settings]
         self.environment = {**os.environ, "AFFEKT_HOME": str(home), "OMP_NUM_THREADS": "1"}
         self.environment.pop("MLFLOW_TRACKING_URI", None)
+        self.environment |= variables
 
     def killed_when(self, reached: Callable[[str], bool], after: float = 0.0) -> None:
         """Start it, and kill the command alone when its log is so far; then nobody of its family may live.

@@ -52,6 +52,11 @@ POINTS = (
 )  # fmt: skip
 
 
+def reached(log, point):
+    """Whether a start has come to a point, or an earlier one has been there: steps run side by side."""
+    return point in log or f"affekt: {point.strip(chr(39))}: done by an earlier start" in log
+
+
 @pytest.mark.slow
 def test_six_models_are_the_same_after_a_training_that_is_killed_twelve_times(tmp_path, sample_clips, sample_faces):
     settings = (*TINY, "gate.check_serving=false")
@@ -63,7 +68,7 @@ def test_six_models_are_the_same_after_a_training_that_is_killed_twelve_times(tm
         training.home.parent.mkdir()
     assert whole.ends().returncode == 0
     for point in POINTS:
-        killed.killed_when(lambda log, point=point: point in log, after=0.0 if "done" in point else 1.5)
+        killed.killed_when(lambda log, point=point: reached(log, point), after=0.0 if "done" in point else 1.5)
     done = killed.ends()
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["version"] == 1

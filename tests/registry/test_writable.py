@@ -57,6 +57,19 @@ def test_a_database_without_permission_is_told(tracking):
     assert caught.value.code == "registry_not_writable"
 
 
+def test_a_place_of_files_that_cannot_be_written_is_told(tracking):
+    assert tracking.experiment_id
+    (tracking.home / "mlartifacts").write_text("a file where the folder should be")
+    with pytest.raises(AffektError, match="mlartifacts, cannot be written") as caught:
+        check_registry(tracking, "affekt")
+    assert caught.value.code == "artifacts_not_writable"
+
+
+def test_asking_leaves_no_file_behind(tracking):
+    check_registry(tracking, "affekt")
+    assert [path for path in (tracking.home / "mlartifacts").rglob("*") if path.is_file()] == []
+
+
 def test_a_store_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(AffektError):

@@ -1,0 +1,177 @@
+"""The full walk against an MLflow server on PostgreSQL with its files in S3, and that server away, cut off and gone."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import boto3
+import pytest
+import requests
+from moto.server import ThreadedMotoServer
+from shared_killed import FEW, Training
+
+from affekt.registry import Tracking
+from tests.registry.shared_servers import NO_POSTGRESQL, MlflowServer, Way, postgresql
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(NO_POSTGRESQL), reason=NO_POSTGRESQL)]
+KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+class Servers:
+    """All three; :attr:`way` leads to MLflow and can fail."""
+
+    def __init__(self, folder: Path, database: str, s3: str) -> None:
+        self.s3 = s3
+        self.bucket = boto3.session.Session("key", "secret", region_name="us-east-1").client("s3", endpoint_url=s3)
+        self.bucket.create_bucket(Bucket="artifacts")
+        self.mlflow = MlflowServer(folder, database, "s3://artifacts", {**KEYS, "AWS_ENDPOINT_URL_S3": s3})
+        subprocess.run(
+            [sys.executable, "-m", "affekt.registry.database", "migrate"],
+            env={**os.environ, "MLFLOW_BACKEND_STORE_URI": database}, check=True,
+        )  # fmt: skip
+        self.mlflow.start()
+        self.mlflow.wait()
+        self.way = Way(self.mlflow.port)
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory):
+    files = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    files.start()
+    host, port = files.get_host_and_port()
+    with postgresql() as database:
+        made = Servers(tmp_path_factory.mktemp("mlflow"), database, f"http://{host}:{port}")
+        try:
+            yield made
+        finally:
+            made.way.close()
+            made.mlflow.stop()
+            files.stop()
+
+
+@pytest.fixture
+def train(tmp_path, sample_clips, servers):
+    """Makes a training of a name against the servers, from a home of its own."""
+
+    def made(name: str, *options: str, **environment: str) -> Training:
+        return Training(
+            tmp_path / "home", sample_clips, "--only=svc", f"--name={name}", *options,
+            settings=FEW, MLFLOW_TRACKING_URI=servers.way.uri, **environment,
+        )  # fmt: skip
+
+    return made
+
+
+def affekt(home: Path, uri: str, *arguments: str) -> str:
+    environment = {**os.environ, "AFFEKT_HOME": str(home), "MLFLOW_TRACKING_URI": uri}
+    done = subprocess.run(
+        [sys.executable, "-m", "affekt", *arguments], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def runs(servers, name: str) -> set[str]:
+    """The states of the runs of a training."""
+    tracking = Tracking(servers.mlflow.uri)
+    (version,) = tracking.client.search_model_versions(f"name = '{name}'")
+    below = f"tags.`mlflow.parentRunId` = '{version.run_id}'"
+    children = tracking.client.search_runs([tracking.experiment_id], below)
+    return {run.info.status for run in [*children, tracking.client.get_run(version.run_id)]}
+
+
+def test_the_full_walk(servers, train, tmp_path, sample_clips):
+    uri = servers.mlflow.uri
+    first = train("walk")
+    done = first.ends()
+    assert done.returncode == 0, done.stderr
+    assert runs(servers, "walk") == {"FINISHED"}
+    again = train("walk", "--set=seed=7").ends()
+    assert json.loads(again.stdout)["version"] == 2
+    assert not (first.home / "mlflow.db").exists()
+    elsewhere = tmp_path / "elsewhere"
+    affekt(elsewhere, uri, "models", "promote", "walk/2", "--reason", "to see")
+    affekt(elsewhere, uri, "models", "promote", "walk/1", "--reason", "the other one")
+    affekt(elsewhere, uri, "models", "rollback", "walk", "--reason", "it was right")
+    history = json.loads(affekt(elsewhere, uri, "models", "history", "walk", "--json"))["history"]
+    assert [(entry["action"], entry["version"]) for entry in history][-3:] == [
+        ("promote", 2), ("promote", 1), ("rollback", 2),
+    ]  # fmt: skip
+    clip = next(path for path in sorted(sample_clips.rglob("*")) if path.suffix == ".mp4")
+    answer = json.loads(affekt(elsewhere, uri, "predict", str(clip), "--model", "walk@champion", "--json"))
+    assert answer
+    listed = servers.bucket.list_objects_v2(Bucket="artifacts")["Contents"]
+    assert any(item["Key"].endswith("ensemble.json") for item in listed)
+
+
+class Watched:
+    """A training whose log is followed."""
+
+    def __init__(self, training: Training) -> None:
+        self.training = training
+        self.process = subprocess.Popen(
+            training.command, env=training.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        self.said: list[str] = []
+        self._reader = threading.Thread(target=lambda: self.said.extend(self.process.communicate()))
+        self._reader.start()
+
+    def until(self, text: str) -> None:
+        limit = time.monotonic() + 600
+        while text not in self.training.log():
+            assert self.process.poll() is None and time.monotonic() < limit, self.said
+            time.sleep(0.05)
+
+    def ends(self) -> int:
+        self._reader.join()
+        return int(self.process.returncode)
+
+
+def test_a_training_outlives_a_server_that_is_away_not_ready_cut_off_and_slow(servers, train):
+    watched = Watched(train("faults"))
+    watched.until("'collect'")
+    servers.mlflow.away(20).join()  # inside of a step, or between two
+    for point, state in (("'train-svc'", "503"), ("'fit-fusion'", "cut"), ("'register'", "slow"), ("'gate'", "cut")):
+        watched.until(point)
+        servers.way.state = state
+        time.sleep(20)
+        servers.way.state = "open"
+    assert watched.ends() == 0, watched.said
+    assert runs(servers, "faults") <= {"FINISHED", "FAILED"}
+    log = watched.training.log()
+    assert re.search(r"no answer of MLflow at http://\S+ for 15 s; waiting for at most 600 s", log)
+    assert "MLflow answers again after" in log
+    assert json.loads(watched.said[0])["version"] == 1
+
+
+def test_a_server_that_is_gone_for_good_is_one_error_and_the_next_start_goes_on(servers, train):
+    training = train("gone", AFFEKT_PATIENCE="10")
+    watched = Watched(training)
+    watched.until("affekt: svc: done in")
+    servers.way.state = "503"
+    assert watched.ends() == 1
+    error = json.loads(watched.said[0])["error"]
+    assert (error["code"], error["where"]) == ("unanswered", servers.way.uri)
+    refused = training.ends()
+    assert json.loads(refused.stdout)["error"]["code"] == "tracking_unreachable"
+    servers.way.state = "open"
+    done = training.ends()
+    assert done.returncode == 0, done.stderr
+    assert training.log().count("affekt: svc: done in") == 1
+    assert "RUNNING" not in runs(servers, "gone")
+
+
+def test_a_bucket_without_permission_is_told_before_anything_is_trained(servers, train):
+    requests.post(f"{servers.s3}/moto-api/reset-auth", data="0", timeout=10).raise_for_status()
+    try:
+        refused = train("forbidden").ends()
+    finally:
+        requests.post(f"{servers.s3}/moto-api/reset-auth", data="inf", timeout=10).raise_for_status()
+    assert json.loads(refused.stdout)["error"]["code"] == "artifacts_not_writable"
