@@ -67,14 +67,19 @@ def gate(
         else:
             assert clips is not None, "an index of clips comes with their table"
             material = Clips(ClipTable.read(Path(clips.path)), store)
+        tracking = Tracking(tracking_uri or None)
         found = run_gate(
-            Tracking(tracking_uri or None),
+            tracking,
             candidate,
             material,
             settings=this.settings,
             check=check_serving if this.settings.gate.check_serving else None,
             run_id=run_id,
         )
+        served = found.figures.get("serving", {})
+        for fact in ("load_seconds", "latency_ms"):
+            if served.get(fact) is not None:
+                tracking.client.set_model_version_tag(name, str(version), f"affekt.{fact}", f"{served[fact]:.3f}")
         evaluated = read_evaluation(Path(evaluation.path))
         outcome = GateOutcome.of(found, evaluated, name=name, version=version, run_id=run_id)
         outcome.write(Path(decision.path))

@@ -14,6 +14,7 @@ from affekt import events, owner
 from affekt.dataset import load_clips, read_faces, unit_of
 from affekt.errors import AffektError
 from affekt.settings import Settings
+from affekt.steps.register import IMAGE_VARIABLE
 from affekt.storage import is_remote
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def check_image(image: str) -> None:
 
 def in_image(image: str) -> Callable[[Any], Any]:
     """The placement of a run in containers: every task in this image, and nothing else."""
-    return lambda task: task.set_container_image(image)
+    return lambda task: task.set_container_image(image).set_env_variable(IMAGE_VARIABLE, image)
 
 
 def container_runner(home: Path, folders: Iterable[Path]) -> Any:

@@ -11,6 +11,7 @@ from affekt import patience
 from affekt.components.image import IMAGE
 from affekt.errors import AffektError
 from affekt.extensions import Resources, model_specs
+from affekt.steps.register import IMAGE_VARIABLE
 
 #: The image of the steps that train on a GPU.
 GPU_IMAGE = os.environ.get("AFFEKT_GPU_IMAGE", IMAGE)
@@ -104,6 +105,7 @@ def on_cluster(task: Any) -> Any:
             task, volume_name="shm", mount_path="/dev/shm", medium="Memory", size_limit=row.shared_memory
         )
     kubernetes.empty_dir_mount(task, volume_name="cache", mount_path=CACHE, size_limit=row.disk)
+    task.set_env_variable(IMAGE_VARIABLE, image_of(row))
     if waits := os.environ.get(patience.VARIABLE):
         task.set_env_variable(patience.VARIABLE, waits)
     for secret, keys in SECRETS.items():

@@ -27,7 +27,8 @@ def check_serving(ensemble: Path, clips: Sequence[Path], *, start_timeout: float
 
     Returns:
         ``ok``; ``max_difference`` of a probability, None when nothing could be compared; ``latency_ms``, the median
-        time of an answer with the model warm, None likewise; ``message``, a sentence that says what was found.
+        time of an answer with the model warm, None likewise; ``load_seconds``, of the ensemble in this process;
+        ``message``, a sentence that says what was found.
 
     Raises:
         DataError: the folder is no ensemble that this process can load.
@@ -35,7 +36,9 @@ def check_serving(ensemble: Path, clips: Sequence[Path], *, start_timeout: float
     """
     if not clips:
         raise ValueError("at least one clip is needed to check the serving")
+    began = time.monotonic()
     loaded = Ensemble.load(ensemble)
+    found = {"load_seconds": round(time.monotonic() - began, 3)}
     expected = [_answer(loaded.predict_file, clip) for clip in clips]
     seconds: list[float] = []
     try:
@@ -47,7 +50,7 @@ def check_serving(ensemble: Path, clips: Sequence[Path], *, start_timeout: float
                 served.append(_answer(server.predict, clip))
                 seconds.append(time.monotonic() - started)
     except AffektError as error:
-        return {"ok": False, "max_difference": None, "latency_ms": None, "message": str(error)}
+        return {**found, "ok": False, "max_difference": None, "latency_ms": None, "message": str(error)}
     latency = 1000 * statistics.median(seconds)
     differences: list[float] = []
     for clip, mine, theirs in zip(clips, expected, served, strict=True):
@@ -55,10 +58,10 @@ def check_serving(ensemble: Path, clips: Sequence[Path], *, start_timeout: float
             if mine.get("error") == theirs.get("error"):
                 continue
             wrong = f"{clip.name}: served {_short(theirs)}, here {_short(mine)}"
-            return {"ok": False, "max_difference": None, "latency_ms": latency, "message": wrong}
+            return {**found, "ok": False, "max_difference": None, "latency_ms": latency, "message": wrong}
         if set(mine["probabilities"]) != set(theirs["probabilities"]):
             wrong = f"{clip.name}: the served answer has other labels: {', '.join(theirs['probabilities'])}"
-            return {"ok": False, "max_difference": None, "latency_ms": latency, "message": wrong}
+            return {**found, "ok": False, "max_difference": None, "latency_ms": latency, "message": wrong}
         differences.extend(abs(mine["probabilities"][label] - p) for label, p in theirs["probabilities"].items())
     largest = max(differences, default=None)
     ok = largest is not None and largest <= TOLERANCE
@@ -70,7 +73,7 @@ def check_serving(ensemble: Path, clips: Sequence[Path], *, start_timeout: float
             f"differ from those of this process by {largest:.1g} at most, "
             f"{'within' if ok else 'more than'} {TOLERANCE:.0e}"
         )
-    return {"ok": ok, "max_difference": largest, "latency_ms": latency, "message": message}
+    return {**found, "ok": ok, "max_difference": largest, "latency_ms": latency, "message": message}
 
 
 def _answer(ask: Callable[[Path], Any], clip: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from affekt.errors import DataError
 from affekt.extensions import EXTENSIONS, extension_names, model_names, offered_by
 from affekt.media.prepared import PREPARATION
 from affekt.settings import Settings, settings_of_stored
-from affekt.storage import file_digest
+from affekt.storage import as_told, file_digest
 
 #: The folder's layout; a reader refuses a number that it does not know.
 FORMAT = 1
@@ -62,7 +62,7 @@ def assemble(
         "labels": list(labels),
         "members": [name for name in model_names() if name in members],
         "models": list(models),
-        "settings": settings.to_dict(),
+        "settings": as_told(settings.to_dict(), keep=("detector_model",)),
         "preparation": PREPARATION,
         "packages": {name: metadata.version(name) for name in _PACKAGES},
         "offered_by": {name: offered_by("model", name) for name in members if offered_by("model", name) != "affekt"},

@@ -14,7 +14,7 @@ from torch import nn
 
 from affekt.errors import DataError
 from affekt.models.preprocessing import Preprocessing
-from affekt.storage import write_bytes
+from affekt.storage import as_told, write_bytes
 
 #: The layout of the folder; a reader refuses a number that it does not know.
 FORMAT = 1
@@ -85,7 +85,7 @@ def save_model(
         "architecture": network.architecture,
         "labels": list(labels),
         "preprocessing": preprocessing.to_dict() if preprocessing else None,
-        "settings": dict(settings),
+        "settings": as_told(settings),
         "weights": {"file": WEIGHTS, "sha256": digest},
         "facts": dict(facts or {}),
     }

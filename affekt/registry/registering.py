@@ -11,6 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 import affekt
 from affekt.ensemble.assembly import identity_of
 from affekt.errors import AffektError, DataError
@@ -117,8 +119,10 @@ def _logged(tracking: Tracking, folder: Path, name: str, run_id: str, facts: dic
                 artifacts={"ensemble": str(folder.absolute())},
                 # Given, so that MLflow does not load the model in a process of its own to find out.
                 pip_requirements=requirements(),
+                input_example=["clip.mp4"],
                 mlflow_model=Model(model_id=logged.model_id, run_id=run_id),
             )
+            _portable(saved)
             if card:
                 (saved / "model-card.md").write_text(card, encoding="utf-8")
             client.log_model_artifacts(logged.model_id, str(saved))
@@ -127,6 +131,17 @@ def _logged(tracking: Tracking, folder: Path, name: str, run_id: str, facts: dic
         raise
     client.finalize_logged_model(logged.model_id, "READY")
     return logged
+
+
+def _portable(saved: Path) -> None:
+    """Take out of MLflow's description where on this machine the ensemble and the code lay; both are in the model."""
+    description = saved / "MLmodel"
+    document = yaml.safe_load(description.read_text(encoding="utf-8"))
+    flavor = document["flavors"]["python_function"]
+    flavor["model_code_path"] = Path(flavor["model_code_path"]).name
+    for artifact in flavor["artifacts"].values():
+        artifact["uri"] = artifact["path"]
+    description.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
 
 
 def _logged_before(tracking: Tracking, experiment: str, run_id: str, digest: str) -> Any:

@@ -24,7 +24,7 @@ from affekt.steps.evaluation_folder import (
     write_evaluation,
 )
 from affekt.steps.fit_fusion import FusionFacts, reported_split
-from affekt.storage import file_digest
+from affekt.storage import as_told, file_digest
 from affekt.store import store_of
 
 
@@ -43,7 +43,7 @@ def evaluate(prepared: Path, scores: Path, ensemble: Path, store: str, settings:
     evaluation = _evaluation(index, scores, settings)
     manifest = read_manifest(ensemble)
     digests = {**manifest["facts"], "settings": digest_of(settings), "ensemble": file_digest(ensemble / MANIFEST)}
-    facts = Facts(settings.to_dict(), digests, manifest["packages"], holds_samples(index))
+    facts = Facts(as_told(settings.to_dict()), digests, manifest["packages"], holds_samples(index))
     write_evaluation(folder, evaluation, facts)
     if (scores / HISTORY).is_dir():
         shutil.copytree(scores / HISTORY, folder / HISTORY, dirs_exist_ok=True)

@@ -33,6 +33,7 @@ from affekt.steps.evaluation_folder import (
     write_evaluation,
 )
 from affekt.steps.fit_fusion import FusionFacts
+from affekt.storage import as_told
 from affekt.store.entries import Store
 
 SCORES, FUSED = "scores.csv", "fused.csv"
@@ -110,7 +111,9 @@ def pool_folds(
     of_folds = _folds(folds, table, fused, settings.fusion.method)
     evaluation = replace(evaluation, protocol=protocol, folds=of_folds, mean_of_folds=_mean_of_folds(of_folds))
     digests = {"data": _digest_of_data(folds), **(facts or {}), "settings": digest_of(settings)}
-    told = Facts(settings.to_dict(), digests, {}, holds_samples(held_out), title=f"affekt: {title_of(protocol)}")
+    told = Facts(
+        as_told(settings.to_dict()), digests, {}, holds_samples(held_out), title=f"affekt: {title_of(protocol)}"
+    )
     write_evaluation(folder, evaluation, told)
     table.write(folder / SCORES)
     fused.write(folder / FUSED)

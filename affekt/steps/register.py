@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from affekt.ensemble.assembly import read_manifest
@@ -12,6 +13,11 @@ from affekt.registry.dataset import DATA, name_of
 from affekt.report.model_card import CardFacts, licences_of, model_card
 from affekt.revision import revision
 from affekt.steps.evaluation_folder import read_evaluation, read_facts
+
+#: The tag of a version with the image that its training ran in; none where that was processes of a machine.
+IMAGE = "affekt.image"
+#: Environment variable by which a step knows the image that it runs in.
+IMAGE_VARIABLE = "AFFEKT_STEP_IMAGE"
 
 
 def register_ensemble(tracking: Tracking, ensemble: Path, evaluation: Path, *, name: str, run_id: str) -> int:
@@ -48,6 +54,7 @@ def register_ensemble(tracking: Tracking, ensemble: Path, evaluation: Path, *, n
     tags = {f"affekt.{key}": value for key, value in manifest["facts"].items()} | {
         "affekt.revision": revision(),
         "affekt.packages": json.dumps(manifest["packages"], sort_keys=True),
+        **({IMAGE: image} if (image := os.environ.get(IMAGE_VARIABLE)) else {}),
         "affekt.size_bytes": sum(path.stat().st_size for path in ensemble.rglob("*") if path.is_file()),
     }
     figures = found.figures

@@ -18,7 +18,7 @@ from affekt.storage.access import (
     write_bytes,
 )
 from affekt.storage.files import appearing, file_digest
-from affekt.storage.uris import Entry, is_remote, join, secrets_hidden, without_secrets
+from affekt.storage.uris import Entry, as_told, is_remote, join, secrets_hidden, without_secrets
 from affekt.storage.walk import PassedOver
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Listing",
     "PassedOver",
     "appearing",
+    "as_told",
     "download_file",
     "download_folder",
     "exists",

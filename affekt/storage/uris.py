@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from affekt.errors import DataError
 
@@ -82,3 +84,19 @@ def without_secrets(address: str) -> str:
 def secrets_hidden(text: str) -> str:
     """A text in which no address holds a login or a query, where signatures and tokens stand; they become ``***``."""
     return _QUERY.sub(r"\1?***", _LOGIN.sub(r"\1***@", text))
+
+
+def as_told(value: Any, *, keep: Collection[str] = ()) -> Any:
+    """Plain values as others may see them: no login or query in an address, of a path on this machine its last part.
+
+    Args:
+        value: nested dictionaries and lists of plain values.
+        keep: keys whose paths stay, since they are opened again.
+    """
+    if isinstance(value, Mapping):
+        return {key: each if key in keep else as_told(each, keep=keep) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_told(each, keep=keep) for each in value]
+    if not isinstance(value, str):
+        return value
+    return Path(value).name if Path(value).is_absolute() else secrets_hidden(value)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+import yaml
 
+import affekt
 from affekt.ensemble.assembly import read_manifest
 from affekt.registry import Tracking, list_models
 from affekt.revision import revision
 from affekt.steps.evaluate import evaluate
-from affekt.steps.register import register_ensemble
+from affekt.steps.register import IMAGE_VARIABLE, register_ensemble
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +26,9 @@ def registered(tmp_path_factory, tiny_run, tiny_settings):
     tracking = Tracking(home=home, uri=f"sqlite:///{home / 'mlflow.db'}")
     secret = "s3://bucket/week 7?X-Amz-Signature=abc"
     run_id = tracking.start_parent("weekly", {"vgg.pretrained": "https://ann:pw@host/w.pt"}, {"affekt.data": secret})
-    version = register_ensemble(tracking, tiny_run.ensemble, home / "evaluation", name="affekt", run_id=run_id)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(IMAGE_VARIABLE, "registry/affekt:1")
+        version = register_ensemble(tracking, tiny_run.ensemble, home / "evaluation", name="affekt", run_id=run_id)
     return tracking, run_id, version
 
 
@@ -46,8 +51,25 @@ def test_the_version_says_what_made_it(registered, tiny_run):
         f'"{name}": "{number}"' in version.tags["affekt.packages"] for name, number in manifest["packages"].items()
     )
     assert int(version.tags["affekt.size_bytes"]) > 10_000
+    assert version.tags["affekt.image"] == "registry/affekt:1"
     assert tracking.client.get_run(run_id).data.tags["mlflow.source.git.commit"] == revision()
     assert set(version.metrics) == {"accuracy", "unweighted_average_recall"}
+
+
+def test_no_path_of_this_machine_stands_in_the_model(registered, tiny_run):
+    tracking, _, _ = registered
+    (model,) = (tracking.home / "mlartifacts" / "models").iterdir()
+    texts = [path.read_bytes() for path in model.rglob("*") if path.is_file()]
+    here = {str(place).encode() for place in (tracking.home, tiny_run.ensemble.parent, Path(affekt.__file__).parent)}
+    assert [place for place in here if any(place in text for text in texts)] == []
+
+
+def test_the_model_says_what_it_takes_and_gives(registered):
+    tracking, _, _ = registered
+    (description,) = (tracking.home / "mlartifacts" / "models").rglob("MLmodel")
+    told = yaml.safe_load(description.read_text())
+    assert told["signature"]["inputs"] == '[{"type": "string", "required": true}]'
+    assert json.loads((description.parent / "input_example.json").read_text()) == ["clip.mp4"]
 
 
 def test_no_secret_stands_in_parameters_tags_or_card(registered):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from affekt.storage import secrets_hidden
+from affekt.storage import as_told, secrets_hidden
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,14 @@ from affekt.storage import secrets_hidden
 )
 def test_logins_and_queries_become_stars(text, shown):
     assert secrets_hidden(text) == shown
+
+
+def test_values_that_are_told_hold_no_secret_and_no_place_of_this_machine():
+    values = {
+        "vgg": {"pretrained": "https://ann:pw@host/w.pt?sig=1", "rounds": 3, "also": ["/home/ann/w.pt", None]},
+        "media": {"detector_model": "/home/ann/yunet.onnx"},
+    }
+    assert as_told(values, keep=("detector_model",)) == {
+        "vgg": {"pretrained": "https://***@host/w.pt?***", "rounds": 3, "also": ["w.pt", None]},
+        "media": {"detector_model": "/home/ann/yunet.onnx"},
+    }
