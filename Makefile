@@ -41,6 +41,9 @@ $(STAMP): pyproject.toml setup.py constraints.txt
 	@$(PIP) --editable '.[cluster,docs,report,serve,train,test]' \
 		|| { echo "affekt's other packages could not be installed (PyTorch is): the lines above name the one." \
 		"Once the package index has it or is within reach, make install goes on from here" >&2; exit 1; }
+	@# its own dependencies serve what affekt does itself, and one of them has to be compiled: its weights alone are wanted
+	@$(PIP) --no-deps resemblyzer==0.1.4 \
+		|| echo "the voice encoder (resemblyzer 0.1.4) could not be installed: trainings go on without the model voice_embedding" >&2
 	@touch $@
 
 demo: install

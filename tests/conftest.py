@@ -74,6 +74,21 @@ def looked_up_anew() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def encoders(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """Settings that name encoders of random weights, since the published ones may not be installed."""
+    import torch
+    from safetensors.torch import save_file
+
+    from affekt.models.voice_embedding.network import VoiceEncoder
+
+    folder = tmp_path_factory.mktemp("encoders")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        save_file(VoiceEncoder().state_dict(), folder / "voice.safetensors")
+    return (f"voice_embedding.pretrained={folder / 'voice.safetensors'}",)
+
+
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real clips, faces and score tables that lies beside the repository."""
     folder = Path(os.environ.get("AFFEKT_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
@@ -158,7 +173,8 @@ def tiny_run(
     from affekt.steps.fit_fusion import fit_fusions
     from affekt.store.entries import Store
     from affekt.store.preparing import prepare_clips
-    from affekt.training.given import Given, train_member
+    from affekt.training.given import Given
+    from affekt.training.sitting_out import train_or_sit_out
 
     def of(root: Path) -> Trained:
         return Trained(
@@ -175,7 +191,7 @@ def tiny_run(
         for name, spec in model_specs().items():
             needs = {needed: trained.members[needed] for needed in spec.needs}
             out = trained.members[name]
-            train_member(Given(name, index, store, tiny_settings, index.labels, out, faces=faces, needs=needs))
+            train_or_sit_out(Given(name, index, store, tiny_settings, index.labels, out, faces=faces, needs=needs))
         fused = fit_fusions(
             trained.members, model_names(), tiny_settings, trained.ensemble, facts={"data": "sample"}
         )  # fmt: skip

@@ -35,8 +35,8 @@ class ModelSpec:
     """A model of the ensemble: what it is called, what it looks at, how it learns and how it answers.
 
     A package offers one under the entry point group ``affekt.models``; :mod:`affekt.testing` checks it. The module that
-    holds the spec is imported whenever models are listed, so that it must not import what is heavy; ``train``, ``load``
-    and ``explain`` are ``"module:function"`` and imported when they are needed.
+    holds the spec is imported whenever models are listed, so that it must not import what is heavy; ``train``,
+    ``load``, ``absent`` and ``explain`` are ``"module:function"`` and imported when they are needed.
 
     Attributes:
         name: in settings, tables, files and commands; ``snake_case``.
@@ -46,6 +46,8 @@ class ModelSpec:
         settings: the frozen dataclass of its settings; limits as :class:`affekt.settings.fields.In`.
         train: learns from :class:`affekt.training.given.Given`, writes the member's folder, returns its score table.
         load: gives a :class:`affekt.models.member.Member` from that folder.
+        absent: says why it cannot be trained here, given its group of settings; ``""`` where it can. A training of
+            several models goes on without it, with that word. By default it always can.
         presets: what its settings are in each preset, ``paper`` all of them and the others what differs; a model of
             affekt's own has these in ``affekt/presets``.
         needs: models whose trained members it reads.
@@ -68,6 +70,7 @@ class ModelSpec:
     settings: type
     train: str
     load: str
+    absent: str = ""
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     resources: Resources = Resources()

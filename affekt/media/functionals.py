@@ -7,7 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Protocol, runtime_checkable
 
@@ -16,6 +16,7 @@ import numpy as np
 from affekt.errors import SettingsError
 from affekt.extensions import extension, extension_names
 from affekt.media.loudness import at_level, heard_part
+from affekt.media.mel import BANDS, mel_spectrogram
 from affekt.media.opensmile_library import Extractor
 from affekt.media.voicing import is_voice
 
@@ -115,12 +116,15 @@ class Voice:
             false, no columns where the feature set has none.
         usable: whether they come from sound that can carry a voice.
         flags: ``no_sound``, ``silent``, ``short_sound``, ``no_voice`` or ``unusable_sound``.
+        mel: float32 ``[A, 40]``, :func:`affekt.media.mel.mel_spectrogram` of the sound that the functionals are of; no
+            rows where ``usable`` is false.
     """
 
     functionals: np.ndarray
     descriptors: np.ndarray
     usable: bool
     flags: tuple[str, ...] = ()
+    mel: np.ndarray = field(default_factory=lambda: np.zeros((0, BANDS), np.float32))
 
 
 @cache
@@ -207,7 +211,7 @@ def voice_of(
         hop = HOP * sample_rate
         rows = np.pad(rows, ((round(part.start / hop), round((len(sound) - part.stop) / hop)), (0, 0)), mode="edge")
     flags = ("short_sound",) if heard.size < SHORT_SECONDS * sample_rate else ()
-    return Voice(values, rows, True, flags)
+    return Voice(values, rows, True, flags, mel_spectrogram(samples, sample_rate))
 
 
 def _described(features: FeatureSet, sound: np.ndarray, sample_rate: int, ends: float) -> tuple[np.ndarray, np.ndarray]:

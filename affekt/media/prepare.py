@@ -81,7 +81,7 @@ def prepare_file(
     return PreparedClip(
         faces=faces, present=found.present, boxes=found.boxes, times=decoded.times,
         functionals=voice.functionals, voice=voice.usable, flags=tuple(flags), details=details,
-        descriptors=voice.descriptors,
+        descriptors=voice.descriptors, mel=voice.mel,
     )  # fmt: skip
 
 

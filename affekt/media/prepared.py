@@ -35,6 +35,8 @@ class PreparedClip:
         functionals: float32 ``[88]`` eGeMAPSv02 functionals; never NaN; zeros where ``voice`` is false.
         descriptors: float32 ``[A, D]`` acoustic descriptors of short frames, one each 0.01 s from the start of the clip
             (25 of eGeMAPSv02); never NaN; no rows where ``voice`` is false.
+        mel: float32 ``[B, 40]``, the power mel spectrogram of what is heard (:mod:`affekt.media.mel`); no rows where
+            ``voice`` is false.
         voice: whether the functionals come from usable sound.
         flags: words such as ``no_face``, ``no_sound``, ``silent``, ``short_sound``, ``black_frames``, ``truncated``.
         details: counts that belong to the flags (``{"black_frames": 12}``) and facts of the source.
@@ -49,6 +51,7 @@ class PreparedClip:
     flags: tuple[str, ...] = ()
     details: dict[str, Any] = field(default_factory=dict)
     descriptors: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    mel: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
     @property
     def face_frames(self) -> np.ndarray:

@@ -45,7 +45,7 @@ class ClassifierMember:
         Raises:
             DataError: a file is missing or damaged.
         """
-        description = _read_description(folder / DESCRIPTION)
+        description = read_description(folder / DESCRIPTION)
         classifiers = load_classifiers(folder / WEIGHTS, description["sha256"])
         if description["member"] not in classifiers:
             raise DataError(
@@ -70,7 +70,12 @@ class ClassifierMember:
         return Scored(self._classifier.predict(row[None])[0])
 
 
-def _read_description(path: Path) -> dict[str, Any]:
+def read_description(path: Path) -> dict[str, Any]:
+    """What ``model.json`` of a fitted member says.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

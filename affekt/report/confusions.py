@@ -17,11 +17,13 @@ def write_confusions(folder: Path) -> list[Path]:
     without an answer are a column of their own, clips without a label are left out.
 
     Args:
-        folder: what a member's training wrote.
+        folder: what a member's training wrote; without a score table, of a member that sat out, nothing is drawn.
 
     Returns:
         The pictures.
     """
+    if not (folder / "scores.csv").is_file():
+        return []
     table = ScoreTable.read(folder / "scores.csv")
     size = len(table.labels)
     paths = []

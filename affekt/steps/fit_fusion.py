@@ -25,6 +25,7 @@ from affekt.settings import Settings
 from affekt.steps.ablation import ablate
 from affekt.steps.reference import write_reference
 from affekt.store import PreparedStore
+from affekt.training.sitting_out import SatOut, sat_out
 
 logger = logging.getLogger(__name__)
 
@@ -104,6 +105,11 @@ def fit_fusions(
     Raises:
         DataError: a member's score table is missing, or there is no clip to fit on or to evaluate on.
     """
+    left = sat_out({name: members[name] for name in members_needed(models)})
+    if all(name in left for name in models):
+        raise _nothing_trained([left[name] for name in models])
+    members = {name: folder for name, folder in members.items() if name not in left}
+    models = tuple(name for name in models if name not in left)
     table = join_tables(ScoreTable.read(members[name] / "scores.csv") for name in models)
     train = table.split("train")
     unseen = table.rows(np.array([split != "train" for split in table.splits], dtype=bool))
@@ -165,6 +171,14 @@ def _fit_fewer(
         fusion = Fusion.fit(train.only(key.models or ()), key.method, **how)
         answers[key] = fusion.predict(unseen.only(key.models or ()).scores)
     return answers
+
+
+def _nothing_trained(left: Sequence[SatOut]) -> DataError:
+    """The error where every model sat out; of several, with the reason of each."""
+    if len(left) == 1:
+        return DataError(left[0].reason, code=left[0].code)
+    reasons = "".join(f"\n  - {each.member}: {each.reason}" for each in left)
+    return DataError(f"no model can learn from these clips:{reasons}", code=left[0].code)
 
 
 def reported_split(table: ScoreTable) -> str:

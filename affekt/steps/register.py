@@ -8,6 +8,7 @@ from pathlib import Path
 
 from affekt.ensemble.assembly import read_manifest
 from affekt.pretrained.catalogue import CATALOGUE
+from affekt.pretrained.resemblyzer import LICENCE, NAME
 from affekt.registry import Tracking, register
 from affekt.registry.dataset import DATA, name_of
 from affekt.report.model_card import CardFacts, licences_of, model_card
@@ -45,7 +46,7 @@ def register_ensemble(tracking: Tracking, ensemble: Path, evaluation: Path, *, n
             models=tuple(manifest["models"]),
             revision=revision(),
             packages=manifest["packages"],
-            licences=licences_of(manifest, {entry.name: entry.licence for entry in CATALOGUE}),
+            licences=licences_of(manifest, {**{entry.name: entry.licence for entry in CATALOGUE}, NAME: LICENCE}),
             sample=facts.sample,
         ),
     )

@@ -28,7 +28,8 @@ from affekt.media import FaceSet, PreparedIndex
 from affekt.settings import Settings, settings_from_json
 from affekt.steps.step import step
 from affekt.store.entries import Store
-from affekt.training.given import Given, train_member
+from affekt.training.given import Given
+from affekt.training.sitting_out import train_or_sit_out
 
 if TYPE_CHECKING:
     from affekt.training.distributed import World
@@ -168,7 +169,7 @@ def train(job: Job, log: Any = None, keep: Callable[[Path], None] | None = None)
             log=log,
             checkpoints=job.checkpoints,
         )
-        train_member(given)
+        train_or_sit_out(given)
         if not model_spec(job.member).processes or _first():
             if keep:
                 keep(out)

@@ -22,7 +22,7 @@ from affekt.errors import DataError
 from affekt.extensions import detector_spec
 from affekt.home import home
 from affekt.media.pictures import Code, FacePictures
-from affekt.media.prepared import PREPARATION, PreparedClip
+from affekt.media.prepared import PreparedClip
 from affekt.media.weights import check_weights
 from affekt.settings import MediaSettings
 from affekt.settings.limits import LIMITS
@@ -32,7 +32,8 @@ from affekt.store.shelf import DAMAGED, LocalShelf, RemoteShelf, Shelf, shard_na
 
 logger = logging.getLogger(__name__)
 
-VERSION = PREPARATION
+#: Raised with PREPARATION, and when an entry comes to hold more of a clip that is prepared as before.
+VERSION = 6
 #: Clips in a shard, and bytes after which it is full all the same.
 SHARD_CLIPS, SHARD_BYTES = 256, 256 << 20
 #: Shards that are asked for their keys at once; an object store answers slowly but widely.

@@ -19,6 +19,9 @@ from affekt.media.prepared import PreparedClip
 
 #: Zip files say when a member was written; here that is always the same, so that equal clips give equal bytes.
 _DATE = (1980, 1, 1, 0, 0, 0)
+#: What a clip has in a row each hundredth of a second of its sound, and with that all that is kept besides pictures.
+_SOUND = ("descriptors", "mel")
+_KEPT = ("boxes", "times", "present", "functionals", *_SOUND)
 
 
 class Source(Protocol):
@@ -67,8 +70,9 @@ class Entry:
             "key": key, "frames": len(faces), "frames_with_face": int(clip.present.sum()), "voice": bool(clip.voice),
             "flags": list(clip.flags), "details": clip.details, "side": int(faces.shape[1]),
             "coding": "jpeg" if coded else "raw", "descriptors": list(clip.descriptors.shape),
+            "mel": list(clip.mel.shape),
         }  # fmt: skip
-        arrays = {name: getattr(clip, name) for name in ("boxes", "times", "present", "functionals", "descriptors")}
+        arrays = {name: getattr(clip, name) for name in _KEPT}
         return cls(meta, {**arrays, "picture_bytes": np.array([len(code) for code in codes], np.int32)}, codes)
 
     @classmethod
@@ -84,7 +88,8 @@ def write_shard(path: Path, entries: Sequence[Entry]) -> None:
     """
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         _write(archive, "pictures", np.uint8, (_sizes(entries),), (code for entry in entries for code in entry.codes))
-        _column(archive, "descriptors", entries, np.float32, 2)
+        for name in _SOUND:
+            _column(archive, name, entries, np.float32, 2)
         _column(archive, "boxes", entries, np.float32, 2)
         for name, dtype in (("times", np.float32), ("present", np.bool_), ("picture_bytes", np.int32)):
             _column(archive, name, entries, dtype, 1)
@@ -164,8 +169,9 @@ class Shard:
         meta = self.meta[row]
         first, count = self._frames[row], meta["frames"]
         arrays = {name: self._rows(name, first, count) for name in ("boxes", "times", "present")}
-        shape = meta["descriptors"]
-        arrays["descriptors"] = self._rows("descriptors", self._steps[row], shape[0]).reshape(shape)
+        for name in _SOUND:
+            shape = meta[name]
+            arrays[name] = self._rows(name, self._steps[name][row], shape[0]).reshape(shape)
         arrays["functionals"] = self._rows("functionals", row, 1)[0]
         return arrays
 
@@ -180,8 +186,8 @@ class Shard:
         return [0, *np.cumsum([meta.get("frames", 0) for meta in self.meta]).tolist()]
 
     @cached_property
-    def _steps(self) -> list[int]:
-        return [0, *np.cumsum([meta.get("descriptors", [0])[0] for meta in self.meta]).tolist()]
+    def _steps(self) -> dict[str, list[int]]:
+        return {name: [0, *np.cumsum([meta.get(name, [0])[0] for meta in self.meta]).tolist()] for name in _SOUND}
 
     @cached_property
     def _pictures(self) -> np.ndarray:

@@ -8,7 +8,7 @@ from affekt.media import PreparedClip
 
 
 def same_clip(clip: PreparedClip, other: PreparedClip) -> bool:
-    arrays = ("faces", "present", "boxes", "times", "functionals", "descriptors")
+    arrays = ("faces", "present", "boxes", "times", "functionals", "descriptors", "mel")
     facts = all(getattr(clip, name) == getattr(other, name) for name in ("voice", "flags", "details"))
     return facts and all(
         np.array_equal(np.asarray(getattr(clip, name)), np.asarray(getattr(other, name)), equal_nan=name == "boxes")

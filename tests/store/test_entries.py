@@ -32,6 +32,7 @@ def clip() -> PreparedClip:
         flags=("short_sound", "black_frames"),
         details={"seconds": 0.1},
         descriptors=np.arange(50, dtype=np.float32).reshape(2, 25),
+        mel=np.arange(120, dtype=np.float32).reshape(3, 40),
     )
 
 
@@ -80,6 +81,7 @@ def test_an_entry_tells_what_is_in_it(store: Store, clip: PreparedClip) -> None:
         assert store.describe("abcd") == {
             "key": "abcd", "frames": 2, "frames_with_face": 1, "voice": True, "flags": ["short_sound", "black_frames"],
             "details": {"seconds": 0.1}, "side": 4, "coding": "raw", "descriptors": [2, 25],
+            "mel": [3, 40],
         }  # fmt: skip
         store.pack()
 

@@ -20,6 +20,7 @@ def prepared_clip(functionals: np.ndarray, voice: bool = True) -> PreparedClip:
     return PreparedClip(
         faces=empty, present=np.zeros(0, bool), boxes=np.zeros((0, 4), np.float32), times=np.zeros(0, np.float32),
         functionals=functionals.astype(np.float32), voice=voice, flags=() if voice else ("no_sound",),
+        mel=np.outer(np.linspace(0, 1, 20), np.abs(functionals[:40])).astype(np.float32)[: 20 * voice],
     )  # fmt: skip
 
 

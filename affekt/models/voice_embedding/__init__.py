@@ -1,0 +1,31 @@
+"""A frozen voice encoder with a linear head: what it is and its settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from affekt.extensions.model import ModelSpec, Resources
+from affekt.settings.fields import In
+
+
+@dataclass(frozen=True)
+class VoiceEmbeddingSettings:
+    """Linear head on statistics of a frozen voice encoder, Resemblyzer's by default."""
+
+    pretrained: Annotated[str, "the encoder: resemblyzer, the installed package's, or a file of its layers"]
+    c: Annotated[float, In(1e-9), "inverse penalty of the head's squared weights, on standardised statistics"]
+
+
+SPEC = ModelSpec(
+    name="voice_embedding",
+    title="Voice encoder",
+    short="voice encoder",
+    modalities=("voice",),
+    settings=VoiceEmbeddingSettings,
+    train="affekt.training.voice_embedding:train",
+    load="affekt.models.voice_embedding.member:load",
+    absent="affekt.pretrained.resemblyzer:absent",
+    resources=Resources(cpu="2", memory="4Gi"),
+    order=70,
+)

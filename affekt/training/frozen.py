@@ -1,0 +1,31 @@
+"""Trains a linear head on what a frozen encoder makes of a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from affekt.classifiers import ArrayClassifier, fit_logistic
+from affekt.models.classifier import Features
+from affekt.models.frozen import DIGEST, save_encoder
+from affekt.score_table import ScoreTable
+from affekt.training.classifier import Rows, train_classifier
+from affekt.training.given import Given
+
+
+def train_head(given: Given, encoder: nn.Module, features: Features) -> ScoreTable:
+    """Fit the head with the penalty of the model's settings, and write the encoder beside it.
+
+    Args:
+        given: what it learns from; its group has ``c``.
+        encoder: that ``features`` asks.
+        features: of a clip.
+    """
+    digest = save_encoder(given.out, encoder.state_dict())
+
+    def fit(rows: Rows, given: Given) -> tuple[ArrayClassifier, Mapping[str, Any]]:
+        return fit_logistic(rows.x, rows.y, len(given.labels), c=given.group.c), {DIGEST: digest}
+
+    return train_classifier(given, features, fit)

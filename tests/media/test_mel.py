@@ -1,0 +1,32 @@
+"""The mel spectrogram is librosa's, whatever the rate of the sound."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from affekt.media.mel import mel_spectrogram
+
+SECONDS = np.arange(4000) / 16000
+
+
+def test_it_equals_librosas():
+    chirp = 0.3 * np.sin(2 * np.pi * (200 + 3000 * SECONDS) * SECONDS)
+    found = mel_spectrogram(chirp.astype(np.float32), 16000)
+    # librosa 0.11.0: feature.melspectrogram(y, sr=16000, n_fft=400, hop_length=160, n_mels=40), transposed
+    expected = [
+        [0.585465, 0.02924, 0.000794, 0.000069, 0.000001],
+        [0.00004, 4.706436, 0.0, 0.0, 0.0],
+        [0.0, 0.0, 8.698032, 0.0, 0.0],
+        [0.004667, 0.005572, 0.010456, 1.928816, 0.00007],
+    ]
+    assert found.shape == (26, 40)
+    np.testing.assert_allclose(found[np.ix_([0, 3, 12, 25], [0, 5, 12, 20, 39])], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("rate", [8000, 48000])
+def test_sound_of_another_rate_gives_the_same_bands(rate):
+    tone = mel_spectrogram(0.3 * np.sin(2 * np.pi * 1000 * SECONDS), 16000)
+    other = mel_spectrogram(0.3 * np.sin(2 * np.pi * 1000 * np.arange(rate // 4) / rate), rate)
+    assert other.shape == tone.shape
+    np.testing.assert_allclose(other[5:-5], tone[5:-5], rtol=0.02, atol=1e-4)
