@@ -26,6 +26,8 @@ class ScoreTable:
         truth: int ``[N]``, the index of the true label in ``labels``, or -1 where it is not known.
         subjects: N subject names, ``""`` where not known.
         splits: N split names, ``""`` where not known.
+        person: float64 ``[N, M, L]``, what each model answers that knows all clips of the subject, NaN where it does
+            not adapt to a person itself; None where none does. Not a part of the CSV form.
     """
 
     clips: tuple[str, ...]
@@ -35,11 +37,14 @@ class ScoreTable:
     truth: np.ndarray
     subjects: tuple[str, ...]
     splits: tuple[str, ...]
+    person: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         expected = (len(self.clips), len(self.models), len(self.labels))
         if self.scores.shape != expected:
             raise ValueError(f"scores have shape {self.scores.shape}, expected {expected}")
+        if self.person is not None and self.person.shape != expected:
+            raise ValueError(f"adapted scores have shape {self.person.shape}, expected {expected}")
         for name in ("truth", "subjects", "splits"):
             if len(getattr(self, name)) != len(self.clips):
                 found = counted(len(getattr(self, name)), "entries")
@@ -68,6 +73,7 @@ class ScoreTable:
             self.truth[index],
             tuple(self.subjects[i] for i in index),
             tuple(self.splits[i] for i in index),
+            None if self.person is None else self.person[index],
         )
 
     def split(self, name: str) -> ScoreTable:
@@ -87,8 +93,9 @@ class ScoreTable:
             )
         index = [self.models.index(name) for name in models]
         return ScoreTable(
-            self.clips, self.labels, tuple(models), self.scores[:, index], self.truth, self.subjects, self.splits
-        )
+            self.clips, self.labels, tuple(models), self.scores[:, index], self.truth, self.subjects, self.splits,
+            None if self.person is None else self.person[:, index],
+        )  # fmt: skip
 
     def write(self, path: Path) -> None:
         """Write as CSV: ``clip,label,subject,split``, then a column ``<model>_<label>`` per score, blank if missing."""
@@ -165,15 +172,18 @@ def join_tables(tables: Iterable[ScoreTable]) -> ScoreTable:
     clips = tuple(facts)
     position = {clip: row for row, clip in enumerate(clips)}
     scores = np.full((len(clips), len(models), len(labels)), np.nan)
+    person = None if all(part.person is None for part in parts) else scores.copy()
     first = 0
     for part in parts:
         rows = [position[clip] for clip in part.clips]
         scores[rows, first : first + len(part.models)] = part.scores
+        if person is not None and part.person is not None:
+            person[rows, first : first + len(part.models)] = part.person
         first += len(part.models)
     truth = np.array([facts[clip][0] for clip in clips], dtype=int)
     return ScoreTable(
         clips, labels, tuple(models), scores, truth,
-        tuple(facts[clip][1] for clip in clips), tuple(facts[clip][2] for clip in clips),
+        tuple(facts[clip][1] for clip in clips), tuple(facts[clip][2] for clip in clips), person,
     )  # fmt: skip
 
 

@@ -6,7 +6,9 @@ package, and does not change its answers when scikit-learn is upgraded. The answ
 """
 
 from affekt.classifiers.linear import LinearSoftmax, fit_logistic
-from affekt.classifiers.storage import ArrayClassifier, load_classifiers, save_classifiers
+from affekt.classifiers.person import PersonClassifier, rows_of
+from affekt.classifiers.storage import load_classifiers, save_classifiers
+from affekt.classifiers.stored import ArrayClassifier
 from affekt.classifiers.svc import CalibratedSvc, choose_c, fit_svc
 from affekt.classifiers.trees import TreeEnsemble, fit_adaboost, fit_forest
 
@@ -14,6 +16,7 @@ __all__ = [
     "ArrayClassifier",
     "CalibratedSvc",
     "LinearSoftmax",
+    "PersonClassifier",
     "TreeEnsemble",
     "choose_c",
     "fit_adaboost",
@@ -21,5 +24,6 @@ __all__ = [
     "fit_logistic",
     "fit_svc",
     "load_classifiers",
+    "rows_of",
     "save_classifiers",
 ]

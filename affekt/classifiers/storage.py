@@ -6,34 +6,25 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol, Self
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from affekt.classifiers.linear import LinearSoftmax
+from affekt.classifiers.person import PersonClassifier
+from affekt.classifiers.stored import ArrayClassifier
 from affekt.classifiers.svc import CalibratedSvc
 from affekt.classifiers.trees import TreeEnsemble
 from affekt.errors import DataError
 
-
-class ArrayClassifier(Protocol):
-    """What every classifier of this package can do, and of others that want to be stored with them."""
-
-    def predict(self, x: np.ndarray) -> np.ndarray:
-        """Probabilities ``[N, L]`` for features ``[N, F]``."""
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """All it consists of, by name."""
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
-        """The classifier whose :meth:`arrays` these are."""
-
-
 #: The kinds of classifier by the name under which they are stored.
-KINDS: dict[str, type[ArrayClassifier]] = {"trees": TreeEnsemble, "svc": CalibratedSvc, "softmax": LinearSoftmax}
+KINDS: dict[str, type[ArrayClassifier]] = {
+    "trees": TreeEnsemble,
+    "svc": CalibratedSvc,
+    "softmax": LinearSoftmax,
+    "person": PersonClassifier,
+}
 
 
 def save_classifiers(

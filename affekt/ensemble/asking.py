@@ -55,11 +55,13 @@ def score_index(ensemble: Ensemble, index: PreparedIndex, store: Store) -> tuple
     """
     rows, labels = list(index), ensemble.labels
     scores = np.full((len(rows), len(ensemble.models), len(labels)), np.nan)
+    features: list[Mapping[str, np.ndarray]] = []
     looked = _looked(ensemble, store, [{"key": row.key} for row in rows], FEWEST_CLIPS)
     for number, found in enumerate(track(looked, "score", len(rows))):
         if isinstance(found, AffektError):
             raise found
         scores[number] = found.scores
+        features.append(found.rows if rows[number].subject else {})
     table = ScoreTable(
         tuple(row.clip for row in rows),
         labels,
@@ -68,6 +70,7 @@ def score_index(ensemble: Ensemble, index: PreparedIndex, store: Store) -> tuple
         np.array([labels.index(row.label) if row.label in labels else -1 for row in rows], dtype=int),
         tuple(row.subject for row in rows),
         tuple(row.split for row in rows),
+        ensemble.person_scores(scores, features, [row.subject for row in rows]),
     )
     return table, ensemble.fused(scores)
 

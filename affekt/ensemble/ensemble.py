@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from affekt.classifiers import rows_of
 from affekt.ensemble.answer import Answer
 from affekt.ensemble.assembly import MANIFEST, read_manifest, require_extensions
 from affekt.ensemble.face import Face
@@ -189,7 +190,28 @@ class Ensemble:
         Raises:
             DataError: the ensemble has no adaptation.
         """
-        return self._adaptation().predict(table.scores, table.subjects)
+        return self._adaptation().predict(table.scores, table.subjects, known=table.person)
+
+    def person_scores(
+        self, scores: np.ndarray, rows: Sequence[Mapping[str, np.ndarray]], subjects: Sequence[str]
+    ) -> np.ndarray | None:
+        """What the models answer that adapt to a person by features, float64 ``[N, M, L]``; NaN for the others.
+
+        Args:
+            scores: float64 ``[N, M, L]``, each model's answers to the clips.
+            rows: of each clip, ``rows`` of :class:`affekt.ensemble.seen.Seen`.
+            subjects: N names; clips without one (``""``) are not adapted.
+        """
+        if not any(rows):
+            return None
+        known = np.full(scores.shape, np.nan)
+        for own in rows_of(subjects):
+            for number, name in enumerate(self.models):
+                there = [clip for clip in own if name in rows[clip]]
+                if there:
+                    theirs = np.stack([rows[clip][name] for clip in there])
+                    known[there, number] = self._members.score_person(name, theirs, scores[there, number])
+        return known
 
     def _adaptation(self) -> PersonFusion:
         if self._person is None:
@@ -205,7 +227,8 @@ class Ensemble:
         fusion = self._adaptation()
         if not clips:
             return []
-        fused = fusion.predict(np.stack([clip.scores for clip in clips]), ["person"] * len(clips))
+        scores, one = np.stack([clip.scores for clip in clips]), ["person"] * len(clips)
+        fused = fusion.predict(scores, one, known=self.person_scores(scores, [clip.rows for clip in clips], one))
         alone = (~np.isnan(fused).any(axis=1)).sum() == 1
         found: list[Answer | MediaError] = []
         for clip, vector in zip(clips, fused, strict=True):
@@ -224,8 +247,10 @@ class Ensemble:
             MediaError: ``timeout``: the deadline was over before the last member began.
         """
         pixels = int(clip.details.get("width", 0)) * int(clip.details.get("height", 0))
-        scores, present = self.scores(clip, deadline), clip.present
-        return Seen(where, scores, len(present), int(present.sum()), clip.flags, Face.of(clip), pixels)
+        looked, present = self._members.look(clip, deadline), clip.present
+        rows = {name: said.row for name, said in looked.items() if said.row is not None and name in self.models}
+        scores = self._stacked({name: said.vector for name, said in looked.items()})
+        return Seen(where, scores, len(present), int(present.sum()), clip.flags, Face.of(clip), pixels, rows)
 
     def answer(self, seen: Seen) -> Answer:
         """The answer for what was seen in a clip.
@@ -268,9 +293,12 @@ class Ensemble:
 
     def scores(self, clip: PreparedClip, deadline: Deadline | None = None) -> np.ndarray:
         """Float64 ``[M, L]``: each fused model's probabilities; NaN where a model has no answer."""
-        vectors = self._members.score(clip, deadline)
+        return self._stacked(self._members.score(clip, deadline))
+
+    def _stacked(self, vectors: Mapping[str, np.ndarray | None]) -> np.ndarray:
         missing = np.full(len(self.labels), np.nan)
-        return np.stack([vectors.get(name, missing) for name in self.models])
+        found = [vectors.get(name) for name in self.models]
+        return np.stack([missing if vector is None else vector for vector in found])
 
     @property
     def image_model(self) -> str | None:

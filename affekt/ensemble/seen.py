@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ class Seen:
         flags: of the prepared clip.
         face: the analysed face.
         pixels: of a picture of the source.
+        rows: of members that adapt a person's clips to each other, the features float64 ``[F]`` by which they do.
         picture: the analysed face, uint8 ``[S, S, 3]`` RGB, where that was asked for.
     """
 
@@ -34,6 +35,7 @@ class Seen:
     flags: tuple[str, ...]
     face: Face | None
     pixels: int
+    rows: Mapping[str, np.ndarray] = field(default_factory=dict)
     picture: np.ndarray | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -44,6 +46,7 @@ class Seen:
             "labels": self.scores.shape[1],
             "flags": list(self.flags),
             "face": asdict(self.face) if self.face else None,
+            "rows": {name: base64.b64encode(row.tobytes()).decode() for name, row in self.rows.items()},
             "picture": None if self.picture is None else base64.b64encode(self.picture.tobytes()).decode(),
         }
 
@@ -62,4 +65,5 @@ class Seen:
             pixels = np.frombuffer(base64.b64decode(picture), np.uint8)
             side = int((len(pixels) // 3) ** 0.5)
             picture = pixels.reshape(side, side, 3)
-        return cls(scores=scores, flags=tuple(document["flags"]), face=face, picture=picture, **known)
+        rows = {name: np.frombuffer(base64.b64decode(row), np.float64) for name, row in document["rows"].items()}
+        return cls(scores=scores, rows=rows, flags=tuple(document["flags"]), face=face, picture=picture, **known)

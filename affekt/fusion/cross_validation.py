@@ -70,6 +70,6 @@ def fused_rows(
     """The fused vectors of some test rows (all where None) by a fusion fitted on the train rows, and its notes."""
     if adapt:
         person = PersonFusion.fit(train, method, **how)
-        return person.predict(test.scores, test.subjects, rows), person.person.notes
+        return person.predict(test.scores, test.subjects, rows, known=test.person), person.person.notes
     fusion = Fusion.fit(train, method, **how)
     return fusion.predict(test.scores if rows is None else test.scores[rows]), fusion.notes

@@ -39,6 +39,7 @@ from typing import Any
 
 import numpy as np
 
+from affekt.classifiers import rows_of
 from affekt.extensions import fusion_spec
 from affekt.fusion.fusion import Fusion
 from affekt.fusion.vectors import answered, as_probabilities
@@ -50,7 +51,7 @@ _CLIPS = 10
 _SMALL = 0.02
 
 
-def adapted(scores: np.ndarray, subjects: Sequence[str]) -> np.ndarray:
+def adapted(scores: np.ndarray, subjects: Sequence[str], known: np.ndarray | None = None) -> np.ndarray:
     """Each model's probabilities with what it says of the person in all clips taken away; labels have no part in it.
 
     A clip's probabilities are divided by ``exp(w m)`` and scaled to a sum of one: m is the mean of ``log(p + 0.02)``
@@ -60,6 +61,8 @@ def adapted(scores: np.ndarray, subjects: Sequence[str]) -> np.ndarray:
     Args:
         scores: score vectors ``[N, M, L]``; votes are welcome, NaN or zeros where a model has no answer.
         subjects: N names; a clip without one (``""``) is a person of its own.
+        known: answers ``[N, M, L]`` of models that adapt to a person themselves, by their features; they take the place
+            of what is made here of those models' scores. NaN where a model does not.
 
     Returns:
         Float64 ``[N, M, L]``, NaN where a model has no answer.
@@ -71,14 +74,16 @@ def adapted(scores: np.ndarray, subjects: Sequence[str]) -> np.ndarray:
     present = answered(probabilities)
     logs = np.log(probabilities + _SMALL)
     result = probabilities.copy()
-    for rows in _people(subjects):
+    for rows in rows_of(subjects):
         for model in range(probabilities.shape[1]):
             own = rows[present[rows, model]]
             if len(own) > 1:
                 shift = _weight(len(own)) * logs[own, model].mean(axis=0)
                 moved = probabilities[own, model] * np.exp(shift.max() - shift)
                 result[own, model] = moved / moved.sum(axis=1, keepdims=True)
-    return result
+    if known is None:
+        return result
+    return np.where(present[..., np.newaxis] & ~np.isnan(known), known, result)
 
 
 @dataclass(frozen=True)
@@ -103,10 +108,17 @@ class PersonFusion:
             plain: the fusion of the rows as they are, where it is fitted already.
             how: the other arguments of :meth:`Fusion.fit`.
         """
-        moved = replace(table, scores=adapted(table.scores, table.subjects))
+        moved = replace(table, scores=adapted(table.scores, table.subjects, table.person))
         return cls(plain or Fusion.fit(table, method, **how), Fusion.fit(moved, method, **how))
 
-    def predict(self, scores: np.ndarray, subjects: Sequence[str], rows: np.ndarray | None = None) -> np.ndarray:
+    def predict(
+        self,
+        scores: np.ndarray,
+        subjects: Sequence[str],
+        rows: np.ndarray | None = None,
+        *,
+        known: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Fused probabilities ``[N, L]`` of score vectors ``[N, M, L]``, each person's clips adapted among each other.
 
         A fitted method learned from people of many clips. Of a person with n clips its answer has the part w of
@@ -116,17 +128,18 @@ class PersonFusion:
             scores: as for :meth:`Fusion.predict`.
             subjects: N names.
             rows: bool ``[N]``, the rows to answer; all take part in the adaptation.
+            known: as for :func:`adapted`.
 
         Raises:
             DataError: as :meth:`Fusion.predict`.
         """
         keep = np.ones(len(scores), dtype=bool) if rows is None else rows
-        answers = self.person.predict(adapted(scores, subjects)[keep])
+        answers = self.person.predict(adapted(scores, subjects, known)[keep])
         if not fusion_spec(self.person.method).learns:
             return answers
         usable = np.asarray(answered(as_probabilities(scores)).any(axis=1))
         part = np.zeros(len(scores))
-        for own in _people(subjects):
+        for own in rows_of(subjects):
             part[own] = _weight(max(1, int(usable[own].sum())))
         part = part[keep, np.newaxis]
         mixed: np.ndarray = part * answers + (1 - part) * self.plain.predict(np.asarray(scores)[keep])
@@ -135,12 +148,3 @@ class PersonFusion:
 
 def _weight(clips: int) -> float:
     return (clips - 1) / (clips - 1 + _CLIPS)
-
-
-def _people(subjects: Sequence[str]) -> list[np.ndarray]:
-    """The row numbers of each person with a name."""
-    rows: dict[str, list[int]] = {}
-    for row, name in enumerate(subjects):
-        if name:
-            rows.setdefault(name, []).append(row)
-    return [np.array(own) for own in rows.values()]

@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from affekt.classifiers import ArrayClassifier, load_classifiers
+from affekt.classifiers import ArrayClassifier, PersonClassifier, load_classifiers
 from affekt.errors import DataError
 from affekt.media.prepared import PreparedClip
 from affekt.models.member import Scored
 
 #: The files of a fitted member in its folder.
 DESCRIPTION, WEIGHTS = "model.json", "model.safetensors"
+#: The name of the classifier of a person's clips in the weights file.
+PERSON = "person"
 #: One row of features float64 ``[F]`` of a clip, or None where the clip has not what they are made of.
 Features = Callable[[PreparedClip], np.ndarray | None]
 
@@ -28,11 +30,17 @@ class ClassifierMember:
         labels: the L labels of a score vector.
     """
 
-    def __init__(self, description: Mapping[str, Any], classifier: ArrayClassifier, features: Features) -> None:
+    def __init__(
+        self,
+        description: Mapping[str, Any],
+        classifier: ArrayClassifier,
+        features: Features,
+        person: PersonClassifier | None = None,
+    ) -> None:
         self.name: str = description["member"]
         self.labels: tuple[str, ...] = tuple(description["labels"])
         self._count: int = description["features"]
-        self._classifier, self._features = classifier, features
+        self._classifier, self._features, self._person = classifier, features, person
 
     @classmethod
     def load(cls, folder: Path, features: Features) -> ClassifierMember:
@@ -51,7 +59,9 @@ class ClassifierMember:
             raise DataError(
                 f"holds no classifier of the {description['member']}", code="unreadable", where=str(folder / WEIGHTS)
             )
-        return cls(description, classifiers[description["member"]], features)
+        person = classifiers.get(PERSON)
+        assert person is None or isinstance(person, PersonClassifier)
+        return cls(description, classifiers[description["member"]], features, person)
 
     def score(self, clip: PreparedClip, needed: Mapping[str, Any] | None = None) -> Scored:
         """The clip's score vector; none where it has not what the features are made of.
@@ -67,7 +77,16 @@ class ClassifierMember:
                 f"{self.name} was fitted on {self._count} {self._features.__name__}, the clip has {len(row)}",
                 code="wrong_features",
             )
-        return Scored(self._classifier.predict(row[None])[0])
+        return Scored(self._classifier.predict(row[None])[0], row=row if self._person else None)
+
+    def score_person(self, rows: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+        """The score vectors float64 ``[N, L]`` of one person's clips, from their rows and their plain vectors.
+
+        Args:
+            rows: float64 ``[N, F]``, ``row`` of what :meth:`score` gave of each clip.
+            vectors: float64 ``[N, L]``, ``vector`` of it.
+        """
+        return vectors if self._person is None else self._person.mixed(rows, vectors)
 
 
 def read_description(path: Path) -> dict[str, Any]:

@@ -43,10 +43,13 @@ class Scored:
     Attributes:
         vector: probabilities float64 ``[L]`` with the sum one, or None where the clip has not what the member needs.
         offers: what members that need this one read of the clip; theirs to know.
+        row: features float64 ``[F]`` from which the member adapts a person's clips to each other
+            (:class:`PersonMember`); None where it does not.
     """
 
     vector: np.ndarray | None
     offers: Any = None
+    row: np.ndarray | None = None
 
 
 @runtime_checkable
@@ -79,6 +82,17 @@ class ImageMember(Member, Protocol):
 
     def score_faces(self, pictures: np.ndarray) -> np.ndarray:
         """Score vectors float64 ``[N, L]`` of single pictures, uint8 ``[N, S, S, 3]`` RGB."""
+
+
+@runtime_checkable
+class PersonMember(Member, Protocol):
+    """A member that adapts the clips of one person to each other by their features."""
+
+    def score_person(self, rows: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+        """Score vectors float64 ``[N, L]`` of one person's clips.
+
+        They are made from ``row`` and ``vector`` of what :meth:`score` gave. A lone clip keeps its vector.
+        """
 
 
 def load_member(

@@ -12,7 +12,7 @@ from affekt.errors import DataError
 from affekt.extensions import EXTENSIONS, model_spec, model_specs
 from affekt.media.deadline import Deadline
 from affekt.media.prepared import PreparedClip
-from affekt.models.member import HardwareChoice, ImageMember, Member, load_member
+from affekt.models.member import HardwareChoice, ImageMember, Member, PersonMember, Scored, load_member
 
 
 class Members:
@@ -64,23 +64,31 @@ class Members:
         return cls(members)
 
     def score(self, clip: PreparedClip, deadline: Deadline | None = None) -> dict[str, np.ndarray]:
-        """The score vectors float64 ``[L]`` by member, each with the sum one.
+        """The score vectors float64 ``[L]`` by member, each with the sum one; errors as :meth:`look`.
 
         A member that has no answer to the clip, for want of a face or of usable sound, is not among them.
+        """
+        looked = self.look(clip, deadline)
+        return {name: scored.vector for name, scored in looked.items() if scored.vector is not None}
+
+    def look(self, clip: PreparedClip, deadline: Deadline | None = None) -> dict[str, Scored]:
+        """What each member says of a clip.
 
         Raises:
             MediaError: ``timeout``: the deadline was over before the last member began.
         """
-        offered: dict[str, Any] = {}
-        answers: dict[str, np.ndarray] = {}
+        said: dict[str, Scored] = {}
         for name, member in self._members.items():
             if deadline is not None:
                 deadline.check(f"before {name} had looked at it")
-            scored = member.score(clip, {needed: offered[needed] for needed in model_spec(name).needs})
-            offered[name] = scored.offers
-            if scored.vector is not None:
-                answers[name] = scored.vector
-        return answers
+            said[name] = member.score(clip, {needed: said[needed].offers for needed in model_spec(name).needs})
+        return said
+
+    def score_person(self, name: str, rows: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+        """Score vectors float64 ``[N, L]`` of one person's clips by a member that gave their rows ``[N, F]``."""
+        member = self._members[name]
+        assert isinstance(member, PersonMember)
+        return member.score_person(rows, vectors)
 
     @property
     def of_images(self) -> str | None:

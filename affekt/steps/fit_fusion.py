@@ -25,6 +25,7 @@ from affekt.settings import Settings
 from affekt.steps.ablation import ablate
 from affekt.steps.reference import write_reference
 from affekt.store import PreparedStore
+from affekt.training.person_scores import read_scores
 from affekt.training.sitting_out import SatOut, sat_out
 
 logger = logging.getLogger(__name__)
@@ -110,7 +111,7 @@ def fit_fusions(
         raise _nothing_trained([left[name] for name in models])
     members = {name: folder for name, folder in members.items() if name not in left}
     models = tuple(name for name in models if name not in left)
-    table = join_tables(ScoreTable.read(members[name] / "scores.csv") for name in models)
+    table = join_tables(read_scores(members[name]) for name in models)
     train = table.split("train")
     unseen = table.rows(np.array([split != "train" for split in table.splits], dtype=bool))
     if not len(train) and (len(models) > 1 or fusion_spec(settings.fusion.method).learns):
@@ -141,7 +142,8 @@ def fit_fusions(
     if seen is not None and len(train):
         write_reference(folder, *seen, train.only(kept), settings, how)
     assemble(folder, members=needed, models=kept, labels=table.labels, settings=settings, facts=facts)
-    fused = replace(unseen, models=tuple(map(str, answers)), scores=np.stack(list(answers.values()), axis=1))
+    vectors = np.stack(list(answers.values()), axis=1)
+    fused = replace(unseen, models=tuple(map(str, answers)), scores=vectors, person=None)
     return Fused(table, fused, settings.fusion.method, FusionFacts(kept, tuple(ablations)))
 
 
@@ -158,7 +160,7 @@ def _fit_kept(
         persons = {name: PersonFusion.fit(train, name, plain=fusion, **how) for name, fusion in fusions.items()}
         persons[chosen].person.save(folder / "fusion_person")
         for name, fusion in persons.items():
-            answers[FusionKey(name, person=True)] = fusion.predict(unseen.scores, unseen.subjects)
+            answers[FusionKey(name, person=True)] = fusion.predict(unseen.scores, unseen.subjects, known=unseen.person)
     return answers
 
 

@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from affekt.classifiers import ArrayClassifier, save_classifiers
+from affekt.classifiers import ArrayClassifier, PersonClassifier, rows_of, save_classifiers
 from affekt.counted import counted
 from affekt.errors import DataError
-from affekt.models.classifier import DESCRIPTION, WEIGHTS, Features
+from affekt.models.classifier import DESCRIPTION, PERSON, WEIGHTS, Features
 from affekt.progress import Progress
 from affekt.score_table import ScoreTable
 from affekt.training.given import ClipStore, Given
 from affekt.training.out_of_fold import accuracies, folds_of, has_what_is_needed, require_two_labels, score_table
+from affekt.training.person_scores import write_scores
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,9 @@ def train_classifier(given: Given, features: Features, fit: Fit, read: Read | No
 
     Writes into ``given.out``: ``model.safetensors`` and ``model.json`` for
     :meth:`affekt.models.classifier.ClassifierMember.load`, and ``scores.csv``, which is also returned. A clip without
-    what the features are made of has a row of NaN.
+    what the features are made of has a row of NaN. Where the train clips name two subjects, a second classifier of the
+    same kind learns from features that are normalised by their subjects (:mod:`affekt.classifiers.person`); what it
+    answers when it knows all of a subject's clips is in ``scores_person.csv``.
 
     Args:
         given: what it learns from.
@@ -60,6 +63,7 @@ def train_classifier(given: Given, features: Features, fit: Fit, read: Read | No
     require_two_labels(given, folds)
     given.out.mkdir(parents=True, exist_ok=True)
     scores: dict[int, np.ndarray | None] = {}
+    adapted: dict[int, np.ndarray] = {}
     for fold in folds:
         learned = Rows(
             np.stack([row for number in fold.learns if (row := rows[number]) is not None]),
@@ -68,27 +72,56 @@ def train_classifier(given: Given, features: Features, fit: Fit, read: Read | No
         )
         logger.info("%s %s: fitting on %s", given.member, fold.name, counted(len(learned.y), "clips"))
         model, facts = fit(learned, given if fold.final else dataclasses.replace(given, log=None))
+        person = _person(learned, fit, given)
         known = [int(number) for number in fold.scores if rows[number] is not None]
         scores.update(dict.fromkeys(map(int, fold.scores)))
         if known:
-            found = model.predict(np.stack([row for number in known if (row := rows[number]) is not None]))
+            asked = np.stack([row for number in known if (row := rows[number]) is not None])
+            found = model.predict(asked)
             scores.update(zip(known, found, strict=True))
+            if person is not None:
+                names = [given.index.rows[number].subject for number in known]
+                adapted.update(zip(known, _adapted(person, asked, found, names), strict=True))
     description = {
         "member": given.member,
         "labels": list(given.labels),
         "features": int(learned.x.shape[1]),
         "weights": WEIGHTS,
-        "sha256": save_classifiers(given.out / WEIGHTS, {given.member: model}),
+        "sha256": save_classifiers(given.out / WEIGHTS, {given.member: model} | ({PERSON: person} if person else {})),
         "train_clips": len(learned.y),
         "settings": {**dataclasses.asdict(given.group), "seed": given.settings.seed},
         **facts,
     }
     (given.out / DESCRIPTION).write_text(json.dumps(description, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     table = score_table(given, scores)
-    table.write(given.out / "scores.csv")
+    if person is not None:
+        moved: dict[int, np.ndarray | None] = {number: adapted.get(number) for number in scores}
+        table = dataclasses.replace(table, person=score_table(given, moved).scores)
+    write_scores(given.out, table)
     if given.log is not None:
         given.log(accuracies(table), 0)
     return table
+
+
+def _person(rows: Rows, fit: Fit, given: Given) -> PersonClassifier | None:
+    """The classifier of features that are normalised by their subjects; None where they name no two."""
+
+    def inner(x: np.ndarray, kept: np.ndarray) -> ArrayClassifier:
+        subjects = [name for name, there in zip(rows.subjects, kept, strict=True) if there]
+        return fit(Rows(x, rows.y[kept], subjects), dataclasses.replace(given, log=None))[0]
+
+    try:
+        return PersonClassifier.fit(rows.x, rows.subjects, inner)
+    except ValueError:  # those with several clips show a single label
+        return None
+
+
+def _adapted(person: PersonClassifier, x: np.ndarray, plain: np.ndarray, subjects: Sequence[str]) -> np.ndarray:
+    """The answers to rows ``[N, F]``, each subject's clips adapted to each other; plain without a subject."""
+    answers = plain.copy()
+    for own in rows_of(subjects):
+        answers[own] = person.mixed(x[own], plain[own])
+    return answers
 
 
 def _features(given: Given, features: Features, read: Read | None) -> list[np.ndarray | None]:

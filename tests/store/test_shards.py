@@ -21,6 +21,7 @@ def entries(clip: PreparedClip) -> list[Entry]:
     """A clip, a file that cannot be prepared, a clip of another length with sound, and one without anything."""
     cut = {name: getattr(clip, name)[:2] for name in ("faces", "present", "boxes", "times")}
     spoken = replace(clip, **cut, functionals=clip.functionals + 1, descriptors=np.ones((4, 25), np.float32))
+    spoken = replace(spoken, mel=np.ones((6, 40), np.float32))
     none = {name: getattr(clip, name)[:0] for name in ("faces", "present", "boxes", "times")}
     silent = replace(clip, **none, functionals=np.zeros(88, np.float32), voice=False, flags=(), details={})
     return [
@@ -39,7 +40,8 @@ def test_numpy_reads_a_shard_without_affekt(path: Path, clip: PreparedClip, entr
     with np.load(path, allow_pickle=False) as file:
         columns = dict(file)
     assert {name: (column.dtype.str, column.shape) for name, column in columns.items()} == {
-        "pictures": ("|u1", (7 * 8 * 8 * 3,)), "descriptors": ("<f4", (4, 25)), "boxes": ("<f4", (7, 4)),
+        "pictures": ("|u1", (7 * 8 * 8 * 3,)), "descriptors": ("<f4", (4, 25)), "mel": ("<f4", (6, 40)),
+        "boxes": ("<f4", (7, 4)),
         "times": ("<f4", (7,)), "present": ("|b1", (7,)), "picture_bytes": ("<i4", (7,)),
         "meta": ("|u1", columns["meta"].shape), "voice": ("|b1", (4,)), "functionals": ("<f4", (4, 88)),
         "key": ("|S6", (4,)),
@@ -78,7 +80,7 @@ def test_the_entries_of_a_shard_make_the_same_shard_again(path: Path, tmp_path: 
 def test_each_clip_is_read_from_its_own_rows(path: Path, clip: PreparedClip) -> None:
     shard = Shard(FileBytes(path))
     first, spoken, none = (shard.arrays(row) for row in (0, 2, 3))
-    assert set(first) == {"boxes", "times", "present", "functionals", "descriptors"}
+    assert set(first) == {"boxes", "times", "present", "functionals", "descriptors", "mel"}
     np.testing.assert_array_equal(first["boxes"], clip.boxes, strict=True)
     np.testing.assert_array_equal(spoken["boxes"], clip.boxes[:2], strict=True)
     np.testing.assert_array_equal(spoken["functionals"], clip.functionals + 1, strict=True)

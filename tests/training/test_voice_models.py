@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from affekt.models.members import Members
 from affekt.score_table import ScoreTable
 from affekt.settings import load_settings
 from affekt.training.given import Given, train_member
+from affekt.training.person_scores import read_scores
 
 LABELS = ("angry", "happy", "sad", "neutral")
 MEMBERS = ("random_forest", "svc")
@@ -228,3 +230,29 @@ def test_real_voices_of_unseen_speakers_are_told_apart_better_than_by_chance(
     )
     assert len(names) == 88
     assert (table.scores[:, 0].argmax(axis=1) == table.truth).mean() > 0.35
+
+
+def test_a_persons_clips_are_adapted_to_each_other_by_their_functionals(make_set, tmp_path):
+    index, store = make_set(PEOPLE)
+    table = train_member(Given("svc", index, store, QUICK, LABELS, tmp_path / "svc"))
+    assert table.person is not None and not np.isnan(table.person).any()
+    own = [row for row, item in enumerate(index) if item.subject == "v"]
+    members = Members.load({"svc": tmp_path / "svc"})
+    looked = [members.look(store.get(index.rows[row].key))["svc"] for row in own]
+    found = members.score_person("svc", np.stack([said.row for said in looked]), table.scores[own, 0])
+    np.testing.assert_allclose(found, table.person[own, 0], atol=1e-12)
+    np.testing.assert_array_equal(read_scores(tmp_path / "svc").person, table.person)
+
+
+def test_labels_of_a_person_do_not_reach_the_persons_adapted_scores(make_set, tmp_path):
+    index, store = make_set(PEOPLE)
+    moved = [
+        replace(row, label=LABELS[(LABELS.index(row.label) + 1) % 4]) if row.subject == "s0" else row for row in index
+    ]
+    first, second = (
+        train_member(Given("svc", chosen, store, QUICK, LABELS, tmp_path / name)).person
+        for name, chosen in (("as_it_is", index), ("moved", PreparedIndex(tuple(moved))))
+    )
+    assert first is not None and second is not None
+    own = [row for row, item in enumerate(index) if item.subject == "s0"]
+    np.testing.assert_allclose(first[own], second[own], atol=1e-6)
