@@ -20,9 +20,9 @@ from typing import Any
 
 logger = logging.getLogger(__name__)
 
-#: Environment variables of a worker behind the door: the folder of clips, and the file of the word by which it knows
-#: the door. Such a worker takes names of clips alone, and no bytes.
-INBOX, SECRET = "AFFEKT_INBOX", "AFFEKT_DOOR_SECRET"
+#: Environment variables of a worker behind the door: the folder of clips, that of temporary files, and the file of the
+#: word by which it knows the door. Such a worker takes names of clips alone, and no bytes.
+INBOX, SCRATCH, SECRET = "AFFEKT_INBOX", "AFFEKT_SCRATCH", "AFFEKT_DOOR_SECRET"
 #: Folder for clips that came as bytes, to a server without the door.
 CLIP_FOLDER = "AFFEKT_CLIP_FOLDER"
 
@@ -40,7 +40,8 @@ class EmotionHandler:
         version = str(((context.manifest or {}).get("model") or {}).get("modelVersion", ""))
         model = {"name": context.model_name, "version": version}
         self._secret = Path(os.environ[SECRET]).read_text(encoding="ascii") if SECRET in os.environ else ""
-        self._predictor = Predictor.load(folder, model, Path(os.environ.get(INBOX) or _clip_folder()))
+        inbox, scratch = Path(os.environ.get(INBOX) or _clip_folder()), os.environ.get(SCRATCH)
+        self._predictor = Predictor.load(folder, model, inbox, scratch=Path(scratch) if scratch else None)
         self._error, self._guarded = error_document, guarded
         self._max_bytes = self._predictor.ensemble.settings.media.max_bytes
         logger.info("serving %s version %s", context.model_name, version)

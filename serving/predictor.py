@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import stat
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 from affekt.ensemble import Ensemble
 from affekt.errors import AffektError, MediaError
 from affekt.media.deadline import Deadline
+from affekt.serving.confined import confine
 from affekt.serving.recorder import recorder_of
 
 logger = logging.getLogger(__name__)
@@ -40,14 +42,24 @@ class Predictor:
         self.inbox = inbox
 
     @classmethod
-    def load(cls, folder: Path, model: Mapping[str, str], inbox: Path) -> Predictor:
+    def load(cls, folder: Path, model: Mapping[str, str], inbox: Path, *, scratch: Path | None = None) -> Predictor:
         """Load the ensemble in a folder; its answers are recorded where the environment asks for that.
+
+        Args:
+            folder: of the ensemble.
+            model: as for the class.
+            inbox: likewise.
+            scratch: the folder for temporary files; where given, this thread is confined to it
+                (:mod:`affekt.serving.confined`), and to what it reads.
 
         Raises:
             DataError: as :meth:`affekt.ensemble.Ensemble.load`.
         """
         ensemble = Ensemble.load(folder)
         ensemble.listener = recorder_of(ensemble)
+        if scratch is not None:
+            tempfile.tempdir = str(scratch)
+            confine([folder.resolve(), inbox], scratch)
         return cls(ensemble, model, inbox)
 
     def reply(self, task: Mapping[str, Any]) -> Reply:

@@ -29,6 +29,7 @@ from affekt.errors import AffektError
 from affekt.home import folder_for_sockets
 from affekt.serving.client import predict
 from affekt.serving.door.options import LOOPBACK, EngineName, Options
+from affekt.serving.keys import read_keys
 
 logger = logging.getLogger(__name__)
 
@@ -91,9 +92,19 @@ class LocalServer:
         threads: of each worker.
         room: requests that wait before the next is refused.
         buckets: of S3, from which clips may be fetched.
+        keys: file of keys (:mod:`affekt.serving.keys`), of which a client needs one.
+        without_keys: offer it without keys on an address that other machines reach.
+        hosts: names of this server in the Host header.
+        origins: of web pages of other sites that may ask.
         home: affekt's home. There the server leaves its address for :func:`find_server`, and, where ``port`` is given,
             its logs under ``serving/<port>``; otherwise they go into a temporary folder that is removed at the end.
         start_timeout: seconds until a worker has to be ready.
+
+    Attributes:
+        confinement: in words, what keeps the decoders of uploads in their place; once it is started.
+
+    Raises:
+        AffektError: ``keys_needed``: other machines reach the address, and there are neither keys nor ``without_keys``.
     """
 
     def __init__(
@@ -110,9 +121,20 @@ class LocalServer:
         threads: int = 1,
         room: int = 32,
         buckets: Sequence[str] = (),
+        keys: Path | None = None,
+        without_keys: bool = False,
+        hosts: Sequence[str] = (),
+        origins: Sequence[str] = (),
         home: Path | None = None,
         start_timeout: float = 180.0,
     ) -> None:
+        if address not in ("localhost", LOOPBACK, "::1") and keys is None and not without_keys:
+            raise AffektError(
+                "other machines reach this address: name a file of keys (affekt keys add NAME --file FILE), or say "
+                "that it shall be open to all of them",
+                code="keys_needed",
+                where=address,
+            )
         self.ensemble, self.name, self.start_timeout = ensemble, name, start_timeout
         self._workers = workers
         self._records = home.absolute() / "serving" if home is not None else None
@@ -123,8 +145,10 @@ class LocalServer:
         self.options = Options(
             ensemble=str(ensemble.absolute()), work=str(work), temporary=str(temporary), engine=engine, name=name,
             version=version, address=address, port=port, metrics_port=metrics_port, threads=threads, room=room,
-            buckets=tuple(buckets),
+            buckets=tuple(buckets), keys=str(keys.absolute()) if keys else "", hosts=tuple(hosts),
+            origins=tuple(origins),
         )  # fmt: skip
+        self.confinement = ""
         self._ports: dict[str, int] = {}
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -157,6 +181,8 @@ class LocalServer:
         """
         try:
             read_manifest(self.ensemble)
+            if self.options.keys:
+                read_keys(Path(self.options.keys))
             workers = self._workers or workers_for(self.ensemble)
             self._launch(Options.from_dict({**self.options.to_dict(), "workers": workers}))
             self._record()
@@ -232,7 +258,9 @@ class LocalServer:
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError), self._process.stdin as stdin:
             stdin.write(json.dumps(options.to_dict()).encode() + b"\n")
-        self._ports = {name: int(port) for name, port in self._first_word().items()}
+        word = self._first_word()
+        self.confinement = str(word.pop("confinement"))
+        self._ports = {name: int(port) for name, port in word.items()}
 
     def _first_word(self) -> dict[str, Any]:
         """What the door says when it is ready.

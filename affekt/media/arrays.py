@@ -13,6 +13,7 @@ import numpy as np
 
 from affekt.errors import MediaError
 from affekt.media.ffmpeg_command import ffmpeg_binary
+from affekt.media.ffmpeg_start import ENVIRONMENT
 
 
 @contextmanager
@@ -46,7 +47,7 @@ def clip_of_arrays(
             reading += ["-i", str(Path(folder, "sound.wav")), "-c:a", "pcm_s16le"]
         command = [ffmpeg_binary(), "-v", "error", "-y", *reading, "-c:v", "ffv1", str(file)]
         pixels = np.ascontiguousarray(frames).data
-        done = subprocess.run(command, input=pixels, stderr=subprocess.PIPE, check=False)
+        done = subprocess.run(command, env=ENVIRONMENT, input=pixels, stderr=subprocess.PIPE, check=False)
         if done.returncode:
             raise MediaError(f"the frames cannot be used ({done.stderr.decode(errors='replace')})", code="bad_array")
         yield file

@@ -18,12 +18,12 @@ from affekt.errors import MediaError
 from affekt.media.downmix import downmix
 from affekt.media.ffmpeg_command import FIRST, Picture, Sound, command_line, picture_side
 from affekt.media.ffmpeg_log import FileReport, read_report
+from affekt.media.ffmpeg_start import ENVIRONMENT, MEMORY, limited, limiter
 from affekt.media.frames import Frames
 from affekt.media.listing import MAX_FRAME_RATE, Listing, Stream, read_listing
 from affekt.media.pipes import Drain, channels_of, open_pipe, read_frames, stamp_of, times_of
 from affekt.settings import MediaSettings
 
-_MEMORY_LIMIT = 6 << 30
 _LOG_HEAD, _LOG_TAIL = 64 << 10, 16 << 10
 _LISTED = b"\nStream mapping:"
 _STAMP_BYTES = 72
@@ -154,7 +154,8 @@ def _started(
 ) -> subprocess.Popen[bytes]:
     """The process, which ends with the stack or at the deadline; its ends of the pipes are closed here."""
     process = subprocess.Popen(
-        command,
+        limited(command, max(1.0, deadline - time.monotonic())),
+        env=ENVIRONMENT,
         stdin=file,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -165,8 +166,9 @@ def _started(
     for pipe in inherited:
         pipe.close()
     stack.callback(_stop, process)
-    with contextlib.suppress(OSError, ValueError):
-        resource.prlimit(process.pid, resource.RLIMIT_AS, (_MEMORY_LIMIT, _MEMORY_LIMIT))
+    if not limiter():
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            resource.prlimit(process.pid, resource.RLIMIT_AS, (MEMORY, MEMORY))
     assert process.stdout is not None and process.stderr is not None
     stack.enter_context(process.stdout)
     stack.enter_context(process.stderr)

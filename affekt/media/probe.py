@@ -13,6 +13,7 @@ from typing import Any
 from imageio_ffmpeg import get_ffmpeg_exe
 
 from affekt.errors import MediaError
+from affekt.media.ffmpeg_start import ENVIRONMENT, limited
 from affekt.media.listing import read_listing
 
 #: Containers that a clip may come in. Anything else that ffmpeg would recognise is refused: among the rest are
@@ -141,7 +142,9 @@ def _headers(paths: Sequence[Path], timeout: float) -> tuple[list[str], MediaErr
         command += ["-protocol_whitelist", "file", "-format_whitelist", CONTAINERS, "-i", f"file:{path.absolute()}"]
     failure: MediaError | None = None
     try:
-        run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout)
+        run = subprocess.run(
+            limited(command, timeout), env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout
+        )
         text = run.stderr.decode(errors="replace")
     except subprocess.TimeoutExpired as error:
         text = (error.stderr or b"").decode(errors="replace")

@@ -12,6 +12,7 @@ from pathlib import Path
 from affekt.counted import counted
 from affekt.errors import MediaError
 from affekt.media.ffmpeg_command import ffmpeg_binary
+from affekt.media.ffmpeg_start import ENVIRONMENT, limited
 from affekt.media.probe import CONTAINERS, MediaInfo, probe
 from affekt.settings import MediaSettings
 
@@ -19,6 +20,8 @@ from affekt.settings import MediaSettings
 MAX_WINDOWS = 8640
 #: A rest shorter than this share of a window belongs to the window before it.
 _REST = 0.25
+#: Bytes of the file of a window.
+_WINDOW_BYTES = 8 << 30
 #: Height of the pictures in a window, pixels; twice what the search for faces looks at.
 _HEIGHT = 720
 
@@ -105,7 +108,9 @@ def _cut(path: Path, info: MediaInfo, start: float, seconds: float, file: Path, 
         *("-c:v", "ffv1", "-c:a", "pcm_s16le", "-threads", "1", f"file:{file}"),
     ]  # fmt: skip
     try:
-        done = subprocess.run(command, capture_output=True, timeout=timeout, check=False)
+        done = subprocess.run(
+            limited(command, timeout, _WINDOW_BYTES), env=ENVIRONMENT, capture_output=True, timeout=timeout, check=False
+        )
     except subprocess.TimeoutExpired as error:
         raise MediaError(
             f"the part from {start:g} s on was not decoded within {timeout:g} s", code="timeout", where=str(path)

@@ -19,7 +19,7 @@ from affekt.pipelines.cli.arguments.models import add_gate, add_models, add_weig
 from affekt.pipelines.cli.arguments.pipeline import add_pipeline
 from affekt.pipelines.cli.arguments.samples import add_check, add_demo, add_sample
 from affekt.pipelines.cli.arguments.schedule import add_schedule
-from affekt.pipelines.cli.arguments.serve import add_deploy, add_serve
+from affekt.pipelines.cli.arguments.serve import add_deploy, add_keys, add_serve
 from affekt.pipelines.cli.arguments.train import add_train
 from affekt.pipelines.cli.parser import Parser, ShowVersion, add_loudness
 from affekt.pipelines.cli.running import ended, run_command
@@ -27,7 +27,7 @@ from affekt.pipelines.cli.running import ended, run_command
 #: In the order in which ``affekt --help`` lists them.
 _COMMANDS = (
     add_demo, add_sample, add_check, add_train, add_evaluate, add_predict, add_fuse, add_models, add_gate, add_weights,
-    add_serve, add_deploy, add_drift, add_settings, add_pipeline, add_schedule, add_doctor, add_completion,
+    add_serve, add_keys, add_deploy, add_drift, add_settings, add_pipeline, add_schedule, add_doctor, add_completion,
 )  # fmt: skip
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import signal
 import threading
+from pathlib import Path
 
 from affekt.errors import AffektError
 from affekt.home import home
+from affekt.pipelines.cli.remarks import remark
 from affekt.registry import Tracking, resolve, version_of
 from affekt.serving.server import LocalServer
 
@@ -25,10 +27,16 @@ def main(options: argparse.Namespace) -> int:
         port=options.port,
         workers=options.workers,
         buckets=options.bucket,
+        address=options.address,
+        keys=Path(options.keys) if options.keys else None,
+        without_keys=options.without_keys,
+        hosts=options.host,
+        origins=options.origin,
         home=home(),
         version=version or "1",
     ) as server:
         print(f"{options.model} answers at {server.url}; try: affekt predict CLIP --url {server.url}", flush=True)
+        remark(server.confinement)
         print("stop with Ctrl-C", flush=True)
         while not stop.wait(1.0):
             if not server.running():

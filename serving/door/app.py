@@ -6,19 +6,21 @@ import json
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any
+from dataclasses import replace
 from uuid import uuid4
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from affekt.serving.door import facts, predictions, protocol_v2
+from affekt.serving.door import documents, facts, predictions, protocol_v2
+from affekt.serving.door.admission import Admission
 from affekt.serving.door.desk import Desk
+from affekt.serving.door.inbox import drained
 from affekt.serving.door.refusal import Refusal
 
 logger = logging.getLogger("affekt.door")
@@ -27,25 +29,35 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}
 
 
+def routes_of(desk: Desk) -> list[Route]:
+    """All addresses of the door."""
+    return [*predictions.routes(desk), *protocol_v2.routes(desk), *facts.routes(desk), *documents.routes()]
+
+
 def application(desk: Desk) -> ASGIApp:
     """The whole contract."""
-    routes: list[Route] = [*predictions.routes(desk), *protocol_v2.routes(desk), *facts.routes(desk)]
+    routes = routes_of(desk)
     app = Starlette(routes=routes, exception_handlers={Refusal: _refused, HTTPException: _http})
     app.router.redirect_slashes = False
-    return Entrance(app, desk)
+    entrance = Entrance(app, desk, Admission(desk.options))
+    if not desk.options.origins:
+        return entrance
+    return CORSMiddleware(
+        entrance, desk.options.origins, allow_methods=("GET", "POST"), allow_headers=("Authorization", "Content-Type")
+    )
 
 
 def metrics_application(desk: Desk) -> ASGIApp:
     """``/metrics`` alone, for a port that only the monitoring reaches."""
     app = Starlette(routes=[facts.metrics_route(desk)], exception_handlers={HTTPException: _http})
-    return Entrance(app, desk)
+    return Entrance(app, desk, Admission(replace(desk.options, keys="", address="")))
 
 
 class Entrance:
     """What every request goes through: an id, the log, the metrics, and an answer whatever happens."""
 
-    def __init__(self, app: ASGIApp, desk: Desk) -> None:
-        self.app, self.desk = app, desk
+    def __init__(self, app: ASGIApp, desk: Desk, admission: Admission) -> None:
+        self.app, self.desk, self.admission = app, desk, admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -65,7 +77,14 @@ class Entrance:
             await send(message)
 
         try:
-            await self.app(scope, receive, out)
+            try:
+                self.admission.check(request)
+            except Refusal as error:
+                note["code"] = error.code
+                await drained(Request(scope, receive))
+                await error.response()(scope, receive, out)
+            else:
+                await self.app(scope, receive, out)
         except predictions.Gone:
             note["code"] = "gone"
         except Exception:
@@ -107,7 +126,3 @@ async def _http(request: Request, error: Exception) -> Response:
         message = f"{request.method} is not for this address; {(error.headers or {}).get('Allow', '')} is"
     request.state.note["code"] = code
     return JSONResponse({"error": {"code": code, "message": message}}, error.status_code, headers=error.headers)
-
-
-#: An endpoint.
-Endpoint = Callable[[Request], Awaitable[Any]]

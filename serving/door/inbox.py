@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -106,22 +106,22 @@ class Inbox:
             ClientDisconnect: the sender has gone.
         """
         ends = time.monotonic() + self.body_seconds
-        stream = request.stream()
-        while True:
+        more = True
+        while more:
             left = min(self.idle_seconds, ends - time.monotonic())
             try:
                 async with asyncio.timeout(max(0.0, left)):
-                    chunk = await anext(stream, None)
+                    message = await request.receive()
             except TimeoutError:
-                what = (
-                    f"nothing came for {self.idle_seconds:.0f} s" if left == self.idle_seconds else "it took too long"
-                )
-                message = f"the body did not arrive in time: {what}; send it again"
-                raise Refusal(408, "slow_body", message, headers={"Connection": "close"}) from None
-            if chunk is None:
-                request.state.whole = True
-                return
-            yield chunk
+                idle = left == self.idle_seconds
+                what = f"nothing came for {left:.0f} s" if idle else "it took too long"
+                why = f"the body did not arrive in time: {what}; send it again"
+                raise Refusal(408, "slow_body", why, headers={"Connection": "close"}) from None
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            more = request.state.more = bool(message.get("more_body"))
+            if chunk := message.get("body", b""):
+                yield chunk
 
 
 class Writer:
@@ -176,7 +176,7 @@ class Writer:
 
 async def drained(request: Request) -> None:
     """Read what is left of a refused body, for a while: who still sends does not read the refusal."""
-    if getattr(request.state, "whole", False) or "expect" in request.headers:
+    if not getattr(request.state, "more", True) or "expect" in request.headers:
         return  # all of it is here, or its sender waits for the word to send it
     left = _DRAIN_BYTES
     try:
@@ -188,8 +188,3 @@ async def drained(request: Request) -> None:
                     return
     except TimeoutError:
         return
-
-
-#: What a body that is on its way may be given to.
-Sink = Callable[[bytes], None]
-__all__ = ["ClientDisconnect", "Clip", "Inbox", "Sink", "Writer", "drained"]

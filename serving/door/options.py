@@ -29,6 +29,9 @@ class Options:
         threads: of each worker.
         room: requests that wait before the next is refused with 503.
         buckets: of S3, from which clips may be fetched.
+        keys: file of keys, of which a client needs one; empty for none.
+        hosts: names of this server in the Host header; those of loopback are always.
+        origins: of web pages of other sites that may ask.
     """
 
     ensemble: str
@@ -44,6 +47,14 @@ class Options:
     threads: int = 1
     room: int = 32
     buckets: tuple[str, ...] = ()
+    keys: str = ""
+    hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+
+    @property
+    def local(self) -> bool:
+        """Whether only this machine reaches it."""
+        return self.address in ("localhost", LOOPBACK, "::1")
 
     @property
     def admin(self) -> Path:

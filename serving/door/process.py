@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 
 from affekt import events
 from affekt.errors import AffektError
+from affekt.serving.confined import possible
 from affekt.serving.door.admin import admin_application
 from affekt.serving.door.app import application, metrics_application
 from affekt.serving.door.desk import Desk
@@ -85,7 +86,9 @@ async def _serve(options: Options, answers: TextIO) -> None:
             running = [asyncio.create_task(server.serve(sockets=[used])) for server, used in servers]
             while not all(server.started for server, _ in servers) and not any(task.done() for task in running):
                 await asyncio.sleep(0.01)
+            logger.info("%s", possible())
             said = {"port": front.getsockname()[1], "metrics_port": metrics.getsockname()[1] if metrics else 0}
+            said |= {"confinement": possible()}
             events.write(events.Done(time.monotonic() - started, said), answers)
             await stop.wait()
             for server, _ in servers:
@@ -118,7 +121,7 @@ def _engine(options: Options) -> Engine:
     layout = Layout(work=Path(options.work), temporary=Path(options.temporary))
     if options.engine == "direct":
         layout.make()
-        return DirectEngine(options.name, layout.clips, options.threads)
+        return DirectEngine(options.name, layout.clips, layout.scratch, options.threads)
     return TorchServeEngine(options.name, layout, options.threads)
 
 

@@ -36,11 +36,12 @@ class DirectEngine:
     Args:
         name: of the model, for its answers.
         inbox: the folder in which the door puts clips.
+        scratch: the folder for temporary files.
         threads: of each worker.
     """
 
-    def __init__(self, name: str, inbox: Path, threads: int = 1) -> None:
-        self.name, self.inbox, self.threads = name, inbox, threads
+    def __init__(self, name: str, inbox: Path, scratch: Path, threads: int = 1) -> None:
+        self.name, self.inbox, self.scratch, self.threads = name, inbox, scratch, threads
         self._pools: dict[str, _Pool] = {}
 
     async def start(self) -> None:
@@ -52,6 +53,7 @@ class DirectEngine:
             "ensemble": str(ensemble.absolute()),
             "model": {"name": self.name, "version": version},
             "inbox": str(self.inbox),
+            "scratch": str(self.scratch),
         }
         pool = _Pool(opened, self.threads)
         try:

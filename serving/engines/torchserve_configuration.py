@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 
 import affekt
 from affekt.errors import AffektError
-from affekt.serving.handler import INBOX, SECRET
+from affekt.serving.handler import INBOX, SCRATCH, SECRET
 
 _LOOPBACK = "127.0.0.1"
 #: Minutes of ten years: the keys live as long as the server, and nobody is there to renew them.
@@ -79,6 +79,11 @@ class Layout:
         return self.temporary / "clips"
 
     @property
+    def scratch(self) -> Path:
+        """Where workers keep temporary files."""
+        return self.temporary / "scratch"
+
+    @property
     def secret(self) -> Path:
         """The file of the word by which workers know the door."""
         return self.temporary / "door.secret"
@@ -99,7 +104,7 @@ class Layout:
 
     def make(self) -> None:
         """Make the folders, without what an older server left."""
-        for folder in (self.store, self.log.parent, self.clips):
+        for folder in (self.store, self.log.parent, self.clips, self.scratch):
             folder.mkdir(parents=True, exist_ok=True)
         self.temporary.chmod(0o700)
         for old in (self.log, self.console, self.keys):
@@ -190,6 +195,7 @@ def server_environment(layout: Layout, threads: int) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "OMP_WAIT_POLICY": "passive",  # threads that wait for work of milliseconds would spin
         INBOX: str(layout.clips),
+        SCRATCH: str(layout.scratch),
         SECRET: str(layout.secret),
     }
 

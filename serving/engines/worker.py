@@ -13,14 +13,17 @@ def opened(document: Any) -> Callable[[Any], dict[str, Any]]:
     """What the process does for each task.
 
     Args:
-        document: the ``ensemble``'s folder, what answers say of the ``model``, and the ``inbox``.
+        document: the ``ensemble``'s folder, what answers say of the ``model``, and the folders ``inbox`` and
+            ``scratch``.
     """
     import cv2  # heavy, as the next: nothing of it is needed where the process is only imported
 
     from affekt.serving.predictor import Predictor  # PyTorch
 
     cv2.setNumThreads(1)
-    predictor = Predictor.load(Path(document["ensemble"]), document["model"], Path(document["inbox"]))
+    predictor = Predictor.load(
+        Path(document["ensemble"]), document["model"], Path(document["inbox"]), scratch=Path(document["scratch"])
+    )
 
     def answer(task: Any) -> dict[str, Any]:
         if task == {}:  # asks whether it is there

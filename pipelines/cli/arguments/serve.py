@@ -1,8 +1,8 @@
-"""Arguments of ``affekt serve`` and ``affekt deploy``."""
+"""Arguments of ``affekt serve``, ``affekt keys`` and ``affekt deploy``."""
 
 from __future__ import annotations
 
-from affekt.pipelines.cli.arguments.kinds import REF, AddCommand, port, positive
+from affekt.pipelines.cli.arguments.kinds import REF, Actions, AddCommand, port, positive
 
 
 def add_serve(command: AddCommand) -> None:
@@ -22,6 +22,33 @@ def add_serve(command: AddCommand) -> None:
         "--bucket", action="append", default=[], metavar="NAME",
         help="of S3, from which a request may name clips as s3://NAME/...; may be repeated",
     )  # fmt: skip
+
+    serve.add_argument("--address", default="127.0.0.1", help="of the network (default 127.0.0.1: this machine alone)")
+    serve.add_argument("--keys", metavar="FILE", help="of keys, of which a client needs one; see affekt keys")
+    serve.add_argument("--without-keys", action="store_true", help="let other machines ask without a key")
+    serve.add_argument(
+        "--host", action="append", default=[], metavar="NAME",
+        help="of this server in the Host header, any other is refused; may be repeated",
+    )  # fmt: skip
+    serve.add_argument(
+        "--origin", action="append", default=[], metavar="URL",
+        help="of a web site whose pages may ask, as https://example.org; may be repeated",
+    )  # fmt: skip
+
+
+def add_keys(command: AddCommand) -> None:
+    """``affekt keys``."""
+    summary = "the keys of clients of a server: a file of hashes, which may change while it runs"
+    actions = Actions(command("keys", summary))
+    adding = actions.add("add", "make a key and print it; the file keeps its hash alone")
+    adding.add_argument("name", metavar="NAME", help="of whoever gets it; a key of the same name is replaced")
+    adding.add_argument(
+        "--per-minute", type=positive, default=600, metavar="N", help="requests that are answered (default 600)"
+    )
+    removing = actions.add("remove", "take a key out of the file: it holds no more")
+    removing.add_argument("name", metavar="NAME", help="as it was added")
+    for action in (adding, removing, actions.add("list", "the names in the file")):
+        action.add_argument("--file", required=True, metavar="FILE", help="of the keys")
 
 
 def add_deploy(command: AddCommand) -> None:

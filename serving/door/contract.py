@@ -1,0 +1,172 @@
+"""The contract of the door as an OpenAPI document; a test holds it against the routes and the answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import affekt
+from affekt.serving.door.bodies import NO_CLIP
+
+Document = dict[str, Any]
+
+_NUMBER: Document = {"type": "number", "minimum": 0, "maximum": 1}
+_VECTOR: Document = {"type": "object", "additionalProperties": _NUMBER}
+_CLIP: Document = {
+    "required": True,
+    "content": {
+        "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        "multipart/form-data": {
+            "schema": {"type": "object", "properties": {"data": {"type": "string", "format": "binary"}}}
+        },
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["uri"],
+                "properties": {"uri": {"type": "string", "description": "s3:// address in a bucket that is allowed"}},
+            }
+        },
+    },
+    "description": f"The clip: {NO_CLIP}. Any other content type, or none, is taken as the raw body.",
+}
+#: What each status of an error means.
+ERRORS = {
+    400: "the clip or the request cannot be used",
+    401: "a key is asked for and none is given, or none of those that hold",
+    403: "what is asked for is not allowed",
+    404: "there is no such model, version or object",
+    408: "the body came too slowly",
+    413: "the clip is over a limit",
+    415: "the body is compressed",
+    421: "the Host header names no host of this server",
+    429: "the key asks too often",
+    500: "the server failed",
+    502: "the storage failed",
+    503: "there is no room, or no worker is ready; Retry-After says when to try again",
+    504: "a worker did not answer in time and is replaced",
+    507: "the server has too little memory for this clip",
+}
+_EVERYWHERE = (401, 403, 421, 429, 500)
+_OF_CLIPS = (400, 404, 408, 413, 415, 502, 503, 504, 507)
+
+
+def contract(title: str = "affekt") -> Document:
+    """The OpenAPI document, 3.1."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": title,
+            "version": affekt.__version__,
+            "description": "Answers which emotion a person shows in a video clip, by face and voice.",
+        },
+        "paths": {**_predictions(), **_protocol(), **_facts()},
+        "components": {
+            "schemas": {"Answer": _answer(), "Error": _error()},
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{}, {"key": []}],
+    }
+
+
+def _operation(summary: str, said: Document, errors: tuple[int, ...], *names: str, **further: Any) -> Document:
+    headers = {"X-Request-Id": {"schema": {"type": "string"}, "description": "the caller's, or one that was made"}}
+    responses: Document = {"200": {"description": summary, "headers": headers, "content": said}}
+    for status in sorted({*errors, *_EVERYWHERE}):
+        responses[str(status)] = {
+            "description": ERRORS[status],
+            "headers": headers,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+        }
+    parameters = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+    return {"summary": summary, **({"parameters": parameters} if names else {}), "responses": responses, **further}
+
+
+def _json(schema: Document) -> Document:
+    return {"application/json": {"schema": schema}}
+
+
+def _object(**properties: Document) -> Document:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _predictions() -> Document:
+    answer = _json({"$ref": "#/components/schemas/Answer"})
+    named = ("model", "version")
+    return {
+        "/predictions/{model}": {
+            "post": _operation("The answer about a clip", answer, _OF_CLIPS, *named[:1], requestBody=_CLIP)
+        },
+        "/predictions/{model}/{version}": {
+            "post": _operation("The answer of one version", answer, _OF_CLIPS, *named, requestBody=_CLIP)
+        },
+    }
+
+
+def _protocol() -> Document:
+    yes: Document = {"type": "boolean"}
+    text: Document = {"type": "string"}
+    tensor = _object(name=text, datatype=text, shape={"type": "array", "items": {"type": "integer"}})
+    described = _object(
+        name=text,
+        versions={"type": "array", "items": text},
+        platform=text,
+        inputs={"type": "array", "items": tensor},
+        outputs={"type": "array", "items": tensor},
+    )
+    inferred = _object(model_name=text, model_version=text, outputs={"type": "array", "items": tensor})
+    asked = _object(inputs={"type": "array", "minItems": 1, "maxItems": 1, "items": tensor})
+    asked["description"] = "one input of datatype BYTES: clip, in base64, or uri"
+    ready = (404, 503)
+    paths: Document = {
+        "/v2": {"get": _operation("The server", _json(_object(name=text, version=text)), ())},
+        "/v2/health/live": {"get": _operation("The door runs", _json(_object(live=yes)), ())},
+        "/v2/health/ready": {"get": _operation("A worker can answer", _json(_object(ready=yes)), ready)},
+    }
+    for path, names in (
+        ("/v2/models/{model}", ("model",)),
+        ("/v2/models/{model}/versions/{version}", ("model", "version")),
+    ):
+        paths[path] = {"get": _operation("Inputs and outputs", _json(described), ready, *names)}
+        known = _json(_object(name=text, ready=yes))
+        paths[f"{path}/ready"] = {"get": _operation("A worker of it can answer", known, ready, *names)}
+        body = {"required": True, "content": _json(asked)}
+        infer = _operation("The answer as tensors", _json(inferred), _OF_CLIPS, *names, requestBody=body)
+        paths[f"{path}/infer"] = {"post": infer}
+    return paths
+
+
+def _facts() -> Document:
+    text: Document = {"type": "string"}
+    page: Document = {"text/html": {"schema": text}}
+    models = _object(models={"type": "array", "items": _object(name=text, version=text, default={"type": "boolean"})})
+    return {
+        "/ping": {"get": _operation("The door runs", _json(_object(status=text)), ())},
+        "/models": {"get": _operation("The versions that answer", _json(models), ())},
+        "/metrics": {"get": _operation("What Prometheus reads", {"text/plain": {"schema": text}}, ())},
+        "/openapi.json": {"get": _operation("This document", _json({"type": "object"}), ())},
+        "/docs": {"get": _operation("This document as a page", page, ())},
+    }
+
+
+def _answer() -> Document:
+    text: Document = {"type": "string"}
+    count: Document = {"type": "integer", "minimum": 0}
+    return {
+        **_object(
+            label={**text, "description": "the most probable"},
+            confidence=_NUMBER,
+            probabilities={**_VECTOR, "description": "of each label"},
+            models={"type": "object", "additionalProperties": _VECTOR, "description": "those of each model alone"},
+            modalities={"type": "array", "items": {"enum": ["face", "voice"]}, "description": "that were used"},
+            frames=count,
+            frames_with_face=count,
+            warnings={"type": "array", "items": text},
+            face={"type": ["object", "null"], "description": "the judged face: box, times, among how many people"},
+            model=_object(name=text, version=text, digest=text),
+        ),
+        "description": "Fields may be added; none of these changes its meaning.",
+    }
+
+
+def _error() -> Document:
+    text: Document = {"type": "string"}
+    return _object(error=_object(code={**text, "description": "a stable word"}, message=text))

@@ -1,0 +1,56 @@
+"""The OpenAPI document says what the door does: its addresses, its answers, its errors."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import jsonschema
+import pytest
+import requests
+
+from affekt.ensemble import Ensemble
+from affekt.serving.door import app
+from affekt.serving.door.contract import ERRORS, contract
+from affekt.serving.door.refusal import ENGINE_STATUS
+
+SERVING = Path(app.__file__).parent
+
+
+def schema_of(name):
+    document = contract()
+    return {**document["components"]["schemas"][name], "components": document["components"]}
+
+
+def test_every_address_of_the_door_is_in_the_contract_and_no_other(door):
+    said = requests.get(f"{door.base}/openapi.json", timeout=30).json()
+    assert said == contract()
+    promised = {(path, method) for path, methods in said["paths"].items() for method in methods}
+    offered = {(route.path, method.lower()) for route in app.routes_of(None) for method in route.methods - {"HEAD"}}
+    hidden = {("/", "get"), *((path, method) for path, method in offered if path.startswith("/page/"))}
+    assert offered - hidden == promised
+
+
+def test_an_answer_is_as_promised(tiny_ensemble, clip):
+    model = {"name": "affekt", "version": "7", "digest": "d"}
+    answer = {**Ensemble.load(tiny_ensemble).predict_file(clip).to_dict(), "model": model}
+    jsonschema.validate(answer, schema_of("Answer"))
+    assert set(answer) == set(schema_of("Answer")["required"])
+
+
+def test_every_status_that_is_refused_with_is_in_the_contract():
+    text = "".join(path.read_text(encoding="utf-8") for path in SERVING.glob("*.py"))
+    used = {int(part[:3]) for part in itertools.islice(text.split("Refusal("), 1, None) if part[:3].isdigit()}
+    assert used | set(ENGINE_STATUS.values()) <= set(ERRORS)
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/v2/models/other"])
+def test_an_error_is_as_promised(door, path):
+    jsonschema.validate(requests.get(f"{door.base}{path}", timeout=30).json(), schema_of("Error"))
+
+
+def test_the_page_of_the_contract_needs_nothing_from_elsewhere(door):
+    page = requests.get(f"{door.base}/docs", timeout=30)
+    assert page.headers["content-security-policy"].startswith("default-src 'none'")
+    assert "/predictions/{model}" in page.text
+    assert "http://" not in page.text and "https://" not in page.text and "<script" not in page.text

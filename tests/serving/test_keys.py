@@ -1,0 +1,141 @@
+"""Keys of clients: their file, their rates, and who is let in."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from starlette.requests import Request
+
+from affekt.errors import AffektError, DataError
+from affekt.pipelines.cli import run
+from affekt.serving.door.admission import Admission
+from affekt.serving.door.options import Options
+from affekt.serving.door.refusal import Refusal
+from affekt.serving.keys import Keys, add_key, read_keys, remove_key
+from affekt.serving.server import LocalServer
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "keys.json"
+
+
+def refusal(admission, path="/predictions/affekt", method="POST", **headers):
+    """The status of a refusal, or 200; and its headers."""
+    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "method": method, "path": path, "query_string": b"", "headers": raw, "state": {"note": {}}}
+    try:
+        admission.check(Request(scope))
+    except Refusal as refused:
+        return refused.status, refused.headers
+    return 200, {}
+
+
+def options(**further):
+    return Options(ensemble="", work="", temporary="", **further)
+
+
+def test_the_file_keeps_hashes_and_is_its_owners_alone(file):
+    key = add_key(file, "team")
+    assert key not in file.read_text()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert len(json.loads(file.read_text())["team"]["sha256"]) == 64
+
+
+def test_several_keys_hold_and_may_change_while_the_server_runs(file):
+    first, second = add_key(file, "a"), add_key(file, "b")
+    keys = Keys(file)
+    assert [keys.of(key).name for key in (first, second)] == ["a", "b"]
+    assert keys.of("guess") is None
+    remove_key(file, "a")
+    third = add_key(file, "c")
+    assert keys.of(first) is None
+    assert keys.of(third).name == "c"
+
+
+def test_a_key_has_its_rate(file):
+    admission = Admission(options(keys=str(file)))
+    key = f"Bearer {add_key(file, 'slow', per_minute=12)}"
+    assert [refusal(admission, host="x", authorization=key)[0] for _ in range(3)] == [421] * 3
+    said = [refusal(admission, host="localhost", authorization=key) for _ in range(3)]
+    assert [status for status, _ in said] == [200, 200, 429]
+    assert 1 <= int(said[2][1]["Retry-After"]) <= 5
+
+
+@pytest.mark.parametrize("given", ["", "Bearer", "Basic eA==", "Bearer guess"])
+def test_without_a_key_that_holds_nobody_is_answered(file, given):
+    add_key(file, "a")
+    status, headers = refusal(Admission(options(keys=str(file))), host="127.0.0.1:8080", authorization=given)
+    assert (status, headers["WWW-Authenticate"]) == (401, "Bearer")
+
+
+@pytest.mark.parametrize("path", ["/ping", "/v2/health/ready", "/v2/health/live"])
+def test_health_needs_no_key(file, path):
+    add_key(file, "a")
+    assert refusal(Admission(options(keys=str(file))), path, "GET", host="localhost")[0] == 200
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/models", "/v2/models/affekt", "/v2/models/affekt/infer"])
+def test_all_else_does(file, path):
+    add_key(file, "a")
+    assert refusal(Admission(options(keys=str(file))), path, "GET", host="localhost")[0] == 401
+
+
+def test_a_damaged_file_of_keys_lets_nobody_in(file):
+    key = add_key(file, "a")
+    admission = Admission(options(keys=str(file)))
+    file.write_text("{")
+    assert refusal(admission, host="localhost", authorization=f"Bearer {key}")[0] == 503
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("localhost", 200), ("LOCALHOST:8080", 200), ("127.0.0.1:1", 200), ("[::1]:8080", 200), ("evil.example", 421),
+     ("127.0.0.1.evil.example", 421), ("", 421)],
+)  # fmt: skip
+def test_a_server_of_this_machine_answers_under_its_own_names_alone(host, status):
+    assert refusal(Admission(options()), host=host)[0] == status
+
+
+def test_a_server_has_the_names_that_it_is_given():
+    admission = Admission(options(address="0.0.0.0", hosts=("models.example",)))
+    assert refusal(admission, host="models.example:8080")[0] == 200
+    assert refusal(admission, host="10.0.0.1")[0] == 421
+    assert refusal(Admission(options(address="0.0.0.0")), host="anything")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"origin": "http://localhost:8080"}, 200),
+        ({"origin": "https://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"origin": "http://localhost:9"}, 403),
+        ({"sec_fetch_site": "cross-site"}, 403),
+        ({"sec_fetch_site": "same-origin"}, 200),
+        ({"origin": "https://friend.example"}, 200),
+    ],
+)
+def test_pages_of_other_sites_may_not_ask(headers, status):
+    admission = Admission(options(origins=("https://friend.example",)))
+    assert refusal(admission, host="localhost:8080", **headers)[0] == status
+
+
+def test_an_address_that_others_reach_needs_keys(tiny_ensemble):
+    with pytest.raises(AffektError) as raised:
+        LocalServer(tiny_ensemble, address="0.0.0.0")
+    assert raised.value.code == "keys_needed"
+
+
+def test_the_command_makes_lists_and_removes_keys(file, capsys):
+    assert run(["keys", "add", "team", "--file", str(file), "--per-minute", "30"]) == 0
+    key = capsys.readouterr().out.strip()
+    assert Keys(file).of(key).per_minute == 30
+    assert run(["keys", "list", "--file", str(file)]) == 0
+    assert capsys.readouterr().out == "team\t30 a minute\n"
+    assert run(["keys", "remove", "team", "--file", str(file)]) == 0
+    assert read_keys(file) == []
+    with pytest.raises(DataError):
+        remove_key(file, "team")
