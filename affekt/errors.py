@@ -152,6 +152,9 @@ def as_affekt_error(error: BaseException) -> AffektError:
         where = os.fsdecode(name) if isinstance(name, str | bytes | os.PathLike) else None
         code, sentence = _OF_THE_SYSTEM.get(error.errno or 0, ("system", error.strerror or str(error)))
         return AffektError(sentence, code=code, where=where)
+    if "database or disk is full" in str(error):  # SQLite's words, below whatever MLflow makes of them
+        code, sentence = _OF_THE_SYSTEM[errno.ENOSPC]
+        return AffektError(sentence, code=code)
     if isinstance(error, ModuleNotFoundError) and (extra := EXTRAS.get((error.name or "").partition(".")[0])):
         return AffektError(
             f"this needs {error.name}, which is not installed; install it with: pip install 'affekt[{extra}]'",

@@ -11,8 +11,9 @@ from affekt.errors import AffektError
 
 logger = logging.getLogger(__name__)
 
-#: The oldest backend that takes the pipeline: 2.15 is the first that knows optional keys of secrets.
-OLDEST = (2, 15)
+#: The oldest backend that takes the pipeline: older ones may tell the last step that a pipeline with a loop still runs
+#: (kubeflow/pipelines#13321), and before 2.15 they stop at optional keys of secrets.
+OLDEST = (2, 17)
 
 
 def check_backend(client: Any, where: str) -> str:
@@ -42,7 +43,8 @@ def check_backend(client: Any, where: str) -> str:
         return ""
     if (int(numbers[1]), int(numbers[2])) < OLDEST:
         raise AffektError(
-            f"has Kubeflow Pipelines {said}; expected {oldest} or later, which knows optional keys of secrets",
+            f"has Kubeflow Pipelines {said}; expected {oldest} or later: older ones do not "
+            "say how a pipeline with a loop ended",
             code="cluster_too_old",
             where=where,
         )

@@ -45,7 +45,7 @@ def open_job(tracking: Tracking, name: str, job: str, params: Mapping[str, Any],
     """
     if "{{" in job:
         raise AffektError(
-            "this backend of Kubeflow Pipelines does not say which run this is; expected version 2.15 or later",
+            "this backend of Kubeflow Pipelines does not say which run this is; expected version 2.17 or later",
             code="job_unresolved",
             where=job,
         )

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -78,3 +79,26 @@ class Training:
     def states(self) -> set[str]:
         tracking = Tracking(home=self.home)
         return {run.info.status for run in tracking.client.search_runs([tracking.experiment_id])}
+
+
+class Watched:
+    """A training whose log is followed."""
+
+    def __init__(self, training: Training) -> None:
+        self.training = training
+        self.process = subprocess.Popen(
+            training.command, env=training.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        self.said: list[str] = []
+        self._reader = threading.Thread(target=lambda: self.said.extend(self.process.communicate()))
+        self._reader.start()
+
+    def until(self, text: str) -> None:
+        limit = time.monotonic() + 600
+        while text not in self.training.log():
+            assert self.process.poll() is None and time.monotonic() < limit, self.said
+            time.sleep(0.05)
+
+    def ends(self) -> int:
+        self._reader.join()
+        return int(self.process.returncode)

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import boto3
 import pytest
 import requests
 from moto.server import ThreadedMotoServer
-from shared_killed import FEW, Training
+from shared_killed import FEW, Training, Watched
 
 from affekt.registry import Tracking
 from tests.registry.shared_servers import NO_POSTGRESQL, MlflowServer, Way, postgresql
@@ -99,7 +98,7 @@ def test_the_full_walk(servers, train, tmp_path, sample_clips):
     elsewhere = tmp_path / "elsewhere"
     affekt(elsewhere, uri, "models", "promote", "walk/2", "--reason", "to see")
     affekt(elsewhere, uri, "models", "promote", "walk/1", "--reason", "the other one")
-    affekt(elsewhere, uri, "models", "rollback", "walk", "--reason", "it was right")
+    affekt(elsewhere, uri, "models", "rollback", "--name", "walk", "--reason", "it was right")
     history = json.loads(affekt(elsewhere, uri, "models", "history", "walk", "--json"))["history"]
     assert [(entry["action"], entry["version"]) for entry in history][-3:] == [
         ("promote", 2), ("promote", 1), ("rollback", 2),
@@ -109,29 +108,6 @@ def test_the_full_walk(servers, train, tmp_path, sample_clips):
     assert answer
     listed = servers.bucket.list_objects_v2(Bucket="artifacts")["Contents"]
     assert any(item["Key"].endswith("ensemble.json") for item in listed)
-
-
-class Watched:
-    """A training whose log is followed."""
-
-    def __init__(self, training: Training) -> None:
-        self.training = training
-        self.process = subprocess.Popen(
-            training.command, env=training.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        self.said: list[str] = []
-        self._reader = threading.Thread(target=lambda: self.said.extend(self.process.communicate()))
-        self._reader.start()
-
-    def until(self, text: str) -> None:
-        limit = time.monotonic() + 600
-        while text not in self.training.log():
-            assert self.process.poll() is None and time.monotonic() < limit, self.said
-            time.sleep(0.05)
-
-    def ends(self) -> int:
-        self._reader.join()
-        return int(self.process.returncode)
 
 
 def test_a_training_outlives_a_server_that_is_away_not_ready_cut_off_and_slow(servers, train):
