@@ -26,6 +26,10 @@ ROOMS = {
         ("affekt/registry/gate.py",),
         tuple(f"tests/registry/test_{name}.py" for name in ("gate", "guards", "unseen_clips")),
     ),
+    "guards": Room(
+        ("affekt/registry/guards.py",),
+        tuple(f"tests/registry/test_{name}.py" for name in ("guards", "guard_bounds", "gate", "unseen_clips")),
+    ),
     "statistics": Room(
         tuple(f"affekt/statistics/{name}.py" for name in ("intervals", "metrics", "paired", "pairs")),
         ("tests/statistics",),
@@ -46,7 +50,10 @@ ROOMS = {
     ),
     "score_table": Room(("affekt/score_table.py",), ("tests/test_score_table.py",)),
     "functionals": Room(
-        ("affekt/media/functionals.py",), ("tests/media/test_functionals.py", "tests/media/test_feature_sets.py")
+        ("affekt/media/functionals.py",),
+        tuple(
+            f"tests/media/test_{name}.py" for name in ("functionals", "feature_sets", "level_and_silence", "deadline")
+        ),
     ),
     "shots": Room(("affekt/media/shots.py",), ("tests/media/test_shots.py",)),
     "training": Room(

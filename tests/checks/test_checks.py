@@ -62,6 +62,18 @@ def test_a_good_data_set_has_no_findings(clips: Path) -> None:
     }
 
 
+def test_a_table_with_a_header_alone_is_an_error(tmp_path: Path) -> None:
+    table = tmp_path / "list.csv"
+    table.write_text("path,label,subject,split\n", encoding="utf-8")
+    assert codes(check_source(str(table)))[0] == ["no_rows"]
+
+
+def test_a_table_whose_rows_are_all_wrong_is_told_what_is_wrong_with_them(tmp_path: Path) -> None:
+    table = tmp_path / "list.csv"
+    table.write_text("path,label,subject,split\nnowhere.mp4,bored,p,train\n", encoding="utf-8")
+    assert "no_rows" not in codes(check_source(str(table)))[0]
+
+
 def test_many_mistakes_are_reported_in_one_go(clips: Path) -> None:
     (clips / "train0.avi").write_bytes(b"no film")
     (clips / "train1.avi").unlink()

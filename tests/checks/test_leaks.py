@@ -31,10 +31,11 @@ def test_contents_are_digested_by_clip(tmp_path: Path, workers: int) -> None:
     assert content_digests(clips, workers) == expected
 
 
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "code"), [("/proc", "missing_file"), ("/proc/self/mem", "unreadable")])
+def test_a_file_that_cannot_be_read_is_named(name: str, code: str) -> None:
     with pytest.raises(DataError) as caught:
-        content_digests([Clip("folder", str(tmp_path))])
-    assert caught.value.where == str(tmp_path)
+        content_digests([Clip("folder", name)])
+    assert (caught.value.code, caught.value.where) == (code, name)
 
 
 def test_a_copy_is_named_with_split_and_subject_and_by_its_last_place() -> None:

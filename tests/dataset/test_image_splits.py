@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from affekt.dataset import FaceImage, assign_image_splits, repeated_across_splits
+from affekt.dataset.splits import place
 from affekt.errors import DataError
 
 
@@ -74,6 +75,14 @@ def test_subjects_are_not_divided():
     found = assign_image_splits(rows, each_its_own(rows), val_share=0.2, seed=0)
     assert {len({image.split for image in found[first : first + 4]}) for first in range(0, 20, 4)} == {1}
     assert {image.split for image in found} == {"train", "val"}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_subjects_are_divided_by_name_and_seed(seed):
+    rows = [FaceImage(f"{n}", f"{n}.png", ("happy", "sad")[n % 2], "", f"person {n // 2}") for n in range(40)]
+    found = assign_image_splits(rows, each_its_own(rows), val_share=0.3, seed=seed)
+    held = {image.subject for image in found if image.split == "val"}
+    assert held == {image.subject for image in rows if place(image.subject, seed) < 0.3}
 
 
 def test_an_image_of_nobody_follows_its_copy_where_others_name_subjects():

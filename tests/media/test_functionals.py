@@ -81,6 +81,7 @@ def test_full_scale_does_not_wrap_round(tmp_path: Path) -> None:
     sound = np.clip(4 * _vowel(1.5).astype(int), -32768, 32767).astype(np.int16)
 
     assert as_float(sound).max() < 1
+    assert as_float(sound).dtype == np.float32
     assert np.array_equal(voice_of(sound, RATE).functionals, _opensmile_on_file(tmp_path / "sound.wav", sound)[0])
 
 
@@ -101,6 +102,7 @@ def test_they_have_names() -> None:
         (_vowel(0.9), True, ("short_sound",)),
         (_vowel(1.1), True, ()),
         (np.zeros(RATE * 2, np.int16), False, ("silent",)),
+        (np.zeros(RATE // 5, np.int16), False, ("short_sound",)),
         (np.random.default_rng(1).integers(-3, 4, RATE * 2).astype(np.int16), False, ("silent",)),
         (np.full(RATE, -32768, np.int16), False, ("no_voice",)),
     ],

@@ -105,15 +105,19 @@ def test_shards_are_full_by_their_number_of_clips_or_of_bytes(
     tmp_path: Path, clip: PreparedClip, settings: MediaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(storing, "SHARD_CLIPS", 3)
-    few, small = Store(tmp_path / "few", settings), Store(tmp_path / "small", settings)
-    for store in (few, small):
+    few, small, large = (Store(tmp_path / name, settings) for name in ("few", "small", "large"))
+    for store in (few, small, large):
         for number in range(7):
             store.put(f"k{number}", clip)
+    (size,) = {large._file(f"k{number}").stat().st_size for number in range(7)}
     assert few.pack() == 7
     monkeypatch.setattr(storing, "SHARD_BYTES", 1)
     assert small.pack() == 7
+    monkeypatch.setattr(storing, "SHARD_BYTES", 2 * size + 1)
+    assert large.pack() == 7
 
-    assert sorted(name.partition("-")[0] for name in few.shelf.names()) == ["1", "3", "3"]
+    for store in (few, large):
+        assert sorted(name.partition("-")[0] for name in store.shelf.names()) == ["1", "3", "3"]
     assert [name.partition("-")[0] for name in small.shelf.names()] == ["1"] * 7
 
 
