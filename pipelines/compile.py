@@ -6,16 +6,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from kfp import compiler, kubernetes
 
 from affekt.dataset import Unit
 from affekt.errors import DataError
-from affekt.pipelines.placement import on_cluster
+from affekt.pipelines.profiles.applying import placed_by
+from affekt.pipelines.profiles.lint import lint
+from affekt.pipelines.profiles.profile import DEFAULT, read_profile
 from affekt.pipelines.training import training_pipeline
 
 
 def compile_pipeline(
-    path: Path, models: Sequence[str] = (), *, unit: Unit = "clips", labels: Mapping[str, str] | None = None
+    path: Path,
+    models: Sequence[str] = (),
+    *,
+    unit: Unit = "clips",
+    labels: Mapping[str, str] | None = None,
+    profile: str = DEFAULT,
 ) -> None:
     """Compile the pipeline for the given models, of clips or of still images; the same input gives the same bytes.
 
@@ -24,17 +32,26 @@ def compile_pipeline(
         models: the models to fuse; all by default.
         unit: what the data set holds.
         labels: of the pods of all steps.
+        profile: what the steps ask of the cluster (:func:`affekt.pipelines.profiles.profile.read_profile`).
 
     Raises:
-        DataError: the file's name does not end in ``.yaml``.
+        DataError: the file's name does not end in ``.yaml``, there is no such profile, or what it gives does not pass
+            :mod:`affekt.pipelines.profiles.lint`.
     """
     if path.suffix not in (".yaml", ".yml"):
         raise DataError("a compiled pipeline is YAML; name it *.yaml", code="file_name", where=str(path))
 
+    by_profile = placed_by(read_profile(profile))
+
     def place(task: Any) -> Any:
-        placed = on_cluster(task)
+        placed = by_profile(task)
         for key, value in (labels or {}).items():
             kubernetes.add_pod_label(placed, key, value)
         return placed
 
     compiler.Compiler().compile(training_pipeline(models, unit=unit, place=place), str(path))
+    if profile != DEFAULT:  # that of the default is what the tests of affekt say of it
+        documents = list(yaml.load_all(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        if problems := lint(documents[0], documents[1]):
+            listed = "".join(f"\n  - {problem}" for problem in problems)
+            raise DataError(f"gives a pipeline that should not be run:{listed}", code="profile", where=profile)

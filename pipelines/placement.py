@@ -5,13 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from kfp import kubernetes
-
-from affekt import patience
 from affekt.components.image import IMAGE
 from affekt.errors import AffektError
 from affekt.extensions import Resources, model_specs
-from affekt.steps.register import IMAGE_VARIABLE
 
 #: The image of the steps that train on a GPU.
 GPU_IMAGE = os.environ.get("AFFEKT_GPU_IMAGE", IMAGE)
@@ -83,31 +79,4 @@ def image_of(resources: Resources) -> str:
 
 def on_this_machine(task: Any) -> Any:
     """Leave a task as it is: on one machine there is nothing to choose (:mod:`affekt.pipelines.local` tries again)."""
-    return task
-
-
-def on_cluster(task: Any) -> Any:
-    """Apply the component's resources to a task, and return the task."""
-    row = resources_of(task.component_spec.name)
-    task.set_cpu_request(row.cpu).set_cpu_limit(row.cpu).set_memory_request(row.memory).set_memory_limit(row.memory)
-    task.set_container_image(image_of(row))
-    # The prepared store is the cache. Kubeflow's would take new files at an old address for the old ones, and a
-    # submission cannot switch it off for tasks inside of an exit handler or a loop.
-    task.set_caching_options(False)
-    if row.retries:
-        task.set_retry(num_retries=row.retries, backoff_duration="30s", backoff_factor=2, backoff_max_duration="600s")
-    kubernetes.set_timeout(task, row.timeout_seconds)
-    if row.gpus:
-        task.set_accelerator_type("nvidia.com/gpu").set_accelerator_limit(row.gpus)
-        kubernetes.add_toleration(task, key="nvidia.com/gpu", operator="Exists", effect="NoSchedule")
-    if row.shared_memory:
-        kubernetes.empty_dir_mount(
-            task, volume_name="shm", mount_path="/dev/shm", medium="Memory", size_limit=row.shared_memory
-        )
-    kubernetes.empty_dir_mount(task, volume_name="cache", mount_path=CACHE, size_limit=row.disk)
-    task.set_env_variable(IMAGE_VARIABLE, image_of(row))
-    if waits := os.environ.get(patience.VARIABLE):
-        task.set_env_variable(patience.VARIABLE, waits)
-    for secret, keys in SECRETS.items():
-        kubernetes.use_secret_as_env(task, secret, {key: key for key in keys}, optional=True)
     return task

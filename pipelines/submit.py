@@ -19,6 +19,7 @@ from affekt.errors import AffektError, UsageError
 from affekt.pipelines import connection
 from affekt.pipelines.compile import compile_pipeline
 from affekt.pipelines.connection import Uncertain, connect
+from affekt.pipelines.profiles.profile import DEFAULT
 from affekt.pipelines.runners import Cluster, check_reachable_from_pods
 
 EXPERIMENT = "affekt"
@@ -56,12 +57,14 @@ class SubmitOptions:
         clips_per_shard: that one task prepares; None for the pipeline's own number.
         labels: of the pods.
         tag: that tells two submissions apart; of two with the same one only the first trains.
+        profile: what the steps ask of the cluster.
     """
 
     pipeline_root: str = ""
     clips_per_shard: int | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     tag: str = ""
+    profile: str = DEFAULT
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -127,7 +130,7 @@ def submit(
     # kfp prints the addresses of experiment and run, and standard output is for the answer.
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
         package = Path(folder, "affekt-training.yaml")
-        compile_pipeline(package, models, unit=unit, labels=options.labels)
+        compile_pipeline(package, models, unit=unit, labels=options.labels, profile=options.profile)
         client = connect(cluster)
         run_id = _started_once(
             client,

@@ -20,7 +20,8 @@ from affekt.components.static_signature import static_component
 from affekt.components.train_model import train_model
 from affekt.dataset import Unit
 from affekt.extensions import members_needed, model_names, model_spec
-from affekt.pipelines.placement import on_cluster, training_step
+from affekt.pipelines.placement import training_step
+from affekt.pipelines.profiles.applying import on_cluster
 
 #: Shards that are prepared at the same time on a cluster.
 PARALLEL_SHARDS = 8

@@ -17,7 +17,7 @@ def main(options: argparse.Namespace) -> int:
     if options.action == "submit":
         return submit_to_cluster(options)
     check_output(options.out)
-    compile_pipeline(Path(options.out), (options.only,) if options.only else model_names())
+    compile_pipeline(Path(options.out), (options.only,) if options.only else model_names(), profile=options.profile)
     print(options.out)
     return 0
 
@@ -37,7 +37,7 @@ def submit_to_cluster(options: argparse.Namespace) -> int:
         overrides=options.overrides, elsewhere=True,
     )  # fmt: skip
     cluster = cluster_described()
-    given = SubmitOptions(options.pipeline_root, options.clips_per_shard, labels, options.tag)
+    given = SubmitOptions(options.pipeline_root, options.clips_per_shard, labels, options.tag, options.profile)
     submitted = submit_training(job, cluster, given)
     print(json.dumps(submitted.to_dict(), indent=2) if options.json else f"run {submitted.run_id}: {submitted.url}")
     return 0

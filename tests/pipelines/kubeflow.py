@@ -135,17 +135,22 @@ class Fault:
 
 @cache
 def _compiled(*arguments: Any) -> str:
-    models, unit, labels = arguments
+    models, unit, labels, profile = arguments
     with tempfile.TemporaryDirectory() as folder:
-        compile_pipeline(Path(folder, "pipeline.yaml"), models, unit=unit, labels=dict(labels))
+        compile_pipeline(Path(folder, "pipeline.yaml"), models, unit=unit, labels=dict(labels), profile=profile)
         return Path(folder, "pipeline.yaml").read_text(encoding="utf-8")
 
 
 def compile_once(
-    path: Path, models: Sequence[str] = (), *, unit: str = "clips", labels: Mapping[str, str] | None = None
+    path: Path,
+    models: Sequence[str] = (),
+    *,
+    unit: str = "clips",
+    labels: Mapping[str, str] | None = None,
+    profile: str = "gpu",
 ) -> None:
     """What :func:`compile_pipeline` does, for the same arguments once in a test session: it takes half a second."""
-    path.write_text(_compiled(tuple(models), unit, tuple((labels or {}).items())), encoding="utf-8")
+    path.write_text(_compiled(tuple(models), unit, tuple((labels or {}).items()), profile), encoding="utf-8")
 
 
 @contextmanager

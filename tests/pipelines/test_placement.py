@@ -11,7 +11,8 @@ from kfp import dsl
 from affekt.errors import AffektError
 from affekt.extensions import model_names, model_specs
 from affekt.pipelines.compile import compile_pipeline
-from affekt.pipelines.placement import CACHE, all_resources, on_cluster, resources_of, training_step
+from affekt.pipelines.placement import CACHE, all_resources, resources_of, training_step
+from affekt.pipelines.profiles.applying import on_cluster
 
 #: By their files; one of these is a definition for every model.
 STEPS = {

@@ -16,6 +16,7 @@ def add_pipeline(command: AddCommand) -> None:
         "--out", default="affekt-training.yaml", metavar="FILE", help="(default affekt-training.yaml)"
     )
     compiled.add_argument("--only", choices=model_names(), help="train this model alone")
+    _add_profile(compiled)
     submitted = parts.add("submit", "hand a training to the Kubeflow Pipelines at KFP_ENDPOINT")
     _add_submit(submitted)
 
@@ -40,4 +41,12 @@ def _add_submit(submitted: argparse.ArgumentParser) -> None:
     submitted.add_argument(
         "--tag", default="", metavar="S", help="of two submissions with the same tag only the first trains"
     )
+    _add_profile(submitted)
     add_json(submitted)
+
+
+def _add_profile(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--profile", default="gpu", metavar="P",
+        help="what steps ask of the cluster: cpu, gpu, multi-gpu, spot, or a YAML file (default gpu)",
+    )  # fmt: skip

@@ -1,0 +1,66 @@
+"""What is wrong with a compiled pipeline that Kubeflow Pipelines would take all the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from google.protobuf import json_format  # type: ignore[import-untyped]
+from kfp.kubernetes import kubernetes_executor_config_pb2
+from kfp.pipeline_spec import pipeline_spec_pb2
+
+from affekt.pipelines.placement import SECRETS
+
+_VERSIONED = re.compile(r".+(?::(?!latest$)[\w][\w.-]*|@sha256:[0-9a-f]{64})", re.ASCII)
+_INSTALLS = re.compile(r"\b(?:pip3?|uv|conda|apt(?:-get)?) +(?:install|add)\b")
+
+
+def lint(spec: Mapping[str, Any], platform: Mapping[str, Any]) -> list[str]:
+    """What is wrong, each with the step: both documents by their schemas, limits, images, secrets, volumes, programs.
+
+    Args:
+        spec: the first document of a compiled pipeline.
+        platform: the second.
+    """
+    try:
+        json_format.ParseDict(dict(spec), pipeline_spec_pb2.PipelineSpec())
+    except json_format.ParseError as error:
+        return [f"the pipeline is none by Kubeflow's schema: {error}"]
+    settings = platform.get("platforms", {}).get("kubernetes", {}).get("deploymentSpec", {}).get("executors", {})
+    problems = []
+    for name, executor in spec["deploymentSpec"]["executors"].items():
+        step = name.removeprefix("exec-")
+        problems += [f"{step}: {problem}" for problem in _of(executor.get("container", {}), settings.get(name, {}))]
+    return problems
+
+
+def _of(container: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
+    try:
+        json_format.ParseDict(dict(settings), kubernetes_executor_config_pb2.KubernetesExecutorConfig())
+    except json_format.ParseError as error:
+        yield f"its settings are none by the schema: {error}"
+        return
+    limits = container.get("resources", {})
+    for kind in ("Cpu", "Memory"):
+        for side in ("Request", "Limit"):
+            if not limits.get(f"resource{kind}{side}"):
+                yield f"no {side.lower()} of {kind.lower()}"
+    if not _VERSIONED.fullmatch(container.get("image", "")):
+        yield f"the image {container.get('image')!r} has neither a version nor a digest"
+    if _INSTALLS.search(" ".join([*container.get("command", []), *container.get("args", [])])):
+        yield "it installs packages when it runs"
+    if not settings.get("activeDeadlineSeconds"):
+        yield "no time limit"
+    for secret in settings.get("secretAsEnv", []):
+        name = secret.get("secretName") or secret.get("secretNameParameter", {}).get("runtimeValue", {}).get("constant")
+        if name not in SECRETS:
+            yield f"the secret {name} is none of those that are documented: {', '.join(SECRETS)}"
+    for mount in settings.get("emptyDirMounts", []):
+        if not mount.get("sizeLimit"):
+            yield f"the volume {mount.get('volumeName')} has no bound"
+    if settings.get("pvcMount"):
+        yield "it mounts a claim, and none is part of an installation"
+    accelerator = limits.get("accelerator")
+    if accelerator and not any(mount.get("mountPath") == "/dev/shm" for mount in settings.get("emptyDirMounts", [])):
+        yield "an accelerator without shared memory: the loader's processes would fail on the 64 MiB of a container"

@@ -1,0 +1,114 @@
+"""A profile: what each step asks of a cluster, as a file says it on top of what steps and models ask by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from affekt.errors import DataError
+from affekt.pipelines.placement import all_resources, resources_of
+from affekt.pipelines.profiles.step_place import StepPlace
+
+#: Those that come with affekt.
+NAMES = ("cpu", "gpu", "multi-gpu", "spot")
+DEFAULT = "gpu"
+#: Besides the names of steps: every step, and those whose model asks for an accelerator.
+ALL, NETWORKS = "all", "networks"
+_DEEP = 5
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What steps ask of a cluster. Build with :func:`read_profile`.
+
+    Attributes:
+        name: of the profile, or the path of its file.
+        changes: values by ``all``, ``networks`` or the name of a step; the later ones count.
+    """
+
+    name: str
+    changes: tuple[tuple[str, Mapping[str, Any]], ...]
+
+    def place(self, step: str) -> StepPlace:
+        """What a step asks for.
+
+        Raises:
+            AffektError: nobody has said for this step.
+        """
+        asked = resources_of(step)
+        found = StepPlace(
+            asked.cpu, asked.memory, asked.disk, asked.shared_memory, asked.gpus,
+            retries=asked.retries, timeout_seconds=asked.timeout_seconds,
+        )  # fmt: skip
+        for to, values in self.changes:
+            if to in (ALL, step) or (to == NETWORKS and asked.gpus):
+                found = found.changed(values)
+        return found
+
+
+def read_profile(name: str = DEFAULT) -> Profile:
+    """A profile by its name, or that of a file.
+
+    Args:
+        name: one of :data:`NAMES`, or the path of a YAML file: ``base``, the profile it starts from, and values by
+            ``all``, ``networks`` or the names of steps.
+
+    Raises:
+        DataError: there is none, or its file names what cannot be, all of it at once.
+    """
+    return Profile(name, tuple(_changes(name, _DEEP)))
+
+
+def _changes(name: str, deep: int) -> list[tuple[str, Mapping[str, Any]]]:
+    document = _read(name)
+    problems: list[str] = []
+    below: list[tuple[str, Mapping[str, Any]]] = []
+    found: list[tuple[str, Mapping[str, Any]]] = []
+    base = document.pop("base", None)
+    if base is not None:
+        if not isinstance(base, str) or not deep:
+            problems.append(f"base is {base!r}; expected one of {', '.join(NAMES)}")
+        else:
+            below = _changes(base, deep - 1)
+    steps = all_resources()
+    for to, values in document.items():
+        if to not in (ALL, NETWORKS, *steps):
+            problems.append(f"{to} is no step; expected {ALL}, {NETWORKS} or one of {', '.join(steps)}")
+        elif not isinstance(values, Mapping):
+            problems.append(f"{to} is {values!r}; expected values such as memory: 8Gi")
+        else:
+            for key, value in values.items():
+                try:
+                    StepPlace(gpus=1).changed({str(key): value})
+                except ValueError as error:
+                    problems.append(f"{to}: {error}")
+            found.append((str(to), {str(key): value for key, value in values.items()}))
+    if problems:
+        listed = "".join(f"\n  - {problem}" for problem in problems)
+        raise DataError(f"nothing of it is used:{listed}", code="profile", where=name)
+    # What is said of all steps counts least, wherever it stands.
+    return below + sorted(found, key=lambda change: {ALL: 0, NETWORKS: 1}.get(change[0], 2))
+
+
+def _read(name: str) -> dict[str, Any]:
+    if name in NAMES:
+        text = resources.files("affekt.pipelines.profiles").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+    else:
+        try:
+            text = Path(name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(
+                f"is no profile: expected {', '.join(NAMES)}, or a YAML file", code="profile", where=name
+            ) from error
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise DataError(f"is no YAML: {' '.join(str(error).split())}", code="profile", where=name) from error
+    if not isinstance(document, dict) or not document:
+        raise DataError("expected values by all, networks or the names of steps", code="profile", where=name)
+    return document

@@ -1,0 +1,134 @@
+"""What a step asks of a cluster, and the checks of single values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+_QUANTITY = re.compile(r"[1-9][0-9]*(?:Mi|Gi|Ti)")
+_CPU = re.compile(r"[1-9][0-9]*m?")
+_LABEL = re.compile(r"(?:[a-z0-9][a-z0-9.-]{0,252}/)?[A-Za-z0-9](?:[\w.-]{0,61}[A-Za-z0-9])?", re.ASCII)
+_IMAGE = re.compile(r"[a-z0-9][\w.:/-]*(?::(?!latest$)[\w][\w.-]{0,127}|@sha256:[0-9a-f]{64})", re.ASCII)
+_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+
+
+@dataclass(frozen=True)
+class Toleration:
+    """A taint that a pod puts up with; fields as Kubernetes has them."""
+
+    key: str
+    operator: str = "Equal"
+    value: str = ""
+    effect: str = ""
+
+
+@dataclass(frozen=True)
+class StepPlace:
+    """What a step asks of a cluster.
+
+    Attributes:
+        cpu: cores, ``"4"`` or ``"500m"``.
+        memory: ``"8Gi"``.
+        disk: of the pod's volume for copies of clips.
+        shared_memory: of ``/dev/shm``; ``""`` for the container's own.
+        gpus: accelerators.
+        accelerator: their resource name.
+        image: of the container; ``""`` for affekt's own.
+        node_selector: labels that a node must have.
+        tolerations: taints that the pod puts up with.
+        retries: how often it is tried again.
+        timeout_seconds: after which it is ended.
+    """
+
+    cpu: str = "1"
+    memory: str = "2Gi"
+    disk: str = "8Gi"
+    shared_memory: str = ""
+    gpus: int = 0
+    accelerator: str = "nvidia.com/gpu"
+    image: str = ""
+    node_selector: tuple[tuple[str, str], ...] = ()
+    tolerations: tuple[Toleration, ...] = ()
+    retries: int = 2
+    timeout_seconds: int = 3600
+
+    def changed(self, values: Mapping[str, Any]) -> StepPlace:
+        """The same with other values, as a profile's file has them.
+
+        Raises:
+            ValueError: says which value cannot be.
+        """
+        known = [field.name for field in fields(self)]
+        for key in values:
+            if key == "priority":
+                raise ValueError("Kubeflow Pipelines hands no priority class to the pods of steps; leave priority out")
+            if key not in known:
+                raise ValueError(f"{key} is not known; expected {', '.join(known)}")
+        found = replace(self, **{key: _READ[key](key, value) for key, value in values.items()})
+        # Without accelerators there is nothing for the loader to feed, and no tainted node to go to.
+        return replace(found, shared_memory="") if self.gpus and not found.gpus else found
+
+
+def _matches(pattern: re.Pattern[str], expected: str) -> Callable[[str, Any], str]:
+    def read(key: str, value: Any) -> str:
+        text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+        if not pattern.fullmatch(text):
+            raise ValueError(f"{key} is {value!r}; expected {expected}")
+        return text
+
+    return read
+
+
+def _whole(least: int, most: int) -> Callable[[str, Any], int]:
+    def read(key: str, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise ValueError(f"{key} is {value!r}; expected a whole number from {least} to {most}")
+        return value
+
+    return read
+
+
+def _selector(key: str, value: Any) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, Mapping) or not all(
+        isinstance(name, str) and _LABEL.fullmatch(name) and isinstance(each, str) for name, each in value.items()
+    ):
+        raise ValueError(f"{key} is {value!r}; expected label: value, both texts (quote true and numbers)")
+    return tuple(sorted(value.items()))
+
+
+def _tolerations(key: str, value: Any) -> tuple[Toleration, ...]:
+    if not isinstance(value, list):
+        raise ValueError(f"{key} is {value!r}; expected a list of key, operator, value, effect")
+    found = []
+    for each in value:
+        allowed = {field.name for field in fields(Toleration)}
+        if not isinstance(each, Mapping) or set(each) - allowed or not isinstance(each.get("key"), str):
+            raise ValueError(f"{key}: {each!r}; expected key, operator, value, effect")
+        if not all(isinstance(text, str) for text in each.values()):
+            raise ValueError(f"{key}: {each!r}; expected texts (quote true and numbers)")
+        one = Toleration(**each)
+        if one.operator not in ("Equal", "Exists") or (one.effect and one.effect not in _EFFECTS):
+            raise ValueError(f"{key}: {each!r}; expected the operator Equal or Exists, and an effect of Kubernetes")
+        if one.operator == "Exists" and one.value:
+            raise ValueError(f"{key}: {each!r}; with the operator Exists there is no value")
+        found.append(one)
+    return tuple(found)
+
+
+_SIZE = _matches(_QUANTITY, "Mi, Gi or Ti, like 8Gi")
+#: How each value is read.
+_READ: dict[str, Callable[[str, Any], Any]] = {
+    "cpu": _matches(_CPU, "cores, like 4 or 500m"),
+    "memory": _SIZE,
+    "disk": _SIZE,
+    "shared_memory": _SIZE,
+    "gpus": _whole(0, 64),
+    "accelerator": _matches(_LABEL, "the name of a resource, like nvidia.com/gpu or amd.com/gpu"),
+    "image": _matches(_IMAGE, "an image with a version or a digest, not latest"),
+    "node_selector": _selector,
+    "tolerations": _tolerations,
+    "retries": _whole(0, 100),
+    "timeout_seconds": _whole(60, 30 * 86400),
+}

@@ -1,0 +1,174 @@
+"""Profiles are data: what they say reaches the pods, and what cannot be is refused, all of it at once."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from affekt.errors import DataError
+from affekt.pipelines.compile import compile_pipeline
+from affekt.pipelines.placement import all_resources
+from affekt.pipelines.profiles.lint import lint
+from affekt.pipelines.profiles.profile import NAMES, read_profile
+
+
+def compiled(folder: Path, profile: str) -> tuple[dict, dict]:
+    path = folder / "pipeline.yaml"
+    compile_pipeline(path, ("vgg", "svc"), profile=profile)
+    spec, platform = yaml.load_all(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+    return spec, platform
+
+
+def pods(spec: dict, platform: dict) -> dict[str, dict]:
+    """What the backend makes of the steps, as far as a profile decides it."""
+    settings = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    found = {}
+    for name, executor in spec["deploymentSpec"]["executors"].items():
+        container, own = executor["container"], settings[name]
+        asked = container["resources"]
+        resources = {
+            side: {"cpu": asked[f"resourceCpu{key}"], "memory": asked[f"resourceMemory{key}"]}
+            for side, key in (("requests", "Request"), ("limits", "Limit"))
+        }
+        if "accelerator" in asked:
+            resources["limits"][asked["accelerator"]["resourceType"]] = asked["accelerator"]["resourceCount"]
+        mounts = own.get("emptyDirMounts", [])
+        found[name.removeprefix("exec-")] = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": name},
+            "spec": {
+                "activeDeadlineSeconds": int(own["activeDeadlineSeconds"]),
+                "tolerations": own.get("tolerations", []),
+                "nodeSelector": own.get("nodeSelector", {}).get("labels", {}),
+                "containers": [
+                    {
+                        "name": "main",
+                        "image": container["image"],
+                        "resources": resources,
+                        "volumeMounts": [{"name": m["volumeName"], "mountPath": m["mountPath"]} for m in mounts],
+                    }
+                ],
+                "volumes": [
+                    {
+                        "name": m["volumeName"],
+                        "emptyDir": {key: m[key] for key in ("medium", "sizeLimit") if key in m},
+                    }
+                    for m in mounts
+                ],
+            },
+        }
+    return found
+
+
+@pytest.fixture(scope="module")
+def gpu(tmp_path_factory) -> tuple[dict, dict]:
+    return compiled(tmp_path_factory.mktemp("gpu"), "gpu")
+
+
+#: One of each kind; the others are compiled where all tests run.
+_SOME = [name if name in ("cpu", "spot") else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
+
+
+@pytest.fixture(scope="module", params=_SOME)
+def profile(request, tmp_path_factory) -> tuple[str, dict, dict]:
+    return (request.param, *compiled(tmp_path_factory.mktemp("profile"), request.param))
+
+
+def test_a_profile_of_affekt_passes_the_lint_and_gives_pods_of_kubernetes(profile):
+    _, spec, platform = profile
+    assert lint(spec, platform) == []
+    for pod in pods(spec, platform).values():
+        kubernetes_validate.validate(pod, "1.30", strict=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", ["1.28", "1.32"])
+def test_the_pods_are_those_of_other_versions_of_kubernetes_too(profile, version):
+    for pod in pods(*profile[1:]).values():
+        kubernetes_validate.validate(pod, version, strict=True)
+
+
+def test_what_a_profile_says_reaches_the_pod_of_a_network(profile):
+    name, spec, platform = profile
+    pod = pods(spec, platform)["train-vgg"]["spec"]
+    gpus = pod["containers"][0]["resources"]["limits"].get("nvidia.com/gpu")
+    assert gpus == {"cpu": None, "gpu": "1", "multi-gpu": "4", "spot": "1"}[name]
+    assert len(pod["tolerations"]) == {"cpu": 0, "gpu": 1, "multi-gpu": 1, "spot": 4}[name]
+    assert any(volume["name"] == "shm" for volume in pod["volumes"]) == (name != "cpu")
+    assert pods(spec, platform)["train-svc"]["spec"]["tolerations"] == []
+
+
+def test_a_file_changes_a_profile_step_by_step(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("""\
+base: gpu
+train-vgg: {gpus: 2, accelerator: amd.com/gpu, image: "registry:5000/affekt@sha256:%s"}
+all: {retries: 5, node_selector: {pool: training}}
+""" % ("0" * 64))  # fmt: skip
+    spec, platform = compiled(tmp_path, str(path))
+    made = pods(spec, platform)
+    vgg = made["train-vgg"]["spec"]
+    assert vgg["containers"][0]["resources"]["limits"]["amd.com/gpu"] == "2"
+    assert vgg["containers"][0]["image"].startswith("registry:5000/affekt@sha256:")
+    assert all(pod["spec"]["nodeSelector"] == {"pool": "training"} for pod in made.values())
+    assert read_profile(str(path)).place("train-vgg").retries == 5
+
+
+def test_all_that_cannot_be_is_told_at_once(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("""\
+base: tiny
+train-vg: {gpus: 1}
+all: {memory: much, priority: high, image: affekt:latest, tolerations: [{key: a, operator: Like}]}
+networks: {gpus: -1, node_selector: {spot: true}, speed: 3}
+""")
+    with pytest.raises(DataError) as caught:
+        read_profile(str(path))
+    assert "no profile: expected cpu" in str(caught.value)
+    path.write_text(path.read_text().replace("base: tiny\n", ""))
+    with pytest.raises(DataError) as caught:
+        read_profile(str(path))
+    for word in ("train-vg is no step", "memory", "no priority class", "not latest", "Like", "gpus", "spot", "speed"):
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "- a", "base: [", "base: 3"])
+def test_what_is_no_profile_is_refused(tmp_path, text):
+    path = tmp_path / "own.yaml"
+    path.write_text(text)
+    with pytest.raises(DataError):
+        read_profile(str(path))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda c, s: c["resources"].pop("resourceMemoryLimit"), "no limit of memory"),
+        (lambda c, s: c.update(image="affekt"), "neither a version nor a digest"),
+        (lambda c, s: c["command"].append("pip install torch"), "installs packages"),
+        (lambda c, s: s.pop("activeDeadlineSeconds"), "no time limit"),
+        (
+            lambda c, s: s["secretAsEnv"][0].update(secretName="mine"),
+            "secret mine",
+        ),
+        (lambda c, s: s["emptyDirMounts"][0].pop("sizeLimit"), "has no bound"),
+        (lambda c, s: s.update(noSuchField=1), "none by the schema"),
+    ],
+)
+def test_the_lint_sees_what_is_missing(gpu, change, said):
+    spec, platform = copy.deepcopy(gpu)
+    settings = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    change(spec["deploymentSpec"]["executors"]["exec-train-vgg"]["container"], settings["exec-train-vgg"])
+    (problem,) = lint(spec, platform)
+    assert problem.startswith("train-vgg: ")
+    assert said in problem
+
+
+def test_every_step_has_a_place_in_every_profile():
+    for name in NAMES:
+        assert all(read_profile(name).place(step).memory for step in all_resources())
