@@ -16,6 +16,7 @@ from affekt.registry.guards import STANDARD, Guards
 from affekt.registry.replacement import beats_champion
 from affekt.registry.score_vectors import ScoreVectors, aligned
 from affekt.registry.spending import Level
+from affekt.statistics.differences import differences
 from affekt.statistics.power import Design
 
 
@@ -29,7 +30,7 @@ def decide(
     seed: int = 0,
     guards: Guards = STANDARD,
     level: Callable[[], Level] | None = None,
-    tell_power: bool = False,
+    explain: bool = False,
 ) -> Decision:
     """Whether the challenger replaces the champion.
 
@@ -51,7 +52,8 @@ def decide(
         guards: what a gain must not be bought with, and how much is needed to evaluate at all.
         level: what the test may spend (:mod:`affekt.registry.spending`), in place of ``confidence``, which then holds
             for the guards alone. Asked only where something is tested, before the answers are compared.
-        tell_power: whether the decision says what it could have found (:mod:`affekt.registry.detectable`).
+        explain: whether the decision also says what it could have found (:mod:`affekt.registry.detectable`), and how
+            the two differ by label and by subject.
 
     Raises:
         DataError: there is no clip, a label is not known, or the two sides hold different clips or labels or disagree
@@ -82,10 +84,15 @@ def decide(
         found = beats_champion(kept, other.rows(unseen), asked, margin, guards, confidence=confidence, **how)
     told += asked.told(first=other is None)
     figures: dict[str, Any] = {**found.figures, **asked.figures, "left_out": int((~unseen).sum())}
-    if tell_power:
+    if explain:
         could = _could_find(kept, None if other is None else other.rows(unseen), asked, margin, seed)
         told.append(could.told())
         figures["power"] = could.to_dict()
+        if other is not None:
+            figures["differences"] = differences(
+                kept.truth, other.rows(unseen).probabilities, kept.probabilities, kept.labels, kept.subjects,
+                confidence=confidence, bootstrap=bootstrap, seed=seed,
+            ).to_dict()  # fmt: skip
     return replace(found, reasons=[*found.reasons[:-1], *told, found.reasons[-1]], figures=figures)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import math
 import threading
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from affekt.statistics.differences import Difference, Differences
 from affekt.statistics.metrics import CalibrationBin
 
 BLUE, ORANGE, INK, MUTED, RULE = "#1f5f99", "#c8611a", "#1d2733", "#5b6875", "#d5dbe1"
@@ -191,6 +193,37 @@ def class_balance(support: Mapping[str, int], *, form: str = "svg") -> bytes:
         axes.spines["bottom"].set_visible(False)
 
     return _render(draw, (4.6, 0.5 + 0.28 * len(support)), form)
+
+
+def paired_differences(whole: Difference, parts: Differences, *, form: str = "svg") -> bytes:
+    """How much more often the challenger is right than the champion, with intervals: on all, by label, by subject.
+
+    Args:
+        whole: on all clips.
+        parts: by label and by subject.
+        form: ``svg`` or ``png``.
+    """
+    groups = [{"all": whole}, parts.by_label, parts.by_subject]
+    rows = [(name, item, colour) for group, colour in zip(groups, (ORANGE, BLUE, MUTED), strict=True)
+            for name, item in group.items()]  # fmt: skip
+    gaps = np.cumsum([0] + [0.6 * (a[2] != b[2]) for a, b in itertools.pairwise(rows)])
+    places = np.arange(len(rows)) + gaps
+
+    def draw(figure: Figure) -> None:
+        axes = figure.add_subplot()
+        axes.axvline(0, color=INK, linewidth=0.9)
+        for place, (_, item, colour) in zip(places, rows, strict=True):
+            ends = [100 * item.low, 100 * item.high]
+            axes.plot(ends, [place, place], color=colour, linewidth=2.4, alpha=0.45, solid_capstyle="butt")
+            axes.plot([100 * item.difference], [place], color=colour, marker="o", markersize=4.5)
+        axes.set_yticks(places, [f"{name} ({item.clips})" for name, item, _ in rows])
+        axes.invert_yaxis()
+        axes.grid(axis="x", color=RULE, linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.tick_params(length=0)
+        axes.set_xlabel("challenger over champion, points of accuracy or recall")
+
+    return _render(draw, (5.6, 0.9 + 0.24 * (len(rows) + 1.2)), form)
 
 
 def read_history(path: Path) -> dict[str, tuple[list[float], list[float]]]:

@@ -8,14 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from affekt.report.document import Evaluation
+from affekt.statistics.differences import Difference, Differences
 
 
 @dataclass(frozen=True)
 class Decided:
-    """Whether the gate promotes the ensemble, and why in sentences."""
+    """Whether the gate promotes the ensemble, and why in sentences.
+
+    ``whole`` and ``parts`` are how it compares with the champion, where both answered.
+    """
 
     promote: bool
     reasons: Sequence[str]
+    whole: Difference | None = None
+    parts: Differences | None = None
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,7 @@ class Sections:
     people: list[tuple[str, GroupFigures]]
     faces: dict[str, str]
     gallery: list[Picture]
+    decided: str | None
     settings: dict[str, list[tuple[str, str]]]
     digests: list[tuple[str, str]]
     longest: int = LONGEST_LIST
@@ -107,6 +108,7 @@ def sections(report: Report) -> Sections:
     evaluation = report.evaluation
     fusion = evaluation.chosen_fusion
     bins = evaluation.figures.reliability
+    decision = report.decision
     return Sections(
         chosen_name=chosen_name(evaluation),
         chosen_members=members_text(fusion.models) if fusion else "",
@@ -118,6 +120,9 @@ def sections(report: Report) -> Sections:
         matrices=_matrices(evaluation),
         balance=_address(figures.class_balance(evaluation.figures.support)),
         reliability=_address(figures.reliability(bins)) if bins else None,
+        decided=_address(figures.paired_differences(decision.whole, decision.parts))
+        if decision and decision.whole and decision.parts
+        else None,
         each=every_model(evaluation, LONGEST_LIST) if len(evaluation.sources()) > 1 else None,
         curves=_curves(report.history),
         folds=_folds(evaluation),

@@ -138,7 +138,9 @@ def render(folder: Path, path: Path, outcome: GateOutcome | None = None) -> None
         title=facts.title,
         faces=faces,
         pictures={file.stem: file.read_bytes() for file in sorted((folder / FIGURE7).glob("*.png"))},
-        decision=Decided(outcome.decision.promote, outcome.decision.reasons) if outcome else None,
+        decision=Decided(outcome.decision.promote, outcome.decision.reasons, outcome.whole, outcome.parts)
+        if outcome
+        else None,
         notice=SAMPLE_NOTICE if facts.sample else None,
         created=facts.created,
     )

@@ -10,6 +10,7 @@ from affekt.dataset import Unit
 from affekt.json_document import FLAT, JsonDocument
 from affekt.registry.decision import Decision
 from affekt.report.document import Evaluation
+from affekt.statistics.differences import Difference, Differences
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,23 @@ class GateOutcome(JsonDocument):
         """The outcome of a decision on what was evaluated."""
         found = evaluation.figures
         return cls(decision, found.accuracy, found.accuracy_ci95, name, version, run_id, evaluation.unit)
+
+    @property
+    def whole(self) -> Difference | None:
+        """Challenger against champion on all that counts; None where there was no champion to compare with."""
+        found = self.decision.figures
+        if "difference" not in found:
+            return None
+        return Difference(
+            found["clips"], found["accuracy_champion"], found["accuracy_challenger"],
+            found["difference"], found["difference_low"], found["difference_high"],
+        )  # fmt: skip
+
+    @property
+    def parts(self) -> Differences | None:
+        """The same by label and by subject; None in decisions that were stored without it."""
+        found = self.decision.figures.get("differences")
+        return None if found is None else Differences.from_dict(found)
 
     def write(self, path: Path) -> None:
         """Write it as JSON."""

@@ -143,7 +143,7 @@ def _decision(
             allow_fewer_labels=settings.gate.allow_fewer_labels,
         ),
         level=lambda: spend(tracking, challenger.name, challenger.version, number, rule, run_id=run_id),
-        tell_power=True,
+        explain=True,
     )
 
 

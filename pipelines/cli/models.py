@@ -1,4 +1,4 @@
-"""``affekt models``: list, promote, roll back, tell the history; hand a model on as one file, and take one over."""
+"""``affekt models``: list, show, promote, roll back, tell the history; hand a model on as one file, take one over."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from affekt.ensemble.assembly import read_manifest
 from affekt.ensemble.exported import export_ensemble, open_exported
 from affekt.errors import DataError
 from affekt.pipelines.cli.outputs import check_output
+from affekt.pipelines.cli.version_shown import version_shown
 from affekt.registry import Tracking, list_models, promote, register, resolve, rollback
 from affekt.registry.history import entries_in
 from affekt.registry.models import registered_model
+from affekt.steps.version_story import story_of
 from affekt.storage import file_digest
 
 
@@ -21,6 +23,10 @@ def main(options: argparse.Namespace) -> int:
     tracking = Tracking()
     if options.action == "list":
         return show(tracking, as_json=options.json)
+    if options.action == "show":
+        story = story_of(options.ref, tracking)
+        print(json.dumps(story.to_dict(), indent=2) if options.json else version_shown(story))
+        return 0
     if options.action == "promote":
         read_manifest(resolve(options.ref, tracking))  # nobody could be answered by a damaged one
         print(f"{promote(options.ref, tracking, reason=options.reason).reference} is the champion")

@@ -241,7 +241,7 @@ def test_the_decision_is_that_of_the_rule_with_the_settings_of_the_run(tracking,
     )  # fmt: skip
     level = Spending(0.7, 1.0).level(1)
     assert found == decide_between(
-        mine, theirs, confidence=0.7, margin=0.9, bootstrap=150, seed=5, level=lambda: level, tell_power=True
+        mine, theirs, confidence=0.7, margin=0.9, bootstrap=150, seed=5, level=lambda: level, explain=True
     )
     assert found.figures["level"] == pytest.approx(0.15)
     assert "images" in " ".join(found.reasons)
