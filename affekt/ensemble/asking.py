@@ -81,6 +81,7 @@ def _looked(
     """What became of each task, in order."""
     count = _processes(ensemble, len(tasks)) if len(tasks) >= fewest else 1
     if count == 1:
+        ensemble.ready()
         look = looking(ensemble, store)
         for task in tasks:
             try:

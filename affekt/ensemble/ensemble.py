@@ -6,6 +6,7 @@ import copy
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from affekt.classifiers import rows_of
 from affekt.ensemble.answer import Answer
 from affekt.ensemble.assembly import MANIFEST, read_manifest, require_extensions
 from affekt.ensemble.face import Face
-from affekt.ensemble.seen import Seen
+from affekt.ensemble.seen import WARNINGS, Seen
 from affekt.errors import AffektError, DataError, MediaError
 from affekt.extensions import model_spec
 from affekt.fusion import Fusion, PersonFusion
@@ -31,18 +32,6 @@ from affekt.storage import file_digest
 
 logger = logging.getLogger(__name__)
 
-_WARNINGS = {
-    "no_face": "no face was found: answered from the voice alone",
-    "no_sound": "there is no sound: answered from the face alone",
-    "silent": "the sound is silent: answered from the face alone",
-    "short_sound": "the sound is very short",
-    "no_voice": "the sound holds no voice (noise, music or tones): answered from the face alone",
-    "other_sound": "the sound marked as default holds no voice: another one that does was heard",
-    "several_sounds": "the file holds several sounds: the default one was heard",
-    "several_videos": "the file holds several pictures: the default one that moves was seen",
-    "truncated": "the file is truncated: answered from its readable part",
-    "black_frames": "some frames are black",
-}
 _ALONE = "no other clip of the person can be used: answered from this one alone"
 
 
@@ -54,7 +43,7 @@ class Ensemble:
         folder: Path,
         manifest: Mapping[str, Any],
         settings: Settings,
-        members: Members,
+        members: Callable[[], Members],
         fusion: Fusion,
         fusion_person: Fusion | None = None,
     ) -> None:
@@ -65,12 +54,24 @@ class Ensemble:
         self.models: tuple[str, ...] = tuple(manifest["models"])
         self.digest = self.digest_of(folder)
         self.listener: Callable[[PreparedClip, Answer], None] | None = None
-        self._members, self._fusion = members, fusion
+        self._read, self._fusion = members, fusion
         self._person = PersonFusion(fusion, fusion_person) if fusion_person else None
 
+    @property
+    def _members(self) -> Members:
+        return self._read()
+
+    def ready(self) -> None:
+        """Read the members, where they are not read yet, and raise now what :meth:`load` would raise."""
+        self._read()
+
     @classmethod
-    def load(cls, folder: str | Path) -> Ensemble:
+    def load(cls, folder: str | Path, *, later: bool = False) -> Ensemble:
         """The ensemble in a folder that :func:`affekt.ensemble.assemble` wrote.
+
+        Args:
+            folder: of the ensemble.
+            later: whether its members are read at the first question; none comes where other processes look at clips.
 
         Raises:
             DataError: it is not an ensemble, a file is missing or does not match its digest, or a package is not
@@ -87,10 +88,12 @@ class Ensemble:
                 folder.name,
             )
         members = {name: folder / "members" / name for name in manifest["members"]}
-        loaded = Members.load(members, packages=manifest.get("offered_by"))
+        read = cache(partial(Members.load, members, packages=manifest.get("offered_by")))
+        if not later:
+            read()
         adapts = "fusion_person/fusion.json" in manifest["files"]
         person = Fusion.load(folder / "fusion_person") if adapts else None
-        return cls(folder, manifest, settings, loaded, Fusion.load(folder / "fusion"), person)
+        return cls(folder, manifest, settings, read, Fusion.load(folder / "fusion"), person)
 
     @staticmethod
     def digest_of(folder: Path) -> str:
@@ -278,7 +281,7 @@ class Ensemble:
             frames=clip.frames,
             frames_with_face=clip.frames_with_face,
             warnings=(
-                *(_WARNINGS.get(flag, flag.replace("_", " ")) for flag in clip.flags if flag != "several_faces"),
+                *(WARNINGS.get(flag, flag.replace("_", " ")) for flag in clip.flags if flag != "several_faces"),
                 *self._scaled_down(clip.pixels),
                 *(clip.face.warnings if clip.face else ()),
             ),

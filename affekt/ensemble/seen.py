@@ -11,6 +11,20 @@ import numpy as np
 
 from affekt.ensemble.face import Face
 
+#: What flags of a prepared clip mean to whoever asked.
+WARNINGS = {
+    "no_face": "no face was found: answered from the voice alone",
+    "no_sound": "there is no sound: answered from the face alone",
+    "silent": "the sound is silent: answered from the face alone",
+    "short_sound": "the sound is very short",
+    "no_voice": "the sound holds no voice (noise, music or tones): answered from the face alone",
+    "other_sound": "the sound marked as default holds no voice: another one that does was heard",
+    "several_sounds": "the file holds several sounds: the default one was heard",
+    "several_videos": "the file holds several pictures: the default one that moves was seen",
+    "truncated": "the file is truncated: answered from its readable part",
+    "black_frames": "some frames are black",
+}
+
 
 @dataclass(frozen=True)
 class Seen:

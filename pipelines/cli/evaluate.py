@@ -32,7 +32,7 @@ def main(options: argparse.Namespace) -> int:
     report = check_before(options.data, learns=False, images=unit_of(options.data) == "images")
     if said := remarks(report, options.data):
         remark(f"affekt: {said}")
-    ensemble = Ensemble.load(resolve(options.model, Tracking()))
+    ensemble = Ensemble.load(resolve(options.model, Tracking()), later=True)
     found = evaluate_model(ensemble, options.data, home() / "store", model=options.model, split=options.split)
     document = found.evaluation.to_dict()
     as_json = options.json == "-"

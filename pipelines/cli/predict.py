@@ -95,7 +95,8 @@ def _answers(
     if options.url:
         answer = _server(options.url)
     else:
-        ensemble = _loaded(options.model or DEFAULT, options.overrides)
+        together = len(files) if options.every is None else 0
+        ensemble = _loaded(options.model or DEFAULT, options.overrides, together)
         who = options.person or "prominent"
         if options.same_person:
             yield from _of_one_person(ensemble, files, who)
@@ -121,18 +122,19 @@ def _absent(name: str) -> AffektError | None:
     return MediaError("there is no such file; check the path", code="missing", where=name)
 
 
-def _loaded(ref: str, overrides: Sequence[str]) -> Ensemble:
+def _loaded(ref: str, overrides: Sequence[str], files: int) -> Ensemble:
     # Threads that wait for work of a few milliseconds would spin, and take as much time as the work itself. It is read
     # when PyTorch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from affekt.ensemble import Ensemble, is_ensemble  # PyTorch, which a server's answer does not need
+    from affekt.ensemble.asking import FEWEST_FILES  # as above
 
     folder = Path(ref).expanduser()
     if not is_ensemble(folder):
         from affekt.registry import Tracking, resolve  # MLflow, which a folder does not need
 
         folder = resolve(ref, Tracking())
-    ensemble = Ensemble.load(folder)
+    ensemble = Ensemble.load(folder, later=files >= FEWEST_FILES)
     return ensemble.with_limits(overrides) if overrides else ensemble
 
 

@@ -35,13 +35,17 @@ def files_of(sample_clips, tiny_run, count):
     return [str(sample_clips / row.clip) for row in PreparedIndex.read(tiny_run.prepared).rows[:count]]
 
 
-def test_several_processes_see_in_each_file_what_one_sees(ensemble, sample_clips, tiny_run, tmp_path, several, capfd):
+def test_several_processes_see_in_each_file_what_one_sees(
+    ensemble, tiny_ensemble, sample_clips, tiny_run, tmp_path, several, capfd, monkeypatch
+):
     (tmp_path / "bad.mp4").write_bytes(b"no film")
     files = files_of(sample_clips, tiny_run, 4)
     files.insert(1, str(tmp_path / "bad.mp4"))
     here = [ensemble.prepare(file) for file in files if "bad" not in file]
     expected = [ensemble.predict(clip) for clip in here]
-    first, error, *others = look_at(ensemble, files, pictures=True)
+    asked = Ensemble.load(tiny_ensemble, later=True)
+    monkeypatch.setattr(asked, "_read", lambda: pytest.fail("its members are read where nobody asks them"))
+    first, error, *others = look_at(asked, files, pictures=True)
 
     assert isinstance(error, AffektError) and error.code == "unreadable"
     assert "Warning" not in capfd.readouterr().err
@@ -49,6 +53,11 @@ def test_several_processes_see_in_each_file_what_one_sees(ensemble, sample_clips
     assert all(
         np.array_equal(seen.picture, clip.middle_face) for seen, clip in zip((first, *others), here, strict=True)
     )
+
+
+def test_members_that_are_read_later_answer_as_others_do(ensemble, tiny_ensemble, tiny_run):
+    clip = Store(tiny_run.store, ensemble.settings.media).get(PreparedIndex.read(tiny_run.prepared).rows[0].key)
+    assert Ensemble.load(tiny_ensemble, later=True).predict(clip) == ensemble.predict(clip)
 
 
 def test_scores_of_prepared_clips_are_those_of_one_process(ensemble, tiny_run, tiny_settings, several, monkeypatch):
