@@ -26,6 +26,7 @@ from record import add_out, header, publish
 from torch import Tensor
 
 from affekt.media import PreparedClip
+from affekt.media.pictures import FacePictures
 from affekt.models.answering import ready
 from affekt.models.bilstm.network import BiLSTM
 from affekt.models.hardware import Hardware
@@ -35,9 +36,11 @@ from affekt.store.entries import Store
 from affekt.training import loop
 from affekt.training.batches import Batch, Batches, FaceClip, FrameBatches, SequenceBatches, WindowBatches
 from affekt.training.checkpoints import Checkpoints, Stage
+from affekt.training.decoded import DecodedPictures, KeptPictures
 from affekt.training.starting_weights import start_c3d, start_vgg
 
 LABELS = 7
+NETWORKS = ("vgg", "c3d", "bilstm")
 #: Iterations before the clock starts: memory is allocated and kernels are chosen in them.
 WARM_UP = 5
 CLIPS, FRAMES = 24, 100
@@ -63,9 +66,9 @@ class InMemory:
 
 
 def stored_clips(folder: Path, settings: Settings) -> list[FaceClip]:
-    """Clips of noise in a real store, read back memory-mapped."""
+    """Clips of noise in a real store, read back as a training reads them."""
     rng = np.random.default_rng(0)
-    store, clips = Store(folder, settings.media), []
+    store, clips, kept = Store(folder, settings.media), [], DecodedPictures()
     side = settings.media.face_size
     for number in range(CLIPS):
         faces = rng.integers(0, 255, (FRAMES, side, side, 3), dtype=np.uint8)
@@ -74,7 +77,10 @@ def stored_clips(folder: Path, settings: Settings) -> list[FaceClip]:
         key = f"{number:032d}-0"
         store.put(key, PreparedClip(faces, np.ones(FRAMES, bool), empty, times, np.zeros(88, np.float32), False))
         clip = store.get(key)
-        clips.append(FaceClip(key, clip.faces, clip.face_frames, number % LABELS))
+        faces_ = KeptPictures(clip.faces, kept) if isinstance(clip.faces, FacePictures) else clip.faces
+        for frame in range(FRAMES):  # pictures are decoded when they are drawn for the first time, which soon is over
+            faces_[frame]
+        clips.append(FaceClip(key, faces_, clip.face_frames, number % LABELS))
     return clips
 
 
@@ -82,14 +88,14 @@ def speed(network: Any, batches: Batches, group: Any, hardware: Hardware, iterat
     """Items a second, waiting share and FLOPs utilisation of the training loop, without its warm-up."""
     group = dataclasses.replace(group, iterations=WARM_UP + iterations)
     rows: list[dict[str, float]] = []
-    every = loop.REPORT_EVERY
-    loop.REPORT_EVERY = WARM_UP
+    every, seconds = loop.REPORT_EVERY, loop.REPORT_SECONDS
+    loop.REPORT_EVERY, loop.REPORT_SECONDS = max(WARM_UP, iterations // 4), 0.0
     try:
         with tempfile.TemporaryDirectory() as folder:
             stage = Stage("bench", "bench", 0, Checkpoints(folder))
             rows = loop.train(network, batches, group, stage, hardware)
     finally:
-        loop.REPORT_EVERY = every
+        loop.REPORT_EVERY, loop.REPORT_SECONDS = every, seconds
     measured = rows[1:]
     return {name: statistics.median(row[name] for row in measured) for name in ("items_per_second", "data_wait", "mfu")}
 
@@ -106,11 +112,13 @@ def forward_speed(call: Callable[[], Any], items: int, hardware: Hardware, repea
     return items / statistics.median(times[1:])
 
 
-def training_rows(settings: Settings, hardware: Hardware, clips: list[FaceClip], iterations: int) -> list[list[str]]:
+def training_rows(
+    settings: Settings, hardware: Hardware, clips: list[FaceClip], iterations: int, rounds: int, networks: Sequence[str]
+) -> list[list[str]]:
     """A row for each network: stored data, data in memory, their ratio, the share of waiting, utilisation."""
     on_device = hardware.device.type != "cpu"
     rows = []
-    for name in ("vgg", "c3d", "bilstm"):
+    for name in networks:
         group = getattr(settings, name)
         common = {"stage": "bench", "seed": 0, "batch_size": group.batch_size, "balanced": False}
         batches: Batches
@@ -120,7 +128,7 @@ def training_rows(settings: Settings, hardware: Hardware, clips: list[FaceClip],
             network = BiLSTM(features=units, hidden=group.hidden, classes=LABELS, dropout=group.dropout)
             features = np.random.default_rng(0).random((CLIPS, 2, group.time_steps, units), np.float32)
             keys = [clip.key for clip in clips]
-            batches = SequenceBatches(features, [clip.label for clip in clips], keys, **common)
+            batches = SequenceBatches(features, [clip.label for clip in clips], keys, on_device=on_device, **common)
         else:
             start = start_vgg if name == "vgg" else start_c3d
             network, preprocessing = start(
@@ -136,7 +144,7 @@ def training_rows(settings: Settings, hardware: Hardware, clips: list[FaceClip],
         held = InMemory(batches, hardware.device)
         pairs = [
             (speed(network, batches, group, hardware, iterations), speed(network, held, group, hardware, iterations))
-            for _ in range(ROUNDS)
+            for _ in range(rounds)
         ]
         stored, memory = (
             {key: statistics.median(pair[n][key] for pair in pairs) for key in pairs[0][n]} for n in (0, 1)
@@ -159,7 +167,7 @@ def forward_rows(settings: Settings, hardware: Hardware, clips: list[FaceClip]) 
     vgg, preprocessing = start_vgg(
         width=group.width, input_size=group.input_size, batch_norm=group.batch_norm, dropout=group.dropout, **arguments
     )
-    pictures = np.asarray(clips[0].faces[:64])
+    pictures = np.stack([clips[0].faces[frame] for frame in range(64)])
     scorer = VggMember(
         vgg, preprocessing, hardware, labels=("",) * LABELS, frames_per_clip=group.frames_per_clip, mirror=group.mirror
     )
@@ -225,21 +233,28 @@ def main() -> None:
     parser.add_argument("--preset", default="small")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--iterations", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="turns of what is compared")
+    parser.add_argument("--networks", nargs="+", default=NETWORKS, choices=NETWORKS, help="whose training is measured")
+    parser.add_argument("--training-only", action="store_true", help="leave out the forward passes")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     add_out(parser)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     settings = load_settings(arguments.preset, arguments.set)
-    hardware = Hardware.choose(arguments.device, settings.precision)
+    hardware = Hardware.choose(arguments.device, settings.precision, settings.compile)
     with tempfile.TemporaryDirectory() as folder:
         clips = stored_clips(Path(folder), settings)
         training = table(
             ["", "stored, items/s", "in memory, items/s", "ratio", "waiting for data", "FLOPs utilisation"],
-            training_rows(settings, hardware, clips, arguments.iterations),
+            training_rows(settings, hardware, clips, arguments.iterations, arguments.rounds, arguments.networks),
         )
-        forward = table(
-            ["", "as served, items/s", "plain eager float32, items/s", "ratio", "largest difference"],
-            forward_rows(settings, hardware, clips),
+        forward = (
+            ""
+            if arguments.training_only
+            else table(
+                ["", "as served, items/s", "plain eager float32, items/s", "ratio", "largest difference"],
+                forward_rows(settings, hardware, clips),
+            )
         )
     text = "\n".join([*surroundings(hardware, arguments.preset), training, "", forward, ""])
     name = f"{datetime.date.today().isoformat()}-train-{arguments.preset}-{hardware.device.type}.md"

@@ -35,24 +35,28 @@ def cropped_on_device(pictures: Tensor, crops: Tensor, size: int) -> Tensor:
     Args:
         pictures: uint8 ``[N, T, S, S, C]``; the T frames of an item share its crop. With T crops for each item,
             ``[N, 1, S, S, C]``: one still picture, of which each frame is another crop.
-        crops: ``[N, 5]`` as :func:`random_crops` returns them, or ``[N, T, 5]`` as :func:`drifting_crops` does.
+        crops: ``[N, 5]`` as :func:`random_crops` returns them, or ``[N, T, 5]`` as :func:`drifting_crops` does. A sixth
+            column is an angle in radians by which the region is turned about its middle.
         size: side of the result, pixels.
     """
     count, stored, side = pictures.shape[:3]
     each = 1 if crops.ndim == 2 else crops.shape[1]
-    left, top, width, height, mirrored = crops.to(pictures.device, torch.float32).reshape(-1, 5).unbind(1)
+    columns = crops.to(pictures.device, torch.float32).reshape(-1, crops.shape[-1]).unbind(1)
+    left, top, width, height, mirrored = columns[:5]
     # Pixel centres of the result, as shares of the region; then pixel numbers of the source, as cv2.resize maps them.
     steps = (torch.arange(size, device=pictures.device) + 0.5) / size
     across = torch.where(mirrored[:, None] > 0, 1 - steps, steps)
-    x = (left[:, None] + across * width[:, None] - 0.5).clamp(left[:, None], (left + width - 1)[:, None])
-    y = (top[:, None] + steps * height[:, None] - 0.5).clamp(top[:, None], (top + height - 1)[:, None])
-    grid = torch.stack(
-        [
-            (2 * x / (side - 1) - 1)[:, None, :].expand(-1, size, size),
-            (2 * y / (side - 1) - 1)[:, :, None].expand(-1, size, size),
-        ],
-        dim=-1,
-    )
+    if len(columns) > 5:
+        angle = columns[5][:, None, None]
+        right = ((across - 0.5) * width[:, None])[:, None, :]
+        down = ((steps - 0.5) * height[:, None])[:, :, None]
+        x = (left + width / 2)[:, None, None] + right * angle.cos() - down * angle.sin() - 0.5
+        y = (top + height / 2)[:, None, None] + right * angle.sin() + down * angle.cos() - 0.5
+    else:
+        x = (left[:, None] + across * width[:, None] - 0.5).clamp(left[:, None], (left + width - 1)[:, None])
+        y = (top[:, None] + steps * height[:, None] - 0.5).clamp(top[:, None], (top + height - 1)[:, None])
+        x, y = x[:, None, :].expand(-1, size, size), y[:, :, None].expand(-1, size, size)
+    grid = torch.stack([2 * x / (side - 1) - 1, 2 * y / (side - 1) - 1], dim=-1)
     # The frames of an item are taken as further channels of one picture, so that one grid serves them all; several
     # crops of a picture lie below each other in one grid, so that no picture is copied for them.
     planes = pictures.permute(0, 1, 4, 2, 3).reshape(count, -1, side, side).float()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
+import shutil
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,10 @@ from torch import nn
 
 from affekt.errors import AffektError
 
+logger = logging.getLogger(__name__)
+#: Seconds of a stage from which on compiling, which takes about thirty, pays, and the share of the peak rate by which
+#: they are estimated.
+_COMPILES_FROM, _UTILISATION = 120.0, 0.15
 #: Published dense bfloat16 rates, floating-point operations a second, by a part of the device's name.
 _PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "L4": 121e12, "A10": 125e12}
 
@@ -23,15 +30,15 @@ _PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "L4": 
 class Hardware:
     """A device and the number format of the multiplications on it (weights are float32 on each).
 
-    ``compiles`` says whether networks are trained as ``torch.compile`` makes them.
+    ``compiles`` says whether networks are trained as ``torch.compile`` makes them; None: where it pays.
     """
 
     device: torch.device
     dtype: torch.dtype
-    compiles: bool = False
+    compiles: bool | None = False
 
     @classmethod
-    def choose(cls, device: str = "auto", precision: str = "auto", compiles: bool = False) -> Hardware:
+    def choose(cls, device: str = "auto", precision: str = "auto", compiles: bool | None = False) -> Hardware:
         """The device and precision for the settings ``device``, ``precision`` and ``compile``.
 
         ``auto`` takes an accelerator where there is one, and bfloat16 only where the device multiplies matrices in it:
@@ -52,9 +59,51 @@ class Hardware:
         """What of it decides the last bits of a result."""
         return f"{self.dtype}{', compiled' if self.compiles else ''}"
 
-    def compiled(self, network: nn.Module) -> Callable[..., Any]:
-        """The network's forward pass, compiled where that is asked for. On two CPU cores it is no faster."""
-        return torch.compile(network) if self.compiles else network
+    def compiled(self, network: nn.Module, flops: float = 0.0) -> Callable[..., Any]:
+        """The network's forward pass, compiled where that is asked for or pays. On two CPU cores it is no faster.
+
+        Args:
+            flops: floating-point operations of the whole stage, by which its length is known before.
+        """
+        if not self._compiles(flops):
+            return network
+        torch.compiler.reset()  # of one code object only a few networks are compiled, and each fold has its own
+        return torch.compile(network)
+
+    def _compiles(self, flops: float) -> bool:
+        if self.compiles is not None:
+            return self.compiles
+        if self.device.type != "cuda" or flops < _COMPILES_FROM * _UTILISATION * self.peak:
+            return False
+        if not any(shutil.which(name) for name in ("cc", "gcc", "clang")):
+            logger.warning("a C compiler is not installed, so the network is not compiled, and trains more slowly")
+            return False
+        logger.info("the network is compiled first, which takes about half a minute")
+        return True
+
+    @property
+    def records(self) -> bool:
+        """Whether an iteration can be recorded once and played again."""
+        return self.device.type == "cuda"
+
+    @contextlib.contextmanager
+    def training(self) -> Iterator[None]:
+        """What a training changes for the process: the state of random numbers, and how convolutions are chosen.
+
+        All inputs of a training have one shape, so cuDNN may try its kernels once and take the fastest. The threads
+        that load batches give way to the one that asks for kernels after a tenth of a millisecond instead of five.
+        """
+        cuda = self.device.type == "cuda"
+        before, interval = torch.backends.cudnn.benchmark, sys.getswitchinterval()
+        with torch.random.fork_rng([self.device] if cuda else []):
+            if cuda:
+                torch.backends.cudnn.benchmark = True
+                sys.setswitchinterval(1e-4)
+            try:
+                yield
+            finally:
+                torch.backends.cudnn.benchmark = before
+                sys.setswitchinterval(interval)
 
     def autocast(self) -> contextlib.AbstractContextManager[object]:
         """The context in which forward passes run."""

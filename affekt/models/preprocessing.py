@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -59,14 +60,14 @@ class Preprocessing:
         """
         values = pixels.float()
         if self.grey and values.shape[-1] == 3:  # the weights of ITU-R BT.601, as cv2 takes them
-            values = values @ values.new_tensor([0.299, 0.587, 0.114]).unsqueeze(1)
+            values = values @ _row((0.299, 0.587, 0.114), values.device, values.dtype).unsqueeze(1)
         if self.order == "bgr" and values.shape[-1] == 3:
             values = values.flip(-1)
         if self.contrast:
             deviation, mean = torch.std_mean(values, dim=(-3, -2, -1), keepdim=True)
             values = ((values - mean) / (deviation + 1)).expand(*values.shape[:-1], 3)
         else:
-            values = (values - values.new_tensor(self.mean)) * self.scale
+            values = (values - _row(self.mean, values.device, values.dtype)) * self.scale
         return values.movedim(-1, -3)
 
     def to_dict(self) -> dict[str, Any]:
@@ -79,3 +80,9 @@ class Preprocessing:
         red, green, blue = values["mean"]
         crops = tuple(float(share) for share in values["crops"])
         return cls(**{**values, "mean": (float(red), float(green), float(blue)), "crops": crops})
+
+
+@functools.lru_cache
+def _row(values: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Numbers on the device, copied there once: a recorded iteration cannot copy them from elsewhere."""
+    return torch.tensor(values, device=device, dtype=dtype)

@@ -34,7 +34,7 @@ class Optimisation:
 
     batch_size: Annotated[int, In(1), "items from one step of the optimiser to the next"]
     micro_batch: Annotated[
-        int | None, In(1), "items on the device at once, whose gradients add up to batch_size; null: all of them"
+        int | None, In(1), "items on the device at once, whose gradients add up to batch_size; null: as many as fit"
     ]
     learning_rate: Annotated[float, In(1e-8, 10), "of stochastic gradient descent, before it falls"]
     momentum: Annotated[float, In(0, 0.999), "share of the last step that is taken again"]
@@ -46,6 +46,11 @@ class Optimisation:
     balanced: Annotated[bool, "whether each label is drawn as often as any other"]
     class_weights: Annotated[bool, "whether a label's losses are weighted by the inverse of how often it is drawn"]
     label_smoothing: Annotated[float, In(0, 0.5), "share of the target probability that all labels divide equally"]
+    averaging: Annotated[
+        float,
+        In(0, 0.99999),
+        "share of the weights' running mean that a step leaves, which is kept in the end; 0: none",
+    ]
 
     def contradictions(self, name: str, settings: Any) -> Iterator[str]:
         """What cannot be so together, each as ``"<name>.<setting>: why"``; ``settings`` are those of the whole run."""
@@ -70,6 +75,9 @@ class FaceNetwork(Optimisation):
     base_iterations: Annotated[int, In(0), "on face images alone, once, before any clip is seen"]
     base_learning_rate: Annotated[float, In(1e-8, 10), "of base_iterations"]
     mirror: Annotated[bool, "whether a face and its mirror image are both scored, and averaged"]
+    rotation: Annotated[float, In(0, 45), "degrees by which pictures to learn from are turned, at most"]
+    erasing: Annotated[float, In(0, 1), "probability with which a rectangle of a picture to learn from is made grey"]
+    mixup: Annotated[float, In(0, 4), "parameter of the shares by which pictures to learn from are blended; 0: none is"]
 
     def contradictions(self, name: str, settings: Any) -> Iterator[str]:
         """As of :class:`Optimisation`."""

@@ -20,6 +20,8 @@ _BEFORE = {
     "media.picture_quality": 0,
     "media.one_level": False,
     "media.trim_silence": False,
+    **{f"{model}.averaging": 0.0 for model in ("vgg", "c3d", "bilstm", "joint")},
+    **{f"{model}.{name}": 0.0 for model in ("vgg", "c3d") for name in ("rotation", "erasing", "mixup")},
     "fusion.random_forest.trees": 200,
     "fusion.random_forest.min_samples_split": 10,
     "fusion.adaboost.trees": 50,

@@ -108,7 +108,11 @@ class Settings:
     precision: Annotated[
         str, In(one_of=("auto", "float32", "bfloat16")), "of the networks; auto: what the device is quickest with"
     ]
-    compile: Annotated[bool, "whether networks are trained as torch.compile makes them (on a CPU with a C++ compiler)"]
+    compile: Annotated[
+        bool | None,
+        "whether networks are trained as torch.compile makes them (on a CPU with a C++ compiler); "
+        "null: on CUDA, where a stage is long enough to pay for it",
+    ]
     val_share: Annotated[float, In(0.01, 0.9), "of the subjects, for validation, where the data set names no split"]
     allow_shared_subjects: Annotated[
         bool, "whether a person may be on both sides of a split; figures are then too good"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,6 +11,52 @@ from affekt.models.crops import SIDES
 
 #: How far each edge of a still picture's crop wanders over a window, at most, as a share of the picture's side.
 DRIFT = 1 / 24
+#: Least and largest side of an erased rectangle, as shares of the picture's.
+ERASED = (0.1, 0.4)
+
+
+@dataclass(frozen=True)
+class Distortions:
+    """What is done to training pictures beyond crops and mirror images.
+
+    Attributes:
+        rotation: degrees, at most, to either side.
+        erasing: probability with which a rectangle of a picture is made grey (Zhong et al. 2020).
+        mixup: both parameters of the beta distribution that an item's share is drawn from where it is blended with
+            another (Zhang et al. 2018); 0: none is blended.
+    """
+
+    rotation: float = 0.0
+    erasing: float = 0.0
+    mixup: float = 0.0
+
+    @property
+    def moves_pixels(self) -> bool:
+        """Whether crops have columns for an angle and a rectangle."""
+        return self.rotation > 0 or self.erasing > 0
+
+    def added(self, rng: np.random.Generator, crops: np.ndarray) -> np.ndarray:
+        """Crops ``[N, (T,) 5]`` as float32 ``[N, (T,) 10]``: the frames of an item share what is added.
+
+        Column 5 is an angle in radians; 6 to 9 are left, top, width and height of what is erased, as shares of the
+        network's input, of no size where nothing is.
+        """
+        if not self.moves_pixels:
+            return crops
+        count = len(crops)
+        angles = np.deg2rad(rng.uniform(-self.rotation, self.rotation, count))
+        sides = rng.uniform(*ERASED, (2, count)) * (rng.random(count) < self.erasing)
+        corners = rng.uniform(0, 1, (2, count)) - sides / 2
+        more = np.stack([angles, *corners, *sides], axis=1)
+        more = more.reshape(count, *[1] * (crops.ndim - 2), 5)
+        return np.concatenate([crops, np.broadcast_to(more, (*crops.shape[:-1], 5))], axis=-1).astype(np.float32)
+
+    def shares(self, rng: np.random.Generator, count: int) -> np.ndarray | None:
+        """Each item's own share float32 ``[count]``, at least a half; None where none is blended."""
+        if not self.mixup:
+            return None
+        drawn = rng.beta(self.mixup, self.mixup, count)
+        return np.maximum(drawn, 1 - drawn).astype(np.float32)
 
 
 def random_crops(rng: np.random.Generator, count: int, size: int, shares: Sequence[float] = SIDES) -> np.ndarray:

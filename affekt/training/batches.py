@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,8 +16,12 @@ from torch import Tensor
 from affekt.models.crops import cropped, cropped_on_device
 from affekt.models.frames import window_frames
 from affekt.models.preprocessing import Preprocessing
-from affekt.training.augmentation import drifting_crops, random_crops
+from affekt.training.augmentation import Distortions, drifting_crops, random_crops
 
+#: Bytes of face images up to which they are all made grey before the first batch, and not each time one is drawn.
+_GREY_AT_ONCE = 4 << 30
+#: Bytes of fc6 activations up to which an accelerator holds them all, so that a batch is no more than their numbers.
+_HELD_AT_ONCE = 8 << 30
 #: More labels than any set of emotions has.
 MOST_LABELS = 64
 
@@ -46,29 +50,48 @@ class Batch:
         inputs: uint8 pixels ``[N, T, H, W, C]``, or float features ``[N, T, F]``.
         targets: int64 ``[N]``, indices of labels.
         crops: int ``[N, 5]`` where the crops are still to be taken, on the device, or float ``[N, T, 5]`` where each
-            of T frames is another crop of one picture; else None.
+            of T frames is another crop of one picture; else None. Columns beyond the fifth: see
+            :mod:`affekt.training.augmentation`.
+        shares: float ``[N]``: each item is blended with the one before it, and this is its own share; None: it is not.
     """
 
     inputs: Tensor
     targets: Tensor
     crops: Tensor | None = None
+    shares: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
 
+    def tensors(self) -> list[Tensor]:
+        """All that it consists of."""
+        return [tensor for tensor in (self.inputs, self.targets, self.crops, self.shares) if tensor is not None]
+
     def part(self, first: int, count: int) -> Batch:
         """Items ``first`` to ``first + count``."""
-        end = first + count
-        return Batch(
-            self.inputs[first:end], self.targets[first:end], None if self.crops is None else self.crops[first:end]
-        )
+        return self._each(lambda tensor: tensor[first : first + count])
 
     def pinned(self) -> Batch:
         """A copy in memory that an accelerator reads without waiting; what is on the accelerator stays there."""
-        if self.inputs.is_cuda:
-            return self
-        crops = None if self.crops is None else self.crops.pin_memory()
-        return Batch(self.inputs.pin_memory(), self.targets.pin_memory(), crops)
+        return self._each(lambda tensor: tensor if tensor.is_cuda else tensor.pin_memory())
+
+    def on(self, device: torch.device) -> Batch:
+        """A copy on the device; it may still be under way."""
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def cloned(self) -> Batch:
+        """A copy of its own where it is."""
+        return self._each(Tensor.clone)
+
+    def fill(self, other: Batch) -> None:
+        """Take another batch's values, in the memory of this one."""
+        for mine, values in zip(self.tensors(), other.tensors(), strict=True):
+            mine.copy_(values)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        crops = None if self.crops is None else change(self.crops)
+        shares = None if self.shares is None else change(self.shares)
+        return Batch(change(self.inputs), change(self.targets), crops, shares)
 
 
 class Batches(Protocol):
@@ -116,6 +139,8 @@ class Shuffled:
 
     def take(self, first: int, count: int) -> np.ndarray:
         """Items ``first`` to ``first + count`` of the sequence, as their numbers."""
+        if len(self._groups) == 1:
+            return self._in_rounds(first, count)
         chosen = []
         for position in range(first, first + count):
             place, group = divmod(position, len(self._groups))
@@ -123,30 +148,54 @@ class Shuffled:
             chosen.append(self._order(group, turn)[offset])
         return np.array(chosen, dtype=int)
 
+    def _in_rounds(self, first: int, count: int) -> np.ndarray:
+        """The same where there is one group: stretches of rounds, one after the other."""
+        size, parts, left = len(self._groups[0]), [], count
+        turn, offset = divmod(first, size)
+        while left:
+            part = self._order(0, turn)[offset : offset + left]
+            parts.append(part)
+            turn, offset, left = turn + 1, 0, left - len(part)
+        return np.concatenate(parts) if parts else np.zeros(0, dtype=int)
+
 
 class _Pictures:
     """What batches of frames and of windows share: the stage's random numbers, and pixels to inputs."""
 
-    def __init__(self, preprocessing: Preprocessing, stage: str, seed: int, *, on_device: bool) -> None:
+    def __init__(
+        self, preprocessing: Preprocessing, stage: str, seed: int, *, on_device: bool, distortions: Distortions | None
+    ) -> None:
         self.preprocessing = preprocessing
         self._seed = [seed, zlib.crc32(stage.encode())]
-        self._on_device = on_device
+        self._distortions = distortions or Distortions()
+        # Angles are for the interpolation between pixels, which takes place on the device, a CPU too.
+        self._on_device = on_device or self._distortions.moves_pixels
 
     def _random(self, iteration: int) -> np.random.Generator:
         return np.random.default_rng([*self._seed, iteration])
 
-    def _batch(self, pictures: Sequence[Sequence[np.ndarray]], labels: Sequence[int], crops: np.ndarray) -> Batch:
+    def _batch(
+        self,
+        pictures: Sequence[Sequence[np.ndarray]],
+        labels: Sequence[int],
+        crops: np.ndarray,
+        shares: np.ndarray | None = None,
+    ) -> Batch:
         """A batch of N items of T pictures; on a CPU cropped here while they are bytes, else later on the device."""
-        size = self.preprocessing.input_size
-        if self._on_device:
-            pixels = np.stack([np.stack(item) for item in pictures])
-        else:
-            pixels = np.empty((len(pictures), len(pictures[0]), size, size, self.preprocessing.channels), np.uint8)
-            for number, (item, crop) in enumerate(zip(pictures, crops, strict=True)):
-                for time, picture in enumerate(item):
-                    pixels[number, time] = cropped(self.preprocessing.stored(picture), crop, size)
+        size, channels = self.preprocessing.input_size, self.preprocessing.channels
+        shape = pictures[0][0].shape[:2] if self._on_device else (size, size)
+        pixels = np.empty((len(pictures), len(pictures[0]), *shape, channels), np.uint8)
+        for number, (item, crop) in enumerate(zip(pictures, crops, strict=True)):
+            for time, picture in enumerate(item):
+                stored = picture if picture.shape[2] == channels else self.preprocessing.stored(picture)
+                pixels[number, time] = stored if self._on_device else cropped(stored, crop, size)
         targets = torch.tensor(labels, dtype=torch.int64)
-        return Batch(torch.from_numpy(pixels), targets, torch.from_numpy(crops) if self._on_device else None)
+        return Batch(
+            torch.from_numpy(pixels),
+            targets,
+            torch.from_numpy(crops) if self._on_device else None,
+            None if shares is None else torch.from_numpy(shares),
+        )
 
     def _inputs(self, batch: Batch, device: torch.device) -> Tensor:
         """Float ``[N, T, 3, H, W]``."""
@@ -154,7 +203,10 @@ class _Pictures:
         if batch.crops is not None:
             crops = batch.crops.to(device, non_blocking=True)
             pixels = cropped_on_device(pixels, crops, self.preprocessing.input_size)
-        return self.preprocessing.to_input(pixels)
+        inputs = self.preprocessing.to_input(pixels)
+        if self._distortions.erasing and batch.crops is not None:
+            inputs = _erased(inputs, crops)
+        return inputs
 
 
 class FrameBatches(_Pictures):
@@ -185,9 +237,12 @@ class FrameBatches(_Pictures):
         image_share: float | None,
         balanced: bool,
         on_device: bool = False,
+        distortions: Distortions | None = None,
     ) -> None:
-        super().__init__(preprocessing, stage, seed, on_device=on_device)
+        super().__init__(preprocessing, stage, seed, on_device=on_device, distortions=distortions)
         self._images, self._image_labels, self._image_numbers = images, list(image_labels), image_numbers
+        if images is not None and self._on_device and preprocessing.grey and images.nbytes < _GREY_AT_ONCE:
+            self._images = np.stack([preprocessing.stored(image) for image in images])
         self._clips = list(clips)
         count = 0 if images is None else len(self._image_labels)
         if image_share is None:
@@ -220,13 +275,20 @@ class FrameBatches(_Pictures):
         if self._of_clips:
             for item in self._clip_order.take(iteration * self._of_clips, self._of_clips):
                 clip = self._clips[item]
-                pictures.append([clip.faces[rng.choice(clip.frames)]])
+                pictures.append([clip.faces[clip.frames[rng.integers(len(clip.frames))]]])
                 labels.append(clip.label)
         # Within a micro-batch both sources should occur: batch normalisation sees one micro-batch at a time.
         order = rng.permutation(len(labels))
         crops = random_crops(rng, len(labels), pictures[0][0].shape[0], self.preprocessing.crops)
+        crops, shares = self._distortions.added(rng, crops), self._distortions.shares(rng, len(labels))
         kept = slice(None) if items is None else items
-        return self._batch([pictures[i] for i in order[kept]], [labels[i] for i in order[kept]], crops[kept])
+        chosen = order[kept]
+        return self._batch(
+            [pictures[i] for i in chosen],
+            [labels[i] for i in chosen],
+            crops[kept],
+            None if shares is None else shares[kept],
+        )
 
     def finish(self, batch: Batch, device: torch.device) -> Tensor:
         return self._inputs(batch, device)[:, 0]
@@ -246,8 +308,9 @@ class WindowBatches(_Pictures):
         batch_size: int,
         balanced: bool,
         on_device: bool = False,
+        distortions: Distortions | None = None,
     ) -> None:
-        super().__init__(preprocessing, stage, seed, on_device=on_device)
+        super().__init__(preprocessing, stage, seed, on_device=on_device, distortions=distortions)
         self._clips, self._window, self._size = list(clips), window, batch_size
         self._order = Shuffled([clip.label for clip in clips], [*self._seed, 1], balanced=balanced)
         self.label_shares = self._order.label_shares
@@ -263,8 +326,14 @@ class WindowBatches(_Pictures):
             first = int(rng.integers(max(1, len(clip.frames) - self._window + 1)))
             pictures.append([clip.faces[frame] for frame in window_frames(clip.frames, first, self._window)])
         crops = random_crops(rng, len(chosen), pictures[0][0].shape[0], self.preprocessing.crops)
+        crops, shares = self._distortions.added(rng, crops), self._distortions.shares(rng, len(chosen))
         kept = range(len(chosen)) if items is None else items
-        return self._batch([pictures[i] for i in kept], [chosen[i].label for i in kept], crops[kept])
+        return self._batch(
+            [pictures[i] for i in kept],
+            [chosen[i].label for i in kept],
+            crops[kept],
+            None if shares is None else shares[kept],
+        )
 
     def finish(self, batch: Batch, device: torch.device) -> Tensor:
         return self._inputs(batch, device).transpose(1, 2)
@@ -295,8 +364,9 @@ class StillBatches(_Pictures):
         seed: int,
         batch_size: int,
         balanced: bool,
+        distortions: Distortions | None = None,
     ) -> None:
-        super().__init__(preprocessing, stage, seed, on_device=True)
+        super().__init__(preprocessing, stage, seed, on_device=True, distortions=distortions)
         self._images, self._labels, self._numbers = images, list(image_labels), image_numbers
         self._window, self._size = window, batch_size
         self._order = Shuffled(image_labels, [*self._seed, 1], balanced=balanced)
@@ -309,10 +379,12 @@ class StillBatches(_Pictures):
         rng, side = self._random(iteration), self._images.shape[1]
         chosen = self._order.take(iteration * self._size, self._size)
         crops = random_crops(rng, self._size, side, self.preprocessing.crops)
-        crops = drifting_crops(rng, crops, side, self._window)
+        crops = self._distortions.added(rng, drifting_crops(rng, crops, side, self._window))
+        shares = self._distortions.shares(rng, self._size)
         kept = range(self._size) if items is None else items
-        pictures = [[self.preprocessing.stored(self._images[self._numbers[chosen[i]]])] for i in kept]
-        return self._batch(pictures, [self._labels[chosen[i]] for i in kept], crops[kept])
+        pictures = [[self._images[self._numbers[chosen[i]]]] for i in kept]
+        labels = [self._labels[chosen[i]] for i in kept]
+        return self._batch(pictures, labels, crops[kept], None if shares is None else shares[kept])
 
     def finish(self, batch: Batch, device: torch.device) -> Tensor:
         return self._inputs(batch, device).transpose(1, 2)
@@ -339,9 +411,12 @@ class SequenceBatches:
         seed: int,
         batch_size: int,
         balanced: bool,
+        on_device: bool = False,
     ) -> None:
         self._seed = [seed, zlib.crc32(stage.encode())]
         self._features, self._labels, self._size = features, np.asarray(labels), batch_size
+        self._held: Tensor | None = None
+        self._on_device = on_device and features.nbytes <= _HELD_AT_ONCE
         self._order = Shuffled(labels, [*self._seed, 1], balanced=balanced)
         self.label_shares = self._order.label_shares
         weights = hashlib.sha256(features[:, :, 0].tobytes()).hexdigest()
@@ -351,17 +426,40 @@ class SequenceBatches:
         rng = np.random.default_rng([*self._seed, iteration])
         chosen = self._order.take(iteration * self._size, self._size)
         views, steps = self._features.shape[1:3]
-        sequences = np.empty((self._size, steps, self._features.shape[3]), np.float32)
+        rows = np.empty((self._size, steps), np.int64)
         for number, item in enumerate(chosen):
             length = rng.uniform(self.SHORTEST, 1) * steps
             first = rng.uniform(0, steps - length)
             times = (first + (np.arange(steps) + 0.5) * length / steps).astype(int)
-            np.take(self._features[item, rng.integers(views)], times, axis=0, out=sequences[number], mode="clip")
+            rows[number] = (item * views + rng.integers(views)) * steps + times.clip(0, steps - 1)
         kept = slice(None) if items is None else items
-        return Batch(torch.from_numpy(sequences[kept]), torch.from_numpy(self._labels[chosen[kept]]))
+        labels = torch.from_numpy(self._labels[chosen[kept]])
+        if self._on_device:
+            return Batch(torch.from_numpy(rows[kept]), labels)
+        return Batch(torch.from_numpy(self._flat[rows[kept]]), labels)
 
     def finish(self, batch: Batch, device: torch.device) -> Tensor:
-        return batch.inputs.to(device, non_blocking=True)
+        if not self._on_device:
+            return batch.inputs.to(device, non_blocking=True)
+        if self._held is None:
+            self._held = torch.from_numpy(self._flat).to(device)
+        return self._held[batch.inputs.to(device, non_blocking=True)]
+
+    @property
+    def _flat(self) -> np.ndarray:
+        return self._features.reshape(-1, self._features.shape[-1])
+
+
+def _erased(inputs: Tensor, crops: Tensor) -> Tensor:
+    """Inputs ``[N, T, 3, H, W]`` with the rectangles of :meth:`Distortions.added` at zero, which is grey."""
+    count, frames, _, height, width = inputs.shape
+    left, top, wide, high = crops.float()[..., 6:10].reshape(count, -1, 4).unbind(-1)
+    x = (torch.arange(width, device=inputs.device) + 0.5) / width
+    y = (torch.arange(height, device=inputs.device) + 0.5) / height
+    across = (x >= left[..., None]) & (x < (left + wide)[..., None])
+    along = (y >= top[..., None]) & (y < (top + high)[..., None])
+    inside = (along[..., :, None] & across[..., None, :]).expand(count, frames, height, width)
+    return inputs.masked_fill(inside[:, :, None], 0.0)
 
 
 def _image_digest(images: np.ndarray, numbers: np.ndarray) -> str:

@@ -10,7 +10,7 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from affekt import storage
 from affekt.errors import DataError
+from affekt.training.averaging import Average
 
 logger = logging.getLogger(__name__)
 
@@ -86,8 +87,9 @@ def save_checkpoint(
     identity: str,
     iteration: int,
     history: list[list[float]],
+    average: Sequence[Tensor] = (),
 ) -> bool:
-    """Write all that is needed to go on: network, optimiser, iteration and history, and whose they are.
+    """Write all that is needed to go on: network, its mean, optimiser, iteration and history, and whose they are.
 
     Returns:
         Whether it is written. Where S3 does not take it, the one before stays, and a warning is all that comes of it:
@@ -99,6 +101,7 @@ def save_checkpoint(
         "network": network.state_dict(),
         "optimiser": optimiser.state_dict(),
         "history": torch.tensor(history, dtype=torch.float64),
+        "average": list(average),
     }
     if not storage.is_remote(uri):
         # Two runs of the same data and settings share the file, but not the one that is half written.
@@ -117,7 +120,9 @@ def save_checkpoint(
     return True
 
 
-def resume(uri: str, name: str, network: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[int, list[list[float]]]:
+def resume(
+    uri: str, name: str, network: nn.Module, optimiser: torch.optim.Optimizer, average: Average | None = None
+) -> tuple[int, list[list[float]]]:
     """Bring network and optimiser to where the checkpoint left them; the iteration to go on with, and the history.
 
     Raises:
@@ -132,6 +137,8 @@ def resume(uri: str, name: str, network: nn.Module, optimiser: torch.optim.Optim
         raise
     network.load_state_dict(content["network"])
     optimiser.load_state_dict(content["optimiser"])
+    if average is not None and content.get("average"):
+        average.load(content["average"])
     logger.info("%s: goes on from its checkpoint at iteration %d", name, content["iteration"])
     return int(content["iteration"]), content["history"].tolist()
 

@@ -21,6 +21,7 @@ from affekt.models.vgg.member import VggMember
 from affekt.models.vgg.network import VGG16
 from affekt.score_table import ScoreTable
 from affekt.settings.fields import FaceNetwork
+from affekt.training.augmentation import Distortions
 from affekt.training.batches import FaceClip, FrameBatches, StillBatches, WindowBatches
 from affekt.training.face_clips import FaceClips
 from affekt.training.given import Given
@@ -61,7 +62,7 @@ def train_vgg(given: Given) -> ScoreTable:
         return FrameBatches(
             images, image_labels, image_numbers, learns, preprocessing, stage=key, seed=settings.seed,
             batch_size=group.batch_size, image_share=group.face_share, balanced=group.balanced,
-            on_device=run.on_accelerator,
+            on_device=run.on_accelerator, distortions=_distortions(group),
         )  # fmt: skip
 
     def member(trained: VGG16) -> VggMember:
@@ -115,7 +116,7 @@ def train_c3d(given: Given) -> ScoreTable:
         for key, stage, frames in (("base", base, 1), ("drift", drift, group.window)):
             stills = StillBatches(
                 images, image_labels, image_numbers, preprocessing, window=frames, stage=key, seed=settings.seed,
-                batch_size=group.batch_size, balanced=group.balanced,
+                batch_size=group.batch_size, balanced=group.balanced, distortions=_distortions(group),
             )  # fmt: skip
             run.train(start, stills, stage, key, key, lasting=given.checkpoints is not None)
         run.note("base", _accuracy_on_images(member(start), faces, labels))
@@ -124,6 +125,7 @@ def train_c3d(given: Given) -> ScoreTable:
         batches = WindowBatches(
             clips.rows(fold.learns), preprocessing, window=group.window, stage=fold.key, seed=settings.seed,
             batch_size=group.batch_size, balanced=group.balanced, on_device=run.on_accelerator,
+            distortions=_distortions(group),
         )  # fmt: skip
         run.train(network, batches, group, fold.name, fold.key)
         run.save(fold, network, preprocessing, group, {"learned_from": clips.digest(fold.learns)})
@@ -145,6 +147,10 @@ def _start(group: FaceNetwork, classes: int, seed: int) -> dict[str, Any]:
     """What a model's settings say of the network that it starts from."""
     names = ("width", "input_size", "batch_norm", "dropout", "pretrained", "crops")
     return {"classes": classes, "seed": seed, **{name: getattr(group, name) for name in names}}
+
+
+def _distortions(group: FaceNetwork) -> Distortions:
+    return Distortions(group.rotation, group.erasing, group.mixup)
 
 
 def _base(group: Any) -> Any:

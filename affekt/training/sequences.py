@@ -96,7 +96,8 @@ def _train(given: Given, start: Callable[[Given, int, np.ndarray], Any], member:
         with torch.random.fork_rng():
             torch.manual_seed(given.settings.seed)
             network = start(given, vgg.network.fc6_units, features)
-        run.train(network, _batches(given, fold, clips, features), group, fold.name, fold.key)
+        batches = _batches(given, fold, clips, features, on_device=run.on_accelerator)
+        run.train(network, batches, group, fold.name, fold.key)
         run.save(fold, network, None, group, {"vgg_sha256": vgg.sha256})
         trained = member(network, run.hardware, labels=given.labels, time_steps=group.time_steps)
 
@@ -147,9 +148,10 @@ def _features(given: Given, fold: Fold, clips: FaceClips, fc6: Fc6) -> np.ndarra
     return np.stack([features[place] for place in range(len(places))])
 
 
-def _batches(given: Given, fold: Fold, clips: FaceClips, features: np.ndarray) -> SequenceBatches:
+def _batches(given: Given, fold: Fold, clips: FaceClips, features: np.ndarray, *, on_device: bool) -> SequenceBatches:
     chosen = clips.rows(fold.learns)
     return SequenceBatches(
         features, [clip.label for clip in chosen], [clip.key for clip in chosen], stage=fold.key,
         seed=given.settings.seed, batch_size=given.group.batch_size, balanced=given.group.balanced,
+        on_device=on_device,
     )  # fmt: skip

@@ -28,31 +28,37 @@ class Meter:
     def __init__(self, hardware: Hardware, world: World) -> None:
         self._hardware = hardware
         self._world = world
-        self._flops: float | None = None
+        #: Floating-point operations of an item, forward and backward.
+        self.flops = 0.0
         self._peak = 0.0
+        self._loss = torch.zeros((), device=hardware.device)
+        self._right = torch.zeros((), device=hardware.device, dtype=torch.int64)
         self._reset()
 
     def _reset(self) -> None:
-        self._loss: Tensor | float = 0.0
-        self._right: Tensor | float = 0.0
+        self._loss.zero_()
+        self._right.zero_()
         self._items = 0
         self._wait = 0.0
         self._started = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Since the last report."""
+        return time.perf_counter() - self._started
 
     def waited(self, upcoming: Iterator[Batch]) -> Batch:
         """The next batch; the time until it is there counts as waiting for data."""
         started = time.perf_counter()
         batch = next(upcoming)
         self._wait += time.perf_counter() - started
+        self._items += len(batch)
         return batch
 
-    def add(self, network: nn.Module, inputs: Tensor, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
+    def add(self, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
         """Count a micro-batch with the sum of its losses."""
-        if self._flops is None:
-            self._flops = 3 * forward_flops(network, inputs[:1])  # the backward pass costs two forward passes
-        self._loss = self._loss + loss.detach()
-        self._right = self._right + (logits.detach().argmax(1) == targets).sum()
-        self._items += len(inputs)
+        self._loss += loss.detach()
+        self._right += (logits.detach().argmax(1) == targets).sum()
 
     def report(self, step: int, rate: float, norm: Tensor) -> dict[str, float]:
         """The figures since the last report, by :data:`COLUMNS`."""
@@ -61,7 +67,7 @@ class Meter:
         loss, accuracy = loss / items, right / items
         passed = time.perf_counter() - self._started
         speed = items / passed
-        rate_of_one = speed * (self._flops or 0.0) / self._world.size
+        rate_of_one = speed * self.flops / self._world.size
         # A peak that was measured while the machine was busy is too low; what was reached is possible.
         self._peak = max(self._peak, self._hardware.peak, rate_of_one)
         mfu = rate_of_one / self._peak

@@ -71,3 +71,21 @@ def test_crops_may_be_numbers_of_any_precision() -> None:
     pictures, crops = torch.from_numpy(smooth_picture(rng, 48)[None, None]), random_crops(rng, 1, 48)
     exact, double = (cropped_on_device(pictures, torch.from_numpy(crops.astype(t)), 32) for t in (int, float))
     assert torch.equal(exact, double)
+
+
+def test_a_region_turned_by_a_right_angle_is_the_picture_turned() -> None:
+    picture = smooth_picture(np.random.default_rng(5), 48, 1).reshape(1, 1, 48, 48, 1)
+    crop = torch.tensor([[0, 0, 48, 48, 0, np.pi / 2]], dtype=torch.float32)
+    found = cropped_on_device(torch.from_numpy(picture), crop, 48)[0, 0, :, :, 0].numpy()
+    assert np.abs(found - np.rot90(picture[0, 0, :, :, 0], 1)).max() < 0.01
+
+
+def test_a_region_turned_by_nothing_is_the_region() -> None:
+    rng = np.random.default_rng(6)
+    pictures = torch.from_numpy(np.stack([smooth_picture(rng, 96, 1).reshape(1, 96, 96, 1) for _ in range(6)]))
+    # Regions as large as the result and within the picture: no border is involved.
+    crops = torch.from_numpy(random_crops(rng, 6, 96, (0.5,)).astype(np.float32))
+    turned = torch.cat([crops, torch.zeros(6, 1)], dim=1)
+    torch.testing.assert_close(
+        cropped_on_device(pictures, turned, 48), cropped_on_device(pictures, crops, 48), atol=0.01, rtol=0
+    )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from affekt.models.bilstm.network import BiLSTM
-from affekt.models.c3d.network import C3D
+from affekt.models.c3d.network import C3D, pooled_in_two
 from affekt.models.normalisation import folded
 from affekt.models.vgg.network import VGG16, initialise
 from affekt.training.throughput import forward_flops
@@ -237,3 +237,20 @@ def test_where_nothing_crosses_frames_a_single_one_answers_as_a_window_without_m
             if isinstance(module, nn.Conv3d):
                 module.weight[:, :, [0, 2]] = 0
     assert torch.allclose(network(still(1)), network(still(16)), atol=1e-5)
+
+
+@pytest.mark.parametrize(("deep", "frames", "side"), [(1, 16, 8), (2, 16, 8), (2, 2, 7)])
+@pytest.mark.parametrize(("border", "trailing"), [(False, False), (True, False), (False, True)])
+def test_pooling_in_two_steps_gives_what_pooling_in_three_dimensions_gives(
+    deep: int, frames: int, side: int, border: bool, trailing: bool
+) -> None:
+    maps = torch.randn(2, 3, frames, side, side, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    other = maps.detach().clone().requires_grad_()
+    padding = (0, 1, 1) if border else 0
+    expected = nn.functional.max_pool3d(maps, (deep, 2, 2), padding=padding, ceil_mode=trailing)
+    found = pooled_in_two(other, deep, border=border, trailing=trailing)
+    assert torch.equal(found, expected)
+    expected.square().sum().backward()
+    found.square().sum().backward()
+    assert maps.grad is not None and other.grad is not None
+    torch.testing.assert_close(other.grad, maps.grad)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from affekt.models.preprocessing import Preprocessing
-from affekt.training.augmentation import DRIFT, drifting_crops, random_crops
+from affekt.training.augmentation import DRIFT, ERASED, Distortions, drifting_crops, random_crops
 
 
 def smooth_picture(rng: np.random.Generator, size: int, channels: int = 3) -> np.ndarray:
@@ -149,3 +149,39 @@ def test_preprocessing_survives_json() -> None:
         112, (0.9, 0.8), grey=False, order="bgr", mean=(1.5, 2.5, 3.5), scale=0.25, contrast=True
     )
     assert Preprocessing.from_dict(preprocessing.to_dict()) == preprocessing
+
+
+def test_without_distortions_nothing_is_drawn() -> None:
+    rng = np.random.default_rng(0)
+    crops = random_crops(rng, 5, 48)
+    state = rng.bit_generator.state
+    assert Distortions().added(rng, crops) is crops
+    assert Distortions().shares(rng, 5) is None
+    assert rng.bit_generator.state == state
+
+
+def test_angles_reach_to_either_side_and_every_frame_of_an_item_has_the_same() -> None:
+    rng = np.random.default_rng(0)
+    crops = drifting_crops(rng, random_crops(rng, 400, 48), 48, 3)
+    added = Distortions(rotation=15).added(rng, crops)
+    assert added.shape == (400, 3, 10)
+    np.testing.assert_array_equal(added[..., :5], crops)
+    angles = np.rad2deg(added[..., 5])
+    assert -15 <= angles.min() < -13 and 13 < angles.max() <= 15
+    np.testing.assert_array_equal(angles, angles[:, :1].repeat(3, axis=1))
+
+
+def test_as_many_pictures_are_erased_as_the_probability_says() -> None:
+    rng = np.random.default_rng(0)
+    added = Distortions(erasing=0.3).added(rng, random_crops(rng, 2000, 48))
+    sides = added[:, 8:]
+    erased = (sides > 0).all(axis=1)
+    assert erased.mean() == pytest.approx(0.3, abs=0.03)
+    assert ((sides == 0).all(axis=1) | erased).all()
+    assert sides[erased].min() >= ERASED[0] and sides[erased].max() <= ERASED[1]
+
+
+def test_an_items_own_share_is_at_least_a_half() -> None:
+    shares = Distortions(mixup=0.4).shares(np.random.default_rng(0), 2000)
+    assert shares is not None and shares.dtype == np.float32
+    assert 0.5 <= shares.min() < 0.52 and shares.max() > 0.99

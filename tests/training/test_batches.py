@@ -10,6 +10,7 @@ import torch
 
 from affekt.models.frames import even_frames, even_windows
 from affekt.models.preprocessing import Preprocessing
+from affekt.training.augmentation import Distortions
 from affekt.training.batches import (
     FaceClip,
     FrameBatches,
@@ -151,7 +152,7 @@ def test_the_frames_of_half_as_many_steps_are_among_those_of_all(frames: int) ->
 def test_on_an_accelerator_whole_pictures_travel_with_their_crops() -> None:
     here, there = frame_batches(), frame_batches(on_device=True)
     batch = there.load(2)
-    assert batch.inputs.shape == (12, 1, SIZE, SIZE, 3)
+    assert batch.inputs.shape == (12, 1, SIZE, SIZE, 1)  # grey already, a third of the way
     assert batch.crops is not None
     device = torch.device("cpu")
     assert torch.allclose(there.finish(batch, device), here.finish(here.load(2), device), atol=0.03)
@@ -244,3 +245,40 @@ def test_sequences_come_from_one_view_of_their_clip_in_order_of_time() -> None:
         times = values % 100
         assert (times.diff(dim=1) >= 0).all()
         assert ((times[:, -1] - times[:, 0]) >= SequenceBatches.SHORTEST * 20 - 2).all()
+
+
+def test_an_accelerator_takes_the_same_sequences_by_their_numbers() -> None:
+    features = np.random.default_rng(0).random((4, 2, 20, 3), np.float32)
+    plain, held = (
+        SequenceBatches(
+            features, [0, 1, 2, 3], list("abcd"), stage="s", seed=0, batch_size=4, balanced=False, on_device=on_device
+        )
+        for on_device in (False, True)
+    )
+    for iteration in range(3):
+        first, second = plain.load(iteration), held.load(iteration)
+        assert second.inputs.dtype == torch.int64
+        assert torch.equal(first.targets, second.targets)
+        assert torch.equal(plain.finish(first, torch.device("cpu")), held.finish(second, torch.device("cpu")))
+
+
+def test_what_is_erased_is_grey_and_nothing_else() -> None:
+    found = frame_batches(distortions=Distortions(erasing=1.0))
+    batch = found.load(0)
+    inputs = found.finish(batch, torch.device("cpu"))
+    left, top, wide, high = batch.crops[:, 6:].unbind(1)  # type: ignore[index]
+    middle = (torch.arange(8) + 0.5) / 8
+    across = (middle >= left[:, None]) & (middle < (left + wide)[:, None])
+    along = (middle >= top[:, None]) & (middle < (top + high)[:, None])
+    inside = (along[:, :, None] & across[:, None, :])[:, None].expand_as(inputs)
+    assert inside.any() and (inputs[inside] == 0).all()
+    assert (inputs[~inside] != 0).all()  # no picture here is of a grey of 128
+
+
+def test_filling_a_batch_keeps_its_memory() -> None:
+    first, second = (frame_batches(distortions=Distortions(mixup=0.4)).load(iteration) for iteration in (0, 1))
+    held = first.cloned()
+    places = [tensor.data_ptr() for tensor in held.tensors()]
+    held.fill(second)
+    assert [tensor.data_ptr() for tensor in held.tensors()] == places
+    assert all(torch.equal(one, other) for one, other in zip(held.tensors(), second.tensors(), strict=True))

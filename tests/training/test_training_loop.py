@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from affekt.errors import AffektError, DataError
 from affekt.models.hardware import Hardware
@@ -22,9 +22,11 @@ from affekt.models.vgg import VggSettings
 from affekt.models.vgg.network import VGG16, initialise
 from affekt.settings import load_settings
 from affekt.training import loop
-from affekt.training.batches import FrameBatches
+from affekt.training.augmentation import Distortions
+from affekt.training.batches import Batch, FrameBatches
 from affekt.training.checkpoints import Checkpoints, Stage
 from affekt.training.distributed import World
+from affekt.training.micro_batch import fitting
 from affekt.training.throughput import COLUMNS, Meter
 
 CPU = Hardware(torch.device("cpu"), torch.float32)
@@ -44,14 +46,14 @@ def network(*, batch_norm: bool = True, dropout: float = 0.5) -> VGG16:
     return made
 
 
-def batches(group: VggSettings) -> FrameBatches:
+def batches(group: VggSettings, distortions: Distortions | None = None) -> FrameBatches:
     """Dark and bright noise: two labels that can be told apart."""
     rng = np.random.default_rng(0)
     labels = [n % 2 for n in range(40)]
     images = np.stack([rng.integers(100 * label, 100 * label + 155, (32, 32, 3), dtype=np.uint8) for label in labels])
     return FrameBatches(
         images, labels, np.arange(40), [], Preprocessing(32), stage="base", seed=0, batch_size=group.batch_size,
-        image_share=1.0, balanced=False,
+        image_share=1.0, balanced=False, distortions=distortions,
     )  # fmt: skip
 
 
@@ -108,9 +110,10 @@ class Slow(Hardware):
 
 def test_utilisation_is_a_share_where_the_peak_was_measured_too_low() -> None:
     meter = Meter(Slow(torch.device("cpu"), torch.float32), World())
-    network, inputs = nn.Linear(8, 2), torch.ones(4, 8)
-    logits = network(inputs)
-    meter.add(network, inputs, logits.sum(), logits, torch.zeros(4, dtype=torch.int64))
+    logits, targets = torch.ones(4, 2), torch.zeros(4, dtype=torch.int64)
+    meter.flops = 1e9
+    meter.waited(iter([Batch(torch.ones(4, 8), targets)]))
+    meter.add(logits.sum(), logits, targets)
     assert meter.report(1, 0.1, torch.tensor(1.0))["mfu"] == 1.0
 
 
@@ -164,6 +167,78 @@ def test_a_compiled_network_learns_the_same(tmp_path: Path) -> None:
         ends.append(weights(trained))
     for name, tensor in ends[0].items():
         torch.testing.assert_close(ends[1][name], tensor, atol=1e-4, rtol=1e-3, msg=name)
+
+
+def test_the_mean_of_the_weights_is_kept_in_the_end(tmp_path: Path) -> None:
+    ends = []
+    for iterations in (1, 2, 3):
+        group = settings(iterations=iterations, warmup=0, schedule="step")
+        trained = network()
+        loop.train(trained, batches(group), group, stage(tmp_path / str(iterations)), CPU)
+        ends.append(weights(trained))
+    start, kept = weights(network()), 0.5
+    group = settings(iterations=3, warmup=0, schedule="step", averaging=kept)
+    averaged = network()
+    loop.train(averaged, batches(group), group, stage(tmp_path / "averaged"), CPU)
+    for name, tensor in weights(averaged).items():
+        expected = start[name]
+        for end in ends:
+            expected = kept * expected + (1 - kept) * end[name] if tensor.is_floating_point() else end[name]
+        torch.testing.assert_close(tensor, expected, atol=1e-6, rtol=1e-5, msg=name)
+
+
+def test_the_mean_of_the_weights_survives_an_interruption(tmp_path: Path) -> None:
+    group = settings(averaging=0.9)
+    expected, _ = run(tmp_path / "whole", group)
+    with pytest.raises(SystemExit):
+        run(tmp_path / "ended", group, log=lambda metrics, step: os.kill(os.getpid(), signal.SIGTERM))
+    resumed, _ = run(tmp_path / "ended", group)
+    assert_identical(weights(expected), weights(resumed))
+
+
+def test_a_blended_item_has_the_losses_of_both_labels_by_their_shares(tmp_path: Path) -> None:
+    group = settings(iterations=1, warmup=0, momentum=0.0, weight_decay=0.0)
+    source = batches(group, Distortions(mixup=0.4))
+    trained, expected = network(batch_norm=False, dropout=0.0), network(batch_norm=False, dropout=0.0)
+    loop.train(trained, source, group, stage(tmp_path), CPU)
+
+    batch = source.load(0)
+    assert batch.shares is not None and 0.5 <= float(batch.shares.min()) < 1
+    share = batch.shares[:, None, None, None]
+    inputs = source.finish(batch, CPU.device)
+    logits = expected.train()(share * inputs + (1 - share) * inputs.roll(1, 0))
+    own, other = (
+        torch.nn.functional.cross_entropy(logits, labels, reduction="none")
+        for labels in (batch.targets, batch.targets.roll(1))
+    )
+    (batch.shares * own + (1 - batch.shares) * other).mean().backward()
+    with torch.no_grad():
+        for parameter in expected.parameters():
+            assert parameter.grad is not None
+            parameter -= group.learning_rate * parameter.grad
+    for name, tensor in expected.state_dict().items():
+        torch.testing.assert_close(trained.state_dict()[name], tensor, atol=1e-6, rtol=1e-5, msg=name)
+
+
+@pytest.mark.parametrize(("wanted", "expected"), [(8, 8), (None, 32)])
+def test_a_cpu_takes_at_most_thirty_two_pictures_at_once(wanted: int | None, expected: int) -> None:
+    plain = network(batch_norm=False)
+    assert fitting(plain, batches(settings()), 256, wanted, CPU, 1) == expected
+
+
+def test_batch_normalisation_sees_the_whole_batch() -> None:
+    assert fitting(network(), batches(settings()), 256, None, CPU, 1) is None
+
+
+def test_two_processes_share_what_fits() -> None:
+    assert fitting(network(batch_norm=False), batches(settings()), 48, None, CPU, 2) == 24
+
+
+@pytest.mark.parametrize(("seconds", "compiles"), [(1.0, False), (1e4, False)])
+def test_a_cpu_compiles_only_where_it_is_told(seconds: float, compiles: bool) -> None:
+    hardware = Hardware(torch.device("cpu"), torch.float32, None)
+    made = network()
+    assert (hardware.compiled(made, seconds * hardware.peak) is not made) is compiles
 
 
 def test_paper_schedule_falls_in_steps() -> None:

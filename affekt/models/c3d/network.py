@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -93,7 +94,7 @@ class C3D(nn.Module):
             deep = 1 if number == 0 or windows.shape[2] == 1 else 2
             last = number == len(_GROUPS) - 1
             border = (0, 1, 1) if last and not self.trailing else 0
-            windows = F.max_pool3d(windows, (deep, 2, 2), padding=border, ceil_mode=last and self.trailing)
+            windows = _pooled(windows, deep, border, trailing=last and self.trailing)
             # The order of pool and rectification changes no value, but there is less to rectify.
             windows = F.relu(windows, inplace=True)
         hidden = windows.flatten(1)
@@ -115,3 +116,28 @@ class C3D(nn.Module):
     def rectified(self, layer: str, values: Tensor) -> Tensor:
         """A layer with its batch normalisation, where it has one, and its rectification."""
         return F.relu(self.normalised(layer, values), inplace=True)
+
+
+def _pooled(maps: Tensor, deep: int, border: tuple[int, int, int] | int, *, trailing: bool) -> Tensor:
+    """The maximum over ``deep`` x 2 x 2 of ``[N, C, T, H, W]``."""
+    if maps.is_cuda:
+        return pooled_in_two(maps, deep, border=bool(border), trailing=trailing)
+    return F.max_pool3d(maps, (deep, 2, 2), padding=border, ceil_mode=trailing)
+
+
+def pooled_in_two(maps: Tensor, deep: int, *, border: bool, trailing: bool) -> Tensor:
+    """The same values over space first, with the frames as further items, and then over time.
+
+    On an H200 the pooling in three dimensions took a fifth of an iteration, and is not compiled.
+
+    Args:
+        maps: ``[N, C, T, H, W]``, with an even T where ``deep`` is 2.
+        deep: frames that become one, 1 or 2.
+        border: whether there is one of one pixel around each frame.
+        trailing: whether an odd side is rounded up.
+    """
+    count, channels, frames, height, width = maps.shape
+    flat = maps.transpose(1, 2).reshape(count * frames, channels, height, width)
+    flat = F.max_pool2d(flat, 2, padding=int(border), ceil_mode=trailing)
+    maps = flat.reshape(count, frames, channels, *flat.shape[2:]).transpose(1, 2)
+    return maps if deep == 1 else torch.maximum(maps[:, :, 0::2], maps[:, :, 1::2])
