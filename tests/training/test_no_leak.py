@@ -50,6 +50,7 @@ def clips(store: Store) -> PreparedIndex:
             rng.integers(0, 255, (10, 40, 40, 3), dtype=np.uint8), frames, np.zeros((10, 4), np.float32),
             np.arange(10, dtype=np.float32) / 25, rng.normal(size=88).astype(np.float32), True,
             descriptors=rng.normal(size=(40, 5)).astype(np.float32),
+            mel=rng.uniform(0, 1, (170, 40)).astype(np.float32),
         )  # fmt: skip
         key = f"{number:032d}-0"
         store.put(key, clip)
