@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from affekt.ensemble import Ensemble
+from affekt.ensemble.explained import Explanations
+from affekt.ensemble.timeline import EVERY, timeline
 from affekt.errors import AffektError, MediaError
 from affekt.media.deadline import Deadline
 from affekt.serving.confined import confine
@@ -40,6 +42,7 @@ class Predictor:
         self.ensemble = ensemble
         self.model = {**model, "digest": ensemble.digest}
         self.inbox = inbox
+        self._explanations = Explanations(ensemble)
 
     @classmethod
     def load(cls, folder: Path, model: Mapping[str, str], inbox: Path, *, scratch: Path | None = None) -> Predictor:
@@ -66,17 +69,36 @@ class Predictor:
         """What is answered to a task.
 
         Args:
-            task: ``clip``, the name of a file in the inbox.
+            task: ``clip``, the name of a file in the inbox; ``kind``: ``answer``, which is the default, ``timeline``
+                with ``every`` seconds, or ``explanations`` with ``label`` and ``frames``.
 
         Returns:
             200 and the answer with ``model`` added; or ``{"error": {"code", "message"}}`` with 400 or 413 where the
             clip is the reason, 500 or 507 where the server is.
         """
-        return guarded(lambda: self._answer(self._clip(task.get("clip"))))
+        asked = {"answer": self._answer, "timeline": self._timeline, "explanations": self._explained}
+        kind = str(task.get("kind", "answer"))
 
-    def _answer(self, clip: Path) -> dict[str, Any]:
-        deadline = _WhileWanted.of(self.ensemble.settings.media, clip)
-        return {**self.ensemble.predict_file(clip, deadline).to_dict(), "model": self.model}
+        def document() -> dict[str, Any]:
+            clip = self._clip(task.get("clip"))
+            deadline = _WhileWanted.of(self.ensemble.settings.media, clip)
+            return {**asked[kind](clip, task, deadline), "model": self.model}
+
+        return guarded(document)
+
+    def _answer(self, clip: Path, task: Mapping[str, Any], deadline: Deadline) -> dict[str, Any]:
+        return self.ensemble.predict_file(clip, deadline).to_dict()
+
+    def _timeline(self, clip: Path, task: Mapping[str, Any], deadline: Deadline) -> dict[str, Any]:
+        return timeline(self.ensemble, clip, float(task.get("every", EVERY)), deadline)
+
+    def _explained(self, clip: Path, task: Mapping[str, Any], deadline: Deadline) -> dict[str, Any]:
+        prepared = self.ensemble.prepare(clip, deadline=deadline)
+        seen = self.ensemble.look(prepared, clip.name, deadline)
+        answer = self.ensemble.answer(seen)
+        label, frames = task.get("label"), int(task.get("frames", 3))
+        why = self._explanations.of(prepared, seen, answer, label=label, frames=frames)
+        return {"answer": answer.to_dict(), "explanation": why}
 
     def _clip(self, name: Any) -> Path:
         """The file of a name, which may not lead out of the inbox."""

@@ -24,6 +24,7 @@ from affekt.media import PreparedClip, prepare_file
 from affekt.media.deadline import Deadline
 from affekt.media.person import PROMINENT
 from affekt.media.prepared import PREPARATION
+from affekt.models.member import Member
 from affekt.models.members import Members
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings, settings_of_stored
@@ -302,6 +303,10 @@ class Ensemble:
         missing = np.full(len(self.labels), np.nan)
         found = [vectors.get(name) for name in self.models]
         return np.stack([missing if vector is None else vector for vector in found])
+
+    def member(self, name: str) -> Member:
+        """One of its members."""
+        return self._members.member(name)
 
     @property
     def image_model(self) -> str | None:

@@ -79,6 +79,14 @@ class ClassifierMember:
             )
         return Scored(self._classifier.predict(row[None])[0], row=row if self._person else None)
 
+    def row_of(self, clip: PreparedClip) -> np.ndarray | None:
+        """The features float64 ``[F]`` of a clip, from which :meth:`score_rows` answers; None where it has none."""
+        return self._features(clip)
+
+    def score_rows(self, rows: np.ndarray) -> np.ndarray:
+        """The score vectors float64 ``[N, L]`` of rows of features float64 ``[N, F]``."""
+        return np.asarray(self._classifier.predict(rows))
+
     def score_person(self, rows: np.ndarray, vectors: np.ndarray) -> np.ndarray:
         """The score vectors float64 ``[N, L]`` of one person's clips, from their rows and their plain vectors.
 

@@ -90,6 +90,10 @@ class Members:
         assert isinstance(member, PersonMember)
         return member.score_person(rows, vectors)
 
+    def member(self, name: str) -> Member:
+        """One of them."""
+        return self._members[name]
+
     @property
     def of_images(self) -> str | None:
         """The member that answers still images, the first of several; None without one."""

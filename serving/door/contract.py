@@ -98,7 +98,49 @@ def _predictions() -> Document:
         "/predictions/{model}/{version}": {
             "post": _operation("The answer of one version", answer, _OF_CLIPS, *named, requestBody=_CLIP)
         },
+        "/timeline/{model}": {"post": _with_query(_timeline(), every="number")},
+        "/explanations/{model}": {"post": _with_query(_explanations(), label="string", frames="integer")},
     }
+
+
+def _with_query(operation: Document, **kinds: str) -> Document:
+    """An operation that takes parameters in the query besides."""
+    query = [{"name": name, "in": "query", "schema": {"type": kind}} for name, kind in kinds.items()]
+    return {**operation, "parameters": [*operation["parameters"], *query]}
+
+
+def _timeline() -> Document:
+    number: Document = {"type": "number"}
+    window: Document = {
+        "type": "object",
+        "required": ["from", "to"],
+        "properties": {
+            "from": number,
+            "to": number,
+            "label": {"type": "string"},
+            "confidence": _NUMBER,
+            "probabilities": {**_VECTOR, "description": "from all that could be used"},
+            "face": {"type": ["object", "null"], "additionalProperties": _NUMBER, "description": "from the face alone"},
+            "voice": {"type": ["object", "null"], "additionalProperties": _NUMBER, "description": "the voice alone"},
+            "error": {"type": "object", "description": "why this window has no answer"},
+        },
+    }
+    said = _json(_object(every=number, windows={"type": "array", "items": window}, model={"type": "object"}))
+    summary = "The answers of windows of a clip, of every seconds (default 2)"
+    return _operation(summary, said, _OF_CLIPS, "model", requestBody=_CLIP)
+
+
+def _explanations() -> Document:
+    by_model: Document = {"type": "object"}
+    why = _object(
+        label={"type": "string"},
+        face={**by_model, "description": "by model: time, and png in base64, Grad-CAM over the face"},
+        voice={**by_model, "description": "by model: descriptors with their share in the probability of the label"},
+        models={**by_model, "description": "by model: its probability of the label, and the fused one without it"},
+    )
+    said = _json(_object(answer={"type": "object"}, explanation=why, model={"type": "object"}))
+    summary = "Why a label (default the answered one), drawn on so many frames (default 3, at most 8)"
+    return _operation(summary, said, _OF_CLIPS, "model", requestBody=_CLIP)
 
 
 def _protocol() -> Document:

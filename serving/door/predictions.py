@@ -1,30 +1,64 @@
-"""``POST /predictions/{model}``: a clip in, the answer out."""
+"""``POST /predictions``, ``/timeline`` and ``/explanations``: a clip in, what is said of it out."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from affekt.serving.door.desk import Desk
+from affekt.serving.door.refusal import Refusal
 from affekt.serving.door.versions import Gone
 
 __all__ = ["Gone", "routes"]
 
 
 def routes(desk: Desk) -> list[Route]:
-    """The addresses of predictions."""
+    """The addresses of what is asked about a clip."""
 
-    async def predict(request: Request) -> Response:
+    async def asked(request: Request, task: dict[str, Any]) -> Response:
         version = desk.versions.named(request.path_params["model"], request.path_params.get("version"))
         try:
             clip = await desk.clip_of(request)
         except ClientDisconnect:
             raise Gone from None
-        status, document = await desk.reply(request, version, clip, {})
+        status, document = await desk.reply(request, version, clip, task)
         return JSONResponse(document, status)
+
+    async def predict(request: Request) -> Response:
+        return await asked(request, {})
+
+    async def timeline(request: Request) -> Response:
+        return await asked(request, {"kind": "timeline", **_numbers(request, every=float)})
+
+    async def explain(request: Request) -> Response:
+        label = request.query_params.get("label")
+        task = {"kind": "explanations", **_numbers(request, frames=int), **({"label": label} if label else {})}
+        return await asked(request, task)
 
     return [
         Route("/predictions/{model}", predict, methods=["POST"]),
         Route("/predictions/{model}/{version}", predict, methods=["POST"]),
+        Route("/timeline/{model}", timeline, methods=["POST"]),
+        Route("/explanations/{model}", explain, methods=["POST"]),
     ]
+
+
+def _numbers(request: Request, **kinds: type[int] | type[float]) -> dict[str, float]:
+    """The numbers of a query.
+
+    Raises:
+        Refusal: one is none.
+    """
+    found: dict[str, float] = {}
+    for name, kind in kinds.items():
+        text = request.query_params.get(name)
+        if text is None:
+            continue
+        try:
+            found[name] = kind(text)
+        except ValueError:
+            raise Refusal(400, "bad_query", f"expected a number as {name}, got {text[:40]!r}") from None
+    return found

@@ -16,6 +16,7 @@ from affekt import events, lifeline
 from affekt.errors import AffektError
 from affekt.processes import ONE_THREAD
 from affekt.serving.engines.engine import EngineError, Reply
+from affekt.serving.engines.liveness import EVERY, runs
 from affekt.serving.patience import START_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -24,8 +25,6 @@ logger = logging.getLogger(__name__)
 _LINE = 64 << 20
 #: Seconds between two starts of a worker that ends while it loads.
 _PAUSE = 1.0
-#: Seconds in which a worker without a task answers that it is there, and between two such questions.
-_ALIVE, _EVERY = 5.0, 5.0
 #: Seconds that a worker gets to end.
 _ENDS = 10.0
 
@@ -105,7 +104,7 @@ class _Pool:
 
     @property
     def ready(self) -> int:
-        return len(self.workers)
+        return sum(runs(worker.pid) for worker in self.workers)
 
     async def fill(self, count: int) -> None:
         started = await asyncio.gather(*(self._start() for _ in range(count)), return_exceptions=True)
@@ -118,6 +117,9 @@ class _Pool:
         try:
             async with asyncio.timeout(seconds):
                 worker = await self._idle.get()
+                while worker not in self.workers or not runs(worker.pid):
+                    self._replace(worker)
+                    worker = await self._idle.get()
         except TimeoutError:
             raise EngineError("no worker is ready; try again later", code="not_ready") from None
         return await self._ask(worker, task, seconds)
@@ -147,10 +149,11 @@ class _Pool:
         await asyncio.gather(*(worker.end() for worker in workers))
 
     def _replace(self, worker: _Worker) -> None:
-        self.workers.discard(worker)
         worker.kill()
-        logger.warning("worker %d is replaced", worker.pid)
-        self._later(self._again())
+        if worker in self.workers:
+            self.workers.discard(worker)
+            logger.warning("worker %d is replaced", worker.pid)
+            self._later(self._again())
 
     async def _again(self) -> None:
         while True:
@@ -167,12 +170,11 @@ class _Pool:
         self._idle.put_nowait(worker)
 
     async def _watch(self) -> None:
-        """Ask idle workers now and then whether they are there: one may have been stopped."""
+        """Replace workers that died or were stopped, busy or not."""
         while True:
-            await asyncio.sleep(_EVERY)
-            for _ in range(self._idle.qsize()):
-                with contextlib.suppress(asyncio.QueueEmpty, EngineError):
-                    await self._ask(self._idle.get_nowait(), {}, _ALIVE)
+            await asyncio.sleep(EVERY)
+            for worker in [worker for worker in self.workers if not runs(worker.pid)]:
+                self._replace(worker)
 
     def _later(self, work: Any) -> None:
         task = asyncio.create_task(work)

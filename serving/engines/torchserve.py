@@ -6,9 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Mapping
@@ -20,6 +18,7 @@ from affekt.errors import AffektError
 from affekt.serving.archive import build_archive
 from affekt.serving.engines import unix_http
 from affekt.serving.engines.engine import EngineError, Reply
+from affekt.serving.engines.liveness import EVERY, end, runs
 from affekt.serving.engines.torchserve_configuration import (
     Layout,
     java_command,
@@ -53,6 +52,8 @@ class TorchServeEngine:
         self.inbox = layout.clips
         self._process: subprocess.Popen[bytes] | None = None
         self._secret = self._inference = self._management = ""
+        self._versions: set[str] = set()
+        self._watching: asyncio.Task[None] | None = None
         # Requests wait in threads; the door gives a version no more than it has workers.
         self._threads = ThreadPoolExecutor(64, thread_name_prefix="torchserve")
 
@@ -76,6 +77,7 @@ class TorchServeEngine:
             if time.monotonic() > ends:
                 raise AffektError(f"TorchServe did not start:\n{self.log_tail()}", code="server_timeout")
             await asyncio.sleep(0.05)
+        self._watching = asyncio.create_task(self._watch())
 
     @property
     def running(self) -> bool:
@@ -98,6 +100,7 @@ class TorchServeEngine:
         except BaseException:
             await self.remove(version)
             raise
+        self._versions.add(version)
 
     async def ask(self, version: str, task: Mapping[str, Any], seconds: float) -> Reply:
         """As :meth:`affekt.serving.engines.engine.Engine.ask`."""
@@ -130,16 +133,19 @@ class TorchServeEngine:
             workers = (await self._describe(version)).get("workers", [])
         except AffektError:
             return 0
-        return sum(worker["status"] == "READY" and _runs(int(worker["pid"])) for worker in workers)
+        return sum(worker["status"] == "READY" and runs(int(worker["pid"])) for worker in workers)
 
     async def remove(self, version: str) -> None:
         """Take a version away, and its archive out of the store."""
+        self._versions.discard(version)
         with contextlib.suppress(AffektError):
             await self._manage("DELETE", f"/models/{self.name}/{version}")
         shutil.rmtree(self.layout.store / f"{self.name}-{version}", ignore_errors=True)
 
     async def stop(self) -> None:
         """End Java and with it the workers."""
+        if self._watching is not None:
+            self._watching.cancel()
         process, self._process = self._process, None
         if process is None:
             return
@@ -164,6 +170,17 @@ class TorchServeEngine:
             if path.is_file():
                 said.extend(path.read_text(encoding="utf-8", errors="replace").splitlines())
         return "\n".join(said[-lines:])
+
+    async def _watch(self) -> None:
+        """End workers that were stopped, which TorchServe takes for ready; it starts others."""
+        while True:
+            await asyncio.sleep(EVERY)
+            for version in list(self._versions):
+                with contextlib.suppress(AffektError, LookupError):
+                    for worker in (await self._describe(version))["workers"]:
+                        if worker["status"] == "READY" and not runs(int(worker["pid"])):
+                            logger.warning("worker %s is replaced", worker["pid"])
+                            end(int(worker["pid"]))
 
     async def _wait_ready(self, version: str, workers: int, offset: int) -> None:
         ends = time.monotonic() + START_SECONDS
@@ -221,21 +238,3 @@ class TorchServeEngine:
 
 #: The text in TorchServe's log when a worker process has ended.
 _DEAD = "Backend worker process died"
-
-
-def _runs(pid: int) -> bool:
-    """Whether a process is there and not stopped (SIGSTOP)."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
-    except OSError:
-        with contextlib.suppress(OSError):  # a system without /proc
-            os.kill(pid, 0)
-            return not Path("/proc/self/stat").exists()
-        return False
-    return state not in "TtZ"
-
-
-def end(pid: int) -> None:
-    """End a worker at once, stopped or not; TorchServe starts another."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)

@@ -36,5 +36,7 @@ def server(tiny_ensemble: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def door(tiny_ensemble: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     """A running server with the direct engine, which starts sooner."""
     home = tmp_path_factory.mktemp("direct")
-    with LocalServer(tiny_ensemble, engine="direct", version="7", workers=1, home=home, buckets=["mine"]) as running:
+    with LocalServer(
+        tiny_ensemble, engine="direct", version="7", workers=1, room=8, home=home, buckets=["mine"]
+    ) as running:
         yield running

@@ -1,0 +1,31 @@
+"""Whether a worker's process runs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from pathlib import Path
+
+#: Seconds between two looks at the workers.
+EVERY = 1.0
+
+
+def runs(pid: int) -> bool:
+    """Whether a process is there, and neither stopped (SIGSTOP) nor dead."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+    except OSError:
+        if Path("/proc/self/stat").exists():
+            return False
+        with contextlib.suppress(OSError):  # a system without /proc
+            os.kill(pid, 0)
+            return True
+        return False
+    return state not in "TtZX"
+
+
+def end(pid: int) -> None:
+    """End a process at once, stopped or not."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,158 @@
+"""Deadlines and fairness: who has gone is not computed, who is slow is closed, and a full line says so at once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import time
+
+import pytest
+import requests
+
+from affekt.serving.door import http, inbox
+from affekt.serving.door.line import Full, Line
+
+
+def test_the_line_is_first_come_first_served_and_full_at_its_length():
+    async def scene():
+        line, order, go = Line(1, 2), [], asyncio.Event()
+
+        async def one(number):
+            async with line:
+                order.append(number)
+                await go.wait()
+
+        tasks = []
+        for number in range(3):
+            tasks.append(asyncio.create_task(one(number)))
+            await asyncio.sleep(0)
+        with pytest.raises(Full):
+            await one(3)
+        go.set()
+        await asyncio.gather(*tasks)
+        return order, line.busy, line.waiting
+
+    assert asyncio.run(scene()) == ([0, 1, 2], 0, 0)
+
+
+def test_who_leaves_the_line_takes_no_turn():
+    async def scene():
+        line, order = Line(1, 5), []
+
+        async def one(number):
+            async with line:
+                order.append(number)
+                await asyncio.sleep(0.01)
+
+        tasks = [asyncio.create_task(one(number)) for number in range(4)]
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+        await asyncio.sleep(0.005)
+        tasks[2].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return order, line.busy
+
+    assert asyncio.run(scene()) == ([0, 3], 0)
+
+
+def sent(door, text):
+    host, port = door.base.removeprefix("http://").split(":")
+    used = socket.create_connection((host, int(port)), timeout=30)
+    used.sendall(text)
+    return used
+
+
+def metric(door, name):
+    text = requests.get(f"{door.base}/metrics", timeout=30).text
+    return next(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
+
+
+def head(door, size):
+    return f"POST /predictions/affekt HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n".encode()
+
+
+def pid(door):
+    """The worker of a server with one."""
+    import psutil
+
+    children = psutil.Process(door.running_server().process).children(recursive=True)
+    return next(child.pid for child in children if "affekt.serving.engines.worker" in child.cmdline())
+
+
+def waits(door, count):
+    ends = time.monotonic() + 30
+    while (found := metric(door, 'affekt_waiting{version="7"}')) != count and time.monotonic() < ends:
+        time.sleep(0.01)
+    return found
+
+
+def test_a_full_line_says_so_at_once_and_callers_who_have_gone_are_not_computed(door, clip):
+    content = clip.read_bytes()
+    room = door.options.room
+    callers = [sent(door, head(door, len(content)) + content) for _ in range(room + 1)]
+    assert waits(door, room) == room
+    answer = requests.post(door.url, data=b"x", timeout=60)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "busy")
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert answer.elapsed.total_seconds() < 1
+    for used in callers:
+        used.close()
+    assert waits(door, 0) == 0
+    started = time.monotonic()
+    assert requests.post(door.url, data=b"no clip", timeout=60).json()["error"]["code"] == "unreadable"
+    assert time.monotonic() - started < 0.2 * room
+
+
+def test_a_stopped_worker_is_noticed_replaced_and_not_ready_meanwhile(door):
+    first = pid(door)
+    os.kill(first, signal.SIGSTOP)
+    answer = requests.get(f"{door.base}/v2/health/ready", timeout=30)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_ready")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert requests.post(door.url, data=b"no clip", timeout=60).json()["error"]["code"] == "unreadable"
+    assert pid(door) != first
+    assert requests.get(f"{door.base}/v2/health/ready", timeout=30).status_code == 200
+
+
+def test_a_body_that_stops_and_a_head_that_stops_are_closed():
+    """Their times, and what closes them; waiting for fifteen seconds shows no more."""
+
+    class Silent:
+        state = type("State", (), {})()
+
+        async def receive(self):
+            await asyncio.sleep(60)
+
+    async def scene(folder):
+        box = inbox.Inbox(folder, 100, idle_seconds=0.01)
+        async for _ in box.chunks(Silent()):
+            pass
+
+    with pytest.raises(inbox.Refusal) as raised:
+        asyncio.run(scene("/tmp"))
+    assert (raised.value.status, raised.value.code) == (408, "slow_body")
+    assert 0 < http.HEAD_SECONDS <= 30 and 0 < inbox.IDLE_SECONDS <= 30
+
+
+def test_a_disk_that_is_used_up_is_said_and_not_filled(tmp_path):
+    box = inbox.Inbox(tmp_path, 100, disk_bytes=15)
+    with box.writer() as first:
+        first.write(b"0123456789")
+        kept = first.done()
+    with pytest.raises(inbox.Refusal) as raised, box.writer() as second:
+        second.write(b"0123456789")
+    assert (raised.value.status, raised.value.code, "Retry-After" in raised.value.headers) == (503, "no_room", True)
+    assert [path.name for path in tmp_path.iterdir()] == [kept.name]
+    kept.remove()
+    assert (box.used, list(tmp_path.iterdir())) == (0, [])
+
+
+@pytest.mark.slow
+def test_half_of_a_request_is_closed(door):
+    for text, code in ((b"POST /predictions/affekt HT", None), (head(door, 100) + b"x", "slow_body")):
+        with sent(door, text) as used:
+            answer = used.makefile("rb").read()
+        assert code is None or json.loads(answer.split(b"\r\n\r\n")[1])["error"]["code"] == code
