@@ -153,5 +153,5 @@ class Explanations:
         path = self.ensemble.folder / REFERENCE
         if not path.is_file():
             return None
-        means = read_table(path).mean(numeric_only=True)
+        means = {str(name): float(value) for name, value in read_table(path).mean(numeric_only=True).items()}
         return {name.removeprefix(VOICE): float(value) for name, value in means.items() if str(name).startswith(VOICE)}
