@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import sys
 import uuid
 from collections.abc import Callable, Mapping
@@ -104,6 +105,8 @@ def worth_repeating(error: Exception) -> float:
         return 0.0
     if isinstance(error, MlflowException):
         return _of_mlflow(error, text)
+    if isinstance(error, json.JSONDecodeError):
+        return _INTERNAL
     if isinstance(error, requests.exceptions.SSLError | requests.exceptions.InvalidURL):
         return 0.0
     if isinstance(error, requests.HTTPError):
@@ -117,6 +120,8 @@ def worth_repeating(error: Exception) -> float:
 def _of_mlflow(error: Any, text: str) -> float:
     if error.error_code in ("TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED"):
         return float("inf")
+    if "was not in a valid JSON format" in text:  # cut off; or a page for people, which stays
+        return _INTERNAL
     if not text.startswith("API request to ") or "certificate verify failed" in text:
         return 0.0
     if "500 error responses" in text or "error code 500" in text:

@@ -98,6 +98,12 @@ def test_a_refusal_is_not_repeated(losing):
         (MlflowException("API request to http://t failed with timeout exception read timed out"), float("inf")),
         (MlflowException("API request to endpoint /api failed with error code 503 != 200"), float("inf")),
         (MlflowException("API request to http://t failed with exception too many 500 error responses"), 60),
+        (
+            MlflowException(
+                "API request to endpoint was successful but the response body was not in a valid JSON format. "
+            ),
+            60,
+        ),
         (MlflowException("API request to http://t failed with exception certificate verify failed"), 0),
         (requests.exceptions.SSLError("expired"), 0),
         (MlflowException("Model Registry name is empty"), 0),
