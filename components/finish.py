@@ -15,9 +15,11 @@ def finish(job: str, tracking_uri: str, status: PipelineTaskFinalStatus) -> None
         tracking_uri: MLflow's tracking address.
         status: how the pipeline ended.
     """
+    from affekt.patience import at_most
     from affekt.steps.step import step
 
-    with step("finish") as this:
+    # Where the server is gone for good, the step that failed of it has waited already.
+    with step("finish") as this, at_most(120):
         from affekt.registry import Tracking, close_job
 
         this.say(close_job(Tracking(tracking_uri or None), job, status.state, status.error_message or ""))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from affekt import patience
 from affekt.errors import DataError
 from affekt.storage import (
     download_folder,
@@ -17,6 +19,7 @@ from affekt.storage import (
     upload_folder,
     write_bytes,
 )
+from affekt.storage.s3 import patient
 
 
 def test_bytes_go_there_and_back(bucket: str) -> None:
@@ -104,3 +107,20 @@ def test_a_service_that_does_not_answer_is_named(bucket: str, monkeypatch: pytes
     with pytest.raises(DataError, match="AWS_ENDPOINT_URL_S3") as caught:
         read_bytes(f"{bucket}/x")
     assert caught.value.code == "unreachable"
+
+
+@pytest.mark.parametrize(("code", "asked"), [("unreachable", 3), ("busy", 3), ("access_denied", 1)])
+def test_within_a_step_a_request_is_repeated_while_the_service_is_away(monkeypatch, code, asked) -> None:
+    monkeypatch.setattr(patience, "_PAUSES", (0.01,))
+    tries: list[str] = []
+
+    @patient
+    def request(uri: str) -> int:
+        tries.append(uri)
+        if len(tries) < 3:
+            raise DataError("the S3 service is away", code=code, where=uri)
+        return len(tries)
+
+    with patience.as_a_step(), pytest.raises(DataError) if asked == 1 else contextlib.nullcontext():
+        assert request("s3://bucket/key") == 3
+    assert len(tries) == asked
