@@ -72,6 +72,10 @@ class Training:
         files = [path for path in folder.rglob("*") if path.is_file() and path.name != "ensemble.json"]
         return {str(path.relative_to(folder)): file_digest(path) for path in files}
 
+    def checkpoints(self) -> set[str]:
+        """What training left for later ones."""
+        return {path.name for path in (self.home / "store" / "checkpoints").iterdir()}
+
     def steps(self) -> list[str]:
         """The steps that ended well."""
         return re.findall(r"^affekt: (\w+): done in", self.log(), flags=re.MULTILINE)
