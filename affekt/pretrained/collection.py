@@ -175,7 +175,8 @@ def verify(name: str) -> Held:
 def absent(name: str) -> DataError:
     """The error for a checkpoint that is not here; says how it comes here."""
     if name in (entry.name for entry in CATALOGUE):
-        advice = f"affekt weights fetch {name} gets it"
+        how = published(name).how
+        advice = how or f"affekt weights fetch {name} gets it"
     else:
         advice = f"affekt weights import FILE --as CHECKPOINT --name {name} keeps a file under this name"
     return DataError(f"no checkpoint of this name is in {home() / 'weights'}; {advice}", code="missing", where=name)

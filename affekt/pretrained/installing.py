@@ -56,6 +56,8 @@ def fetch(
     if here is not None and (sha256 == here.source["sha256"] or not (source or sha256)):
         logger.info("%s is here already", name)
         return here
+    if not uri:
+        raise DataError(f"is not fetched: {entry.how}", code="not_fetched", where=name)
     if not source and uri.startswith("http:"):
         raise DataError(
             f"is published over plain http only ({uri}), where it can be changed on the way; get it by your own means, "
@@ -108,17 +110,24 @@ def install(
     _check_digest(digest, entry, name, sha256, source)
     state = read_state(path, shown=source)
     layout = layout or layout_of(path, state)
+    if layout not in entry.conventions:
+        raise DataError(
+            f"is in the layout {layout}; {checkpoint} comes as {' or '.join(entry.conventions)}",
+            code="wrong_layout",
+            where=source,
+        )
     state = converted(state, entry.network, layout, where=source)
     size = check_shapes(entry.network, {key: tuple(value.shape) for key, value in state.items()}, where=source)
     with _replaced(folder) as part:
         save_file(state, part / WEIGHTS)
-        result = _description(entry, name, layout, size, part / WEIGHTS)
+        result = described_as(entry, name, layout, size, part / WEIGHTS)
         result.source.update(uri=source, sha256=digest, bytes=path.stat().st_size)
         (part / DESCRIPTION).write_text(json.dumps(result.to_dict(), indent=2) + "\n", encoding="utf-8")
     return result
 
 
-def _description(entry: Published, name: str, layout: str, size: Size, weights: Path) -> Held:
+def described_as(entry: Published, name: str, layout: str, size: Size, weights: Path) -> Held:
+    """What is to be known of a converted file, but where it came from."""
     return Held(
         name=name,
         checkpoint=entry.name,

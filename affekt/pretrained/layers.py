@@ -45,6 +45,8 @@ def check_shapes(network: str, shapes: Mapping[str, Shape], *, where: str) -> Si
     Raises:
         DataError: names the layers that are missing, unknown, or of a shape that does not fit.
     """
+    if network == "mobilenet":
+        return _mobilenet_size(shapes, where)
     names = [f"{layer}.{part}" for layer in layers_of(network) for part in ("weight", "bias")]
     missing = [name for name in names if name not in shapes]
     unknown = [name for name in shapes if name not in names]
@@ -63,6 +65,29 @@ def check_shapes(network: str, shapes: Mapping[str, Shape], *, where: str) -> Si
     units = _fits("fc7", shapes, (units,), where)
     classes = _fits("fc8", shapes, (units,), where)
     return Size(classes, shapes[f"{CONVOLUTIONS[network][0]}.weight"][0] / _FIRST_CHANNELS)
+
+
+def _mobilenet_size(shapes: Mapping[str, Shape], where: str) -> Size:
+    """The size of a MobileNet, which has no classes."""
+    from affekt.models.face_embedding.network import CHANNELS, FIRST  # heavy: torch
+
+    width = shapes.get("first.bias", (0,))[0] / FIRST
+    into = round(FIRST * width)
+    expected: dict[str, Shape] = {"first.weight": (into, 3, 3, 3), "first.bias": (into,)}
+    for number, channels in enumerate(CHANNELS):
+        out = round(channels * width)
+        expected |= {f"depthwise.{number}.weight": (into, 1, 3, 3), f"depthwise.{number}.bias": (into,)}
+        expected |= {f"pointwise.{number}.weight": (out, into, 1, 1), f"pointwise.{number}.bias": (out,)}
+        into = out
+    wrong = [name for name in {**expected, **shapes} if shapes.get(name) != expected.get(name)]
+    if wrong or not width:
+        raise DataError(
+            f"{wrong[0]} is {list(shapes.get(wrong[0], ())) or 'missing'}, expected {list(expected.get(wrong[0], ()))} "
+            "of a MobileNet",
+            code="wrong_shape",
+            where=where,
+        )
+    return Size(0, width)
 
 
 def _fits(layer: str, shapes: Mapping[str, Shape], inputs: Shape, where: str) -> int:

@@ -75,6 +75,19 @@ def open_start(pretrained: str, network: str) -> Start:
     return Start(state, of_network(network).conventions["pytorch"], pretrained)
 
 
+def is_here(pretrained: str) -> None:
+    """Look whether there is something under what a setting names, without reading the weights.
+
+    Raises:
+        DataError: there is not; says how it comes here.
+    """
+    if is_name(pretrained) and not Path(pretrained).exists():
+        if held(pretrained) is None:
+            raise absent(pretrained)
+    elif not _is_folder(pretrained):
+        raise DataError("no checkpoint is kept there", code="missing", where=pretrained)
+
+
 def _is_folder(uri: str) -> bool:
     """Whether a checkpoint's folder is there; S3 is not asked about what is plainly a file."""
     if is_remote(uri):

@@ -15,6 +15,7 @@ from torch import Tensor
 from affekt.counted import counted
 from affekt.errors import DataError
 from affekt.pretrained.layers import CONVOLUTIONS, KERNEL, check_shapes, layers_of
+from affekt.pretrained.tensorflow_js import mobilenet_of, read_graph
 from affekt.storage import file_digest
 
 #: A larger checkpoint is refused before it is read; VGG-Face has 0.6 GB.
@@ -46,6 +47,8 @@ def read_state(path: Path, shown: str | None = None) -> dict[str, Tensor]:
             return _read_arrays(path, where)
         if kind == "safetensors":
             return load_file(path)
+        if kind == "tensorflow_js":
+            return read_graph(path, where)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except DataError:
         raise
@@ -95,6 +98,8 @@ def is_web_page(first: bytes) -> bool:
 
 def layout_of(path: Path, state: Mapping[str, Tensor]) -> str:
     """The layout that the names of a file speak of; Caffe and Torch7 come as exchange files only."""
+    if _kind(path) == "tensorflow_js":
+        return "tensorflow_js"
     if _kind(path) == "npz" and state:
         if all(_CAFFE.fullmatch(name) for name in state):
             return "caffe"
@@ -117,6 +122,8 @@ def converted(state: Mapping[str, Tensor], network: str, layout: str, *, where: 
         named = _from_caffe(state, network, where)
     elif layout == "torch7":
         named = _from_torch7(state, network, where)
+    elif layout == "tensorflow_js":
+        named = mobilenet_of(state, where)
     else:
         named = dict(state)
     for name, value in named.items():
@@ -139,6 +146,10 @@ def examined(path: Path) -> str:
     where = str(path)
     state = read_state(path)
     layout = layout_of(path, state)
+    if layout == "tensorflow_js":
+        found = mobilenet_of(state, where)
+        size = check_shapes("mobilenet", {name: tuple(value.shape) for name, value in found.items()}, where=where)
+        return f"mobilenet in the layout {layout}, width {size.width:g}, SHA-256 {file_digest(path)}"
     # Of the two networks, the one that shares more names; numbered modules have none, but not the same number.
     layers = {name.rpartition(".")[0] for name in state}
     layers = {_CAFFE_NAMES.get(layer, layer) for layer in layers}
@@ -198,7 +209,9 @@ def _from_torch7(state: Mapping[str, Tensor], network: str, where: str) -> dict[
 
 
 def _kind(path: Path) -> str:
-    """``npz``, ``safetensors`` or ``pytorch``."""
+    """``npz``, ``safetensors``, ``tensorflow_js`` or ``pytorch``."""
+    if path.suffix == ".json":
+        return "tensorflow_js"
     if path.suffix in {".npz", ".safetensors"}:
         return path.suffix[1:]
     with path.open("rb") as file:

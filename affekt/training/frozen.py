@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from torch import nn
@@ -15,17 +16,20 @@ from affekt.training.classifier import Rows, train_classifier
 from affekt.training.given import Given
 
 
-def train_head(given: Given, encoder: nn.Module, features: Features) -> ScoreTable:
+def train_head(
+    given: Given, encoder: nn.Module, features: Features, facts: Mapping[str, Any] = MappingProxyType({})
+) -> ScoreTable:
     """Fit the head with the penalty of the model's settings, and write the encoder beside it.
 
     Args:
         given: what it learns from; its group has ``c``.
         encoder: that ``features`` asks.
         features: of a clip.
+        facts: what the description is to say besides.
     """
     digest = save_encoder(given.out, encoder.state_dict())
 
     def fit(rows: Rows, given: Given) -> tuple[ArrayClassifier, Mapping[str, Any]]:
-        return fit_logistic(rows.x, rows.y, len(given.labels), c=given.group.c), {DIGEST: digest}
+        return fit_logistic(rows.x, rows.y, len(given.labels), c=given.group.c), {DIGEST: digest, **facts}
 
     return train_classifier(given, features, fit)

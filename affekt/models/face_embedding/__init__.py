@@ -1,0 +1,32 @@
+"""A frozen encoder of faces with a linear head: what it is and its settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from affekt.extensions.model import ModelSpec, Resources
+from affekt.settings.fields import In
+
+
+@dataclass(frozen=True)
+class FaceEmbeddingSettings:
+    """Linear head on statistics of a frozen face encoder, HSE FaceRes by default."""
+
+    pretrained: Annotated[str, "the encoder: a name, path or uri of what affekt weights import keeps"]
+    frames_per_clip: Annotated[int, In(1, 1024), "evenly spaced face frames that are read of a clip"]
+    c: Annotated[float, In(1e-9), "inverse penalty of the head's squared weights, on standardised statistics"]
+
+
+SPEC = ModelSpec(
+    name="face_embedding",
+    title="Face encoder",
+    short="face encoder",
+    modalities=("face",),
+    settings=FaceEmbeddingSettings,
+    train="affekt.training.face_embedding:train",
+    load="affekt.models.face_embedding.member:load",
+    absent="affekt.training.face_embedding:absent",
+    resources=Resources(cpu="4", memory="8Gi"),
+    order=80,
+)
