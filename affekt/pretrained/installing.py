@@ -108,6 +108,8 @@ def install(
     refuse_other_content(path, source)
     digest = file_digest(path)
     _check_digest(digest, entry, name, sha256, source)
+    for other, expected in entry.beside.items():
+        _check_beside(path.with_name(other), expected)
     state = read_state(path, shown=source)
     layout = layout or layout_of(path, state)
     if layout not in entry.conventions:
@@ -161,6 +163,16 @@ def _check_digest(digest: str, entry: Published, name: str, given: str | None, w
         )
         raise DataError(
             f"has the SHA-256 {digest}, expected {expected} ({origin}){advice}", code="wrong_digest", where=where
+        )
+
+
+def _check_beside(path: Path, expected: str) -> None:
+    if not path.is_file():
+        raise DataError("is missing; it belongs beside the file that is imported", code="missing", where=str(path))
+    found = file_digest(path)
+    if found != expected:
+        raise DataError(
+            f"has the SHA-256 {found}, expected {expected} (as published)", code="wrong_digest", where=str(path)
         )
 
 

@@ -114,8 +114,12 @@ def test_a_graph_of_tensorflow_js_is_imported_and_read(tmp_path, monkeypatch, gr
     entry = published("faceres")
     with pytest.raises(DataError, match="expected a98d8d87"):
         install(graph, "faceres")
-    monkeypatch.setattr(installing, "published", lambda name: replace(entry, sha256=None))
+    monkeypatch.setattr(installing, "published", lambda name: replace(entry, sha256=None, beside={}))
     kept = install(graph, "faceres")
+    other = replace(entry, sha256=None, beside={"weights.bin": "0" * 64})
+    monkeypatch.setattr(installing, "published", lambda name: other)
+    with pytest.raises(DataError, match=r"weights.bin: has the SHA-256 .*, expected 000"):
+        install(graph, "faceres")
     assert (kept.width, kept.convention.order) == (1 / 16, "bgr")
     assert verify("faceres").layout == "tensorflow_js"
     start = open_start("faceres", "mobilenet")
