@@ -35,14 +35,6 @@ _SIGNS = {"create": "+", "replace": "~", "resume": "~", "pause": "~", "remove": 
 def main(options: argparse.Namespace) -> int:
     """Do the chosen action."""
     file = read_schedules(Path(options.file))
-    if elsewhere := file.of("cluster"):
-        names = ", ".join(each.name for each in elsewhere)
-        raise DataError(
-            f"recurring runs in Kubeflow are not built ({names} has runner: cluster); choose local or docker, or start "
-            "`affekt pipeline submit` by a scheduler of your own",
-            code="not_built",
-            where=options.file,
-        )
     if options.action in ("plan", "apply"):
         return change(file, prune=options.prune, act=options.action == "apply", as_json=options.json)
     if options.action == "list":
@@ -64,7 +56,7 @@ def main(options: argparse.Namespace) -> int:
 def change(file: ScheduleFile, *, prune: bool, act: bool, as_json: bool) -> int:
     """Show the plan of every back end, and do it."""
     # All are planned before any is changed, so that an address that does not answer leaves nothing half done.
-    planned = [(backend, backend.plan(prune=prune)) for backend in backends_of(file)]
+    planned = [(backend, backend.plan(prune=prune)) for backend in backends_of(file, prune=prune)]
     if not as_json:
         for backend, changes in planned:
             _print_plan(backend, changes)
@@ -79,7 +71,7 @@ def change(file: ScheduleFile, *, prune: bool, act: bool, as_json: bool) -> int:
     elif act:
         done = sum(each.action not in ("keep", "left") for _, changes in planned for each in changes)
         print(f"applied: {counted(done, 'changes')}" if done else "nothing to change")
-        if file.schedules:
+        if file.of(*Machine.runners):
             remark("schedules of this machine start while `affekt schedule serve FILE` runs")
     return 0
 
@@ -108,6 +100,13 @@ def show(file: ScheduleFile, *, as_json: bool) -> int:
 
 def serve(file: ScheduleFile) -> int:
     """Apply the file on this machine without removing anything, and start what is due."""
+    if elsewhere := ", ".join(each.name for each in file.of("cluster")):
+        if not file.of(*Machine.runners):
+            raise DataError(
+                f"has schedules in Kubeflow alone ({elsewhere}), which starts them by itself; apply the file",
+                code="nothing_to_serve",
+            )
+        remark(f"{elsewhere}: kept and started by Kubeflow, once the file is applied")
     machine = Machine(file, State())
     machine.apply(machine.plan(prune=False))
     server = Server(machine.state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -33,7 +34,17 @@ class Backend(Protocol):
         """A row a schedule of the file: ``name``, ``state``, ``next`` and ``runs``."""
 
 
-def backends_of(file: ScheduleFile) -> list[Backend]:
-    """The back ends that a file needs; this machine always, since it may have to forget something."""
+def backends_of(file: ScheduleFile, *, prune: bool = False) -> list[Backend]:
+    """The back ends that a file needs; this machine always, since it may have to forget something.
+
+    Args:
+        file: of schedules.
+        prune: whether what is no longer in the file goes: then also Kubeflow, where the environment names one.
+    """
     found: list[Backend] = [Machine(file, State())]
+    if file.of("cluster") or (prune and os.environ.get("KFP_ENDPOINT")):
+        from affekt.pipelines.runners import cluster_described  # heavy with what follows: kfp, and few files need it
+        from affekt.pipelines.schedules.kubeflow import Kubeflow  # as above
+
+        found.append(Kubeflow(file, cluster_described(), os.environ.get("KFP_TIME_ZONE") or "UTC"))
     return found

@@ -156,11 +156,31 @@ class _Reading:
             if runner == "cluster":
                 self.wrong(_line(keys[name]), f"{name}: pods of a cluster do not see {values[name]}; expected s3://")
             values[name] = str(Path(self.folder, Path(values[name]).expanduser()).resolve())
+        if runner == "cluster":
+            for name in ("when", "notify"):
+                if values.get(name):
+                    self.wrong(_line(keys[name]), f"{name}: is not built for runs in Kubeflow; leave it out")
+        if values.get("profile"):
+            self.profile(values, _line(keys["profile"]))
         if not self.problems and {"name", "cron", "time_zone", "data"} <= set(values):
             try:
                 Schedule(**{name: value for name, value in values.items() if value is not None}).job()
             except AffektError as error:
                 self.wrong(line, error.message)
+
+    def profile(self, values: dict[str, Any], line: int) -> None:
+        """A profile is one of affekt's, or a file as seen from the folder of this one."""
+        from affekt.pipelines.profiles.profile import NAMES, read_profile  # heavy: kfp's names of steps
+
+        if values.get("runner", "local") != "cluster":
+            self.wrong(line, "profile: says what steps ask of a cluster; expected runner: cluster")
+            return
+        if values["profile"] not in NAMES:
+            values["profile"] = str(Path(self.folder, Path(values["profile"]).expanduser()).resolve())
+        try:
+            read_profile(values["profile"])
+        except AffektError as error:
+            self.wrong(line, f"profile: {error.message}")
 
     def settings(self, keys: Mapping[str, yaml.Node], values: Mapping[str, Any]) -> None:
         """Each override by itself, at its line; then all together."""
@@ -258,13 +278,6 @@ def _notify(value: Any) -> Notify:
     return Notify.of({str(key): each for key, each in value.items()})
 
 
-def _profile(value: Any) -> None:
-    raise ValueError(
-        f"profiles of resources are not built, got {value!r}; leave it out, and the steps ask for what "
-        "pipelines/placement.py says"
-    )
-
-
 #: How the value of each key is read; None where it does not become part of the schedule.
 _READ: dict[str, Callable[[Any], Any]] = {
     "name": _name,
@@ -277,7 +290,7 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "only": lambda value: _one_of(*model_names())(value),
     "model": _model,
     "runner": _one_of("local", "docker", "cluster"),
-    "profile": _profile,
+    "profile": _text,
     "when": _when,
     "notify": _notify,
     "enabled": _truth,

@@ -36,6 +36,7 @@ class Schedule(JsonDocument):
         grace_minutes: how late a run may start that could not start in time; after that it is left out.
         when: what makes a training worth while; every start trains where nothing is said.
         notify: who hears of the end of a run.
+        profile: what the steps ask of a cluster: a name, or the absolute path of a file.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Schedule(JsonDocument):
     grace_minutes: int = 720
     when: When | None = field(default=None, metadata=LEFT_OUT)
     notify: Notify | None = field(default=None, metadata=LEFT_OUT)
+    profile: str | None = field(default=None, metadata=LEFT_OUT)
 
     @property
     def times(self) -> Cron:

@@ -93,8 +93,14 @@ def test_units_are_written_for_schedules_that_are_enabled(capsys, file, tmp_path
     ]
 
 
-@pytest.mark.parametrize("arguments", [["plan"], ["apply"], ["list"], ["serve"], ["export"], ["run-now", "big"]])
-def test_a_schedule_of_kubeflow_is_refused_and_not_ignored(capsys, file, arguments):
+@pytest.mark.parametrize("arguments", [["plan"], ["apply"], ["run-now", "big"]])
+def test_a_schedule_of_kubeflow_needs_a_cluster(capsys, file, arguments):
     file.write_text(FILE + "  - {name: big, cron: 0 1 * * *, time_zone: UTC, data: s3://b/c, runner: cluster}\n")
     assert run(["schedule", arguments[0], str(file), *arguments[1:]]) == 1
-    assert "recurring runs in Kubeflow are not built (big" in capsys.readouterr().err
+    assert "KFP_ENDPOINT is not set" in capsys.readouterr().err
+
+
+def test_schedules_of_kubeflow_alone_are_not_served_here(capsys, file):
+    file.write_text("schedules:\n  - {name: big, cron: 0 1 * * *, time_zone: UTC, data: s3://b/c, runner: cluster}\n")
+    assert run(["schedule", "serve", str(file)]) == 1
+    assert "in Kubeflow alone (big)" in capsys.readouterr().err

@@ -34,6 +34,10 @@ from kfp_server_api import V2beta1Experiment, V2beta1Run
 
 from affekt.pipelines import submit
 from affekt.pipelines.compile import compile_pipeline
+from affekt.pipelines.schedules import kubeflow as kubeflow_schedules
+
+sys.path.insert(0, str(Path(__file__).parent))
+import recurring
 
 _LISTING = {"page_token", "page_size", "sort_by", "namespace", "filter"}
 
@@ -47,6 +51,8 @@ class Api(BaseHTTPRequestHandler):
             return
         if address.path == "/apis/v2beta1/healthz":
             self.answer(200, {"commit_sha": "c0ffee", "multi_user": False, **self.server.version})
+        elif address.path.startswith(("/apis/v2beta1/recurringruns", "/apis/v2beta1/pipelines")):
+            self.answer(*recurring.get(self.server, address.path, parse_qs(address.query)))
         elif address.path == "/apis/v2beta1/experiments" and set(parse_qs(address.query)) <= _LISTING:
             self.answer(200, {"experiments": self.server.experiments})
         elif address.path == "/apis/v2beta1/runs" and set(parse_qs(address.query)) <= _LISTING:
@@ -80,7 +86,20 @@ class Api(BaseHTTPRequestHandler):
                 return True
         return False
 
+    def do_DELETE(self) -> None:
+        if not self.faulty():
+            self.answer(*recurring.delete(self.server, urlsplit(self.path).path))
+
     def do_POST(self) -> None:
+        address = urlsplit(self.path)
+        if address.path.startswith(("/apis/v2beta1/recurringruns", "/apis/v2beta1/pipelines")):
+            content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            given = (self.server, address.path, parse_qs(address.query), content)
+            if self.server.accept_first and address.path == "/apis/v2beta1/recurringruns":
+                recurring.post(*given)  # the answer is lost, and the recurring run is there
+            if not self.faulty():
+                self.answer(*recurring.post(*given))
+            return
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.posted.append((self.path, dict(self.headers), body))
         if self.server.accept_first and self.path == "/apis/v2beta1/runs":
@@ -163,12 +182,14 @@ def serving() -> Iterator[Any]:
     server: Any = ThreadingHTTPServer(("127.0.0.1", 0), Api)
     server.experiments, server.posted, server.runs, server.refuse = [], [], [], False
     server.faults, server.accept_first = [], False
+    server.recurring, server.pipelines, server.versions = {}, {}, {}
     server.version = {"tag_name": "2.17.0"}
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(submit, "compile_pipeline", compile_once)
+            patch.setattr(kubeflow_schedules, "compile_pipeline", compile_once)
             patch.setattr(yaml, "SafeLoader", yaml.CSafeLoader)
             yield server
     finally:

@@ -72,12 +72,13 @@ def test_a_key_that_is_there_twice_is_a_mistake(tmp_path):
     ("line", "said"),
     [
         ("when: {clips: 50}", "expected new_clips"),
+        ("when: {new_clips: 5}", "not built for runs in Kubeflow"),
         ("when: {new_clips: 0}", "expected a whole number from 1 on"),
         ("when: {}", "expected one or more of"),
         ("notify: {webhook: example.org}", "expected an http(s) address"),
         ("notify: {mail: a@example.org}", "mail is not known"),
         ("notify: {slack: $SLACK, results: [late]}", "expected a list of promoted"),
-        ("profile: gpu", "profiles of resources are not built"),
+        ("profile: tiny", "is no profile"),
     ],
 )
 def test_what_is_not_understood_or_not_built_is_refused(tmp_path, line, said):

@@ -20,7 +20,7 @@ def add_schedule(command: AddCommand) -> None:
 
     for name, summary in (
         ("plan", "show what applying the file would change; changes nothing"),
-        ("apply", "make the schedules of this machine what the file says, and show what that changes"),
+        ("apply", "make schedules what the file says, on this machine and in Kubeflow, and show what that changes"),
     ):
         changing = action(name, summary)
         changing.add_argument("--prune", action="store_true", help="remove schedules that are no longer in the file")
