@@ -248,7 +248,7 @@ class Ensemble:
         """What the members see in a prepared clip, which :meth:`answer` takes.
 
         Raises:
-            MediaError: ``timeout``: the deadline was over before the last member began.
+            MediaError: ``timeout``: the deadline was over before the last member was done.
         """
         pixels = int(clip.details.get("width", 0)) * int(clip.details.get("height", 0))
         looked, present = self._members.look(clip, deadline), clip.present

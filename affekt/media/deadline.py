@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from affekt.errors import MediaError
@@ -45,3 +48,26 @@ class Deadline:
             code="timeout",
             where=self.where,
         )
+
+    @contextmanager
+    def held(self, doing: str) -> Iterator[None]:
+        """Within it, :func:`check_time` is :meth:`check`."""
+        before = _HELD.set((self, doing))
+        try:
+            yield
+        finally:
+            _HELD.reset(before)
+
+
+_HELD: ContextVar[tuple[Deadline, str] | None] = ContextVar("deadline", default=None)
+
+
+def check_time() -> None:
+    """Go on only while there is time, where somebody holds a deadline: between the passes of a network.
+
+    Raises:
+        MediaError: ``timeout``.
+    """
+    held = _HELD.get()
+    if held is not None:
+        held[0].check(held[1])

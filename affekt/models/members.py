@@ -75,7 +75,7 @@ class Members:
         """What each member says of a clip.
 
         Raises:
-            MediaError: ``timeout``: the deadline was over before the last member began.
+            MediaError: ``timeout``: the deadline was over before the last member was done.
         """
         said: dict[str, Scored] = {}
         for name, member in self._members.items():

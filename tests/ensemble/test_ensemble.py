@@ -136,3 +136,11 @@ def test_no_network_begins_when_the_time_of_the_file_is_over(ensemble, prepared)
     with pytest.raises(MediaError, match=r"before .* had looked at it") as found:
         ensemble.look(prepared, "clip.mp4", Deadline(time.monotonic(), 7, "clip.mp4"))
     assert found.value.code == "timeout"
+
+
+@pytest.mark.parametrize("name", ["vgg", "c3d"])
+def test_a_network_stops_between_its_passes_when_the_time_is_over(ensemble, prepared, name):
+    member = ensemble._members._members[name]
+    over = Deadline(time.monotonic(), 7, "clip.mp4").held(f"while {name} looked at it")
+    with pytest.raises(MediaError, match=f"while {name} looked"), over:
+        member.score(prepared, {})

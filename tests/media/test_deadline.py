@@ -12,7 +12,7 @@ import pytest
 
 from affekt.errors import MediaError
 from affekt.media import prepare_file
-from affekt.media.deadline import Deadline
+from affekt.media.deadline import Deadline, check_time
 from affekt.media.decode import decode
 from affekt.media.faces import find_faces
 from affekt.media.functionals import voice_of
@@ -76,3 +76,11 @@ def test_a_file_whose_time_ends_in_its_sound_says_so(
     with pytest.raises(MediaError, match="while its sound was listened to") as found:
         prepare_file(make_clip("plain.mp4", *pattern), settings)
     assert found.value.code == "timeout"
+
+
+def test_a_held_deadline_is_looked_at_where_nobody_was_given_it() -> None:
+    check_time()
+    over = Deadline(time.monotonic() - 1, 7, "clip.mp4")
+    with pytest.raises(MediaError, match="while vgg looked at it"), over.held("while vgg looked at it"):
+        check_time()
+    check_time()

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from affekt import events
@@ -145,6 +146,14 @@ def test_what_closes_the_run_after_a_failure_is_not_taken_for_it(refused):
     _, _, said = refused
     assert [type(event).__name__ for event in said if event.step == "ingest"] == ["Error"]
     assert any(isinstance(event, events.Done) and event.step == "finish" for event in said)
+
+
+@pytest.mark.parametrize("member", ["vgg", "c3d", "bilstm", "joint", "random_forest", "svc"])
+def test_answers_of_steps_side_by_side_are_those_of_one_after_the_other(pipeline_run, tiny_run, member):
+    alone = ScoreTable.read(tiny_run.members[member] / "scores.csv")
+    beside = ScoreTable.read(pipeline_run.artifact(f"train-{member.replace('_', '-')}", "model") / "scores.csv")
+    assert alone.clips == beside.clips
+    assert np.array_equal(alone.scores, beside.scores, equal_nan=True)
 
 
 def test_the_score_tables_of_training_clips_are_out_of_fold(pipeline_run):

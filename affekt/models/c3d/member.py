@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from affekt.media.deadline import check_time
 from affekt.media.prepared import PreparedClip
 from affekt.models.answering import at_once, centred, faces_of, mean_vector, ready
 from affekt.models.c3d.network import C3D
@@ -65,6 +66,7 @@ class C3dMember:
         count = max(1, at_once(self.preprocessing.input_size) // C3D.WINDOW)
         answers = []
         for first in range(0, len(windows), count):
+            check_time()
             part = pixels[torch.from_numpy(windows[first : first + count])].to(self.hardware.device)
             inputs = self.preprocessing.to_input(part).transpose(1, 2)
             views = []

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from affekt.errors import DataError
+from affekt.media.deadline import check_time
 from affekt.media.prepared import PreparedClip
 from affekt.models.answering import at_once, centred, faces_of, mean_vector, ready
 from affekt.models.frames import even_frames
@@ -74,6 +75,7 @@ class VggMember:
         count = at_once(self.preprocessing.input_size)
         features, probabilities = [], []
         for first in range(0, len(pixels), count):
+            check_time()
             part = torch.from_numpy(pixels[first : first + count]).to(self.hardware.device)
             inputs = self.preprocessing.to_input(part)
             views = [self._forward(view) for view in ([inputs, inputs.flip(-1)] if mirrored else [inputs])]
