@@ -65,13 +65,13 @@ def _check(uri: str, otherwise: str) -> None:
             code="tracking_unreachable",
             where=where,
         )
-    if answer.status_code == 200 and not answer.headers.get("Content-Type") and not answer.content:
+    page = "json" not in answer.headers.get("Content-Type", "")
+    if answer.status_code == 200 and page and not answer.content:
         raise AffektError(
             f"the answer of the MLflow server was cut off; check the way to it, or {otherwise}",
             code="tracking_unreachable",
             where=where,
         )
-    page = "json" not in answer.headers.get("Content-Type", "")
     if answer.status_code in (401, 403):
         given = "refuses the login" if login or headers else "asks for a login"
         raise AffektError(

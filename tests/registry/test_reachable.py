@@ -122,8 +122,9 @@ def test_a_page_to_log_in_is_not_taken_for_mlflow(server, answer):
     assert "a page answers there in place of MLflow's API" in error.message
 
 
-def test_an_answer_that_is_cut_off_is_no_login(server):
-    server.answer = lambda headers: (200, {}, b"")
+@pytest.mark.parametrize("headers", [{}, {"Content-Type": "appli"}])
+def test_an_answer_that_is_cut_off_is_no_login(server, headers):
+    server.answer = lambda _: (200, headers, b"")
     error = refused(f"http://{server.uri}")
     assert (error.code, "cut off" in error.message) == ("tracking_unreachable", True)
 
