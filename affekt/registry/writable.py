@@ -34,6 +34,7 @@ def check_registry(tracking: Tracking, name: str, *, registers: bool = False) ->
     check_name(name)
     database = tracking.registry_folder
     if database is not None:
+        check_space(database)
         _check_database(Path(tracking.registry_uri.removeprefix("sqlite:///")))
     try:
         marked = tracking.experiment_id
