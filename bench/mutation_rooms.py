@@ -23,15 +23,18 @@ class Room:
 
 ROOMS = {
     "registry": Room(
-        ("affekt/registry/gate.py",),
-        tuple(f"tests/registry/test_{name}.py" for name in ("gate", "guards", "unseen_clips")),
+        tuple(
+            f"affekt/registry/{name}.py"
+            for name in ("gate", "first_champion", "replacement", "score_vectors", "spending", "held_against")
+        ),
+        tuple(f"tests/registry/test_{name}.py" for name in ("gate", "guards", "unseen_clips", "spending")),
     ),
     "guards": Room(
         ("affekt/registry/guards.py",),
         tuple(f"tests/registry/test_{name}.py" for name in ("guards", "guard_bounds", "gate", "unseen_clips")),
     ),
     "statistics": Room(
-        tuple(f"affekt/statistics/{name}.py" for name in ("intervals", "metrics", "paired", "pairs")),
+        tuple(f"affekt/statistics/{name}.py" for name in ("intervals", "metrics", "paired", "pairs", "power")),
         ("tests/statistics",),
     ),
     "dataset": Room(

@@ -64,7 +64,9 @@ def train(data: Path, model: str, overrides: list[str], *, name: str, home: Path
         one.python_func(member=model, prepared=prepared, store=store, model=member, **run)
         ensemble, scores = out("ensemble", dsl.Model), out("scores")
         fuse = static_component(fit_fusion, members=(model,))
-        fuse.python_func(prepared=prepared, models=model, ensemble=ensemble, scores=scores, **{model: member}, **run)
+        fuse.python_func(
+            prepared=prepared, models=model, store=store, ensemble=ensemble, scores=scores, **{model: member}, **run
+        )
         evaluation = out("evaluation", dsl.Artifact)
         evaluate.python_func(
             prepared=prepared, scores=scores, ensemble=ensemble, store=store, evaluation=evaluation,

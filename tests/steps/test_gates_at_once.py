@@ -31,7 +31,8 @@ def answers(version: int, labels: tuple[str, ...]) -> ScoreTable:
     truth = np.arange(count) % len(labels)
     right = np.random.default_rng(version).random(count) < RIGHT[version - 1]
     said = np.where(right, truth, (truth + 1) % len(labels))
-    scores = np.where(np.eye(len(labels))[said] == 1, 0.7, 0.3 / (len(labels) - 1))[:, None]
+    sure = RIGHT[version - 1]  # as often as it is right
+    scores = np.where(np.eye(len(labels))[said] == 1, sure, (1 - sure) / (len(labels) - 1))[:, None]
     subjects = tuple(f"p{n // CLIPS}" for n in range(count))
     names = tuple(f"clip{n}" for n in range(count))
     return ScoreTable(names, labels, ("average",), scores, truth, subjects, ("val",) * count)
