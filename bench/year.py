@@ -53,6 +53,7 @@ class Outcome:
     refused: str = ""
     right: bool = False
     note: str = ""
+    later: str = ""
 
     @property
     def promoted(self) -> bool:
@@ -110,7 +111,7 @@ class Year:
         """Somebody makes the first champion the champion again."""
         first = read_history(self.tracking, NAME)[0].version
         before, outcome.before = outcome.before, rollback(NAME, self.tracking, to=first, reason="a try").version
-        return f"{first} in the place of {before} by hand before;"
+        return f"{first} in the place of {before} by hand before"
 
     def plain(self, data: Path, this: Week, outcome: Outcome) -> None:
         """The pipeline's steps in this process."""
@@ -239,7 +240,7 @@ def better_recipes(year: Year) -> None:
                 if at <= one.week.number < at + PATIENCE and one.promoted and one.week.recipe == outcome.week.recipe
             ]  # fmt: skip
             outcome.right = bool(soon)
-            outcome.note += f" champion in week {soon[0].week.number}" if soon else " not found"
+            outcome.later = f" champion in week {soon[0].week.number}" if soon else " not found"
 
 
 def row(outcome: Outcome) -> str:
@@ -266,7 +267,7 @@ def row(outcome: Outcome) -> str:
         said = "promoted" if outcome.promoted else "stays a challenger" if outcome.versions else "the same version"
         if "at such a price" in " ".join(outcome.decision.get("reasons", [])):
             said += " (guard)"
-    note = f" {outcome.note}" if outcome.note else ""
+    note = (f"; {outcome.note}" if outcome.note else "") + (f";{outcome.later}" if outcome.later else "")
     versions = ", ".join(map(str, outcome.versions)) or "none"
     return (
         f"| {this.number} | {this.kind} | {recipe} | {learned} + {evaluated}, {len(this.rows)} clips | {versions} "
@@ -295,6 +296,10 @@ def main() -> None:
         for number in range(1, options.weeks + 1):
             outcome = year.run(number)
             print(f"{time.monotonic() - started:6.0f} s {row(outcome)}", file=sys.stderr, flush=True)
+            if options.out:  # what was done stays if the rest is not waited for
+                better_recipes(year)
+                options.out.mkdir(parents=True, exist_ok=True)
+                (options.out / "year.md").write_text(report(year, time.monotonic() - started), encoding="utf-8")
         better_recipes(year)
         publish(report(year, time.monotonic() - started), options.out, "year.md")
         sys.exit(0 if all(outcome.right for outcome in year.done) else 1)

@@ -15,11 +15,16 @@ from shared_report import LABELS, MODELS, SETTINGS, evaluation, written
 from affekt.fusion import FusionKey
 from affekt.report.document import Ablation, AblationOutcome, Evaluation
 from affekt.report.evaluation import evaluate_table
+from affekt.report.figures import paired_differences
 from affekt.report.paper_tables import audio_rows, fusion_rows, joint_rows, other_rows, visual_rows
 from affekt.report.report import Decided
 from affekt.report.thumbnails import thumbnail
 from affekt.report.wording import summary
 from affekt.score_table import ScoreTable
+from affekt.statistics.differences import Difference, Differences
+
+WHOLE = Difference(60, 0.5, 0.53, 0.03, -0.1, 0.1)
+PARTS = Differences({"angry": WHOLE, "sad": WHOLE}, {"anna": WHOLE}, 0.95, 1)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +48,7 @@ def page(found: Evaluation, tmp_path_factory: pytest.TempPathFactory) -> str:
         title="<script>alert(1)</script>",
         faces={found.worst[0].clip: face},
         pictures={'"><i>': face},
-        decision=Decided(False, ["no gain"]),
+        decision=Decided(False, ["no gain"], WHOLE, PARTS),
         notice="These are sample clips.",
         command="affekt train DATA --preset small",
     )
@@ -97,6 +102,13 @@ class Tags(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
+
+
+def test_the_comparison_with_the_champion_is_drawn(page: str, plain: str) -> None:
+    assert re.search(r'<img src="data:image/svg[^"]*" alt="Difference between challenger and champion', page)
+    assert "Challenger against champion" not in plain
+    drawn = paired_differences(WHOLE, PARTS)
+    assert drawn.count(b"<path") > paired_differences(WHOLE, Differences({}, {}, 0.95, 1)).count(b"<path")
 
 
 def test_it_is_well_formed(page: str, plain: str) -> None:
