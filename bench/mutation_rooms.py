@@ -25,9 +25,20 @@ ROOMS = {
     "registry": Room(
         tuple(
             f"affekt/registry/{name}.py"
-            for name in ("gate", "first_champion", "replacement", "score_vectors", "spending", "held_against")
+            for name in (
+                "gate",
+                "decision",
+                "first_champion",
+                "replacement",
+                "score_vectors",
+                "spending",
+                "held_against",
+            )
         ),
-        tuple(f"tests/registry/test_{name}.py" for name in ("gate", "guards", "unseen_clips", "spending")),
+        tuple(
+            f"tests/registry/test_{name}.py"
+            for name in ("gate", "guards", "unseen_clips", "spending", "what_a_decision_tells")
+        ),
     ),
     "guards": Room(
         ("affekt/registry/guards.py",),
