@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from affekt.counted import counted
-from affekt.errors import DataError, SettingsError, naming
+from affekt.errors import DataError, SettingsError, UsageError, naming
+from affekt.extensions import fusion_spec, fusion_specs
 from affekt.fusion import FusedTable, fuse_table
 from affekt.pipelines.cli.outputs import cell, check_output, figures_kept
 from affekt.score_table import ScoreTable
@@ -23,10 +24,13 @@ def main(options: argparse.Namespace) -> int:
     if options.out:
         check_output(options.out)
     weights = parse_weights(options.weights)
+    methods = None if options.method == "all" else _names(options.method)
+    if weights and methods and not any(fusion_spec(name).weighted for name in methods if name in fusion_specs()):
+        raise UsageError(f"{options.method} has no weights; leave out --weights", code="usage")
     try:
         fused = fuse_table(
             ScoreTable.read(options.scores),
-            methods=None if options.method == "all" else _names(options.method),
+            methods=methods,
             train_split=options.train_split,
             test_split=options.test_split,
             models=_names(options.models) if options.models else None,

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from affekt.components.image import IMAGE
 from affekt.counted import counted
-from affekt.errors import DataError
+from affekt.errors import DataError, UsageError
 from affekt.home import home
 from affekt.pipelines.cli.outputs import write_output
 from affekt.pipelines.cli.remarks import remark
@@ -126,6 +126,8 @@ def _next(schedule: Schedule) -> str:
 
 def export(file: ScheduleFile, options: argparse.Namespace) -> int:
     """Write units of systemd or CronJobs, and say what to do with them."""
+    if options.to == "systemd" and options.claim:
+        raise UsageError("--claim names a volume of CronJobs; leave it out for systemd", code="usage")
     folder = Path(options.out)
     folder.mkdir(parents=True, exist_ok=True)
     command = shutil.which("affekt", path=str(Path(sys.executable).parent)) or "affekt"
@@ -142,7 +144,7 @@ def export(file: ScheduleFile, options: argparse.Namespace) -> int:
             raise DataError(
                 "pods need the http(s) address of an MLflow server; set MLFLOW_TRACKING_URI to it", code="not_remote"
             )
-        written[f"affekt-{schedule.name}.cronjob.yaml"] = cron_job(schedule, IMAGE, uri, options.claim)
+        written[f"affekt-{schedule.name}.cronjob.yaml"] = cron_job(schedule, IMAGE, uri, options.claim or "affekt-home")
     for name, text in written.items():
         write_output(str(folder / name), text)
         print(folder / name)

@@ -234,8 +234,16 @@ def test_every_command_with_json_prints_one_document_when_it_is_refused(capsys):
         assert json.loads(capsys.readouterr().out)["error"]["code"] == "usage", command
 
 
-def test_flags_that_say_nothing_together_are_wrong_usage_in_json_too(capsys):
-    assert run(["predict", "a.mp4", "--url", "http://127.0.0.1:1", "--model", "x/1", "--json"]) == 2
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["predict", "a.mp4", "--url", "http://127.0.0.1:1", "--model", "x/1"],
+        ["fuse", __file__, "--method", "average", "--weights", "vgg=1"],
+        ["fuse", __file__, "--method", "average,svm", "--weights", "vgg=1"],
+    ],
+)
+def test_flags_that_say_nothing_together_are_wrong_usage_in_json_too(arguments, capsys):
+    assert run([*arguments, "--json"]) == 2
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "usage"
 
 

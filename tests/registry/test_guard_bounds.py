@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -64,6 +66,22 @@ def test_calibration_is_compared_with_the_gates_seed(monkeypatch):
 def test_a_rise_whose_interval_begins_at_zero_may_be_noise(monkeypatch, low, broken):
     monkeypatch.setattr(guards, "compare_calibration", lambda *sides, **how: (0.3, low, 0.5))
     assert bool(Guards().broken(both(answers(TRUTH), answers(TRUTH)))) is broken
+
+
+@pytest.mark.parametrize(("high", "broken"), [(0.0, False), (-0.01, True)])
+def test_a_fall_whose_interval_ends_at_zero_may_be_noise(monkeypatch, high, broken):
+    monkeypatch.setattr(guards, "compare_paired", lambda *sides, **how: SimpleNamespace(ci95=(-0.5, high)))
+    said = np.where((TRUTH == 1) & (NUMBER < 5), 0, np.where((TRUTH == 0) & (NUMBER < 1), 0, TRUTH))
+    champion = np.where((TRUTH == 0) & (NUMBER < 6), 2, TRUTH)  # whose mean recall is below
+    assert bool(Guards(max_calibration_rise=1).broken(both(answers(champion), answers(said)))) is broken
+
+
+def test_one_answer_to_clips_of_two_labels_is_a_fault():
+    truth = np.arange(30) % 2
+    said = np.ones(30, int)
+    assert Guards().broken(both(answers(said), answers(said), truth=truth)) == [
+        "It gives all 30 clips the same answer."
+    ]
 
 
 def test_one_answer_to_clips_of_one_label_is_no_fault():

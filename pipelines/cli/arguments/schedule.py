@@ -39,6 +39,6 @@ def add_schedule(command: AddCommand) -> None:
     )  # fmt: skip
     exporting.add_argument("--out", default=".", metavar="DIR", help="folder to write into (default: the current one)")
     exporting.add_argument(
-        "--claim", default="affekt-home", metavar="NAME",
+        "--claim", metavar="NAME",
         help="volume claim that holds the state of CronJobs (default affekt-home)",
     )  # fmt: skip
