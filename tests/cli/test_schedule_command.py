@@ -104,3 +104,8 @@ def test_schedules_of_kubeflow_alone_are_not_served_here(capsys, file):
     file.write_text("schedules:\n  - {name: big, cron: 0 1 * * *, time_zone: UTC, data: s3://b/c, runner: cluster}\n")
     assert run(["schedule", "serve", str(file)]) == 1
     assert "in Kubeflow alone (big)" in capsys.readouterr().err
+
+
+def test_a_claim_says_nothing_to_systemd(capsys, file):
+    assert run(["schedule", "export", str(file), "--claim", "other"]) == 2
+    assert "leave it out" in capsys.readouterr().err
