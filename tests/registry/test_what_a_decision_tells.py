@@ -10,12 +10,13 @@ import pytest
 from affekt.registry import ScoreVectors, decide
 from affekt.registry.detectable import above_champion, above_chance
 from affekt.registry.spending import Level
+from affekt.statistics.differences import differences
 from affekt.statistics.power import Design
 
 LABELS = ("angry", "happy", "sad")
 TRUTH = np.arange(120) % 2
 LEVEL = Level(0.02, 3, 0.05, 52)
-HOW = {"margin": 0.01, "bootstrap": 200, "seed": 5, "level": lambda: LEVEL, "tell_power": True}
+HOW = {"margin": 0.01, "bootstrap": 200, "seed": 5, "level": lambda: LEVEL, "explain": True}
 
 
 def answers(wrong: int, unit: str = "images") -> ScoreVectors:
@@ -28,7 +29,7 @@ def answers(wrong: int, unit: str = "images") -> ScoreVectors:
 
 def test_against_a_champion_it_tells_the_gains_in_accuracy_that_would_be_found():
     challenger, champion = answers(10), answers(3)
-    decision = decide(challenger, champion, **HOW)
+    decision = decide(challenger, champion, confidence=0.8, **HOW)
     kept = np.arange(120) >= 12
     people = challenger.rows(kept).subjects
     design = Design.of(people, champion.right[kept], challenger.right[kept])
@@ -38,6 +39,10 @@ def test_against_a_champion_it_tells_the_gains_in_accuracy_that_would_be_found()
     assert decision.reasons[-3].startswith("It is challenger 3 of this champion.")
     assert (decision.figures["level"], decision.figures["number"]) == (0.02, 3)
     assert could.unit == "images"
+    assert decision.figures["differences"] == differences(
+        TRUTH[kept], champion.probabilities[kept], challenger.probabilities[kept], LABELS, people,
+        confidence=0.8, bootstrap=200, seed=5,
+    ).to_dict()  # fmt: skip
 
 
 def test_without_a_champion_it_tells_the_recall_above_chance_of_the_labels_that_are_there():
@@ -48,17 +53,18 @@ def test_without_a_champion_it_tells_the_recall_above_chance_of_the_labels_that_
     assert decision.figures["power"] == could.to_dict()
     assert decision.reasons[-2] == could.told()
     assert decision.reasons[-3].startswith("It is challenger 3 without a champion.")
+    assert "differences" not in decision.figures
 
 
 @pytest.mark.parametrize("champion", [None, answers(3)])
 def test_where_nobody_asks_it_says_nothing_of_this(champion):
     decision = decide(answers(10), champion, bootstrap=200)
-    assert not {"power", "level", "number"} & set(decision.figures)
+    assert not {"power", "differences", "level", "number"} & set(decision.figures)
     assert not any("challenger 0" in reason or "times of 100" in reason for reason in decision.reasons)
 
 
 def test_without_a_level_the_chance_is_half_of_what_is_missing_to_the_confidence():
-    told = decide(answers(10), answers(3), confidence=0.8, bootstrap=200, tell_power=True).figures["power"]
+    told = decide(answers(10), answers(3), confidence=0.8, bootstrap=200, explain=True).figures["power"]
     assert told["level"] == pytest.approx(0.1)
 
 
