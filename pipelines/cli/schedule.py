@@ -17,7 +17,7 @@ from affekt.components.image import IMAGE
 from affekt.counted import counted
 from affekt.errors import DataError, UsageError
 from affekt.home import home
-from affekt.pipelines.cli.outputs import write_output
+from affekt.pipelines.cli.outputs import check_output, write_output
 from affekt.pipelines.cli.remarks import remark
 from affekt.pipelines.schedules.backends import Backend, backends_of
 from affekt.pipelines.schedules.export import cron_job, systemd_units
@@ -38,6 +38,8 @@ def main(options: argparse.Namespace) -> int:
     if options.action in ("plan", "apply"):
         return change(file, prune=options.prune, act=options.action == "apply", as_json=options.json)
     if options.action == "list":
+        if options.to_label:
+            write_to_label(file, options.to_label, options.most)
         return show(file, as_json=options.json)
     if options.action == "serve":
         return serve(file)
@@ -96,6 +98,28 @@ def show(file: ScheduleFile, *, as_json: bool) -> int:
             said = Outcome.from_dict(run["outcome"]).sentence() if run["outcome"] else run["state"]
             print(f"  {run['due']:<28}{said}")
     return 0
+
+
+def write_to_label(file: ScheduleFile, path: str, most: int) -> None:
+    """Write the next clips to label of every schedule whose name has a champion."""
+    from affekt.ensemble import Ensemble  # heavy: torch, which no other action needs
+    from affekt.registry import Tracking, list_models, resolve
+    from affekt.steps.to_label import as_csv, next_to_label  # as above
+
+    check_output(path)
+    tracking, text = Tracking(), as_csv([], "")
+    for schedule in file.schedules:
+        champion = [
+            each for each in list_models(tracking) if each.name == schedule.model and "champion" in each.aliases
+        ]
+        if not champion:
+            remark(f"{schedule.name}: {schedule.model} has no champion to ask")
+            continue
+        ensemble = Ensemble.load(resolve(champion[0].reference, tracking))
+        found = next_to_label(ensemble, schedule.data, str(home() / "store"), most=most)
+        text += as_csv(found, schedule.name, header=False)
+        remark(f"{schedule.name}: {counted(len(found), 'clips')} to label, {path}")
+    write_output(path, text)
 
 
 def serve(file: ScheduleFile) -> int:

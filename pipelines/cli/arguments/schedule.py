@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from affekt.pipelines.cli.arguments.kinds import Actions, AddCommand, add_json
+from affekt.pipelines.cli.arguments.kinds import Actions, AddCommand, add_json, positive
 
 _FILE = "a YAML file of schedules; docs/schedules.md says what stands in it"
 
@@ -26,6 +26,14 @@ def add_schedule(command: AddCommand) -> None:
         changing.add_argument("--prune", action="store_true", help="remove schedules that are no longer in the file")
         add_json(changing)
     listing = action("list", "the schedules of the file: when each starts next, and how its last runs ended")
+    listing.add_argument(
+        "--to-label", metavar="CSV",
+        help="write the clips without a label that should be labelled next, of all schedules: those on which the "
+        "champion is least sure, spread over people",
+    )  # fmt: skip
+    listing.add_argument(
+        "--most", type=positive, default=50, metavar="N", help="of each schedule with --to-label (default 50)"
+    )
     add_json(listing)
     action("run-now", "start a schedule of the file at once, beside its times").add_argument("name", metavar="NAME")
     action("pause", "let a schedule start no more, until the file is applied again").add_argument(
