@@ -8,15 +8,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from affekt.counted import counted
 from affekt.dataset import Clip, assign_splits, read_source
 from affekt.dataset.problems import raise_errors
 from affekt.dataset.unlabelled import unlabelled_clips
 from affekt.ensemble.assembly import stored_settings
+from affekt.ensemble.drift import Drift, measure
 from affekt.ensemble.learned import Learned
+from affekt.ensemble.records import REFERENCE, read_records, read_table
+from affekt.errors import DataError
 from affekt.json_document import JsonDocument
 from affekt.registry import Tracking, list_models, resolve
+from affekt.registry.models import digest_of
 from affekt.settings import Settings
 from affekt.steps.when import When
 from affekt.store.contents import contents
@@ -41,6 +46,7 @@ class News(JsonDocument):
         unlabelled: clips without a label, of which nothing is learned.
         settings: names of settings that are others than those of the champion and of the newest version.
         days: since the champion was registered.
+        drift: what is said of the champion's records; ``""`` where they were not looked at.
         why: what makes a training worth while; nothing of that where there is nothing to do.
     """
 
@@ -53,6 +59,7 @@ class News(JsonDocument):
     unlabelled: int
     settings: tuple[str, ...] = ()
     days: float | None = None
+    drift: str = ""
     why: tuple[str, ...] = field(default=())
 
     @property
@@ -71,6 +78,8 @@ class News(JsonDocument):
             found.append(f"{self.removed} are gone that the champion learned from")
         if self.unlabelled:
             found.append(f"{self.unlabelled} have no label")
+        if self.drift:
+            found.append(self.drift)
         if self.worth_while:
             return f"training ({', '.join(self.why)}): {', '.join(found)}"
         return f"nothing to do for {self.champion}: {', '.join(found)}; trains with {when.sentence()}"
@@ -135,7 +144,7 @@ def find_news(data: str, name: str, settings: Settings, when: When, *, store: st
         settings=_changed(settings, allowed),
         days=round((datetime.now(UTC) - datetime.fromisoformat(champion.created)).total_seconds() / 86400, 1),
     )
-    return _with_reasons(news, when)
+    return _with_reasons(news, when, _drift(folder, when.drift) if when.drift else None)
 
 
 def keep_news(news: News, when: When, name: str, data: str, tracking: Tracking) -> str:
@@ -173,7 +182,21 @@ def _changed(settings: Settings, allowed: Sequence[Settings]) -> tuple[str, ...]
     return tuple(fewest or ())
 
 
-def _with_reasons(news: News, when: When) -> News:
+def _drift(folder: Path, records: str) -> Drift | None:
+    """Whether the champion is asked about others than it learned from; None where that cannot be told."""
+    if not (folder / REFERENCE).is_file():
+        return None
+    try:
+        asked = read_records(records)
+    except DataError as error:
+        if error.code == "missing_file":  # nobody asked yet
+            return None
+        raise
+    own = asked[asked["model"] == digest_of(folder)] if "model" in asked else asked
+    return measure(read_table(folder / REFERENCE), own)
+
+
+def _with_reasons(news: News, when: When, drift: Drift | None) -> News:
     why = []
     if news.settings:
         why.append(f"settings changed ({', '.join(news.settings[:3])}{' …' if len(news.settings) > 3 else ''})")
@@ -183,4 +206,7 @@ def _with_reasons(news: News, when: When) -> News:
         why.append(counted(news.new_subjects, "new subjects"))
     if when.days and (news.days or 0) >= when.days:
         why.append(f"the champion is {news.days:g} days old")
-    return replace(news, why=tuple(why))
+    if drift is not None and drift.drifted and news.new_clips:
+        why.append("drift")
+    said = drift.sentence() if drift is not None else "drift cannot be told: no records or no reference"
+    return replace(news, why=tuple(why), drift=said if when.drift else "")

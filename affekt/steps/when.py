@@ -18,11 +18,14 @@ class When(JsonDocument):
         new_clips: so many labelled clips to learn from that the champion did not learn from; 0 for never.
         new_subjects: so many people among them whom it did not learn from; 0 for never.
         days: so many days since the champion was registered; 0 for never.
+        drift: where servers keep records: one new clip is enough once the champion is asked about others than it
+            learned from (:mod:`affekt.ensemble.drift`); ``""`` for never.
     """
 
     new_clips: int = 0
     new_subjects: int = 0
     days: int = 0
+    drift: str = ""
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
@@ -35,6 +38,10 @@ class When(JsonDocument):
         for key, value in values.items():
             if key not in known:
                 raise ValueError(f"{key} is not known; expected {', '.join(known)}")
+            if key == "drift":
+                if not isinstance(value, str) or not value:
+                    raise ValueError(f"drift is {value!r}; expected the folder where servers keep records, or s3://")
+                continue
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"{key} is {value!r}; expected a whole number from 1 on")
         if not values:
@@ -51,7 +58,7 @@ class When(JsonDocument):
         found: dict[str, Any] = {}
         for word in words:
             key, _, value = word.partition("=")
-            found[key] = int(value) if value.isdigit() and value.isascii() else value
+            found[key] = int(value) if key != "drift" and value.isdigit() and value.isascii() else value
         return cls.of(found)
 
     @property
@@ -68,4 +75,6 @@ class When(JsonDocument):
             parts.append(f"{counted(self.new_subjects, 'new subjects')}")
         if self.days:
             parts.append(f"a champion {counted(self.days, 'days')} old")
+        if self.drift:
+            parts.append("a new clip and drift")
         return " or ".join(parts)

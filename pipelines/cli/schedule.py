@@ -103,7 +103,7 @@ def show(file: ScheduleFile, *, as_json: bool) -> int:
 def write_to_label(file: ScheduleFile, path: str, most: int) -> None:
     """Write the next clips to label of every schedule whose name has a champion."""
     from affekt.ensemble import Ensemble  # heavy: torch, which no other action needs
-    from affekt.registry import Tracking, list_models, resolve
+    from affekt.registry import Tracking, list_models, resolve  # as above
     from affekt.steps.to_label import as_csv, next_to_label  # as above
 
     check_output(path)

@@ -6,7 +6,7 @@ import json
 import re
 import zoneinfo
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +156,8 @@ class _Reading:
             if runner == "cluster":
                 self.wrong(_line(keys[name]), f"{name}: pods of a cluster do not see {values[name]}; expected s3://")
             values[name] = str(Path(self.folder, Path(values[name]).expanduser()).resolve())
+        if (when := values.get("when")) and when.drift and not is_remote(when.drift):
+            values["when"] = replace(when, drift=str(Path(self.folder, Path(when.drift).expanduser()).resolve()))
         if runner == "cluster":
             for name in ("when", "notify"):
                 if values.get(name):

@@ -5,15 +5,19 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from affekt.dataset import LABELS
 from affekt.ensemble import Learned
+from affekt.ensemble.records import REFERENCE, put_records, write_table
 from affekt.media import PreparedIndex
 from affekt.media.prepared import PreparedRow
-from affekt.registry import Tracking, promote, register
+from affekt.registry import Tracking, promote, register, resolve
+from affekt.registry.models import digest_of
 from affekt.settings import load_settings
 from affekt.steps.news import find_news, keep_news
 from affekt.steps.when import When
@@ -80,8 +84,12 @@ def tracking(tmp_path, empty) -> Tracking:
     return Tracking(f"sqlite:///{tmp_path / 'mlflow.db'}", home=tmp_path / "home")
 
 
-def registered(tracking: Tracking, folder: Path, learned: Learned, *, champion: bool = True) -> None:
+def registered(
+    tracking: Tracking, folder: Path, learned: Learned, *, champion: bool = True, reference: list[dict] | None = None
+) -> None:
     folder.mkdir()
+    if reference:
+        (folder / REFERENCE).write_bytes(write_table(reference))
     learned.write(folder)
     (folder / "ensemble.json").write_text(json.dumps({"format": 1, "settings": SETTINGS.to_dict(), "at": folder.name}))
     version = register(tracking, folder, name="affekt", run_id=tracking.start_parent("weekly"))
@@ -128,6 +136,25 @@ def test_what_changes_is_counted_by_content_and_label_and_decides(clips, trackin
     registered(tracking, tmp_path / "second", clips.learned(), champion=False)
     found = news(clips, tracking, When(new_clips=1))
     assert (found.new_clips, found.tried, found.worth_while) == (0, 2, False)
+
+
+def test_with_drift_one_new_clip_is_enough_and_none_is_not(clips, tracking, tmp_path):
+    def asked(pitch: float) -> list[dict]:
+        chance = np.random.default_rng(int(pitch))
+        labels = {"probability.happy": 0.5, "probability.sad": 0.5}
+        return [{"voice.pitch": float(value), **labels} for value in chance.normal(pitch, 1, 60)]
+
+    registered(tracking, tmp_path / "first", clips.learned(), reference=asked(0))
+    records = str(tmp_path / "records")
+    when = When(new_clips=20, drift=records)
+    assert "drift cannot be told" in news(clips, tracking, when).sentence(when)
+    digest = digest_of(resolve("affekt", tracking))
+    now = datetime.now(UTC)
+    put_records(records, [{"time": now, "model": digest, **row} for row in asked(3)], most_bytes=1 << 20)
+    found = news(clips, tracking, when)
+    assert (found.worth_while, "the clips are others" in found.drift) == (False, True)
+    clips.add("new", label="sad", subject="s0")
+    assert news(clips, tracking, when).why == ("drift",)
 
 
 def test_that_there_was_nothing_to_do_is_a_finished_run(clips, tracking, tmp_path):

@@ -38,8 +38,8 @@ def add_train(command: AddCommand) -> None:
     )  # fmt: skip
     train.add_argument(
         "--when", action="append", default=[], metavar="key=N",
-        help="train only if it is worth while, and otherwise say why not and end well: new_clips=20, new_subjects=2 or "
-        "days=90 (age of the champion); may be repeated, any of them is enough; clips without a label are then left "
-        "out and not refused",
+        help="train only if it is worth while, and otherwise say why not and end well: new_clips=20, new_subjects=2, "
+        "days=90 (age of the champion) or drift=RECORDS (what servers kept, and one new clip); may be repeated, any of "
+        "them is enough; clips without a label are then left out and not refused",
     )  # fmt: skip
     add_json(train)
