@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from affekt.errors import rebuilt
+from affekt.errors import MediaError, rebuilt
 from affekt.serving.engines import unix_http
 from affekt.serving.server import RunningServer
+
+if TYPE_CHECKING:
+    from affekt.ensemble import Ensemble
+
+#: A clip with its expected answer, as plain JSON values.
+Trial = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -21,24 +28,69 @@ class Rollout:
     seconds: float
 
 
-def deploy_ensemble(ensemble: Path, server: RunningServer, *, version: str, timeout: float = 900.0) -> Rollout:
+def deploy_ensemble(
+    ensemble: Path,
+    server: RunningServer,
+    *,
+    version: str,
+    trials: Sequence[Trial] = (),
+    timeout: float = 900.0,
+) -> Rollout:
     """Put a saved ensemble into a server of this machine.
 
-    The new version is loaded beside the old one and has to answer a trial before it becomes the default. The old one is
-    taken away when it has answered all that it was asked. When anything fails before the switch, the new version is
-    taken away again, and the old one has never stopped answering.
+    The new version is loaded beside the old one and has to answer the trials as expected before it becomes the default.
+    The old one stays until the new one has been watched, and comes back where that fails or is slow. When something is
+    wrong before the switch, the new version is taken away again, and the old one has never stopped answering.
 
     Args:
         ensemble: folder of the ensemble.
         server: that is running.
         version: the name of the version in answers.
+        trials: clips with their expected answers (:func:`trial_of`).
         timeout: seconds for all of it.
 
     Raises:
-        AffektError: the server is not there or refuses, or the new version does not load or fails the trial.
+        AffektError: the server is not there or refuses, or the new version does not load or fails a trial.
     """
-    said = manage(server, "POST", "/versions", {"version": version, "folder": str(ensemble.absolute())}, timeout)
+    said = manage(server, "POST", "/versions", _asked(ensemble, version, trials), timeout)
     return Rollout(said["version"], tuple(said["replaced"]), float(said["seconds"]))
+
+
+def begin_trial(
+    ensemble: Path,
+    server: RunningServer,
+    *,
+    version: str,
+    percent: float = 0.0,
+    shadow: bool = False,
+    trials: Sequence[Trial] = (),
+    timeout: float = 900.0,
+) -> dict[str, Any]:
+    """Send a version a share of the requests, or copies of them whose answers are only compared; the server's status.
+
+    Args:
+        ensemble: as for :func:`deploy_ensemble`, and the errors too.
+        server: likewise.
+        version: likewise.
+        percent: of the callers, who stay with it; 0 for a shadow.
+        shadow: copies alone.
+        trials: as above.
+        timeout: likewise.
+    """
+    asked = {**_asked(ensemble, version, trials), "canary": percent, "shadow": shadow}
+    return manage(server, "POST", "/versions", asked, timeout)
+
+
+def trial_of(loaded: Ensemble, clip: Path) -> Trial:
+    """A clip with the answer of this process."""
+    try:
+        return {"clip": str(clip.absolute()), "expected": loaded.predict_file(clip).to_dict()}
+    except MediaError as error:
+        return {"clip": str(clip.absolute()), "expected": {"error": error.code}}
+
+
+def _asked(ensemble: Path, version: str, trials: Sequence[Trial]) -> dict[str, Any]:
+    return {"version": version, "folder": str(ensemble.absolute()), "trials": list(trials)}
 
 
 def manage(

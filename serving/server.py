@@ -92,6 +92,7 @@ class LocalServer:
         threads: of each worker.
         room: requests that wait before the next is refused.
         buckets: of S3, from which clips may be fetched.
+        watch: seconds for which a new version is watched, and taken back where it fails or is slow.
         keys: file of keys (:mod:`affekt.serving.keys`), of which a client needs one.
         without_keys: offer it without keys on an address that other machines reach.
         hosts: names of this server in the Host header.
@@ -121,6 +122,7 @@ class LocalServer:
         threads: int = 1,
         room: int = 32,
         buckets: Sequence[str] = (),
+        watch: float = 60.0,
         keys: Path | None = None,
         without_keys: bool = False,
         hosts: Sequence[str] = (),
@@ -145,7 +147,7 @@ class LocalServer:
         self.options = Options(
             ensemble=str(ensemble.absolute()), work=str(work), temporary=str(temporary), engine=engine, name=name,
             version=version, address=address, port=port, metrics_port=metrics_port, threads=threads, room=room,
-            buckets=tuple(buckets), keys=str(keys.absolute()) if keys else "", hosts=tuple(hosts),
+            buckets=tuple(buckets), watch=watch, keys=str(keys.absolute()) if keys else "", hosts=tuple(hosts),
             origins=tuple(origins),
         )  # fmt: skip
         self.confinement = ""

@@ -1,18 +1,28 @@
-"""``affekt deploy``: put a registered version into a running server without losing a request."""
+"""``affekt deploy``: put a registered version into a running server without losing a request, or try it there first."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
-from affekt.errors import AffektError
+from affekt.errors import AffektError, UsageError
 from affekt.home import home
+from affekt.pipelines.cli.remarks import remark
 from affekt.registry import Tracking, resolve, version_of
-from affekt.serving.rollout import deploy_ensemble
-from affekt.serving.server import find_server
+from affekt.serving.rollout import begin_trial, deploy_ensemble, manage, trial_of
+from affekt.serving.server import RunningServer, find_server
+
+#: Sample clips that a version is tried with, where none are given.
+_SAMPLES = 2
 
 
 def main(options: argparse.Namespace) -> int:
-    """Swap the version that the server answers with."""
+    """Swap the version that the server answers with, begin or end a trial, or tell how the versions do."""
     server = find_server(options.url, home())
     if server is None:
         raise AffektError(
@@ -20,10 +30,76 @@ def main(options: argparse.Namespace) -> int:
             code="no_server",
             where=options.url,
         )
+    if options.do == "status":
+        _tell(manage(server, "GET", "/versions"), as_json=options.json)
+    elif options.do == "promote":
+        print(f"{options.url} now answers with version {manage(server, 'POST', '/promote', {})['version']}")
+    elif options.do == "abort":
+        print(f"version {manage(server, 'POST', '/abort', {})['version']} was taken away")
+    else:
+        _put(options, server)
+    return 0
+
+
+def _put(options: argparse.Namespace, server: RunningServer) -> None:
+    if options.canary is not None and options.shadow:
+        raise UsageError("--canary answers callers and --shadow does not; choose one", code="usage")
     tracking = Tracking()
     version = version_of(options.model, tracking)
     if version is None:
         raise AffektError("only a registered version can be deployed; see affekt models list", where=options.model)
-    deploy_ensemble(resolve(options.model, tracking), server, version=version)
-    print(f"{options.url} now answers with {options.model} (version {version})")
-    return 0
+    folder = resolve(options.model, tracking)
+    with trials_of(folder, options.trial) as trials:
+        if options.canary is None and not options.shadow:
+            deploy_ensemble(folder, server, version=version, trials=trials)
+            print(f"{options.url} now answers with {options.model} (version {version})")
+            return
+        begin_trial(folder, server, version=version, percent=options.canary or 0, shadow=options.shadow, trials=trials)
+    what = "copies of the requests" if options.shadow else f"{options.canary} % of the callers"
+    print(f"version {version} gets {what}; see affekt deploy status, then affekt deploy promote or abort")
+
+
+@contextlib.contextmanager
+def trials_of(folder: Path, given: list[str]) -> Iterator[list[dict[str, Any]]]:
+    """The clips that a version has to answer as this process does: the given ones, or a few that are made here."""
+    from affekt.ensemble import Ensemble  # PyTorch, which status needs not
+
+    with tempfile.TemporaryDirectory(prefix="affekt-trial-") as temporary:
+        clips = [Path(name) for name in given]
+        if not clips:
+            try:
+                from affekt.samples import write_samples  # an extra
+
+                write_samples(Path(temporary) / "clips", clips_per_label=1, progress=False)
+                clips = sorted(Path(temporary).rglob("*.mp4"))[:_SAMPLES]
+            except ModuleNotFoundError as error:
+                remark(f"{error.name} is not installed, so no sample clip was tried; name some with --trial")
+        loaded = Ensemble.load(folder)
+        yield [trial_of(loaded, clip) for clip in clips]
+
+
+def _tell(status: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(status, indent=2))
+        return
+    for name, tally in status["versions"].items():
+        roles = {status["default"]: "default", status["canary"]: f"canary, {status['percent']:g} %"}
+        role = roles.get(name, "shadow" if name == status["shadow"] else "waits")
+        p50 = (
+            ""
+            if tally["p50_seconds"] is None
+            else f", p50 {tally['p50_seconds']:.2f} s, p95 {tally['p95_seconds']:.2f} s"
+        )
+        print(f"version {name} ({role}): {tally['requests']} requests, {tally['failed']} failed{p50}")
+    if compared := status["comparison"]:
+        agreed = (
+            "none yet"
+            if compared["agreement"] is None
+            else (
+                f"{compared['agreement']:.0%} agree, a probability moves by {compared['mean_shift']:.3f} on average, "
+                f"{compared['largest_shift']:.3f} at most"
+            )
+        )
+        print(f"shadow: {compared['requests']} compared: {agreed}; {compared['passed_over']} passed over")
+    if status["said"]:
+        print(status["said"])

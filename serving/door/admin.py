@@ -12,24 +12,43 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from affekt.errors import AffektError
-from affekt.serving.door.swap import Swaps
+from affekt.serving.door.swap import Swaps, Trial
 from affekt.serving.door.versions import Versions
 
 
-def admin_application(versions: Versions) -> ASGIApp:
-    """``GET /versions`` tells them; ``POST /versions`` with ``version`` and ``folder`` puts another one in place."""
-    swaps = Swaps(versions)
+def admin_application(versions: Versions, watch: float) -> ASGIApp:
+    """``GET /versions`` tells how they do; ``POST /versions`` puts another one in place, or on trial with ``canary`` or
+    ``shadow``; ``POST /promote`` and ``POST /abort`` end a trial.
+    """
+    swaps = Swaps(versions, watch)
 
     async def tell(request: Request) -> Response:
-        return JSONResponse({"default": versions.default, "versions": list(versions.all)})
+        return JSONResponse(swaps.status())
 
     async def put(request: Request) -> Response:
         asked = await request.json()
-        return JSONResponse(asdict(await swaps.replace(str(asked["version"]), Path(asked["folder"]))))
+        name, folder = str(asked["version"]), Path(asked["folder"])
+        trials = [Trial(Path(each["clip"]), each["expected"]) for each in asked.get("trials", ())]
+        percent, shadow = float(asked.get("canary") or 0), bool(asked.get("shadow"))
+        if percent or shadow:
+            await swaps.beside(name, folder, trials, percent=percent, shadow=shadow)
+            return JSONResponse(swaps.status())
+        return JSONResponse(asdict(await swaps.replace(name, folder, trials)))
+
+    async def promote(request: Request) -> Response:
+        return JSONResponse(asdict(await swaps.promote()))
+
+    async def abort(request: Request) -> Response:
+        return JSONResponse({"version": await swaps.abort()})
 
     async def failed(request: Request, error: Exception) -> Response:
         assert isinstance(error, AffektError)
         return JSONResponse({"error": error.to_dict()}, 409)
 
-    routes = [Route("/versions", tell, methods=["GET"]), Route("/versions", put, methods=["POST"])]
+    routes = [
+        Route("/versions", tell, methods=["GET"]),
+        Route("/versions", put, methods=["POST"]),
+        Route("/promote", promote, methods=["POST"]),
+        Route("/abort", abort, methods=["POST"]),
+    ]
     return Starlette(routes=routes, exception_handlers={AffektError: failed})

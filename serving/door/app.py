@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from affekt.serving.door import documents, facts, predictions, protocol_v2
+from affekt.serving.door import documents, facts, page_routes, predictions, protocol_v2
 from affekt.serving.door.admission import Admission
 from affekt.serving.door.desk import Desk
 from affekt.serving.door.inbox import drained
@@ -31,7 +31,13 @@ _CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}
 
 def routes_of(desk: Desk) -> list[Route]:
     """All addresses of the door."""
-    return [*predictions.routes(desk), *protocol_v2.routes(desk), *facts.routes(desk), *documents.routes()]
+    return [
+        *predictions.routes(desk),
+        *protocol_v2.routes(desk),
+        *facts.routes(desk),
+        *documents.routes(),
+        *page_routes.routes(desk.versions.model),
+    ]
 
 
 def application(desk: Desk) -> ASGIApp:

@@ -30,6 +30,18 @@ class Desk:
         self.options, self.versions, self.inbox = options, versions, inbox
         self.metrics = Metrics(versions)
 
+    def version_of(self, request: Request) -> Version:
+        """The version that a request is for; with a canary, the same caller gets the same.
+
+        A caller is known by the header ``X-Canary-Key``, else by its key, else by its address.
+
+        Raises:
+            Refusal: there is no such model or version.
+        """
+        given = request.headers.get("x-canary-key") or request.state.note.get("key")
+        key = str(given or (request.client.host if request.client else ""))
+        return self.versions.named(request.path_params["model"], request.path_params.get("version"), key)
+
     async def clip_of(self, request: Request) -> Clip:
         """The clip of a request: its body, or what its JSON document names.
 

@@ -43,6 +43,13 @@ class Clip:
         """Its file."""
         return self.inbox.folder / self.name
 
+    def again(self) -> Clip:
+        """The same clip under another name, whose file stays when this one goes; it takes no further room."""
+        other = Clip(self.inbox, f"{uuid4().hex}.clip", self.size)
+        other.path.hardlink_to(self.path)
+        self.inbox.used += other.size
+        return other
+
     def remove(self) -> None:
         """Take it away. Idempotent."""
         self.path.unlink(missing_ok=True)

@@ -29,6 +29,7 @@ class Options:
         threads: of each worker.
         room: requests that wait before the next is refused with 503.
         buckets: of S3, from which clips may be fetched.
+        watch: seconds for which a new version is watched, and taken back where it fails or is slow.
         keys: file of keys, of which a client needs one; empty for none.
         hosts: names of this server in the Host header; those of loopback are always.
         origins: of web pages of other sites that may ask.
@@ -47,6 +48,7 @@ class Options:
     threads: int = 1
     room: int = 32
     buckets: tuple[str, ...] = ()
+    watch: float = 60.0
     keys: str = ""
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()

@@ -19,7 +19,7 @@ def routes(desk: Desk) -> list[Route]:
     """The addresses of what is asked about a clip."""
 
     async def asked(request: Request, task: dict[str, Any]) -> Response:
-        version = desk.versions.named(request.path_params["model"], request.path_params.get("version"))
+        version = desk.version_of(request)
         try:
             clip = await desk.clip_of(request)
         except ClientDisconnect:

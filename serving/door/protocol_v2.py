@@ -29,9 +29,6 @@ _EXPECTED = (
 def routes(desk: Desk) -> list[Route]:
     """The addresses of the protocol."""
 
-    def version_of(request: Request) -> Version:
-        return desk.versions.named(request.path_params["model"], request.path_params.get("version"))
-
     async def live(request: Request) -> Response:
         return JSONResponse({"live": True})
 
@@ -41,7 +38,7 @@ def routes(desk: Desk) -> list[Route]:
         return JSONResponse({"ready": True})
 
     async def model_ready(request: Request) -> Response:
-        version = version_of(request)
+        version = desk.version_of(request)
         await _require_ready(desk, version)
         return JSONResponse({"name": desk.versions.model, "ready": True})
 
@@ -49,7 +46,7 @@ def routes(desk: Desk) -> list[Route]:
         return JSONResponse({"name": "affekt", "version": affekt.__version__, "extensions": []})
 
     async def metadata(request: Request) -> Response:
-        version = version_of(request)
+        version = desk.version_of(request)
         count = len(version.labels)
         outputs = [("label", "BYTES", [1]), ("confidence", "FP64", [1]), ("probabilities", "FP64", [1, count])]
         return JSONResponse(
@@ -64,7 +61,7 @@ def routes(desk: Desk) -> list[Route]:
         )
 
     async def infer(request: Request) -> Response:
-        version = version_of(request)
+        version = desk.version_of(request)
         try:
             asked = await read_json(request, desk.inbox, MOST_BYTES)
         except ClientDisconnect:

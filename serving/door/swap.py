@@ -1,12 +1,14 @@
-"""Another version in place of the one that answers: tried first, switched to at once, the old one ended when idle."""
+"""Another version beside or in place of the one that answers: tried first, watched, taken back where it is worse."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from affekt.errors import AffektError
 from affekt.serving.door.versions import Version, Versions
@@ -14,7 +16,27 @@ from affekt.serving.door.versions import Version, Versions
 logger = logging.getLogger(__name__)
 
 #: What a worker says of a task that names no clip: it is there, and its door is known to it.
-_TRIAL = (400, "bad_clip_name")
+_HANDSHAKE = (400, "bad_clip_name")
+#: Largest difference of a trial's probability; threads may sum in another order.
+TOLERANCE = 1e-5
+#: A version is taken back when, of so many requests since it was put in place, more than this share failed through the
+#: server's fault, or when its answers take so many times as long as those of the version before.
+FEWEST, MOST_FAILED, MOST_SLOWER = 10, 0.1, 3.0
+#: Seconds for which a version is watched, and between two looks.
+WATCH_SECONDS, _LOOK = 60.0, 0.5
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A clip with its expected answer.
+
+    Attributes:
+        clip: the file.
+        expected: the answer's document, or ``{"error": code}``.
+    """
+
+    clip: Path
+    expected: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -22,8 +44,8 @@ class Swapped:
     """What was done.
 
     Attributes:
-        version: that answers.
-        replaced: those that were taken away.
+        version: that was put in place.
+        replaced: those that were taken away, or will be when the new one has been watched.
         seconds: it took.
     """
 
@@ -37,40 +59,177 @@ class Swaps:
 
     Args:
         versions: of the door.
+        watch: seconds for which a new version is watched while the old one is kept.
     """
 
-    def __init__(self, versions: Versions) -> None:
-        self.versions = versions
+    def __init__(self, versions: Versions, watch: float = WATCH_SECONDS) -> None:
+        self.versions, self.watch = versions, watch
+        self.said = ""
         self._one = asyncio.Lock()
+        self._watching: asyncio.Task[None] | None = None
 
-    async def replace(self, name: str, folder: Path) -> Swapped:
-        """Load a version, try it, make it the default and take all others away.
+    async def replace(self, name: str, folder: Path, trials: Sequence[Trial] = ()) -> Swapped:
+        """Load a version, try it, make it the default; the others go when it has been watched.
 
         Raises:
             AffektError: ``already_deployed``; ``busy`` where another change is under way; or it does not load or fails
-                the trial: then nothing has changed.
+                a trial: then nothing has changed.
         """
+        started = time.monotonic()
+        await self._end_watch()
+        async with self._alone():
+            added = await self._added(name, folder, trials)
+            return await self._put(added, started)
+
+    async def beside(self, name: str, folder: Path, trials: Sequence[Trial], *, percent: float, shadow: bool) -> None:
+        """Load and try a version, and send it a share of the requests, or copies of them; errors as :meth:`replace`."""
+        await self._end_watch()
+        async with self._alone():
+            if self.versions.canary or self.versions.shadow:
+                raise AffektError("another version is on trial; promote or abort it first", code="busy")
+            await self._added(name, folder, trials)
+            if shadow:
+                self.versions.shadow = name
+            else:
+                self.versions.canary, self.versions.percent = name, percent
+            self.said = ""
+            self._watching = asyncio.create_task(self._watch(name, ""))
+
+    async def promote(self) -> Swapped:
+        """Make the version on trial the default.
+
+        Raises:
+            AffektError: ``no_trial``: there is none.
+        """
+        started = time.monotonic()
+        await self._end_watch()
+        async with self._alone():
+            return await self._put(self._on_trial(), started)
+
+    async def abort(self, why: str = "aborted") -> str:
+        """Take the version on trial away; its name. Errors as :meth:`promote`."""
+        await self._end_watch()
+        async with self._alone():
+            version = self._on_trial()
+            await self._withdraw(version.name, why)
+            return version.name
+
+    def status(self) -> dict[str, Any]:
+        """What there is and how it does."""
+        versions = self.versions
+        return {
+            "default": versions.default,
+            "canary": versions.canary,
+            "percent": versions.percent if versions.canary else 0,
+            "shadow": versions.shadow,
+            "watching": self._watching is not None and not self._watching.done(),
+            "said": self.said,
+            "versions": {name: version.tally.to_dict() for name, version in versions.all.items()},
+            "comparison": versions.comparison.to_dict() if versions.shadow else None,
+        }
+
+    def _alone(self) -> asyncio.Lock:
         if self._one.locked():
             raise AffektError("another change of versions is under way; try again later", code="busy")
-        async with self._one:
-            started = time.monotonic()
-            versions = self.versions
-            if name == versions.default:
-                raise AffektError(f"version {name} answers already", code="already_deployed")
-            old = [version for version in versions.all if version != name]
-            added = await versions.add(name, folder)
-            try:
-                await self._try(added)
-            except BaseException:
-                await versions.remove(name)
-                raise
-            versions.default = name
-            for other in old:
-                await versions.remove(other)
-                logger.info("version %s replaced %s", name, other)
-            return Swapped(name, tuple(old), time.monotonic() - started)
+        return self._one
 
-    async def _try(self, version: Version) -> None:
-        status, document = await self.versions.engine.ask(version.name, {"clip": ""}, version.seconds)
-        if (status, document.get("error", {}).get("code")) != _TRIAL:
+    def _on_trial(self) -> Version:
+        name = self.versions.canary or self.versions.shadow
+        if not name:
+            raise AffektError("no version is on trial", code="no_trial")
+        return self.versions.all[name]
+
+    async def _added(self, name: str, folder: Path, trials: Sequence[Trial]) -> Version:
+        if name in self.versions.all:
+            raise AffektError(f"version {name} is there already", code="already_deployed")
+        added = await self.versions.add(name, folder)
+        try:
+            await self._try(added, trials)
+        except BaseException:
+            await self.versions.remove(name)
+            raise
+        return added
+
+    async def _put(self, version: Version, started: float) -> Swapped:
+        versions = self.versions
+        before = versions.default
+        versions.default, versions.canary, versions.shadow = version.name, "", ""
+        version.tally.forget()
+        self.said = ""
+        old = [name for name in versions.all if name != version.name]
+        self._watching = asyncio.create_task(self._watch(version.name, before))
+        return Swapped(version.name, tuple(old), time.monotonic() - started)
+
+    async def _try(self, version: Version, trials: Sequence[Trial]) -> None:
+        engine = self.versions.engine
+        status, document = await engine.ask(version.name, {"clip": ""}, version.seconds)
+        if (status, document.get("error", {}).get("code")) != _HANDSHAKE:
             raise AffektError(f"the trial request was answered with {status}: {document}", code="trial_failed")
+        for number, trial in enumerate(trials):
+            clip = engine.inbox / f"trial-{version.name}-{number}.clip"
+            try:
+                await asyncio.to_thread(clip.write_bytes, trial.clip.read_bytes())
+                _, said = await engine.ask(version.name, {"clip": clip.name}, version.seconds)
+            finally:
+                clip.unlink(missing_ok=True)
+            if why := difference(said, trial.expected):
+                raise AffektError(f"{trial.clip.name}: {why}", code="trial_failed")
+
+    async def _watch(self, name: str, before: str) -> None:
+        """Keep the version before while a new one shows itself; take the new one back where it is worse."""
+        ends = time.monotonic() + self.watch
+        while time.monotonic() < ends or not before:
+            await asyncio.sleep(_LOOK)
+            if name not in self.versions.all:
+                return
+            if why := self._worse(self.versions.all[name], self.versions.all.get(before or self.versions.default)):
+                if before:
+                    self.versions.default = before
+                await self._withdraw(name, f"version {name} was taken back: {why}")
+                return
+        for other in [other for other in self.versions.all if other != name]:
+            await self.versions.remove(other)
+            logger.info("version %s replaced %s", name, other)
+
+    @staticmethod
+    def _worse(version: Version, other: Version | None) -> str:
+        tally = version.tally
+        if tally.count < FEWEST:
+            return ""
+        if tally.failed > MOST_FAILED * tally.count:
+            return f"{tally.failed} of {tally.count} requests failed"
+        if other is not None and other.tally.count >= FEWEST and tally.mean > MOST_SLOWER * other.tally.mean:
+            return f"an answer takes {tally.mean:.2f} s, and {other.tally.mean:.2f} s with version {other.name}"
+        return ""
+
+    async def _withdraw(self, name: str, why: str) -> None:
+        versions = self.versions
+        versions.canary = "" if versions.canary == name else versions.canary
+        versions.shadow = "" if versions.shadow == name else versions.shadow
+        self.said = why
+        logger.warning("%s", why)
+        await versions.remove(name)
+
+    async def _end_watch(self) -> None:
+        """Finish what is watched: who asks for the next change is content with the last."""
+        watching, self._watching = self._watching, None
+        if watching is None or watching.done():
+            return
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        versions = self.versions
+        kept = {versions.default, versions.canary, versions.shadow}
+        for other in [other for other in versions.all if other not in kept]:
+            await versions.remove(other)
+
+
+def difference(said: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
+    """How an answer differs from the expected one; empty where it does not."""
+    if "error" in said or "error" in expected:
+        code = said["error"]["code"] if "error" in said else ""
+        return "" if code == expected.get("error") else f"answered {code or said.get('label')!r}, expected {expected}"
+    mine, theirs = expected["probabilities"], said["probabilities"]
+    if set(mine) != set(theirs):
+        return f"has other labels: {', '.join(theirs)}"
+    largest = max(abs(mine[label] - theirs[label]) for label in mine)
+    return "" if largest <= TOLERANCE else f"a probability differs by {largest:.1g} from the expected one"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from affekt.ensemble.assembly import read_manifest
 from affekt.serving.door.inbox import Clip
 from affekt.serving.door.line import Full, Line
 from affekt.serving.door.refusal import ENGINE_STATUS, Refusal
+from affekt.serving.door.tally import Comparison, Tally
 from affekt.serving.engines.engine import Engine, EngineError, Reply
 from affekt.serving.patience import MODEL_SECONDS
 
@@ -28,6 +30,7 @@ class Version:
         labels: that it tells apart.
         max_bytes: the largest clip that it takes.
         took: seconds that the last answers took, about.
+        tally: of its requests.
     """
 
     name: str
@@ -37,7 +40,7 @@ class Version:
     labels: tuple[str, ...]
     max_bytes: int
     took: float = 1.0
-    since: float = field(default_factory=time.time)
+    tally: Tally = field(default_factory=Tally)
 
     @property
     def retry_after(self) -> int:
@@ -57,7 +60,9 @@ class Versions:
 
     def __init__(self, model: str, engine: Engine, *, workers: int, room: int) -> None:
         self.model, self.engine, self.workers, self.room = model, engine, workers, room
-        self.default = ""
+        self.default = self.canary = self.shadow = ""
+        self.percent = 0.0
+        self.comparison = Comparison()
         self.all: dict[str, Version] = {}
         self._left: set[asyncio.Task[Reply]] = set()
 
@@ -83,15 +88,23 @@ class Versions:
             await asyncio.sleep(0.05)
         await self.engine.remove(name)
 
-    def named(self, model: str, version: str | None = None) -> Version:
-        """The version that a request names, or the default.
+    def named(self, model: str, version: str | None = None, key: str = "") -> Version:
+        """The version that a request names; else the canary for its share of all keys, and the default for the rest.
+
+        Args:
+            model: that is asked.
+            version: that is named.
+            key: of the request; the same key gets the same version.
 
         Raises:
             Refusal: there is none of that name.
         """
         if model != self.model:
             raise Refusal(404, "no_model", f"Model not found: {model}; there is {self.model}")
-        found = self.all.get(self.default if version is None else version)
+        meant = version
+        if meant is None:
+            meant = self.canary if self.canary and _share(key, self.canary) < self.percent else self.default
+        found = self.all.get(meant)
         if found is None:
             if version is None:
                 raise Refusal(503, "not_ready", "no version answers yet", retry_after=2)
@@ -112,17 +125,51 @@ class Versions:
             asyncio.CancelledError: the caller has gone.
         """
         work = asyncio.create_task(self._computed(version, clip, task))
+        copy = self._copied(version, clip) if not task else None
         self._left.add(work)
         work.add_done_callback(self._left.discard)
         work.add_done_callback(_looked_at)
         await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
         if work.done():
+            self._compare(copy, work)
             return work.result()
+        if copy is not None:
+            copy.remove()
         # A worker that is busy with it sees that the clip is gone; its place in the line is free when it has ended.
         clip.remove()
         raise Gone
 
+    def _copied(self, version: Version, clip: Clip) -> Clip | None:
+        """The clip once more for the shadow, if there is one that has time for it."""
+        shadow = self.all.get(self.shadow)
+        if shadow is None or version is shadow:
+            return None
+        if shadow.line.busy + shadow.line.waiting >= shadow.line.places:
+            self.comparison.passed_over += 1
+            return None
+        return clip.again()
+
+    def _compare(self, copy: Clip | None, work: asyncio.Task[Reply]) -> None:
+        shadow = self.all.get(self.shadow)
+        if copy is None:
+            return
+        if shadow is None or work.exception() is not None:
+            copy.remove()
+            return
+        answer = work.result()[1]
+
+        async def compare() -> Reply:
+            said = await self._computed(shadow, copy, {})
+            self.comparison.add(answer, said[1])
+            return said
+
+        task = asyncio.create_task(compare())
+        self._left.add(task)
+        task.add_done_callback(self._left.discard)
+        task.add_done_callback(_looked_at)
+
     async def _computed(self, version: Version, clip: Clip, task: dict[str, Any]) -> Reply:
+        began = time.monotonic()
         try:
             async with version.line:
                 if not clip.size:
@@ -130,16 +177,23 @@ class Versions:
                 started = time.monotonic()
                 said = await self.engine.ask(version.name, {**task, "clip": clip.name}, version.seconds)
                 version.took += 0.2 * (time.monotonic() - started - version.took)
+                version.tally.add(time.monotonic() - began, failed=said[0] >= 500)
                 return said
         except Full:
             message = f"{version.line.room} requests wait already; try again later"
             raise Refusal(503, "busy", message, retry_after=version.retry_after) from None
         except EngineError as error:
+            version.tally.add(time.monotonic() - began, failed=True)
             status = ENGINE_STATUS.get(error.code, 500)
             wait = version.retry_after if status == 503 else 0
             raise Refusal(status, error.code, error.message, retry_after=wait) from error
         finally:
             clip.remove()
+
+
+def _share(key: str, canary: str) -> float:
+    """A place from 0 to 100 for a key, the same each time and other for each canary."""
+    return int.from_bytes(hashlib.sha256(f"{canary}:{key}".encode()).digest()[:4], "big") / 2**32 * 100
 
 
 class Gone(Exception):

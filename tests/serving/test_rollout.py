@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from affekt.errors import AffektError
 from affekt.serving.client import predict
-from affekt.serving.rollout import deploy_ensemble
+from affekt.serving.rollout import deploy_ensemble, manage
 from affekt.serving.server import LocalServer
 from affekt.storage import file_digest
 
@@ -20,7 +21,7 @@ from affekt.storage import file_digest
 @pytest.fixture(scope="module")
 def changing(tiny_ensemble, tmp_path_factory):
     """A server of these tests alone, since they change what it serves."""
-    with LocalServer(tiny_ensemble, version="1", workers=1, home=tmp_path_factory.mktemp("home")) as server:
+    with LocalServer(tiny_ensemble, version="1", workers=1, watch=0.5, home=tmp_path_factory.mktemp("home")) as server:
         yield server
 
 
@@ -92,4 +93,7 @@ def test_two_swaps_lose_no_request(changing, tiny_ensemble, clip):
     assert {"1", "5", "6"} == set(answered)
     assert (first.replaced, second.replaced) == (("1",), ("5",))
     assert version_of(changing, clip) == "6"
+    ends = time.monotonic() + 60
+    while manage(server, "GET", "/versions")["watching"] and time.monotonic() < ends:
+        time.sleep(0.1)
     assert [path.name for path in (Path(changing.options.work) / "store").iterdir()] == ["affekt-6"]

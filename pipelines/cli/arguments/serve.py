@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from affekt.pipelines.cli.arguments.kinds import REF, Actions, AddCommand, port, positive
+import argparse
+
+from affekt.pipelines.cli.arguments.kinds import REF, Actions, AddCommand, add_json, port, positive
 
 
 def add_serve(command: AddCommand) -> None:
@@ -56,3 +58,27 @@ def add_deploy(command: AddCommand) -> None:
     deploy = command("deploy", "put a registered version into a running server without losing a request")
     deploy.add_argument("--url", default="http://127.0.0.1:8080", help="of the server (default http://127.0.0.1:8080)")
     deploy.add_argument("--model", default="affekt@champion", metavar="REF", help="name@champion or name/7")
+    deploy.add_argument(
+        "do", nargs="?", choices=("status", "promote", "abort"),
+        help="how the versions do; or end the trial of --canary or --shadow one way or the other",
+    )  # fmt: skip
+    deploy.add_argument(
+        "--canary", type=share_of_callers, metavar="PERCENT", help="send it this share of the callers, who stay with it"
+    )
+    deploy.add_argument("--shadow", action="store_true", help="send it copies of requests and only compare answers")
+    deploy.add_argument(
+        "--trial", action="append", default=[], metavar="CLIP",
+        help="that it has to answer as this process does, before anybody is sent to it (default: two sample clips)",
+    )  # fmt: skip
+    add_json(deploy)
+
+
+def share_of_callers(text: str) -> float:
+    """A percentage above 0 and below 100."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 100:
+        raise argparse.ArgumentTypeError(f"expected a percentage above 0 and below 100, got {text!r}")
+    return value

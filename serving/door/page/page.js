@@ -1,0 +1,162 @@
+"use strict";
+// Sends a clip to this server and shows what is said of it. Everything that a server says is set as text.
+const at = (id) => document.getElementById(id);
+const percent = (share) => `${Math.round(100 * share)} %`;
+let clip = null;
+const model = document.documentElement.dataset.model;
+let recorder = null;
+
+function made(name, text, attributes = {}) {
+  const element = document.createElement(name);
+  if (text !== undefined) element.textContent = text;
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  return element;
+}
+
+function say(text) { at("status").textContent = text; }
+
+function sent(path, body) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", path);
+    request.setRequestHeader("Content-Type", "application/octet-stream");
+    if (at("key").value) request.setRequestHeader("Authorization", `Bearer ${at("key").value}`);
+    request.upload.onprogress = (event) => {
+      at("progress").hidden = false;
+      at("progress").value = event.total ? event.loaded / event.total : 0;
+      say(event.loaded < event.total ? `Sending: ${percent(event.loaded / event.total)}` : "Sent; waiting for the answer");
+    };
+    request.onload = () => {
+      at("progress").hidden = true;
+      let said = {};
+      try { said = JSON.parse(request.responseText); } catch { said = {}; }
+      if (request.status === 200) resolve(said);
+      else reject(new Error(said.error ? said.error.message : `The server answers with status ${request.status}.`));
+    };
+    request.onerror = () => { at("progress").hidden = true; reject(new Error("The server cannot be reached.")); };
+    request.send(body);
+  });
+}
+
+async function tried(work) {
+  try { await work(); } catch (error) { say(`That did not work: ${error.message}`); }
+}
+
+async function ask(file) {
+  clip = file;
+  at("result").hidden = true;
+  at("timeline").replaceChildren();
+  at("reasons").replaceChildren();
+  say("Sending");
+  const started = performance.now();
+  const answer = await sent(`predictions/${model}`, file);
+  say(`Answered in ${((performance.now() - started) / 1000).toFixed(1)} s by version ${answer.model.version}.`);
+  show(answer);
+}
+
+function show(answer) {
+  at("result").hidden = false;
+  at("label").textContent = `${answer.label}, ${percent(answer.confidence)}, by ${answer.modalities.join(" and ")}`;
+  at("warnings").replaceChildren(...answer.warnings.map((text) => made("li", text)));
+  const names = Object.keys(answer.models);
+  const head = made("tr");
+  head.append(...["label", "fused", ...names].map((text) => made("th", text, { scope: "col" })));
+  at("head").replaceChildren(head);
+  const rows = Object.entries(answer.probabilities).sort((a, b) => b[1] - a[1]).map(([label, share]) => {
+    const row = made("tr");
+    row.append(made("th", label, { scope: "row" }));
+    for (const value of [share, ...names.map((name) => answer.models[name][label])]) {
+      const cell = made("td", `${percent(value)} `);
+      cell.append(made("meter", "", { value, min: 0, max: 1, "aria-hidden": "true" }));
+      row.append(cell);
+    }
+    return row;
+  });
+  at("bars").replaceChildren(...rows);
+  at("json").textContent = JSON.stringify(answer, null, 2);
+  const video = at("video");
+  video.src = URL.createObjectURL(clip);
+  const place = () => boxed(video, answer.face);
+  video.onloadedmetadata = place;
+  video.ontimeupdate = place;
+  window.onresize = place;
+  at("label").focus();
+}
+
+function boxed(video, face) {
+  const box = at("box");
+  const seen = face && (face.seconds || []).some(([first, last]) => video.currentTime >= first - 0.2 && video.currentTime <= last + 0.2);
+  box.hidden = !seen || !video.videoWidth;
+  if (box.hidden) return;
+  const scale = Math.min(video.clientWidth / video.videoWidth, video.clientHeight / video.videoHeight);
+  const left = (video.clientWidth - scale * video.videoWidth) / 2, top = (video.clientHeight - scale * video.videoHeight) / 2;
+  const [x, y, width, height] = face.box;
+  box.style.left = `${left + scale * x}px`;
+  box.style.top = `${top + scale * y}px`;
+  box.style.width = `${scale * width}px`;
+  box.style.height = `${scale * height}px`;
+}
+
+async function course() {
+  const said = await sent(`timeline/${model}?every=1`, clip);
+  say(`${said.windows.length} windows of a second`);
+  at("timeline").replaceChildren(...said.windows.map((window) => {
+    const text = window.error ? "no answer" : `${window.label} ${percent(window.confidence)}`;
+    const part = made("button", text, { type: "button", title: `${window.from} to ${window.to} s: ${text}` });
+    part.onclick = () => { at("video").currentTime = window.from; };
+    return part;
+  }));
+}
+
+async function why() {
+  const { explanation } = await sent(`explanations/${model}?frames=3`, clip);
+  const parts = [];
+  for (const [name, pictures] of Object.entries(explanation.face)) {
+    parts.push(made("h3", `${name}: where it looks for ${explanation.label}`));
+    for (const each of pictures) parts.push(made("img", undefined, { src: `data:image/png;base64,${each.png}`, alt: `At ${each.time} s` }));
+  }
+  for (const [name, said] of Object.entries(explanation.voice)) {
+    parts.push(made("h3", `${name}: the voice, for and against ${explanation.label}`));
+    const list = made("ul");
+    list.append(...said.descriptors.slice(0, 6).map((each) => made("li", `${each.name}: ${each.share >= 0 ? "+" : ""}${(100 * each.share).toFixed(1)} points`)));
+    parts.push(list);
+  }
+  parts.push(made("h3", `${explanation.label} without each model`));
+  const list = made("ul");
+  list.append(...Object.entries(explanation.models).map(([name, said]) => made("li", `without ${name}: ${said.without === null ? "no answer" : percent(said.without)}`)));
+  parts.push(list);
+  at("reasons").replaceChildren(...parts);
+  say("Explained");
+}
+
+async function record() {
+  if (recorder) { recorder.stop(); return; }
+  const stream = await navigator.mediaDevices.getUserMedia({ video: true, audio: true });
+  const parts = [];
+  recorder = new MediaRecorder(stream);
+  recorder.ondataavailable = (event) => parts.push(event.data);
+  recorder.onstop = () => {
+    for (const track of stream.getTracks()) track.stop();
+    const kind = recorder.mimeType;
+    recorder = null;
+    at("record").textContent = "Record from the camera";
+    tried(() => ask(new Blob(parts, { type: kind })));
+  };
+  recorder.start();
+  at("record").textContent = "Stop and ask";
+  say("Recording");
+  setTimeout(() => { if (recorder) recorder.stop(); }, 10000);
+}
+
+at("file").onchange = (event) => { if (event.target.files[0]) tried(() => ask(event.target.files[0])); };
+at("record").onclick = () => tried(record);
+at("course").onclick = () => tried(course);
+at("why").onclick = () => tried(why);
+at("copy").onclick = () => tried(async () => { await navigator.clipboard.writeText(at("json").textContent); say("Copied"); });
+for (const kind of ["dragover", "dragleave", "drop"]) {
+  at("drop").addEventListener(kind, (event) => {
+    event.preventDefault();
+    at("drop").classList.toggle("over", kind === "dragover");
+    if (kind === "drop" && event.dataTransfer.files[0]) tried(() => ask(event.dataTransfer.files[0]));
+  });
+}

@@ -1,0 +1,87 @@
+"""How a version does: what is counted of its requests, and of copies of others' that are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+#: Answers of which the time is kept.
+_KEPT = 200
+
+
+@dataclass
+class Tally:
+    """The requests of a version.
+
+    Attributes:
+        count: all that were answered, with whatever.
+        failed: of them through the server's fault.
+        seconds: of the last answers.
+    """
+
+    count: int = 0
+    failed: int = 0
+    seconds: list[float] = field(default_factory=list)
+
+    def add(self, seconds: float, *, failed: bool) -> None:
+        """Count a request."""
+        self.count += 1
+        self.failed += failed
+        self.seconds = [*self.seconds[-_KEPT + 1 :], seconds]
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.count, self.failed, self.seconds = 0, 0, []
+
+    @property
+    def mean(self) -> float:
+        """Seconds of an answer, the mean of the last."""
+        return sum(self.seconds) / len(self.seconds) if self.seconds else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        ordered = sorted(self.seconds)
+        p50, p95 = (ordered[int(share * (len(ordered) - 1))] if ordered else None for share in (0.5, 0.95))
+        return {"requests": self.count, "failed": self.failed, "p50_seconds": p50, "p95_seconds": p95}
+
+
+@dataclass
+class Comparison:
+    """The answers of a shadow beside those that clients got.
+
+    Attributes:
+        count: pairs of answers.
+        agreed: of them with one label, or one error.
+        shift: the sum of the largest differences of a probability.
+        largest: of those.
+        passed_over: copies that were not made, since the shadow was busy.
+    """
+
+    count: int = 0
+    agreed: int = 0
+    shift: float = 0.0
+    largest: float = 0.0
+    passed_over: int = 0
+
+    def add(self, answer: Mapping[str, Any], shadow: Mapping[str, Any]) -> None:
+        """Count a pair."""
+        self.count += 1
+        if "error" in answer or "error" in shadow:
+            self.agreed += answer.get("error", {}).get("code") == shadow.get("error", {}).get("code")
+            return
+        self.agreed += answer["label"] == shadow["label"]
+        mine, theirs = answer["probabilities"], shadow["probabilities"]
+        difference = max(abs(mine[label] - theirs.get(label, 0.0)) for label in mine)
+        self.shift += difference
+        self.largest = max(self.largest, difference)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {
+            "requests": self.count,
+            "agreement": self.agreed / self.count if self.count else None,
+            "mean_shift": self.shift / self.count if self.count else None,
+            "largest_shift": self.largest,
+            "passed_over": self.passed_over,
+        }

@@ -1,0 +1,49 @@
+"""The client, against a real door: typed answers, many at once, progress, errors in their places."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from affekt.client import AsyncClient, Client, Prediction
+from affekt.errors import AffektError, MediaError
+
+
+def test_answers_are_typed_and_told_how_far_they_are(door, sample_clips):
+    clip = sorted(sample_clips.rglob("*.mp4"))[0]
+    told = []
+    with Client(door.base) as client:
+        answer = client.predict(clip, progress=lambda sent, size: told.append((sent, size)))
+        assert client.predict(clip.read_bytes()) == answer or answer.label
+        assert client.ready() and client.versions()[0]["version"] == "7"
+    assert isinstance(answer, Prediction)
+    assert answer.confidence == answer.probabilities[answer.label]
+    assert (answer.model["version"], len(answer.request_id)) == ("7", 32)
+    assert told[-1] == (clip.stat().st_size, clip.stat().st_size)
+
+
+def test_many_are_answered_in_order_and_an_error_stays_in_its_place(door, tmp_path):
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"no clip")
+    given = [bad, tmp_path / "none.mp4", b"no clip", "s3://theirs/clip.mp4", b""]
+    codes = ["unreadable", "missing", "unreadable", "bucket_not_allowed", "no_clip"]
+
+    async def all_of_them():
+        async with AsyncClient(door.base) as client:
+            return [found.code async for found in client.predict_many(given)]
+
+    with Client(door.base) as client:
+        assert [found.code for found in client.predict_many(given)] == codes
+    assert asyncio.run(all_of_them()) == codes
+
+
+def test_a_server_that_is_not_there_says_so(tmp_path):
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(b"clip")
+    with Client("127.0.0.1:1") as client:
+        assert not client.ready()
+        with pytest.raises(AffektError, match="affekt serve"):
+            client.predict(clip)
+        with pytest.raises(MediaError):
+            client.predict(tmp_path / "none.mp4")

@@ -1,0 +1,183 @@
+"""Versions at the door: trials, canary, shadow, and what is taken back, with an engine that says what it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from affekt.errors import AffektError
+from affekt.serving.door import swap
+from affekt.serving.door.inbox import Inbox
+from affekt.serving.door.swap import Swaps, Trial
+from affekt.serving.door.versions import Versions
+from affekt.serving.engines.engine import EngineError
+
+ANSWER = {"label": "happy", "probabilities": {"happy": 0.75, "sad": 0.25}}
+
+
+class Told:
+    """An engine whose versions answer as they are told to."""
+
+    def __init__(self, inbox):
+        self.inbox, self.says, self.there = inbox, {}, []
+
+    async def add(self, version, ensemble, workers):
+        self.there.append(version)
+
+    async def remove(self, version):
+        self.there.remove(version)
+
+    async def ask(self, version, task, seconds):
+        await asyncio.sleep(0)
+        if task["clip"] == "":
+            return 400, {"error": {"code": "bad_clip_name", "message": ""}}
+        said = self.says.get(version, ANSWER)
+        if isinstance(said, Exception):
+            raise said
+        return (400 if "error" in said else 200), said
+
+
+@pytest.fixture
+def scene(tmp_path, tiny_ensemble, monkeypatch):
+    """A door with version 1, and what runs a scene with it."""
+    monkeypatch.setattr(swap, "_LOOK", 0.01)
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+
+    def play(act, watch=30.0):
+        async def whole():
+            engine = Told(inbox)
+            versions = Versions("affekt", engine, workers=2, room=8)
+            await versions.add("1", tiny_ensemble)
+            versions.default = "1"
+            return await act(engine, versions, Swaps(versions, watch))
+
+        found = asyncio.run(whole())
+        assert list(inbox.iterdir()) == []
+        return found
+
+    return play
+
+
+async def asked(versions, key="", version=None):
+    box = Inbox(versions.engine.inbox, 100)
+    with box.writer() as writer:
+        writer.write(b"clip")
+        clip = writer.done()
+    never = asyncio.create_task(asyncio.sleep(60))
+    chosen = versions.named("affekt", version, key)
+    try:
+        return chosen.name, await versions.reply(chosen, clip, {}, never)
+    except Exception as error:
+        return chosen.name, error
+    finally:
+        never.cancel()
+
+
+@pytest.fixture
+def clip(tmp_path):
+    path = tmp_path / "trial.mp4"
+    path.write_bytes(b"trial")
+    return path
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"error": {"code": "unreadable", "message": ""}},
+        {**ANSWER, "probabilities": {"happy": 0.74, "sad": 0.26}},
+        {**ANSWER, "probabilities": {"happy": 0.75, "angry": 0.25}},
+        EngineError("died", code="crashed"),
+    ],
+)
+def test_a_version_that_answers_a_trial_otherwise_is_not_put_in_place(scene, tiny_ensemble, clip, said):
+    async def act(engine, versions, swaps):
+        engine.says["2"] = said
+        with pytest.raises(AffektError):
+            await swaps.replace("2", tiny_ensemble, [Trial(clip, ANSWER)])
+        return versions.default, engine.there
+
+    assert scene(act) == ("1", ["1"])
+
+
+def test_a_version_that_answers_as_expected_is_and_the_old_one_goes_when_it_was_watched(scene, tiny_ensemble, clip):
+    async def act(engine, versions, swaps):
+        done = await swaps.replace("2", tiny_ensemble, [Trial(clip, ANSWER)])
+        kept = list(engine.there)
+        await asyncio.sleep(0.2)
+        return done.replaced, versions.default, kept, engine.there
+
+    assert scene(act, watch=0.05) == (("1",), "2", ["1", "2"], ["2"])
+
+
+def test_a_version_that_fails_after_the_swap_is_taken_back_by_itself(scene, tiny_ensemble):
+    async def act(engine, versions, swaps):
+        await swaps.replace("2", tiny_ensemble)
+        engine.says["2"] = EngineError("died", code="crashed")
+        for _ in range(swap.FEWEST):
+            await asked(versions)
+        await asyncio.sleep(0.1)
+        return versions.default, engine.there, swaps.status()["said"]
+
+    assert scene(act) == ("1", ["1"], "version 2 was taken back: 10 of 10 requests failed")
+
+
+def test_clips_that_cannot_be_used_are_no_fault_of_a_version(scene, tiny_ensemble):
+    async def act(engine, versions, swaps):
+        await swaps.replace("2", tiny_ensemble)
+        engine.says["2"] = {"error": {"code": "unreadable", "message": ""}}
+        for _ in range(2 * swap.FEWEST):
+            await asked(versions)
+        await asyncio.sleep(0.1)
+        return versions.default
+
+    assert scene(act) == "2"
+
+
+def test_a_canary_gets_its_share_of_callers_who_stay_with_it(scene, tiny_ensemble):
+    async def act(engine, versions, swaps):
+        await swaps.beside("2", tiny_ensemble, [], percent=20, shadow=False)
+        names = {key: {(await asked(versions, str(key)))[0] for _ in range(2)} for key in range(300)}
+        done = await swaps.promote()
+        return names, done.version, versions.default
+
+    names, promoted, default = scene(act)
+    assert all(len(found) == 1 for found in names.values())
+    assert 30 <= sum(found == {"2"} for found in names.values()) <= 90
+    assert (promoted, default) == ("2", "2")
+
+
+def test_a_shadow_answers_nobody_and_is_compared(scene, tiny_ensemble):
+    async def act(engine, versions, swaps):
+        await swaps.beside("2", tiny_ensemble, [], percent=0, shadow=True)
+        engine.says["2"] = {"label": "sad", "probabilities": {"happy": 0.25, "sad": 0.75}}
+        said = [await asked(versions) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        compared = swaps.status()["comparison"]
+        gone = await swaps.abort()
+        return said, compared, gone, engine.there
+
+    said, compared, gone, there = scene(act)
+    assert [name for name, _ in said] == ["1"] * 3
+    assert all(document == (200, ANSWER) for _, document in said)
+    assert compared == {"requests": 3, "agreement": 0.0, "mean_shift": 0.5, "largest_shift": 0.5, "passed_over": 0}
+    assert (gone, there) == ("2", ["1"])
+
+
+def test_without_a_trial_there_is_nothing_to_promote(scene):
+    async def act(engine, versions, swaps):
+        with pytest.raises(AffektError) as raised:
+            await swaps.promote()
+        return raised.value.code
+
+    assert scene(act) == "no_trial"
+
+
+def test_the_status_is_json(scene):
+    async def act(engine, versions, swaps):
+        await asked(versions)
+        return json.loads(json.dumps(swaps.status()))
+
+    assert scene(act)["versions"]["1"]["requests"] == 1
