@@ -14,7 +14,8 @@ from affekt.statistics.power import Design, power, power_above_chance, smallest_
 #: Gains in points of which it is told how often they are found.
 GAINS = (5, 10, 15, 20)
 _TOLD = 10
-_DRAWS = 2000
+#: Simulated decisions, and how many subjects all of them hold at most.
+_DRAWS, _CELLS = 2000, 600_000
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def above_champion(
         seed: of the simulation.
         unit: what is decided on.
     """
-    found = partial(power, design, chance=level.chance, margin=margin, draws=_DRAWS, seed=seed)
+    found = partial(power, design, chance=level.chance, margin=margin, draws=_draws(design), seed=seed)
     return _detectable(found, design, subjects, level, "champion", unit)
 
 
@@ -76,9 +77,13 @@ def above_chance(
     """What is found of a first champion, which must beat chance among ``labels`` labels; else as above."""
     found = partial(
         power_above_chance, design.sizes, labels,
-        chance=level.chance, scatter=design.scatter, draws=_DRAWS, seed=seed,
+        chance=level.chance, scatter=design.scatter, draws=_draws(design), seed=seed,
     )  # fmt: skip
     return _detectable(found, design, subjects, level, "chance", unit)
+
+
+def _draws(design: Design) -> int:
+    return max(50, min(_DRAWS, _CELLS // len(design.sizes)))
 
 
 def _detectable(

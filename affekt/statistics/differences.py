@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from affekt.json_document import JsonDocument
+from affekt.statistics.metrics import predictions
 from affekt.statistics.paired import compare_paired
 
 #: Of more subjects than this, those that move the whole most are kept.
@@ -74,12 +75,14 @@ def differences(
         return Difference(found.clips, found.accuracy_a, found.accuracy_b, found.difference, *found.ci95)
 
     present = [k for k in range(len(labels)) if (truth == k).any()]
-    known = [str(name) for name in np.unique(people) if name]
-    every = {name: of(people == name) for name in known}
-    most = sorted(known, key=lambda name: -abs(every[name].difference) * every[name].clips)[:MOST_SUBJECTS]
+    moved = (predictions(b) == truth).astype(int) - (predictions(a) == truth)
+    names, group = np.unique(people, return_inverse=True)
+    sums = np.abs(np.bincount(group, weights=moved, minlength=len(names)))
+    known = sorted((-float(total), str(name)) for name, total in zip(names, sums, strict=True) if name)
+    most = sorted(name for _, name in known[:MOST_SUBJECTS])
     return Differences(
         by_label={labels[k]: of(truth == k) for k in present},
-        by_subject={name: every[name] for name in sorted(most)},
+        by_subject={name: of(people == name) for name in most},
         confidence=confidence,
         subjects=len(known),
     )
