@@ -95,6 +95,12 @@ def test_every_pod_waits_as_long_as_who_submits_it_says(monkeypatch, tmp_path):
         assert {"name": "AFFEKT_PATIENCE", "value": "60"} in executor["container"]["env"]
 
 
+def test_every_pod_knows_its_image(compiled):
+    for executor in compiled[0]["deploymentSpec"]["executors"].values():
+        container = executor["container"]
+        assert {"name": "AFFEKT_STEP_IMAGE", "value": container["image"]} in container["env"]
+
+
 def test_preparation_fans_out_and_comes_together(compiled):
     found = {task: body for _, task, body in tasks(compiled[0])}
     loops = [body for body in found.values() if "parameterIterator" in body]
