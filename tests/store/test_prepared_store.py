@@ -121,6 +121,15 @@ def test_shards_are_full_by_their_number_of_clips_or_of_bytes(
     assert [name.partition("-")[0] for name in small.shelf.names()] == ["1"] * 7
 
 
+def test_packing_writes_below_the_store_alone(
+    tmp_path: Path, clip: PreparedClip, settings: MediaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "store", settings)
+    store.put("k0", clip)
+    monkeypatch.chdir("/proc")  # where nobody can make a file
+    assert store.pack() == 1
+
+
 def test_equal_clips_make_equal_shards(tmp_path: Path, clip: PreparedClip, settings: MediaSettings) -> None:
     names = []
     for folder in ("one", "two"):

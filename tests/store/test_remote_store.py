@@ -90,10 +90,11 @@ def test_what_a_shard_holds_is_asked_once_on_a_machine(
     fetched = []
     for _ in range(2):
         requests_of.clear()
-        assert all(Store(root, settings).has(f"k{shard}-1") for shard in range(5))
+        assert all((store := Store(root, settings)).has(f"k{shard}-1") for shard in range(5))
         fetched.append(len([one for one in requests_of if one.operation == "GetObject"]))
 
     assert fetched == [5, 0]
+    assert len(list((store.folder / "keys").iterdir())) == 5
 
 
 def test_functionals_are_fetched_without_pictures(
