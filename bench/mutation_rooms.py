@@ -37,7 +37,15 @@ ROOMS = {
         ),
         tuple(
             f"tests/registry/test_{name}.py"
-            for name in ("gate", "guards", "unseen_clips", "spending", "what_a_decision_tells")
+            for name in (
+                "gate",
+                "guards",
+                "unseen_clips",
+                "spending",
+                "what_a_decision_tells",
+                "first_champion",
+                "guard_bounds",
+            )
         ),
     ),
     "guards": Room(

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from affekt.registry import guards
+from affekt.registry import ScoreVectors, decide, guards
 from affekt.registry.guards import Both, Guards
 
 LABELS = ("angry", "happy", "sad")
@@ -23,6 +23,25 @@ def answers(said: np.ndarray, sure: float | np.ndarray = 0.6) -> np.ndarray:
 def both(champion: np.ndarray, challenger: np.ndarray, *, people: int = 10, seed: int = 7, truth=TRUTH) -> Both:
     subjects = tuple(f"s{row * people // len(truth)}" for row in range(len(truth)))
     return Both(LABELS, truth, subjects, champion, challenger, LABELS, LABELS, "clips", 0.9, 400, seed)
+
+
+def test_the_gate_asks_the_guards_with_its_seed_and_keeps_its_reasons(monkeypatch):
+    asked = []
+
+    def compare(*sides, **how):
+        asked.append(how["seed"])
+        return 0.3, 0.1, 0.5
+
+    monkeypatch.setattr(guards, "compare_calibration", compare)
+    names, subjects = (tuple(f"{kind}{row // of}" for row in range(300)) for kind, of in (("clip", 1), ("s", 30)))
+    challenger, champion = (
+        ScoreVectors(names, LABELS, answers(said), TRUTH, subjects, learned=np.zeros(300, bool))
+        for said in (TRUTH, np.where(NUMBER < 5, (TRUTH + 1) % 3, TRUTH))
+    )
+    reasons = decide(challenger, champion, bootstrap=200, seed=9).reasons
+    assert asked == [9]
+    assert reasons[0].startswith("On the same 300 clips")
+    assert reasons[-2].startswith("Its calibration error")
 
 
 def test_every_label_that_fell_has_its_sentence():
