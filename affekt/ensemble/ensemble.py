@@ -29,6 +29,7 @@ from affekt.models.members import Members
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings, settings_of_stored
 from affekt.settings.limits import with_limits
+from affekt.stages import stage
 from affekt.storage import file_digest
 
 logger = logging.getLogger(__name__)
@@ -262,7 +263,9 @@ class Ensemble:
         Raises:
             MediaError: no model has an answer.
         """
-        return self._answer(seen, self._fusion.predict(seen.scores[np.newaxis])[0])
+        with stage("fusion"):
+            fused = self._fusion.predict(seen.scores[np.newaxis])[0]
+        return self._answer(seen, fused)
 
     def _answer(self, clip: Seen, fused: np.ndarray) -> Answer:
         if np.isnan(fused).any():

@@ -24,6 +24,7 @@ from affekt.media.pictures import FacePictures
 from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex
 from affekt.progress import track
 from affekt.settings import MediaSettings
+from affekt.stages import stage
 
 if TYPE_CHECKING:
     from affekt.dataset.faces import FaceImage
@@ -51,12 +52,15 @@ def prepare_file(
     """
     check_choice(who)
     deadline = deadline or Deadline.of(settings, path)
-    decoded = decode(path, settings, deadline.ends)
+    with stage("decode"):
+        decoded = decode(path, settings, deadline.ends)
     try:
-        found = find_faces(decoded.frames, settings, who, partial(deadline.check, "while its faces were searched"))
+        with stage("faces"):
+            found = find_faces(decoded.frames, settings, who, partial(deadline.check, "while its faces were searched"))
     except MediaError as error:
         raise MediaError(error.message, code=error.code, where=str(path)) from error
-    voice, sound_flags = _voice(path, decoded, settings, deadline)
+    with stage("sound"):
+        voice, sound_flags = _voice(path, decoded, settings, deadline)
     if not found.present.any() and not voice.usable:
         reasons = [found.why_none, *(flag.replace("_", " ") for flag in voice.flags)]
         raise MediaError(

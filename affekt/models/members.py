@@ -13,6 +13,7 @@ from affekt.extensions import EXTENSIONS, model_spec, model_specs
 from affekt.media.deadline import Deadline
 from affekt.media.prepared import PreparedClip
 from affekt.models.member import HardwareChoice, ImageMember, Member, PersonMember, Scored, load_member
+from affekt.stages import stage
 
 
 class Members:
@@ -81,7 +82,8 @@ class Members:
         for name, member in self._members.items():
             if deadline is not None:
                 deadline.check(f"before {name} had looked at it")
-            said[name] = member.score(clip, {needed: said[needed].offers for needed in model_spec(name).needs})
+            with stage(name):
+                said[name] = member.score(clip, {needed: said[needed].offers for needed in model_spec(name).needs})
         return said
 
     def score_person(self, name: str, rows: np.ndarray, vectors: np.ndarray) -> np.ndarray:

@@ -93,7 +93,10 @@ def _predictions() -> Document:
     named = ("model", "version")
     return {
         "/predictions/{model}": {
-            "post": _operation("The answer about a clip", answer, _OF_CLIPS, *named[:1], requestBody=_CLIP)
+            "post": _with_query(
+                _operation("The answer about a clip", answer, _OF_CLIPS, *named[:1], requestBody=_CLIP),
+                timings="integer",
+            )
         },
         "/predictions/{model}/{version}": {
             "post": _operation("The answer of one version", answer, _OF_CLIPS, *named, requestBody=_CLIP)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 from starlette.requests import Request
@@ -48,12 +49,15 @@ class Desk:
         Raises:
             Refusal: there is none.
         """
+        started = time.monotonic()
         try:
             found = await received(request, self.inbox)
         except Refusal:
             await drained(request)
             raise
-        return found if isinstance(found, Clip) else await self.named(found)
+        clip = found if isinstance(found, Clip) else await self.named(found)
+        request.state.note["receive"] = round(time.monotonic() - started, 5)
+        return clip
 
     async def named(self, document: dict[str, Any]) -> Clip:
         """The clip that a JSON document names by its ``uri``.
@@ -65,12 +69,18 @@ class Desk:
 
     async def reply(self, request: Request, version: Version, clip: Clip, task: dict[str, Any]) -> Reply:
         """What a version says of a clip; it is given up when the caller goes."""
-        request.state.note |= {"version": version.name, "bytes": clip.size}
+        note = request.state.note
+        note |= {"version": version.name, "bytes": clip.size}
         gone = asyncio.create_task(_gone(request))
         try:
-            status, document = await self.versions.reply(version, clip, task, gone)
+            status, document = await self.versions.reply(version, clip, task, gone, note)
         finally:
             gone.cancel()
+        timings = document.pop("timings", {})
+        self.metrics.took(timings)
+        self.metrics.took({name: note[name] for name in ("receive", "queue") if name in note})
+        if request.query_params.get("timings") == "1":
+            document["timings"] = {**{name: note[name] for name in ("receive", "queue") if name in note}, **timings}
         if "error" in document:
             request.state.note["code"] = document["error"]["code"]
         self.metrics.said(version.name, document)

@@ -42,6 +42,7 @@ def metrics_route(desk: Desk) -> Route:
     """``/metrics``."""
 
     async def metrics(request: Request) -> Response:
+        await desk.metrics.look(desk.versions)
         return Response(desk.metrics.text(), media_type=CONTENT_TYPE)
 
     return Route("/metrics", metrics, methods=["GET"])

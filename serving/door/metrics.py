@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
 from affekt.serving.door.versions import Versions
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 30, 60, 120)
+_STAGES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60)
 _SHARES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 #: The content type of the answer.
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -32,6 +33,11 @@ class Metrics:
             "affekt_request_seconds", "From the first byte to the answer", ["route"], buckets=_SECONDS,
             registry=self.registry,
         )  # fmt: skip
+        self._stages = Histogram(
+            "affekt_stage_seconds", "Seconds of a stage of an answer", ["stage"], buckets=_STAGES,
+            registry=self.registry,
+        )  # fmt: skip
+        self._ready = Gauge("affekt_ready_workers", "Workers that can answer", ["version"], registry=self.registry)
         self._answers = Counter(
             "affekt_answers", "Answers about clips", ["version", "label", "modalities"], registry=self.registry
         )
@@ -45,6 +51,17 @@ class Metrics:
         """Count one request."""
         self._requests.labels(route, str(status), note.get("code", "")).inc()
         self._seconds.labels(route).observe(seconds)
+
+    def took(self, seconds: Mapping[str, float]) -> None:
+        """Count how long stages took."""
+        for stage, each in seconds.items():
+            self._stages.labels(stage).observe(each)
+
+    async def look(self, versions: Versions) -> None:
+        """Ask the engine how many workers are ready."""
+        self._ready.clear()
+        for name in list(versions.all):
+            self._ready.labels(name).set(await versions.engine.ready(name))
 
     def said(self, version: str, document: Mapping[str, Any]) -> None:
         """Count what was said of a clip."""

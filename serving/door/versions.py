@@ -111,20 +111,28 @@ class Versions:
             raise Refusal(404, "no_version", f"{model} has no version {version}; there is {', '.join(self.all)}")
         return found
 
-    async def reply(self, version: Version, clip: Clip, task: dict[str, Any], gone: asyncio.Task[None]) -> Reply:
+    async def reply(
+        self,
+        version: Version,
+        clip: Clip,
+        task: dict[str, Any],
+        gone: asyncio.Task[None],
+        note: dict[str, Any] | None = None,
+    ) -> Reply:
         """What a version answers about a clip, which is removed at the end.
 
         Args:
             version: that is asked.
             clip: in the inbox.
             task: what is asked, besides the clip's name.
+            note: gets the seconds in the ``queue``.
             gone: is done when the caller has gone; then what waits is given up, and what is computed ends soon.
 
         Raises:
             Refusal: the line is full, or the engine has no answer.
             asyncio.CancelledError: the caller has gone.
         """
-        work = asyncio.create_task(self._computed(version, clip, task))
+        work = asyncio.create_task(self._computed(version, clip, task, note))
         copy = self._copied(version, clip) if not task else None
         self._left.add(work)
         work.add_done_callback(self._left.discard)
@@ -168,13 +176,17 @@ class Versions:
         task.add_done_callback(self._left.discard)
         task.add_done_callback(_looked_at)
 
-    async def _computed(self, version: Version, clip: Clip, task: dict[str, Any]) -> Reply:
+    async def _computed(
+        self, version: Version, clip: Clip, task: dict[str, Any], note: dict[str, Any] | None = None
+    ) -> Reply:
         began = time.monotonic()
         try:
             async with version.line:
                 if not clip.size:
                     raise Gone
                 started = time.monotonic()
+                if note is not None:
+                    note["queue"] = round(started - began, 5)
                 said = await self.engine.ask(version.name, {**task, "clip": clip.name}, version.seconds)
                 version.took += 0.2 * (time.monotonic() - started - version.took)
                 version.tally.add(time.monotonic() - began, failed=said[0] >= 500)

@@ -225,6 +225,7 @@ def test_the_door_is_answered_about_a_clip_that_it_names(behind_the_door, tiny_e
     status, document = told(behind_the_door, "word", {"clip": "a.clip"})
     assert status == 200
     del document["model"]
+    assert all(seconds >= 0 for seconds in document.pop("timings").values())
     assert document == Ensemble.load(tiny_ensemble).predict_file(clip).to_dict()
 
 

@@ -25,6 +25,9 @@ def add_serve(command: AddCommand) -> None:
         help="of S3, from which a request may name clips as s3://NAME/...; may be repeated",
     )  # fmt: skip
 
+    serve.add_argument(
+        "--follow", action="store_true", help="deploy what --model means whenever it means another version"
+    )
     serve.add_argument("--address", default="127.0.0.1", help="of the network (default 127.0.0.1: this machine alone)")
     serve.add_argument("--keys", metavar="FILE", help="of keys, of which a client needs one; see affekt keys")
     serve.add_argument("--without-keys", action="store_true", help="let other machines ask without a key")

@@ -1,0 +1,133 @@
+"""The page, in a real browser: a clip is chosen, answered, explained; a camera is recorded."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+
+import pytest
+import requests
+
+
+def test_the_page_runs_nothing_but_its_own_script(door):
+    answer = requests.get(f"{door.base}/", timeout=30)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy and "unsafe" not in policy and "*" not in policy
+    assert "style=" not in answer.text and "onclick" not in answer.text and "http" not in answer.text
+    for name in ("page.js", "page.css"):
+        assert requests.get(f"{door.base}/page/{name}", timeout=30).status_code == 200
+
+
+class Browser:
+    """Chromium over its debugging pipe."""
+
+    def __init__(self, folder):
+        program = shutil.which("chromium") or shutil.which("google-chrome")
+        if program is None:
+            pytest.skip("there is no Chromium here")
+        (theirs_in, self._out), (self._in, theirs_out) = os.pipe(), os.pipe()
+
+        def place():
+            os.dup2(os.dup(theirs_in), 3 + 100)
+            os.dup2(os.dup(theirs_out), 4 + 100)
+            os.dup2(103, 3)
+            os.dup2(104, 4)
+
+        self._process = subprocess.Popen(
+            [program, "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe",
+             "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--no-first-run",
+             f"--user-data-dir={folder}", "about:blank"],
+            preexec_fn=place, close_fds=False, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self._number, self._rest, self._session = 0, b"", None
+
+    def ask(self, method, **params):
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": params}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._out, json.dumps(message).encode() + b"\0")
+        while True:
+            while b"\0" not in self._rest:
+                self._rest += os.read(self._in, 1 << 20)
+            text, _, self._rest = self._rest.partition(b"\0")
+            said = json.loads(text)
+            if said.get("id") == self._number:
+                assert "error" not in said, said
+                return said["result"]
+
+    def open(self, url, width=390):
+        target = self.ask("Target.createTarget", url=url)["targetId"]
+        self._session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self.ask("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=True)
+        self.until("document.readyState === 'complete' && document.getElementById('drop') !== null")
+
+    def value(self, expression):
+        said = self.ask("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in said, said
+        return said["result"].get("value")
+
+    def until(self, expression, seconds=60):
+        ends = time.monotonic() + seconds
+        while not (found := self.value(expression)):
+            assert time.monotonic() < ends, (expression, self.value("document.getElementById('status').textContent"))
+            time.sleep(0.1)
+        return found
+
+    def choose(self, selector, path):
+        root = self.ask("DOM.getDocument")["root"]["nodeId"]
+        node = self.ask("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.ask("DOM.setFileInputFiles", files=[str(path)], nodeId=node)
+
+    def close(self):
+        self._process.kill()
+        self._process.wait()
+        for used in (self._out, self._in):
+            os.close(used)
+
+
+@pytest.fixture
+def browser(tmp_path):
+    made = Browser(tmp_path / "profile")
+    yield made
+    made.close()
+
+
+@pytest.mark.slow
+def test_a_clip_is_answered_explained_and_followed_in_time(browser, door, clip):
+    browser.open(f"{door.base}/")
+    browser.choose("#file", clip)
+    browser.until("!document.getElementById('result').hidden")
+    expected = door.predict(clip)
+    assert browser.value("document.getElementById('label').textContent").startswith(expected["label"])
+    assert json.loads(browser.value("document.getElementById('json').textContent"))["label"] == expected["label"]
+    assert browser.value("document.querySelectorAll('#bars tr').length") == len(expected["probabilities"])
+    assert browser.value("document.activeElement.id") == "label"
+    browser.value("document.getElementById('course').click()")
+    browser.until("document.querySelectorAll('#timeline button').length > 0")
+    browser.value("document.getElementById('why').click()")
+    browser.until("document.querySelectorAll('#reasons h3').length > 0")
+    browser.until("[...document.querySelectorAll('#reasons img')].every(image => image.complete && image.naturalWidth)")
+    assert browser.value("document.documentElement.scrollWidth <= innerWidth"), "wider than a telephone"
+
+
+@pytest.mark.slow
+def test_the_camera_is_recorded_and_sent(browser, door):
+    browser.open(f"{door.base}/")
+    browser.value("document.getElementById('record').click()")
+    browser.until("document.getElementById('record').textContent.startsWith('Stop')")
+    time.sleep(1.5)
+    browser.value("document.getElementById('record').click()")
+    # The fake camera shows no face, and its sound is a beep: the server says so, in words.
+    browser.until("/not work|Answered/.test(document.getElementById('status').textContent)")
+
+
+@pytest.mark.slow
+def test_what_a_server_refuses_is_said_to_whoever_looks(browser, door, no_clip):
+    browser.open(f"{door.base}/")
+    browser.choose("#file", no_clip)
+    browser.until("document.getElementById('status').textContent.includes('not a readable media file')")
+    assert browser.value("document.getElementById('result').hidden")
