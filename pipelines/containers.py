@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,12 +92,13 @@ def in_image(image: str) -> Callable[[Any], Any]:
     return lambda task: task.set_container_image(image).set_env_variable(IMAGE_VARIABLE, image)
 
 
-def container_runner(home: Path, folders: Iterable[Path]) -> Any:
+def container_runner(home: Path, folders: Iterable[Path], variables: Mapping[str, str]) -> Any:
     """KFP's runner whose containers have this process's user, network, and folders under the same paths.
 
     Args:
         home: ``AFFEKT_HOME``, where steps read and write.
         folders: that steps only read.
+        variables: that steps get besides this machine's (:data:`PASSED_ON`).
     """
     from docker.types import Mount  # an extra: docker, and only runs in containers need it
 
@@ -117,6 +118,7 @@ def container_runner(home: Path, folders: Iterable[Path]) -> Any:
             "PYTHONWARNINGS": "ignore",
             events.LISTENED: "1",
             owner.VARIABLE: owner.this_process(),
+            **variables,
             **passed_on,
         },
         # MLflow or S3 may be an address of this machine, and some engines have no network of their own.

@@ -72,6 +72,7 @@ def run_locally(
     say: events.Listener,
     runner: Any = None,
     kept: KeptSteps | None = None,
+    threads: int = 0,
 ) -> LocalRun:
     """Run a pipeline in processes or containers of this machine.
 
@@ -82,12 +83,14 @@ def run_locally(
         say: called with each event of a step.
         runner: KFP's local runner, as :mod:`affekt.pipelines.containers` makes it; processes if not given.
         kept: the steps that are done, where this goes on with an interrupted training.
+        threads: of each step; those of :func:`affekt.pipelines.side_by_side.threads_of_a_step` if not given.
 
     Raises:
         AffektError: a step failed: the step's own error with its code and place; the message also names the step,
             and where the log is.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    threads = threads or side_by_side.threads_of_a_step()
     run = LocalRun(kept.job if kept else uuid.uuid4().hex, folder)
     log = folder / "pipeline.log"
     local.init(runner or local.SubprocessRunner(use_venv=False), pipeline_root=str(folder / "artifacts"))
@@ -100,14 +103,14 @@ def run_locally(
         heard = _Heard(file, run, say)
         environment = {
             # A step speaks in events, its output must not wait in a buffer, and the cores are shared.
-            **side_by_side.environment(),
+            **side_by_side.environment(threads),
             events.LISTENED: "1",
             "PYTHONUNBUFFERED": "1",
             "PYTHONWARNINGS": "ignore",
             owner.VARIABLE: owner.this_process(),
             **variables,
         }
-        at_once = side_by_side.steps_at_once()
+        at_once = side_by_side.steps_at_once(threads)
         with adapted(heard, file, environment, temporary, run.job, at_once, kept, heard.again) as failed:
             try:
                 pipeline(**arguments)

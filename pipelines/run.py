@@ -24,6 +24,7 @@ from affekt.pipelines.kept_steps import KeptSteps, kept_steps, key_of
 from affekt.pipelines.local import LocalRun, run_locally
 from affekt.pipelines.placement import on_this_machine
 from affekt.pipelines.runners import HERE, Cluster, Containers, Processes
+from affekt.pipelines.side_by_side import environment, networks_beside, threads_of_a_step
 from affekt.pipelines.submit import NO_OPTIONS, SubmitOptions, Submitted, submit
 from affekt.pipelines.training import training_pipeline
 from affekt.registry import Tracking, check_registry, check_store, close_abandoned
@@ -165,13 +166,17 @@ def run_pipeline(
         # One shard at a time: each uses all cores by itself.
         return training_pipeline(job.models, unit=unit, place=place, parallel_shards=1, registered=registered)
 
+    threads = threads_of_a_step(networks_beside(job.models))
     if isinstance(runner, Containers):
         check_image(runner.image)
-        in_containers = container_runner(home(), folders_of(arguments["data"], arguments["faces"], job.settings))
+        folders = folders_of(arguments["data"], arguments["faces"], job.settings)
+        in_containers = container_runner(home(), folders, environment(threads))
         with engine():
             in_its_image = pipeline(in_image(runner.image))
-            return run_locally(in_its_image, arguments, folder, say=say, runner=in_containers, kept=kept)
-    return run_locally(pipeline(on_this_machine), arguments, folder, say=say, kept=kept)
+            return run_locally(
+                in_its_image, arguments, folder, say=say, runner=in_containers, kept=kept, threads=threads
+            )
+    return run_locally(pipeline(on_this_machine), arguments, folder, say=say, kept=kept, threads=threads)
 
 
 def _arguments(job: TrainingJob, unit: Unit) -> dict[str, Any]:

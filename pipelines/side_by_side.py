@@ -8,9 +8,10 @@ there is a core for it, and its outputs are waited for where they are asked for.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from kfp.local import io, status
 from kfp.local.orchestrator import enhanced_dag_orchestrator as orchestrator
 
 from affekt import machine
+from affekt.extensions import members_needed, model_spec
 from affekt.pipelines.placement import resources_of
 from affekt.processes import ONE_THREAD
 
@@ -28,25 +30,35 @@ MEMORY_OF_A_STEP = 4 << 30
 _CARDS = Path("/dev")
 
 
-def threads_of_a_step() -> int:
+def networks_beside(models: Sequence[str]) -> bool:
+    """Whether of the networks that are trained for these models two do not wait for each other."""
+    networks = [name for name in members_needed(models) if model_spec(name).resources.gpus]
+    return any(
+        one not in members_needed([other]) and other not in members_needed([one])
+        for one, other in itertools.combinations(networks, 2)
+    )
+
+
+def threads_of_a_step(beside: bool = True) -> int:
     """Threads of each step: those of ``OMP_NUM_THREADS``, else half of the cores.
 
-    It does not depend on what else runs: with another number of threads, sums are rounded otherwise.
+    It does not depend on what runs at the time: with another number of threads, sums are rounded otherwise.
+
+    Args:
+        beside: whether two networks can be trained at a time; where not, a step has all cores.
     """
     given = os.environ.get("OMP_NUM_THREADS", "")
-    return int(given) if given.isdigit() and int(given) else max(1, machine.whole_cores() // 2)
+    return int(given) if given.isdigit() and int(given) else max(1, machine.whole_cores() // (1 + beside))
 
 
-def steps_at_once() -> int:
-    """How many steps run at a time: as many as there are cores and memory for, at least one."""
-    return max(1, min(machine.whole_cores() // threads_of_a_step(), machine.memory() // MEMORY_OF_A_STEP))
+def steps_at_once(threads: int) -> int:
+    """How many steps of so many threads run at a time: as there are cores and memory for, at least one."""
+    return max(1, min(machine.whole_cores() // threads, machine.memory() // MEMORY_OF_A_STEP))
 
 
-def environment() -> dict[str, str]:
-    """Variables of a step's process."""
-    return dict.fromkeys(ONE_THREAD, str(threads_of_a_step())) | {
-        name: os.environ[name] for name in ONE_THREAD if name in os.environ
-    }
+def environment(threads: int) -> dict[str, str]:
+    """Variables of a step's process that has so many threads; those that are set already stay."""
+    return {name: os.environ.get(name) or str(threads) for name in ONE_THREAD}
 
 
 def has_card(folder: Path = _CARDS) -> bool:

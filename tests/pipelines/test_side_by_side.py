@@ -11,7 +11,14 @@ from kfp import dsl, local
 
 from affekt.pipelines import kfp_adapter
 from affekt.pipelines.kfp_adapter import adapted
-from affekt.pipelines.side_by_side import SideBySide, has_card, steps_at_once, threads_of_a_step
+from affekt.pipelines.side_by_side import (
+    SideBySide,
+    environment,
+    has_card,
+    networks_beside,
+    steps_at_once,
+    threads_of_a_step,
+)
 
 
 @dsl.component
@@ -125,11 +132,28 @@ def test_a_step_has_half_of_the_cores_or_the_threads_that_are_named(monkeypatch)
     monkeypatch.setattr("affekt.machine.whole_cores", lambda: 6)
     monkeypatch.setattr("affekt.machine.memory", lambda: 64 << 30)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    assert (threads_of_a_step(), steps_at_once()) == (3, 2)
+    assert (threads_of_a_step(), threads_of_a_step(beside=False)) == (3, 6)
+    assert (steps_at_once(3), steps_at_once(6), steps_at_once(1)) == (2, 1, 6)
+    assert environment(3)["OMP_NUM_THREADS"] == "3"
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert (threads_of_a_step(), steps_at_once()) == (1, 6)
+    assert (threads_of_a_step(), threads_of_a_step(beside=False)) == (1, 1)
+    assert environment(3)["OMP_NUM_THREADS"] == "1"
     monkeypatch.setattr("affekt.machine.memory", lambda: 6 << 30)
-    assert steps_at_once() == 1
+    assert steps_at_once(1) == 1
+
+
+@pytest.mark.parametrize(
+    ("models", "beside"),
+    [
+        (["vgg"], False),
+        (["bilstm"], False),
+        (["vgg", "svc"], False),
+        (["joint", "bilstm"], True),
+        (["vgg", "c3d"], True),
+    ],
+)
+def test_a_network_without_another_beside_it_has_all_cores(models, beside):
+    assert networks_beside(models) is beside
 
 
 def test_a_card_is_seen_where_its_driver_shows_it(tmp_path):
