@@ -13,6 +13,7 @@ import pytest
 from affekt.errors import SettingsError
 from affekt.media.decode import decode
 from affekt.media.functionals import HOP, as_float, feature_set, voice_of
+from affekt.media.mel import mel_spectrogram
 from affekt.settings import MediaSettings
 
 RATE = 16000
@@ -75,6 +76,13 @@ def test_descriptors_are_where_the_sound_is() -> None:
     loud = np.flatnonzero(loudness > loudness.max() / 4) * HOP
     assert loud.min() == pytest.approx(1.0, abs=0.05)
     assert loud.max() == pytest.approx(2.0, abs=0.05)
+
+
+def test_the_mel_spectrogram_is_of_the_sound_that_the_functionals_are_of() -> None:
+    sound = _vowel(1.5)
+    found = voice_of(np.concatenate([np.zeros(RATE, np.int16), sound, np.zeros(RATE, np.int16)]), RATE, trim=True)
+    assert 150 < len(found.mel) < 200  # frames every hundredth of a second, without most of the silence around it
+    np.testing.assert_array_equal(voice_of(sound, RATE).mel, mel_spectrogram(as_float(sound), RATE))
 
 
 def test_full_scale_does_not_wrap_round(tmp_path: Path) -> None:
