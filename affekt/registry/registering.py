@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -109,9 +110,7 @@ def _logged(tracking: Tracking, folder: Path, name: str, run_id: str, facts: dic
         return done
     logged = client.create_logged_model(experiment, name=name, source_run_id=run_id, tags=facts, model_type="ensemble")
     try:
-        with tempfile.TemporaryDirectory(prefix="affekt-model-") as temporary, warnings.catch_warnings():
-            # On type hints that say less than MLflow would like; a document has no fixed columns.
-            warnings.simplefilter("ignore", UserWarning)
+        with tempfile.TemporaryDirectory(prefix="affekt-model-") as temporary, _without_remarks():
             saved = Path(temporary, "model")
             mlflow.pyfunc.save_model(
                 saved,
@@ -131,6 +130,19 @@ def _logged(tracking: Tracking, folder: Path, name: str, run_id: str, facts: dic
         raise
     client.finalize_logged_model(logged.model_id, "READY")
     return logged
+
+
+@contextlib.contextmanager
+def _without_remarks() -> Iterator[None]:
+    """Leave out what MLflow says on type hints that tell less than it would like: a document has no fixed columns.
+
+    It sets a filter of its own for that, so the warnings are caught, and the others are given afterwards.
+    """
+    with warnings.catch_warnings(record=True) as said:
+        yield
+    for one in said:
+        if not issubclass(one.category, UserWarning):
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
 
 
 def _portable(saved: Path) -> None:
