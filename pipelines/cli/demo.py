@@ -62,5 +62,6 @@ def main(options: argparse.Namespace) -> int:
         f"\nThese are animated sample clips: no figure above is an accuracy. "
         f"The whole took {time.monotonic() - started:.0f} s."
     )
+    print(f"Try it on a page: affekt serve --model {NAME}@champion, then open http://127.0.0.1:8080/")
     print("Next: affekt train DATA --faces FACES   (see README.md for what DATA may be)")
     return 0

@@ -226,11 +226,13 @@ def _error(name: str, error: AffektError) -> dict[str, Any]:
 
 
 def _server(url: str) -> Answerer:
-    from affekt.serving.client import predict  # heavy: requests, and only --url needs it
+    from affekt.client import Client  # heavy: requests, and only --url needs it
+
+    client = Client(url, key=os.environ.get("AFFEKT_KEY"))
 
     def answer(name: str) -> Iterator[dict[str, Any]]:
         with open_local(name) as path:
-            document = predict(url, path)
+            document = client.document(path)
         yield {"file": name, **{key: value for key, value in document.items() if key not in ("model", "file")}}
 
     return answer

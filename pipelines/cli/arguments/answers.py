@@ -31,7 +31,9 @@ def add_predict(command: AddCommand) -> None:
     )  # fmt: skip
     predict.add_argument("--model", metavar="REF", help=REF)
     predict.add_argument(
-        "--url", help="ask a running server (as 'affekt serve' prints it) instead of loading the model"
+        "--url",
+        help="ask a running server (as 'affekt serve' prints it) instead of loading the model; its key is read from "
+        "AFFEKT_KEY",
     )
     predict.add_argument(
         "--same-person", action="store_true",
