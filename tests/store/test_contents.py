@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from affekt import storage
-from affekt.storage import file_digest
+from affekt.storage import file_digest, s3
 from affekt.store.contents import contents
 from affekt.store.entries import content_name
 from affekt.store.origins import Origins
@@ -39,6 +39,11 @@ def test_an_object_is_known_by_its_listing_once_it_was_fetched(bucket, tmp_path)
     storage.write_bytes(uri, b"first")
     assert contents([uri], root) == {uri: ""}
     Origins(str(root)).learn({storage.versions([uri])[uri]: "f" * 64})
+    fetched: list[str] = []
+    s3.client().meta.events.register("before-call.s3.GetObject", lambda **given: fetched.append(str(given["params"])))
     assert contents([uri], root) == {uri: "f" * 32}
+    assert fetched == []
+    storage.read_bytes(uri)
+    assert len(fetched) == 1
     storage.write_bytes(uri, b"other")
     assert contents([uri], root) == {uri: ""}
