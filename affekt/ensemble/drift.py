@@ -65,7 +65,7 @@ class Drift(JsonDocument):
         level: the probability of an alarm without drift, at most.
         least: the least distance that counts.
         columns: the columns, the most certain first.
-        mix: the share of each label in the reference and as the answers show it, by label.
+        mix: with the verdict ``labels`` the share of each label in the reference and as the answers show it, by label.
     """
 
     verdict: str
@@ -123,7 +123,8 @@ def measure(
         columns, explained = _explained(columns, old, new, weights, level, least)
         verdict = LABELS if explained else INPUTS
     ordered = sorted(columns, key=lambda column: (not column.drifted, column.p, -column.distance))
-    return replace(found, verdict=verdict, columns=tuple(ordered), mix=mix)
+    # The estimate of the mix supposes that clips of an emotion are as before.
+    return replace(found, verdict=verdict, columns=tuple(ordered), mix=mix if verdict == LABELS else None)
 
 
 def _numbers(old: pd.DataFrame, new: pd.DataFrame) -> list[str]:

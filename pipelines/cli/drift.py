@@ -77,10 +77,10 @@ def show(window: Compared) -> None:
     found: Drift = window.drift
     print(f"{window.name}: {found.sentence()}")
     for column in found.drifted[:10]:
-        print(f"  {column.name:<44}distance {column.distance:.2f}  q {column.q:.2g}")
-    if found.mix and found.drifted:
+        print(f"  {column.name:<52}  distance {column.distance:.2f}  q {column.q:.2g}")
+    if found.mix:
         for label, (before, after) in found.mix.items():
-            print(f"  {label:<44}{before:.0%} of the reference, about {after:.0%} of the answers")
+            print(f"  {label:<52}  {before:.0%} of the reference, about {after:.0%} of the answers")
 
 
 def _reference(

@@ -29,7 +29,7 @@ def rows(number: int, seed: int, *, shares=(1 / 3, 1 / 3, 1 / 3), pitch: float =
 
 def test_the_same_is_no_drift():
     found = measure(rows(300, 1), rows(200, 2, labelled=False))
-    assert (found.verdict, found.drifted) == ("none", ())
+    assert (found.verdict, found.drifted, found.mix) == ("none", (), None)
     assert found.first == "2026-11-02T00:00:00+00:00"
     assert "none of 28 columns" in found.sentence()
 
