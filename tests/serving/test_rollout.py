@@ -85,6 +85,9 @@ def test_two_swaps_lose_no_request(changing, tiny_ensemble, clip):
     try:
         first = deploy_ensemble(tiny_ensemble, server, version="5")
         second = deploy_ensemble(tiny_ensemble, server, version="6")
+        ends = time.monotonic() + 60
+        while "6" not in answered and time.monotonic() < ends:
+            time.sleep(0.05)
     finally:
         stop.set()
         for thread in threads:
