@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from affekt.checks import check_before, remarks
 from affekt.dataset import Unit, unit_of
 from affekt.errors import DataError, UsageError
-from affekt.extensions import members_needed, model_names, model_spec, model_specs
+from affekt.extensions import members_needed, model_names, model_spec, model_specs, models_named
 from affekt.media.functionals import offers_frames
 from affekt.settings import Settings, load_settings
 
@@ -50,7 +50,7 @@ def job_of(
         DataError: as :func:`unit_to_train`.
         SettingsError: an override is wrong.
     """
-    models = (model_spec(only).name,) if only else model_names()
+    models = models_named(only)
     if faces and not any(model_spec(model).learns_from_images for model in members_needed(models)):
         raise UsageError(f"{', '.join(models)} learns nothing from face images; leave out --faces", code="usage")
     unit = unit_to_train(data, faces, models, elsewhere=elsewhere)

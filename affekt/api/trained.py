@@ -87,7 +87,7 @@ def train(
     Args:
         data: a folder or a CSV file of labelled clips, local or ``s3://``; with ``only="vgg"`` also of face images.
         faces: labelled face images to train the VGG and the C3D on as well.
-        only: train and register this model alone.
+        only: train, fuse and register these models alone, as ``"svc,voice_embedding"``.
         name: in the registry.
         preset: ``small`` or ``paper``.
         settings: other values than the preset's, as ``{"vgg.iterations": 300}`` or ``["vgg.iterations=300"]``.

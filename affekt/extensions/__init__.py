@@ -11,6 +11,7 @@ from affekt.extensions.model import (
     model_names,
     model_spec,
     model_specs,
+    models_named,
     only_images,
 )
 
@@ -38,6 +39,7 @@ __all__ = [
     "model_names",
     "model_spec",
     "model_specs",
+    "models_named",
     "named",
     "offered_by",
     "only_images",

@@ -140,6 +140,18 @@ def model_spec(name: str) -> ModelSpec:
     return specs[name]
 
 
+def models_named(only: str | None) -> tuple[str, ...]:
+    """The models of a list such as ``svc,voice_embedding``, in their own order; all that are installed without one.
+
+    Raises:
+        DataError: ``unknown_model``: no installed package offers one of them.
+    """
+    if not only:
+        return model_names()
+    wanted = {model_spec(name.strip()).name for name in only.split(",")}
+    return tuple(name for name in model_names() if name in wanted)
+
+
 def members_needed(models: Sequence[str]) -> tuple[str, ...]:
     """The members to train so that the given models can answer: themselves, and those that they need.
 

@@ -32,11 +32,15 @@ class Parser(argparse.ArgumentParser):
         return found, extras
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
-        if action.choices is not None and value not in action.choices:
-            choices = [str(choice) for choice in action.choices]
-            raise argparse.ArgumentError(
-                action, f"there is no {str(value)!r}{_nearest(str(value), choices)}; choose from {', '.join(choices)}"
-            )
+        if action.choices is None:
+            return
+        choices = [str(choice) for choice in action.choices]
+        # A list such as svc,vgg of an option whose metavar says so is looked at name by name.
+        for name in str(value).split(",") if str(action.metavar).endswith(",…") else [value]:
+            if name not in action.choices:
+                raise argparse.ArgumentError(
+                    action, f"there is no {str(name)!r}{_nearest(str(name), choices)}; choose from {', '.join(choices)}"
+                )
 
 
 class ShowVersion(argparse.Action):

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from affekt.errors import UsageError
-from affekt.extensions import model_names
+from affekt.extensions import models_named
 from affekt.pipelines.cli.outputs import check_output
 from affekt.pipelines.compile import compile_pipeline
 
@@ -17,7 +17,7 @@ def main(options: argparse.Namespace) -> int:
     if options.action == "submit":
         return submit_to_cluster(options)
     check_output(options.out)
-    compile_pipeline(Path(options.out), (options.only,) if options.only else model_names(), profile=options.profile)
+    compile_pipeline(Path(options.out), models_named(options.only), profile=options.profile)
     print(options.out)
     return 0
 

@@ -280,6 +280,10 @@ def _notify(value: Any) -> Notify:
     return Notify.of({str(key): each for key, each in value.items()})
 
 
+def _models(value: Any) -> str:
+    return ",".join(_one_of(*model_names())(name.strip()) for name in _text(value).split(","))
+
+
 #: How the value of each key is read; None where it does not become part of the schedule.
 _READ: dict[str, Callable[[Any], Any]] = {
     "name": _name,
@@ -289,7 +293,7 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "faces": _text,
     "preset": _one_of("small", "paper"),
     "settings": _settings,
-    "only": lambda value: _one_of(*model_names())(value),
+    "only": _models,
     "model": _model,
     "runner": _one_of("local", "docker", "cluster"),
     "profile": _text,

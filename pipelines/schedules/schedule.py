@@ -29,7 +29,7 @@ class Schedule(JsonDocument):
         faces: further face images, or ``""``.
         preset: the settings to start from.
         settings: overrides, each ``key=value``.
-        only: one model alone, or ``""``.
+        only: models alone, as ``svc,vgg``, or ``""``.
         model: the name in the registry.
         runner: where the steps run.
         enabled: whether it starts by itself.

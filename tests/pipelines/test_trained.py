@@ -9,6 +9,8 @@ import pytest
 
 import affekt
 from affekt.errors import AffektError, DataError, SettingsError
+from affekt.pipelines.cli import run
+from affekt.pipelines.job import job_of
 
 
 @pytest.mark.parametrize(
@@ -38,3 +40,15 @@ def test_what_is_wrong_is_told_before_anything_starts(
 def test_data_that_are_not_there_are_an_error_of_affekt(tmp_path: Path) -> None:
     with pytest.raises(AffektError):
         affekt.train(tmp_path / "nowhere")
+
+
+def test_several_models_can_be_named_and_come_in_their_own_order(sample_clips: Path) -> None:
+    assert job_of(str(sample_clips), only="svc, random_forest").models == ("random_forest", "svc")
+    with pytest.raises(DataError, match="unknown model 'forest'"):
+        job_of(str(sample_clips), only="svc,forest")
+
+
+def test_a_wrong_name_in_a_list_of_models_is_told_the_nearest(sample_clips: Path, capsys: Any) -> None:
+    with pytest.raises(SystemExit):
+        run(["train", str(sample_clips), "--only", "svc,random_forrest"])
+    assert "there is no 'random_forrest'; did you mean random_forest;" in " ".join(capsys.readouterr().err.split())

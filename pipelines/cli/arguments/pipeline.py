@@ -15,7 +15,7 @@ def add_pipeline(command: AddCommand) -> None:
     compiled.add_argument(
         "--out", default="affekt-training.yaml", metavar="FILE", help="(default affekt-training.yaml)"
     )
-    compiled.add_argument("--only", choices=model_names(), help="train this model alone")
+    compiled.add_argument("--only", choices=model_names(), metavar="MODEL,…", help="train and fuse these models alone")
     _add_profile(compiled)
     submitted = parts.add("submit", "hand a training to the Kubeflow Pipelines at KFP_ENDPOINT")
     _add_submit(submitted)
@@ -26,7 +26,7 @@ def _add_submit(submitted: argparse.ArgumentParser) -> None:
     submitted.add_argument("--faces", default="", metavar="DIR", help="labelled face images, as the pods see them")
     add_preset(submitted)
     add_overrides(submitted, "override a setting, for example vgg.iterations=300")
-    submitted.add_argument("--only", choices=model_names(), help="train and register this model alone")
+    submitted.add_argument("--only", choices=model_names(), metavar="MODEL,…", help="train and fuse these models alone")
     submitted.add_argument("--name", default="affekt", help="name in the registry (default affekt)")
     submitted.add_argument(
         "--pipeline-root", default="", metavar="S3", help="where artifacts go (default: as the installation says)"

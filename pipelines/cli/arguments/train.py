@@ -24,7 +24,10 @@ def add_train(command: AddCommand) -> None:
         help="processes of this machine, containers of the image AFFEKT_IMAGE, or the cluster at KFP_ENDPOINT "
         "(default local)",
     )  # fmt: skip
-    train.add_argument("--only", choices=model_names(), help="train and register this model alone")
+    train.add_argument(
+        "--only", choices=model_names(), metavar="MODEL,…",
+        help=f"train, fuse and register these models alone, of {', '.join(model_names())}",
+    )  # fmt: skip
     train.add_argument("--name", default="affekt", help="name in the registry (default affekt)")
     train.add_argument(
         "--protocol", type=protocol, metavar="P",
