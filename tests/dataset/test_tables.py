@@ -247,6 +247,7 @@ def test_the_header_alone_tells_the_separator() -> None:
         (b"", "empty"),
         (b"a,A\n", "two columns"),
     ],
+    ids=["no gzip", "no bzip2", "zip without a table", "no UTF-8", "empty", "a column twice"],
 )
 def test_what_is_no_table_says_so(tmp_path: Path, content: bytes, said: str) -> None:
     path = tmp_path / "t.csv"
