@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -72,6 +73,14 @@ def looked_up_anew() -> Iterator[None]:
     yield
     for lookup in kept:
         lookup.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def the_librarys_log_as_imported() -> None:
+    """A command or a step in this process, of a test or of what tests share, may have changed it."""
+    log = logging.getLogger("affekt")
+    log.setLevel(logging.NOTSET)
+    log.propagate, log.disabled, log.handlers = True, False, []
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from affekt.counted import counted
 from affekt.ensemble.trace import NUMBERS, PROBABILITY, VOICE
 from affekt.json_document import JsonDocument
 from affekt.statistics.drift import adjusted, compare_numbers, compare_words, label_weights
@@ -86,9 +87,11 @@ class Drift(JsonDocument):
     def sentence(self) -> str:
         """The verdict for people."""
         if self.verdict == TOO_FEW:
-            return f"too few to tell: {self.answers} answers, {self.reference} clips to compare with"
+            clips = counted(self.reference, "clips")
+            return f"too few to tell: {counted(self.answers, 'answers')}, {clips} to compare with"
         if self.verdict == NONE:
-            return f"no drift in {self.answers} answers: none of {len(self.columns)} columns passed the threshold"
+            columns = counted(len(self.columns), "columns")
+            return f"no drift in {counted(self.answers, 'answers')}: none of {columns} passed the threshold"
         names = ", ".join(column.name for column in self.drifted[:5])
         more = f" and {len(self.drifted) - 5} more" if len(self.drifted) > 5 else ""
         if self.verdict == LABELS:

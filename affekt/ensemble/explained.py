@@ -63,7 +63,7 @@ class Explanations:
             known = ", ".join(self.ensemble.labels)
             raise MediaError(f"{label!r} is none of the labels {known}", code="bad_label")
         if not 0 <= frames <= MOST_FRAMES:
-            raise MediaError(f"expected 0 to {MOST_FRAMES} frames, got {frames}", code="bad_frames")
+            raise MediaError(f"expected a number of frames from 0 to {MOST_FRAMES}, got {frames}", code="bad_frames")
         return {
             "label": label,
             "face": self._face(clip, label, frames),

@@ -36,7 +36,7 @@ def timeline(ensemble: Ensemble, path: Path, every: float, deadline: Deadline) -
     """
     media = ensemble.settings.media
     if len(bounds_of(path, every, media)) > MOST_WINDOWS:
-        raise MediaError(f"has more than {MOST_WINDOWS} windows; choose longer ones", code="too_many_windows")
+        raise MediaError(f"has more windows than {MOST_WINDOWS}; choose longer ones", code="too_many_windows")
     windows: list[dict[str, Any]] = []
     for window in windows_of(path, every, media):
         deadline.check("while its windows were looked at")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from affekt.counted import counted
 from affekt.dataset import Clip, ClipTable, assign_splits, load_clips
 from affekt.ensemble.learned import Learned
 from affekt.errors import AffektError, DataError
@@ -69,7 +70,8 @@ def gate_power(data: str, tracking: Tracking, name: str, settings: Settings, *, 
     left_out = len(deciding) - len(people)
     if not people:
         raise DataError(
-            f"the champion learned from the subjects of all {left_out} labelled clips of {split}; keep people there "
+            f"the champion learned from the subjects of {counted(left_out, 'labelled clips')} of {split}, all "
+            "there are; keep people there "
             "whom no model learns from",
             code="no_clips",
             where=data,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from affekt.counted import counted
 from affekt.registry import Tracking
 from affekt.settings import load_settings
 from affekt.steps.gate_power import GatePower, gate_power
@@ -26,7 +27,8 @@ def show(found: GatePower) -> None:
     could = found.could
     whom = f"{found.name}/{found.champion}" if found.champion else "chance: there is no champion yet"
     print(f"challenger {found.number} of {whom}")
-    print(f"{could.clips} clips of {could.subjects} known subjects in {found.split} decide", end="")
+    clips, subjects = counted(could.clips, "clips"), counted(could.subjects, "known subjects")
+    print(f"{clips} of {subjects} in {found.split} decide", end="")
     print(f"; {found.left_out} do not count, as the champion learned from their subjects" if found.left_out else "")
     print(could.told())
     print(f"\n{'gain, points':>14}  found, times of 100")

@@ -58,7 +58,7 @@ def trained(tmp_path_factory, sample_faces, tiny_settings):
         member="vgg", prepared=images, store=str(home / "store"), model=at("vgg"), **common
     )
     static_component(fit_fusion, members=["vgg"]).python_func(
-        prepared=images, models="vgg", ensemble=ensemble, scores=scores, vgg=at("vgg"), **common
+        prepared=images, models="vgg", store="", ensemble=ensemble, scores=scores, vgg=at("vgg"), **common
     )
     evaluate.python_func(
         prepared=images, scores=scores, ensemble=ensemble, store="", evaluation=evaluation, report=at("evaluated.html"),

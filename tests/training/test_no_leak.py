@@ -91,9 +91,9 @@ class Seen:
 
 
 @pytest.fixture(scope="module", params=["out_of_fold", "held_out"])
-def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Seen:
+def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, encoders: tuple[str, ...]) -> Seen:
     root = tmp_path_factory.mktemp(request.param)
-    settings = load_settings("small", (*TINY, f"fusion.scores={request.param}"))
+    settings = load_settings("small", (*TINY, *encoders, f"fusion.scores={request.param}"))
     store = Store(root / "store", settings.media)
     index = clips(store)
 
