@@ -103,7 +103,7 @@ class Year:
             self.plain(data, this, outcome)
         outcome.after = self.champion()
         outcome.versions = sorted(item.version for item in self.versions() if item.version not in known)
-        judge(outcome, self)
+        evaluate(outcome, self)
         self.done.append(outcome)
         return outcome
 
@@ -199,7 +199,7 @@ class Year:
         outcome.decision = kept
 
 
-def judge(outcome: Outcome, year: Year) -> None:
+def evaluate(outcome: Outcome, year: Year) -> None:
     """Whether the decision was as it should be; a better recipe is looked at again at the end."""
     this, decision = outcome.week, outcome.decision
     new, held = len(outcome.versions), not outcome.promoted

@@ -36,7 +36,7 @@ class Design:
         Args:
             subjects: N names.
             right_a, right_b: bool ``[N]``, which clips each got right; without them the disagreement and the scatter
-                are those that trainings of one recipe on one data set were found to have.
+                are the defaults of this class, which nothing has measured.
         """
         people = [name or f"\0{row}" for row, name in enumerate(subjects)]
         if right_a is None or right_b is None:

@@ -205,7 +205,7 @@ def _answer() -> Document:
             frames=count,
             frames_with_face=count,
             warnings={"type": "array", "items": text},
-            face={"type": ["object", "null"], "description": "the judged face: box, times, among how many people"},
+            face={"type": ["object", "null"], "description": "the analysed face: box, times, among how many people"},
             model=_object(name=text, version=text, digest=text),
         ),
         "description": "Fields may be added; none of these changes its meaning.",
