@@ -81,6 +81,7 @@ def the_librarys_log_as_imported() -> None:
     log = logging.getLogger("affekt")
     log.setLevel(logging.NOTSET)
     log.propagate, log.disabled, log.handlers = True, False, []
+    logging.getLogger().setLevel(logging.WARNING)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import jinja2
 import numpy as np
 import pandas as pd
 
+from affekt.counted import counted
 from affekt.ensemble.drift import Column, Drift
 from affekt.storage.files import appearing
 
@@ -41,6 +42,7 @@ def write_drift(path: Path, windows: Sequence[Compared], reference: pd.DataFrame
     """
     source = resources.files("affekt.report").joinpath("drift.html").read_text(encoding="utf-8")
     page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    page.filters["counted"] = counted
     plots = {window.name: _plots(window, reference) for window in windows}
     text = page.from_string(source).render(
         windows=windows, plots=plots, model=model, records=records, width=_WIDTH, height=_HEIGHT
