@@ -108,7 +108,7 @@ def batch_speed(index: object, store: object, settings: object) -> float:
     from affekt.models.preprocessing import Preprocessing
     from affekt.settings import Settings
     from affekt.store.entries import Store
-    from affekt.training.batches import FaceClip, FrameBatches
+    from affekt.training.picture_batches import FaceClip, FrameBatches
 
     assert isinstance(index, PreparedIndex) and isinstance(store, Store) and isinstance(settings, Settings)
     clips = []

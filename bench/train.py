@@ -34,9 +34,11 @@ from affekt.models.vgg.member import VggMember
 from affekt.settings import Settings, load_settings
 from affekt.store.entries import Store
 from affekt.training import loop
-from affekt.training.batches import Batch, Batches, FaceClip, FrameBatches, SequenceBatches, WindowBatches
+from affekt.training.batches import Batch, Batches
 from affekt.training.checkpoints import Checkpoints, Stage
 from affekt.training.decoded import DecodedPictures, KeptPictures
+from affekt.training.picture_batches import FaceClip, FrameBatches, WindowBatches
+from affekt.training.sequence_batches import SequenceBatches
 from affekt.training.starting_weights import start_c3d, start_vgg
 
 LABELS = 7

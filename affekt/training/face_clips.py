@@ -9,9 +9,9 @@ import numpy as np
 
 from affekt.media.pictures import FacePictures
 from affekt.media.prepared import PreparedClip
-from affekt.training.batches import FaceClip
 from affekt.training.decoded import DecodedPictures, KeptPictures
 from affekt.training.given import Given
+from affekt.training.picture_batches import FaceClip
 
 
 class FaceClips:

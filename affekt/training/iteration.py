@@ -43,6 +43,8 @@ class LossSettings(Protocol):
     def label_smoothing(self) -> float: ...
     @property
     def class_weights(self) -> bool: ...
+    @property
+    def averaging(self) -> float: ...
 
 
 class Iteration:
@@ -70,7 +72,7 @@ class Iteration:
         #: The learning rate where the optimiser reads it from the device, so that a recorded step follows it.
         self.rate = torch.zeros((), device=hardware.device) if hardware.device.type == "cuda" else None
         self.optimiser = _optimiser(network, schedule, self.rate)
-        self.average = Average(network, getattr(schedule, "averaging", 0.0))
+        self.average = Average(network, schedule.averaging)
         self._class_weights = _class_weights(batches, hardware) if schedule.class_weights else None
 
     def begin(self) -> None:

@@ -22,11 +22,11 @@ from affekt.models.vgg.network import VGG16
 from affekt.score_table import ScoreTable
 from affekt.settings.fields import FaceNetwork
 from affekt.training.augmentation import Distortions
-from affekt.training.batches import FaceClip, FrameBatches, StillBatches, WindowBatches
 from affekt.training.face_clips import FaceClips
 from affekt.training.given import Given
 from affekt.training.member import MemberTraining
 from affekt.training.out_of_fold import folds_of, require_two_labels
+from affekt.training.picture_batches import FaceClip, FrameBatches, StillBatches, WindowBatches
 from affekt.training.starting_weights import start_c3d, start_vgg
 
 logger = logging.getLogger(__name__)

@@ -22,12 +22,12 @@ from affekt.models.vgg.member import VggMember
 from affekt.models.vgg.network import VGG16
 from affekt.progress import track
 from affekt.score_table import ScoreTable
-from affekt.training.batches import SequenceBatches
 from affekt.training.face_clips import FaceClips
 from affekt.training.fc6 import Fc6
 from affekt.training.given import Given
 from affekt.training.member import MemberTraining
 from affekt.training.out_of_fold import Fold, folds_of, require_two_labels
+from affekt.training.sequence_batches import SequenceBatches
 
 
 def train_bilstm(given: Given) -> ScoreTable:

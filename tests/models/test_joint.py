@@ -20,10 +20,10 @@ from affekt.models.joint.network import JointBiLSTM
 from affekt.models.members import Members
 from affekt.settings import load_settings
 from affekt.store.entries import Store
-from affekt.training.batches import SequenceBatches
 from affekt.training.checkpoints import Checkpoints, Stage
 from affekt.training.given import Given, train_member
 from affekt.training.loop import train
+from affekt.training.sequence_batches import SequenceBatches
 
 CPU = Hardware.choose("cpu")
 LABELS = ("happy", "sad")

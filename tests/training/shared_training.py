@@ -23,9 +23,10 @@ from affekt.models.preprocessing import Preprocessing
 from affekt.models.vgg.network import VGG16, initialise
 from affekt.settings import load_settings
 from affekt.training import loop
-from affekt.training.batches import FaceClip, FrameBatches, SequenceBatches, StillBatches, WindowBatches
 from affekt.training.checkpoints import Checkpoints, Stage
 from affekt.training.distributed import joined
+from affekt.training.picture_batches import FaceClip, FrameBatches, StillBatches, WindowBatches
+from affekt.training.sequence_batches import SequenceBatches
 
 CASES = ("vgg", "vgg_normalised", "c3d", "c3d_stills", "bilstm")
 SETTINGS = load_settings("paper")

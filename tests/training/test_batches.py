@@ -8,18 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from affekt.models.frames import even_frames, even_windows
+from affekt.models.frames import even_frames, even_windows, window_frames
 from affekt.models.preprocessing import Preprocessing
 from affekt.training.augmentation import Distortions
-from affekt.training.batches import (
-    FaceClip,
-    FrameBatches,
-    SequenceBatches,
-    Shuffled,
-    StillBatches,
-    WindowBatches,
-    window_frames,
-)
+from affekt.training.picture_batches import FaceClip, FrameBatches, StillBatches, WindowBatches
+from affekt.training.sequence_batches import SequenceBatches
+from affekt.training.shuffled import Shuffled
 
 SIZE = 16
 
