@@ -1,17 +1,11 @@
-"""Asks a running server about clips: ``Client`` waits for answers, ``AsyncClient`` is awaited.
-
->>> with Client("http://127.0.0.1:8080") as client:        # doctest: +SKIP
-...     print(client.predict("clip.mp4").label)
-"""
+"""Asks a server and waits for the answer."""
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,65 +13,15 @@ from urllib.parse import urlsplit
 
 import requests
 
-from affekt.counted import counted
+from affekt.client.prediction import Prediction
+from affekt.client.refusals import no_server, refusal_of, unreachable
+from affekt.client.sent_clip import Clip, Progress, SentClip
 from affekt.errors import AffektError, MediaError
 
 #: Answers after which the same request may well succeed: the line is full, a worker was replaced, a key asks often.
 _AGAIN = frozenset({429, 502, 503, 504})
 #: Seconds that a server's Retry-After is followed at most.
 _LONGEST = 30.0
-#: Told how many bytes of how many were sent.
-Progress = Callable[[int, int], None]
-#: A clip: a file, its bytes, or the ``s3://`` address of one in a bucket that the server may read.
-Clip = str | Path | bytes
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a server says of a clip.
-
-    Attributes:
-        label: the most probable label.
-        confidence: its probability.
-        probabilities: of each label.
-        models: of each label, by each model alone.
-        modalities: of ``face`` and ``voice``, those that were used.
-        frames: that were decoded.
-        frames_with_face: those with the face.
-        warnings: sentences on what was missing or odd.
-        face: the analysed face; None where the answer is from the voice alone.
-        model: ``name``, ``version`` and ``digest`` of what answered.
-        request_id: by which the server's log knows the request.
-        document: the whole answer.
-    """
-
-    label: str
-    confidence: float
-    probabilities: Mapping[str, float]
-    models: Mapping[str, Mapping[str, float]]
-    modalities: tuple[str, ...]
-    frames: int
-    frames_with_face: int
-    warnings: tuple[str, ...]
-    face: Mapping[str, Any] | None
-    model: Mapping[str, str]
-    request_id: str = ""
-    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
-
-    @classmethod
-    def of(cls, document: Mapping[str, Any], request_id: str = "") -> Prediction:
-        """The answer in a document.
-
-        Raises:
-            AffektError: ``bad_answer``: it is none.
-        """
-        names = [each.name for each in fields(cls) if each.name not in ("request_id", "document")]
-        try:
-            values = {name: document[name] for name in names}
-        except (KeyError, TypeError) as error:
-            raise AffektError(f"the answer is not of an affekt model: it lacks {error}", code="bad_answer") from error
-        values |= {name: tuple(values[name]) for name in ("modalities", "warnings")}
-        return cls(**values, request_id=request_id, document=document)
 
 
 class Client:
@@ -202,7 +146,7 @@ class Client:
     ) -> requests.Response:
         left = self._retries if retries is None else retries
         for attempt in range(left + 1):
-            body = None if clip is None else _Body(clip, progress)
+            body = None if clip is None else SentClip(clip, progress)
             content: Any = body if body is not None and len(body) else b""  # an empty one would be sent in chunks
             try:
                 answer = self._session().request(
@@ -214,7 +158,7 @@ class Client:
                     **further,
                 )
             except requests.ConnectTimeout as error:
-                raise _unreachable(address) from error
+                raise unreachable(address) from error
             except requests.Timeout as error:
                 raise AffektError(
                     f"no answer within {self._timeout:.0f} s; the server is busy or the clip is long",
@@ -223,10 +167,10 @@ class Client:
                 ) from error
             except requests.ConnectionError as error:
                 # A server that refuses the size of a body answers and hangs up while the body is still being sent.
-                if attempt < left and not _refused(error):
+                if attempt < left and not no_server(error):
                     time.sleep(0.5 * 2**attempt)
                     continue
-                raise _unreachable(address) from error
+                raise unreachable(address) from error
             except requests.RequestException as error:
                 raise AffektError(str(error), code="bad_address", where=address) from error
             finally:
@@ -235,7 +179,7 @@ class Client:
             if answer.status_code not in _AGAIN or attempt == left:
                 return answer
             time.sleep(min(_LONGEST, _seconds(answer.headers.get("Retry-After")) or 0.5 * 2**attempt))
-        raise _unreachable(address)
+        raise unreachable(address)
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
@@ -255,55 +199,7 @@ class Client:
     def _checked(self, answer: requests.Response, clip: str | Path | None) -> requests.Response:
         if answer.ok:
             return answer
-        raise _error_of(answer, self.url, clip)
-
-
-class AsyncClient:
-    """As :class:`Client`, awaited; its requests run in threads of their own, ``at_once`` of them."""
-
-    def __init__(self, url: str, *, at_once: int = 4, **further: Any) -> None:
-        self._client = Client(url, at_once=at_once, **further)
-        self._room = asyncio.Semaphore(at_once)
-
-    async def predict(self, clip: Clip, *, progress: Progress | None = None) -> Prediction:
-        """As :meth:`Client.predict`."""
-        async with self._room:
-            return await asyncio.to_thread(self._client.predict, clip, progress=progress)
-
-    async def predict_many(self, clips: Iterable[Clip]) -> AsyncIterator[Prediction | AffektError]:
-        """As :meth:`Client.predict_many`."""
-
-        async def tried(clip: Clip) -> Prediction | AffektError:
-            try:
-                return await self.predict(clip)
-            except AffektError as error:
-                return error
-
-        tasks = [asyncio.create_task(tried(clip)) for clip in clips]
-        try:
-            for task in tasks:
-                yield await task
-        finally:
-            for task in tasks:
-                task.cancel()
-
-    async def timeline(self, clip: Clip, *, every: float = 2.0) -> dict[str, Any]:
-        """As :meth:`Client.timeline`."""
-        async with self._room:
-            return await asyncio.to_thread(self._client.timeline, clip, every=every)
-
-    async def explain(self, clip: Clip, *, label: str | None = None, frames: int = 3) -> dict[str, Any]:
-        """As :meth:`Client.explain`."""
-        async with self._room:
-            return await asyncio.to_thread(self._client.explain, clip, label=label, frames=frames)
-
-    async def __aenter__(self) -> AsyncClient:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._client.close()
+        raise refusal_of(answer, self.url, clip)
 
 
 def prediction_url(url: str, model: str = "affekt") -> str:
@@ -313,77 +209,5 @@ def prediction_url(url: str, model: str = "affekt") -> str:
     return url.rstrip("/") if urlsplit(url).path.strip("/") else f"{url.rstrip('/')}/predictions/{model}"
 
 
-class _Body:
-    """A clip as requests sends it, which tells how far it is."""
-
-    def __init__(self, clip: bytes | str | Path, progress: Progress | None) -> None:
-        self._bytes = clip if isinstance(clip, bytes) else None
-        self._file = None if isinstance(clip, bytes) else Path(clip).open("rb")  # noqa: SIM115  closed by its owner
-        self._size = len(clip) if isinstance(clip, bytes) else Path(clip).stat().st_size
-        self._sent, self._progress = 0, progress
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(lambda: self.read(1 << 16), b"")
-
-    def read(self, size: int = -1) -> bytes:
-        """The next bytes."""
-        if self._file is not None:
-            data = self._file.read(size)
-        else:
-            assert self._bytes is not None
-            data = self._bytes[self._sent :] if size < 0 else self._bytes[self._sent : self._sent + size]
-        self._sent += len(data)
-        if self._progress is not None and data:
-            self._progress(self._sent, self._size)
-        return data
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._file is not None:
-            self._file.close()
-
-
 def _seconds(text: str | None) -> float:
     return float(text) if text and text.isdigit() else 0.0
-
-
-def _refused(error: requests.ConnectionError) -> bool:
-    return "refused" in str(error) or "Name or service" in str(error) or "resolve" in str(error)
-
-
-def _unreachable(address: str) -> AffektError:
-    return AffektError(
-        "no server answers there; start one with `affekt serve`, or check the address",
-        code="unreachable",
-        where=address,
-    )
-
-
-def _error_of(answer: requests.Response, address: str, clip: str | Path | None) -> AffektError:
-    """The error that a status other than 200 stands for."""
-    try:
-        document = answer.json()
-    except ValueError:
-        document = {}
-    said = document.get("error") if isinstance(document, dict) else None
-    if isinstance(said, dict) and answer.status_code in (400, 413):
-        return MediaError(str(said.get("message")), code=str(said.get("code")), where=str(clip or address))
-    if answer.status_code == 413:
-        size = f"has {counted(Path(clip).stat().st_size, 'bytes')}, which" if clip and Path(clip).is_file() else ""
-        return MediaError(f"the clip {size} is more than the server takes", code="too_large", where=str(clip))
-    if isinstance(said, dict):
-        return AffektError(str(said.get("message")), code=str(said.get("code")), where=address)
-    text = str(document.get("message") or answer.text)[:300] if isinstance(document, dict) else answer.text[:300]
-    meanings = {
-        400: ("refused", f"the server refused the request: {text}"),
-        401: ("unauthorised", "the server wants a key"),
-        403: ("unauthorised", "the server does not accept the key"),
-        404: ("no_model", f"the server has no such model: {text}"),
-        503: ("busy", "the server has no room for further requests or no working model; try again later"),
-        507: ("out_of_memory", "the server is out of memory"),
-    }
-    code, message = meanings.get(answer.status_code, ("server_failed", f"status {answer.status_code}: {text}"))
-    return AffektError(message, code=code, where=address)

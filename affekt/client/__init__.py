@@ -1,0 +1,11 @@
+"""Asks a running server about clips: ``Client`` waits for answers, ``AsyncClient`` is awaited.
+
+>>> with Client("http://127.0.0.1:8080") as client:        # doctest: +SKIP
+...     print(client.predict("clip.mp4").label)
+"""
+
+from affekt.client.awaited import AsyncClient
+from affekt.client.client import Client, prediction_url
+from affekt.client.prediction import Prediction
+
+__all__ = ["AsyncClient", "Client", "Prediction", "prediction_url"]

@@ -1,0 +1,57 @@
+"""What a server says of a clip, typed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from affekt.errors import AffektError
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a server says of a clip.
+
+    Attributes:
+        label: the most probable label.
+        confidence: its probability.
+        probabilities: of each label.
+        models: of each label, by each model alone.
+        modalities: of ``face`` and ``voice``, those that were used.
+        frames: that were decoded.
+        frames_with_face: those with the face.
+        warnings: sentences on what was missing or odd.
+        face: the analysed face; None where the answer is from the voice alone.
+        model: ``name``, ``version`` and ``digest`` of what answered.
+        request_id: by which the server's log knows the request.
+        document: the whole answer.
+    """
+
+    label: str
+    confidence: float
+    probabilities: Mapping[str, float]
+    models: Mapping[str, Mapping[str, float]]
+    modalities: tuple[str, ...]
+    frames: int
+    frames_with_face: int
+    warnings: tuple[str, ...]
+    face: Mapping[str, Any] | None
+    model: Mapping[str, str]
+    request_id: str = ""
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any], request_id: str = "") -> Prediction:
+        """The answer in a document.
+
+        Raises:
+            AffektError: ``bad_answer``: it is none.
+        """
+        names = [each.name for each in fields(cls) if each.name not in ("request_id", "document")]
+        try:
+            values = {name: document[name] for name in names}
+        except (KeyError, TypeError) as error:
+            raise AffektError(f"the answer is not of an affekt model: it lacks {error}", code="bad_answer") from error
+        values |= {name: tuple(values[name]) for name in ("modalities", "warnings")}
+        return cls(**values, request_id=request_id, document=document)
