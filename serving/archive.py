@@ -15,7 +15,7 @@ from model_archiver.model_packaging_utils import ModelExportUtils
 
 from affekt.ensemble.assembly import MANIFEST, read_manifest
 from affekt.errors import AffektError
-from affekt.serving.patience import MODEL_SECONDS, START_SECONDS
+from affekt.serving.time_limits import MODEL_SECONDS, START_SECONDS
 
 Format = Literal["no-archive", "zip-store"]
 HANDLER = Path(__file__).with_name("handler.py")

@@ -15,7 +15,7 @@ from affekt.serving.door.line import Full, Line
 from affekt.serving.door.refusal import ENGINE_STATUS, Refusal
 from affekt.serving.door.tally import Comparison, Tally
 from affekt.serving.engines.engine import Engine, EngineError, Reply
-from affekt.serving.patience import MODEL_SECONDS
+from affekt.serving.time_limits import MODEL_SECONDS
 
 
 @dataclass

@@ -17,7 +17,7 @@ from affekt.errors import AffektError
 from affekt.processes import ONE_THREAD
 from affekt.serving.engines.engine import EngineError, Reply
 from affekt.serving.engines.liveness import EVERY, runs
-from affekt.serving.patience import START_SECONDS
+from affekt.serving.time_limits import START_SECONDS
 
 logger = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from affekt.serving.engines.torchserve_configuration import (
     server_environment,
     write_configuration,
 )
-from affekt.serving.patience import START_SECONDS
+from affekt.serving.time_limits import START_SECONDS
 
 logger = logging.getLogger(__name__)
 
