@@ -59,9 +59,17 @@ class _Pictures:
         pictures: Sequence[Sequence[np.ndarray]],
         labels: Sequence[int],
         crops: np.ndarray,
-        shares: np.ndarray | None = None,
+        shares: np.ndarray | None,
+        items: Sequence[int] | None,
     ) -> Batch:
-        """A batch of N items of T pictures; on a CPU cropped here while they are bytes, else later on the device."""
+        """The given items of N, or all, of T pictures; on a CPU cropped here while they are bytes, else on the device.
+
+        Args:
+            pictures, labels, crops, shares: of all N.
+        """
+        if items is not None:
+            pictures, labels = [pictures[item] for item in items], [labels[item] for item in items]
+            crops, shares = crops[items], None if shares is None else shares[items]
         size, channels = self.preprocessing.input_size, self.preprocessing.channels
         shape = pictures[0][0].shape[:2] if self._on_device else (size, size)
         pixels = np.empty((len(pictures), len(pictures[0]), *shape, channels), np.uint8)
@@ -161,14 +169,7 @@ class FrameBatches(_Pictures):
         order = rng.permutation(len(labels))
         crops = random_crops(rng, len(labels), pictures[0][0].shape[0], self.preprocessing.crops)
         crops, shares = self._distortions.added(rng, crops), self._distortions.shares(rng, len(labels))
-        kept = slice(None) if items is None else items
-        chosen = order[kept]
-        return self._batch(
-            [pictures[i] for i in chosen],
-            [labels[i] for i in chosen],
-            crops[kept],
-            None if shares is None else shares[kept],
-        )
+        return self._batch([pictures[i] for i in order], [labels[i] for i in order], crops, shares, items)
 
     def finish(self, batch: Batch, device: torch.device) -> Tensor:
         return self._inputs(batch, device)[:, 0]
@@ -207,13 +208,7 @@ class WindowBatches(_Pictures):
             pictures.append([clip.faces[frame] for frame in window_frames(clip.frames, first, self._window)])
         crops = random_crops(rng, len(chosen), pictures[0][0].shape[0], self.preprocessing.crops)
         crops, shares = self._distortions.added(rng, crops), self._distortions.shares(rng, len(chosen))
-        kept = range(len(chosen)) if items is None else items
-        return self._batch(
-            [pictures[i] for i in kept],
-            [chosen[i].label for i in kept],
-            crops[kept],
-            None if shares is None else shares[kept],
-        )
+        return self._batch(pictures, [clip.label for clip in chosen], crops, shares, items)
 
     def finish(self, batch: Batch, device: torch.device) -> Tensor:
         return self._inputs(batch, device).transpose(1, 2)
@@ -261,10 +256,8 @@ class StillBatches(_Pictures):
         crops = random_crops(rng, self._size, side, self.preprocessing.crops)
         crops = self._distortions.added(rng, drifting_crops(rng, crops, side, self._window))
         shares = self._distortions.shares(rng, self._size)
-        kept = range(self._size) if items is None else items
-        pictures = [[self._images[self._numbers[chosen[i]]]] for i in kept]
-        labels = [self._labels[chosen[i]] for i in kept]
-        return self._batch(pictures, labels, crops[kept], None if shares is None else shares[kept])
+        pictures = [[self._images[self._numbers[item]]] for item in chosen]
+        return self._batch(pictures, [self._labels[item] for item in chosen], crops, shares, items)
 
     def finish(self, batch: Batch, device: torch.device) -> Tensor:
         return self._inputs(batch, device).transpose(1, 2)

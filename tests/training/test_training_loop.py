@@ -85,6 +85,16 @@ def assert_identical(first: dict[str, Tensor], second: dict[str, Tensor]) -> Non
     assert [name for name in first if not torch.equal(first[name], second[name])] == []
 
 
+def assert_one_step(trained: VGG16, expected: VGG16, rate: float) -> None:
+    """The trained network is the expected one after a step along its gradient."""
+    with torch.no_grad():
+        for parameter in expected.parameters():
+            assert parameter.grad is not None
+            parameter -= rate * parameter.grad
+    for name, tensor in expected.state_dict().items():
+        torch.testing.assert_close(trained.state_dict()[name], tensor, atol=1e-6, rtol=1e-5, msg=name)
+
+
 def test_the_loop_learns(tmp_path: Path) -> None:
     _, history = run(tmp_path, settings(iterations=40))
     assert history[-1]["loss"] < 0.8 * history[0]["loss"]
@@ -139,12 +149,7 @@ def test_class_weights_weigh_a_loss_by_how_seldom_its_label_is_drawn(tmp_path: P
     shares = torch.tensor([0.75, 0.25])
     losses = torch.nn.functional.cross_entropy(logits, batch.targets, reduction="none") / (2 * shares[batch.targets])
     losses.mean().backward()
-    with torch.no_grad():
-        for parameter in expected.parameters():
-            assert parameter.grad is not None
-            parameter -= group.learning_rate * parameter.grad
-    for name, tensor in expected.state_dict().items():
-        torch.testing.assert_close(trained.state_dict()[name], tensor, atol=1e-6, rtol=1e-5, msg=name)
+    assert_one_step(trained, expected, group.learning_rate)
 
 
 def test_class_weights_change_nothing_where_each_label_is_as_frequent(tmp_path: Path) -> None:
@@ -213,12 +218,7 @@ def test_a_blended_item_has_the_losses_of_both_labels_by_their_shares(tmp_path: 
         for labels in (batch.targets, batch.targets.roll(1))
     )
     (batch.shares * own + (1 - batch.shares) * other).mean().backward()
-    with torch.no_grad():
-        for parameter in expected.parameters():
-            assert parameter.grad is not None
-            parameter -= group.learning_rate * parameter.grad
-    for name, tensor in expected.state_dict().items():
-        torch.testing.assert_close(trained.state_dict()[name], tensor, atol=1e-6, rtol=1e-5, msg=name)
+    assert_one_step(trained, expected, group.learning_rate)
 
 
 @pytest.mark.parametrize(("wanted", "expected"), [(8, 8), (None, 32)])
