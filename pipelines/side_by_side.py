@@ -20,6 +20,7 @@ from kfp.local import io, status
 from kfp.local.orchestrator import enhanced_dag_orchestrator as orchestrator
 
 from affekt import machine
+from affekt.errors import AffektError
 from affekt.extensions import members_needed, model_spec
 from affekt.pipelines.placement import resources_of
 from affekt.processes import ONE_THREAD
@@ -255,6 +256,6 @@ def _asked(component: str) -> tuple[int, bool]:
     """How long a component may take, seconds, and whether it asks for a card; nothing of one that nobody placed."""
     try:
         row = resources_of(component)
-    except Exception:
+    except AffektError:
         return 0, False
     return row.timeout_seconds, bool(row.gpus)
