@@ -111,11 +111,17 @@ def encoders(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     )
 
 
+def real_data() -> Path | None:
+    """The folder of real clips, faces and score tables that lies beside the repository, where it is there."""
+    folder = Path(os.environ.get("AFFEKT_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
+    return folder if folder.is_dir() else None
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of real clips, faces and score tables that lies beside the repository."""
-    folder = Path(os.environ.get("AFFEKT_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
-    if not folder.is_dir():
+    """The folder of real data."""
+    folder = real_data()
+    if folder is None:
         pytest.skip("the real data (../shared/data) is not here")
     return folder
 

@@ -1,4 +1,4 @@
-"""A labelled set of four subjects for the protocols."""
+"""A labelled set of four subjects for the protocols, and what trainings that are interrupted learn from."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import csv
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import real_data
+from tests.shared_real_clips import few_faces, rows, write_manifest
 
 LABELS = ("angry", "disgust", "happy", "sad")
 SUBJECTS = ("ann", "bob", "cid", "dee")
@@ -24,3 +27,15 @@ def four_subjects(tmp_path_factory: pytest.TempPathFactory, sample_clips: Path) 
         for number, row in enumerate(found):
             writer.writerow([sample_clips / row["path"], row["label"], SUBJECTS[number % 4], "train"])
     return path
+
+
+@pytest.fixture(scope="session")
+def clips_and_faces(
+    tmp_path_factory: pytest.TempPathFactory, sample_clips: Path, sample_faces: Path
+) -> tuple[Path, Path]:
+    """Eighteen real clips of three speakers and some real faces; sample ones where the real data is not here."""
+    data = real_data()
+    if data is None:
+        return sample_clips, sample_faces
+    folder = tmp_path_factory.mktemp("real")
+    return write_manifest(folder / "clips.csv", rows(data, ("01", "02", "05"))), few_faces(folder / "faces", data)

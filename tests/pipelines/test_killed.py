@@ -58,11 +58,12 @@ def reached(log, point):
 
 
 @pytest.mark.slow
-def test_six_models_are_the_same_after_a_training_that_is_killed_twelve_times(tmp_path, sample_clips, sample_faces):
+@pytest.mark.timeout(3600)
+def test_six_models_are_the_same_after_a_training_that_is_killed_twelve_times(tmp_path, clips_and_faces):
+    clips, faces = clips_and_faces
     settings = (*TINY, "gate.check_serving=false")
     whole, killed = (
-        Training(tmp_path / name / "home", sample_clips, f"--faces={sample_faces}", settings=settings)
-        for name in ("whole", "killed")
+        Training(tmp_path / name / "home", clips, f"--faces={faces}", settings=settings) for name in ("whole", "killed")
     )
     for training in (whole, killed):
         training.home.parent.mkdir()
