@@ -10,6 +10,7 @@ from affekt.dataset import Unit
 from affekt.fusion.key import FusionKey
 from affekt.json_document import FLAT, LEFT_OUT, JsonDocument
 from affekt.media.prepared import SkippedClip
+from affekt.statistics.detectable_gain import DetectableGain
 from affekt.statistics.metrics import Figures, GroupFigures
 from affekt.statistics.paired import Paired
 from affekt.statistics.pairs import Pair
@@ -119,6 +120,41 @@ class Mistake(JsonDocument):
 
 
 @dataclass(frozen=True)
+class Said(JsonDocument):
+    """What one model says of a clip: its label, and how sure it is."""
+
+    label: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class ConfusedClip(JsonDocument):
+    """A clip of a pair of labels that are confused: its subject, how sure the answer is, and what each model says."""
+
+    clip: str
+    subject: str
+    confidence: float
+    models: Mapping[str, Said | None]
+
+
+@dataclass(frozen=True)
+class ConfusedPair(JsonDocument):
+    """A label that is often taken for another one.
+
+    Attributes:
+        label, predicted: the true one and the answered one.
+        clips: that are answered so; ``share``: of all clips of that label.
+        examples: the surest of them.
+    """
+
+    label: str
+    predicted: str
+    clips: int
+    share: float
+    examples: tuple[ConfusedClip, ...]
+
+
+@dataclass(frozen=True)
 class Fold(JsonDocument):
     """One fold of an evaluation protocol.
 
@@ -188,6 +224,8 @@ class Evaluation(JsonDocument):
         split: the split that was evaluated, where a training was.
         protocol, folds, mean_of_folds: of an evaluation protocol.
         model: the reference of the registered model, where one was asked.
+        power: what gain a comparison on these clips could find.
+        confused: the labels that are most often taken for another one, with clips.
     """
 
     labels: tuple[str, ...]
@@ -213,6 +251,14 @@ class Evaluation(JsonDocument):
     folds: tuple[Fold, ...] | None = field(default=None, metadata=LEFT_OUT)
     mean_of_folds: MeanOfFolds | None = field(default=None, metadata=LEFT_OUT)
     model: str | None = field(default=None, metadata=LEFT_OUT)
+    power: DetectableGain | None = field(default=None, metadata=LEFT_OUT)
+    confused: tuple[ConfusedPair, ...] = ()
+
+    @property
+    def pictured(self) -> tuple[str, ...]:
+        """The clips of which the report shows the face: the most confident mistakes, then those of confused labels."""
+        examples = (each.clip for pair in self.confused for each in pair.examples)
+        return tuple(dict.fromkeys([*(mistake.clip for mistake in self.worst), *examples]))
 
     @property
     def chosen_fusion(self) -> FusionFigures | None:

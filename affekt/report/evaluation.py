@@ -14,6 +14,7 @@ from affekt.dataset import Unit
 from affekt.errors import DataError
 from affekt.fusion.key import FusionKey
 from affekt.media.prepared import SkippedClip
+from affekt.report.confused_pairs import confused_pairs
 from affekt.report.document import (
     Ablation,
     AblationOutcome,
@@ -27,6 +28,7 @@ from affekt.report.document import (
 )
 from affekt.score_table import ScoreTable
 from affekt.settings import EvaluationSettings
+from affekt.statistics.detectable_gain import DetectableGain, detectable_gain
 from affekt.statistics.metrics import Figures, GroupFigures, accuracy_by, check_scores, evaluate_scores, predictions
 from affekt.statistics.paired import Paired, compare_paired
 from affekt.statistics.pairs import add_accuracies, compare_all
@@ -111,6 +113,10 @@ def evaluate_table(
         unlabelled=int((table.truth < 0).sum()),
         skipped=listed,
         skipped_by_code=dict(Counter(item.code for item in listed).most_common()),
+        power=_power(
+            evaluator, answer, {name: scores for name, scores in by_model.items() if fusion or name != chosen}
+        ),
+        confused=confused_pairs(table, answer),
     )
 
 
@@ -173,6 +179,25 @@ class _Groups:
         return add_accuracies(
             {name: self._evaluator.named(group) for name, group in found.items()}, groups, self._right_of
         )
+
+
+def _power(evaluator: _Evaluator, answer: np.ndarray, others: Mapping[str, np.ndarray]) -> DetectableGain:
+    """What gain the clips could show; how differently two models answer is that of the answers and the best model."""
+    table = evaluator.table
+    truth, scores, subjects = check_scores(table.truth, answer, table.labels, table.subjects)
+    right = {
+        name: predictions(check_scores(table.truth, other, table.labels, None)[1]) == truth
+        for name, other in others.items()
+    }
+    best = max(right, key=lambda name: right[name].sum(), default="")
+    return detectable_gain(
+        subjects,
+        predictions(scores) == truth,
+        right.get(best),
+        confidence=evaluator.confidence,
+        seed=evaluator.seed,
+        measured_on=best,
+    )
 
 
 def _person(evaluator: _Evaluator, fused: Mapping[FusionKey, np.ndarray], chosen: str) -> PersonFigures:

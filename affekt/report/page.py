@@ -39,7 +39,7 @@ def write_report(path: Path, report: Report) -> None:
         p=wording.p_value,
         counted=counted,
     )
-    environment.globals.update(whiskers=whiskers, model_name=model_name)
+    environment.globals.update(whiskers=whiskers, model_name=model_name, calibration=wording.calibration)
     environment.loader = jinja2.FunctionLoader(_template)
     text = environment.get_template("report.html").render(
         report=report, e=report.evaluation, f=report.evaluation.figures, s=sections(report)

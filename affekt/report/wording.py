@@ -8,6 +8,7 @@ from typing import Any
 from affekt.counted import counted
 from affekt.report.document import Evaluation
 from affekt.report.paper_tables import method_name, model_name
+from affekt.statistics.detectable_gain import DetectableGain
 
 
 def percent(value: float | None) -> str:
@@ -106,7 +107,32 @@ def summary(evaluation: Evaluation) -> list[str]:
             f"With only {counted(found.subjects, 'people')} the interval is wide, and still a rough guide to "
             "further people."
         )
+    if evaluation.power is not None:
+        lines.append(_power(evaluation.power, evaluation))
     return lines
+
+
+def calibration(evaluation: Evaluation) -> str:
+    """The calibration error beside what answers of these confidences show that are exactly as often right."""
+    found = evaluation.figures
+    error, perfect = found.expected_calibration_error, found.if_calibrated
+    if error is None or perfect is None:
+        return ""
+    low, high = perfect.band95
+    where = "above that: more" if error > high else "within that: no more" if error >= low else "below that: no more"
+    return (
+        f"Expected calibration error {percent(error)} points. Answers of these confidences that are exactly as often "
+        f"right as they claim show {percent(perfect.expected)} on so many {evaluation.unit}, and "
+        f"{percent(low)} to {percent(high)} in 95 of 100 cases; this one lies {where} than chance explains."
+    )
+
+
+def _power(found: DetectableGain, evaluation: Evaluation) -> str:
+    share = f"on {percent(found.disagreement)}% of the {evaluation.unit} just one of them is right"
+    if not found.measured_on:
+        return f"{found.told(evaluation.unit)} This supposes, unmeasured, that {share}."
+    pair = f"{chosen_name(evaluation)} and {model_name(found.measured_on)}"
+    return f"{found.told(evaluation.unit)} This takes two models to differ as {pair} do: {share}."
 
 
 def _against_largest_class(evaluation: Evaluation) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from affekt.statistics.metrics import CALIBRATION_BINS, predictions
+from affekt.statistics.metrics import predictions
+from affekt.statistics.perfect_calibration import CALIBRATION_BINS, confidence_bins
 from affekt.statistics.subject_draws import resample_subjects
 
 
@@ -62,9 +63,9 @@ def _table(truth: np.ndarray, scores: np.ndarray, group: np.ndarray, groups: int
     answered = ~np.isnan(scores).any(axis=1)
     certainty = scores[answered].max(axis=1)
     right = predictions(scores[answered]) == np.asarray(truth)[answered]
-    bins = np.minimum((certainty * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    np.add.at(table, (group[answered], bins, 0), right - certainty)
-    np.add.at(table, (group[answered], bins, 1), 1)
+    bins = confidence_bins(certainty)
+    np.add.at(table[..., 0], (group[answered], bins), right - certainty)
+    np.add.at(table[..., 1], (group[answered], bins), 1)
     return table
 
 

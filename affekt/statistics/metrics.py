@@ -12,12 +12,15 @@ from scipy.special import bdtrc, ndtri
 
 from affekt.counted import counted
 from affekt.errors import DataError
-from affekt.json_document import JsonDocument
+from affekt.json_document import LEFT_OUT, JsonDocument
 from affekt.statistics.intervals import bootstrap as resample
 from affekt.statistics.intervals import count_outcomes, wilson
-
-#: Equal-width bins of confidence for the calibration error.
-CALIBRATION_BINS = 10
+from affekt.statistics.perfect_calibration import (
+    CALIBRATION_BINS,
+    PerfectCalibration,
+    confidence_bins,
+    perfect_calibration,
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class Figures(JsonDocument):
         p_above_largest_class: one-sided exact binomial probability of so many hits at that rate.
         expected_calibration_error, mean_confidence: of the answers; None where there is none.
         reliability: the bins of confidence that hold answers.
+        if_calibrated: the calibration error that answers of these confidences would show if they were exactly as often
+            right as they claim; None where there is none, or in a document of an earlier version.
     """
 
     clips: int
@@ -72,6 +77,7 @@ class Figures(JsonDocument):
     expected_calibration_error: float | None
     mean_confidence: float | None
     reliability: tuple[CalibrationBin, ...]
+    if_calibrated: PerfectCalibration | None = field(default=None, metadata=LEFT_OUT)
 
 
 @dataclass(frozen=True)
@@ -158,6 +164,7 @@ def evaluate_scores(
         expected_calibration_error=error,
         mean_confidence=certainty,
         reliability=bins,
+        if_calibrated=perfect_calibration(scores[answered].max(axis=1), seed=seed) if answered.any() else None,
     )
 
 
@@ -292,7 +299,7 @@ def _calibration(
     if not len(scores):
         return None, None, ()
     certainty = scores.max(axis=1)
-    bins = np.minimum((certainty * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    bins = confidence_bins(certainty)
     error = 0.0
     table = []
     for number in range(CALIBRATION_BINS):

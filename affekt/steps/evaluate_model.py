@@ -104,7 +104,7 @@ def _of_clips(ensemble: Ensemble, data: str, store: Path, split: str | None) -> 
         evaluation = replace(evaluation, person=replace(evaluation.person, reason=reason))
     keys = {row.clip: row.key for row in index}
     prepared = Store(store, settings.media)
-    faces = {item.clip: face_of(prepared.get(keys[item.clip])) for item in evaluation.worst}
+    faces = {clip: face_of(prepared.get(keys[clip])) for clip in evaluation.pictured}
     return ModelEvaluation(evaluation, _there(faces), ensemble, holds_samples(index))
 
 
@@ -120,7 +120,7 @@ def _of_images(ensemble: Ensemble, data: str, split: str | None) -> ModelEvaluat
     model = scores.models[0]
     evaluation = evaluate_table(scores, {}, model, skipped, settings.evaluation, seed=settings.seed, unit="images")
     known, size = {image.id: image for image in images}, settings.media.face_size
-    faces = {item.clip: thumbnail(face_picture(known[item.clip], size)) for item in evaluation.worst}
+    faces = {clip: thumbnail(face_picture(known[clip], size)) for clip in evaluation.pictured}
     return ModelEvaluation(evaluation, faces, ensemble)
 
 

@@ -81,11 +81,11 @@ def holds_samples(index: PreparedIndex) -> bool:
 
 
 def draw_faces(folder: Path, evaluation: Evaluation, index: PreparedIndex, store: PreparedStore) -> None:
-    """The middle face of each clip that the ensemble was most wrong about, as ``faces/<number>.jpg``."""
+    """The middle face of each clip that the report shows, as ``faces/<number>.jpg``."""
     (folder / _FACES).mkdir(parents=True, exist_ok=True)
     rows = {row.clip: row for row in index}
-    for number, mistake in enumerate(evaluation.worst):
-        picture = face_of(store.get(rows[mistake.clip].key))
+    for number, clip in enumerate(evaluation.pictured):
+        picture = face_of(store.get(rows[clip].key))
         if picture:
             _face(folder, number).write_bytes(picture)
 
@@ -126,8 +126,8 @@ def render(folder: Path, path: Path, outcome: GateOutcome | None = None) -> None
     facts = read_facts(folder)
     evaluation = read_evaluation(folder)
     faces = {
-        mistake.clip: _face(folder, number).read_bytes()
-        for number, mistake in enumerate(evaluation.worst)
+        clip: _face(folder, number).read_bytes()
+        for number, clip in enumerate(evaluation.pictured)
         if _face(folder, number).is_file()
     }
     report = Report(

@@ -19,7 +19,7 @@ from affekt.pipelines.cli.remarks import remark
 from affekt.registry import Tracking, resolve
 from affekt.report.document import Evaluation
 from affekt.report.page import write_report
-from affekt.report.wording import points, points_interval
+from affekt.report.wording import calibration, points, points_interval
 from affekt.statistics import Figures
 from affekt.steps.evaluate_model import evaluate_command, evaluate_model
 
@@ -74,6 +74,10 @@ def show(evaluation: Evaluation) -> None:
         )
     elif evaluation.unit == "clips":
         print(f"not adapted to each person: {person.reason}")
+    if said := calibration(evaluation):
+        print(said)
+    if evaluation.power:
+        print(evaluation.power.told(evaluation.unit))
     for item in evaluation.skipped:
         print(f"skipped {item.clip}: {item.reason}")
 

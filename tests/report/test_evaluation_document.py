@@ -290,3 +290,20 @@ def test_an_ablation_comes_back_with_what_it_does_on_these_clips() -> None:
     assert (outcome.model, outcome.paired.accuracy_b) == ("joint", 1.0)
     assert outcome.paired.accuracy_a == found.fusion[key("average@svc")].figures.accuracy
     assert found.to_dict()["trials"][0]["fold"] == "one"
+
+
+def test_confused_labels_come_with_clips_and_what_each_model_says_of_them() -> None:
+    found = evaluated()
+    table = small_table()
+    answers = table.scores.mean(axis=1).argmax(axis=1)
+    wrong = [(table.labels[t], table.labels[a]) for t, a in zip(table.truth, answers, strict=True) if t not in (-1, a)]
+    assert found.confused
+    for pair in found.confused:
+        assert pair.clips == wrong.count((pair.label, pair.predicted))
+        for example in pair.examples:
+            row = table.clips.index(example.clip)
+            said = example.models[table.models[0]]
+            assert said is not None
+            assert said.label == table.labels[int(table.scores[row, 0].argmax())]
+    assert [pair.clips for pair in found.confused] == sorted((pair.clips for pair in found.confused), reverse=True)
+    assert set(found.pictured) >= {example.clip for pair in found.confused for example in pair.examples}

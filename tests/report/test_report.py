@@ -359,3 +359,14 @@ def test_a_model_that_is_not_installed_is_not_taken_for_one_of_face_or_voice(tmp
     assert [row.key for row in other_rows(models)] == ["audio_lstm", "wav2vec"]
     assert not {"audio_lstm", "wav2vec"} & {row.key for row in (*visual_rows(models), *audio_rows(models))}
     assert not joint_rows(models)
+
+
+def test_the_page_says_what_chance_explains_what_could_be_found_and_what_is_confused(found: Evaluation, page: str):
+    perfect, error = found.figures.if_calibrated, found.figures.expected_calibration_error
+    assert perfect is not None and error is not None and found.power is not None
+    assert f"in 95 of 100 cases; this one lies {'above' if error > perfect.band95[1] else 'within'} that" in page
+    assert found.power.told() in page
+    section = page[page.index('id="confused"') :]
+    pair = found.confused[0]
+    assert f"{pair.label} → {pair.predicted}" in section
+    assert all(example.clip in section for example in pair.examples)

@@ -297,3 +297,27 @@ def test_the_audio_model_of_the_2013_challenge(shared_data: Path) -> None:
     assert found.clips == 396
     assert found.accuracy == pytest.approx(0.29, abs=0.01)
     assert found.accuracy_ci95[0] > 0.24
+
+
+def test_perfectly_calibrated_answers_have_the_error_that_is_told_beside_it() -> None:
+    rng = np.random.default_rng(3)
+    claimed = rng.uniform(0.5, 1, 60)
+    scores = np.stack([claimed, 1 - claimed], axis=1)
+    errors = []
+    for _ in range(300):
+        truth = (rng.random(60) >= claimed).astype(int)
+        errors.append(evaluate_scores(truth, scores, ("a", "b"), bootstrap=2).expected_calibration_error)
+    told = evaluate_scores(truth, scores, ("a", "b"), bootstrap=2).if_calibrated
+    assert told is not None
+    assert told.expected == pytest.approx(np.mean(errors), abs=0.01)
+    inside = np.mean([told.band95[0] <= error <= told.band95[1] for error in errors])
+    assert inside == pytest.approx(0.95, abs=0.04)
+
+
+def test_more_answers_have_less_error_by_chance() -> None:
+    few, many = (
+        evaluate_scores(np.zeros(count, int), np.tile([0.7, 0.3], (count, 1)), ("a", "b"), bootstrap=2).if_calibrated
+        for count in (20, 2000)
+    )
+    assert few is not None and many is not None
+    assert many.expected < few.expected / 5
