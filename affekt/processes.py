@@ -14,8 +14,7 @@ import selectors
 import subprocess
 import sys
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -45,28 +44,30 @@ class Ended:
     reason: str = ""
 
 
-def run(module: str, opened: Document, tasks: Sequence[Document], count: int, *, limit: float) -> Iterator[Ended]:
+def run(module: str, opened: Document, tasks: Iterable[Document], count: int, *, limit: float) -> Iterator[Ended]:
     """What became of every task, as they end.
 
     Args:
         module: that the processes run.
         opened: what each is opened with.
-        tasks: what to do.
+        tasks: what to do; each is taken when a process has nothing else to do.
         count: processes, at most.
         limit: seconds after which a process that is silent about a task is taken for hung.
 
     Raises:
         AffektError: a process could not be opened, so that there is no answer to any task.
     """
-    waiting = deque(enumerate(tasks))
+    waiting = enumerate(tasks)
     selector = selectors.DefaultSelector()
     workers: set[_Worker] = set()
 
     def start() -> None:
+        if (task := next(waiting, None)) is None:
+            return
         worker = _Worker(module, opened)
         workers.add(worker)
         selector.register(worker.output, selectors.EVENT_READ, worker)
-        worker.give(*waiting.popleft())
+        worker.give(*task)
 
     def end(worker: _Worker) -> None:
         selector.unregister(worker.output)
@@ -74,7 +75,7 @@ def run(module: str, opened: Document, tasks: Sequence[Document], count: int, *,
         worker.stop()
 
     try:
-        for _ in range(min(count, len(tasks))):
+        for _ in range(count):
             start()
         while workers:
             for ready, _ in selector.select(timeout=1.0):
@@ -84,17 +85,15 @@ def run(module: str, opened: Document, tasks: Sequence[Document], count: int, *,
                     continue
                 if ended.code == "crashed":
                     end(worker)
-                    if waiting:
-                        start()
-                elif waiting:
-                    worker.give(*waiting.popleft())
+                    start()
+                elif (task := next(waiting, None)) is not None:
+                    worker.give(*task)
                 else:
                     end(worker)
                 yield ended
             for worker in [worker for worker in workers if worker.hung(limit)]:
                 end(worker)
-                if waiting:
-                    start()
+                start()
                 yield Ended(worker.task, None, "timeout", f"was not done within {limit:.0f} s")
     finally:
         for worker in list(workers):

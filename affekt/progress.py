@@ -36,17 +36,18 @@ class Progress:
 
     On a terminal (stderr) it is a tqdm bar; elsewhere an INFO line on the logger ``affekt.progress`` at most every ten
     seconds, with the rate and an estimate of the time left. Where another process listens to this one, the record
-    carries an :class:`affekt.events.Progress`, and there is one a second.
+    carries an :class:`affekt.events.Progress`, and there is one a second. ``before`` units were done by an earlier
+    start, which tell nothing of the rate.
     """
 
-    def __init__(self, label: str, total: int, unit: str = "clip") -> None:
+    def __init__(self, label: str, total: int, unit: str = "clip", *, before: int = 0) -> None:
         self.label, self.total, self.unit = label, total, unit
-        self.done = 0
+        self.done = self._before = before
         self._started = self._spoke = time.monotonic()
         self._interval = EVENT_INTERVAL if events.listened() else PLAIN_INTERVAL
         self._bar: tqdm | None = None
         if on_terminal(sys.stderr) and heard():
-            self._bar = tqdm(total=total, desc=label, unit=unit, leave=False, dynamic_ncols=True)
+            self._bar = tqdm(total=total, initial=before, desc=label, unit=unit, leave=False, dynamic_ncols=True)
 
     def advance(self, count: int = 1, note: str = "") -> None:
         """Report ``count`` more units as done, with a short note such as the loss."""
@@ -57,7 +58,7 @@ class Progress:
             self._bar.update(count)
         elif time.monotonic() - self._spoke >= self._interval:
             self._spoke = time.monotonic()
-            rate = self.done / (self._spoke - self._started)
+            rate = (self.done - self._before) / (self._spoke - self._started)
             left = (self.total - self.done) / rate if rate else None
             events.log(events.Progress(self.label, self.done, self.total, self.unit, rate, left, note))
 

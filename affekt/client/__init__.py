@@ -6,6 +6,7 @@
 
 from affekt.client.awaited import AsyncClient
 from affekt.client.client import Client, prediction_url
+from affekt.client.in_order import in_order
 from affekt.client.prediction import Prediction
 
-__all__ = ["AsyncClient", "Client", "Prediction", "prediction_url"]
+__all__ = ["AsyncClient", "Client", "Prediction", "in_order", "prediction_url"]

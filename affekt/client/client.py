@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from affekt.client.in_order import in_order
 from affekt.client.prediction import Prediction
 from affekt.client.refusals import no_server, refusal_of, unreachable
 from affekt.client.sent_clip import Clip, Progress, SentClip
@@ -74,14 +74,7 @@ class Client:
 
     def predict_many(self, clips: Iterable[Clip]) -> Iterator[Prediction | AffektError]:
         """The answers about clips, in order, several on their way at once; an error stays in its place."""
-        with ThreadPoolExecutor(self.at_once) as pool:
-            waiting: list[Future[Prediction | AffektError]] = []
-            for clip in clips:
-                waiting.append(pool.submit(self._tried, clip))
-                if len(waiting) > 2 * self.at_once:
-                    yield waiting.pop(0).result()
-            for future in waiting:
-                yield future.result()
+        return in_order(self._tried, clips, self.at_once)
 
     def timeline(self, clip: Clip, *, every: float = 2.0) -> dict[str, Any]:
         """The answers of windows of a clip, each of so many seconds; errors as :meth:`predict`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -41,8 +41,8 @@ def look_at(
         who: the person who is analysed (:meth:`Ensemble.prepare`).
         pictures: whether to keep a picture of each analysed face.
     """
-    tasks = [{"file": name, "who": who, "picture": pictures} for name in files]
-    return _looked(ensemble, None, tasks, FEWEST_FILES)
+    tasks = ({"file": name, "who": who, "picture": pictures} for name in files)
+    return _looked(ensemble, None, tasks, _processes(ensemble, len(files), FEWEST_FILES))
 
 
 def score_index(ensemble: Ensemble, index: PreparedIndex, store: Store) -> tuple[ScoreTable, np.ndarray]:
@@ -56,7 +56,8 @@ def score_index(ensemble: Ensemble, index: PreparedIndex, store: Store) -> tuple
     rows, labels = list(index), ensemble.labels
     scores = np.full((len(rows), len(ensemble.models), len(labels)), np.nan)
     features: list[Mapping[str, np.ndarray]] = []
-    looked = _looked(ensemble, store, [{"key": row.key} for row in rows], FEWEST_CLIPS)
+    tasks = ({"key": row.key} for row in rows)
+    looked = _looked(ensemble, store, tasks, _processes(ensemble, len(rows), FEWEST_CLIPS))
     for number, found in enumerate(track(looked, "score", len(rows))):
         if isinstance(found, AffektError):
             raise found
@@ -76,10 +77,9 @@ def score_index(ensemble: Ensemble, index: PreparedIndex, store: Store) -> tuple
 
 
 def _looked(
-    ensemble: Ensemble, store: Store | None, tasks: Sequence[Mapping[str, Any]], fewest: int
+    ensemble: Ensemble, store: Store | None, tasks: Iterable[Mapping[str, Any]], count: int
 ) -> Iterator[Seen | AffektError]:
-    """What became of each task, in order."""
-    count = _processes(ensemble, len(tasks)) if len(tasks) >= fewest else 1
+    """What became of each task, in order, by so many processes."""
     if count == 1:
         ensemble.ready()
         look = looking(ensemble, store)
@@ -124,7 +124,9 @@ def looking(ensemble: Ensemble, store: Store | None) -> Callable[[Mapping[str, A
     return look
 
 
-def _processes(ensemble: Ensemble, tasks: int) -> int:
-    """As many as there are cores, two tasks for each, and memory for their networks."""
+def _processes(ensemble: Ensemble, tasks: int, fewest: int) -> int:
+    """As many as there are cores, two tasks for each, and memory for their networks; one for few tasks."""
+    if tasks < fewest:
+        return 1
     weights = sum(path.stat().st_size for path in ensemble.folder.rglob("*") if path.is_file())
     return max(1, min(machine.whole_cores(), tasks // 2, machine.free_memory() // (_BYTES + 3 * weights)))

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from affekt.errors import UsageError
 from affekt.pipelines.cli.arguments.about import add_completion, add_doctor, add_settings
-from affekt.pipelines.cli.arguments.answers import add_evaluate, add_fuse, add_predict
+from affekt.pipelines.cli.arguments.answers import add_evaluate, add_fuse, add_predict, add_score
 from affekt.pipelines.cli.arguments.drift import add_drift
 from affekt.pipelines.cli.arguments.models import add_gate, add_models, add_weights
 from affekt.pipelines.cli.arguments.pipeline import add_pipeline
@@ -26,8 +26,9 @@ from affekt.pipelines.cli.running import ended, run_command
 
 #: In the order in which ``affekt --help`` lists them.
 _COMMANDS = (
-    add_demo, add_sample, add_check, add_train, add_evaluate, add_predict, add_fuse, add_models, add_gate, add_weights,
-    add_serve, add_keys, add_deploy, add_drift, add_settings, add_pipeline, add_schedule, add_doctor, add_completion,
+    add_demo, add_sample, add_check, add_train, add_evaluate, add_predict, add_score, add_fuse, add_models, add_gate,
+    add_weights, add_serve, add_keys, add_deploy, add_drift, add_settings, add_pipeline, add_schedule, add_doctor,
+    add_completion,
 )  # fmt: skip
 
 

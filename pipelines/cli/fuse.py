@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from affekt.counted import counted
+from affekt.dataset.cells import cell
 from affekt.errors import DataError, SettingsError, UsageError, naming
 from affekt.extensions import fusion_spec, fusion_specs
 from affekt.fusion import FusedTable, fuse_table
-from affekt.pipelines.cli.outputs import cell, check_output, figures_kept
+from affekt.pipelines.cli.outputs import check_output, figures_kept
 from affekt.score_table import ScoreTable
 
 

@@ -10,14 +10,6 @@ from typing import Any
 
 from affekt.errors import as_affekt_error, naming
 
-#: What makes a cell a formula where a table is opened in an office program, also behind blanks.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-
-
-def cell(text: str) -> str:
-    """A text as a cell of a table for people: what would be a formula begins with an apostrophe."""
-    return f"'{text}" if text.lstrip(" \u00a0\u3000").startswith(_FORMULA) else text
-
 
 def check_output(name: str) -> None:
     """Try whether a file can be written, and leave everything as it was.

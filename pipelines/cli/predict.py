@@ -12,9 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from affekt.dataset.cells import cell
+from affekt.dataset.files_meant import files_meant
 from affekt.errors import AffektError, MediaError, UsageError, as_affekt_error, naming, printable
-from affekt.pipelines.cli.inputs import files_meant
-from affekt.pipelines.cli.outputs import cell
+from affekt.pipelines.cli.asked import DEFAULT, loaded
 from affekt.pipelines.cli.timelines import Timelines
 from affekt.progress import track
 from affekt.settings.limits import with_limits
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 #: The answers about one file: one, or one for each window.
 Answerer = Callable[[str], Iterable[dict[str, Any]]]
-DEFAULT = "affekt@champion"
 #: Columns of the table on the analysed face; the box is left, top, width and height, the time in seconds.
 _FACE = ("people", "person", "box", "seen")
 
@@ -93,18 +93,19 @@ def _answers(
         yield from (_error(name, absent[name]) for name in files)
         return
     if options.url:
-        answer = _server(options.url)
-    else:
-        together = len(files) if options.every is None else 0
-        ensemble = _loaded(options.model or DEFAULT, options.overrides, together)
-        who = options.person or "prominent"
-        if options.same_person:
-            yield from _of_one_person(ensemble, files, who)
-            return
-        if options.every is None:
-            yield from _whole(ensemble, files, who, faces, show=show)
-            return
-        answer = _in_windows(ensemble, options.every, who, faces, show=show)
+        answers = _by_server(options.url, files)
+        yield from track(answers, "predict", len(files)) if show and len(files) > 1 else answers
+        return
+    together = len(files) if options.every is None else 0
+    ensemble = loaded(options.model or DEFAULT, overrides=options.overrides, files=together)
+    who = options.person or "prominent"
+    if options.same_person:
+        yield from _of_one_person(ensemble, files, who)
+        return
+    if options.every is None:
+        yield from _whole(ensemble, files, who, faces, show=show)
+        return
+    answer = _in_windows(ensemble, options.every, who, faces, show=show)
     for name in track(files, "predict", len(files)) if show and len(files) > 1 else files:
         try:
             yield from answer(name)
@@ -120,22 +121,6 @@ def _absent(name: str) -> AffektError | None:
     except OSError as error:
         return as_affekt_error(error)
     return MediaError("there is no such file; check the path", code="missing", where=name)
-
-
-def _loaded(ref: str, overrides: Sequence[str], files: int) -> Ensemble:
-    # Threads that wait for work of a few milliseconds would spin, and take as much time as the work itself. It is read
-    # when PyTorch is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    from affekt.ensemble import Ensemble, is_ensemble  # PyTorch, which a server's answer does not need
-    from affekt.ensemble.asking import FEWEST_FILES  # as above
-
-    folder = Path(ref).expanduser()
-    if not is_ensemble(folder):
-        from affekt.registry import Tracking, resolve  # MLflow, which a folder does not need
-
-        folder = resolve(ref, Tracking())
-    ensemble = Ensemble.load(folder, later=files >= FEWEST_FILES)
-    return ensemble.with_limits(overrides) if overrides else ensemble
 
 
 class Thumbnails:
@@ -225,17 +210,21 @@ def _error(name: str, error: AffektError) -> dict[str, Any]:
     return {"file": name, "error": {"code": error.code, "message": error.message}}
 
 
-def _server(url: str) -> Answerer:
-    from affekt.client import Client  # heavy: requests, and only --url needs it
+def _by_server(url: str, files: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The answers of a server, in order, several files on their way at once."""
+    from affekt.client import Client, in_order  # heavy: requests, and only --url needs it
 
-    client = Client(url, key=os.environ.get("AFFEKT_KEY"))
+    with Client(url, key=os.environ.get("AFFEKT_KEY")) as client:
 
-    def answer(name: str) -> Iterator[dict[str, Any]]:
-        with open_local(name) as path:
-            document = client.document(path)
-        yield {"file": name, **{key: value for key, value in document.items() if key not in ("model", "file")}}
+        def answer(name: str) -> dict[str, Any]:
+            try:
+                with open_local(name) as path:
+                    document = client.document(path)
+            except (AffektError, OSError) as error:
+                return _error(name, _absent(name) or as_affekt_error(error))
+            return {"file": name, **{key: value for key, value in document.items() if key not in ("model", "file")}}
 
-    return answer
+        yield from in_order(answer, files, client.at_once)
 
 
 def write_csv(results: Sequence[dict[str, Any]]) -> None:

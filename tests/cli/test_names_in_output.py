@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from affekt.dataset.cells import cell
 from affekt.pipelines.cli import run
-from affekt.pipelines.cli.outputs import cell
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-x", "@SUM(1)", "\t=1", "  =1", "＝1"])

@@ -13,9 +13,9 @@ from pathlib import Path
 import imageio_ffmpeg
 import pytest
 
+from affekt.dataset.files_meant import files_meant
 from affekt.errors import DataError
 from affekt.pipelines.cli import run
-from affekt.pipelines.cli.inputs import files_meant
 
 Ask = Callable[..., tuple[int, str, str]]
 

@@ -1,9 +1,9 @@
-"""Arguments of the commands that ask models: ``evaluate``, ``predict``, ``fuse``."""
+"""Arguments of the commands that ask models: ``evaluate``, ``predict``, ``score``, ``fuse``."""
 
 from __future__ import annotations
 
 from affekt.extensions import extension_names
-from affekt.pipelines.cli.arguments.kinds import DATA, REF, AddCommand, add_json, add_overrides, who
+from affekt.pipelines.cli.arguments.kinds import DATA, REF, AddCommand, add_json, add_overrides, positive, who
 
 
 def add_evaluate(command: AddCommand) -> None:
@@ -54,6 +54,29 @@ def add_predict(command: AddCommand) -> None:
     )
     predict.add_argument("--csv", action="store_true", help="print a table, one row an answer, and nothing else")
     add_json(predict)
+
+
+def add_score(command: AddCommand) -> None:
+    """``affekt score``."""
+    score = command("score", "score many clips into one table: a row each, going on where it was ended")
+    score.add_argument(
+        "files", nargs="+", metavar="SOURCE",
+        help="a folder, a file, a pattern, s3://, @LIST for a file with a name a line, or - for standard input",
+    )  # fmt: skip
+    score.add_argument(
+        "--out", required=True, metavar="TABLE",
+        help="a name that ends in .parquet or .csv, local or s3://; what is not done yet lies beside it in TABLE.parts",
+    )  # fmt: skip
+    score.add_argument("--model", metavar="REF", help=REF)
+    score.add_argument(
+        "--url", help="ask a running server instead of loading the model; its key is read from AFFEKT_KEY"
+    )
+    score.add_argument(
+        "--at-once", type=positive, metavar="N", help="clips that are on their way to the server together (default 4)"
+    )
+    score.add_argument("--fresh", action="store_true", help="begin anew; throw away what an earlier start worked out")
+    add_overrides(score, "another limit, for example media.max_seconds=600")
+    add_json(score)
 
 
 def add_fuse(command: AddCommand) -> None:

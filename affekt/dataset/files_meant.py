@@ -9,7 +9,7 @@ from pathlib import Path
 
 from affekt.dataset.media_files import MEDIA_SUFFIXES, media_files
 from affekt.errors import DataError
-from affekt.storage import is_remote
+from affekt.storage import is_remote, read_bytes
 
 
 def files_meant(arguments: Sequence[str]) -> list[str]:
@@ -20,7 +20,8 @@ def files_meant(arguments: Sequence[str]) -> list[str]:
 
     Args:
         arguments: each a file, a folder, a pattern with ``*``, ``?`` or ``[``, an ``s3://`` address of a file or a
-            prefix, ``@LIST`` for a file with one of these a line, or ``-`` for such lines on standard input.
+            prefix, ``@LIST`` for a file, local or ``s3://``, with one of these a line, or ``-`` for such lines on
+            standard input.
 
     Raises:
         DataError: a list cannot be read, or a folder or a prefix holds no media file.
@@ -30,18 +31,21 @@ def files_meant(arguments: Sequence[str]) -> list[str]:
         if argument == "-":
             found.extend(_listed(sys.stdin, "standard input"))
         elif argument.startswith("@") and not Path(argument).exists():
-            try:
-                with Path(argument[1:]).open(encoding="utf-8", errors="surrogateescape") as lines:
-                    found.extend(_listed(lines, argument[1:]))
-            except OSError as error:
-                raise DataError(
-                    f"cannot be read ({error.strerror}); expected a file with a name a line",
-                    code="missing",
-                    where=argument[1:],
-                ) from error
+            found.extend(_listed(_lines_of(argument[1:]), argument[1:]))
         else:
             found.extend(_named(argument))
     return found
+
+
+def _lines_of(name: str) -> list[str]:
+    if is_remote(name):
+        return read_bytes(name).decode("utf-8", "surrogateescape").split("\n")
+    try:
+        return Path(name).read_text(encoding="utf-8", errors="surrogateescape").split("\n")
+    except OSError as error:
+        raise DataError(
+            f"cannot be read ({error.strerror}); expected a file with a name a line", code="missing", where=name
+        ) from error
 
 
 def _listed(lines: Iterable[str], where: str) -> list[str]:

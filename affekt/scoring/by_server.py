@@ -1,0 +1,54 @@
+"""A running server answers about the files of a table, about several at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from affekt.client import Client, Prediction, in_order
+from affekt.errors import AffektError, as_affekt_error
+from affekt.patience import patience, repeated
+from affekt.scoring.answering import Found
+from affekt.storage import open_local
+
+#: Seconds for which a server that is away is waited for; in a pipeline step ``AFFEKT_PATIENCE`` says it.
+_PATIENCE = 60.0
+#: How often a busy server is asked again about a file.
+_RETRIES = 8
+
+
+class ByServer:
+    """A running server, asked about several files at once.
+
+    Args:
+        url: as of :class:`affekt.client.Client`.
+        key: the client's, where the server asks for one.
+        at_once: files that are on their way together.
+    """
+
+    digest = ""
+
+    def __init__(self, url: str, *, key: str | None = None, at_once: int = 4) -> None:
+        self._client = Client(url, key=key, at_once=at_once, retries=_RETRIES)
+        self.identity = f"server {self._client.url}"
+
+    def answers(self, files: Sequence[str]) -> Iterator[Found]:
+        """As :meth:`Answering.answers`."""
+        with self._client:
+            yield from in_order(self._found, files, self._client.at_once)
+
+    def _found(self, name: str) -> Found:
+        try:
+            with open_local(name) as path:
+                # What was fetched must not be fetched again because the server is away.
+                answer: Prediction = repeated(
+                    partial(self._client.predict, path), _worth, seconds=patience(_PATIENCE), service="the server",
+                    where=self._client.url,
+                )  # fmt: skip
+        except (AffektError, OSError) as error:
+            return as_affekt_error(error)
+        return {**answer.document, "model": answer.model["digest"]}
+
+
+def _worth(error: Exception) -> float:
+    return float("inf") if isinstance(error, AffektError) and error.code == "unreachable" else 0.0

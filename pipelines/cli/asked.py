@@ -1,0 +1,39 @@
+"""The model that a command asks about files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from affekt.ensemble import Ensemble
+
+DEFAULT = "affekt@champion"
+
+
+def loaded(ref: str, *, overrides: Sequence[str] = (), files: int = 1) -> Ensemble:
+    """An ensemble by its reference.
+
+    Args:
+        ref: registered, or a folder.
+        overrides: other limits on media files.
+        files: that it will be asked about together; with enough of them only other processes read its members.
+
+    Raises:
+        AffektError: there is none, or it is damaged.
+    """
+    # Threads that wait for work of a few milliseconds would spin, and take as much time as the work itself. It is read
+    # when PyTorch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    from affekt.ensemble import Ensemble, is_ensemble  # PyTorch, which a server's answer does not need
+    from affekt.ensemble.asking import FEWEST_FILES  # as above
+
+    folder = Path(ref).expanduser()
+    if not is_ensemble(folder):
+        from affekt.registry import Tracking, resolve  # MLflow, which a folder does not need
+
+        folder = resolve(ref, Tracking())
+    ensemble = Ensemble.load(folder, later=files >= FEWEST_FILES)
+    return ensemble.with_limits(overrides) if overrides else ensemble

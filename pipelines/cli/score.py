@@ -1,0 +1,50 @@
+"""``affekt score``: many clips into one table, by a loaded model or a running server."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+
+from affekt.counted import counted
+from affekt.dataset.files_meant import files_meant
+from affekt.errors import UsageError
+from affekt.pipelines.cli.asked import DEFAULT, loaded
+from affekt.scoring import Answering, ByServer, Scored, check_table, score_files
+from affekt.settings.limits import with_limits
+from affekt.settings.loading import load_settings
+
+
+def main(options: argparse.Namespace) -> int:
+    """Write the table; 1 where no clip has an answer."""
+    if options.url and (options.model or options.overrides):
+        flag = "--model" if options.model else "--set"
+        raise UsageError(
+            f"{flag} says something to a loaded model, and --url asks a server; leave one of them out", code="usage"
+        )
+    if options.at_once and not options.url:
+        raise UsageError("--at-once is for --url; a loaded model uses all cores", code="usage")
+    check_table(options.out)
+    with_limits(load_settings("small").media, options.overrides)  # refuses what a model would refuse once it is loaded
+    files = files_meant(options.files)
+    found = score_files(files, options.out, _answering(options, len(files)), fresh=options.fresh)
+    print(json.dumps(found.to_dict(), indent=2) if options.json else said(found))
+    return 0 if found.answered else 1
+
+
+def _answering(options: argparse.Namespace, files: int) -> Answering:
+    if options.url:
+        return ByServer(options.url, key=os.environ.get("AFFEKT_KEY"), at_once=options.at_once or 4)
+    from affekt.scoring.by_ensemble import ByEnsemble  # PyTorch, which a server's answers do not need
+
+    return ByEnsemble(loaded(options.model or DEFAULT, files=files), options.overrides)
+
+
+def said(found: Scored) -> str:
+    """What a table holds, in a line."""
+    parts = [f"{found.table}: {counted(found.rows, 'rows')}, {found.answered:,} with an answer"]
+    if found.errors:
+        parts.append(", ".join(f"{count:,} {code}" for code, count in found.errors.items()))
+    if found.models:
+        parts.append(f"{'models' if len(found.models) > 1 else 'model'} {', '.join(found.models)}")
+    return "; ".join(parts)

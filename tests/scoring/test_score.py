@@ -1,0 +1,230 @@
+"""Scoring into a table: a row a file whatever happens, in order, gone on with after a kill, the same by every way."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from affekt.errors import AffektError, DataError, MediaError, UsageError
+from affekt.pipelines.cli import run
+from affekt.scoring import score_files
+from affekt.scoring.answering import Found
+
+
+class Words:
+    """Answers by the names of files, and counts what it was asked; a name with ``bad`` has no answer."""
+
+    digest, identity = "d1", "words"
+
+    def __init__(self, away_after: int = 10**9) -> None:
+        self.asked: list[str] = []
+        self._away_after = away_after
+
+    def answers(self, files: Sequence[str]) -> Iterator[Found]:
+        for name in files:
+            if len(self.asked) >= self._away_after:
+                yield AffektError("no server answers there", code="unreachable")
+                return
+            self.asked.append(name)
+            if "bad" in name:
+                yield MediaError("holds no face", code="nothing_usable")
+            else:
+                yield {
+                    "label": "happy", "confidence": 0.75, "probabilities": {"happy": 0.75, "sad": 0.25},
+                    "modalities": ["face", "voice"], "frames": 9, "frames_with_face": 8, "warnings": ["dark", "short"],
+                    "face": {"box": [1, 2, 3, 4], "people": 2, "person": 1}, "model": "d1",
+                }  # fmt: skip
+
+
+def names(count: int) -> list[str]:
+    return [f"clip{number}{'-bad' if number % 4 == 3 else ''}.mp4" for number in range(count)]
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_every_file_has_a_row_in_order_with_its_answer_or_its_error(tmp_path, suffix):
+    table = tmp_path / f"scores.{suffix}"
+    score_files(names(8), str(table), Words())
+    found = pd.read_parquet(table) if suffix == "parquet" else pd.read_csv(table)
+    assert list(found["file"]) == names(8)
+    first, bad = found.iloc[0], found.iloc[3]
+    assert (first["label"], first["probability.sad"], first["face_left"], first["model"]) == ("happy", 0.25, 1, "d1")
+    assert (first["modalities"], first["warnings"]) == ("face+voice", "dark; short")
+    assert (bad["error_code"], bad["error"], bad["model"]) == ("nothing_usable", "holds no face", "d1")
+    assert pd.isna(bad["label"])
+    assert pd.isna(first["error"])
+
+
+def test_a_server_that_goes_away_costs_no_row_and_makes_none(tmp_path):
+    table = tmp_path / "scores.csv"
+    with pytest.raises(AffektError, match="5 rows of 9 are kept"):
+        score_files(names(9), str(table), Words(away_after=5))
+    assert not table.exists()
+    again = Words()
+    found = score_files(names(9), str(table), again)
+    assert again.asked == names(9)[5:]
+    assert (found.rows, found.before) == (9, 5)
+    assert [row["file"] for row in csv.DictReader(table.open())] == names(9)
+    assert list(tmp_path.iterdir()) == [table]
+
+
+@pytest.mark.parametrize("other", [names(8), [*names(8), "another.mp4"]])
+def test_what_is_kept_of_other_files_is_not_mixed_in(tmp_path, other):
+    with pytest.raises(AffektError):
+        score_files(names(9), str(tmp_path / "scores.csv"), Words(away_after=5))
+    with pytest.raises(DataError, match="of other files"):
+        score_files(other, str(tmp_path / "scores.csv"), Words())
+    assert score_files(other, str(tmp_path / "scores.csv"), Words(), fresh=True).before == 0
+
+
+def test_what_is_kept_of_another_model_is_not_mixed_in(tmp_path):
+    with pytest.raises(AffektError):
+        score_files(names(9), str(tmp_path / "scores.csv"), Words(away_after=5))
+    other = Words()
+    other.identity = "another"
+    with pytest.raises(DataError, match="by another model"):
+        score_files(names(9), str(tmp_path / "scores.csv"), other)
+
+
+def test_a_damaged_part_is_worked_out_again(tmp_path):
+    table = tmp_path / "scores.csv"
+    with pytest.raises(AffektError):
+        score_files(names(9), str(table), Words(away_after=5), part_seconds=0)
+    part = sorted((tmp_path / "scores.csv.parts").glob("*.jsonl"))[2]
+    part.write_bytes(part.read_bytes()[:-9])
+    again = Words()
+    score_files(names(9), str(table), again)
+    assert again.asked == names(9)[2:]
+    assert [row["file"] for row in csv.DictReader(table.open())] == names(9)
+
+
+def test_two_scorings_of_one_table_at_once_are_refused(tmp_path):
+    table = str(tmp_path / "scores.csv")
+
+    class Nested(Words):
+        def answers(self, files: Sequence[str]) -> Iterator[Found]:
+            with pytest.raises(AffektError, match="another process scores into this table"):
+                score_files(files, table, Words())
+            return super().answers(files)
+
+    assert score_files(names(2), table, Nested()).rows == 2
+
+
+def test_a_name_is_no_formula_and_need_not_be_text(tmp_path):
+    files = ["=1+1.mp4", os.fsdecode(b"caf\xe9.mp4")]
+    score_files(files, str(tmp_path / "s.csv"), Words())
+    score_files(files, str(tmp_path / "s.parquet"), Words())
+    assert [row["file"] for row in csv.DictReader((tmp_path / "s.csv").open())] == ["'=1+1.mp4", "caf\\udce9.mp4"]
+    assert list(pd.read_parquet(tmp_path / "s.parquet")["file"]) == ["=1+1.mp4", "caf\\udce9.mp4"]
+
+
+def test_a_table_of_another_kind_is_refused_before_any_work(tmp_path):
+    with pytest.raises(UsageError, match=r"\.parquet or \.csv"):
+        score_files(names(2), str(tmp_path / "scores.xlsx"), Words())
+
+
+def killed_twice(tmp_path: Path, script: str, *arguments: str) -> tuple[Path, Path]:
+    """The tables of a scoring that was killed twice while it worked, and of one that was not.
+
+    Args:
+        tmp_path: where they lie.
+        script: scores into the table that its first argument names, without keeping rows back.
+        arguments: its further ones.
+    """
+    killed, whole = tmp_path / "killed.parquet", tmp_path / "whole.parquet"
+    parts = Path(f"{killed}.parts")
+    for wanted in (3, 11):  # rows that are kept when it is killed
+        process = subprocess.Popen([sys.executable, "-c", script, str(killed), *arguments])
+        while len(list(parts.glob("*.jsonl"))) < wanted:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    for table in (killed, whole):
+        subprocess.run([sys.executable, "-c", script, str(table), *arguments], check=True)
+    assert not parts.exists()
+    return killed, whole
+
+
+def test_killed_again_and_again_it_ends_with_the_table_of_an_undisturbed_run(tmp_path):
+    script = (
+        "import sys, time\n"
+        "from affekt.scoring import score_files\n"
+        "class Slow:\n"
+        "    digest = identity = 'slow'\n"
+        "    def answers(self, files):\n"
+        "        for name in files:\n"
+        "            time.sleep(0.02)\n"
+        "            yield {'label': 'sad', 'probabilities': {'sad': int(name) / 64}, 'model': 'slow'}\n"
+        "score_files([str(number) for number in range(40)], sys.argv[1], Slow(), part_seconds=0)\n"
+    )
+    killed, whole = killed_twice(tmp_path, script)
+    assert list(pd.read_parquet(killed)["probability.sad"]) == [number / 64 for number in range(40)]
+    assert killed.read_bytes() == whole.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def folder(sample_clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four clips, one that is none, and a text beside them."""
+    folder = tmp_path_factory.mktemp("clips")
+    for clip in sorted(sample_clips.rglob("*.mp4"))[:4]:
+        (folder / clip.name).symlink_to(clip)
+    (folder / "s01-zzz.mp4").write_bytes(b"this is no clip")
+    (folder / "notes.txt").touch()
+    return folder
+
+
+@pytest.mark.slow  # 50 s: processes of the pool are started eight times
+def test_so_it_does_with_the_processes_of_a_real_ensemble(folder, tiny_ensemble, tmp_path):
+    script = (
+        "import sys\n"
+        "from affekt.dataset.files_meant import files_meant\n"
+        "from affekt.ensemble import Ensemble\n"
+        "from affekt.scoring import score_files\n"
+        "from affekt.scoring.by_ensemble import ByEnsemble\n"
+        "files = files_meant([sys.argv[2]]) * 5\n"
+        "score_files(files, sys.argv[1], ByEnsemble(Ensemble.load(sys.argv[3], later=True)), part_seconds=0)\n"
+    )
+    killed, whole = killed_twice(tmp_path, script, str(folder), str(tiny_ensemble))
+    assert list(pd.read_parquet(killed)["file"]) == [str(path) for path in sorted(folder.glob("*.mp4"))] * 5
+    assert killed.read_bytes() == whole.read_bytes()
+
+
+def test_the_command_answers_as_predict_does(folder, tiny_ensemble, tmp_path, capsys):
+    table = tmp_path / "scores.parquet"
+    assert run(["score", str(folder), "--out", str(table), "--model", str(tiny_ensemble), "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["rows"], summary["answered"], summary["errors"]) == (5, 4, {"unreadable": 1})
+    assert run(["predict", str(folder), "--model", str(tiny_ensemble), "--json"]) == 1
+    results = json.loads(capsys.readouterr().out)["results"]
+    found = pd.read_parquet(table)
+    assert list(found["file"]) == [result["file"] for result in results]
+    assert [row["probability.happy"] for _, row in found.iloc[:4].iterrows()] == [
+        result["probabilities"]["happy"] for result in results[:4]
+    ]
+    assert found["error"].iloc[4] == results[4]["error"]["message"]
+
+
+def test_where_no_clip_has_an_answer_the_command_says_so(tmp_path, tiny_ensemble, capsys):
+    (tmp_path / "a.mp4").write_bytes(b"no clip")
+    arguments = ["score", str(tmp_path / "a.mp4"), "--out", str(tmp_path / "s.csv"), "--model", str(tiny_ensemble)]
+    assert run(arguments) == 1
+    assert "1 row, 0 with an answer; 1 unreadable" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [(["--model", "m"], "--model says"), (["--set", "media.max_seconds=9"], "--set says")],
+)
+def test_a_loaded_models_flags_are_refused_with_a_server(tmp_path, capsys, flags, why):
+    assert run(["score", str(tmp_path), "--out", "t.csv", "--url", "http://127.0.0.1:9", *flags]) == 2
+    assert why in capsys.readouterr().err
