@@ -1,8 +1,8 @@
-"""Writes the training pipeline as YAML for Kubeflow Pipelines."""
+"""Writes the pipelines as YAML for Kubeflow Pipelines."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from affekt.errors import DataError
 from affekt.pipelines.profiles.applying import placed_by
 from affekt.pipelines.profiles.lint import lint
 from affekt.pipelines.profiles.profile import DEFAULT, read_profile
+from affekt.pipelines.scoring import scoring_pipeline
 from affekt.pipelines.training import training_pipeline
 
 
@@ -25,7 +26,7 @@ def compile_pipeline(
     labels: Mapping[str, str] | None = None,
     profile: str = DEFAULT,
 ) -> None:
-    """Compile the pipeline for the given models, of clips or of still images; the same input gives the same bytes.
+    """Compile the pipeline that trains models, of clips or of still images; the same input gives the same bytes.
 
     Args:
         path: of the file that is written.
@@ -38,6 +39,20 @@ def compile_pipeline(
         DataError: the file's name does not end in ``.yaml``, there is no such profile, or what it gives does not pass
             :mod:`affekt.pipelines.profiles.lint`.
     """
+    _compile(path, lambda place: training_pipeline(models, unit=unit, place=place), labels or {}, profile)
+
+
+def compile_scoring(path: Path, *, profile: str = DEFAULT) -> None:
+    """Compile the pipeline that scores clips into a table; arguments and errors as of :func:`compile_pipeline`."""
+    _compile(path, lambda place: scoring_pipeline(place=place), {}, profile)
+
+
+def _compile(
+    path: Path,
+    pipeline: Callable[[Callable[[Any], Any]], Callable[..., Any]],
+    labels: Mapping[str, str],
+    profile: str,
+) -> None:
     if path.suffix not in (".yaml", ".yml"):
         raise DataError("a compiled pipeline is YAML; name it *.yaml", code="file_name", where=str(path))
 
@@ -45,11 +60,11 @@ def compile_pipeline(
 
     def place(task: Any) -> Any:
         placed = by_profile(task)
-        for key, value in (labels or {}).items():
+        for key, value in labels.items():
             kubernetes.add_pod_label(placed, key, value)
         return placed
 
-    compiler.Compiler().compile(training_pipeline(models, unit=unit, place=place), str(path))
+    compiler.Compiler().compile(pipeline(place), str(path))
     if profile != DEFAULT:  # that of the default is what the tests of affekt say of it
         documents = list(yaml.load_all(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
         if problems := lint(documents[0], documents[1]):

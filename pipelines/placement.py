@@ -44,6 +44,7 @@ _STEPS: dict[str, Resources] = {
     "register": Resources(memory="4Gi"),
     "gate": Resources(cpu="4", memory="8Gi", disk="40Gi", timeout_seconds=6 * 3600),
     "finish": _LIGHT,
+    "score": Resources(cpu="4", memory="8Gi", disk="40Gi", timeout_seconds=24 * 3600),
 }
 
 

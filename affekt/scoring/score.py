@@ -132,7 +132,7 @@ def _answers(by: Answering, files: Sequence[str]) -> Generator[Found]:
 def _row(name: str, found: Found, digest: str) -> dict[str, Any]:
     if isinstance(found, AffektError):
         return {"file": name, "model": digest or None, "error": {"code": found.code, "message": found.message}}
-    return {"file": name, **{key: found.get(key) for key in _KEPT}}
+    return {"file": name, **{key: found[key] for key in _KEPT if key in found}}
 
 
 def _summed(table: str, before: int, rows: Kept) -> tuple[Scored, list[str]]:

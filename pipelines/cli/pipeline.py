@@ -1,4 +1,4 @@
-"""``affekt pipeline``: the training pipeline as a file, or handed to a cluster."""
+"""``affekt pipeline``: the pipelines as files, or a training handed to a cluster."""
 
 from __future__ import annotations
 
@@ -9,16 +9,22 @@ from pathlib import Path
 from affekt.errors import UsageError
 from affekt.extensions import models_named
 from affekt.pipelines.cli.outputs import check_output
-from affekt.pipelines.compile import compile_pipeline
+from affekt.pipelines.compile import compile_pipeline, compile_scoring
 
 
 def main(options: argparse.Namespace) -> int:
-    """Compile or submit the pipeline."""
+    """Compile a pipeline, or submit a training."""
     if options.action == "submit":
         return submit_to_cluster(options)
-    check_output(options.out)
-    compile_pipeline(Path(options.out), models_named(options.only), profile=options.profile)
-    print(options.out)
+    if options.which == "scoring" and options.only:
+        raise UsageError("--only says what is trained; leave it out for the scoring pipeline", code="usage")
+    out = options.out or f"affekt-{options.which}.yaml"
+    check_output(out)
+    if options.which == "scoring":
+        compile_scoring(Path(out), profile=options.profile)
+    else:
+        compile_pipeline(Path(out), models_named(options.only), profile=options.profile)
+    print(out)
     return 0
 
 

@@ -10,7 +10,7 @@ from kfp import dsl
 
 from affekt.errors import AffektError
 from affekt.extensions import model_names, model_specs
-from affekt.pipelines.compile import compile_pipeline
+from affekt.pipelines.compile import compile_pipeline, compile_scoring
 from affekt.pipelines.placement import CACHE, all_resources, resources_of, training_step
 from affekt.pipelines.profiles.applying import on_cluster
 
@@ -31,6 +31,9 @@ def compiled(tmp_path_factory):
     of_images = path.with_name("images.yaml")
     compile_pipeline(of_images, ("vgg",), unit="images")
     further = next(yaml.safe_load_all(of_images.read_text(encoding="utf-8")))["deploymentSpec"]["executors"]
+    of_scoring = path.with_name("scoring.yaml")
+    compile_scoring(of_scoring)
+    further |= next(yaml.safe_load_all(of_scoring.read_text(encoding="utf-8")))["deploymentSpec"]["executors"]
     spec["deploymentSpec"]["executors"] = {**further, **spec["deploymentSpec"]["executors"]}
     return spec, platform
 

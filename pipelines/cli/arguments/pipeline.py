@@ -10,11 +10,13 @@ from affekt.pipelines.cli.arguments.kinds import DATA, Actions, AddCommand, add_
 
 def add_pipeline(command: AddCommand) -> None:
     """``affekt pipeline``."""
-    parts = Actions(command("pipeline", "the training pipeline as a file, or handed to a cluster"))
-    compiled = parts.add("compile", "write the pipeline as YAML for Kubeflow Pipelines")
+    parts = Actions(command("pipeline", "the pipelines as files, or a training handed to a cluster"))
+    compiled = parts.add("compile", "write a pipeline as YAML for Kubeflow Pipelines")
     compiled.add_argument(
-        "--out", default="affekt-training.yaml", metavar="FILE", help="(default affekt-training.yaml)"
-    )
+        "which", nargs="?", default="training", choices=("training", "scoring"), metavar="training|scoring",
+        help="training (the default), or scoring: many clips into one table",
+    )  # fmt: skip
+    compiled.add_argument("--out", metavar="FILE", help="(default affekt-training.yaml or affekt-scoring.yaml)")
     compiled.add_argument("--only", choices=model_names(), metavar="MODEL,…", help="train and fuse these models alone")
     _add_profile(compiled)
     submitted = parts.add("submit", "hand a training to the Kubeflow Pipelines at KFP_ENDPOINT")
