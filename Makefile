@@ -8,13 +8,14 @@ TORCH_INDEX ?=
 NVIDIA := test -e /dev/nvidiactl -o -e /dev/dxg
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help install demo test test-slow docs wheel wheel-test mutation lint format reference golden clean
+.PHONY: help install demo test test-slow fuzz docs wheel wheel-test mutation lint format reference golden clean
 
 help:
 	@echo "make install    set up $(VENV) (idempotent)"
 	@echo "make demo       the main job on sample clips: train, register, promote, serve, ask"
 	@echo "make test       lint, type check and test"
 	@echo "make test-slow  the tests that take minutes"
+	@echo "make fuzz       2,000 damaged clips for both engines of the server: nothing crashes, stays or grows; half an hour"
 	@echo "make docs       the documentation site in build/site"
 	@echo "make wheel      the package as a wheel in dist/"
 	@echo "make wheel-test install that wheel by itself, and ask it"
@@ -64,6 +65,9 @@ wheel-test: install
 
 test-slow: install
 	@$(BIN)/python -m pytest -m slow --timeout 3600
+
+fuzz: install
+	@$(BIN)/python -m pytest -m slow --timeout 7200 -s tests/serving/test_fuzz.py
 
 mutation: install
 	@nice -n 15 $(BIN)/python bench/mutation.py $(addprefix --room ,$(ROOM)) $(addprefix --sample ,$(SAMPLE)) $(if $(AGAIN),--again) \

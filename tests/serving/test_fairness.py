@@ -58,6 +58,12 @@ def test_who_leaves_the_line_takes_no_turn():
     assert asyncio.run(scene()) == ([0, 3], 0)
 
 
+@pytest.fixture(params=["direct", pytest.param("torchserve", marks=pytest.mark.slow)])
+def either(request):
+    """A server of either engine."""
+    return request.getfixturevalue({"direct": "door", "torchserve": "server"}[request.param])
+
+
 def sent(door, text):
     host, port = door.base.removeprefix("http://").split(":")
     used = socket.create_connection((host, int(port)), timeout=30)
@@ -79,7 +85,8 @@ def pid(door):
     import psutil
 
     children = psutil.Process(door.running_server().process).children(recursive=True)
-    return next(child.pid for child in children if "affekt.serving.engines.worker" in child.cmdline())
+    kinds = ("affekt.serving.engines.worker", "model_service_worker")
+    return next(child.pid for child in children if any(kind in " ".join(child.cmdline()) for kind in kinds))
 
 
 def waits(door, count):
@@ -89,32 +96,32 @@ def waits(door, count):
     return found
 
 
-def test_a_full_line_says_so_at_once_and_callers_who_have_gone_are_not_computed(door, clip):
+def test_a_full_line_says_so_at_once_and_callers_who_have_gone_are_not_computed(either, clip):
     content = clip.read_bytes()
-    room = door.options.room
-    callers = [sent(door, head(door, len(content)) + content) for _ in range(room + 1)]
-    assert waits(door, room) == room
-    answer = requests.post(door.url, data=b"x", timeout=60)
+    room = either.options.room
+    callers = [sent(either, head(either, len(content)) + content) for _ in range(room + 1)]
+    assert waits(either, room) == room
+    answer = requests.post(either.url, data=b"x", timeout=60)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "busy")
     assert int(answer.headers["Retry-After"]) >= 1
     assert answer.elapsed.total_seconds() < 1
     for used in callers:
         used.close()
-    assert waits(door, 0) == 0
+    assert waits(either, 0) == 0
     started = time.monotonic()
-    assert requests.post(door.url, data=b"no clip", timeout=60).json()["error"]["code"] == "unreadable"
+    assert requests.post(either.url, data=b"no clip", timeout=60).json()["error"]["code"] == "unreadable"
     assert time.monotonic() - started < 0.2 * room
 
 
-def test_a_stopped_worker_is_noticed_replaced_and_not_ready_meanwhile(door):
-    first = pid(door)
+def test_a_stopped_worker_is_noticed_replaced_and_not_ready_meanwhile(either):
+    first = pid(either)
     os.kill(first, signal.SIGSTOP)
-    answer = requests.get(f"{door.base}/v2/health/ready", timeout=30)
+    answer = requests.get(f"{either.base}/v2/health/ready", timeout=30)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_ready")
     assert int(answer.headers["Retry-After"]) > 0
-    assert requests.post(door.url, data=b"no clip", timeout=60).json()["error"]["code"] == "unreadable"
-    assert pid(door) != first
-    assert requests.get(f"{door.base}/v2/health/ready", timeout=30).status_code == 200
+    assert requests.post(either.url, data=b"no clip", timeout=60).json()["error"]["code"] == "unreadable"
+    assert pid(either) != first
+    assert requests.get(f"{either.base}/v2/health/ready", timeout=30).status_code == 200
 
 
 def test_a_body_that_stops_and_a_head_that_stops_are_closed():
@@ -151,8 +158,8 @@ def test_a_disk_that_is_used_up_is_said_and_not_filled(tmp_path):
 
 
 @pytest.mark.slow
-def test_half_of_a_request_is_closed(door):
-    for text, code in ((b"POST /predictions/affekt HT", None), (head(door, 100) + b"x", "slow_body")):
-        with sent(door, text) as used:
+def test_half_of_a_request_is_closed(either):
+    for text, code in ((b"POST /predictions/affekt HT", None), (head(either, 100) + b"x", "slow_body")):
+        with sent(either, text) as used:
             answer = used.makefile("rb").read()
         assert code is None or json.loads(answer.split(b"\r\n\r\n")[1])["error"]["code"] == code

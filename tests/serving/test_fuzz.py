@@ -1,0 +1,82 @@
+"""Damaged clips: no engine crashes, fails, keeps a file or grows, and all give the same answer."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+SEED = 15
+#: Clips before memory is looked at: libraries load and pools fill with the first.
+_WARM = 100
+#: MiB by which a process may have grown after all of them.
+_MIB = 48
+
+
+def mutants(content: bytes, count: int) -> list[bytes]:
+    """Clips that were damaged: bytes changed, left out, doubled, cut off, or swapped for others."""
+    rng = random.Random(SEED)
+    made = []
+    for _ in range(count):
+        body = bytearray(content)
+        for _ in range(rng.choice((1, 3, 30))):
+            at, length = rng.randrange(len(body)), rng.choice((1, 4, 64, 1024))
+            match rng.randrange(5):
+                case 0:
+                    body[at : at + length] = rng.randbytes(min(length, len(body) - at))
+                case 1 if len(body) > 4096:
+                    del body[at : at + length]
+                case 2:
+                    body[at:at] = body[at : at + length]
+                case 3:
+                    body[at] ^= 1 << rng.randrange(8)
+                case 4 if rng.random() < 0.1:
+                    del body[max(1, at) :]
+        made.append(bytes(body))
+    return made
+
+
+def processes(server) -> dict[int, psutil.Process]:
+    """The door, the engine and its workers, by id; what decodes a clip is none of them."""
+    door = psutil.Process(server.running_server().process)
+    return {found.pid: found for found in (door, *door.children(recursive=True)) if "ffmpeg" not in found.name()}
+
+
+def memory(server) -> dict[int, int]:
+    """Bytes of each process that no other has; Java's are not told, whose heap grows to its limit by design."""
+    return {pid: each.memory_full_info().uss for pid, each in processes(server).items() if each.name() != "java"}
+
+
+def left_behind(server) -> list[str]:
+    """Clips and temporary files that are there though nothing is asked; it may take a moment until they are not."""
+    ends = time.monotonic() + 10
+    folders = [Path(server.options.temporary) / name for name in ("clips", "scratch")]
+    while (found := [str(path) for folder in folders for path in folder.iterdir()]) and time.monotonic() < ends:
+        time.sleep(0.05)
+    return found
+
+
+@pytest.mark.parametrize("count", [6, pytest.param(2000, marks=[pytest.mark.slow, pytest.mark.timeout(7200)])])
+def test_damaged_clips_crash_nothing_and_leave_nothing(server, door, clip, count):
+    before = {each.base: set(processes(each)) for each in (server, door)}
+    warm: dict[int, int] = {}
+    for number, body in enumerate(mutants(clip.read_bytes(), count)):
+        said = []
+        for each in (server, door):
+            answer = requests.post(each.url, data=body, timeout=120)
+            assert answer.status_code < 500, (number, answer.text)
+            said.append((answer.status_code, answer.json()))
+        assert said[0] == said[1], number
+        if number == _WARM:
+            warm = memory(server) | memory(door)
+    grown = {pid: now - warm.get(pid, now) for each in (server, door) for pid, now in memory(each).items()}
+    print("grown by MiB:", {pid: round(by / (1 << 20), 1) for pid, by in grown.items()})
+    assert max(grown.values()) < _MIB << 20
+    for each in (server, door):
+        assert set(processes(each)) == before[each.base], "a process died"
+        assert left_behind(each) == []
+        assert requests.get(f"{each.base}/v2/health/ready", timeout=30).status_code == 200

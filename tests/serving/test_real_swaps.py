@@ -1,0 +1,162 @@
+"""Swaps, a canary, a shadow and what is taken back, with real engines and real ensembles behind the door."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from affekt.ensemble import Ensemble
+from affekt.errors import AffektError
+from affekt.serving.client import predict
+from affekt.serving.rollout import begin_trial, deploy_ensemble, manage, trial_of
+from affekt.serving.server import LocalServer
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+
+@pytest.fixture(scope="module", params=["torchserve", "direct"])
+def engine(request) -> str:
+    return request.param
+
+
+@pytest.fixture
+def running(engine, tiny_ensemble, tmp_path) -> Iterator[LocalServer]:
+    with LocalServer(tiny_ensemble, engine=engine, workers=1, watch=1.0, home=tmp_path / "home") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def other(tiny_ensemble, tmp_path_factory) -> Path:
+    """An ensemble that answers a little otherwise: its faces are of a worse quality."""
+    folder = tmp_path_factory.mktemp("other") / "ensemble"
+    shutil.copytree(tiny_ensemble, folder)
+    manifest = json.loads((folder / "ensemble.json").read_text())
+    manifest["settings"]["media"]["picture_quality"] = 5
+    (folder / "ensemble.json").write_text(json.dumps(manifest))
+    return folder
+
+
+@contextmanager
+def asked_by(clients: int, ask: Callable[[], str]) -> Iterator[tuple[list[str], list[str]]]:
+    """Within it so many clients ask, one request after the other: what they were told, and what failed."""
+    stop, told, failed = threading.Event(), [], []
+
+    def go() -> None:
+        while not stop.is_set():
+            try:
+                told.append(ask())
+            except AffektError as error:
+                failed.append(str(error))
+
+    threads = [threading.Thread(target=go) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield told, failed
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def until(condition: Callable[[], object], seconds: float = 120.0) -> None:
+    ends = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+
+
+def workers(server: LocalServer) -> set[int]:
+    """The processes that compute, of whichever engine."""
+    children = psutil.Process(server.running_server().process).children(recursive=True)
+    return {child.pid for child in children if {"affekt.serving.engines.worker"} & set(child.cmdline())} or {
+        child.pid for child in children if any("model_service_worker" in word for word in child.cmdline())
+    }
+
+
+def test_ten_swaps_under_eight_clients_lose_no_request(running, tiny_ensemble, other, clip):
+    trials = {folder: [trial_of(Ensemble.load(folder), clip)] for folder in (tiny_ensemble, other)}
+    with asked_by(8, lambda: predict(running.url, clip, retries=0)["model"]["version"]) as (told, failed):
+        until(lambda: "1" in told)
+        for number in range(2, 12):
+            folder = other if number % 2 else tiny_ensemble
+            deploy_ensemble(folder, running.running_server(), version=str(number), trials=trials[folder])
+            until(lambda: str(number) in told or failed)  # noqa: B023  it is asked at once
+    assert failed == []
+    assert set(told) == {str(number) for number in range(1, 12)}
+    print(f"{running.options.engine}: {len(told)} requests, 10 swaps, 0 failed")
+    until(lambda: not manage(running.running_server(), "GET", "/versions")["watching"])
+    assert list(manage(running.running_server(), "GET", "/versions")["versions"]) == ["11"]
+
+
+def test_a_version_that_answers_otherwise_than_expected_is_not_put_in_place(running, tiny_ensemble, other, clip):
+    with pytest.raises(AffektError, match="a probability differs"):
+        deploy_ensemble(
+            other, running.running_server(), version="2", trials=[trial_of(Ensemble.load(tiny_ensemble), clip)]
+        )
+    assert running.predict(clip)["model"]["version"] == "1"
+    assert list(manage(running.running_server(), "GET", "/versions")["versions"]) == ["1"]
+
+
+def test_a_canary_answers_its_share_of_callers_who_stay_until_it_is_promoted(running, other, clip):
+    begin_trial(other, running.running_server(), version="2", percent=50)
+
+    def versions(keys: range) -> list[str]:
+        content = clip.read_bytes()
+        answers = [requests.post(running.url, data=content, headers={"X-Canary-Key": str(key)}) for key in keys]
+        return [answer.json()["model"]["version"] for answer in answers]
+
+    first = versions(range(20))
+    assert first == versions(range(20))
+    assert 4 <= first.count("2") <= 16
+    manage(running.running_server(), "POST", "/promote", {})
+    assert set(versions(range(4))) == {"2"}
+
+
+def test_a_shadow_is_compared_on_copies_and_answers_nobody(running, other, clip):
+    begin_trial(other, running.running_server(), version="2", shadow=True)
+    assert {running.predict(clip)["model"]["version"] for _ in range(5)} == {"1"}
+    until(lambda: sum(_compared(running)[name] for name in ("requests", "passed_over")) == 5)
+    compared = _compared(running)
+    assert compared["requests"] > 0
+    assert 0 < compared["largest_shift"] < 1
+    assert manage(running.running_server(), "POST", "/abort", {})["version"] == "2"
+    until(lambda: list(manage(running.running_server(), "GET", "/versions")["versions"]) == ["1"])
+    assert list((Path(running.options.temporary) / "clips").iterdir()) == []
+
+
+def _compared(server: LocalServer) -> dict[str, float]:
+    return dict(manage(server.running_server(), "GET", "/versions")["comparison"])
+
+
+def test_a_version_whose_workers_die_after_the_swap_is_taken_back_by_itself(engine, tiny_ensemble, clip, tmp_path):
+    with LocalServer(tiny_ensemble, engine=engine, workers=1, watch=300.0, home=tmp_path / "home") as server:
+        old = workers(server)
+        deploy_ensemble(tiny_ensemble, server.running_server(), version="2")
+        codes = Counter[int]()
+        with asked_by(4, lambda: str(requests.post(server.url, data=clip.read_bytes()).status_code)) as (told, _):
+
+            def kill() -> bool:
+                for pid in workers(server) - old:
+                    os.kill(pid, signal.SIGKILL)
+                return bool(manage(server.running_server(), "GET", "/versions")["said"])
+
+            until(kill)
+            said = manage(server.running_server(), "GET", "/versions")
+            codes.update(map(int, told))
+        assert said["default"] == "1"
+        assert "version 2 was taken back" in said["said"]
+        assert server.predict(clip)["model"]["version"] == "1"
+        assert set(codes) <= {200, 503}
