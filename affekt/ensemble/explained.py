@@ -61,7 +61,7 @@ class Explanations:
         label = label or answer.label
         if label not in self.ensemble.labels:
             known = ", ".join(self.ensemble.labels)
-            raise MediaError(f"{label!r} is none of the labels {known}", code="bad_label")
+            raise MediaError(f"{label[:80]!r} is none of the labels {known}", code="bad_label")
         if not 0 <= frames <= MOST_FRAMES:
             raise MediaError(f"expected a number of frames from 0 to {MOST_FRAMES}, got {frames}", code="bad_frames")
         return {

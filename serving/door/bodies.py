@@ -79,7 +79,7 @@ async def read_json(request: Request, inbox: Inbox, most: int) -> dict[str, Any]
             message = f"the JSON document has more than {most:,} bytes; send large clips to /predictions"
             raise Refusal(413, "too_large", message)
     try:
-        document = json.loads(body)
+        document = _parsed(bytes(body))
     except (ValueError, RecursionError) as error:
         raise Refusal(400, "bad_json", f"expected a JSON object as the body ({type(error).__name__})") from None
     if not isinstance(document, dict):
@@ -91,10 +91,23 @@ def _json(content: bytes) -> dict[str, Any] | None:
     if not content.lstrip().startswith(b"{"):
         return None  # a clip that was sent as JSON is a clip
     try:
-        document = json.loads(content)
+        document = _parsed(content)
     except (ValueError, RecursionError) as error:
         raise Refusal(400, "bad_json", f"the body is no JSON ({type(error).__name__})") from None
     return document if isinstance(document, dict) else None
+
+
+def _parsed(content: bytes) -> Any:
+    """A JSON document whose texts can be written again, as in an answer; halves of surrogate pairs cannot.
+
+    Raises:
+        ValueError: it is none.
+        RecursionError: it is too deep.
+    """
+    document = json.loads(content)
+    if b"\\u" in content or b"\xed" in content:
+        json.dumps(document, ensure_ascii=False).encode()
+    return document
 
 
 async def _form(request: Request, inbox: Inbox, writer: Writer, boundary: bytes) -> None:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from affekt.serving.door.bodies import received
 from affekt.serving.door.fetching import fetched
-from affekt.serving.door.inbox import Clip, Inbox, drained
+from affekt.serving.door.inbox import SLOW, Clip, Inbox, drained
 from affekt.serving.door.metrics import Metrics
 from affekt.serving.door.options import Options
 from affekt.serving.door.refusal import Refusal
@@ -52,8 +52,9 @@ class Desk:
         started = time.monotonic()
         try:
             found = await received(request, self.inbox)
-        except Refusal:
-            await drained(request)
+        except Refusal as error:
+            if error.code != SLOW:  # its sender has been waited for already
+                await drained(request)
             raise
         clip = found if isinstance(found, Clip) else await self.named(found)
         request.state.note["receive"] = round(time.monotonic() - started, 5)

@@ -13,6 +13,8 @@ from affekt.serving.door.refusal import Refusal
 from affekt.storage.uris import split_s3
 
 _CHUNK = 1 << 20
+#: The longest key of S3.
+_KEY_BYTES = 1024
 
 
 async def fetched(document: Mapping[str, Any], buckets: Sequence[str], inbox: Inbox) -> Clip:
@@ -31,6 +33,8 @@ async def fetched(document: Mapping[str, Any], buckets: Sequence[str], inbox: In
     if bucket not in buckets:
         # Whether such a bucket exists is nobody's business.
         raise Refusal(403, "bucket_not_allowed", f"clips are not fetched from the bucket {bucket}; see --bucket")
+    if not 0 < len(key.encode()) <= _KEY_BYTES:
+        raise Refusal(400, "bad_uri", f"expected s3://bucket/key with a key of 1 to {_KEY_BYTES:,} bytes")
     with inbox.writer() as writer:
         await asyncio.to_thread(_fetch, bucket, key, writer)
         if not writer.clip.size:

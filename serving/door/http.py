@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+from uuid import uuid4
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+logger = logging.getLogger("affekt.door")
+
 #: Seconds for the head of a request.
 HEAD_SECONDS = 10.0
+_NO_HTTP = "this is no valid HTTP/1.1 request, or its head is too long; send it again by another client"
 
 
 class Protocol(H11Protocol):
@@ -38,8 +43,15 @@ class Protocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, in the form of all errors."""
-        body = json.dumps({"error": {"code": "bad_http", "message": msg}}).encode()
-        headers = [("content-type", "application/json"), ("content-length", str(len(body))), ("connection", "close")]
+        request_id = uuid4().hex
+        body = json.dumps({"error": {"code": "bad_http", "message": _NO_HTTP}}).encode()
+        logger.info("%s", json.dumps({"id": request_id, "status": 400, "code": "bad_http", "why": msg}))
+        headers = [
+            ("content-type", "application/json"),
+            ("content-length", str(len(body))),
+            ("connection", "close"),
+            ("x-request-id", request_id),
+        ]
         reason = b"Bad Request"
         for event in (
             h11.Response(status_code=400, headers=headers, reason=reason),

@@ -19,6 +19,8 @@ from affekt.serving.door.refusal import Refusal
 
 #: Seconds without a byte after which a body is given up, and seconds for a whole one.
 IDLE_SECONDS, BODY_SECONDS = 15.0, 300.0
+#: The code of a refusal for that.
+SLOW = "slow_body"
 #: Bytes and seconds of a refused body that are read and thrown away, so that its sender can read the refusal.
 _DRAIN_BYTES, _DRAIN_SECONDS = 256 << 20, 10.0
 #: Bytes on the disk for all clips that are in work or wait, at most half of what is free.
@@ -123,7 +125,7 @@ class Inbox:
                 idle = left == self.idle_seconds
                 what = f"nothing came for {left:.0f} s" if idle else "it took too long"
                 why = f"the body did not arrive in time: {what}; send it again"
-                raise Refusal(408, "slow_body", why, headers={"Connection": "close"}) from None
+                raise Refusal(408, SLOW, why, headers={"Connection": "close"}) from None
             if message["type"] == "http.disconnect":
                 raise ClientDisconnect
             more = request.state.more = bool(message.get("more_body"))

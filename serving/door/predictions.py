@@ -58,6 +58,8 @@ def _numbers(request: Request, **kinds: type[int] | type[float]) -> dict[str, fl
         if text is None:
             continue
         try:
+            if "_" in text:  # Python's own way to write a number
+                raise ValueError
             found[name] = kind(text)
         except ValueError:
             raise Refusal(400, "bad_query", f"expected a number as {name}, got {text[:40]!r}") from None

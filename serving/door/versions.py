@@ -100,7 +100,7 @@ class Versions:
             Refusal: there is none of that name.
         """
         if model != self.model:
-            raise Refusal(404, "no_model", f"Model not found: {model}; there is {self.model}")
+            raise Refusal(404, "no_model", f"Model not found: {model[:80]}; there is {self.model}")
         meant = version
         if meant is None:
             meant = self.canary if self.canary and _share(key, self.canary) < self.percent else self.default
@@ -108,7 +108,7 @@ class Versions:
         if found is None:
             if version is None:
                 raise Refusal(503, "not_ready", "no version answers yet", retry_after=2)
-            raise Refusal(404, "no_version", f"{model} has no version {version}; there is {', '.join(self.all)}")
+            raise Refusal(404, "no_version", f"{model} has no version {version[:80]}; there is {', '.join(self.all)}")
         return found
 
     async def reply(

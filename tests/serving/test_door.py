@@ -81,6 +81,10 @@ def test_a_version_may_be_named(door):
         ({"json": {"uri": "http://host/clip.mp4"}}, 400, "no_clip"),
         ({"json": {"uri": "s3://theirs/clip.mp4"}}, 403, "bucket_not_allowed"),
         ({"json": {"uri": "s3://"}}, 400, "bad_uri"),
+        ({"json": {"uri": "s3://mine/"}}, 400, "bad_uri"),
+        ({"json": {"uri": "s3://mine/" + 1025 * "a"}}, 400, "bad_uri"),
+        ({"json": {"uri": "s3://mine/\ud800"}}, 400, "bad_json"),
+        ({"json": {"uri": "s3://\udfff/clip.mp4"}}, 400, "bad_json"),
         ({"data": b"{no", "headers": {"Content-Type": "application/json"}}, 400, "bad_json"),
         ({"data": b"x", "headers": {"Content-Encoding": "gzip"}}, 415, "content_encoding"),
         ({"data": b"x", "headers": {"Content-Length": str(10**10)}}, 413, "too_large"),
@@ -120,7 +124,10 @@ def test_what_is_no_http_is_an_error_like_all(door):
         used.sendall(b"hello\r\n\r\n")
         answer = used.makefile("rb").read()
     assert answer.startswith(b"HTTP/1.1 400")
-    assert json.loads(answer.split(b"\r\n\r\n")[1])["error"]["code"] == "bad_http"
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert json.loads(body)["error"]["code"] == "bad_http"
+    given = re.search(rb"x-request-id: ([0-9a-f]{32})", head)
+    assert given and given[1].decode() in door.logs[0].read_text()
 
 
 def test_a_request_has_an_id_in_answer_and_log(door):
