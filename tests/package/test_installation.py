@@ -50,7 +50,13 @@ def test_predict(ask, sample_clips, tiny_ensemble):
     assert json.loads(done.stdout)["results"][0]["label"]
 
 
-def test_a_command_that_needs_an_extra_names_it(ask, sample_clips):
-    done = ask("models", "list")
+@pytest.mark.parametrize(("command", "extra"), [("train", "train"), ("serve", "serve"), ("pipeline compile", "train")])
+def test_a_command_that_needs_an_extra_names_it(ask, sample_clips, tiny_ensemble, tmp_path, command, extra):
+    subject = {
+        "train": [sample_clips],
+        "serve": ["--model", tiny_ensemble],
+        "pipeline compile": ["--out", tmp_path / "p.yaml"],
+    }
+    done = ask(*command.split(), *subject[command])
     assert done.returncode == 1
-    assert "pip install 'affekt[serve]'" in done.stderr
+    assert f"pip install 'affekt[{extra}]'" in done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from affekt.errors import DataError
 from affekt.registry import ScoreVectors, Tracking, decide
 from affekt.registry.held_against import entries_in, next_level, spend
 from affekt.registry.spending import Spending
@@ -57,6 +58,20 @@ def test_each_challenger_of_a_champion_has_the_next_number(tracking, name):
     ]  # fmt: skip
     assert next_level(tags, 1, RULE).number == 4
     assert next_level(tags, None, RULE).number == 1
+
+
+def test_entries_are_kept_one_after_the_other_with_their_time_and_under_the_lease_of_the_model(tracking, name):
+    for version in (2, 3, 4):
+        spend(tracking, name, version, 1, RULE)
+    tags = tracking.reader.model(name).tags
+    assert sorted(tags) == ["affekt.decision.000001", "affekt.decision.000002", "affekt.decision.000003"]
+    assert all(each.when.endswith("+00:00") and each.run_id == "" for each in entries_in(tags))
+    assert (tracking.registry_folder / "locks" / f"{name}.lock").is_file()
+
+
+def test_an_entry_that_cannot_be_read_is_named():
+    with pytest.raises(DataError, match=r"affekt\.decision\.000001"):
+        entries_in({"affekt.decision.000001": '{"version": "two"}'})
 
 
 def test_a_gate_that_is_tried_again_asks_the_same_question(tracking, name):
