@@ -73,7 +73,8 @@ class Predictor:
 
         Args:
             task: ``clip``, the name of a file in the inbox; ``kind``: ``answer``, which is the default, ``timeline``
-                with ``every`` seconds, or ``explanations`` with ``label`` and ``frames``.
+                with ``every`` seconds, or ``explanations`` with ``label`` and ``frames``; ``labels``, those that can
+                be right, all by default.
 
         Returns:
             200 and the answer with ``model`` added; or ``{"error": {"code", "message"}}`` with 400 or 413 where the
@@ -92,10 +93,13 @@ class Predictor:
         return guarded(document)
 
     def _answer(self, clip: Path, task: Mapping[str, Any], deadline: Deadline) -> dict[str, Any]:
-        return self.ensemble.predict_file(clip, deadline).to_dict()
+        return self._ensemble(task).predict_file(clip, deadline).to_dict()
 
     def _timeline(self, clip: Path, task: Mapping[str, Any], deadline: Deadline) -> dict[str, Any]:
-        return timeline(self.ensemble, clip, float(task.get("every", EVERY)), deadline)
+        return timeline(self._ensemble(task), clip, float(task.get("every", EVERY)), deadline)
+
+    def _ensemble(self, task: Mapping[str, Any]) -> Ensemble:
+        return self.ensemble.among(task.get("labels") or ())
 
     def _explained(self, clip: Path, task: Mapping[str, Any], deadline: Deadline) -> dict[str, Any]:
         prepared = self.ensemble.prepare(clip, deadline=deadline)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,17 +75,24 @@ class Evaluated:
         return notebook.paragraph(str(self)) + figures_html(self.evaluation)
 
 
-def evaluate(data: str | Path, model: str | Path | Model = "affekt@champion", *, split: str | None = None) -> Evaluated:
+def evaluate(
+    data: str | Path,
+    model: str | Path | Model = "affekt@champion",
+    *,
+    split: str | None = None,
+    labels: Sequence[str] = (),
+) -> Evaluated:
     """Score labelled clips, or still images of faces, with a model.
 
     Args:
         data: a folder or a CSV file, local or ``s3://``, as ``affekt check`` takes it.
         model: what :func:`affekt.load` gave, or takes.
         split: only these clips; all by default.
+        labels: those that can be right, where that is known: the answers are among them.
 
     Raises:
-        AffektError: there is no such model, in the words of ``affekt check`` the data are wrong, or nothing of the
-            split can be used.
+        AffektError: there is no such model or label, in the words of ``affekt check`` the data are wrong, or nothing of
+            the split can be used.
     """
     data = str(data)
     with affekt_errors():
@@ -93,9 +101,9 @@ def evaluate(data: str | Path, model: str | Path | Model = "affekt@champion", *,
             logger.warning(said)
         asked = model if isinstance(model, Model) else load(model)
         found: ModelEvaluation = evaluate_model(
-            asked.ensemble, data, home() / "store", model=asked.reference, split=split
+            asked.ensemble.among(labels), data, home() / "store", model=asked.reference, split=split
         )
-    return Evaluated(found.evaluation, found.report(evaluate_command(data, asked.reference, split)))
+    return Evaluated(found.evaluation, found.report(evaluate_command(data, asked.reference, split, labels)))
 
 
 def figures_of(evaluation: Evaluation) -> dict[str, Figures]:

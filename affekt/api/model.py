@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import overload
@@ -51,19 +52,23 @@ class Model:
         clips: PathLike | np.ndarray,
         *,
         person: str | int = ...,
+        labels: Sequence[str] = ...,
         frame_rate: float = ...,
         sound: np.ndarray | None = ...,
         sample_rate: int = ...,
     ) -> Prediction: ...
 
     @overload
-    def predict(self, clips: list[PathLike] | tuple[PathLike, ...], *, person: str | int = ...) -> Predictions: ...
+    def predict(
+        self, clips: list[PathLike] | tuple[PathLike, ...], *, person: str | int = ..., labels: Sequence[str] = ...
+    ) -> Predictions: ...
 
     def predict(
         self,
         clips: PathLike | np.ndarray | list[PathLike] | tuple[PathLike, ...],
         *,
         person: str | int = PROMINENT,
+        labels: Sequence[str] = (),
         frame_rate: float = 25.0,
         sound: np.ndarray | None = None,
         sample_rate: int = 16000,
@@ -75,6 +80,7 @@ class Model:
                 or frames uint8 ``[T, H, W, 3]`` RGB.
             person: who is analysed where several people are seen: ``left``, ``right``, ``largest``, ``longest``, or a
                 number counted from the left; by default who is seen longest, largest and most central.
+            labels: those that can be right, where that is known: the answers are among them.
             frame_rate: of the frames, a second.
             sound: of the frames, float in [-1, 1] or int16, ``[n]`` or ``[n, channels]``; None for none.
             sample_rate: of the sound, Hz.
@@ -86,36 +92,25 @@ class Model:
         Raises:
             MediaError: the one file cannot be read, holds neither a face nor usable sound, or does not show the
                 person; or no person has such a name.
-            DataError: a folder holds no media file.
+            DataError: a folder holds no media file; or one of ``labels`` is unknown, or there is only one.
         """
         who = str(person)
         check_choice(who)
+        ensemble = self.ensemble.among(labels)
         if isinstance(clips, np.ndarray):
             from affekt.media.arrays import clip_of_arrays  # starts a decoder, which files bring with them
 
             with clip_of_arrays(clips, frame_rate, sound, sample_rate) as file:
-                return self._answer(file, "", who)
+                return _answer(ensemble, file, "", who)
         if isinstance(clips, str | Path):
             path = Path(clips)
             if not path.is_dir():
                 with affekt_errors():
-                    return self._answer(path, str(clips), who)
+                    return _answer(ensemble, path, str(clips), who)
             clips = list[PathLike](media_files(str(path)))
         names = [str(name) for name in clips]
-        looked = track(look_at(self.ensemble, names, who, pictures=True), "predict", len(names))
-        return Predictions(tuple(self._entry(name, seen) for name, seen in zip(names, looked, strict=True)))
-
-    def _entry(self, name: str, seen: Seen | AffektError) -> Prediction | Failure:
-        try:
-            if isinstance(seen, AffektError):
-                raise seen
-            return _prediction(name, self.ensemble.answer(seen), seen.picture)
-        except AffektError as error:
-            return Failure(name, error)
-
-    def _answer(self, path: Path, name: str, who: str) -> Prediction:
-        clip = self.ensemble.prepare(path, who)
-        return _prediction(name, self.ensemble.predict(clip, where=name or "the arrays"), clip.middle_face)
+        looked = track(look_at(ensemble, names, who, pictures=True), "predict", len(names))
+        return Predictions(tuple(_entry(ensemble, name, seen) for name, seen in zip(names, looked, strict=True)))
 
 
 def load(reference: str | Path = "affekt@champion") -> Model:
@@ -145,3 +140,17 @@ def _prediction(name: str, answer: Answer, face: np.ndarray | None) -> Predictio
 
     known = {item.name: getattr(answer, item.name) for item in fields(answer)}
     return Prediction(**known, file=name, thumbnail=b"" if face is None else thumbnail(face))
+
+
+def _entry(ensemble: Ensemble, name: str, seen: Seen | AffektError) -> Prediction | Failure:
+    try:
+        if isinstance(seen, AffektError):
+            raise seen
+        return _prediction(name, ensemble.answer(seen), seen.picture)
+    except AffektError as error:
+        return Failure(name, error)
+
+
+def _answer(ensemble: Ensemble, path: Path, name: str, who: str) -> Prediction:
+    clip = ensemble.prepare(path, who)
+    return _prediction(name, ensemble.predict(clip, where=name or "the arrays"), clip.middle_face)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -20,17 +20,19 @@ class AsyncClient:
         self._client = Client(url, at_once=at_once, **further)
         self._room = asyncio.Semaphore(at_once)
 
-    async def predict(self, clip: Clip, *, progress: Progress | None = None) -> Prediction:
+    async def predict(self, clip: Clip, *, labels: Sequence[str] = (), progress: Progress | None = None) -> Prediction:
         """As :meth:`Client.predict`."""
         async with self._room:
-            return await asyncio.to_thread(self._client.predict, clip, progress=progress)
+            return await asyncio.to_thread(self._client.predict, clip, labels=labels, progress=progress)
 
-    async def predict_many(self, clips: Iterable[Clip]) -> AsyncIterator[Prediction | AffektError]:
+    async def predict_many(
+        self, clips: Iterable[Clip], *, labels: Sequence[str] = ()
+    ) -> AsyncIterator[Prediction | AffektError]:
         """As :meth:`Client.predict_many`."""
 
         async def tried(clip: Clip) -> Prediction | AffektError:
             try:
-                return await self.predict(clip)
+                return await self.predict(clip, labels=labels)
             except AffektError as error:
                 return error
 
@@ -42,10 +44,10 @@ class AsyncClient:
             for task in tasks:
                 task.cancel()
 
-    async def timeline(self, clip: Clip, *, every: float = 2.0) -> dict[str, Any]:
+    async def timeline(self, clip: Clip, *, every: float = 2.0, labels: Sequence[str] = ()) -> dict[str, Any]:
         """As :meth:`Client.timeline`."""
         async with self._room:
-            return await asyncio.to_thread(self._client.timeline, clip, every=every)
+            return await asyncio.to_thread(self._client.timeline, clip, every=every, labels=labels)
 
     async def explain(self, clip: Clip, *, label: str | None = None, frames: int = 3) -> dict[str, Any]:
         """As :meth:`Client.explain`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -54,31 +54,33 @@ class Client:
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
 
-    def predict(self, clip: Clip, *, progress: Progress | None = None) -> Prediction:
+    def predict(self, clip: Clip, *, labels: Sequence[str] = (), progress: Progress | None = None) -> Prediction:
         """The answer about a clip.
 
         Args:
             clip: the file, its bytes, or an ``s3://`` address.
+            labels: those that can be right, where that is known: the answer is among them.
             progress: is told as bytes are sent.
 
         Raises:
             MediaError: the file is not there, or the server says that the clip cannot be used.
             AffektError: no server answers there, it refused the request, or it failed.
         """
-        answer = self._post(self.url, clip, progress=progress)
+        answer = self._post(self.url, clip, progress=progress, query=_among(labels))
         return Prediction.of(self._document(answer), answer.headers.get("X-Request-Id", ""))
 
-    def document(self, clip: Clip) -> dict[str, Any]:
-        """The answer about a clip as the server gave it; errors as :meth:`predict`."""
-        return self._document(self._post(self.url, clip))
+    def document(self, clip: Clip, *, labels: Sequence[str] = ()) -> dict[str, Any]:
+        """The answer about a clip as the server gave it; arguments and errors as :meth:`predict`."""
+        return self._document(self._post(self.url, clip, query=_among(labels)))
 
-    def predict_many(self, clips: Iterable[Clip]) -> Iterator[Prediction | AffektError]:
+    def predict_many(self, clips: Iterable[Clip], *, labels: Sequence[str] = ()) -> Iterator[Prediction | AffektError]:
         """The answers about clips, in order, several on their way at once; an error stays in its place."""
-        return in_order(self._tried, clips, self.at_once)
+        return in_order(lambda clip: self._tried(clip, labels), clips, self.at_once)
 
-    def timeline(self, clip: Clip, *, every: float = 2.0) -> dict[str, Any]:
-        """The answers of windows of a clip, each of so many seconds; errors as :meth:`predict`."""
-        return self._document(self._post(f"{self._base}/timeline/{self._path}", clip, query={"every": every}))
+    def timeline(self, clip: Clip, *, every: float = 2.0, labels: Sequence[str] = ()) -> dict[str, Any]:
+        """The answers of windows of a clip, each of so many seconds; ``labels`` and errors as :meth:`predict`."""
+        query = {"every": every, **_among(labels)}
+        return self._document(self._post(f"{self._base}/timeline/{self._path}", clip, query=query))
 
     def explain(self, clip: Clip, *, label: str | None = None, frames: int = 3) -> dict[str, Any]:
         """Why a clip has its label, or another one; errors as :meth:`predict`."""
@@ -109,9 +111,9 @@ class Client:
     ) -> None:
         self.close()
 
-    def _tried(self, clip: Clip) -> Prediction | AffektError:
+    def _tried(self, clip: Clip, labels: Sequence[str]) -> Prediction | AffektError:
         try:
-            return self.predict(clip)
+            return self.predict(clip, labels=labels)
         except AffektError as error:
             return error
 
@@ -200,6 +202,11 @@ def prediction_url(url: str, model: str = "affekt") -> str:
     if "://" not in url:
         url = f"http://{url}"
     return url.rstrip("/") if urlsplit(url).path.strip("/") else f"{url.rstrip('/')}/predictions/{model}"
+
+
+def _among(labels: Sequence[str]) -> dict[str, str]:
+    """The query that names the labels that can be right."""
+    return {"labels": ",".join(labels)} if labels else {}
 
 
 def _seconds(text: str | None) -> float:

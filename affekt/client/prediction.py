@@ -24,6 +24,7 @@ class Prediction:
         warnings: sentences on what was missing or odd.
         face: the analysed face; None where the answer is from the voice alone.
         model: ``name``, ``version`` and ``digest`` of what answered.
+        known_labels: those that were given as possible; none where all are.
         request_id: by which the server's log knows the request.
         document: the whole answer.
     """
@@ -38,6 +39,7 @@ class Prediction:
     warnings: tuple[str, ...]
     face: Mapping[str, Any] | None
     model: Mapping[str, str]
+    known_labels: tuple[str, ...] = ()
     request_id: str = ""
     document: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -48,10 +50,11 @@ class Prediction:
         Raises:
             AffektError: ``bad_answer``: it is none.
         """
-        names = [each.name for each in fields(cls) if each.name not in ("request_id", "document")]
+        names = [each.name for each in fields(cls) if each.name not in ("known_labels", "request_id", "document")]
         try:
             values = {name: document[name] for name in names}
         except (KeyError, TypeError) as error:
             raise AffektError(f"the answer is not of an affekt model: it lacks {error}", code="bad_answer") from error
         values |= {name: tuple(values[name]) for name in ("modalities", "warnings")}
-        return cls(**values, request_id=request_id, document=document)
+        known = tuple(document.get("known_labels", ()))
+        return cls(**values, known_labels=known, request_id=request_id, document=document)

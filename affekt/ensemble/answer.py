@@ -21,6 +21,8 @@ class Answer:
         frames_with_face: those in which the person's face was found.
         warnings: sentences on what was missing or odd.
         face: the analysed face; None where the answer is from the voice alone.
+        known_labels: those among which it was asked for, where that was said; the probability of the others is 0, and
+            each model's own is not scaled.
     """
 
     label: str
@@ -31,6 +33,7 @@ class Answer:
     frames_with_face: int
     warnings: tuple[str, ...]
     face: Face | None = None
+    known_labels: tuple[str, ...] = ()
 
     @property
     def confidence(self) -> float:
@@ -49,4 +52,5 @@ class Answer:
             "frames_with_face": self.frames_with_face,
             "warnings": list(self.warnings),
             "face": self.face.to_dict() if self.face else None,
+            **({"known_labels": list(self.known_labels)} if self.known_labels else {}),
         }

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from affekt.classifiers import rows_of
+from affekt.ensemble.among import labels_among, only_among
 from affekt.ensemble.answer import Answer
 from affekt.ensemble.assembly import MANIFEST, read_manifest, require_extensions
 from affekt.ensemble.face import Face
@@ -56,6 +57,7 @@ class Ensemble:
         self.models: tuple[str, ...] = tuple(manifest["models"])
         self.digest = self.digest_of(folder)
         self.listener: Callable[[PreparedClip, Answer], None] | None = None
+        self.known: tuple[str, ...] = ()
         self._read, self._fusion = members, fusion
         self._person = PersonFusion(fusion, fusion_person) if fusion_person else None
 
@@ -128,9 +130,11 @@ class Ensemble:
         """
         deadline = deadline or Deadline.of(self.settings.media, path)
         clip = self.prepare(path, deadline=deadline)
-        answer = self.answer(self.look(clip, str(path), deadline))
+        seen = self.look(clip, str(path), deadline)
+        answer = self.answer(seen)
         if self.listener is not None:
-            self.listener(clip, answer)
+            # What a caller knows of the labels is no news of the clips, by which drift is told.
+            self.listener(clip, answer if not self.known else self._answer(seen, self._fused(seen), ()))
         return answer
 
     def predict(self, clip: PreparedClip, *, where: str = "clip") -> Answer:
@@ -182,6 +186,21 @@ class Ensemble:
         changed.settings = replace(self.settings, media=with_limits(self.settings.media, overrides))
         return changed
 
+    def among(self, known: Sequence[str]) -> Ensemble:
+        """The same ensemble where only these labels can be right: its answers are among them, and say so.
+
+        Args:
+            known: two labels or more, in any known spelling; all are possible where it is empty.
+
+        Raises:
+            DataError: as :func:`affekt.ensemble.among.labels_among`.
+        """
+        if not known:
+            return self
+        changed = copy.copy(self)
+        changed.known = labels_among(self.labels, known)
+        return changed
+
     @property
     def adapts(self) -> bool:
         """Whether it was stored with an adaptation to a person."""
@@ -195,7 +214,7 @@ class Ensemble:
         Raises:
             DataError: the ensemble has no adaptation.
         """
-        return self._adaptation().predict(table.scores, table.subjects, known=table.person)
+        return self._possible(self._adaptation().predict(table.scores, table.subjects, known=table.person))
 
     def person_scores(
         self, scores: np.ndarray, rows: Sequence[Mapping[str, np.ndarray]], subjects: Sequence[str]
@@ -238,7 +257,7 @@ class Ensemble:
         found: list[Answer | MediaError] = []
         for clip, vector in zip(clips, fused, strict=True):
             try:
-                answer = self._answer(clip, vector)
+                answer = self._answer(clip, vector, self.known)
             except MediaError as error:
                 found.append(error)
             else:
@@ -264,10 +283,19 @@ class Ensemble:
             MediaError: no model has an answer.
         """
         with stage("fusion"):
-            fused = self._fusion.predict(seen.scores[np.newaxis])[0]
-        return self._answer(seen, fused)
+            fused = self._fused(seen)
+        return self._answer(seen, fused, self.known)
 
-    def _answer(self, clip: Seen, fused: np.ndarray) -> Answer:
+    def _fused(self, seen: Seen) -> np.ndarray:
+        """Float64 ``[L]``: what is fused of a clip before anything is known of its label."""
+        vector: np.ndarray = self._fusion.predict(seen.scores[np.newaxis])[0]
+        return vector
+
+    def _possible(self, fused: np.ndarray) -> np.ndarray:
+        """Fused probabilities ``[…, L]`` among the labels that can be right."""
+        return only_among(fused, self.labels, self.known) if self.known else fused
+
+    def _answer(self, clip: Seen, fused: np.ndarray, known: tuple[str, ...]) -> Answer:
         if np.isnan(fused).any():
             raise MediaError(
                 f"no model has an answer; {', '.join(self.models)} need a usable "
@@ -275,6 +303,7 @@ class Ensemble:
                 code="nothing_usable",
                 where=clip.where,
             )
+        fused = only_among(fused, self.labels, known) if known else fused
         answered = [m for m in range(len(self.models)) if not np.isnan(clip.scores[m]).any()]
         used = {modality for m in answered for modality in model_spec(self.models[m]).modalities}
         return Answer(
@@ -290,6 +319,7 @@ class Ensemble:
                 *(clip.face.warnings if clip.face else ()),
             ),
             face=clip.face,
+            known_labels=known,
         )
 
     def _scaled_down(self, pixels: int) -> tuple[str, ...]:
@@ -326,7 +356,7 @@ class Ensemble:
 
     def fused(self, scores: np.ndarray) -> np.ndarray:
         """Probabilities ``[N, L]`` from the members' scores ``[N, M, L]``; NaN where no model has an answer."""
-        return self._fusion.predict(scores)
+        return self._possible(self._fusion.predict(scores))
 
     def _named(self, vector: np.ndarray) -> dict[str, float]:
         return {label: float(value) for label, value in zip(self.labels, vector, strict=True)}

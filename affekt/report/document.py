@@ -225,6 +225,7 @@ class Evaluation(JsonDocument):
         protocol, folds, mean_of_folds: of an evaluation protocol.
         model: the reference of the registered model, where one was asked.
         power: what gain a comparison on these clips could find.
+        known_labels: those that were given as possible; None where all are.
         confused: the labels that are most often taken for another one, with clips.
     """
 
@@ -252,6 +253,7 @@ class Evaluation(JsonDocument):
     mean_of_folds: MeanOfFolds | None = field(default=None, metadata=LEFT_OUT)
     model: str | None = field(default=None, metadata=LEFT_OUT)
     power: DetectableGain | None = field(default=None, metadata=LEFT_OUT)
+    known_labels: tuple[str, ...] | None = field(default=None, metadata=LEFT_OUT)
     confused: tuple[ConfusedPair, ...] = ()
 
     @property

@@ -10,6 +10,7 @@ def sentence(document: Mapping[str, Any]) -> str:
     """The document of an answer in a few words: the label, the next two, and what it was told from."""
     ranked = sorted(document["probabilities"].items(), key=lambda item: -item[1])
     others = ", ".join(f"{label} {value:.0%}" for label, value in ranked[1:3])
-    return (
-        f"{document['label']} {document['confidence']:.0%} (then {others}; from {' and '.join(document['modalities'])})"
-    )
+    known = document.get("known_labels")
+    among = f"; among {', '.join(known)}" if known else ""
+    used = " and ".join(document["modalities"])
+    return f"{document['label']} {document['confidence']:.0%} (then {others}; from {used}{among})"

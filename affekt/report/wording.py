@@ -94,8 +94,12 @@ def summary(evaluation: Evaluation) -> list[str]:
     low, high = found.accuracy_ci95
     of_people = f" of {counted(found.subjects, 'people')}" if found.subjects else ""
     what = "The fusion" if evaluation.chosen_fusion else "The model"
+    known = evaluation.known_labels
+    of_labels = f"of {counted(len(evaluation.labels), 'emotions')}"
+    if known:
+        of_labels = f"among {', '.join(known)}, to which the answers were limited,"
     lines = [
-        f"{what} ({chosen_name(evaluation)}) names the right one of {counted(len(evaluation.labels), 'emotions')} "
+        f"{what} ({chosen_name(evaluation)}) names the right one {of_labels} "
         f"for {percent(found.accuracy)}% of {counted(found.clips, unit)}{of_people}; "
         f"the {100 * found.confidence:g}% interval runs from {percent(low)}% to {percent(high)}%.",
         _against_largest_class(evaluation),

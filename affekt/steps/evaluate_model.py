@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import shlex
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from affekt.counted import counted
 from affekt.dataset import load_clips, read_faces, unit_of
 from affekt.ensemble import Ensemble, prepare_and_score, score_images
+from affekt.ensemble.among import only_among
 from affekt.ensemble.assembly import MANIFEST
 from affekt.errors import DataError
 from affekt.fusion import FusionKey
@@ -20,6 +22,7 @@ from affekt.report.document import Evaluation
 from affekt.report.evaluation import evaluate_table
 from affekt.report.report import Report
 from affekt.report.thumbnails import face_of, thumbnail
+from affekt.score_table import ScoreTable
 from affekt.settings import digest_of
 from affekt.steps.evaluation_folder import SAMPLE_NOTICE, holds_samples
 from affekt.storage import file_digest
@@ -73,7 +76,7 @@ def evaluate_model(
         DataError: the data are wrong, there is nothing of the split, or nothing of it can be used.
     """
     found = _of_images(ensemble, data, split) if unit_of(data) == "images" else _of_clips(ensemble, data, store, split)
-    return replace(found, evaluation=replace(found.evaluation, model=model))
+    return replace(found, evaluation=replace(found.evaluation, model=model, known_labels=ensemble.known or None))
 
 
 def _of_clips(ensemble: Ensemble, data: str, store: Path, split: str | None) -> ModelEvaluation:
@@ -81,6 +84,7 @@ def _of_clips(ensemble: Ensemble, data: str, store: Path, split: str | None) -> 
     table = everything.select(split=split)
     if not len(table):
         raise DataError(_no_split("clip", split, (clip.split for clip in everything)), code="no_clips", where=data)
+    require_known(ensemble, [clip.label for clip in table], data)
     index, scores, fused = prepare_and_score(ensemble, table, store)
     if not len(index):
         reasons = "; ".join(f"{item.clip}: {item.reason}" for item in index.skipped[:3])
@@ -90,6 +94,7 @@ def _of_clips(ensemble: Ensemble, data: str, store: Path, split: str | None) -> 
     answers = {key: fused}
     if ensemble.adapts:
         answers[key.adapted()] = ensemble.answers_of_people(scores)
+    scores = _possible(scores, ensemble)
     evaluation = evaluate_table(
         scores,
         answers,
@@ -113,7 +118,9 @@ def _of_images(ensemble: Ensemble, data: str, split: str | None) -> ModelEvaluat
     images = [image for image in everything if split is None or image.split == split]
     if not images:
         raise DataError(_no_split("image", split, (image.split for image in everything)), code="no_images", where=data)
+    require_known(ensemble, [image.label for image in images], data)
     scores, skipped = score_images(ensemble, images)
+    scores = _possible(scores, ensemble)
     if not len(scores):
         raise DataError(f"none of {counted(len(images), 'images')} can be read", code="no_images", where=data)
     settings = ensemble.settings
@@ -122,6 +129,30 @@ def _of_images(ensemble: Ensemble, data: str, split: str | None) -> ModelEvaluat
     known, size = {image.id: image for image in images}, settings.media.face_size
     faces = {clip: thumbnail(face_picture(known[clip], size)) for clip in evaluation.pictured}
     return ModelEvaluation(evaluation, faces, ensemble)
+
+
+def require_known(ensemble: Ensemble, labels: Iterable[str], data: str) -> None:
+    """Refuse data with labels that were said to be impossible: whoever said so, or the data, is wrong.
+
+    Raises:
+        DataError: ``impossible_label``.
+    """
+    strange = Counter(label for label in labels if label and ensemble.known and label not in ensemble.known)
+    if strange:
+        found = ", ".join(f"{label} ({count})" for label, count in strange.most_common())
+        raise DataError(
+            f"holds labels that cannot be right where only {', '.join(ensemble.known)} can: {found}; name them too, or "
+            "leave their clips out",
+            code="impossible_label",
+            where=data,
+        )
+
+
+def _possible(table: ScoreTable, ensemble: Ensemble) -> ScoreTable:
+    """The table with each model's own answers among the labels that can be right."""
+    if not ensemble.known:
+        return table
+    return replace(table, scores=only_among(table.scores, ensemble.labels, ensemble.known))
 
 
 def _there(pictures: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -136,6 +167,7 @@ def _no_split(unit: str, split: str | None, there: Iterable[str]) -> str:
     return f"holds no {unit} of the split {split!r}" + (f"; did you mean {near[0]!r}?" if near else "") + f"; {listed}"
 
 
-def evaluate_command(data: str, model: str, split: str | None) -> str:
+def evaluate_command(data: str, model: str, split: str | None, labels: Sequence[str] = ()) -> str:
     """The command line that evaluates a model so."""
-    return shlex.join(["affekt", "evaluate", data, "--model", model, *(["--split", split] if split else [])])
+    among = ["--labels", ",".join(labels)] if labels else []
+    return shlex.join(["affekt", "evaluate", data, "--model", model, *(["--split", split] if split else []), *among])

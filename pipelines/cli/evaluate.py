@@ -32,7 +32,7 @@ def main(options: argparse.Namespace) -> int:
     report = check_before(options.data, learns=False, images=unit_of(options.data) == "images")
     if said := remarks(report, options.data):
         remark(f"affekt: {said}")
-    ensemble = Ensemble.load(resolve(options.model, Tracking()), later=True)
+    ensemble = Ensemble.load(resolve(options.model, Tracking()), later=True).among(options.labels)
     found = evaluate_model(ensemble, options.data, home() / "store", model=options.model, split=options.split)
     document = found.evaluation.to_dict()
     as_json = options.json == "-"
@@ -44,7 +44,7 @@ def main(options: argparse.Namespace) -> int:
             write_output(file, json.dumps(document, indent=2))
         if options.report:
             with naming(options.report):
-                command = evaluate_command(options.data, options.model, options.split)
+                command = evaluate_command(options.data, options.model, options.split, options.labels)
                 write_report(Path(options.report), found.report(command))
             remark(f"report: {options.report}")
     if as_json:
@@ -56,7 +56,8 @@ def show(evaluation: Evaluation) -> None:
     """Print an evaluation as a table."""
     found, person = evaluation.figures, evaluation.person
     people = f", {counted(len(evaluation.by_subject), 'subjects')}" if evaluation.by_subject else ""
-    print(f"{counted(found.clips, evaluation.unit)}{people}, model {evaluation.model}")
+    among = f", among {', '.join(evaluation.known_labels)}" if evaluation.known_labels else ""
+    print(f"{counted(found.clips, evaluation.unit)}{people}, model {evaluation.model}{among}")
     print(f"{'':<28}{'accuracy':>9}  {'95 % interval':>15}  {'average recall':>14}")
     for name, figures in evaluation.models.items():
         print(_row(name, figures))

@@ -93,11 +93,12 @@ def _answers(
         yield from (_error(name, absent[name]) for name in files)
         return
     if options.url:
-        answers = _by_server(options.url, files)
+        answers = _by_server(options.url, files, options.labels)
         yield from track(answers, "predict", len(files)) if show and len(files) > 1 else answers
         return
     together = len(files) if options.every is None else 0
     ensemble = loaded(options.model or DEFAULT, overrides=options.overrides, files=together)
+    ensemble = ensemble.among(options.labels)
     who = options.person or "prominent"
     if options.same_person:
         yield from _of_one_person(ensemble, files, who)
@@ -210,7 +211,7 @@ def _error(name: str, error: AffektError) -> dict[str, Any]:
     return {"file": name, "error": {"code": error.code, "message": error.message}}
 
 
-def _by_server(url: str, files: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _by_server(url: str, files: Sequence[str], labels: Sequence[str]) -> Iterator[dict[str, Any]]:
     """The answers of a server, in order, several files on their way at once."""
     from affekt.client import Client, in_order  # heavy: requests, and only --url needs it
 
@@ -219,7 +220,7 @@ def _by_server(url: str, files: Sequence[str]) -> Iterator[dict[str, Any]]:
         def answer(name: str) -> dict[str, Any]:
             try:
                 with open_local(name) as path:
-                    document = client.document(path)
+                    document = client.document(path, labels=labels)
             except (AffektError, OSError) as error:
                 return _error(name, _absent(name) or as_affekt_error(error))
             return {"file": name, **{key: value for key, value in document.items() if key not in ("model", "file")}}

@@ -45,6 +45,8 @@ ERRORS = {
     504: "a worker did not answer in time and is replaced",
     507: "the server has too little memory for this clip",
 }
+#: What a parameter of the query means, where its name does not tell.
+_SAID = {"labels": {"description": "labels that can be right, with commas: the answer is among them alone"}}
 _EVERYWHERE = (401, 403, 421, 429, 500)
 _OF_CLIPS = (400, 404, 408, 413, 415, 502, 503, 504, 507)
 
@@ -96,19 +98,24 @@ def _predictions() -> Document:
             "post": _with_query(
                 _operation("The answer about a clip", answer, _OF_CLIPS, *named[:1], requestBody=_CLIP),
                 timings="integer",
+                labels="string",
             )
         },
         "/predictions/{model}/{version}": {
-            "post": _operation("The answer of one version", answer, _OF_CLIPS, *named, requestBody=_CLIP)
+            "post": _with_query(
+                _operation("The answer of one version", answer, _OF_CLIPS, *named, requestBody=_CLIP), labels="string"
+            )
         },
-        "/timeline/{model}": {"post": _with_query(_timeline(), every="number")},
+        "/timeline/{model}": {"post": _with_query(_timeline(), every="number", labels="string")},
         "/explanations/{model}": {"post": _with_query(_explanations(), label="string", frames="integer")},
     }
 
 
 def _with_query(operation: Document, **kinds: str) -> Document:
     """An operation that takes parameters in the query besides."""
-    query = [{"name": name, "in": "query", "schema": {"type": kind}} for name, kind in kinds.items()]
+    query = [
+        {"name": name, "in": "query", "schema": {"type": kind}, **_SAID.get(name, {})} for name, kind in kinds.items()
+    ]
     return {**operation, "parameters": [*operation["parameters"], *query]}
 
 
@@ -195,21 +202,21 @@ def _facts() -> Document:
 def _answer() -> Document:
     text: Document = {"type": "string"}
     count: Document = {"type": "integer", "minimum": 0}
-    return {
-        **_object(
-            label={**text, "description": "the most probable"},
-            confidence=_NUMBER,
-            probabilities={**_VECTOR, "description": "of each label"},
-            models={"type": "object", "additionalProperties": _VECTOR, "description": "those of each model alone"},
-            modalities={"type": "array", "items": {"enum": ["face", "voice"]}, "description": "that were used"},
-            frames=count,
-            frames_with_face=count,
-            warnings={"type": "array", "items": text},
-            face={"type": ["object", "null"], "description": "the analysed face: box, times, among how many people"},
-            model=_object(name=text, version=text, digest=text),
-        ),
-        "description": "Fields may be added; none of these changes its meaning.",
-    }
+    answer = _object(
+        label={**text, "description": "the most probable"},
+        confidence=_NUMBER,
+        probabilities={**_VECTOR, "description": "of each label"},
+        models={"type": "object", "additionalProperties": _VECTOR, "description": "those of each model alone"},
+        modalities={"type": "array", "items": {"enum": ["face", "voice"]}, "description": "that were used"},
+        frames=count,
+        frames_with_face=count,
+        warnings={"type": "array", "items": text},
+        face={"type": ["object", "null"], "description": "the analysed face: box, times, among how many people"},
+        model=_object(name=text, version=text, digest=text),
+    )
+    among: Document = {"type": "array", "items": text, "description": "the labels that were given as possible"}
+    answer["properties"]["known_labels"] = among
+    return {**answer, "description": "Fields may be added; none of these changes its meaning."}
 
 
 def _error() -> Document:

@@ -28,10 +28,10 @@ def routes(desk: Desk) -> list[Route]:
         return JSONResponse(document, status)
 
     async def predict(request: Request) -> Response:
-        return await asked(request, {})
+        return await asked(request, _labels(request))
 
     async def timeline(request: Request) -> Response:
-        return await asked(request, {"kind": "timeline", **_numbers(request, every=float)})
+        return await asked(request, {"kind": "timeline", **_numbers(request, every=float), **_labels(request)})
 
     async def explain(request: Request) -> Response:
         label = request.query_params.get("label")
@@ -44,6 +44,12 @@ def routes(desk: Desk) -> list[Route]:
         Route("/timeline/{model}", timeline, methods=["POST"]),
         Route("/explanations/{model}", explain, methods=["POST"]),
     ]
+
+
+def _labels(request: Request) -> dict[str, list[str]]:
+    """The labels that can be right, where a query names some: ``labels=happy,sad``."""
+    text = request.query_params.get("labels", "")
+    return {"labels": text.split(",")} if text else {}
 
 
 def _numbers(request: Request, **kinds: type[int] | type[float]) -> dict[str, float]:

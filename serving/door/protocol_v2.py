@@ -66,7 +66,7 @@ def routes(desk: Desk) -> list[Route]:
             asked = await read_json(request, desk.inbox, MOST_BYTES)
         except ClientDisconnect:
             raise Gone from None
-        status, document = await desk.reply(request, version, await _clip(desk, asked), {})
+        status, document = await desk.reply(request, version, await _clip(desk, asked), _labels(asked))
         return JSONResponse(_inferred(asked, document) if status == 200 else document, status)
 
     model = "/v2/models/{model}"
@@ -79,6 +79,18 @@ def routes(desk: Desk) -> list[Route]:
         *(Route(f"{path}/infer", infer, methods=["POST"]) for path in both),
         *(Route(path, metadata, methods=["GET"]) for path in both),
     ]
+
+
+def _labels(asked: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The labels that can be right, where the parameters of a request name some: a list, or a text with commas."""
+    parameters = asked.get("parameters")
+    given = parameters.get("labels") if isinstance(parameters, Mapping) else None
+    if not given:
+        return {}
+    names = given.split(",") if isinstance(given, str) else given
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise Refusal(400, "bad_query", 'expected "labels" as a list of words, or as a text with commas')
+    return {"labels": names}
 
 
 async def _require_ready(desk: Desk, version: Version) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 import subprocess
@@ -243,3 +244,31 @@ def test_settings_mistakes_are_all_told_before_any_work(tmp_path, monkeypatch, c
     assert "vgg.iteratons" in told
     assert "fusion.method" in told
     assert not (tmp_path / "home" / "runs").exists()
+
+
+def test_answers_are_among_the_labels_that_are_named(tiny, clip, sample_clips, tmp_path, capsys):
+    assert run(["predict", clip, "--model", tiny, "--json"]) == 0
+    known = list(document(capsys)["results"][0]["probabilities"])[:2]
+    asked = ["--model", tiny, "--labels", ",".join(known)]
+    assert run(["predict", clip, *asked, "--json"]) == 0
+    (result,) = document(capsys)["results"]
+    assert result["known_labels"] == known and result["label"] in known
+    with (sample_clips / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["label"] in known]
+    data = tmp_path / "two.csv"
+    lines = [f"{sample_clips / row['path']},{row['label']},{row['subject']}" for row in rows]
+    data.write_text("\n".join(["path,label,subject", *lines]), encoding="utf-8")
+    assert run(["evaluate", str(data), *asked, "--json"]) == 0
+    found = document(capsys)
+    assert found["known_labels"] == known
+    for figures in (found, *found["models"].values()):
+        assert not any(sum(column) for column in list(zip(*figures["confusion"], strict=True))[2:])
+    assert run(["evaluate", str(sample_clips), *asked]) == 1
+    assert "cannot be right where only" in capsys.readouterr().err
+
+
+def test_a_word_that_is_no_label_is_told_the_nearest(clip, capsys):
+    with pytest.raises(SystemExit) as ended:
+        build_parser().parse_args(["predict", clip, "--labels", "hapy,sad"])
+    assert ended.value.code == 2
+    assert "did you mean happy?" in capsys.readouterr().err

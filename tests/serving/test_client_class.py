@@ -47,3 +47,19 @@ def test_a_server_that_is_not_there_says_so(tmp_path):
             client.predict(clip)
         with pytest.raises(MediaError):
             client.predict(tmp_path / "none.mp4")
+
+
+def test_known_labels_go_with_the_clip(door, clip):
+    async def awaited(known):
+        async with AsyncClient(door.base) as client:
+            return await client.predict(clip, labels=known)
+
+    with Client(door.base) as client:
+        known = tuple(client.predict(clip).probabilities)[1:3]
+        for answer in (client.predict(clip, labels=known), asyncio.run(awaited(known))):
+            assert answer.known_labels == known and answer.label in known
+        assert client.document(clip, labels=known)["known_labels"] == list(known)
+        (many,) = client.predict_many([clip], labels=known)
+        assert isinstance(many, Prediction) and many.known_labels == known
+        window = client.timeline(clip, labels=known)["windows"][0]
+        assert window["label"] in known

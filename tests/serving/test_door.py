@@ -189,3 +189,28 @@ def test_nothing_is_left_of_answered_clips(door):
     requests.post(door.url, data=b"no clip", timeout=60)
     assert inbox(door) == []
     assert 'affekt_busy{version="7"} 0.0' in requests.get(f"{door.base}/metrics", timeout=9).text
+
+
+def test_labels_that_are_known_are_taken_by_every_way_that_a_clip_comes(door, clip, expected):
+    known = list(expected["probabilities"])[:2]
+    total = sum(expected["probabilities"][label] for label in known)
+    query = {"labels": ",".join(known)}
+    plain = requests.post(door.url, data=clip.read_bytes(), params=query, timeout=60).json()
+    content = base64.b64encode(clip.read_bytes()).decode()
+    inputs = [{"name": "clip", "datatype": "BYTES", "shape": [1], "data": [content]}]
+    asked = {"inputs": inputs, "parameters": {"labels": known}}
+    spoken = requests.post(f"{door.base}/v2/models/affekt/infer", json=asked, timeout=60).json()
+    for said in (plain, spoken["parameters"]["answer"]):
+        assert said["known_labels"] == known and said["label"] in known
+        assert said["confidence"] == pytest.approx(expected["probabilities"][said["label"]] / total)
+    timeline = f"{door.base}/timeline/affekt"
+    (window, *_) = requests.post(timeline, data=clip.read_bytes(), params=query, timeout=60).json()["windows"]
+    assert sum(window["probabilities"][label] for label in known) == pytest.approx(1)
+
+
+def test_a_word_that_is_no_label_is_refused_with_the_nearest_one(door, clip):
+    answer = requests.post(f"{door.url}?labels=hapy,sad", data=clip.read_bytes(), timeout=60)
+    assert error_of(answer) == (400, "unknown_label")
+    assert "did you mean happy?" in answer.json()["error"]["message"]
+    asked = {"inputs": [{"name": "clip", "data": ["AAAA"]}], "parameters": {"labels": [1]}}
+    assert error_of(requests.post(f"{door.base}/v2/models/affekt/infer", json=asked, timeout=30)) == (400, "bad_query")

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from affekt.extensions import extension_names
-from affekt.pipelines.cli.arguments.kinds import DATA, REF, AddCommand, add_json, add_overrides, positive, who
+from affekt.pipelines.cli.arguments.kinds import (
+    DATA,
+    REF,
+    AddCommand,
+    add_json,
+    add_labels,
+    add_overrides,
+    positive,
+    who,
+)
 
 
 def add_evaluate(command: AddCommand) -> None:
@@ -12,6 +21,7 @@ def add_evaluate(command: AddCommand) -> None:
     evaluate.add_argument("data", metavar="DATA", help=f"{DATA}; or labelled face images")
     evaluate.add_argument("--split", help="only this split (default: all clips)")
     evaluate.add_argument("--model", default="affekt@champion", metavar="REF", help=REF)
+    add_labels(evaluate)
     evaluate.add_argument(
         "--json",
         nargs="?",
@@ -48,6 +58,7 @@ def add_predict(command: AddCommand) -> None:
         "--every", type=float, metavar="SECONDS",
         help="answer long videos in windows of so many seconds, and write a page with the timeline beside each",
     )  # fmt: skip
+    add_labels(predict)
     add_overrides(predict, "another limit, for example media.max_seconds=600")
     predict.add_argument(
         "--thumbnails", metavar="DIR", help="write the analysed face of each answer into this folder, as JPEG"

@@ -7,6 +7,8 @@ import re
 from collections.abc import Sequence
 from typing import Protocol
 
+from affekt.dataset.labels import canonical_label
+from affekt.errors import DataError
 from affekt.extensions import extension_names
 from affekt.pipelines.cli.parser import add_loudness
 
@@ -82,6 +84,22 @@ def port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
         raise argparse.ArgumentTypeError(f"expected a port from 1 to 65535, got {text}")
     return int(text)
+
+
+def labels(text: str) -> list[str]:
+    """Labels with commas between them, in any known spelling: ``happy,sad``."""
+    try:
+        return [canonical_label(word.strip()) for word in text.split(",")]
+    except DataError as error:
+        raise argparse.ArgumentTypeError(error.message) from error
+
+
+def add_labels(parser: argparse.ArgumentParser) -> None:
+    """``--labels``."""
+    parser.add_argument(
+        "--labels", type=labels, default=[], metavar="happy,sad,…",
+        help="only these labels can be right, and answers are among them",
+    )  # fmt: skip
 
 
 def positive(text: str) -> int:

@@ -1,0 +1,83 @@
+"""Answers where only some labels can be right: among those, scaled, and said; words that are no label are named."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from affekt.ensemble import Ensemble, score_index
+from affekt.ensemble.among import labels_among, only_among
+from affekt.errors import DataError
+from affekt.media import PreparedIndex
+from affekt.store.entries import Store
+
+LABELS = ("angry", "happy", "sad", "neutral")
+
+
+def test_the_known_labels_share_all_of_the_probability():
+    found = only_among(np.array([[0.4, 0.3, 0.2, 0.1], [0.0, 0.0, 0.0, 1.0], [np.nan] * 4]), LABELS, ("happy", "sad"))
+    assert found[0] == pytest.approx([0, 0.6, 0.4, 0])
+    assert found[1] == pytest.approx([0, 0.5, 0.5, 0])
+    assert np.isnan(found[2]).all()
+
+
+def test_spellings_are_known_and_the_order_is_the_models():
+    assert labels_among(LABELS, ["Sadness", "HAP", "sad"]) == ("happy", "sad")
+
+
+@pytest.mark.parametrize(
+    ("known", "code", "words"),
+    [
+        (["hapy", "sad"], "unknown_label", "did you mean happy?"),
+        (["happy", "disgust"], "unknown_label", "the model did not learn disgust; it tells apart angry, happy"),
+        (["happy", "joy"], "too_few_labels", "expected two labels or more of angry, happy, sad, neutral, got happy"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_said(known, code, words):
+    with pytest.raises(DataError, match=words.replace("?", r"\?")) as caught:
+        labels_among(LABELS, known)
+    assert caught.value.code == code
+
+
+@pytest.fixture(scope="module")
+def asked(tiny_ensemble, tiny_run, tiny_settings):
+    ensemble = Ensemble.load(tiny_ensemble)
+    known = ensemble.labels[:2]
+    index = PreparedIndex.read(tiny_run.prepared).select("val")
+    return ensemble, ensemble.among(known), known, index, Store(tiny_run.store, tiny_settings.media)
+
+
+def test_an_answer_is_among_them_and_says_so(asked):
+    ensemble, among, known, index, store = asked
+    clip = store.get(index.rows[0].key)
+    plain, found = ensemble.predict(clip), among.predict(clip)
+    total = sum(plain.probabilities[label] for label in known)
+    assert found.probabilities == pytest.approx(
+        {label: plain.probabilities[label] / total * (label in known) for label in ensemble.labels}
+    )
+    assert found.label in known
+    assert found.models == plain.models
+    assert found.to_dict()["known_labels"] == list(known)
+    assert "known_labels" not in plain.to_dict()
+
+
+def test_a_table_of_clips_and_the_clips_of_people_are_answered_among_them(asked):
+    ensemble, among, known, index, store = asked
+    table, fused = score_index(among, index, store)
+    other = [n for n, label in enumerate(ensemble.labels) if label not in known]
+    for answers in (fused, among.answers_of_people(table)):
+        assert not answers[:, other].any()
+        assert answers.sum(axis=1) == pytest.approx(1)
+
+
+def test_what_is_recorded_of_a_clip_does_not_depend_on_what_a_caller_knows(asked, sample_clips):
+    ensemble, _, known, index, _ = asked
+    told = []
+    ensemble.listener = lambda clip, answer: told.append(answer)
+    try:
+        file = sample_clips / index.rows[0].clip
+        assert ensemble.among(known).predict_file(file).known_labels == known
+        (recorded,) = told
+        assert recorded == ensemble.predict_file(file)
+    finally:
+        ensemble.listener = None
