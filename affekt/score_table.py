@@ -28,6 +28,8 @@ class ScoreTable:
         splits: N split names, ``""`` where not known.
         person: float64 ``[N, M, L]``, what each model answers that knows all clips of the subject, NaN where it does
             not adapt to a person itself; None where none does. Not a part of the CSV form.
+        distance: float64 ``[N, M]``, how far each clip lies from what each model learned from, NaN where it does not
+            say; None where none does. Not a part of the CSV form.
     """
 
     clips: tuple[str, ...]
@@ -38,6 +40,7 @@ class ScoreTable:
     subjects: tuple[str, ...]
     splits: tuple[str, ...]
     person: np.ndarray | None = None
+    distance: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         expected = (len(self.clips), len(self.models), len(self.labels))
@@ -45,6 +48,8 @@ class ScoreTable:
             raise ValueError(f"scores have shape {self.scores.shape}, expected {expected}")
         if self.person is not None and self.person.shape != expected:
             raise ValueError(f"adapted scores have shape {self.person.shape}, expected {expected}")
+        if self.distance is not None and self.distance.shape != expected[:2]:
+            raise ValueError(f"distances have shape {self.distance.shape}, expected {expected[:2]}")
         for name in ("truth", "subjects", "splits"):
             if len(getattr(self, name)) != len(self.clips):
                 found = counted(len(getattr(self, name)), "entries")
@@ -74,6 +79,7 @@ class ScoreTable:
             tuple(self.subjects[i] for i in index),
             tuple(self.splits[i] for i in index),
             None if self.person is None else self.person[index],
+            None if self.distance is None else self.distance[index],
         )
 
     def split(self, name: str) -> ScoreTable:
@@ -95,6 +101,7 @@ class ScoreTable:
         return ScoreTable(
             self.clips, self.labels, tuple(models), self.scores[:, index], self.truth, self.subjects, self.splits,
             None if self.person is None else self.person[:, index],
+            None if self.distance is None else self.distance[:, index],
         )  # fmt: skip
 
     def write(self, path: Path) -> None:
@@ -173,17 +180,20 @@ def join_tables(tables: Iterable[ScoreTable]) -> ScoreTable:
     position = {clip: row for row, clip in enumerate(clips)}
     scores = np.full((len(clips), len(models), len(labels)), np.nan)
     person = None if all(part.person is None for part in parts) else scores.copy()
+    distance = None if all(part.distance is None for part in parts) else scores[:, :, 0].copy()
     first = 0
     for part in parts:
         rows = [position[clip] for clip in part.clips]
         scores[rows, first : first + len(part.models)] = part.scores
         if person is not None and part.person is not None:
             person[rows, first : first + len(part.models)] = part.person
+        if distance is not None and part.distance is not None:
+            distance[rows, first : first + len(part.models)] = part.distance
         first += len(part.models)
     truth = np.array([facts[clip][0] for clip in clips], dtype=int)
     return ScoreTable(
         clips, labels, tuple(models), scores, truth,
-        tuple(facts[clip][1] for clip in clips), tuple(facts[clip][2] for clip in clips), person,
+        tuple(facts[clip][1] for clip in clips), tuple(facts[clip][2] for clip in clips), person, distance,
     )  # fmt: skip
 
 

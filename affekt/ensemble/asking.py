@@ -55,6 +55,7 @@ def score_index(ensemble: Ensemble, index: PreparedIndex, store: Store) -> tuple
     """
     rows, labels = list(index), ensemble.labels
     scores = np.full((len(rows), len(ensemble.models), len(labels)), np.nan)
+    distances = np.full(scores.shape[:2], np.nan)
     features: list[Mapping[str, np.ndarray]] = []
     tasks = ({"key": row.key} for row in rows)
     looked = _looked(ensemble, store, tasks, _processes(ensemble, len(rows), FEWEST_CLIPS))
@@ -62,6 +63,7 @@ def score_index(ensemble: Ensemble, index: PreparedIndex, store: Store) -> tuple
         if isinstance(found, AffektError):
             raise found
         scores[number] = found.scores
+        distances[number] = found.distances_of(ensemble.models)
         features.append(found.rows if rows[number].subject else {})
     table = ScoreTable(
         tuple(row.clip for row in rows),
@@ -72,8 +74,9 @@ def score_index(ensemble: Ensemble, index: PreparedIndex, store: Store) -> tuple
         tuple(row.subject for row in rows),
         tuple(row.split for row in rows),
         ensemble.person_scores(scores, features, [row.subject for row in rows]),
+        distances,
     )
-    return table, ensemble.fused(scores)
+    return table, ensemble.fused(scores, distances)
 
 
 def _looked(

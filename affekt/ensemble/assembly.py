@@ -21,7 +21,7 @@ from affekt.storage import as_told, file_digest
 FORMAT = 1
 MANIFEST = "ensemble.json"
 
-_NOT_SERVED = ("scores.csv", "scores_person.csv", "history.csv")
+_NOT_SERVED = ("scores.csv", "scores_person.csv", "distances.csv", "history.csv")
 _PACKAGES = ("torch", "scikit-learn", "opensmile", "opencv-python-headless", "imageio-ffmpeg", "numpy")
 
 

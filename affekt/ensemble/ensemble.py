@@ -16,6 +16,7 @@ from affekt.classifiers import rows_of
 from affekt.ensemble.among import labels_among, only_among
 from affekt.ensemble.answer import Answer
 from affekt.ensemble.assembly import MANIFEST, read_manifest, require_extensions
+from affekt.ensemble.depth import DEPTH, UNLIKE, Depth
 from affekt.ensemble.face import Face
 from affekt.ensemble.seen import WARNINGS, Seen
 from affekt.errors import AffektError, DataError, MediaError
@@ -49,6 +50,7 @@ class Ensemble:
         members: Callable[[], Members],
         fusion: Fusion,
         fusion_person: Fusion | None = None,
+        depth: Depth | None = None,
     ) -> None:
         self.folder = folder
         self.manifest = manifest
@@ -58,7 +60,7 @@ class Ensemble:
         self.digest = self.digest_of(folder)
         self.listener: Callable[[PreparedClip, Answer], None] | None = None
         self.known: tuple[str, ...] = ()
-        self._read, self._fusion = members, fusion
+        self._read, self._fusion, self._depth = members, fusion, depth
         self._person = PersonFusion(fusion, fusion_person) if fusion_person else None
 
     @property
@@ -97,7 +99,8 @@ class Ensemble:
             read()
         adapts = "fusion_person/fusion.json" in manifest["files"]
         person = Fusion.load(folder / "fusion_person") if adapts else None
-        return cls(folder, manifest, settings, read, Fusion.load(folder / "fusion"), person)
+        depth = Depth.read(folder) if DEPTH in manifest["files"] else None
+        return cls(folder, manifest, settings, read, Fusion.load(folder / "fusion"), person, depth)
 
     @staticmethod
     def digest_of(folder: Path) -> str:
@@ -214,7 +217,8 @@ class Ensemble:
         Raises:
             DataError: the ensemble has no adaptation.
         """
-        return self._possible(self._adaptation().predict(table.scores, table.subjects, known=table.person))
+        answers = self._adaptation().predict(table.scores, table.subjects, known=table.person)
+        return self._possible(self._trusted(answers, table.distance))
 
     def person_scores(
         self, scores: np.ndarray, rows: Sequence[Mapping[str, np.ndarray]], subjects: Sequence[str]
@@ -257,7 +261,7 @@ class Ensemble:
         found: list[Answer | MediaError] = []
         for clip, vector in zip(clips, fused, strict=True):
             try:
-                answer = self._answer(clip, vector, self.known)
+                answer = self._answer(clip, self._trusted_one(clip, vector), self.known)
             except MediaError as error:
                 found.append(error)
             else:
@@ -273,8 +277,12 @@ class Ensemble:
         pixels = int(clip.details.get("width", 0)) * int(clip.details.get("height", 0))
         looked, present = self._members.look(clip, deadline), clip.present
         rows = {name: said.row for name, said in looked.items() if said.row is not None and name in self.models}
+        distances = {
+            name: said.distance for name, said in looked.items() if said.distance is not None and name in self.models
+        }
         scores = self._stacked({name: said.vector for name, said in looked.items()})
-        return Seen(where, scores, len(present), int(present.sum()), clip.flags, Face.of(clip), pixels, rows)
+        face = Face.of(clip)
+        return Seen(where, scores, len(present), int(present.sum()), clip.flags, face, pixels, rows, distances)
 
     def answer(self, seen: Seen) -> Answer:
         """The answer for what was seen in a clip.
@@ -288,8 +296,19 @@ class Ensemble:
 
     def _fused(self, seen: Seen) -> np.ndarray:
         """Float64 ``[L]``: what is fused of a clip before anything is known of its label."""
-        vector: np.ndarray = self._fusion.predict(seen.scores[np.newaxis])[0]
-        return vector
+        return self._trusted_one(seen, self._fusion.predict(seen.scores[np.newaxis])[0])
+
+    def _trusted(self, answers: np.ndarray, distances: np.ndarray | None) -> np.ndarray:
+        """Fused probabilities ``[N, L]`` as far as distances ``[N, M]`` of the models let them be trusted."""
+        if self._depth is None or distances is None:
+            return answers
+        return self._depth.trusted(answers, self._depth.of(self.models, distances))
+
+    def _trusted_one(self, seen: Seen, answer: np.ndarray) -> np.ndarray:
+        if self._depth is None:
+            return answer
+        trusted: np.ndarray = self._depth.trusted(answer[np.newaxis], self._distances(seen, self._depth))[0]
+        return trusted
 
     def _possible(self, fused: np.ndarray) -> np.ndarray:
         """Fused probabilities ``[…, L]`` among the labels that can be right."""
@@ -317,9 +336,25 @@ class Ensemble:
                 *(WARNINGS.get(flag, flag.replace("_", " ")) for flag in clip.flags if flag != "several_faces"),
                 *self._scaled_down(clip.pixels),
                 *(clip.face.warnings if clip.face else ()),
+                *self._out_of_depth(clip),
             ),
             face=clip.face,
             known_labels=known,
+        )
+
+    @staticmethod
+    def _distances(clip: Seen, depth: Depth) -> np.ndarray:
+        return clip.distances_of(depth.models)[np.newaxis]
+
+    def _out_of_depth(self, clip: Seen) -> tuple[str, ...]:
+        """A word on a clip that is unlike those that were learned from."""
+        share = 1.0 if self._depth is None else float(self._depth.shares(self._distances(clip, self._depth))[0])
+        if not share <= UNLIKE:
+            return ()
+        nearer = min(99, int(100 * (1 - share)))
+        return (
+            f"the clip is unlike what the model learned from (farther from it than {nearer} of 100 clips of unseen "
+            "people were in its training): its confidence was lowered, and may still be too high",
         )
 
     def _scaled_down(self, pixels: int) -> tuple[str, ...]:
@@ -354,9 +389,15 @@ class Ensemble:
         """
         return self._members.score_faces(pictures)
 
-    def fused(self, scores: np.ndarray) -> np.ndarray:
-        """Probabilities ``[N, L]`` from the members' scores ``[N, M, L]``; NaN where no model has an answer."""
-        return self._possible(self._fusion.predict(scores))
+    def fused(self, scores: np.ndarray, distances: np.ndarray | None = None) -> np.ndarray:
+        """Probabilities ``[N, L]`` from the members' scores ``[N, M, L]``; NaN where no model has an answer.
+
+        Args:
+            scores: of each model.
+            distances: float64 ``[N, M]``, how far each clip lies from what each model learned from, NaN where it does
+                not say; without them no answer is trusted less.
+        """
+        return self._possible(self._trusted(self._fusion.predict(scores), distances))
 
     def _named(self, vector: np.ndarray) -> dict[str, float]:
         return {label: float(value) for label, value in zip(self.labels, vector, strict=True)}

@@ -125,7 +125,7 @@ class Explanations:
         for name, probabilities in answer.models.items():
             scores = seen.scores.copy()
             scores[self.ensemble.models.index(name)] = np.nan
-            fused = self.ensemble.fused(scores[None])[0]
+            fused = self.ensemble.fused(scores[None], seen.distances_of(self.ensemble.models)[None])[0]
             without = None if np.isnan(fused).any() else float(fused[self.ensemble.labels.index(label)])
             found[name] = {"probability": probabilities[label], "without": without}
         return found

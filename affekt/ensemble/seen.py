@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -39,6 +39,7 @@ class Seen:
         face: the analysed face.
         pixels: of a picture of the source.
         rows: of members that adapt a person's clips to each other, the features float64 ``[F]`` by which they do.
+        distances: of members that say so, how far the clip lies from what they learned from.
         picture: the analysed face, uint8 ``[S, S, 3]`` RGB, where that was asked for.
     """
 
@@ -50,7 +51,12 @@ class Seen:
     face: Face | None
     pixels: int
     rows: Mapping[str, np.ndarray] = field(default_factory=dict)
+    distances: Mapping[str, float] = field(default_factory=dict)
     picture: np.ndarray | None = None
+
+    def distances_of(self, models: Sequence[str]) -> np.ndarray:
+        """Float64 ``[M]``: the distance that each model tells; NaN where it tells none."""
+        return np.array([self.distances.get(name, np.nan) for name in models])
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values; no bit of a score is lost."""
@@ -73,7 +79,7 @@ class Seen:
             spans = tuple((first, last) for first, last in face["seconds"])
             face = Face(**{**face, "box": tuple(face["box"]), "seconds": spans})
         scores = np.array([missing if row is None else row for row in document["scores"]], dtype=float)
-        known = {name: document[name] for name in ("where", "frames", "frames_with_face", "pixels")}
+        known = {name: document[name] for name in ("where", "frames", "frames_with_face", "pixels", "distances")}
         picture = document["picture"]
         if picture is not None:
             pixels = np.frombuffer(base64.b64decode(picture), np.uint8)

@@ -60,7 +60,7 @@ def _by(ensemble: Ensemble, seen: Seen, modality: str) -> dict[str, float] | Non
     for place, name in enumerate(ensemble.models):
         if set(model_spec(name).modalities) != {modality}:
             scores[place] = np.nan
-    fused = ensemble.fused(scores[None])[0]
+    fused = ensemble.fused(scores[None], seen.distances_of(ensemble.models)[None])[0]
     if np.isnan(fused).any():
         return None
     return {label: float(value) for label, value in zip(ensemble.labels, fused, strict=True)}

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from affekt.classifiers import ArrayClassifier, PersonClassifier, load_classifiers
+from affekt.classifiers.familiar import Familiar
 from affekt.errors import DataError
 from affekt.media.prepared import PreparedClip
 from affekt.models.member import Scored
@@ -36,11 +37,13 @@ class ClassifierMember:
         classifier: ArrayClassifier,
         features: Features,
         person: PersonClassifier | None = None,
+        familiar: Familiar | None = None,
     ) -> None:
         self.name: str = description["member"]
         self.labels: tuple[str, ...] = tuple(description["labels"])
         self._count: int = description["features"]
         self._classifier, self._features, self._person = classifier, features, person
+        self._familiar = familiar
 
     @classmethod
     def load(cls, folder: Path, features: Features) -> ClassifierMember:
@@ -61,7 +64,7 @@ class ClassifierMember:
             )
         person = classifiers.get(PERSON)
         assert person is None or isinstance(person, PersonClassifier)
-        return cls(description, classifiers[description["member"]], features, person)
+        return cls(description, classifiers[description["member"]], features, person, Familiar.read(folder))
 
     def score(self, clip: PreparedClip, needed: Mapping[str, Any] | None = None) -> Scored:
         """The clip's score vector; none where it has not what the features are made of.
@@ -77,7 +80,9 @@ class ClassifierMember:
                 f"{self.name} was fitted on {self._count} {self._features.__name__}, the clip has {len(row)}",
                 code="wrong_features",
             )
-        return Scored(self._classifier.predict(row[None])[0], row=row if self._person else None)
+        vector = self._classifier.predict(row[None])[0]
+        distance = None if self._familiar is None else float(self._familiar.distances(row[None])[0])
+        return Scored(vector, row=row if self._person else None, distance=distance)
 
     def row_of(self, clip: PreparedClip) -> np.ndarray | None:
         """The features float64 ``[F]`` of a clip, from which :meth:`score_rows` answers; None where it has none."""

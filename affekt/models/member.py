@@ -45,11 +45,14 @@ class Scored:
         offers: what members that need this one read of the clip; theirs to know.
         row: features float64 ``[F]`` from which the member adapts a person's clips to each other
             (:class:`PersonMember`); None where it does not.
+        distance: how far the clip lies from what the member learned from, about 1 for clips like those; None where it
+            does not say.
     """
 
     vector: np.ndarray | None
     offers: Any = None
     row: np.ndarray | None = None
+    distance: float | None = None
 
 
 @runtime_checkable

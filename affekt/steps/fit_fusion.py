@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from affekt.ensemble.assembly import assemble
+from affekt.ensemble.depth import Depth
 from affekt.ensemble.learned import Learned
 from affekt.errors import DataError
 from affekt.extensions import fusion_spec, fusions_for, members_needed, model_specs
 from affekt.fusion import Fusion, FusionKey, PersonFusion
+from affekt.fusion.cross_validation import unseen_answers
 from affekt.json_document import JsonDocument
 from affekt.media import PreparedIndex
 from affekt.report.document import Ablation
@@ -129,6 +131,8 @@ def fit_fusions(
     tried = tried if len(train) else (chosen,)
     answers = _fit_kept(train.only(kept), unseen.only(kept), tried, chosen, how, folder)
     if len(train):
+        answers |= _trusted(train.only(kept), unseen.only(kept), answers, settings, how, folder)
+    if len(train):
         # The paper's rows, and the ensemble with and without what is optional, whatever came of it: all folds of a
         # protocol give the same columns.
         fewer = [key for key in papers_rows() if set(key.models or ()) < set(models) and key.method in tried]
@@ -143,7 +147,7 @@ def fit_fusions(
         write_reference(folder, *seen, train.only(kept), settings, how)
     assemble(folder, members=needed, models=kept, labels=table.labels, settings=settings, facts=facts)
     vectors = np.stack(list(answers.values()), axis=1)
-    fused = replace(unseen, models=tuple(map(str, answers)), scores=vectors, person=None)
+    fused = replace(unseen, models=tuple(map(str, answers)), scores=vectors, person=None, distance=None)
     return Fused(table, fused, settings.fusion.method, FusionFacts(kept, tuple(ablations)))
 
 
@@ -162,6 +166,32 @@ def _fit_kept(
         for name, fusion in persons.items():
             answers[FusionKey(name, person=True)] = fusion.predict(unseen.scores, unseen.subjects, known=unseen.person)
     return answers
+
+
+def _trusted(
+    train: ScoreTable,
+    unseen: ScoreTable,
+    answers: Mapping[FusionKey, np.ndarray],
+    settings: Settings,
+    how: Mapping[str, Any],
+    folder: Path,
+) -> dict[FusionKey, np.ndarray]:
+    """The answers of the chosen method as far as the clips' distances let them be trusted, as the ensemble gives them.
+
+    What that takes is fitted on train clips of unseen people and saved; without their distances answers stay.
+    """
+    if train.distance is None or unseen.distance is None:
+        return {}
+    chosen, fusion = settings.fusion.method, settings.fusion
+    known = train.rows(np.flatnonzero(train.truth >= 0))
+    own = unseen_answers(known, chosen, fusion.folds, settings.seed, how)
+    depth = Depth.fit(known.models, known.distance, own, known.truth, settings.seed)
+    if depth is None:
+        return {}
+    depth.write(folder)
+    distances = depth.of(unseen.models, unseen.distance)
+    keys = [key for key in (FusionKey(chosen), FusionKey(chosen, person=True)) if key in answers]
+    return {key: depth.trusted(answers[key], distances) for key in keys}
 
 
 def _fit_fewer(

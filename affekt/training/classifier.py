@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from affekt.classifiers import ArrayClassifier, PersonClassifier, rows_of, save_classifiers
+from affekt.classifiers.familiar import Familiar
 from affekt.counted import counted
 from affekt.errors import DataError
 from affekt.models.classifier import DESCRIPTION, PERSON, WEIGHTS, Features
@@ -47,7 +48,8 @@ def train_classifier(given: Given, features: Features, fit: Fit, read: Read | No
     :meth:`affekt.models.classifier.ClassifierMember.load`, and ``scores.csv``, which is also returned. A clip without
     what the features are made of has a row of NaN. Where the train clips name two subjects, a second classifier of the
     same kind learns from features that are normalised by their subjects (:mod:`affekt.classifiers.person`); what it
-    answers when it knows all of a subject's clips is in ``scores_person.csv``.
+    answers when it knows all of a subject's clips is in ``scores_person.csv``. How far each scored clip lies from those
+    that were learned from is in ``distances.csv`` (:mod:`affekt.classifiers.familiar`).
 
     Args:
         given: what it learns from.
@@ -64,6 +66,7 @@ def train_classifier(given: Given, features: Features, fit: Fit, read: Read | No
     given.out.mkdir(parents=True, exist_ok=True)
     scores: dict[int, np.ndarray | None] = {}
     adapted: dict[int, np.ndarray] = {}
+    distances: dict[int, float] = {}
     for fold in folds:
         learned = Rows(
             np.stack([row for number in fold.learns if (row := rows[number]) is not None]),
@@ -73,12 +76,14 @@ def train_classifier(given: Given, features: Features, fit: Fit, read: Read | No
         logger.info("%s %s: fitting on %s", given.member, fold.name, counted(len(learned.y), "clips"))
         model, facts = fit(learned, given if fold.final else dataclasses.replace(given, log=None))
         person = _person(learned, fit, given)
+        familiar = Familiar.fit(learned.x)
         known = [int(number) for number in fold.scores if rows[number] is not None]
         scores.update(dict.fromkeys(map(int, fold.scores)))
         if known:
             asked = np.stack([row for number in known if (row := rows[number]) is not None])
             found = model.predict(asked)
             scores.update(zip(known, found, strict=True))
+            distances.update(zip(known, familiar.distances(asked).tolist(), strict=True))
             if person is not None:
                 names = [given.index.rows[number].subject for number in known]
                 adapted.update(zip(known, _adapted(person, asked, found, names), strict=True))
@@ -93,7 +98,10 @@ def train_classifier(given: Given, features: Features, fit: Fit, read: Read | No
         **facts,
     }
     (given.out / DESCRIPTION).write_text(json.dumps(description, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    familiar.write(given.out)
     table = score_table(given, scores)
+    away = np.array([[distances.get(number, np.nan)] for number in sorted(scores)], dtype=float)
+    table = dataclasses.replace(table, distance=away.reshape(len(table), 1))
     if person is not None:
         moved: dict[int, np.ndarray | None] = {number: adapted.get(number) for number in scores}
         table = dataclasses.replace(table, person=score_table(given, moved).scores)

@@ -1,0 +1,120 @@
+"""Whether a clip is like those that were learned from, and what becomes of its answer where it is not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from affekt.ensemble import Ensemble
+from affekt.ensemble.assembly import MANIFEST
+from affekt.ensemble.depth import DEPTH, Depth
+from affekt.errors import DataError
+from affekt.media import PreparedIndex
+from affekt.storage import file_digest
+from affekt.store.entries import Store
+
+
+def unseen(count: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Distances of two models, answers of three labels, and labels that are as often right as the answers claim."""
+    rng = np.random.default_rng(seed)
+    answers = rng.dirichlet([0.6] * 3, count)
+    truth = np.array([rng.choice(3, p=row) for row in answers])
+    return rng.gamma(9, 1 / 9, (count, 2)), answers, truth
+
+
+@pytest.fixture(scope="module")
+def depth() -> Depth:
+    distances, answers, truth = unseen()
+    found = Depth.fit(("svc", "voice_embedding"), distances, answers, truth, 0)
+    assert found is not None
+    return found
+
+
+def error(answers: np.ndarray, truth: np.ndarray) -> float:
+    return float(abs(answers.max(axis=1).mean() - (answers.argmax(axis=1) == truth).mean()))
+
+
+def test_of_clips_like_the_unseen_ones_every_share_is_as_likely(depth):
+    found = Depth(depth.models, unseen(2000, seed=9)[0], 1.0)
+    shares = found.shares(unseen(3000, seed=5)[0])
+    assert np.quantile(shares, [0.1, 0.5, 0.9]) == pytest.approx([0.1, 0.5, 0.9], abs=0.04)
+
+
+def test_answers_to_clips_like_them_stay_about_as_sure_as_they_are_right(depth):
+    distances, answers, truth = unseen(3000, seed=6)
+    assert error(depth.trusted(answers, distances), truth) < 0.05
+
+
+def test_the_farther_a_clip_the_less_sure_its_answer_and_its_label_stays(depth):
+    answers = np.tile([0.7, 0.2, 0.1], (4, 1))
+    near, far, farther, farthest = depth.trusted(answers, np.array([[0.5] * 2, [1.4] * 2, [1.8] * 2, [9.0] * 2]))
+    assert near[0] > far[0] > farther[0] >= farthest[0] > 1 / 3
+    assert farthest[0] < 0.4
+    assert {row.argmax() for row in (near, far, farther, farthest)} == {0}
+
+
+def test_a_clip_on_which_one_model_alone_tells_is_held_against_that_model(depth):
+    assert depth.shares(np.array([[np.nan, 9.0]]))[0] == pytest.approx(1 / 401)
+    assert depth.shares(np.array([[np.nan, 0.1]]))[0] == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_clip_without_a_distance_keeps_its_answer_to_the_last_bit(depth):
+    answers = np.array([[0.7, 0.2, 0.1], [np.nan] * 3])
+    found = depth.trusted(answers, np.array([[np.nan, np.nan], [1.0, 1.0]]))
+    assert (found[0] == answers[0]).all()
+    assert np.isnan(found[1]).all()
+
+
+def test_models_that_look_at_the_same_features_count_once():
+    distances, answers, truth = unseen()
+    twice = np.concatenate([distances[:, :1], distances], axis=1)
+    found = Depth.fit(("random_forest", "svc", "voice_embedding"), twice, answers, truth, 0)
+    assert found is not None
+    assert found.models == ("random_forest", "voice_embedding")
+
+
+def test_few_clips_or_none_that_tells_give_nothing():
+    distances, answers, truth = unseen(39)
+    assert Depth.fit(("a", "b"), distances, answers, truth, 0) is None
+    assert Depth.fit(("a", "b"), None, answers, truth, 0) is None
+    assert Depth.fit(("a", "b"), np.full((400, 2), np.nan), *unseen()[1:], 0) is None
+
+
+def test_what_was_written_is_read_to_the_last_bit(depth, tmp_path):
+    distances, answers, _ = unseen(50, seed=8)
+    assert Depth.read(tmp_path) is None
+    depth.write(tmp_path)
+    found = Depth.read(tmp_path)
+    assert found is not None
+    assert (found.trusted(answers, distances) == depth.trusted(answers, distances)).all()
+    (tmp_path / DEPTH).write_text("{}", encoding="utf-8")
+    with pytest.raises(DataError, match="fetch the model again"):
+        Depth.read(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def with_depth(tiny_ensemble, tmp_path_factory, depth):
+    """The tiny ensemble, told that all train clips of unseen people lay near."""
+    folder = tmp_path_factory.mktemp("depth") / "ensemble"
+    shutil.copytree(tiny_ensemble, folder)
+    Depth(("svc",), depth.unseen[:, :1] / 100, 0.9).write(folder)
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    manifest["files"][DEPTH] = file_digest(folder / DEPTH)
+    (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    return Ensemble.load(folder)
+
+
+def test_a_clip_unlike_what_was_learned_from_is_answered_with_a_warning_and_less_sure(
+    with_depth, tiny_ensemble, tiny_run, tiny_settings
+):
+    clip = Store(tiny_run.store, tiny_settings.media).get(PreparedIndex.read(tiny_run.prepared).rows[-1].key)
+    plain, found = Ensemble.load(tiny_ensemble).predict(clip), with_depth.predict(clip)
+    assert found.label == plain.label
+    assert found.confidence < plain.confidence
+    assert "unlike what the model learned from" in found.warnings[-1]
+    assert not any("unlike" in warning for warning in plain.warnings)
+    person = with_depth.predict_person([clip, clip])
+    assert all("unlike" in answer.warnings[-1] for answer in person)
