@@ -12,6 +12,7 @@ from kfp import local
 
 from affekt import events, owner
 from affekt.dataset import load_clips, read_faces, unit_of
+from affekt.dataset.several import places_of
 from affekt.errors import AffektError
 from affekt.settings import Settings
 from affekt.steps.register import IMAGE_VARIABLE
@@ -134,7 +135,7 @@ def folders_of(data: str, faces: str, settings: Settings) -> list[Path]:
     Raises:
         DataError: the data set cannot be read, or has errors.
     """
-    found = {_folder(Path(source)) for source in (data, faces) if source and not is_remote(source)}
+    found = {_folder(Path(source)) for source in (*places_of(data), faces) if source and not is_remote(source)}
     rows = read_faces(data) if unit_of(data) == "images" else load_clips(data)
     found |= {Path(row.uri).resolve().parent for row in rows if not is_remote(row.uri) and Path(row.uri).is_file()}
     named = [Path(value) for value in settings.flat().values() if isinstance(value, str)]

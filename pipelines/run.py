@@ -15,6 +15,7 @@ from typing import Any
 from affekt import events, owner
 from affekt.counted import counted
 from affekt.dataset import Unit
+from affekt.dataset.several import joined, places_of
 from affekt.errors import AffektError
 from affekt.home import home
 from affekt.json_document import JsonDocument
@@ -220,7 +221,8 @@ def cluster_arguments(job: TrainingJob) -> tuple[Unit, dict[str, Any]]:
 
 
 def _absolute(uri: str) -> str:
-    return uri if not uri or is_remote(uri) else str(Path(uri).resolve())
+    places = [place if not place or is_remote(place) else str(Path(place).resolve()) for place in places_of(uri)]
+    return joined(places)
 
 
 def _outcome(job: TrainingJob, run: LocalRun, tracking: Any) -> Outcome:

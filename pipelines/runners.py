@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from affekt.components.image import IMAGE
+from affekt.dataset.several import places_of
 from affekt.errors import AffektError
 from affekt.home import state_folder
 from affekt.storage import is_remote, without_secrets
@@ -90,8 +91,7 @@ def check_reachable_from_pods(cluster: Cluster, *, data: str, faces: str = "", t
     problems = []
     if not cluster.endpoint and not _IN_A_POD.is_file():
         problems.append("KFP_ENDPOINT is not set: the address of the Kubeflow Pipelines API, like http://host:8888")
-    if not is_remote(data):
-        problems.append(f"DATA is {data!r}: expected an s3:// address")
+    problems += [f"DATA is {place!r}: expected an s3:// address" for place in places_of(data) if not is_remote(place)]
     if faces and not is_remote(faces):
         problems.append(f"--faces is {faces!r}: expected an s3:// address")
     if not is_remote(cluster.store):

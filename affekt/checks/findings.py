@@ -16,6 +16,7 @@ from affekt.dataset.clips import SPLITS, Clip
 from affekt.dataset.faces import FaceImage, is_pixel_table, read_face_source
 from affekt.dataset.labels import in_order
 from affekt.dataset.problems import Problem, errors_of, grouped, some
+from affekt.dataset.several import places_of
 from affekt.dataset.source import read_source
 from affekt.dataset.splits import shared_subjects
 from affekt.errors import DataError
@@ -157,7 +158,7 @@ def _open(uri: str, workers: int) -> tuple[list[Clip], list[Problem], list[Inspe
 
 def _rows(uri: str) -> tuple[Sequence[Clip | FaceImage], list[Problem]]:
     """The rows of a data set of clips or, where it is none, of face images."""
-    if is_archive(uri) or is_pixel_table(uri):
+    if len(places_of(uri)) == 1 and (is_archive(uri) or is_pixel_table(uri)):
         return read_face_source(uri)
     try:
         source = read_source(uri)

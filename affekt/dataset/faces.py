@@ -18,6 +18,7 @@ from affekt.dataset.manifest import manifest_of
 from affekt.dataset.picture_file import MOST_BYTES, decode_picture
 from affekt.dataset.pixels import has_pixels, pixel_rows
 from affekt.dataset.problems import Problem, raise_errors
+from affekt.dataset.several import places_of
 from affekt.dataset.source import is_table, read_clips, read_source
 from affekt.dataset.tables import Table, header_of, is_table_name, open_table, packing_of, text_of
 from affekt.dataset.tree import clips_of_tree
@@ -135,6 +136,8 @@ def unit_of(uri: str) -> Unit:
 
 
 def _holds_images(uri: str) -> bool:
+    if len(places_of(uri)) > 1:  # several data sets are of clips
+        return False
     if is_archive(uri):
         return True
     try:

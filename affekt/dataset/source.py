@@ -11,6 +11,7 @@ from affekt.dataset.clips import Clip, ClipTable, table_of
 from affekt.dataset.file_names import CLIP_SUFFIXES, STILL_SUFFIXES, suffix_of
 from affekt.dataset.manifest import manifest_of, read_manifest
 from affekt.dataset.problems import Problem, raise_errors
+from affekt.dataset.several import names_of, of_dataset, places_of
 from affekt.dataset.tables import is_table_name
 from affekt.dataset.tree import clips_of_tree
 from affekt.errors import DataError
@@ -44,7 +45,7 @@ class Source:
 
 
 def read_source(uri: str) -> Source:
-    """Read a data set of clips: a folder or a CSV file, local or ``s3://``.
+    """Read a data set of clips: a folder or a CSV file, local or ``s3://``; or several (:mod:`.several`).
 
     A ``manifest.csv`` in the folder decides alone; without one the folders and file names tell label, subject and
     split. Of a recording that is there in several forms (RAVDESS with picture only, CREMA-D as wav and flv), the
@@ -53,6 +54,12 @@ def read_source(uri: str) -> Source:
     Raises:
         DataError: there is nothing at ``uri``, or in no layout that affekt understands.
     """
+    places = places_of(uri)
+    if len(places) > 1:
+        parts = [read_source(place) for place in places]
+        named = zip(parts, names_of(places), strict=True)
+        clips = [clip for part, name in named for clip in of_dataset(part.table, name)]
+        return Source(table_of(clips), tuple(problem for part in parts for problem in part.problems))
     clips, problems = read_clips(uri, CLIP_SUFFIXES)
     images = [clip for clip in clips if suffix_of(clip.uri) in STILL_SUFFIXES]
     if images and len(images) == len(clips):

@@ -13,6 +13,7 @@ import numpy as np
 from affekt.counted import counted
 from affekt.dataset.clips import SPLITS, Clip, ClipTable
 from affekt.dataset.problems import Problem, some
+from affekt.dataset.several import DATASET
 from affekt.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -46,10 +47,25 @@ def assign_splits(table: ClipTable, *, val_share: float, seed: int, allow_shared
     ``val`` split itself: a subject's split follows from its name and the seed alone, whoever else is there, so that no
     subject moves when data are added. Where nobody would be on one side, one subject stands in there until others
     come, which is logged; a subject that was learned from never becomes one to evaluate on, except where it stood in.
+    Each of several data sets is divided by itself, as it would be alone.
 
     Raises:
         DataError: a subject is on both sides of a split (unless allowed), or there are too few subjects to divide.
     """
+    names = dict.fromkeys(clip.attributes.get(DATASET, "") for clip in table)
+    if len(names) > 1:
+        alone = {
+            name: iter(
+                assign_splits(
+                    ClipTable(tuple(clip for clip in table if clip.attributes.get(DATASET, "") == name)),
+                    val_share=val_share,
+                    seed=seed,
+                    allow_shared_subjects=allow_shared_subjects,
+                )
+            )
+            for name in names
+        }
+        return ClipTable(tuple(next(alone[clip.attributes.get(DATASET, "")]) for clip in table))
     shared = shared_subjects(table)
     if shared and not allow_shared_subjects:
         raise DataError(
@@ -110,7 +126,9 @@ def below(keys: Iterable[str], share: float, seed: int) -> set[str]:
 
 
 def _key(clip: Clip) -> str:
-    return clip.subject or f"\0{clip.id}"  # \0 occurs in no subject's name
+    prefix = f"{clip.attributes[DATASET]}/" if DATASET in clip.attributes else ""
+    own = clip.subject.removeprefix(prefix)  # by which its place is what it is without other data sets
+    return own or f"\0{clip.id.removeprefix(prefix)}"  # \0 occurs in no subject's name
 
 
 def _choose_validation(free: Sequence[str], share: float, seed: int, *, alone: bool) -> set[str]:

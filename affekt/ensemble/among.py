@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -53,3 +53,21 @@ def only_among(probabilities: np.ndarray, labels: Sequence[str], known: Sequence
     sums = kept.sum(axis=-1, keepdims=True)
     scaled: np.ndarray = np.where(sums > 0, kept / np.where(sums > 0, sums, 1), mask / mask.sum())
     return np.where(np.isnan(probabilities).any(axis=-1, keepdims=True), np.nan, scaled)
+
+
+def only_possible(
+    probabilities: np.ndarray, labels: Sequence[str], clips: Sequence[str], possible: Mapping[str, Sequence[str]]
+) -> np.ndarray:
+    """Probabilities ``[N, …, L]`` of clips, each among the labels that it could have; others are as they were.
+
+    Args:
+        probabilities: over ``labels``.
+        labels: L names.
+        clips: N ids.
+        possible: of :func:`affekt.dataset.several.possible_labels`.
+    """
+    found = np.array(probabilities, dtype=float)
+    for known in {tuple(possible[clip]) for clip in clips if possible.get(clip)}:
+        rows = [row for row, clip in enumerate(clips) if tuple(possible.get(clip, ())) == known]
+        found[rows] = only_among(found[rows], labels, known)
+    return found

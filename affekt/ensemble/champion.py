@@ -11,6 +11,8 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from affekt.dataset import ClipTable, Unit
+from affekt.dataset.several import possible_in
+from affekt.ensemble.among import only_possible
 from affekt.ensemble.asking import score_index
 from affekt.ensemble.ensemble import Ensemble
 from affekt.media import PreparedIndex
@@ -52,6 +54,9 @@ class Clips:
         wanted = set(names)
         evaluated = ClipTable(tuple(clip for clip in self.table if clip.id in wanted))
         index, _, fused = prepare_and_score(ensemble, evaluated, self.store)
+        # What a clip's data set has no clips of is not held against the answer, as in the challenger's table.
+        named = [row.clip for row in index]
+        fused = only_possible(fused, ensemble.labels, named, possible_in(self.table))
         position = {row.clip: number for number, row in enumerate(index)}
         answers = np.full((len(names), len(ensemble.labels)), np.nan)
         for number, clip in enumerate(names):

@@ -6,6 +6,8 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from affekt.dataset.several import possible_labels
+from affekt.ensemble.among import only_possible
 from affekt.ensemble.assembly import MANIFEST, read_manifest
 from affekt.fusion import FusionKey
 from affekt.media import PreparedIndex
@@ -60,6 +62,7 @@ def _evaluation(index: PreparedIndex, scores: Path, settings: Settings) -> Evalu
     facts = FusionFacts.read(scores)
     split = reported_split(fused)
     table, fused = table.split(split), fused.split(split)
+    table = replace(table, scores=only_possible(table.scores, table.labels, table.clips, possible_labels(index)))
     images = index.unit == "images"
     evaluation = evaluate_table(
         table,

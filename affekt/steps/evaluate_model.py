@@ -12,8 +12,9 @@ from pathlib import Path
 
 from affekt.counted import counted
 from affekt.dataset import load_clips, read_faces, unit_of
+from affekt.dataset.several import possible_labels
 from affekt.ensemble import Ensemble, prepare_and_score, score_images
-from affekt.ensemble.among import only_among
+from affekt.ensemble.among import only_among, only_possible
 from affekt.ensemble.assembly import MANIFEST
 from affekt.errors import DataError
 from affekt.fusion import FusionKey
@@ -92,12 +93,14 @@ def _of_clips(ensemble: Ensemble, data: str, store: Path, split: str | None) -> 
     settings = ensemble.settings
     key = FusionKey(settings.fusion.method)
     answers = {key: fused}
+    possible = possible_labels(index)
     if ensemble.adapts:
         answers[key.adapted()] = ensemble.answers_of_people(scores)
     scores = _possible(scores, ensemble)
+    scores = replace(scores, scores=only_possible(scores.scores, scores.labels, scores.clips, possible))
     evaluation = evaluate_table(
         scores,
-        answers,
+        {name: only_possible(found, scores.labels, scores.clips, possible) for name, found in answers.items()},
         str(key),
         index.skipped,
         settings.evaluation,

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from affekt.dataset.several import possible_labels
+from affekt.ensemble.among import only_possible
 from affekt.ensemble.assembly import assemble
 from affekt.ensemble.depth import Depth
 from affekt.ensemble.learned import Learned
@@ -147,6 +149,8 @@ def fit_fusions(
         write_reference(folder, *seen, train.only(kept), settings, how)
     assemble(folder, members=needed, models=kept, labels=table.labels, settings=settings, facts=facts)
     vectors = np.stack(list(answers.values()), axis=1)
+    if seen is not None:  # what a data set has no clips of is not held against an answer to one of its clips
+        vectors = only_possible(vectors, unseen.labels, unseen.clips, possible_labels(seen[0]))
     fused = replace(unseen, models=tuple(map(str, answers)), scores=vectors, person=None, distance=None)
     return Fused(table, fused, settings.fusion.method, FusionFacts(kept, tuple(ablations)))
 

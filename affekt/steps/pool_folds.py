@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from affekt.counted import counted
+from affekt.dataset.several import possible_labels
+from affekt.ensemble.among import only_possible
 from affekt.errors import AffektError
 from affekt.extensions import model_names
 from affekt.fusion import FusionKey
@@ -107,8 +109,9 @@ def pool_folds(
     if fused.clips != table.clips:
         raise AffektError("the models and the fusions of the folds scored different clips", code="rows_differ")
     held_out = _held_out_clips(folds, table)
-    evaluation = _evaluation(folds, table, fused, held_out, settings)
-    of_folds = _folds(folds, table, fused, settings.fusion.method)
+    known = replace(table, scores=only_possible(table.scores, table.labels, table.clips, possible_labels(held_out)))
+    evaluation = _evaluation(folds, known, fused, held_out, settings)
+    of_folds = _folds(folds, known, fused, settings.fusion.method)
     evaluation = replace(evaluation, protocol=protocol, folds=of_folds, mean_of_folds=_mean_of_folds(of_folds))
     digests = {"data": _digest_of_data(folds), **(facts or {}), "settings": digest_of(settings)}
     told = Facts(

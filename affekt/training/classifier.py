@@ -14,6 +14,7 @@ import numpy as np
 from affekt.classifiers import ArrayClassifier, PersonClassifier, rows_of, save_classifiers
 from affekt.classifiers.familiar import Familiar
 from affekt.counted import counted
+from affekt.dataset.several import possible_labels
 from affekt.errors import DataError
 from affekt.models.classifier import DESCRIPTION, PERSON, WEIGHTS, Features
 from affekt.progress import Progress
@@ -27,11 +28,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Rows:
-    """What a classifier is fitted on: features float64 ``[N, F]``, label numbers ``[N]``, and whose each row is."""
+    """What a classifier is fitted on: features float64 ``[N, F]``, label numbers ``[N]``, and whose each row is.
+
+    ``possible``, bool ``[N, L]``, are the labels that each row's data set has; None where all have the same.
+    """
 
     x: np.ndarray
     y: np.ndarray
     subjects: list[str]
+    possible: np.ndarray | None = None
 
 
 #: A classifier fitted on rows, and what was chosen from them for its description. What is chosen from data is chosen
@@ -64,6 +69,7 @@ def train_classifier(given: Given, features: Features, fit: Fit, read: Read | No
     folds = folds_of(given, np.array([row is not None for row in rows], dtype=bool))
     require_two_labels(given, folds)
     given.out.mkdir(parents=True, exist_ok=True)
+    possible = _possible(given)
     scores: dict[int, np.ndarray | None] = {}
     adapted: dict[int, np.ndarray] = {}
     distances: dict[int, float] = {}
@@ -72,6 +78,7 @@ def train_classifier(given: Given, features: Features, fit: Fit, read: Read | No
             np.stack([row for number in fold.learns if (row := rows[number]) is not None]),
             np.array([given.labels.index(given.index.rows[number].label) for number in fold.learns], dtype=int),
             [given.index.rows[number].subject for number in fold.learns],
+            None if possible is None else possible[fold.learns],
         )
         logger.info("%s %s: fitting on %s", given.member, fold.name, counted(len(learned.y), "clips"))
         model, facts = fit(learned, given if fold.final else dataclasses.replace(given, log=None))
@@ -111,12 +118,21 @@ def train_classifier(given: Given, features: Features, fit: Fit, read: Read | No
     return table
 
 
+def _possible(given: Given) -> np.ndarray | None:
+    """Bool ``[N, L]``: the labels that the data set of each clip has; None where all have the same."""
+    known = possible_labels(given.index)
+    if not known:
+        return None
+    return np.array([[label in known[row.clip] for label in given.labels] for row in given.index], dtype=bool)
+
+
 def _person(rows: Rows, fit: Fit, given: Given) -> PersonClassifier | None:
     """The classifier of features that are normalised by their subjects; None where they name no two."""
 
     def inner(x: np.ndarray, kept: np.ndarray) -> ArrayClassifier:
         subjects = [name for name, there in zip(rows.subjects, kept, strict=True) if there]
-        return fit(Rows(x, rows.y[kept], subjects), dataclasses.replace(given, log=None))[0]
+        possible = None if rows.possible is None else rows.possible[kept]
+        return fit(Rows(x, rows.y[kept], subjects, possible), dataclasses.replace(given, log=None))[0]
 
     try:
         return PersonClassifier.fit(rows.x, rows.subjects, inner)

@@ -30,6 +30,7 @@ def train_head(
     digest = save_encoder(given.out, encoder.state_dict())
 
     def fit(rows: Rows, given: Given) -> tuple[ArrayClassifier, Mapping[str, Any]]:
-        return fit_logistic(rows.x, rows.y, len(given.labels), c=given.group.c), {DIGEST: digest, **facts}
+        head = fit_logistic(rows.x, rows.y, len(given.labels), c=given.group.c, possible=rows.possible)
+        return head, {DIGEST: digest, **facts}
 
     return train_classifier(given, features, fit)

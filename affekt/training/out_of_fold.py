@@ -11,6 +11,7 @@ import numpy as np
 
 from affekt.counted import counted
 from affekt.dataset import subject_folds
+from affekt.dataset.several import factor
 from affekt.errors import DataError
 from affekt.extensions import model_spec
 from affekt.media.prepared import PreparedIndex
@@ -104,7 +105,7 @@ def _held_out(index: PreparedIndex, train: np.ndarray, settings: Settings) -> li
     count = max(2, round(1 / settings.fusion.held_out_share)) if held_out else settings.fusion.folds
     subjects = [index.rows[row].subject for row in rows]
     try:
-        masks = subject_folds(subjects, count, settings.seed, labels=[index.rows[row].label for row in rows])
+        masks = subject_folds(subjects, count, settings.seed, labels=[factor(index.rows[row]) for row in rows])
     except DataError as error:
         logger.warning("%s; no train clip gets a score, so a trained fusion cannot be fitted", error)
         return []

@@ -14,6 +14,7 @@ from affekt.dataset import unit_of
 from affekt.ensemble import Ensemble
 from affekt.errors import naming
 from affekt.home import home
+from affekt.pipelines.cli.data_sets import data_meant
 from affekt.pipelines.cli.outputs import check_output, figures_kept, write_output
 from affekt.pipelines.cli.remarks import remark
 from affekt.registry import Tracking, resolve
@@ -29,11 +30,12 @@ def main(options: argparse.Namespace) -> int:
     file = options.json if options.json != "-" else None
     for output in filter(None, (file, options.report)):
         check_output(output)
-    report = check_before(options.data, learns=False, images=unit_of(options.data) == "images")
-    if said := remarks(report, options.data):
+    data = data_meant(options)
+    report = check_before(data, learns=False, images=unit_of(data) == "images")
+    if said := remarks(report, data):
         remark(f"affekt: {said}")
     ensemble = Ensemble.load(resolve(options.model, Tracking()), later=True).among(options.labels)
-    found = evaluate_model(ensemble, options.data, home() / "store", model=options.model, split=options.split)
+    found = evaluate_model(ensemble, data, home() / "store", model=options.model, split=options.split)
     document = found.evaluation.to_dict()
     as_json = options.json == "-"
     if not as_json:
@@ -44,7 +46,7 @@ def main(options: argparse.Namespace) -> int:
             write_output(file, json.dumps(document, indent=2))
         if options.report:
             with naming(options.report):
-                command = evaluate_command(options.data, options.model, options.split, options.labels)
+                command = evaluate_command(data, options.model, options.split, options.labels)
                 write_report(Path(options.report), found.report(command))
             remark(f"report: {options.report}")
     if as_json:

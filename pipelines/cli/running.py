@@ -56,9 +56,11 @@ def _look_for(options: argparse.Namespace) -> None:
         OSError: it cannot be there, or may not be seen.
     """
     for name in getattr(options, "reads", ()):
-        place = getattr(options, name) or ""
-        if place and "://" not in place and getattr(options, "runner", "") != "cluster" and not Path(place).exists():
-            raise DataError("there is no such file or folder; check the path", code="missing_file", where=place)
+        given = getattr(options, name) or ""
+        for place in given if isinstance(given, list) else [given]:
+            here = place and "://" not in place and getattr(options, "runner", "") != "cluster"
+            if here and not Path(place).exists():
+                raise DataError("there is no such file or folder; check the path", code="missing_file", where=place)
 
 
 def ended(error: AffektError, *, as_json: bool) -> int:

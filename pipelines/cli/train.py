@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from affekt.counted import counted
 from affekt.errors import UsageError
+from affekt.pipelines.cli.data_sets import data_meant
 from affekt.pipelines.cli.remarks import remark
 from affekt.pipelines.cli.steps import StepLines
 from affekt.pipelines.job import check_data, job_of
@@ -26,7 +27,7 @@ def main(options: argparse.Namespace) -> int:
         raise UsageError("--protocol runs on this machine; choose --runner local or docker", code="usage")
     when = when_of(options)
     job = job_of(
-        options.data,
+        data_meant(options),
         faces=options.faces,
         only=options.only,
         name=options.name,

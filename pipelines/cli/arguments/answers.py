@@ -7,6 +7,7 @@ from affekt.pipelines.cli.arguments.kinds import (
     DATA,
     REF,
     AddCommand,
+    add_data,
     add_json,
     add_labels,
     add_overrides,
@@ -17,8 +18,8 @@ from affekt.pipelines.cli.arguments.kinds import (
 
 def add_evaluate(command: AddCommand) -> None:
     """``affekt evaluate``."""
-    evaluate = command("evaluate", "score labelled clips with a registered model", reads=("data",))
-    evaluate.add_argument("data", metavar="DATA", help=f"{DATA}; or labelled face images")
+    evaluate = command("evaluate", "score labelled clips with a registered model", reads=("data", "further"))
+    add_data(evaluate, f"{DATA}; or labelled face images")
     evaluate.add_argument("--split", help="only this split (default: all clips)")
     evaluate.add_argument("--model", default="affekt@champion", metavar="REF", help=REF)
     add_labels(evaluate)

@@ -102,6 +102,15 @@ def add_labels(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_data(parser: argparse.ArgumentParser, meaning: str) -> None:
+    """``DATA``, and ``--data`` for further data sets; :func:`affekt.pipelines.cli.data_sets.data_meant` reads both."""
+    parser.add_argument("data", nargs="?", default="", metavar="DATA", help=meaning)
+    parser.add_argument(
+        "--data", action="append", default=[], dest="further", metavar="DATA",
+        help="another data set, taken together with the first: subjects and labels stay apart; may be repeated",
+    )  # fmt: skip
+
+
 def positive(text: str) -> int:
     """A whole number from 1 on."""
     value = int(text)

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from affekt.extensions import model_names, model_specs, only_images
-from affekt.pipelines.cli.arguments.kinds import DATA, AddCommand, add_json, add_overrides, add_preset, protocol
+from affekt.pipelines.cli.arguments.kinds import (
+    DATA,
+    AddCommand,
+    add_data,
+    add_json,
+    add_overrides,
+    add_preset,
+    protocol,
+)
 
 
 def add_train(command: AddCommand) -> None:
@@ -11,9 +19,9 @@ def add_train(command: AddCommand) -> None:
     from_images = " and the ".join(spec.short for spec in model_specs().values() if spec.learns_from_images)
     train = command(
         "train", "train the ensemble, register it, and let the gate decide whether it becomes the champion",
-        reads=("data", "faces"),
+        reads=("data", "further", "faces"),
     )  # fmt: skip
-    train.add_argument("data", metavar="DATA", help=f"{DATA}; with {only_images()} also labelled face images")
+    add_data(train, f"{DATA}; with {only_images()} also labelled face images")
     train.add_argument(
         "--faces", default="", metavar="DIR", help=f"labelled face images to train the {from_images} on as well"
     )

@@ -1,0 +1,114 @@
+"""Several data sets as one: each keeps its name, its people and its labels, and none is held against another's.
+
+A data set is named by its folder or file. Its clips and subjects bear that name before their own, so that a subject
+``01`` of one is nobody of another; the attribute ``dataset`` says where a clip comes from. A data set without clips of
+a label says nothing about that label: :func:`possible_labels` tells what each clip could have been.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import Protocol
+
+from affekt.dataset.clips import Clip
+from affekt.dataset.labels import in_order
+from affekt.errors import DataError
+from affekt.storage import is_remote
+
+#: What stands between the places of several data sets, where a single text names them all.
+BETWEEN = " + "
+#: The attribute of a clip that says which data set it is of.
+DATASET = "dataset"
+
+
+class Row(Protocol):
+    """A clip of a table or of a prepared index."""
+
+    @property
+    def clip(self) -> str:
+        """Its id."""
+
+    @property
+    def label(self) -> str:
+        """Its label."""
+
+    @property
+    def attributes(self) -> Mapping[str, str]:
+        """What else is known of it."""
+
+
+def joined(places: Sequence[str]) -> str:
+    """One text for several places; of a single one the place itself.
+
+    Raises:
+        DataError: one is named twice.
+    """
+    twice = sorted({place for place in places if places.count(place) > 1})
+    if twice:
+        raise DataError("is given twice as a data set; leave one out", code="same_dataset", where=twice[0])
+    return BETWEEN.join(places)
+
+
+def places_of(uri: str) -> tuple[str, ...]:
+    """The places of the data sets that a text names; a single one, whatever its name, where it is there."""
+    if BETWEEN not in uri or (not is_remote(uri) and os.path.exists(uri)):  # noqa: PTH110  a name may be too long
+        return (uri,)
+    return tuple(place.strip() for place in uri.split(BETWEEN))
+
+
+def names_of(places: Sequence[str]) -> list[str]:
+    """A name for each data set: that of its folder or file, with the folder above where two are called alike."""
+    paths = [PurePosixPath(place.rstrip("/")) for place in places]
+    names = [path.stem if path.suffix else path.name for path in paths]
+    alike = {name for name in names if names.count(name) > 1}
+    longer = [f"{path.parent.name}-{name}" if name in alike else name for path, name in zip(paths, names, strict=True)]
+    if len(set(longer)) == len(longer):
+        return longer
+    return [f"{number}-{name}" for number, name in enumerate(longer, start=1)]
+
+
+def of_dataset(clips: Iterable[Clip], name: str) -> list[Clip]:
+    """The clips with the name of their data set before their own and before their subjects."""
+    return [
+        replace(
+            clip,
+            id=f"{name}/{clip.id}",
+            subject=f"{name}/{clip.subject}" if clip.subject else "",
+            attributes={**clip.attributes, DATASET: name},
+        )
+        for clip in clips
+    ]
+
+
+def possible_labels(rows: Iterable[Row]) -> dict[str, tuple[str, ...]]:
+    """The labels that each clip could have: those that its data set has; empty where all data sets have the same.
+
+    Args:
+        rows: all clips of an index, of every split.
+    """
+    return _possible([(row.clip, row.label, row.attributes.get(DATASET, "")) for row in rows])
+
+
+def possible_in(clips: Iterable[Clip]) -> dict[str, tuple[str, ...]]:
+    """As :func:`possible_labels`, of the clips of a table."""
+    return _possible([(clip.id, clip.label, clip.attributes.get(DATASET, "")) for clip in clips])
+
+
+def _possible(clips: Sequence[tuple[str, str, str]]) -> dict[str, tuple[str, ...]]:
+    of_set: dict[str, set[str]] = {}
+    for _, label, name in clips:
+        if label:
+            of_set.setdefault(name, set()).add(label)
+    if len({frozenset(labels) for labels in of_set.values()}) < 2:
+        return {}
+    ordered = {name: in_order(labels) for name, labels in of_set.items()}
+    return {clip: ordered.get(name, ()) for clip, _, name in clips}
+
+
+def factor(row: Row) -> str:
+    """By what folds are balanced: the label, and the data set where there are several."""
+    name = row.attributes.get(DATASET, "")
+    return f"{name}/{row.label}" if name else row.label

@@ -1,0 +1,74 @@
+"""Several data sets as one: names, people and labels of each stay its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from affekt.dataset import assign_splits, load_clips
+from affekt.dataset.several import joined, names_of, places_of, possible_in
+from affekt.errors import DataError
+
+
+def made(folder: Path, labels: str, subjects: str, split: str = "") -> str:
+    folder.mkdir(parents=True)
+    rows = ["path,label,subject,split"]
+    for subject in subjects.split():
+        for label in labels.split():
+            name = f"{subject}-{label}.wav"
+            (folder / name).write_bytes(f"{folder}{name}".encode())
+            rows.append(f"{name},{label},{subject},{split}")
+    (folder / "manifest.csv").write_text("\n".join(rows), encoding="utf-8")
+    return str(folder)
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> tuple[str, str]:
+    return (
+        made(tmp_path / "english", "happy sad disgust", "01 02 03 04 05"),
+        made(tmp_path / "javanese", "happy sad surprise", "01 02 06 07 08"),
+    )
+
+
+def test_clips_and_people_bear_the_name_of_their_data_set(both):
+    table = load_clips(joined(both))
+    assert len(table) == 30
+    assert {"english/01", "javanese/01"} <= set(table.subjects)
+    assert table.clips[0].id == "english/01-happy.wav"
+    assert {clip.attributes["dataset"] for clip in table} == {"english", "javanese"}
+    assert table.labels == ("disgust", "happy", "sad", "surprise")
+
+
+def test_a_label_that_a_data_set_lacks_is_not_possible_there(both):
+    possible = possible_in(load_clips(joined(both)))
+    assert possible["english/01-happy.wav"] == ("disgust", "happy", "sad")
+    assert possible["javanese/01-happy.wav"] == ("happy", "sad", "surprise")
+    assert possible_in(load_clips(both[0])) == {}
+
+
+def test_each_is_divided_as_it_would_be_alone(both):
+    together = assign_splits(load_clips(joined(both)), val_share=0.4, seed=1)
+    for place, name in zip(both, ("english", "javanese"), strict=True):
+        alone = assign_splits(load_clips(place), val_share=0.4, seed=1)
+        assert [clip.split for clip in alone] == [clip.split for clip in together if clip.attributes["dataset"] == name]
+
+
+def test_one_may_name_its_splits_and_the_other_not(tmp_path, both):
+    named = made(tmp_path / "named", "happy sad", "11 12", split="train")
+    together = assign_splits(load_clips(joined([named, both[1]])), val_share=0.4, seed=1)
+    assert {clip.split for clip in together if clip.attributes["dataset"] == "named"} == {"train"}
+    assert {clip.split for clip in together if clip.attributes["dataset"] == "javanese"} == {"train", "val"}
+
+
+def test_alike_names_are_told_apart_and_the_same_place_twice_is_refused():
+    assert names_of(["a/clips", "b/clips/", "s3://bucket/other.csv"]) == ["a-clips", "b-clips", "other"]
+    with pytest.raises(DataError, match="given twice"):
+        joined(["a", "a"])
+
+
+def test_a_folder_whose_name_looks_like_two_is_one(tmp_path):
+    folder = tmp_path / "happy + sad"
+    folder.mkdir()
+    assert places_of(str(folder)) == (str(folder),)
+    assert places_of("a + b") == ("a", "b")
