@@ -45,10 +45,16 @@ def look_at(
     return _looked(ensemble, None, tasks, _processes(ensemble, len(files), FEWEST_FILES))
 
 
-def score_index(ensemble: Ensemble, index: PreparedIndex, store: Store) -> tuple[ScoreTable, np.ndarray]:
+def score_index(
+    ensemble: Ensemble, index: PreparedIndex, store: Store, *, features: list[Mapping[str, np.ndarray]] | None = None
+) -> tuple[ScoreTable, np.ndarray]:
     """The score table ``[N, M, L]`` of prepared clips, and the fused probabilities ``[N, L]``.
 
-    The store must have been made with this ensemble's media settings.
+    Args:
+        ensemble: that is asked.
+        index: of the clips.
+        store: where they are; made with this ensemble's media settings.
+        features: receives for each clip what the models adapt it to its person by, :attr:`Seen.rows`.
 
     Raises:
         AffektError: a clip cannot be read or scored.
@@ -56,7 +62,7 @@ def score_index(ensemble: Ensemble, index: PreparedIndex, store: Store) -> tuple
     rows, labels = list(index), ensemble.labels
     scores = np.full((len(rows), len(ensemble.models), len(labels)), np.nan)
     distances = np.full(scores.shape[:2], np.nan)
-    features: list[Mapping[str, np.ndarray]] = []
+    features = [] if features is None else features
     tasks = ({"key": row.key} for row in rows)
     looked = _looked(ensemble, store, tasks, _processes(ensemble, len(rows), FEWEST_CLIPS))
     for number, found in enumerate(track(looked, "score", len(rows))):

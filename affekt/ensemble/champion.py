@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +74,11 @@ class Clips:
 
 
 def prepare_and_score(
-    ensemble: Ensemble, table: ClipTable, store: str | Path
+    ensemble: Ensemble,
+    table: ClipTable,
+    store: str | Path,
+    *,
+    features: list[Mapping[str, np.ndarray]] | None = None,
 ) -> tuple[PreparedIndex, ScoreTable, np.ndarray]:
     """Prepare clips as the ensemble wants them (its own crops, not another run's) and score them.
 
@@ -82,6 +86,7 @@ def prepare_and_score(
         ensemble: the ensemble that answers.
         table: the clips.
         store: root of the prepared store; what it already holds is not prepared again.
+        features: as for :func:`affekt.ensemble.score_index`.
 
     Returns:
         The index of the prepared clips; the members' score table ``[N, M, L]`` and the fused probabilities ``[N, L]``,
@@ -89,7 +94,7 @@ def prepare_and_score(
     """
     opened = Store(store, ensemble.settings.media)
     index = prepare_clips(table, opened)
-    scores, fused = score_index(ensemble, index, opened)
+    scores, fused = score_index(ensemble, index, opened, features=features)
     return index, scores, fused
 
 

@@ -10,6 +10,7 @@ from affekt.dataset import Unit
 from affekt.fusion.key import FusionKey
 from affekt.json_document import FLAT, LEFT_OUT, JsonDocument
 from affekt.media.prepared import SkippedClip
+from affekt.statistics.adaptation import AdaptationCurve
 from affekt.statistics.detectable_gain import DetectableGain
 from affekt.statistics.metrics import Figures, GroupFigures
 from affekt.statistics.paired import Paired
@@ -226,6 +227,8 @@ class Evaluation(JsonDocument):
         model: the reference of the registered model, where one was asked.
         power: what gain a comparison on these clips could find.
         known_labels: those that were given as possible; None where all are.
+        adaptation: how adapted answers get better with the clips of a person that are known, where a registered model
+            was asked.
         confused: the labels that are most often taken for another one, with clips.
     """
 
@@ -254,6 +257,7 @@ class Evaluation(JsonDocument):
     model: str | None = field(default=None, metadata=LEFT_OUT)
     power: DetectableGain | None = field(default=None, metadata=LEFT_OUT)
     known_labels: tuple[str, ...] | None = field(default=None, metadata=LEFT_OUT)
+    adaptation: AdaptationCurve | None = field(default=None, metadata=LEFT_OUT)
     confused: tuple[ConfusedPair, ...] = ()
 
     @property

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+
 from affekt.counted import counted
 from affekt.dataset import load_clips, read_faces, unit_of
 from affekt.dataset.several import possible_labels
@@ -25,6 +27,7 @@ from affekt.report.report import Report
 from affekt.report.thumbnails import face_of, thumbnail
 from affekt.score_table import ScoreTable
 from affekt.settings import digest_of
+from affekt.statistics.adaptation import AdaptationCurve, adaptation_curve
 from affekt.steps.evaluation_folder import SAMPLE_NOTICE, holds_samples
 from affekt.storage import file_digest
 from affekt.store import Store
@@ -86,16 +89,18 @@ def _of_clips(ensemble: Ensemble, data: str, store: Path, split: str | None) -> 
     if not len(table):
         raise DataError(_no_split("clip", split, (clip.split for clip in everything)), code="no_clips", where=data)
     require_known(ensemble, [clip.label for clip in table], data)
-    index, scores, fused = prepare_and_score(ensemble, table, store)
+    features: list[Mapping[str, np.ndarray]] = []
+    index, scores, fused = prepare_and_score(ensemble, table, store, features=features)
     if not len(index):
         reasons = "; ".join(f"{item.clip}: {item.reason}" for item in index.skipped[:3])
         raise DataError(f"none of {counted(len(table), 'clips')} can be used ({reasons})", code="no_clips", where=data)
     settings = ensemble.settings
     key = FusionKey(settings.fusion.method)
     answers = {key: fused}
-    possible = possible_labels(index)
+    possible, curve = possible_labels(index), None
     if ensemble.adapts:
         answers[key.adapted()] = ensemble.answers_of_people(scores)
+        curve = _curve(ensemble, scores, fused, features, possible)
     scores = _possible(scores, ensemble)
     scores = replace(scores, scores=only_possible(scores.scores, scores.labels, scores.clips, possible))
     evaluation = evaluate_table(
@@ -107,6 +112,7 @@ def _of_clips(ensemble: Ensemble, data: str, store: Path, split: str | None) -> 
         seed=settings.seed,
         attributes=index.attributes(scores.clips),
     )
+    evaluation = replace(evaluation, adaptation=curve)
     if not ensemble.adapts:
         reason = "the model was stored without an adaptation to a person"
         evaluation = replace(evaluation, person=replace(evaluation.person, reason=reason))
@@ -114,6 +120,35 @@ def _of_clips(ensemble: Ensemble, data: str, store: Path, split: str | None) -> 
     prepared = Store(store, settings.media)
     faces = {clip: face_of(prepared.get(keys[clip])) for clip in evaluation.pictured}
     return ModelEvaluation(evaluation, _there(faces), ensemble, holds_samples(index))
+
+
+def _curve(
+    ensemble: Ensemble,
+    table: ScoreTable,
+    fused: np.ndarray,
+    features: Sequence[Mapping[str, np.ndarray]],
+    possible: Mapping[str, Sequence[str]],
+) -> AdaptationCurve | None:
+    """How the adapted answers get better with the clips of a person that are known."""
+
+    def among(answers: np.ndarray, clips: Sequence[str]) -> np.ndarray:
+        return only_possible(answers, table.labels, clips, possible)
+
+    def adapt(rows: np.ndarray, names: Sequence[str]) -> np.ndarray:
+        person = ensemble.person_scores(table.scores[rows], [features[row] for row in rows], names)
+        dealt = replace(table.rows(rows), subjects=tuple(names), person=person)
+        return among(ensemble.answers_of_people(dealt), dealt.clips)
+
+    how = ensemble.settings.evaluation
+    return adaptation_curve(
+        table.truth,
+        table.subjects,
+        among(fused, table.clips),
+        adapt,
+        bootstrap=how.bootstrap,
+        confidence=how.confidence,
+        seed=ensemble.settings.seed,
+    )
 
 
 def _of_images(ensemble: Ensemble, data: str, split: str | None) -> ModelEvaluation:

@@ -77,6 +77,9 @@ def show(evaluation: Evaluation) -> None:
         )
     elif evaluation.unit == "clips":
         print(f"not adapted to each person: {person.reason}")
+    if evaluation.adaptation:
+        steps = ", ".join(f"{point.known}: {point.accuracy:.1%}" for point in evaluation.adaptation.points)
+        print(f"by the clips of a person that are known: {steps}")
     if said := calibration(evaluation):
         print(said)
     if evaluation.power:
