@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from affekt.ensemble.seen import Seen
 from affekt.errors import DataError
 
 #: The file of an ensemble's folder.
@@ -120,6 +121,17 @@ class Depth:
         shares = self.shares(distances)
         moved = _trusted(answers, shares, self.temperature)
         return np.where(np.isnan(shares)[:, np.newaxis], answers, moved)
+
+    def told(self, clip: Seen) -> str | None:
+        """A word on a clip that is unlike those that were learned from; None of another."""
+        share = float(self.shares(clip.distances_of(self.models)[np.newaxis])[0])
+        if not share <= UNLIKE:
+            return None
+        nearer = min(99, int(100 * (1 - share)))
+        return (
+            f"the clip is unlike what the model learned from (farther from it than {nearer} of 100 clips of unseen "
+            "people were in its training): its confidence was lowered, and may still be too high"
+        )
 
     def of(self, models: Sequence[str], distances: np.ndarray) -> np.ndarray:
         """The columns of distances ``[N, K]`` of K models that are asked for here; NaN for one that is not there."""

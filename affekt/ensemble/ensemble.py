@@ -16,11 +16,11 @@ from affekt.classifiers import rows_of
 from affekt.ensemble.among import labels_among, only_among
 from affekt.ensemble.answer import Answer
 from affekt.ensemble.assembly import MANIFEST, read_manifest, require_extensions
-from affekt.ensemble.depth import DEPTH, UNLIKE, Depth
+from affekt.ensemble.depth import DEPTH, Depth
 from affekt.ensemble.face import Face
-from affekt.ensemble.seen import WARNINGS, Seen
+from affekt.ensemble.seen import Seen
+from affekt.ensemble.telling import answer_of
 from affekt.errors import AffektError, DataError, MediaError
-from affekt.extensions import model_spec
 from affekt.fusion import Fusion, PersonFusion
 from affekt.media import PreparedClip, prepare_file
 from affekt.media.deadline import Deadline
@@ -307,7 +307,8 @@ class Ensemble:
     def _trusted_one(self, seen: Seen, answer: np.ndarray) -> np.ndarray:
         if self._depth is None:
             return answer
-        trusted: np.ndarray = self._depth.trusted(answer[np.newaxis], self._distances(seen, self._depth))[0]
+        distances = seen.distances_of(self._depth.models)
+        trusted: np.ndarray = self._depth.trusted(answer[np.newaxis], distances[np.newaxis])[0]
         return trusted
 
     def _possible(self, fused: np.ndarray) -> np.ndarray:
@@ -315,53 +316,9 @@ class Ensemble:
         return only_among(fused, self.labels, self.known) if self.known else fused
 
     def _answer(self, clip: Seen, fused: np.ndarray, known: tuple[str, ...]) -> Answer:
-        if np.isnan(fused).any():
-            raise MediaError(
-                f"no model has an answer; {', '.join(self.models)} need a usable "
-                f"{' or '.join(sorted({' and '.join(model_spec(name).modalities) for name in self.models}, key=len))}",
-                code="nothing_usable",
-                where=clip.where,
-            )
-        fused = only_among(fused, self.labels, known) if known else fused
-        answered = [m for m in range(len(self.models)) if not np.isnan(clip.scores[m]).any()]
-        used = {modality for m in answered for modality in model_spec(self.models[m]).modalities}
-        return Answer(
-            label=self.labels[int(fused.argmax())],
-            probabilities=self._named(fused),
-            models={self.models[m]: self._named(clip.scores[m]) for m in answered},
-            modalities=tuple(name for name in ("face", "voice") if name in used),
-            frames=clip.frames,
-            frames_with_face=clip.frames_with_face,
-            warnings=(
-                *(WARNINGS.get(flag, flag.replace("_", " ")) for flag in clip.flags if flag != "several_faces"),
-                *self._scaled_down(clip.pixels),
-                *(clip.face.warnings if clip.face else ()),
-                *self._out_of_depth(clip),
-            ),
-            face=clip.face,
-            known_labels=known,
-        )
-
-    @staticmethod
-    def _distances(clip: Seen, depth: Depth) -> np.ndarray:
-        return clip.distances_of(depth.models)[np.newaxis]
-
-    def _out_of_depth(self, clip: Seen) -> tuple[str, ...]:
-        """A word on a clip that is unlike those that were learned from."""
-        share = 1.0 if self._depth is None else float(self._depth.shares(self._distances(clip, self._depth))[0])
-        if not share <= UNLIKE:
-            return ()
-        nearer = min(99, int(100 * (1 - share)))
-        return (
-            f"the clip is unlike what the model learned from (farther from it than {nearer} of 100 clips of unseen "
-            "people were in its training): its confidence was lowered, and may still be too high",
-        )
-
-    def _scaled_down(self, pixels: int) -> tuple[str, ...]:
-        """A word on a photograph that is larger than a picture of a video may be."""
-        if pixels <= self.settings.media.max_pixels:
-            return ()
-        return (f"the picture of {pixels / 1e6:.0f} megapixels was scaled down",)
+        lies = None if self._depth is None else self._depth.told(clip)
+        max_pixels = self.settings.media.max_pixels
+        return answer_of(clip, fused, self.labels, self.models, known=known, lies=lies, max_pixels=max_pixels)
 
     def scores(self, clip: PreparedClip, deadline: Deadline | None = None) -> np.ndarray:
         """Float64 ``[M, L]``: each fused model's probabilities; NaN where a model has no answer."""
@@ -398,6 +355,3 @@ class Ensemble:
                 not say; without them no answer is trusted less.
         """
         return self._possible(self._trusted(self._fusion.predict(scores), distances))
-
-    def _named(self, vector: np.ndarray) -> dict[str, float]:
-        return {label: float(value) for label, value in zip(self.labels, vector, strict=True)}
