@@ -79,7 +79,7 @@ class Depth:
         if not told or len(usable) < _FEWEST:
             return None
         kept = np.sort(np.random.default_rng(seed).permutation(usable)[:_MOST])
-        found = cls(tuple(models[number] for number in told), distances[np.ix_(kept, told)], 1.0)
+        found = cls(tuple(models[number] for number in told), distances[kept][:, told], 1.0)
         shares = found.shares(found.unseen)
         own, labels = answers[kept], truth[kept]
 
@@ -170,8 +170,8 @@ class Depth:
     def _of_models(self) -> np.ndarray:
         """Float64 ``[N, M]``: the logarithm of each train clip's own share, by model."""
         columns = [_share(known, column) for known, column in zip(self._sorted, self.unseen.T, strict=True)]
-        shares: np.ndarray = np.where(np.isnan(self.unseen), np.nan, np.stack(columns, axis=1))
-        return np.log(shares)
+        shares: np.ndarray = np.log(np.where(np.isnan(self.unseen), np.nan, np.stack(columns, axis=1)))
+        return shares
 
 
 def _told(distances: np.ndarray) -> list[int]:
