@@ -64,6 +64,8 @@ class FusionSpec:
             affekt's own has these in ``affekt/presets``.
         most_rows: with more labelled rows than so many it is left out, with a word, where every method is tried; it is
             fitted where it is named. None where the time of ``fit`` grows no faster than the rows.
+        selects: whether ``fit`` selects one of several fusions: what it gives has ``told``, a sentence on what was
+            selected for models of some names, and ``weighing``, the numbers of those that have a weight (None: all).
         order: place among the methods, those with small numbers first.
     """
 
@@ -76,6 +78,7 @@ class FusionSpec:
     settings: type | None = None
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     most_rows: int | None = None
+    selects: bool = False
     order: int = 1000
 
     @property

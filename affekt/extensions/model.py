@@ -52,7 +52,7 @@ class ModelSpec:
             affekt's own has these in ``affekt/presets``.
         needs: models whose trained members it reads.
         resources: what a machine must offer to train it.
-        optional: whether it is fused only if that helps on subjects that it did not see.
+        optional: whether it is fused only if that helps on subjects that it did not see; or the presets in which so.
         learns_from_images: whether still face images teach it as well.
         answers_images: whether it can be trained and evaluated on still images alone.
         needs_descriptors: whether the audio feature set has to have frame-level descriptors.
@@ -74,7 +74,7 @@ class ModelSpec:
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     resources: Resources = Resources()
-    optional: bool = False
+    optional: bool | tuple[str, ...] = False
     learns_from_images: bool = False
     answers_images: bool = False
     needs_descriptors: bool = False

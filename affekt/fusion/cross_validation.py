@@ -70,6 +70,11 @@ def fused_rows(
     """The fused vectors of some test rows (all where None) by a fusion fitted on the train rows, and its notes."""
     if adapt:
         person = PersonFusion.fit(train, method, **how)
-        return person.predict(test.scores, test.subjects, rows, known=test.person), person.person.notes
+        return person.predict(test.scores, test.subjects, rows, known=test.person), _told(person.person)
     fusion = Fusion.fit(train, method, **how)
-    return fusion.predict(test.scores if rows is None else test.scores[rows]), fusion.notes
+    return fusion.predict(test.scores if rows is None else test.scores[rows]), _told(fusion)
+
+
+def _told(fusion: Fusion) -> tuple[str, ...]:
+    """What is to be said of a fitted fusion: what was selected, and what could not be fitted."""
+    return (*filter(None, [fusion.selected]), *fusion.notes)

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from affekt.fusion.vectors import as_probabilities
+from affekt.counted import counted
+from affekt.extensions import fusion_specs
+from affekt.fusion.vectors import answered, as_probabilities
 from affekt.score_table import ScoreTable
 from affekt.statistics.metrics import evaluate_scores
 
@@ -45,20 +47,49 @@ def accuracy_of(table: ScoreTable, fused: np.ndarray) -> float | None:
 def member_accuracies(train: ScoreTable, test: ScoreTable) -> dict[str, dict[str, Any]]:
     """The accuracy of each model on the test rows and on the train rows; None where it has no labelled answer."""
     parts = {"accuracy": as_probabilities(test.scores), "train_accuracy": as_probabilities(train.scores)}
+    known = test.truth >= 0
+    hits = np.nan_to_num(parts["accuracy"], nan=-1.0).argmax(axis=2) == test.truth[:, np.newaxis]
+    hits &= answered(parts["accuracy"])
     return {
         name: {key: accuracy_of(test if key == "accuracy" else train, part[:, number]) for key, part in parts.items()}
+        | {"accuracy_on_all": float(hits[known, number].mean()) if known.any() else None}
         for number, name in enumerate(test.models)
     }
+
+
+def below_the_best_model(table: ScoreTable, vectors: Mapping[str, np.ndarray]) -> list[str]:
+    """A sentence where one model alone is right more often than every fusion, on the rows that it answered."""
+    probabilities = as_probabilities(table.scores)
+    known = table.truth >= 0
+    if not known.any() or not vectors or len(table.models) < 2:
+        return []
+    present = answered(probabilities) & known[:, np.newaxis]
+    shares = [accuracy_of(table, probabilities[:, number]) or 0.0 for number in range(len(table.models))]
+    model = int(np.argmax(shares))
+    rows = present[:, model]
+    if not rows.any():
+        return []
+    fused = {name: float((each[rows].argmax(axis=1) == table.truth[rows]).mean()) for name, each in vectors.items()}
+    method = max(fused, key=lambda name: fused[name])
+    if fused[method] >= shares[model]:
+        return []
+    return [
+        f"{table.models[model]} alone is right on {shares[model]:.1%} of {counted(int(rows.sum()), 'rows')} of the "
+        f"fused split that it answered, more often than every fusion (the best of them there, {method}: "
+        f"{fused[method]:.1%})"
+    ]
 
 
 def best_method(report: Mapping[str, Mapping[str, Any]], weights: Mapping[str, float] | None) -> tuple[str, str]:
     """The method with the highest accuracy, and by which rows it was chosen."""
     if len(report) == 1:
         return next(iter(report)), "the only method"
-    for key, reason in (
-        ("train_accuracy", "cross-validation on the train rows"),
-        ("accuracy", "the test rows themselves, which flatters it: there are no train rows to choose by"),
-    ):
-        if all(found.get(key) is not None for found in report.values()):
-            return max(report, key=lambda method: report[method][key]), reason
+    if all(found.get("train_accuracy") is not None for found in report.values()):
+        return max(report, key=lambda method: report[method]["train_accuracy"]), "cross-validation on the train rows"
+    if all(found.get("accuracy") is not None for found in report.values()):
+        selecting = [name for name, spec in fusion_specs().items() if spec.selects and name in report]
+        if selecting:
+            return selecting[0], "it selects by evidence within the other folds: there are no train rows to choose by"
+        reason = "the test rows themselves, which flatters it: there are no train rows to choose by"
+        return max(report, key=lambda method: report[method]["accuracy"]), reason
     return ("weighted_average" if weights else "average"), "no labels to choose by"

@@ -128,6 +128,33 @@ class Fusion:
                 result[rows] = weighted_average(part, self.weights)
         return result
 
+    @property
+    def selected(self) -> str:
+        """What a method that selects has selected for the widest set of models, and why; "" for other methods."""
+        widest = max(self.classifiers, key=len, default=())
+        if not widest or not fusion_spec(self.method).selects:
+            return ""
+        told: str = self.classifiers[widest].told([self.models[m] for m in widest])  # type: ignore[attr-defined]
+        return told
+
+    @property
+    def fitted_weights(self) -> bool:
+        """Whether answers hang on weights that were fitted: not those of a rule, or of a selected plain mean."""
+        spec = fusion_spec(self.method)
+        if spec.selects and self.classifiers:
+            return any(getattr(each, "fitted_weights", True) for each in self.classifiers.values())
+        return spec.learns
+
+    def weighing(self) -> tuple[str, ...]:
+        """The models that have a weight in the answer of any set of models that was fitted, in order."""
+        if not fusion_spec(self.method).selects or tuple(range(len(self.models))) not in self.classifiers:
+            return self.models
+        found: set[int] = set()
+        for subset, each in self.classifiers.items():
+            weighing = each.weighing()  # type: ignore[attr-defined]
+            found |= set(subset) if weighing is None else {subset[number] for number in weighing}
+        return tuple(name for number, name in enumerate(self.models) if number in found)
+
     def save(self, folder: Path) -> None:
         """Write ``fusion.json`` and, where there are classifiers, ``fusion.safetensors``."""
         folder.mkdir(parents=True, exist_ok=True)

@@ -122,7 +122,8 @@ class PersonFusion:
         """Fused probabilities ``[N, L]`` of score vectors ``[N, M, L]``, each person's clips adapted among each other.
 
         A fitted method learned from people of many clips. Of a person with n clips its answer has the part w of
-        :func:`adapted`, the plain fusion's answer the rest: a lone clip gets the plain answer.
+        :func:`adapted`, the plain fusion's answer the rest: a lone clip gets the plain answer. Where a method has
+        selected means without fitted weights, for scores as they are and for adapted ones, two clips are enough.
 
         Args:
             scores: as for :meth:`Fusion.predict`.
@@ -137,10 +138,12 @@ class PersonFusion:
         answers = self.person.predict(adapted(scores, subjects, known)[keep])
         if not fusion_spec(self.person.method).learns:
             return answers
+        fitted = self.plain.fitted_weights or self.person.fitted_weights
         usable = np.asarray(answered(as_probabilities(scores)).any(axis=1))
         part = np.zeros(len(scores))
         for own in rows_of(subjects):
-            part[own] = _weight(max(1, int(usable[own].sum())))
+            clips = max(1, int(usable[own].sum()))
+            part[own] = _weight(clips) if fitted else float(clips > 1)
         part = part[keep, np.newaxis]
         mixed: np.ndarray = part * answers + (1 - part) * self.plain.predict(np.asarray(scores)[keep])
         return mixed

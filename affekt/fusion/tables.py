@@ -13,7 +13,7 @@ from affekt.counted import counted
 from affekt.errors import DataError
 from affekt.extensions import fusion_spec, fusions_for
 from affekt.fusion.cross_validation import cross_validated, fold_masks, fused_rows
-from affekt.fusion.figures import accuracy_of, best_method, evaluated, member_accuracies
+from affekt.fusion.figures import accuracy_of, below_the_best_model, best_method, evaluated, member_accuracies
 from affekt.fusion.overfitting import overfitted
 from affekt.fusion.rows import Rows, choose_rows
 from affekt.progress import Progress
@@ -63,12 +63,13 @@ def fuse_table(
     2. If there is none, or if a model's scores on it look over-fitted (the model is right far more often there than on
        the test split, so that it was probably scored on its own training clips), it is cross-validated in the test
        split: the rows of each fold of subjects are fused by fusions fitted on the other folds (the mean of three
-       divisions into folds). The report warns.
+       divisions into folds, but one division for a method that selects). The report warns.
     3. If the test split has no labels either, the method is refused where it was named, and otherwise left out.
 
     ``best`` is the method with the highest accuracy in cross-validation grouped by subject on the train rows, so that
-    the test rows have no say in it. Where there are no usable train rows it is the one with the highest accuracy on
-    the test rows, which flatters it; ``best_by`` says which.
+    the test rows have no say in it. Where there are no usable train rows it is the method that selects by evidence
+    within the other folds, or else the one with the highest accuracy on the test rows, which flatters it; ``best_by``
+    says which.
 
     Args:
         table: the score table; raw votes are welcome, a row of zeros is a model without an answer.
@@ -87,9 +88,11 @@ def fuse_table(
 
     Returns:
         ``report`` has ``methods`` (each with ``accuracy``, ``accuracy_ci95``, ``clips``, ``fitted_on``, ``notes`` on
-        what could not be fitted and, where it was cross-validated on the train rows, ``train_accuracy``), ``models``
-        (each with ``accuracy`` and ``train_accuracy``), ``best``, ``best_by``, ``clips``, ``train_split``,
-        ``test_split``, ``adapt`` (``"person"`` or None) and ``warnings``. Accuracies are None where no label is known.
+        what was selected and what could not be fitted and, where it was cross-validated on the train rows,
+        ``train_accuracy``), ``models`` (each with ``accuracy`` and ``train_accuracy`` on the rows that it answered, and
+        ``accuracy_on_all``, where no answer is wrong as for the methods), ``best``, ``best_by``, ``clips``,
+        ``train_split``, ``test_split``, ``adapt`` (``"person"`` or None) and ``warnings``. Accuracies are None where no
+        label is known.
 
     Raises:
         DataError: an unknown model, method or split, a method that was named has no labelled rows to be fitted on, or
@@ -116,6 +119,7 @@ def fuse_table(
     intervals = {"bootstrap": bootstrap, "confidence": confidence, "seed": seed}
     report, vectors = _every_method(wanted, train, rows, weights, how, intervals)
     warnings += _left_out([method for method in wanted if method not in vectors], named=methods is not None)
+    warnings += below_the_best_model(rows.test, vectors)
     for warning in warnings:
         logger.warning("%s", warning)
     best, best_by = best_method(report, weights)
@@ -189,7 +193,10 @@ def _answer(
         vectors, notes = fused_rows(train, rows.test, None, method, weights=weights, **how)
         return _Answer(vectors, rows.train_split if needs_rows else None, notes)
     if all(divisions):
-        return _Answer(cross_validated(rows.test, divisions, method, how), f"{rows.test_split}, other subjects")
+        selects = fusion_spec(method).selects  # a mean of different selections is none of them
+        vectors = cross_validated(rows.test, divisions[:1] if selects else divisions, method, how)
+        notes = fused_rows(rows.test, rows.test, None, method, **how)[1][:1] if selects else ()
+        return _Answer(vectors, f"{rows.test_split}, other subjects", notes)
     return None
 
 

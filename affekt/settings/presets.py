@@ -42,7 +42,8 @@ def preset_layers(preset: str, *, images: bool = False) -> list[Layer]:
     files = list(dict.fromkeys(["paper", preset]))
     if images and preset in IMAGE_PRESETS:
         files.append(f"{preset}_images")
-    optional = [name for name, spec in model_specs().items() if spec.optional]
+    found = {name: spec.optional for name, spec in model_specs().items()}
+    optional = [name for name, where in found.items() if where is True or (where and preset in where)]
     layers = [Layer("the specs of the models", {"fusion.optional": optional})]
     for file in files:
         values = _read(file)

@@ -1,4 +1,4 @@
-"""Optional models: fused only if that raises the accuracy of the ensemble on train subjects that no model had seen."""
+"""Optional models: fused only if train subjects that no model had seen speak for it, by more than a standard error."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from affekt.report.document import Ablation
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings
 from affekt.statistics.paired import compare_paired
+from affekt.statistics.standard_error import plainest, standard_error_over_subjects
 
 logger = logging.getLogger(__name__)
 
@@ -23,9 +24,9 @@ def ablate(train: ScoreTable, settings: Settings, how: Mapping[str, Any]) -> tup
     """The models of a table that are worth fusing, and the ablations of the optional ones (``settings.fusion``).
 
     The rows must be out-of-fold scores (of clips that the models did not learn from). Each row is fused by a fusion of
-    the chosen method that was fitted on other subjects' rows, once with the model and once without. It is kept if more
-    clips are answered rightly with it; of equally many right answers the more probable ones decide. Where nothing can
-    be compared, or nothing else is there to be fused, it is kept: nothing speaks against it.
+    the chosen method that was fitted on other subjects' rows, once with the model and once without. It is kept if the
+    gain on the same clips is more than one standard error over subjects: the ensemble without it is the plainer one.
+    Where nothing can be compared, or nothing else is there to be fused, it is kept: nothing speaks against it.
 
     Args:
         train: the rows that fusions are fitted on.
@@ -59,18 +60,19 @@ def _ablation(model: str, train: ScoreTable, settings: Settings, how: Mapping[st
         )  # fmt: skip
     answered = ~(np.isnan(with_it).any(axis=1) | np.isnan(without).any(axis=1))
     known, with_it, without = known.rows(answered), with_it[answered], without[answered]
-    truth, rows = known.truth, np.arange(len(known))
-    right = [int((scores.argmax(axis=1) == truth).sum()) for scores in (without, with_it)]
-    likelihood = [float(np.log(np.maximum(scores[rows, truth], 1e-6)).mean()) for scores in (without, with_it)]
-    kept = (right[1], likelihood[1]) > (right[0], likelihood[0])
+    truth = known.truth
+    right = np.stack([scores.argmax(axis=1) == truth for scores in (without, with_it)])
+    error = standard_error_over_subjects(right[1].astype(float) - right[0], known.subjects)
+    kept = plainest(right, known.subjects) == 1
     evidence = compare_paired(
         truth, without, with_it, known.subjects,
         bootstrap=settings.evaluation.bootstrap, confidence=settings.evaluation.confidence, seed=settings.seed,
     )  # fmt: skip
-    shares = [count / len(known) for count in right]
+    shares = [float(each.mean()) for each in right]
     return Ablation(
         model, kept, beside, method, len(known), len(set(known.subjects)), shares[0], shares[1], evidence,
         f"{'kept' if kept else 'left out'}: {method.replace('_', ' ')} is right on {shares[1]:.1%} of "
-        f"{counted(len(known), 'train clips')} of unseen subjects with it and on {shares[0]:.1%} without it",
+        f"{counted(len(known), 'train clips')} of unseen subjects with it and on {shares[0]:.1%} without it; the "
+        f"standard error of the difference over subjects is {error:.1%}",
         together,
     )  # fmt: skip

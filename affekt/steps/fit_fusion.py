@@ -40,10 +40,19 @@ FACTS = "fusion.json"
 
 @dataclass(frozen=True)
 class FusionFacts(JsonDocument):
-    """The models that are fused, all but those that failed their ablation, and the ablations of the optional ones."""
+    """What is fused, and why.
+
+    Attributes:
+        models: all but those that failed their ablation or that the fusion gave no weight.
+        ablations: of the optional models.
+        without_weight: the models that the chosen fusion gave no weight, so that the ensemble does without them.
+        selected: what a fusion that selects has selected, and why; "" for others.
+    """
 
     models: tuple[str, ...]
     ablations: tuple[Ablation, ...] = field(metadata={"key": "trials"})
+    without_weight: tuple[str, ...] = ()
+    selected: str = ""
 
     @classmethod
     def read(cls, folder: Path) -> FusionFacts:
@@ -131,7 +140,8 @@ def fit_fusions(
         logger.warning("%s", too_slow)
     # A VGG that learned from still images alone has no scores of them, and alone needs no fusion that is fitted.
     tried = tried if len(train) else (chosen,)
-    answers = _fit_kept(train.only(kept), unseen.only(kept), tried, chosen, how, folder)
+    kept, idle = _with_weight(train.only(kept), chosen, how) if len(train) else (kept, ())
+    answers, selected = _fit_kept(train.only(kept), unseen.only(kept), tried, chosen, how, folder)
     if len(train):
         answers |= _trusted(train.only(kept), unseen.only(kept), answers, settings, how, folder)
     if len(train):
@@ -152,14 +162,33 @@ def fit_fusions(
     if seen is not None:  # what a data set has no clips of is not held against an answer to one of its clips
         vectors = only_possible(vectors, unseen.labels, unseen.clips, possible_labels(seen[0]))
     fused = replace(unseen, models=tuple(map(str, answers)), scores=vectors, person=None, distance=None)
-    return Fused(table, fused, settings.fusion.method, FusionFacts(kept, tuple(ablations)))
+    return Fused(table, fused, settings.fusion.method, FusionFacts(kept, tuple(ablations), idle, selected))
+
+
+def _with_weight(train: ScoreTable, method: str, how: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The models that a method gives a weight, plain or adapted, and those that it does not, which are told."""
+    kept, idle = train.models, list[str]()
+    while True:
+        found = PersonFusion.fit(train.only(kept), method, **how)
+        weighing = {*found.plain.weighing(), *found.person.weighing()}
+        if weighing >= set(kept):
+            return kept, tuple(idle)
+        left = [name for name in kept if name not in weighing]
+        logger.info("%s: no weight in any answer of %s; the ensemble does without", ", ".join(left), method)
+        idle += left
+        kept = tuple(name for name in kept if name in weighing)
 
 
 def _fit_kept(
     train: ScoreTable, unseen: ScoreTable, methods: Sequence[str], chosen: str, how: Mapping[str, Any], folder: Path
-) -> dict[FusionKey, np.ndarray]:
-    """The methods over the models of a table, plain and adapted; the chosen one is saved. Returns the answers."""
+) -> tuple[dict[FusionKey, np.ndarray], str]:
+    """The methods over the models of a table, plain and adapted; the chosen one is saved.
+
+    Returns the answers, and what the chosen method has selected.
+    """
     fusions = {name: Fusion.fit(train, name, **how) for name in methods}
+    if fusions[chosen].selected:
+        logger.info("%s: %s", chosen, fusions[chosen].selected)
     if fusions[chosen].notes:
         logger.info("%s: %s", chosen, "; ".join(fusions[chosen].notes))
     fusions[chosen].save(folder / "fusion")
@@ -169,7 +198,7 @@ def _fit_kept(
         persons[chosen].person.save(folder / "fusion_person")
         for name, fusion in persons.items():
             answers[FusionKey(name, person=True)] = fusion.predict(unseen.scores, unseen.subjects, known=unseen.person)
-    return answers
+    return answers, fusions[chosen].selected
 
 
 def _trusted(

@@ -189,7 +189,8 @@ def test_each_model_has_its_own_accuracy_on_either_side() -> None:
     scores[:2, 1] = 0  # of the second model two answers are left, of which one is right
     found = member_accuracies(train, replace(test, scores=scores))
     assert found == {
-        "m0": {"accuracy": 0.75, "train_accuracy": 0.5}, "m1": {"accuracy": 0.5, "train_accuracy": 0.5}
+        "m0": {"accuracy": 0.75, "train_accuracy": 0.5, "accuracy_on_all": 0.75},
+        "m1": {"accuracy": 0.5, "train_accuracy": 0.5, "accuracy_on_all": 0.25},
     }  # fmt: skip
 
 
@@ -206,6 +207,7 @@ def test_each_model_has_its_own_accuracy_on_either_side() -> None:
             None, "b", "the test rows themselves",
         ),
         ({"a": {"accuracy": 0.6}, "b": {"accuracy": 0.5}}, None, "a", "the test rows themselves"),
+        ({"a": {"accuracy": 0.6}, "selected": {"accuracy": 0.5}}, None, "selected", "it selects by evidence"),
         ({"a": {"accuracy": 0.6}, "b": {"accuracy": None}}, None, "average", "no labels to choose by"),
         ({"a": {"accuracy": None}, "b": {"accuracy": None}}, {"m0": 1.0}, "weighted_average", "no labels"),
     ],

@@ -207,5 +207,7 @@ def test_every_setting_says_what_it_means():
     assert [key for key, setting in settings_of(Settings).items() if not setting.meaning] == []
 
 
-def test_the_models_that_are_optional_are_those_whose_specs_say_so():
+def test_the_models_that_are_optional_are_those_whose_specs_say_so_for_the_preset():
     assert load_settings("paper").fusion.optional == [name for name, spec in model_specs().items() if spec.optional]
+    everywhere = [name for name, spec in model_specs().items() if spec.optional is True]
+    assert load_settings("small").fusion.optional == everywhere == ["joint"]

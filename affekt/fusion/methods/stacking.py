@@ -13,7 +13,7 @@ paper's C = 18.5 75.6 %, with C = 1 76.9 %. A kernel classifier as a further par
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -21,10 +21,8 @@ import numpy as np
 from affekt.classifiers import LinearSoftmax, fit_logistic
 from affekt.classifiers.svc import calibration_folds
 from affekt.extensions.fusion import FusionSpec, LabelledScores
+from affekt.fusion.methods.pooled import PooledLogs, fit_pooled
 from affekt.settings.fields import In
-
-#: Added to a probability before its logarithm, so that a single vote too few does not exclude a label.
-_SMOOTHING = 0.05
 
 
 @dataclass(frozen=True)
@@ -37,27 +35,6 @@ class StackingSettings:
         "inverse penalty of each linear classifier, on standardised features; empty: pooled alone",
     ]
     offset_penalty: Annotated[float, In(1e-9), "of the pooled classifier's offsets, one a label"]
-
-
-@dataclass(frozen=True)
-class PooledLogs:
-    """Softmax of the weighted sum of the models' logarithms.
-
-    Attributes:
-        weights: float64 ``[M]``.
-        bias: float64 ``[L]``; minus infinity for a label that did not occur.
-    """
-
-    weights: np.ndarray
-    bias: np.ndarray
-
-    def predict(self, x: np.ndarray) -> np.ndarray:
-        """Probabilities ``[N, L]`` for score vectors laid end to end, ``[N, M L]``."""
-        return _softmax(np.einsum("m,nml->nl", self.weights, _logs(x, len(self.weights))) + self.bias)
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """All attributes by name, for storage."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
 @dataclass(frozen=True)
@@ -111,50 +88,22 @@ def fit(rows: LabelledScores, settings: StackingSettings) -> Stack:
     if splits is not None:
         likelihoods = np.zeros((len(y), count))
         for train, held in splits:
-            pooled, linear = _fit_parts(x[train], y[train], rows.labels, settings)
+            pooled, linear = fit_parts(x[train], y[train], rows.labels, settings)
             for column, answers in enumerate([pooled.predict(x[held]), *(part.predict(x[held]) for part in linear)]):
                 likelihoods[held, column] = answers[np.arange(len(held)), y[held]]
-        shares = _mixture_shares(likelihoods)
-    return Stack(*_fit_parts(x, y, rows.labels, settings), shares)
+        shares = mixture_shares(likelihoods)
+    return Stack(*fit_parts(x, y, rows.labels, settings), shares)
 
 
-def _fit_parts(
+def fit_parts(
     x: np.ndarray, y: np.ndarray, labels: int, settings: StackingSettings
 ) -> tuple[PooledLogs, tuple[LinearSoftmax, ...]]:
+    """The pooled classifier and the linear ones of rows ``[N, M L]`` with label numbers ``[N]``."""
     linear = tuple(fit_logistic(x, y, labels, c=c) for c in settings.linear_c)
-    return _fit_pooled(x, y, labels, settings.offset_penalty), linear
+    return fit_pooled(x, y, labels, settings.offset_penalty), linear
 
 
-def _fit_pooled(x: np.ndarray, y: np.ndarray, labels: int, offset_penalty: float) -> PooledLogs:
-    from scipy.optimize import minimize  # heavy: scipy
-
-    models = x.shape[1] // labels
-    classes = np.unique(y)
-    logs = _logs(x, models)[:, :, classes]
-    target = np.searchsorted(classes, y)
-    rows = np.arange(len(y))
-
-    def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
-        answers = _softmax(np.einsum("m,nml->nl", values[:models], logs) + values[models:])
-        value = (
-            -np.log(np.maximum(answers[rows, target], 1e-12)).sum() + offset_penalty / 2 * (values[models:] ** 2).sum()
-        )
-        answers[rows, target] -= 1
-        slope = np.concatenate(
-            [np.einsum("nl,nml->m", answers, logs), answers.sum(axis=0) + offset_penalty * values[models:]]
-        )
-        return float(value), slope
-
-    # A negative weight would say that a model is wrong on purpose; it only ever fits noise.
-    limits = [(0.0, None)] * models + [(None, None)] * len(classes)
-    start = np.concatenate([np.ones(models), np.zeros(len(classes))])
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=limits).x
-    bias = np.full(labels, -np.inf)
-    bias[classes] = found[models:]
-    return PooledLogs(found[:models], bias)
-
-
-def _mixture_shares(likelihoods: np.ndarray, rounds: int = 200) -> np.ndarray:
+def mixture_shares(likelihoods: np.ndarray, rounds: int = 200) -> np.ndarray:
     """The shares ``[K]`` that maximise the likelihood of rows ``[N, K]``, by expectation and maximisation."""
     shares = np.full(likelihoods.shape[1], 1 / likelihoods.shape[1])
     floor = np.maximum(likelihoods, 1e-6)
@@ -163,18 +112,6 @@ def _mixture_shares(likelihoods: np.ndarray, rounds: int = 200) -> np.ndarray:
         shares = (owed / owed.sum(axis=1, keepdims=True)).mean(axis=0)
     scaled: np.ndarray = shares / shares.sum()
     return scaled
-
-
-def _logs(x: np.ndarray, models: int) -> np.ndarray:
-    logs = np.log(x.reshape(len(x), models, -1) + _SMOOTHING)
-    centred: np.ndarray = logs - logs.mean(axis=2, keepdims=True)
-    return centred
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
-    return probabilities
 
 
 SPEC = FusionSpec("stacking", "Stacking", fit=fit, kinds={"stack": Stack}, settings=StackingSettings, order=80)

@@ -28,6 +28,6 @@ SPEC = ModelSpec(
     load="affekt.models.face_embedding.member:load",
     absent="affekt.training.face_embedding:absent",
     resources=Resources(cpu="4", memory="8Gi"),
-    optional=True,
+    optional=("paper",),
     order=80,
 )

@@ -27,6 +27,6 @@ SPEC = ModelSpec(
     load="affekt.models.voice_embedding.member:load",
     absent="affekt.pretrained.resemblyzer:absent",
     resources=Resources(cpu="2", memory="4Gi"),
-    optional=True,
+    optional=("paper",),
     order=70,
 )

@@ -1,0 +1,116 @@
+"""The plainest of four fusions that unseen subjects do not speak against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from affekt.fusion import Fusion, PersonFusion, fuse_table
+from affekt.fusion.methods.log_average import log_average
+from affekt.fusion.methods.selected import CANDIDATES
+from affekt.score_table import ScoreTable, stack_tables
+from affekt.statistics.standard_error import plainest, standard_error_over_subjects
+
+Make = Callable[..., ScoreTable]
+
+
+def what(fusion: Fusion) -> str:
+    """What answers where all models do."""
+    return CANDIDATES[fusion.classifiers[(0, 1)].number]  # type: ignore[attr-defined]
+
+
+def swapping(table: ScoreTable) -> ScoreTable:
+    """The same with a second model that always says the label after the right one."""
+    scores = table.scores.copy()
+    scores[:, 1] = np.roll(scores[:, 1], 1, axis=1)
+    return replace(table, scores=scores)
+
+
+def test_of_models_that_know_alike_the_mean_of_all_answers(make_table: Make) -> None:
+    fusion = Fusion.fit(make_table(200, strengths=(1.5, 1.5)), "selected")
+    assert what(fusion) == "log average of all"
+    assert fusion.weighing() == ("face", "voice")
+
+
+def test_a_model_that_only_disturbs_has_no_weight(make_table: Make) -> None:
+    table = make_table(400, strengths=(2.5, 0.0))
+    fusion = Fusion.fit(table, "selected")
+    assert what(fusion) == "best single model"
+    assert fusion.selected.startswith("best single model (face); right on held-out rows: log average of all ")
+    answers = fusion.predict(table.scores)
+    np.testing.assert_array_equal(answers.argmax(axis=1), table.scores[:, 0].argmax(axis=1))
+
+
+def test_more_weights_are_taken_where_unseen_subjects_speak_for_them(make_table: Make) -> None:
+    table = swapping(make_table(600, strengths=(1.0, 2.5)))
+    fusion = Fusion.fit(table, "selected")
+    assert what(fusion) == "stacking"
+    assert (fusion.predict(table.scores).argmax(axis=1) == table.truth).mean() > 0.8
+
+
+def test_one_subject_does_not_speak_for_more_weights(make_table: Make) -> None:
+    assert what(Fusion.fit(swapping(make_table(200, strengths=(1.0, 2.5), subjects=1)), "selected")) in CANDIDATES[:2]
+
+
+def test_what_was_selected_is_stored_and_answers_as_before(make_table: Make, tmp_path: Path) -> None:
+    for table in (make_table(200), swapping(make_table(600, strengths=(1.0, 2.5)))):
+        fusion = Fusion.fit(table, "selected")
+        fusion.save(tmp_path)
+        loaded = Fusion.load(tmp_path)
+        np.testing.assert_array_equal(loaded.predict(table.scores), fusion.predict(table.scores))
+        assert loaded.selected == fusion.selected and loaded.weighing() == fusion.weighing()
+
+
+def test_selected_means_take_a_persons_adapted_clips_at_their_word_and_a_lone_clip_as_it_is(make_table: Make) -> None:
+    table = make_table(240, strengths=(1.5, 1.5))
+    fusion = PersonFusion.fit(table, "selected")
+    assert not fusion.plain.fitted_weights and not fusion.person.fitted_weights
+    lone = fusion.predict(table.scores[:1], ["ann"])
+    np.testing.assert_array_equal(lone, fusion.plain.predict(table.scores[:1]))
+    known = table.scores[:3, :, ::-1]
+    both = fusion.predict(table.scores[:3], ["ann"] * 3, known=known)
+    np.testing.assert_array_equal(both, fusion.person.predict(known))
+
+
+def test_the_logarithms_mean_is_the_geometric_mean_of_those_that_answer() -> None:
+    vectors = np.array([[[0.5, 0.4, 0.1], [0.2, 0.7, 0.1], [np.nan] * 3]])
+    expected = np.sqrt(np.prod(vectors[0, :2] + 0.05, axis=0))
+    np.testing.assert_allclose(log_average(vectors)[0], expected / expected.sum())
+
+
+def test_the_standard_error_is_of_subjects_and_not_of_their_clips() -> None:
+    values = np.repeat([1.0, 0.0, 1.0, 0.0], 25)
+    by_subject = standard_error_over_subjects(values, [f"s{n // 25}" for n in range(100)])
+    assert by_subject == pytest.approx(np.std([1, 0, 1, 0], ddof=1) / 2)
+    assert standard_error_over_subjects(values, [""] * 100) == pytest.approx(np.std(values, ddof=1) / 10)
+    assert standard_error_over_subjects(values, ["one"] * 100) == np.inf
+
+
+def test_the_plainest_answer_is_that_within_an_error_of_the_best() -> None:
+    subjects = [f"s{n // 10}" for n in range(40)]
+    best, even, behind = np.ones(40, dtype=bool), np.arange(40) % 10 > 0, np.arange(40) >= 10
+    assert plainest(np.stack([even, best]), subjects) == 1  # each subject loses the same: no spread
+    assert plainest(np.stack([behind, best]), subjects) == 0  # one subject alone speaks against it
+    assert plainest(np.stack([behind, best]), subjects, errors=0.5) == 1
+
+
+def test_a_model_that_is_right_more_often_than_every_fusion_is_named(make_table: Make) -> None:
+    table = make_table(200, strengths=(2.5, -1.0))
+    report = fuse_table(table, methods=["average", "maximum"], bootstrap=100).report
+    assert report["warnings"][-1].startswith("face alone is right on ")
+    better = fuse_table(make_table(200, strengths=(1.5, 1.5)), methods=["average"], bootstrap=100).report
+    assert better["warnings"] == []
+
+
+def test_on_over_fitted_scores_of_afew_the_answer_is_not_below_the_best_model(shared_data: Path) -> None:
+    folder = shared_data / "afew2013_scores"
+    table = stack_tables([ScoreTable.read(folder / f"{split}.csv") for split in ("train", "val")])
+    found = fuse_table(table, methods=["log_average", "selected"], bootstrap=100).report
+    assert found["best"] == "selected" and "look over-fitted" in found["warnings"][0]
+    best = max(model["accuracy_on_all"] for model in found["models"].values())
+    assert found["methods"]["selected"]["accuracy"] >= best > found["methods"]["log_average"]["accuracy"]
+    assert found["methods"]["selected"]["notes"][0].startswith("best single model (convnet_svm)")
