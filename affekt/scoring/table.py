@@ -6,6 +6,7 @@ import csv
 import itertools
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def check_table(name: str) -> None:
         ModuleNotFoundError: the package for Parquet is not installed.
     """
     if name.lower().endswith(".parquet"):
-        import pyarrow.parquet  # type: ignore[import-untyped]  # noqa: F401  heavy, and CSV needs none
+        import_module("pyarrow.parquet")  # heavy, and CSV needs none
     elif not name.lower().endswith(".csv"):
         raise UsageError(f"the table is {name!r}; expected a name that ends in .parquet or .csv", code="usage")
 
@@ -95,8 +96,7 @@ def _text(text: str) -> str:
 
 
 def _parquet(path: Path, columns: Mapping[str, type], rows: Iterator[dict[str, Any]]) -> None:
-    import pyarrow as pa  # heavy, and CSV needs none
-    from pyarrow import parquet
+    pa, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")  # heavy, and CSV needs none
 
     kinds = {str: pa.string(), float: pa.float64(), int: pa.int64()}
     schema = pa.schema([(name, kinds[kind]) for name, kind in columns.items()])
