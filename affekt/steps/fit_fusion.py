@@ -171,7 +171,7 @@ def _with_weight(train: ScoreTable, method: str, how: Mapping[str, Any]) -> tupl
     while True:
         found = PersonFusion.fit(train.only(kept), method, **how)
         weighing = {*found.plain.weighing(), *found.person.weighing()}
-        if weighing >= set(kept):
+        if not weighing or weighing >= set(kept):
             return kept, tuple(idle)
         left = [name for name in kept if name not in weighing]
         logger.info("%s: no weight in any answer of %s; the ensemble does without", ", ".join(left), method)
