@@ -32,6 +32,9 @@ def ingest(data: str, settings: str, name: str, job: str, tracking_uri: str, cli
 
         tracking = Tracking(tracking_uri or None)
         check_registry(tracking, name)
+        tags = {"affekt.data": data, "affekt.code": code_digest()}
+        run_id = open_job(tracking, name, job, this.settings.flat(), tags)
+        this.opened(tracking, run_id)
         rule = this.settings
         table = assign_splits(
             load_clips(data, leave_out_unlabelled=rule.leave_out_unlabelled),
@@ -45,7 +48,4 @@ def ingest(data: str, settings: str, name: str, job: str, tracking_uri: str, cli
             f"{counted(len(table), 'clips')}, {counted(len(table.labels), 'labels')}, "
             f"{counted(len(table.subjects), 'subjects')}"
         )
-        tags = {"affekt.data": data, "affekt.code": code_digest()}
-        run_id = open_job(tracking, name, job, this.settings.flat(), tags)
-        this.opened(tracking, run_id)
         return run_id

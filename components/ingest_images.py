@@ -41,12 +41,12 @@ def ingest_images(
 
         tracking = Tracking(tracking_uri or None)
         check_registry(tracking, name)
+        tags = {"affekt.data": data, "affekt.code": code_digest()}
+        run_id = open_job(tracking, name, job, this.settings.flat(), tags)
+        this.opened(tracking, run_id)
         index = prepare_images(read_faces(data), this.settings, Path(prepared.path), source=data)
         splits = Counter(row.split for row in index)
         counts = ", ".join(f"{count} {split}" for split, count in splits.items())
         this.say(f"{counted(len(index), 'face images')} ({counts}), {counted(len(index.labels), 'labels')}")
-        tags = {"affekt.data": data, "affekt.code": code_digest()}
-        run_id = open_job(tracking, name, job, this.settings.flat(), tags)
         log_dataset(tracking, run_id, index)
-        this.opened(tracking, run_id)
         return run_id

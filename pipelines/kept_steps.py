@@ -1,10 +1,14 @@
-"""The steps of a local training that are done: after an interruption the next start goes on behind them."""
+"""The steps of a local training that are done: after an interruption the next start goes on behind them.
+
+Nothing that is kept names the home that it lies in, so that one that was moved, renamed or copied goes on, too.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
 import json
+import logging
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
@@ -17,13 +21,18 @@ from typing import Any
 from kfp import dsl
 
 from affekt.dataset import load_clips, read_faces, unit_of
+from affekt.home import state_folder
 from affekt.settings import Settings
 from affekt.steps.step import code_digest
 from affekt.storage import file_digest, is_remote, versions
 
+logger = logging.getLogger(__name__)
+
 _NOTE = "training.json"
 #: Always run: it closes the MLflow run.
 _LAST = "finish"
+#: Arguments that may lie in the home; no step writes them into what it leaves.
+_PLACES = ("store", "tracking_uri")
 
 
 @dataclass
@@ -78,7 +87,8 @@ class KeptSteps:
 
     def _note(self, task: str, executor: Any, arguments: Mapping[str, Any]) -> Path:
         command = [*executor.container.command, *executor.container.args, executor.container.image]
-        given = {name: self._plain(value, inputs=True) for name, value in sorted(arguments.items())}
+        inputs = _wherever_home_is(arguments)
+        given = {name: self._plain(value, inputs=True) for name, value in sorted(inputs.items())}
         digest = hashlib.sha256(json.dumps([command, given], sort_keys=True).encode()).hexdigest()[:16]
         return self.folder / "steps" / f"{task}-{digest}.json"
 
@@ -90,7 +100,9 @@ class KeptSteps:
         content = self._content(Path(value.uri))
         if inputs:
             return {"content": content}
-        facts = {"name": value.name, "uri": value.uri, "metadata": dict(value.metadata)}
+        place = Path(value.uri)
+        uri = place.relative_to(self.folder) if place.is_relative_to(self.folder) else place
+        facts = {"name": value.name, "uri": str(uri), "metadata": dict(value.metadata)}
         return {"artifact": type(value).__name__, **facts, "content": content}
 
     def _value(self, kept: Any) -> Any:
@@ -98,9 +110,10 @@ class KeptSteps:
             return [self._value(each) for each in kept]
         if not isinstance(kept, dict) or "artifact" not in kept:
             return kept
-        if self._content(Path(kept["uri"])) != kept["content"]:
+        place = self.folder / kept["uri"]
+        if self._content(place) != kept["content"]:
             raise ValueError("changed since")
-        return getattr(dsl, kept["artifact"])(name=kept["name"], uri=kept["uri"], metadata=kept["metadata"])
+        return getattr(dsl, kept["artifact"])(name=kept["name"], uri=str(place), metadata=kept["metadata"])
 
     def _content(self, path: Path) -> str:
         """The digest of a file, or of all files of a folder with their paths; a finished step changes no file."""
@@ -112,18 +125,22 @@ class KeptSteps:
 
 
 @contextmanager
-def kept_steps(folder: Path, key: str, *, fresh: bool) -> Iterator[KeptSteps]:
+def kept_steps(folder: Path, key: str, *, fresh: bool, elsewhere: bool = False) -> Iterator[KeptSteps]:
     """The training of this key that an earlier start left unfinished, and that nobody works on; else a new one.
 
     Args:
         folder: of a new training's run, beside those of earlier ones.
         key: :func:`key_of` the training.
         fresh: whether earlier starts do not count.
+        elsewhere: whether its runs are recorded outside of this home. Then a copy of the home does not go on with
+            what the original may go on with: both would write into one run.
     """
     with ExitStack() as stack:
         for note in [] if fresh else sorted(folder.parent.glob(f"*/{_NOTE}"), reverse=True):
             known = json.loads(note.read_text(encoding="utf-8"))
-            if known["key"] == key and _locked(stack, note):
+            if known["key"] != key or (elsewhere and _of_another_home(note, known.get("folder"))):
+                continue
+            if _locked(stack, note):
                 found = len(list((note.parent / "steps").glob("*.json")))
                 yield KeptSteps(note.parent, known["job"], found)
                 return
@@ -131,7 +148,7 @@ def kept_steps(folder: Path, key: str, *, fresh: bool) -> Iterator[KeptSteps]:
             folder = folder.with_name(f"{folder.name}-again")
         folder.mkdir(parents=True)
         note, job = folder / _NOTE, uuid.uuid4().hex
-        note.write_text(json.dumps({"key": key, "job": job}), encoding="utf-8")
+        note.write_text(json.dumps({"key": key, "job": job, "folder": str(folder)}), encoding="utf-8")
         _locked(stack, note)
         yield KeptSteps(folder, job)
 
@@ -141,8 +158,35 @@ def key_of(arguments: Mapping[str, Any], settings: Settings, *parts: object) -> 
     named = [value for value in settings.flat().values() if isinstance(value, str) and Path(value).is_absolute()]
     packages = sorted(f"{each.name}=={each.version}" for each in metadata.distributions())
     data = [_state(str(arguments[name])) for name in ("data", "faces")]
-    text = json.dumps([arguments, data, _stamps(named), code_digest(), packages, parts], sort_keys=True, default=str)
+    text = json.dumps(
+        [_wherever_home_is(arguments), data, _stamps(named), code_digest(), packages, parts],
+        sort_keys=True,
+        default=str,
+    )
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def in_home(uri: str) -> bool:
+    """Whether a path, or the path of a database's address, lies in the home."""
+    return f"{state_folder()}/" in uri
+
+
+def _wherever_home_is(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments without the home's own path, by which they are the same after the home was moved."""
+    there = f"{state_folder()}/"
+    return {
+        name: value.replace(there, "home/") if name in _PLACES and isinstance(value, str) else value
+        for name, value in arguments.items()
+    }
+
+
+def _of_another_home(note: Path, folder: str | None) -> bool:
+    """Whether a training was begun in another home, of which this one is a copy, and waits there still."""
+    begun = Path(folder or note.parent, _NOTE)
+    if not begun.exists() or begun.samefile(note):
+        return False
+    logger.warning("an interrupted training is left to the home that this one is a copy of: %s", begun.parent)
+    return True
 
 
 def _state(uri: str) -> Any:

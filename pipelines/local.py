@@ -24,7 +24,7 @@ from affekt.home import private_folders
 from affekt.pipelines import side_by_side
 from affekt.pipelines.kept_steps import KeptSteps
 from affekt.pipelines.kfp_adapter import Failed, adapted
-from affekt.registry import Tracking, close_job
+from affekt.registry import Tracking, close_job, name_failed
 from affekt.storage import secrets_hidden
 
 logger = logging.getLogger(__name__)
@@ -117,13 +117,23 @@ def run_locally(
             except RuntimeError as error:
                 if not failed:
                     raise
-                raise heard.error(failed[0], log) from error
+                told = heard.error(failed[0], log)
+                _name(run.job, arguments, heard.step_of(failed[0]), told.message)
+                raise told from error
             except KeyboardInterrupt:
                 _close(run.job, arguments)
                 raise
             finally:
                 run.seconds = time.monotonic() - started
     return run
+
+
+def _name(job: str, arguments: Mapping[str, Any], step: str, why: str) -> None:
+    """Name in MLflow the step that failed; where MLflow cannot be reached, that must not hide why."""
+    try:
+        name_failed(Tracking(arguments.get("tracking_uri") or None), job, step, why)
+    except Exception as error:
+        logger.warning("MLflow does not know which step failed: %s", error)
 
 
 def _close(job: str, arguments: Mapping[str, Any]) -> None:
@@ -198,8 +208,7 @@ class _Heard:
             return False
         self._errors.pop(failed.task, None)
         why = told.message if told else _end(failed.status)
-        step = self._steps.get(failed.task) or failed.task
-        said = events.Text(f"tried again ({why[:300]})", logging.WARNING, step=step)
+        said = events.Text(f"tried again ({why[:300]})", logging.WARNING, step=self.step_of(failed))
         self._file.write(f"{secrets_hidden(events.plain(said))}\n")
         self._say(said)
         return True
@@ -214,8 +223,11 @@ class _Heard:
         else:
             kind, code, where = "AffektError", "step_failed", None
             message = f"{_end(failed.status)}; its last words:\n" + "\n".join(self._last.get(failed.task, ["(none)"]))
-        step = self._steps.get(failed.task) or failed.task
-        return rebuilt(kind, f"{message}\n(step {step}; the whole log: {log})", code, where)
+        return rebuilt(kind, f"{message}\n(step {self.step_of(failed)}; the whole log: {log})", code, where)
+
+    def step_of(self, failed: Failed) -> str:
+        """The step that a task does, by its own word."""
+        return self._steps.get(failed.task) or failed.task
 
 
 def _end(status: int | None) -> str:

@@ -21,7 +21,7 @@ from affekt.home import home
 from affekt.json_document import JsonDocument
 from affekt.pipelines.containers import check_image, container_runner, engine, folders_of, in_image
 from affekt.pipelines.job import TrainingJob, settings_of, unit_to_train
-from affekt.pipelines.kept_steps import KeptSteps, kept_steps, key_of
+from affekt.pipelines.kept_steps import KeptSteps, in_home, kept_steps, key_of
 from affekt.pipelines.local import LocalRun, run_locally
 from affekt.pipelines.placement import on_this_machine
 from affekt.pipelines.runners import HERE, Cluster, Containers, Processes
@@ -102,7 +102,7 @@ def run_training(
     _close_abandoned(tracking)
     arguments = _arguments(job, unit_to_train(job.data, job.faces, job.models))
     key = key_of(arguments, job.settings, job.models, type(runner).__name__)
-    with kept_steps(folder, key, fresh=fresh) as kept:
+    with kept_steps(folder, key, fresh=fresh, elsewhere=not in_home(tracking.uri)) as kept:
         if kept.found and _reopened(kept, tracking):
             logger.warning(
                 "an interrupted training of the same data, settings and code goes on: %s done (--fresh starts anew)",

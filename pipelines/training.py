@@ -88,7 +88,11 @@ def training_pipeline(
                 )
                 with dsl.ParallelFor(shards.output, parallelism=parallel_shards) as shard:
                     # Without the run: kfp 2.17's local runner takes the loop's item for it, both being an "Output".
-                    part = place(prepare_shard(shard=shard, store=store, settings=settings, **table))
+                    part = place(
+                        prepare_shard(
+                            shard=shard, store=store, settings=settings, job=job, tracking_uri=tracking_uri, **table
+                        )
+                    )
                 merged = place(collect(parts=dsl.Collected(part.outputs["prepared"]), **table, **run))
                 prepared = merged.outputs["prepared"]
                 if any(spec.learns_from_images for spec in specs):

@@ -5,7 +5,7 @@ from affekt.registry.dataset import log_dataset
 from affekt.registry.decision import Decision
 from affekt.registry.gate import decide
 from affekt.registry.history import read_history
-from affekt.registry.jobs import close_abandoned, close_job, open_job
+from affekt.registry.jobs import close_abandoned, close_job, name_failed, open_job
 from affekt.registry.models import ModelVersion, list_models, resolve, version_of
 from affekt.registry.registering import register
 from affekt.registry.score_vectors import ScoreVectors
@@ -25,6 +25,7 @@ __all__ = [
     "decide",
     "list_models",
     "log_dataset",
+    "name_failed",
     "open_job",
     "promote",
     "read_history",

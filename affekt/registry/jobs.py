@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from affekt import owner
 from affekt.errors import AffektError
 from affekt.registry.tracking import ChildRun, Tracking
+from affekt.storage import secrets_hidden
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -92,6 +93,31 @@ def close_job(tracking: Tracking, job: str, state: str, reason: str = "") -> str
         tracking.client.set_tag(run_id, "error", reason[:500])
     tracking.finish(run_id, status)
     return f"MLflow run {run_id} {status.lower()}{why}"
+
+
+def name_failed(tracking: Tracking, job: str, step: str, why: str, status: str = "FAILED") -> None:
+    """Let the failed step of a pipeline run have a child run that says so, also where it died before it opened one.
+
+    Args:
+        tracking: where.
+        job: identifier of the pipeline run.
+        step: that failed.
+        why: as a sentence.
+        status: MLflow's, of a child run that is made.
+    """
+    run = _run_of(tracking, job)
+    if run is None:
+        return
+    run_id = str(run.info.run_id)
+    below = f"tags.`mlflow.parentRunId` = '{run_id}' and attributes.status != 'FINISHED'"
+    children = tracking.client.search_runs([tracking.experiment_id], below)
+    of_it = [child for child in children if child.info.run_name == step]
+    if of_it and "error" in of_it[0].data.tags:
+        return
+    child = str(of_it[0].info.run_id) if of_it else tracking.start_child(run_id, step)
+    tracking.client.set_tag(child, "error", secrets_hidden(why)[:500])
+    if not of_it:
+        tracking.finish(child, status)
 
 
 def close_abandoned(tracking: Tracking) -> list[str]:

@@ -154,10 +154,17 @@ class Tracking:
         marks = {key: str(value) for key, value in (tags or {}).items()}
         return self._start(f"{name} {datetime.now():%Y-%m-%d %H:%M}", params or {}, marks)
 
+    def start_child(self, parent_id: str, name: str, *, ago: float = 0.0) -> str:
+        """Open a run below ``parent_id``, begun so many seconds ``ago``; returns its id. :meth:`finish` closes it."""
+        return self._start(name, {}, {"mlflow.parentRunId": parent_id}, ago)
+
     @contextmanager
-    def child(self, parent_id: str, name: str) -> Iterator[ChildRun]:
-        """A run below ``parent_id``: FINISHED after the block, FAILED when it raises, KILLED when it is interrupted."""
-        run_id = self._start(name, {}, {"mlflow.parentRunId": parent_id})
+    def child(self, parent_id: str, name: str, *, ago: float = 0.0) -> Iterator[ChildRun]:
+        """A run below ``parent_id``, begun so many seconds ``ago``.
+
+        It is FINISHED after the block, FAILED when that raises, and KILLED when it is interrupted.
+        """
+        run_id = self.start_child(parent_id, name, ago=ago)
         with self.run(run_id) as run:
             try:
                 yield run
@@ -167,14 +174,6 @@ class Tracking:
                 self.finish(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
                 raise
         self.finish(run_id)
-
-    def past_child(self, parent_id: str, name: str, *, seconds: float) -> None:
-        """A run below ``parent_id`` of something that took so long and is done."""
-        now = int(time.time() * 1000)
-        marks = self._marks({"mlflow.parentRunId": parent_id})
-        begun = now - int(seconds * 1000)
-        run = self.client.create_run(self.experiment_id, run_name=name, tags=marks, start_time=begun)
-        self.client.set_terminated(run.info.run_id, "FINISHED", now)
 
     @contextmanager
     def run(self, run_id: str) -> Iterator[ChildRun]:
@@ -208,8 +207,9 @@ class Tracking:
         kept = {key: secrets_hidden(value) for key, value in tags.items()}
         return {"mlflow.user": current_user(), "mlflow.source.name": "affekt", "mlflow.source.type": "LOCAL", **kept}
 
-    def _start(self, name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> str:
-        run = self.client.create_run(self.experiment_id, run_name=name, tags=self._marks(tags))
+    def _start(self, name: str, params: Mapping[str, Any], tags: Mapping[str, str], ago: float = 0.0) -> str:
+        begun = int((time.time() - ago) * 1000)
+        run = self.client.create_run(self.experiment_id, run_name=name, tags=self._marks(tags), start_time=begun)
         ChildRun(self, run.info.run_id).params(params)
         return str(run.info.run_id)
 

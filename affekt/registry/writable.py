@@ -9,7 +9,7 @@ import tempfile
 import uuid
 from pathlib import Path
 
-from affekt.errors import AffektError, as_affekt_error
+from affekt.errors import AffektError, as_affekt_error, rebuilt
 from affekt.registry.patient_client import answered
 from affekt.registry.registering import check_name, make_model
 from affekt.registry.tracking import Tracking
@@ -88,7 +88,11 @@ def check_store(store: str) -> None:
     mark = join(store, f".writable-{uuid.uuid4().hex}")
     if not is_remote(store):
         check_space(Path(store))
-    write_bytes(mark, b"")
+    try:
+        write_bytes(mark, b"")
+    except AffektError as error:
+        said = f"the prepared store cannot be written: {error.message}"
+        raise rebuilt(type(error).__name__, said, error.code, error.where) from error
     with contextlib.suppress(AffektError):
         remove(mark)
 

@@ -28,12 +28,13 @@ class Step:
     """One running step: its settings, and where its figures and files go."""
 
     def __init__(
-        self, name: str, settings: Settings | None, run: ChildRun | None, parent: ChildRun | None = None
+        self, name: str, settings: Settings | None, run: ChildRun | None, parent: ChildRun | None, until_end: ExitStack
     ) -> None:
         self.name = name
         self._settings = settings
         self._run = run
         self._parent = parent
+        self._until_end = until_end
         self._started = time.monotonic()
 
     @property
@@ -85,8 +86,9 @@ class Step:
                     run.headline(headline)
 
     def opened(self, tracking: Tracking, run_id: str) -> None:
-        """Give a step that has opened the parent run itself its child run, from when the step began to this moment."""
-        tracking.past_child(run_id, self.name, seconds=time.monotonic() - self._started)
+        """Give a step that has opened the parent run itself its child run, which began when the step did."""
+        child = tracking.child(run_id, self.name, ago=time.monotonic() - self._started)
+        self._run = self._until_end.enter_context(child)
 
     def say(self, text: str) -> None:
         """One line for whoever watches the run."""
@@ -95,7 +97,13 @@ class Step:
 
 @contextmanager
 def step(
-    name: str, settings: str | None = None, *, tracking_uri: str = "", run_id: str = "", group: str | None = None
+    name: str,
+    settings: str | None = None,
+    *,
+    tracking_uri: str = "",
+    run_id: str = "",
+    group: str | None = None,
+    job: str = "",
 ) -> Iterator[Step]:
     """Run the work of one pipeline step.
 
@@ -108,6 +116,7 @@ def step(
         tracking_uri: MLflow's tracking address; with ``run_id``, the step gets a child run of that parent.
         run_id: the parent run.
         group: the group of settings that the child run records as its parameters (``vgg``).
+        job: the pipeline run, of one of many tasks that a later step sums up: it gets a child run only where it fails.
     """
     started = time.monotonic()
     parsed = settings_from_json(settings) if settings else None
@@ -138,16 +147,18 @@ def step(
 
             tracking = Tracking(tracking_uri or None)
             parent, opened = ChildRun(tracking, run_id), tracking.child(run_id, name)
-        with opened as run, _watched(run, group):
+        with opened as run, _watched(run, group), ExitStack() as until_end:
             if run is not None and group and parsed is not None:
                 flat = {
                     key.split(".", 1)[1]: value for key, value in parsed.flat().items() if key.startswith(f"{group}.")
                 }
                 run.params({**flat, "seed": parsed.seed, "preset": parsed.preset})
-            yield Step(name, parsed, run, parent)
+            yield Step(name, parsed, run, parent, until_end)
         tell(events.Done(time.monotonic() - started, step=name))
     except BaseException as error:
         tell(events.Error.of(error, name))
+        if job:
+            _name_failed(tracking_uri, job, name, error)
         raise
     finally:
         waiting.close()
@@ -155,6 +166,17 @@ def step(
         logger.removeHandler(handler)
         logger.setLevel(before[0])
         logger.propagate = before[1]
+
+
+def _name_failed(tracking_uri: str, job: str, name: str, error: BaseException) -> None:
+    """Let MLflow say which task failed; where it cannot be reached, that must not hide why."""
+    from affekt.registry import Tracking, name_failed  # heavy: requests
+
+    status = "FAILED" if isinstance(error, Exception) else "KILLED"
+    try:
+        name_failed(Tracking(tracking_uri or None), job, name, f"{type(error).__name__}: {error}", status)
+    except Exception as unknown:
+        logging.getLogger("affekt").warning("MLflow does not know of this: %s", unknown)
 
 
 @contextmanager

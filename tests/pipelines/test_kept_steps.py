@@ -1,6 +1,7 @@
 """What an interrupted local training has done already is not done again."""
 
 import contextlib
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from affekt.settings import load_settings
 
 
 @dsl.component(base_image="none", install_kfp_package=False)
-def first(counter: str, text: str, made: dsl.Output[dsl.Artifact]) -> str:
+def first(counter: str, text: str, store: str, made: dsl.Output[dsl.Artifact]) -> str:
     from pathlib import Path
 
     with Path(counter).open("a") as file:
@@ -34,15 +35,20 @@ def second(counter: str, stop: str, word: str, made: dsl.Input[dsl.Artifact]) ->
 
 
 @dsl.pipeline
-def two_steps(counter: str, stop: str, text: str) -> None:
-    one = first(counter=counter, text=text)
+def two_steps(counter: str, stop: str, text: str, store: str) -> None:
+    one = first(counter=counter, text=text, store=store)
     second(counter=counter, stop=stop, word=one.outputs["Output"], made=one.outputs["made"])
 
 
-def start(folder: Path, text: str = "a") -> str:
-    """Both steps as far as they come; what ran since the beginning."""
+def start(folder: Path, text: str = "a", home: str = "home", elsewhere: bool = False) -> str:
+    """Both steps as far as they come, in a home; what ran since the beginning."""
     given = {"counter": str(folder / "counter"), "stop": str(folder / "stop"), "text": text}
-    with kept_steps(folder / "runs" / "run", "key", fresh=False) as kept:
+    given["store"] = str(folder / home / "store")
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        kept_steps(folder / home / "runs" / "run", "key", fresh=False, elsewhere=elsewhere) as kept,
+    ):
+        patch.setenv("AFFEKT_HOME", str(folder / home))
         run_locally(two_steps, given, kept.folder, say=lambda event: None, kept=kept)
         kept.complete()
     return (folder / "counter").read_text()
@@ -84,18 +90,49 @@ def interrupted(tmp_path):
 
 def test_a_step_that_is_done_is_not_run_again(interrupted):
     assert start(interrupted) == "first second second "
-    (run,) = (interrupted / "runs").iterdir()
+    (run,) = (interrupted / "home" / "runs").iterdir()
     assert sorted(path.name for path in run.iterdir()) == ["artifacts", "pipeline.log"]
 
 
 def test_a_step_whose_output_was_changed_since_is_run_again(interrupted):
-    (made,) = (interrupted / "runs").rglob("made")
+    (made,) = (interrupted / "home" / "runs").rglob("made")
     made.write_text("b")
     assert start(interrupted) == "first second first second "
 
 
 def test_a_step_that_is_given_something_else_is_run_again(interrupted):
     assert start(interrupted, text="b") == "first second first second "
+
+
+def test_a_home_that_was_moved_goes_on(interrupted):
+    (interrupted / "home").rename(interrupted / "moved")
+    assert start(interrupted, home="moved") == "first second second "
+    assert not (interrupted / "home").exists()
+
+
+def test_a_copied_home_goes_on_with_its_own_files(interrupted):
+    shutil.copytree(interrupted / "home", interrupted / "copy")
+    (made,) = (interrupted / "home" / "runs").rglob("made")
+    made.write_text("b")
+    assert start(interrupted, home="copy") == "first second second "
+    assert made.read_text() == "b"
+    assert (interrupted / "home" / "runs" / "run" / "training.json").exists()
+
+
+def test_a_copied_home_leaves_a_run_on_a_server_to_the_original(interrupted, caplog):
+    shutil.copytree(interrupted / "home", interrupted / "copy")
+    assert start(interrupted, home="copy", elsewhere=True) == "first second first second "
+    assert "is a copy of" in caplog.text
+    (interrupted / "home").rename(interrupted / "moved")
+    assert start(interrupted, home="moved", elsewhere=True) == "first second first second second "
+
+
+def test_a_training_is_known_wherever_its_home_lies(tmp_path, monkeypatch):
+    def key(home: str, store: str) -> str:
+        monkeypatch.setenv("AFFEKT_HOME", str(tmp_path / home))
+        return key_of({"data": "", "faces": "", "store": str(tmp_path / store / "store")}, load_settings("small"))
+
+    assert key("a", "a") == key("b", "b") != key("b", "elsewhere")
 
 
 def test_a_finished_training_is_not_gone_on_with(tmp_path):

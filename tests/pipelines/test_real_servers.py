@@ -10,27 +10,30 @@ import sys
 import time
 from pathlib import Path
 
-import boto3
 import pytest
-import requests
-from moto.server import ThreadedMotoServer
 from shared_killed import FEW, Training, Watched
 
-from affekt.registry import Tracking
+from affekt.errors import AffektError
+from affekt.registry import Tracking, check_store
 from tests.registry.shared_servers import NO_POSTGRESQL, MlflowServer, Way, postgresql
+from tests.shared_s3 import NO_SEAWEEDFS, client, seaweedfs, variables
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(NO_POSTGRESQL), reason=NO_POSTGRESQL)]
-KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(bool(NO_POSTGRESQL), reason=NO_POSTGRESQL),
+    pytest.mark.skipif(bool(NO_SEAWEEDFS), reason=NO_SEAWEEDFS),
+]
 
 
 class Servers:
     """All three; :attr:`way` leads to MLflow and can fail."""
 
     def __init__(self, folder: Path, database: str, s3: str) -> None:
-        self.s3 = s3
-        self.bucket = boto3.session.Session("key", "secret", region_name="us-east-1").client("s3", endpoint_url=s3)
+        self.s3, self.folder, self.database = s3, folder, database
+        self.bucket = client(s3)
         self.bucket.create_bucket(Bucket="artifacts")
-        self.mlflow = MlflowServer(folder, database, "s3://artifacts", {**KEYS, "AWS_ENDPOINT_URL_S3": s3})
+        self.mlflow = MlflowServer(folder, database, "s3://artifacts", variables(s3))
         subprocess.run(
             [sys.executable, "-m", "affekt.registry.database", "migrate"],
             env={**os.environ, "MLFLOW_BACKEND_STORE_URI": database}, check=True,
@@ -42,17 +45,13 @@ class Servers:
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory):
-    files = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    files.start()
-    host, port = files.get_host_and_port()
-    with postgresql() as database:
-        made = Servers(tmp_path_factory.mktemp("mlflow"), database, f"http://{host}:{port}")
+    with postgresql() as database, seaweedfs() as s3:
+        made = Servers(tmp_path_factory.mktemp("mlflow"), database, s3)
         try:
             yield made
         finally:
             made.way.close()
             made.mlflow.stop()
-            files.stop()
 
 
 @pytest.fixture
@@ -144,10 +143,23 @@ def test_a_server_that_is_gone_for_good_is_one_error_and_the_next_start_goes_on(
     assert "RUNNING" not in runs(servers, "gone")
 
 
-def test_a_bucket_without_permission_is_told_before_anything_is_trained(servers, train):
-    requests.post(f"{servers.s3}/moto-api/reset-auth", data="0", timeout=10).raise_for_status()
+def test_a_bucket_without_permission_is_told_before_anything_is_trained(servers, tmp_path, sample_clips):
+    reads = MlflowServer(servers.folder, servers.database, "s3://artifacts", variables(servers.s3, "reader"))
+    reads.start()
     try:
-        refused = train("forbidden").ends()
+        reads.wait()
+        training = Training(tmp_path / "home", sample_clips, "--only=svc", MLFLOW_TRACKING_URI=reads.uri)
+        refused = training.ends()
     finally:
-        requests.post(f"{servers.s3}/moto-api/reset-auth", data="inf", timeout=10).raise_for_status()
+        reads.stop()
     assert json.loads(refused.stdout)["error"]["code"] == "artifacts_not_writable"
+    assert training.log() == ""
+
+
+@pytest.mark.parametrize(("bucket", "key"), [("artifacts", "reader"), ("nowhere", "key")])
+def test_a_prepared_store_that_cannot_be_written_is_told(servers, monkeypatch, bucket, key):
+    for name, value in variables(servers.s3, key).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(AffektError, match=r"the prepared store cannot be written: .*bucket") as caught:
+        check_store(f"s3://{bucket}/store")
+    assert caught.value.where.startswith(f"s3://{bucket}/store")
