@@ -22,7 +22,7 @@ from affekt.components.register import register
 from affekt.components.static_signature import static_component
 from affekt.components.train_model import train_model
 from affekt.dataset import ClipTable
-from affekt.errors import DataError
+from affekt.errors import AffektError, DataError
 from affekt.extensions import model_names, model_spec
 from affekt.media import FaceSet, PreparedIndex
 from affekt.registry import Tracking, list_models
@@ -42,6 +42,15 @@ def place(tmp_path_factory, tiny_settings):
     run_id = tracking.start_parent("tiny", {}, {"affekt.job": "job-1"})
     run = {"settings": tiny_settings.to_json(), "run_id": run_id, "tracking_uri": tracking.uri}
     return SimpleNamespace(home=home, tracking=tracking, run=run)
+
+
+def children(place, job):
+    """Name and state of each child run of a job."""
+    tracking = place.tracking
+    (parent,) = tracking.client.search_runs([tracking.experiment_id], f"tags.`affekt.job` = '{job}'")
+    below = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
+    found = tracking.client.search_runs([tracking.experiment_id], below)
+    return [(run.info.run_name, run.info.status) for run in found]
 
 
 @pytest.fixture
@@ -74,20 +83,22 @@ def test_a_subject_on_both_sides_of_a_split_is_refused_unless_forced(tmp_path, p
         tmp_path / "t.csv"
     )
 
-    def run(**overrides):
+    def run(job, **overrides):
         settings = json.dumps(json.loads(place.run["settings"]) | overrides)
         return ingest.python_func(
             data=str(tmp_path / "t.csv"),
             settings=settings,
             name="tiny",
-            job="job-3",
+            job=job,
             tracking_uri=place.run["tracking_uri"],
             clips=artifact(tmp_path / "clips"),
         )
 
     with pytest.raises(DataError, match=r"both sides of a split hold.*allow_shared_subjects=true"):
-        run()
-    assert run(allow_shared_subjects=True)
+        run("job-3")
+    assert children(place, "job-3") == [("ingest", "FAILED")]
+    assert run("job-3, forced", allow_shared_subjects=True)
+    assert children(place, "job-3, forced") == [("ingest", "FINISHED")]
 
 
 @pytest.mark.parametrize(("size", "shards"), [(21, ["0/1"]), (8, ["0/3", "1/3", "2/3"])])
@@ -111,6 +122,18 @@ def test_prepare_shard_takes_its_part(tmp_path, place, clips, tiny_run):
     assert [row.clip for row in PreparedIndex.read(tmp_path / "part")] == [
         table.clips[number].id for number in (1, 8, 15)
     ]
+
+
+def test_a_shard_whose_store_cannot_be_written_is_named_before_anything_is_decoded(tmp_path, place, clips):
+    (tmp_path / "file").touch()
+    run_id = place.tracking.start_parent("tiny", {}, {"affekt.job": "job-4"})
+    with pytest.raises(AffektError, match="the prepared store cannot be written"):
+        prepare_shard.python_func(
+            clips=clips, shard="1/7", store=str(tmp_path / "file" / "store"), settings=place.run["settings"],
+            prepared=artifact(tmp_path / "part"), job="job-4", tracking_uri=place.run["tracking_uri"],
+        )  # fmt: skip
+    place.tracking.finish(run_id, "FAILED")
+    assert children(place, "job-4") == [("prepare[1/7]", "FAILED")]
 
 
 def test_collect_merges_in_the_order_of_the_table(tmp_path, place, clips, tiny_run):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from affekt.errors import AffektError
-from affekt.registry import Tracking, close_job, open_job
+from affekt.registry import Tracking, close_job, name_failed, open_job
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -83,6 +83,23 @@ def test_a_job_is_closed_with_the_children_that_a_dead_step_left_open(tracking):
     assert (found["weekly"].info.status, found["vgg"].info.status) == ("FAILED", "FAILED")
     assert tracking.client.get_run(other).info.status == "RUNNING"
     assert close_job(tracking, "job-3", "FAILED") == "no MLflow run was opened"
+
+
+def test_a_step_that_died_before_it_could_say_so_is_named(tracking):
+    parent = open_job(tracking, "weekly", "job-1", {}, {})
+    tracking.start_child(parent, "vgg")
+    with pytest.raises(ValueError), tracking.child(parent, "svc"):
+        raise ValueError("its own word")
+    close_job(tracking, "job-1", "FAILED")
+    for step in ("vgg", "svc", "prepare[0/2]"):
+        name_failed(tracking, "job-1", step, "was killed")
+    found = runs(tracking)
+    assert {found[step].info.status for step in ("vgg", "svc", "prepare[0/2]")} == {"FAILED"}
+    said = {step: found[step].data.tags["error"] for step in ("vgg", "svc", "prepare[0/2]")}
+    assert said == {"vgg": "was killed", "svc": "ValueError: its own word", "prepare[0/2]": "was killed"}
+    assert len(found) == 4
+    name_failed(tracking, "another job", "vgg", "was killed")
+    assert len(runs(tracking)) == 4
 
 
 def test_a_killed_job_is_killed_with_its_children(tracking):
