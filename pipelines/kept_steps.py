@@ -144,12 +144,12 @@ def kept_steps(folder: Path, key: str, *, fresh: bool, elsewhere: bool = False) 
                 found = len(list((note.parent / "steps").glob("*.json")))
                 yield KeptSteps(note.parent, known["job"], found)
                 return
-        while folder.exists():  # two starts within one second
-            folder = folder.with_name(f"{folder.name}-again")
-        folder.mkdir(parents=True)
+        folder = _made(folder)
         note, job = folder / _NOTE, uuid.uuid4().hex
-        note.write_text(json.dumps({"key": key, "job": job, "folder": str(folder)}), encoding="utf-8")
-        _locked(stack, note)
+        part = note.with_suffix(".part")
+        part.write_text(json.dumps({"key": key, "job": job, "folder": str(folder)}), encoding="utf-8")
+        _locked(stack, part)  # before another start of the same training can see it
+        part.replace(note)
         yield KeptSteps(folder, job)
 
 
@@ -208,6 +208,17 @@ def _stamps(uris: list[str]) -> Any:
             state = path.stat()
             found.append([uri, state.st_size, state.st_mtime_ns])
     return found
+
+
+def _made(folder: Path) -> Path:
+    """A new folder of this name, or of a longer one where others start within the same second."""
+    while True:
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            folder = folder.with_name(f"{folder.name}-again")
+        else:
+            return folder
 
 
 def _locked(stack: ExitStack, note: Path) -> bool:

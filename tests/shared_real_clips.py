@@ -11,23 +11,44 @@ from pathlib import Path
 COLUMNS = ("path", "label", "subject", "split")
 
 
-def rows(data: Path, speakers: Sequence[str], each: int = 1) -> list[dict[str, str]]:
-    """Clips of Javanese speech with their absolute paths: of each speaker and emotion the first ones.
+def rows(data: Path, speakers: Sequence[str], each: int = 1, source: str = "java_sed_av") -> list[dict[str, str]]:
+    """Clips with their absolute paths: of each speaker and emotion the first ones.
 
     Args:
         data: the folder of real data.
-        speakers: whose clips; 05 and 10 are evaluated on, the others learned from.
+        speakers: whose clips.
         each: how many of a speaker and an emotion.
+        source: the set: ``java_sed_av`` (05 and 10 are evaluated on, the others learned from), ``java_sed_wav`` or
+            ``ravdess_audio`` (voices alone).
     """
-    folder = data / "java_sed_av"
-    with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
-        known = sorted(csv.DictReader(file), key=lambda row: row["path"])
+    folder = data / source
+    known = sorted(manifest(folder), key=lambda row: row["path"])
     found = []
     for speaker in speakers:
         for label in sorted({row["label"] for row in known}):
             of_both = (row for row in known if (row["subject"], row["label"]) == (speaker, label))
             found += [{**row, "path": str(folder / row["path"])} for row in islice(of_both, each)]
     return found
+
+
+def manifest(folder: Path) -> list[dict[str, str]]:
+    """The rows of a set."""
+    with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        return [{column: row[column] for column in COLUMNS} for row in csv.DictReader(file)]
+
+
+def voices(data: Path, learned: int, each: int) -> list[dict[str, str]]:
+    """English voices: two of each emotion of six speakers to evaluate on, and some of others to learn from.
+
+    Args:
+        data: the folder of real data.
+        learned: from how many speakers, of eight, is learned.
+        each: how many of a speaker and an emotion are learned from.
+    """
+    known = sorted({row["subject"] for row in manifest(data / "ravdess_audio")})
+    there = rows(data, known[6 : 6 + learned], each, "ravdess_audio")
+    evaluated = rows(data, known[:6], 2, "ravdess_audio")
+    return [{**row, "split": "train"} for row in there] + [{**row, "split": "val"} for row in evaluated]
 
 
 def write_manifest(path: Path, found: Sequence[dict[str, str]]) -> Path:
