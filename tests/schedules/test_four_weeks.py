@@ -1,54 +1,22 @@
-"""Four weeks of a weekly schedule in seconds: the server by a clock that the test moves, a training in its place."""
+"""Four weeks of a weekly schedule in seconds: a stand-in for the training, and when it is started."""
 
 from __future__ import annotations
 
 import sys
 import threading
-import time
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime
 from pathlib import Path
 
-import apscheduler.executors.base
-import apscheduler.schedulers.base
 import psutil
 import pytest
 
-from affekt.pipelines.schedules import serve
-from affekt.pipelines.schedules import state as states
 from affekt.pipelines.schedules.schedule import Schedule
 from affekt.pipelines.schedules.serve import Server
 from affekt.pipelines.schedules.state import Run, State
+from tests.schedules.conftest import BEGINS, until
 from tests.schedules.test_schedule_server import STAND_IN
 
 WEEKLY = Schedule("weekly", "0 3 * * 1", "Europe/Berlin", "clips", grace_minutes=600)
-#: A Thursday; the clocks of Berlin go back on the Sunday after.
-BEGINS = datetime.fromisoformat("2026-10-22T12:00:00+02:00")
-
-
-class Moved(datetime):
-    """``datetime`` whose now is some time ahead."""
-
-    ahead = timedelta()
-
-    @classmethod
-    def now(cls, tz: tzinfo | None = None) -> datetime:
-        return datetime.now(tz) + cls.ahead
-
-
-@pytest.fixture
-def clock(monkeypatch) -> type[Moved]:
-    """The clock of server, scheduler and database, at :data:`BEGINS`; ``ahead`` moves it."""
-    for module in (apscheduler.schedulers.base, apscheduler.executors.base, serve, states):
-        monkeypatch.setattr(module, "datetime", Moved)
-    monkeypatch.setattr(Moved, "ahead", BEGINS - datetime.now(BEGINS.tzinfo))
-    return Moved
-
-
-def until(holds, seconds: float = 60.0) -> None:
-    ends = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < ends
-        time.sleep(0.02)
 
 
 @pytest.mark.slow
@@ -71,20 +39,15 @@ def test_each_week_starts_once_and_what_was_killed_is_finished_by_the_next_serve
     def runs() -> list[Run]:
         return state.runs()
 
-    def to_the_next_start(server: Server) -> None:
-        until(lambda: state.known()[0].next > Moved.now(BEGINS.tzinfo).astimezone(UTC).isoformat())
-        clock.ahead += datetime.fromisoformat(state.known()[0].next) - Moved.now(BEGINS.tzinfo) + timedelta(minutes=1)
-        server._scheduler.wakeup()
-
     server, thread = served()
     for week in range(1, 4):
-        to_the_next_start(server)
+        clock.to_the_next_start(state, "weekly", server)
         until(lambda week=week: [run.state for run in runs()] == ["done"] * week)
     server.stopping.set()
     thread.join()
     # The fourth week's training is killed with its server, and finished when another one comes.
     server, thread = served(seconds=60.0)
-    to_the_next_start(server)
+    clock.to_the_next_start(state, "weekly", server)
     until(lambda: runs()[-1].state == "running" and trace.read_text().split().count("started") == 4)
     for process in psutil.Process().children(recursive=True):
         process.kill()
