@@ -58,10 +58,10 @@ class _Damaged(ValueError):
 
 
 def _written(value: Any) -> Any:
+    if isinstance(value, JsonDocument):  # first: one that people also give as text is a document all the same
+        return value.to_dict()
     if isinstance(value, Path) or hasattr(type(value), "parse"):
         return str(value)
-    if isinstance(value, JsonDocument):
-        return value.to_dict()
     if dataclasses.is_dataclass(value):
         return _fields(value)
     if isinstance(value, Mapping):
@@ -119,13 +119,13 @@ def _read(kind: Any, value: Any, at: str) -> Any:
         if not isinstance(value, Mapping):
             raise _Damaged(f"{at}: expected an object, found {_shown(value)}")
         return {_read(inner[0], key, at): _read(inner[1], item, f"{at}.{key}") for key, item in value.items()}
+    if isinstance(kind, type) and issubclass(kind, JsonDocument):
+        return kind._of(value, at)
     if hasattr(kind, "parse"):
         try:
             return kind.parse(value)
         except (TypeError, ValueError, AttributeError) as error:
             raise _Damaged(f"{at}: {error}") from error
-    if isinstance(kind, type) and issubclass(kind, JsonDocument):
-        return kind._of(value, at)
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return kind(**_arguments(kind, value, at))
     if kind is Path and isinstance(value, str):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,9 +16,11 @@ import pytest
 
 from affekt.pipelines.schedules import one_run
 from affekt.pipelines.schedules.outcome import Outcome
+from affekt.pipelines.schedules.recipients import Notify
 from affekt.pipelines.schedules.schedule import Schedule
 from affekt.pipelines.schedules.serve import Server
 from affekt.pipelines.schedules.state import State
+from affekt.steps.when import When
 
 HOURLY = Schedule("hourly", "0 * * * *", "UTC", "clips", grace_minutes=120)
 #: In place of a training: the same locks and notes, and a sleep.
@@ -72,6 +75,17 @@ def put(state: State, ago: timedelta, schedule: Schedule = HOURLY) -> datetime:
     due = (datetime.now(UTC) - ago).replace(microsecond=0)
     state.plan_next(schedule, due)
     return due
+
+
+def test_a_schedule_is_read_as_it_was_put(state):
+    whole = replace(
+        HOURLY, settings=("seed=7",), only="svc", when=When(new_clips=5, drift="records"), notify=Notify(slack="$SLACK")
+    )
+    state.put("affekt", whole)
+    (known,) = state.known()
+    assert known.schedule == whole
+    assert known.schedule.digest == whole.digest
+    assert "--when" in known.schedule.arguments
 
 
 def test_a_missed_start_is_made_up_for_once_and_the_next_one_is_planned(state, tmp_path):
