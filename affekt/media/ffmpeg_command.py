@@ -103,8 +103,9 @@ def command_line(path: Path, settings: MediaSettings, picture: Picture | None, s
         stamps = _stamps(sound.times)
         stream = source[_specifier("a", sound.stream)]
         outputs.append(ffmpeg.output(stream, f"pipe:{sound.samples}", format="au", af=resample, **stamps))
+    # A decoder that fails at most of its packets would end the others too, wherever they are at that moment.
     graph = ffmpeg.merge_outputs(*outputs).global_args(
-        "-hide_banner", "-nostdin", "-nostats", "-loglevel", "info", "-filter_threads", "1"
+        "-hide_banner", "-nostdin", "-nostats", "-loglevel", "info", "-filter_threads", "1", "-max_error_rate", "1"
     )
     return [str(part) for part in graph.compile(cmd=ffmpeg_binary())]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from affekt.media import frames as frame_store
 from affekt.media import pipes
 from affekt.media.decode import decode
 from affekt.media.ffmpeg_command import picture_side
+from affekt.media.ffmpeg_run import run_ffmpeg
 from affekt.settings import MediaSettings
 
 MakeClip = Callable[..., Path]
@@ -361,3 +363,18 @@ def test_a_still_picture_has_a_limit_of_its_own(make_clip, settings):
     with pytest.raises(MediaError) as error:
         decode(path, few)
     assert error.value.code == "too_many_pixels"
+
+
+def test_a_stream_most_of_which_is_damaged_ends_no_run_early(
+    make_clip: MakeClip, pattern: list[str], settings: MediaSettings, tmp_path: Path
+) -> None:
+    """Else how much of the sound and the pictures comes out is a matter of chance."""
+    content = bytearray(make_clip("plain.mp4", *pattern).read_bytes())
+    start, chance = content.find(b"mdat") + 4, random.Random(1)
+    for place in range(start, content.find(b"moov", start), 40):
+        content[place] = chance.randrange(256)
+    damaged = tmp_path / "damaged.mp4"
+    damaged.write_bytes(content)
+    runs = [run_ffmpeg(damaged, settings, time.monotonic() + 30) for _ in range(4)]
+    assert [run.exit_code for run in runs] == [0] * 4
+    assert len({run.sound.tobytes() for run in runs}) == 1
