@@ -37,6 +37,7 @@ def fit_fusion(
         from affekt.ensemble import Learned
         from affekt.media import PreparedIndex
         from affekt.steps.fit_fusion import fit_fusions
+        from affekt.steps.trial_clips import carry_trials
         from affekt.storage import file_digest
         from affekt.store import store_of
 
@@ -53,6 +54,8 @@ def fit_fusion(
             learned=Learned.of(index),
             seen=seen,
         )
+        if index.unit == "clips":
+            carry_trials(Path(ensemble.path))
         out = Path(scores.path)
         fused.write(out)
         (out / "history").mkdir(exist_ok=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from affekt.errors import MediaError, rebuilt
+from affekt.errors import rebuilt
 from affekt.serving.engines import unix_http
 from affekt.serving.server import RunningServer
 
@@ -83,10 +83,23 @@ def begin_trial(
 
 def trial_of(loaded: Ensemble, clip: Path) -> Trial:
     """A clip with the answer of this process."""
-    try:
-        return {"clip": str(clip.absolute()), "expected": loaded.predict_file(clip).to_dict()}
-    except MediaError as error:
-        return {"clip": str(clip.absolute()), "expected": {"error": error.code}}
+    from affekt.ensemble.trials import answer_of  # PyTorch, which the management of a server needs not
+
+    return {"clip": str(clip.absolute()), "expected": answer_of(loaded, clip)}
+
+
+def carried_trials(ensemble: Path) -> list[Trial]:
+    """The clips that an ensemble carries, with its answers where it was trained.
+
+    Raises:
+        DataError: the folder is no ensemble, or it is damaged.
+    """
+    from affekt.ensemble.trials import TOLERANCE, trials_in  # as above
+
+    return [
+        {"clip": str(each.clip.absolute()), "expected": dict(each.expected), "tolerance": TOLERANCE}
+        for each in trials_in(ensemble)
+    ]
 
 
 def _asked(ensemble: Path, version: str, trials: Sequence[Trial]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from affekt.errors import DataError
 from affekt.extensions import EXTENSIONS, extension_names, model_names, offered_by
 from affekt.media.prepared import PREPARATION
 from affekt.settings import Settings, settings_of_stored
-from affekt.storage import as_told, file_digest
+from affekt.storage import appearing, as_told, file_digest
 
 #: The folder's layout; a reader refuses a number that it does not know.
 FORMAT = 1
@@ -72,6 +72,15 @@ def assemble(
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, sort_keys=True), encoding="utf-8")
     return folder
+
+
+def add_files(folder: Path, names: Sequence[str]) -> None:
+    """Have the manifest of an ensemble know further files of its folder, by their paths in it."""
+    path = folder / MANIFEST
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest["files"] |= {name: file_digest(folder / name) for name in names}
+    with appearing(path) as part:
+        part.write_text(json.dumps(manifest, indent=2, sort_keys=True), encoding="utf-8")
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

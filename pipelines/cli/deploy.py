@@ -14,7 +14,7 @@ from affekt.errors import AffektError, UsageError
 from affekt.home import home
 from affekt.pipelines.cli.remarks import remark
 from affekt.registry import Tracking, resolve, version_of
-from affekt.serving.rollout import begin_trial, deploy_ensemble, manage, trial_of
+from affekt.serving.rollout import begin_trial, deploy_ensemble, manage
 from affekt.serving.server import RunningServer, find_server
 
 #: Sample clips that a version is tried with, where none are given.
@@ -61,9 +61,15 @@ def _put(options: argparse.Namespace, server: RunningServer) -> None:
 
 @contextlib.contextmanager
 def trials_of(folder: Path, given: list[str]) -> Iterator[list[dict[str, Any]]]:
-    """The clips that a version has to answer as this process does: the given ones, or a few that are made here."""
+    """The clips with the answers that a version has to give: the given ones with those of this process; else what the
+    version carries from its training; else, where it was stored without, samples that are made here.
+    """
     from affekt.ensemble import Ensemble  # PyTorch, which status needs not
+    from affekt.serving.rollout import carried_trials, trial_of  # as above
 
+    if not given and (carried := carried_trials(folder)):
+        yield carried
+        return
     with tempfile.TemporaryDirectory(prefix="affekt-trial-") as temporary:
         clips = [Path(name) for name in given]
         if not clips:

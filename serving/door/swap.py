@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 #: What a worker says of a task that names no clip: it is there, and its door is known to it.
 _HANDSHAKE = (400, "bad_clip_name")
-#: Largest difference of a trial's probability; threads may sum in another order.
+#: Largest difference of a probability where nothing else is said; threads may sum in another order.
 TOLERANCE = 1e-5
 #: A version is taken back when, of so many requests since it was put in place, more than this share failed through the
 #: server's fault, or when its answers take so many times as long as those of the version before.
@@ -33,10 +33,12 @@ class Trial:
     Attributes:
         clip: the file.
         expected: the answer's document, or ``{"error": code}``.
+        tolerance: largest difference of a probability.
     """
 
     clip: Path
     expected: Mapping[str, Any]
+    tolerance: float = TOLERANCE
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,7 @@ class Swaps:
                 _, said = await engine.ask(version.name, {"clip": clip.name}, version.seconds)
             finally:
                 clip.unlink(missing_ok=True)
-            if why := difference(said, trial.expected):
+            if why := difference(said, trial.expected, trial.tolerance):
                 raise AffektError(f"{trial.clip.name}: {why}", code="trial_failed")
 
     async def _watch(self, name: str, before: str) -> None:
@@ -223,7 +225,7 @@ class Swaps:
             await versions.remove(other)
 
 
-def difference(said: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
+def difference(said: Mapping[str, Any], expected: Mapping[str, Any], tolerance: float = TOLERANCE) -> str:
     """How an answer differs from the expected one; empty where it does not."""
     if "error" in said or "error" in expected:
         code = said["error"]["code"] if "error" in said else ""
@@ -232,4 +234,4 @@ def difference(said: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
     if set(mine) != set(theirs):
         return f"has other labels: {', '.join(theirs)}"
     largest = max(abs(mine[label] - theirs[label]) for label in mine)
-    return "" if largest <= TOLERANCE else f"a probability differs by {largest:.1g} from the expected one"
+    return "" if largest <= tolerance else f"a probability differs by {largest:.1g} from the expected one"

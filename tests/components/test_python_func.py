@@ -22,6 +22,7 @@ from affekt.components.register import register
 from affekt.components.static_signature import static_component
 from affekt.components.train_model import train_model
 from affekt.dataset import ClipTable
+from affekt.ensemble.trials import trials_in
 from affekt.errors import AffektError, DataError
 from affekt.extensions import model_names, model_spec
 from affekt.media import FaceSet, PreparedIndex
@@ -221,6 +222,7 @@ def test_fit_fusion_fuses_the_members_it_is_given(tmp_path, place, tiny_run):
     )
     assert ScoreTable.read(tmp_path / "scores" / "scores.csv").models == ("random_forest", "svc")
     assert json.loads((tmp_path / "ensemble" / "ensemble.json").read_text())["models"] == ["random_forest", "svc"]
+    assert len(trials_in(tmp_path / "ensemble")) == 2
 
 
 def test_evaluate_register_gate_and_finish_follow_each_other(tmp_path, place, tiny_run, clips):

@@ -18,9 +18,10 @@ import pytest
 import requests
 
 from affekt.ensemble import Ensemble
+from affekt.ensemble.trials import add_trials
 from affekt.errors import AffektError
 from affekt.serving.client import predict
-from affekt.serving.rollout import begin_trial, deploy_ensemble, manage, trial_of
+from affekt.serving.rollout import begin_trial, carried_trials, deploy_ensemble, manage, trial_of
 from affekt.serving.server import LocalServer
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -31,6 +32,15 @@ def engine(request) -> str:
     return request.param
 
 
+@pytest.fixture(scope="module")
+def carrying(tiny_ensemble, clip, tmp_path_factory) -> Path:
+    """The tiny ensemble with a clip and its answer."""
+    folder = tmp_path_factory.mktemp("carrying") / "ensemble"
+    shutil.copytree(tiny_ensemble, folder)
+    add_trials(folder, [clip])
+    return folder
+
+
 @pytest.fixture
 def running(engine, tiny_ensemble, tmp_path) -> Iterator[LocalServer]:
     with LocalServer(tiny_ensemble, engine=engine, workers=1, watch=1.0, home=tmp_path / "home") as server:
@@ -38,13 +48,14 @@ def running(engine, tiny_ensemble, tmp_path) -> Iterator[LocalServer]:
 
 
 @pytest.fixture(scope="module")
-def other(tiny_ensemble, tmp_path_factory) -> Path:
+def other(tiny_ensemble, clip, tmp_path_factory) -> Path:
     """An ensemble that answers a little otherwise: its faces are of a worse quality."""
     folder = tmp_path_factory.mktemp("other") / "ensemble"
     shutil.copytree(tiny_ensemble, folder)
     manifest = json.loads((folder / "ensemble.json").read_text())
     manifest["settings"]["media"]["picture_quality"] = 5
     (folder / "ensemble.json").write_text(json.dumps(manifest))
+    add_trials(folder, [clip])
     return folder
 
 
@@ -86,12 +97,12 @@ def workers(server: LocalServer) -> set[int]:
     }
 
 
-def test_ten_swaps_under_eight_clients_lose_no_request(running, tiny_ensemble, other, clip):
-    trials = {folder: [trial_of(Ensemble.load(folder), clip)] for folder in (tiny_ensemble, other)}
+def test_ten_swaps_under_eight_clients_lose_no_request(running, carrying, other, clip):
+    trials = {folder: carried_trials(folder) for folder in (carrying, other)}
     with asked_by(8, lambda: predict(running.url, clip, retries=0)["model"]["version"]) as (told, failed):
         until(lambda: "1" in told)
         for number in range(2, 12):
-            folder = other if number % 2 else tiny_ensemble
+            folder = other if number % 2 else carrying
             deploy_ensemble(folder, running.running_server(), version=str(number), trials=trials[folder])
             until(lambda: str(number) in told or failed)  # noqa: B023  it is asked at once
     assert failed == []
