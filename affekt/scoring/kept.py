@@ -92,12 +92,19 @@ def opened(
         if fresh:
             _clear(folder)
         there = {entry.path: entry.uri for entry in _entries(folder)}
-        if _PLAN in there:
+        parts, count = _whole(there)
+        if count and _PLAN in there:
             _check(_plan_in(there[_PLAN]), plan, folder)
         else:
+            _clear(folder)
+            parts, count = [], 0
             storage.write_bytes(storage.join(folder, _PLAN), json.dumps(plan).encode())
-        parts, count = _whole(there)
-        yield Kept(folder, parts, count, seconds=seconds)
+        rows = Kept(folder, parts, count, seconds=seconds)
+        try:
+            yield rows
+        finally:
+            if not rows.count:
+                rows.remove()
 
 
 def _plan_in(uri: str) -> dict[str, Any]:

@@ -110,18 +110,18 @@ def _fill(rows: Kept, files: Sequence[str], by: Answering) -> None:
         try:
             for name, found in zip(rest, answers, strict=True):
                 if isinstance(found, AffektError) and concerns_all(found):
-                    rows.flush()
-                    raise rebuilt(
-                        type(found).__name__,
-                        f"{found.message}. {counted(rows.count, 'rows')} of {len(files):,} are kept: start the same "
-                        "again to go on",
-                        found.code,
-                        found.where,
-                    )
+                    raise _ended(found, rows, len(files))
                 rows.add(_row(name, found, by.digest))
                 progress.advance()
         finally:
             rows.flush()
+
+
+def _ended(error: AffektError, rows: Kept, files: int) -> AffektError:
+    """The error that ends a scoring, with what was worked out before."""
+    rows.flush()
+    kept = f". {counted(rows.count, 'rows')} of {files:,} are kept: start the same again to go on" if rows.count else ""
+    return rebuilt(type(error).__name__, f"{error.message}{kept}", error.code, error.where)
 
 
 def _answers(by: Answering, files: Sequence[str]) -> Generator[Found]:
