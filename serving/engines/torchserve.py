@@ -53,6 +53,8 @@ class TorchServeEngine:
         self._process: subprocess.Popen[bytes] | None = None
         self._secret = self._inference = self._management = ""
         self._versions: set[str] = set()
+        #: When a worker of a version was ended here, since it was stopped.
+        self._ended: dict[str, float] = {}
         self._watching: asyncio.Task[None] | None = None
         # Requests wait in threads; the door gives a version no more than it has workers.
         self._threads = ThreadPoolExecutor(64, thread_name_prefix="torchserve")
@@ -107,6 +109,16 @@ class TorchServeEngine:
         return await asyncio.shield(asyncio.create_task(self._ask(version, task, seconds)))
 
     async def _ask(self, version: str, task: Mapping[str, Any], seconds: float) -> Reply:
+        started = time.monotonic()
+        try:
+            return await self._sent(version, task, seconds)
+        except EngineError as error:
+            # TorchServe gives requests to a worker that is stopped, too; that it was ended is no fault of the clip.
+            if error.code != "crashed" or self._ended.get(version, 0.0) < started:
+                raise
+            return await self._sent(version, task, seconds)
+
+    async def _sent(self, version: str, task: Mapping[str, Any], seconds: float) -> Reply:
         body = json.dumps({"secret": self._secret, "task": task}).encode()
         path = f"/predictions/{self.name}/{version}"
         try:
@@ -180,6 +192,7 @@ class TorchServeEngine:
                     for worker in (await self._describe(version))["workers"]:
                         if worker["status"] == "READY" and not runs(int(worker["pid"])):
                             logger.warning("worker %s is replaced", worker["pid"])
+                            self._ended[version] = time.monotonic()
                             end(int(worker["pid"]))
 
     async def _wait_ready(self, version: str, workers: int, offset: int) -> None:
