@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from affekt.dataset.cells import cell
-from affekt.errors import UsageError
+from affekt.errors import DataError, UsageError
 from affekt.storage import appearing, is_remote, upload_file
 
 #: How the columns of probabilities begin, as those of records do.
@@ -30,16 +30,19 @@ Rows = Iterable[Mapping[str, Any]]
 
 
 def check_table(name: str) -> None:
-    """Whether a table can be written in the form that its name ends with.
+    """Whether a table can be written under a name, in the form that the name ends with.
 
     Raises:
         UsageError: it ends otherwise.
+        DataError: a folder stands in its place.
         ModuleNotFoundError: the package for Parquet is not installed.
     """
     if name.lower().endswith(".parquet"):
         import_module("pyarrow.parquet")  # heavy, and CSV needs none
     elif not name.lower().endswith(".csv"):
         raise UsageError(f"the table is {name!r}; expected a name that ends in .parquet or .csv", code="usage")
+    if not is_remote(name) and Path(name).is_dir():
+        raise DataError("is a folder; name a file", code="is_a_folder", where=name)
 
 
 def write(name: str, labels: Sequence[str], rows: Rows) -> None:

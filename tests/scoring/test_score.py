@@ -130,6 +130,9 @@ def test_a_name_is_no_formula_and_need_not_be_text(tmp_path):
 def test_a_table_of_another_kind_is_refused_before_any_work(tmp_path):
     with pytest.raises(UsageError, match=r"\.parquet or \.csv"):
         score_files(names(2), str(tmp_path / "scores.xlsx"), Words())
+    (tmp_path / "scores.csv").mkdir()
+    with pytest.raises(DataError, match="is a folder"):
+        score_files(names(2), str(tmp_path / "scores.csv"), Words())
 
 
 def killed_twice(tmp_path: Path, script: str, *arguments: str) -> tuple[Path, Path]:
