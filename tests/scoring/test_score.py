@@ -135,15 +135,16 @@ def test_a_table_of_another_kind_is_refused_before_any_work(tmp_path):
         score_files(names(2), str(tmp_path / "scores.csv"), Words())
 
 
-def killed_twice(tmp_path: Path, script: str, *arguments: str) -> tuple[Path, Path]:
+def killed_twice(tmp_path: Path, suffix: str, script: str, *arguments: str) -> tuple[Path, Path]:
     """The tables of a scoring that was killed twice while it worked, and of one that was not.
 
     Args:
         tmp_path: where they lie.
+        suffix: of their names.
         script: scores into the table that its first argument names, without keeping rows back.
         arguments: its further ones.
     """
-    killed, whole = tmp_path / "killed.parquet", tmp_path / "whole.parquet"
+    killed, whole = tmp_path / f"killed{suffix}", tmp_path / f"whole{suffix}"
     parts = Path(f"{killed}.parts")
     for wanted in (3, 11):  # rows that are kept when it is killed
         process = subprocess.Popen([sys.executable, "-c", script, str(killed), *arguments])
@@ -170,8 +171,8 @@ def test_killed_again_and_again_it_ends_with_the_table_of_an_undisturbed_run(tmp
         "            yield {'label': 'sad', 'probabilities': {'sad': int(name) / 64}, 'model': 'slow'}\n"
         "score_files([str(number) for number in range(40)], sys.argv[1], Slow(), part_seconds=0)\n"
     )
-    killed, whole = killed_twice(tmp_path, script)
-    assert list(pd.read_parquet(killed)["probability.sad"]) == [number / 64 for number in range(40)]
+    killed, whole = killed_twice(tmp_path, ".csv", script)
+    assert list(pd.read_csv(killed)["probability.sad"]) == [number / 64 for number in range(40)]
     assert killed.read_bytes() == whole.read_bytes()
 
 
@@ -197,7 +198,7 @@ def test_so_it_does_with_the_processes_of_a_real_ensemble(folder, tiny_ensemble,
         "files = files_meant([sys.argv[2]]) * 5\n"
         "score_files(files, sys.argv[1], ByEnsemble(Ensemble.load(sys.argv[3], later=True)), part_seconds=0)\n"
     )
-    killed, whole = killed_twice(tmp_path, script, str(folder), str(tiny_ensemble))
+    killed, whole = killed_twice(tmp_path, ".parquet", script, str(folder), str(tiny_ensemble))
     assert list(pd.read_parquet(killed)["file"]) == [str(path) for path in sorted(folder.glob("*.mp4"))] * 5
     assert killed.read_bytes() == whole.read_bytes()
 
