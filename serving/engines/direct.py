@@ -16,7 +16,7 @@ from affekt import events, lifeline
 from affekt.errors import AffektError
 from affekt.processes import ONE_THREAD
 from affekt.serving.engines.engine import EngineError, Reply
-from affekt.serving.engines.liveness import EVERY, runs
+from affekt.serving.engines.liveness import EVERY, runs, stopped
 from affekt.serving.time_limits import START_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -114,6 +114,16 @@ class _Pool:
         self._later(self._watch())
 
     async def ask(self, task: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+        worker = await self._free(seconds)
+        try:
+            return await self._ask(worker, task, seconds)
+        except EngineError:
+            if not worker.stopped:
+                raise
+            # That it was stopped is no fault of the clip.
+            return await self._ask(await self._free(seconds), task, seconds)
+
+    async def _free(self, seconds: float) -> _Worker:
         try:
             async with asyncio.timeout(seconds):
                 worker = await self._idle.get()
@@ -122,7 +132,7 @@ class _Pool:
                     worker = await self._idle.get()
         except TimeoutError:
             raise EngineError("no worker is ready; try again later", code="not_ready") from None
-        return await self._ask(worker, task, seconds)
+        return worker
 
     async def _ask(self, worker: _Worker, task: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         try:
@@ -174,6 +184,7 @@ class _Pool:
         while True:
             await asyncio.sleep(EVERY)
             for worker in [worker for worker in self.workers if not runs(worker.pid)]:
+                worker.stopped = stopped(worker.pid)
                 self._replace(worker)
 
     def _later(self, work: Any) -> None:
@@ -188,6 +199,7 @@ class _Worker:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self.pid = process.pid
+        self.stopped = False
 
     @classmethod
     async def started(cls, opened: Mapping[str, Any], threads: int) -> _Worker:

@@ -113,9 +113,17 @@ def test_a_full_line_says_so_at_once_and_callers_who_have_gone_are_not_computed(
     assert time.monotonic() - started < 0.2 * room
 
 
-def test_a_stopped_worker_is_noticed_replaced_and_not_ready_meanwhile(either):
-    first = pid(either)
-    os.kill(first, signal.SIGSTOP)
+def test_a_stopped_worker_is_noticed_replaced_and_not_ready_meanwhile(either, clip):
+    """Neither the clip that it had nor the next one is lost with it."""
+    first, content = pid(either), clip.read_bytes()
+    with sent(either, head(either, len(content)) + content) as caller:
+        time.sleep(0.05)
+        os.kill(first, signal.SIGSTOP)
+        _replaced(either, first)
+        assert caller.makefile("rb").readline().startswith(b"HTTP/1.1 200")
+
+
+def _replaced(either, first):
     answer = requests.get(f"{either.base}/v2/health/ready", timeout=30)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_ready")
     assert int(answer.headers["Retry-After"]) > 0
