@@ -12,6 +12,7 @@ from affekt.api import notebook
 from affekt.api.model import Model, load
 from affekt.checks import check_before, remarks
 from affekt.dataset import unit_of
+from affekt.dataset.several import text_of
 from affekt.errors import affekt_errors
 from affekt.home import home
 from affekt.report.document import Evaluation
@@ -76,7 +77,7 @@ class Evaluated:
 
 
 def evaluate(
-    data: str | Path,
+    data: str | Path | Sequence[str | Path],
     model: str | Path | Model = "affekt@champion",
     *,
     split: str | None = None,
@@ -85,7 +86,7 @@ def evaluate(
     """Score labelled clips, or still images of faces, with a model.
 
     Args:
-        data: a folder or a CSV file, local or ``s3://``, as ``affekt check`` takes it.
+        data: a folder or a CSV file, local or ``s3://``, as ``affekt check`` takes it; or several.
         model: what :func:`affekt.load` gave, or takes.
         split: only these clips; all by default.
         labels: those that can be right, where that is known: the answers are among them.
@@ -94,7 +95,7 @@ def evaluate(
         AffektError: there is no such model or label, in the words of ``affekt check`` the data are wrong, or nothing of
             the split can be used.
     """
-    data = str(data)
+    data = text_of(data)
     with affekt_errors():
         report = check_before(data, learns=False, images=unit_of(data) == "images")
         if said := remarks(report, data):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from affekt.api import notebook
 from affekt.api.evaluated import figures_html, figures_table
 from affekt.api.model import Model, load
+from affekt.dataset.several import text_of
 from affekt.errors import affekt_errors
 from affekt.extensions import extension
 from affekt.report.document import Evaluation
@@ -71,7 +72,7 @@ class Trained:
 
 
 def train(
-    data: str | Path,
+    data: str | Path | Sequence[str | Path],
     *,
     faces: str | Path = "",
     only: str | None = None,
@@ -85,7 +86,8 @@ def train(
     It is the run of ``affekt train``: the same pipeline, whose steps are processes of their own.
 
     Args:
-        data: a folder or a CSV file of labelled clips, local or ``s3://``; with ``only="vgg"`` also of face images.
+        data: a folder or a CSV file of labelled clips, local or ``s3://``; with ``only="vgg"`` also of face images;
+            or several data sets, which are learned from together.
         faces: labelled face images to train the VGG and the C3D on as well.
         only: train, fuse and register these models alone, as ``"svc,voice_embedding"``.
         name: in the registry.
@@ -99,7 +101,7 @@ def train(
     """
     with affekt_errors():
         trained = extension("runner", "local")(
-            str(data),
+            text_of(data),
             faces=str(faces),
             only=only,
             name=name,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from affekt.dataset.clips import Clip
@@ -50,6 +50,11 @@ def joined(places: Sequence[str]) -> str:
     if twice:
         raise DataError("is given twice as a data set; leave one out", code="same_dataset", where=twice[0])
     return BETWEEN.join(places)
+
+
+def text_of(data: str | Path | Sequence[str | Path]) -> str:
+    """The text for one data set or several, as Python callers name them."""
+    return str(data) if isinstance(data, str | Path) else joined([str(place) for place in data])
 
 
 def places_of(uri: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from affekt.counted import counted
 from affekt.dataset import load_clips, read_faces, unit_of
-from affekt.dataset.several import possible_labels
+from affekt.dataset.several import places_of, possible_labels
 from affekt.ensemble import Ensemble, prepare_and_score, score_images
 from affekt.ensemble.among import only_among, only_possible
 from affekt.ensemble.assembly import MANIFEST
@@ -207,5 +207,8 @@ def _no_split(unit: str, split: str | None, there: Iterable[str]) -> str:
 
 def evaluate_command(data: str, model: str, split: str | None, labels: Sequence[str] = ()) -> str:
     """The command line that evaluates a model so."""
+    first, *further = places_of(data)
+    others = [part for place in further for part in ("--data", place)]
     among = ["--labels", ",".join(labels)] if labels else []
-    return shlex.join(["affekt", "evaluate", data, "--model", model, *(["--split", split] if split else []), *among])
+    asked = ["--model", model, *(["--split", split] if split else [])]
+    return shlex.join(["affekt", "evaluate", first, *others, *asked, *among])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from affekt.dataset import assign_splits, load_clips
-from affekt.dataset.several import joined, names_of, places_of, possible_in
+from affekt.dataset.several import joined, names_of, places_of, possible_in, text_of
 from affekt.errors import DataError
 
 
@@ -72,3 +72,8 @@ def test_a_folder_whose_name_looks_like_two_is_one(tmp_path):
     folder.mkdir()
     assert places_of(str(folder)) == (str(folder),)
     assert places_of("a + b") == ("a", "b")
+
+
+def test_python_names_one_or_several(tmp_path):
+    assert text_of(tmp_path) == str(tmp_path)
+    assert places_of(text_of([tmp_path / "a", "s3://bucket/b"])) == (str(tmp_path / "a"), "s3://bucket/b")

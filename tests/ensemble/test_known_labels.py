@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from affekt.ensemble import Ensemble, score_index
-from affekt.ensemble.among import labels_among, only_among
+from affekt.ensemble.among import labels_among, only_among, only_possible
 from affekt.errors import DataError
 from affekt.media import PreparedIndex
 from affekt.store.entries import Store
@@ -81,3 +81,13 @@ def test_what_is_recorded_of_a_clip_does_not_depend_on_what_a_caller_knows(asked
         assert recorded == ensemble.predict_file(file)
     finally:
         ensemble.listener = None
+
+
+def test_each_clip_is_answered_among_the_labels_of_its_data_set():
+    answers = np.tile([0.4, 0.3, 0.2, 0.1], (3, 1))
+    possible = {"a": ("angry", "happy"), "b": ("happy", "sad", "neutral")}
+    found = only_possible(answers, LABELS, ["a", "b", "elsewhere"], possible)
+    assert found[0] == pytest.approx([4 / 7, 3 / 7, 0, 0])
+    assert found[1] == pytest.approx([0, 1 / 2, 1 / 3, 1 / 6])
+    assert (found[2] == answers[2]).all()
+    assert (answers[0] == [0.4, 0.3, 0.2, 0.1]).all()
