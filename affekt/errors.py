@@ -134,6 +134,7 @@ EXTRAS = {
     "skimage": "train",
     "docker": "cluster",
     "kfp_server_api": "cluster",
+    "kubernetes": "cluster",
     "psycopg": "postgresql",
 }
 

@@ -35,7 +35,8 @@ def train_model(
 
     with step(member, settings, tracking_uri=tracking_uri, run_id=run_id, group=member) as this:
         from affekt.report.confusions import write_confusions
-        from affekt.steps.train_member import Job, launch
+        from affekt.steps.train_member import launch
+        from affekt.steps.training_job import Job
         from affekt.storage import join
 
         job = Job(
@@ -47,6 +48,8 @@ def train_model(
             settings=settings,
             out=model.path,
             checkpoints=join(store, "checkpoints"),
+            run_id=run_id,
+            tracking_uri=tracking_uri,
         )
         launch(job, this.log)
         write_confusions(Path(model.path))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from kfp import compiler, kubernetes
+from kfp import compiler
 
 from affekt.dataset import Unit
 from affekt.errors import DataError
@@ -56,15 +56,7 @@ def _compile(
     if path.suffix not in (".yaml", ".yml"):
         raise DataError("a compiled pipeline is YAML; name it *.yaml", code="file_name", where=str(path))
 
-    by_profile = placed_by(read_profile(profile))
-
-    def place(task: Any) -> Any:
-        placed = by_profile(task)
-        for key, value in labels.items():
-            kubernetes.add_pod_label(placed, key, value)
-        return placed
-
-    compiler.Compiler().compile(pipeline(place), str(path))
+    compiler.Compiler().compile(pipeline(placed_by(read_profile(profile), labels)), str(path))
     if profile != DEFAULT:  # that of the default is what the tests of affekt say of it
         documents = list(yaml.load_all(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
         if problems := lint(documents[0], documents[1]):

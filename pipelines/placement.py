@@ -73,9 +73,9 @@ def resources_of(component: str) -> Resources:
     return rows[component]
 
 
-def image_of(resources: Resources) -> str:
-    """The container image for what a step asks for."""
-    return GPU_IMAGE if resources.gpus else IMAGE
+def trained_together(component: str) -> bool:
+    """Whether it is a component that trains a model in several processes, which may be on several machines."""
+    return component in {training_step(name) for name, spec in model_specs().items() if spec.processes}
 
 
 def on_this_machine(task: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import json
 import logging
@@ -13,8 +12,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -26,10 +25,13 @@ from affekt.errors import AffektError
 from affekt.extensions import model_spec
 from affekt.media import FaceSet, PreparedIndex
 from affekt.settings import Settings, settings_from_json
+from affekt.steps.heard import Heard
 from affekt.steps.step import step
+from affekt.steps.training_job import Job
 from affekt.store.entries import Store
 from affekt.training.given import Given
 from affekt.training.sitting_out import train_or_sit_out
+from affekt.trainjob.place import nodes_described
 
 if TYPE_CHECKING:
     from affekt.training.distributed import World
@@ -42,37 +44,8 @@ PROCESSES = "AFFEKT_PROCESSES"
 _GRACE = 120
 
 
-@dataclass(frozen=True)
-class Job:
-    """One member's training, by the places of what it reads and writes: each a path or an ``s3://`` uri.
-
-    Attributes:
-        member: the name of the model.
-        prepared: folder of the prepared index; one of images has them beside it.
-        store: root of the prepared store.
-        settings: the run's settings as JSON.
-        out: the member's folder; below ``s3://`` it is there when the training is complete.
-        checkpoints: root of the checkpoints.
-        faces: folder of the face images, for a model that learns from them; empty for none.
-        needs: folders of the trained members that it reads, by name.
-        run_id: the parent MLflow run of processes that nobody listens to.
-        tracking_uri: MLflow's tracking address of these.
-    """
-
-    member: str
-    prepared: str
-    store: str
-    settings: str
-    out: str
-    checkpoints: str
-    faces: str = ""
-    needs: Mapping[str, str] = field(default_factory=dict)
-    run_id: str = ""
-    tracking_uri: str = ""
-
-
 def launch(job: Job, log: Any = None) -> None:
-    """Train a member, in several processes where there are several devices.
+    """Train a member, in several processes where there are several devices, on other nodes where these are described.
 
     Args:
         job: what to train.
@@ -82,6 +55,11 @@ def launch(job: Job, log: Any = None) -> None:
         AffektError: what the training raised, in whichever process; or a process died.
         SystemExit: SIGTERM came; the checkpoint is written.
     """
+    if place := nodes_described():
+        from affekt.steps.train_on_nodes import train_on_nodes  # heavy: the client of Kubernetes, and an extra
+
+        train_on_nodes(job, place, log)
+        return
     count = processes(job.member, settings_from_json(job.settings))
     if count == 1:
         train(job, log)
@@ -217,30 +195,17 @@ def _ended_with_us(running: subprocess.Popen[str]) -> Iterator[threading.Event]:
 
 def _listen(running: subprocess.Popen[str], log: Any, count: int, ended: threading.Event) -> None:
     """Hand on what the processes report until they are done, and raise what they raised."""
-    said: collections.deque[str] = collections.deque(maxlen=60)
-    errors: list[events.Error] = []
+    heard = Heard(log)
     assert running.stdout is not None
     for line in running.stdout:
-        match events.read(line):
-            case None:
-                said.append(line.rstrip("\n"))
-                logger.debug("%s", said[-1])
-            case events.Metrics(values=values, iteration=iteration):
-                if log:
-                    log(values, iteration)
-            case events.Text() | events.Progress() as told:
-                events.log(told)
-            case events.Error(stopped=True):
-                ended.set()
-            case events.Error() as error:
-                errors.append(error)
+        heard.line(line.rstrip("\n"))
     code = running.wait()
-    if ended.is_set():
+    if ended.is_set() or heard.stopped:
         raise SystemExit(128 + signal.SIGTERM)
-    if errors:
-        raise errors[0].to_exception()
+    if heard.error:
+        raise heard.error
     if code:
-        last = "\n".join(said)
+        last = heard.last_words
         cause = re.findall(r"Root Cause.*?rank\s*:\s*(\d+).*?exitcode\s*:\s*(-?\d+)", last, re.DOTALL)
         who = f"process {cause[-1][0]} of {count} ended with exit code {cause[-1][1]}" if cause else "torchrun failed"
         raise AffektError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kfp import kubernetes
@@ -12,7 +12,9 @@ from affekt import patience
 from affekt.components.image import IMAGE
 from affekt.pipelines.placement import CACHE, GPU_IMAGE, SECRETS
 from affekt.pipelines.profiles.profile import Profile, read_profile
+from affekt.pipelines.profiles.step_place import StepPlace, Toleration
 from affekt.steps.register import IMAGE_VARIABLE
+from affekt.trainjob.place import OF_THE_POD, VARIABLE, NodePlace
 
 
 def on_cluster(task: Any) -> Any:
@@ -20,41 +22,88 @@ def on_cluster(task: Any) -> Any:
     return placed_by(read_profile())(task)
 
 
-def placed_by(profile: Profile) -> Callable[[Any], Any]:
-    """What applies a profile to a task, and returns the task."""
+def placed_by(profile: Profile, labels: Mapping[str, str] | None = None) -> Callable[[Any], Any]:
+    """What applies a profile to a task, and returns the task.
+
+    Args:
+        profile: what the steps ask for.
+        labels: of all pods, those of a training on several nodes included.
+    """
 
     def place(task: Any) -> Any:
-        asked = profile.place(task.component_spec.name)
-        task.set_cpu_request(asked.cpu).set_cpu_limit(asked.cpu)
-        task.set_memory_request(asked.memory).set_memory_limit(asked.memory)
-        image = asked.image or (GPU_IMAGE if asked.gpus else IMAGE)
-        task.set_container_image(image)
-        # The prepared store is the cache. Kubeflow's would take new files at an old address for the old ones, and a
-        # submission cannot switch it off for tasks inside of an exit handler or a loop.
-        task.set_caching_options(False)
-        if asked.retries:
-            task.set_retry(
-                num_retries=asked.retries, backoff_duration="30s", backoff_factor=2, backoff_max_duration="600s"
-            )
-        kubernetes.set_timeout(task, asked.timeout_seconds)
-        if asked.gpus:
-            task.set_accelerator_type(asked.accelerator).set_accelerator_limit(asked.gpus)
-        for each in asked.tolerations:
-            kubernetes.add_toleration(
-                task, key=each.key, operator=each.operator, value=each.value or None, effect=each.effect or None
-            )
-        for key, value in asked.node_selector:
-            kubernetes.add_node_selector(task, key, value)
-        if asked.shared_memory:
-            kubernetes.empty_dir_mount(
-                task, volume_name="shm", mount_path="/dev/shm", medium="Memory", size_limit=asked.shared_memory
-            )
-        kubernetes.empty_dir_mount(task, volume_name="cache", mount_path=CACHE, size_limit=asked.disk)
-        task.set_env_variable(IMAGE_VARIABLE, image)
-        if waits := os.environ.get(patience.VARIABLE):
-            task.set_env_variable(patience.VARIABLE, waits)
-        for secret, keys in SECRETS.items():
-            kubernetes.use_secret_as_env(task, secret, {key: key for key in keys}, optional=True)
+        step = task.component_spec.name
+        asked = profile.place(step)
+        if asked.nodes > 1:
+            _ask(task, profile.follower(step))
+            task.set_env_variable(VARIABLE, nodes_of(asked, labels or {}).to_json())
+            for name, path in OF_THE_POD.items():
+                kubernetes.use_field_path_as_env(task, name, path)
+        else:
+            _ask(task, asked)
+        for key, value in (labels or {}).items():
+            kubernetes.add_pod_label(task, key, value)
         return task
 
     return place
+
+
+def nodes_of(asked: StepPlace, labels: Mapping[str, str]) -> NodePlace:
+    """What each node of a training on several asks for, as its step hands it to the cluster."""
+    image = _image(asked)
+    return NodePlace(
+        nodes=asked.nodes,
+        image=image,
+        cpu=asked.cpu,
+        memory=asked.memory,
+        disk=asked.disk,
+        cache=CACHE,
+        timeout_seconds=asked.timeout_seconds,
+        shared_memory=asked.shared_memory,
+        gpus=asked.gpus,
+        accelerator=asked.accelerator,
+        node_selector=dict(asked.node_selector),
+        tolerations=tuple(_fields(each) for each in asked.tolerations),
+        secrets=SECRETS,
+        environment={IMAGE_VARIABLE: image},
+        labels=labels,
+    )
+
+
+def _fields(toleration: Toleration) -> dict[str, str]:
+    given = {"key": toleration.key, "operator": toleration.operator, "value": toleration.value}
+    return {name: value for name, value in {**given, "effect": toleration.effect}.items() if value}
+
+
+def _image(asked: StepPlace) -> str:
+    return asked.image or (GPU_IMAGE if asked.gpus else IMAGE)
+
+
+def _ask(task: Any, asked: StepPlace) -> None:
+    task.set_cpu_request(asked.cpu).set_cpu_limit(asked.cpu)
+    task.set_memory_request(asked.memory).set_memory_limit(asked.memory)
+    image = _image(asked)
+    task.set_container_image(image)
+    # The prepared store is the cache. Kubeflow's would take new files at an old address for the old ones, and a
+    # submission cannot switch it off for tasks inside of an exit handler or a loop.
+    task.set_caching_options(False)
+    if asked.retries:
+        task.set_retry(num_retries=asked.retries, backoff_duration="30s", backoff_factor=2, backoff_max_duration="600s")
+    kubernetes.set_timeout(task, asked.timeout_seconds)
+    if asked.gpus:
+        task.set_accelerator_type(asked.accelerator).set_accelerator_limit(asked.gpus)
+    for each in asked.tolerations:
+        kubernetes.add_toleration(
+            task, key=each.key, operator=each.operator, value=each.value or None, effect=each.effect or None
+        )
+    for key, value in asked.node_selector:
+        kubernetes.add_node_selector(task, key, value)
+    if asked.shared_memory:
+        kubernetes.empty_dir_mount(
+            task, volume_name="shm", mount_path="/dev/shm", medium="Memory", size_limit=asked.shared_memory
+        )
+    kubernetes.empty_dir_mount(task, volume_name="cache", mount_path=CACHE, size_limit=asked.disk)
+    task.set_env_variable(IMAGE_VARIABLE, image)
+    if waits := os.environ.get(patience.VARIABLE):
+        task.set_env_variable(patience.VARIABLE, waits)
+    for secret, keys in SECRETS.items():
+        kubernetes.use_secret_as_env(task, secret, {key: key for key in keys}, optional=True)

@@ -11,6 +11,7 @@ from kfp.kubernetes import kubernetes_executor_config_pb2
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from affekt.pipelines.placement import SECRETS
+from affekt.trainjob.place import OF_THE_POD, VARIABLE, NodePlace
 
 _VERSIONED = re.compile(r".+(?::(?!latest$)[\w][\w.-]*|@sha256:[0-9a-f]{64})", re.ASCII)
 _INSTALLS = re.compile(r"\b(?:pip3?|uv|conda|apt(?:-get)?) +(?:install|add)\b")
@@ -41,6 +42,9 @@ def _of(container: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[s
     except json_format.ParseError as error:
         yield f"its settings are none by the schema: {error}"
         return
+    for variable in container.get("env", []):
+        if variable["name"] == VARIABLE:
+            yield from _of_nodes(NodePlace.from_json(variable["value"]), settings)
     limits = container.get("resources", {})
     for kind in ("Cpu", "Memory"):
         for side in ("Request", "Limit"):
@@ -64,3 +68,15 @@ def _of(container: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[s
     accelerator = limits.get("accelerator")
     if accelerator and not any(mount.get("mountPath") == "/dev/shm" for mount in settings.get("emptyDirMounts", [])):
         yield "an accelerator without shared memory: the loader's processes would fail on the 64 MiB of a container"
+
+
+def _of_nodes(place: NodePlace, settings: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the nodes that a step starts."""
+    if not _VERSIONED.fullmatch(place.image):
+        yield f"the image of its nodes {place.image!r} has neither a version nor a digest"
+    for secret in set(place.secrets) - set(SECRETS):
+        yield f"the secret {secret} of its nodes is none of those that are documented: {', '.join(SECRETS)}"
+    if place.gpus and not place.shared_memory:
+        yield "its nodes have accelerators without shared memory: the loader's processes would fail on 64 MiB"
+    if {each.get("name") for each in settings.get("fieldPathAsEnv", [])} < set(OF_THE_POD):
+        yield "it does not know its own pod, with which its TrainJob has to go"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,14 @@ from typing import Any
 import yaml
 
 from affekt.errors import DataError
-from affekt.pipelines.placement import all_resources, resources_of
+from affekt.pipelines.placement import all_resources, resources_of, trained_together
 from affekt.pipelines.profiles.step_place import StepPlace
 
 #: Those that come with affekt.
-NAMES = ("cpu", "gpu", "multi-gpu", "spot")
+NAMES = ("cpu", "gpu", "multi-gpu", "multi-node", "spot")
 DEFAULT = "gpu"
+#: What is said of all steps and means something to one that only follows.
+_OF_A_FOLLOWER = ("image", "node_selector", "tolerations")
 #: Besides the names of steps: every step, and those whose model asks for an accelerator.
 ALL, NETWORKS = "all", "networks"
 _DEEP = 5
@@ -48,7 +50,20 @@ class Profile:
         for to, values in self.changes:
             if to in (ALL, step) or (to == NETWORKS and asked.gpus):
                 found = found.changed(values)
-        return found
+        return found if trained_together(step) else replace(found, nodes=1)
+
+    def follower(self, step: str) -> StepPlace:
+        """What a step asks for that only follows the training on several nodes: what is said of all steps, and time.
+
+        Raises:
+            AffektError: nobody has said for this step.
+        """
+        found = StepPlace(memory="4Gi")
+        for to, values in self.changes:
+            if to == ALL:
+                found = found.changed({key: values[key] for key in values if key in _OF_A_FOLLOWER})
+        place = self.place(step)
+        return replace(found, retries=place.retries, timeout_seconds=place.timeout_seconds)
 
 
 def read_profile(name: str = DEFAULT) -> Profile:
@@ -87,6 +102,10 @@ def _changes(name: str, deep: int) -> list[tuple[str, Mapping[str, Any]]]:
                     StepPlace(gpus=1).changed({str(key): value})
                 except ValueError as error:
                     problems.append(f"{to}: {error}")
+            if "nodes" in values and to != NETWORKS and not trained_together(to):
+                problems.append(
+                    f"{to}: nodes is for steps that train a network; say it of {NETWORKS} or of one of them"
+                )
             found.append((str(to), {str(key): value for key, value in values.items()}))
     if problems:
         listed = "".join(f"\n  - {problem}" for problem in problems)

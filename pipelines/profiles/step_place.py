@@ -35,6 +35,7 @@ class StepPlace:
         shared_memory: of ``/dev/shm``; ``""`` for the container's own.
         gpus: accelerators.
         accelerator: their resource name.
+        nodes: how many machines of that kind train together, as a TrainJob of Kubeflow Trainer beyond one.
         image: of the container; ``""`` for affekt's own.
         node_selector: labels that a node must have.
         tolerations: taints that the pod puts up with.
@@ -48,6 +49,7 @@ class StepPlace:
     shared_memory: str = ""
     gpus: int = 0
     accelerator: str = "nvidia.com/gpu"
+    nodes: int = 1
     image: str = ""
     node_selector: tuple[tuple[str, str], ...] = ()
     tolerations: tuple[Toleration, ...] = ()
@@ -125,6 +127,7 @@ _READ: dict[str, Callable[[str, Any], Any]] = {
     "disk": _SIZE,
     "shared_memory": _SIZE,
     "gpus": _whole(0, 64),
+    "nodes": _whole(1, 64),
     "accelerator": _matches(_LABEL, "the name of a resource, like nvidia.com/gpu or amd.com/gpu"),
     "image": _matches(_IMAGE, "an image with a version or a digest, not latest"),
     "node_selector": _selector,

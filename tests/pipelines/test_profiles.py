@@ -11,9 +11,10 @@ import yaml
 
 from affekt.errors import DataError
 from affekt.pipelines.compile import compile_pipeline
-from affekt.pipelines.placement import all_resources
+from affekt.pipelines.placement import SECRETS, all_resources
 from affekt.pipelines.profiles.lint import lint
 from affekt.pipelines.profiles.profile import NAMES, read_profile
+from affekt.trainjob import OF_THE_POD, VARIABLE, NodePlace, train_job
 
 
 def compiled(folder: Path, profile: str) -> tuple[dict, dict]:
@@ -71,7 +72,8 @@ def gpu(tmp_path_factory) -> tuple[dict, dict]:
 
 
 #: One of each kind; the others are compiled where all tests run.
-_SOME = [name if name in ("cpu", "spot") else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
+_FAST = ("cpu", "multi-node", "spot")
+_SOME = [name if name in _FAST else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
 
 
 @pytest.fixture(scope="module", params=_SOME)
@@ -97,10 +99,42 @@ def test_what_a_profile_says_reaches_the_pod_of_a_network(profile):
     name, spec, platform = profile
     pod = pods(spec, platform)["train-vgg"]["spec"]
     gpus = pod["containers"][0]["resources"]["limits"].get("nvidia.com/gpu")
-    assert gpus == {"cpu": None, "gpu": "1", "multi-gpu": "4", "spot": "1"}[name]
-    assert len(pod["tolerations"]) == {"cpu": 0, "gpu": 1, "multi-gpu": 1, "spot": 4}[name]
-    assert any(volume["name"] == "shm" for volume in pod["volumes"]) == (name != "cpu")
+    assert gpus == {"cpu": None, "gpu": "1", "multi-gpu": "4", "multi-node": None, "spot": "1"}[name]
+    assert len(pod["tolerations"]) == {"cpu": 0, "gpu": 1, "multi-gpu": 1, "multi-node": 0, "spot": 4}[name]
+    assert any(volume["name"] == "shm" for volume in pod["volumes"]) == (name not in ("cpu", "multi-node"))
     assert pods(spec, platform)["train-svc"]["spec"]["tolerations"] == []
+
+
+def test_a_step_of_several_nodes_follows_them_from_a_small_pod(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("base: multi-node\nall: {node_selector: {pool: training}}\ntrain-vgg: {nodes: 3, retries: 7}\n")
+    spec, platform = compiled(tmp_path, str(path))
+    pod = pods(spec, platform)["train-vgg"]["spec"]
+    assert pod["containers"][0]["resources"]["limits"] == {"cpu": "1", "memory": "4Gi"}
+    assert pod["nodeSelector"] == {"pool": "training"}
+    container = spec["deploymentSpec"]["executors"]["exec-train-vgg"]["container"]
+    (text,) = [each["value"] for each in container["env"] if each["name"] == VARIABLE]
+    nodes = NodePlace.from_json(text)
+    assert (nodes.nodes, nodes.gpus, nodes.memory, nodes.shared_memory) == (3, 4, "128Gi", "32Gi")
+    assert (nodes.node_selector, len(nodes.tolerations)) == ({"pool": "training"}, 1)
+    assert set(nodes.secrets) == set(SECRETS)
+    job = train_job(nodes, "affekt-vgg-0", job_uri="s3://b/job.json", attempt="a")
+    assert job["spec"]["trainer"]["image"] == container["image"]
+    own = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]["exec-train-vgg"]["fieldPathAsEnv"]
+    assert {each["name"]: each["fieldPath"] for each in own} == OF_THE_POD
+    assert not any(each["name"] == VARIABLE for each in executor(spec, "train-svc").get("env", []))
+
+
+def executor(spec: dict, step: str) -> dict:
+    return spec["deploymentSpec"]["executors"][f"exec-{step}"]["container"]
+
+
+@pytest.mark.parametrize("step", ["all", "train-svc", "gate"])
+def test_only_networks_have_several_nodes(tmp_path, step):
+    path = tmp_path / "own.yaml"
+    path.write_text(f"{step}: {{nodes: 2}}\n")
+    with pytest.raises(DataError, match="nodes is for steps that train a network"):
+        read_profile(str(path))
 
 
 def test_a_file_changes_a_profile_step_by_step(tmp_path):

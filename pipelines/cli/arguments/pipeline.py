@@ -50,5 +50,5 @@ def _add_submit(submitted: argparse.ArgumentParser) -> None:
 def _add_profile(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--profile", default="gpu", metavar="P",
-        help="what steps ask of the cluster: cpu, gpu, multi-gpu, spot, or a YAML file (default gpu)",
+        help="what steps ask of the cluster: cpu, gpu, multi-gpu, multi-node, spot, or a YAML file (default gpu)",
     )  # fmt: skip
