@@ -84,7 +84,11 @@ def gate(
         outcome = GateOutcome.of(found, evaluated, name=name, version=version, run_id=run_id)
         outcome.write(Path(decision.path))
         render(Path(evaluation.path), Path(report.path), outcome)
-        tags = {"affekt.model": f"{name}/{version}", "affekt.promoted": found.promote}
+        tags = {
+            "affekt.model": f"{name}/{version}",
+            "affekt.promoted": found.promote,
+            "affekt.reason": found.reasons[0],
+        }
         files = {"decision.json": Path(decision.path), "report.html": Path(report.path)}
         this.publish(tags=tags, files=files)
         for reason in found.reasons:

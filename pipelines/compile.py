@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ def compile_pipeline(
     unit: Unit = "clips",
     labels: Mapping[str, str] | None = None,
     profile: str = DEFAULT,
+    scheduled: bool = False,
 ) -> None:
     """Compile the pipeline that trains models, of clips or of still images; the same input gives the same bytes.
 
@@ -34,12 +36,14 @@ def compile_pipeline(
         unit: what the data set holds.
         labels: of the pods of all steps.
         profile: what the steps ask of the cluster (:func:`affekt.pipelines.profiles.profile.read_profile`).
+        scheduled: as of :func:`affekt.pipelines.training.training_pipeline`.
 
     Raises:
         DataError: the file's name does not end in ``.yaml``, there is no such profile, or what it gives does not pass
             :mod:`affekt.pipelines.profiles.lint`.
     """
-    _compile(path, lambda place: training_pipeline(models, unit=unit, place=place), labels or {}, profile)
+    made = partial(training_pipeline, models, unit=unit, scheduled=scheduled)
+    _compile(path, lambda place: made(place=place), labels or {}, profile)
 
 
 def compile_scoring(path: Path, *, profile: str = DEFAULT) -> None:

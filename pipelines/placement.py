@@ -23,6 +23,8 @@ SECRETS = {
     ),
     "affekt-login": ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"),
 }
+#: The secret of the step that tells of a scheduled run's end: addresses, and what webhooks are signed with.
+NOTIFY = {"affekt-notify": ("AFFEKT_WEBHOOK", "AFFEKT_SLACK", "AFFEKT_WEBHOOK_SECRET")}
 #: Where the images keep copies of prepared clips (:func:`affekt.home.home`): a volume of the pod, of a bounded size.
 CACHE = "/var/lib/affekt/cache"
 #: GiB of a step's disk that are left beside the copies, for what is decoded of them.
@@ -32,6 +34,7 @@ _LIGHT = Resources()
 
 #: What the steps ask for that are there whichever models are trained, by component.
 _STEPS: dict[str, Resources] = {
+    "look": Resources(memory="4Gi"),
     "ingest": _LIGHT,
     "ingest-images": Resources(memory="8Gi"),
     "plan-shards": _LIGHT,

@@ -58,6 +58,7 @@ class SubmitOptions:
         labels: of the pods.
         tag: that tells two submissions apart; of two with the same one only the first trains.
         profile: what the steps ask of the cluster.
+        scheduled: ``when`` and ``notify`` of a schedule (:attr:`affekt.pipelines.schedules.schedule.Schedule.asked`).
     """
 
     pipeline_root: str = ""
@@ -65,11 +66,13 @@ class SubmitOptions:
     labels: Mapping[str, str] = field(default_factory=dict)
     tag: str = ""
     profile: str = DEFAULT
+    scheduled: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def arguments(self) -> dict[str, Any]:
         """Those of the pipeline."""
-        return {} if self.clips_per_shard is None else {"clips_per_shard": self.clips_per_shard}
+        shards = {} if self.clips_per_shard is None else {"clips_per_shard": self.clips_per_shard}
+        return {**shards, **self.scheduled}
 
     def check(self) -> None:
         """Whether a cluster takes them.
@@ -130,7 +133,14 @@ def submit(
     # kfp prints the addresses of experiment and run, and standard output is for the answer.
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
         package = Path(folder, "affekt-training.yaml")
-        compile_pipeline(package, models, unit=unit, labels=options.labels, profile=options.profile)
+        compile_pipeline(
+            package,
+            models,
+            unit=unit,
+            labels=options.labels,
+            profile=options.profile,
+            scheduled=bool(options.scheduled),
+        )
         client = connect(cluster)
         run_id = _started_once(
             client,

@@ -60,6 +60,20 @@ def open_job(tracking: Tracking, name: str, job: str, params: Mapping[str, Any],
     return run_id
 
 
+def job_run(tracking: Tracking, job: str) -> Run | None:
+    """The parent run of a pipeline run; None where none was opened."""
+    return _run_of(tracking, job)
+
+
+def last_failure(tracking: Tracking, run_id: str) -> Run | None:
+    """The child of a parent run that failed last; None where none did."""
+    failed = f"tags.`mlflow.parentRunId` = '{run_id}' and attributes.status = 'FAILED'"
+    found = tracking.client.search_runs(
+        [tracking.experiment_id], failed, order_by=["attributes.start_time DESC"], max_results=1
+    )
+    return found[0] if found else None
+
+
 def reopen(tracking: Tracking, run_id: str, mine: str = "") -> None:
     """Let a run go on, for its new owner where one is named."""
     tracking.client.update_run(run_id, status="RUNNING")

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from affekt.errors import AffektError
+from affekt.errors import AffektError, as_affekt_error
 from affekt.home import home as affekt_home
 from affekt.owner import current_user
 from affekt.patience import at_most
@@ -170,6 +170,7 @@ class Tracking:
                 yield run
             except BaseException as error:
                 run.tag("error", f"{type(error).__name__}: {error}"[:500])
+                run.tag("affekt.error", as_affekt_error(error).code)
                 run.flush()
                 self.finish(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
                 raise

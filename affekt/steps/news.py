@@ -21,6 +21,7 @@ from affekt.ensemble.records import REFERENCE, read_records, read_table
 from affekt.errors import DataError
 from affekt.json_document import JsonDocument
 from affekt.registry import Tracking, list_models, resolve
+from affekt.registry.jobs import JOB, job_run
 from affekt.registry.models import digest_of
 from affekt.settings import Settings
 from affekt.steps.when import When
@@ -147,10 +148,17 @@ def find_news(data: str, name: str, settings: Settings, when: When, *, store: st
     return _with_reasons(news, when, _drift(folder, when.drift) if when.drift else None)
 
 
-def keep_news(news: News, when: When, name: str, data: str, tracking: Tracking) -> str:
-    """Record in MLflow that there was nothing to do, as a run of its own that is finished; returns its id."""
+def keep_news(news: News, when: When, name: str, data: str, tracking: Tracking, *, job: str = "") -> str:
+    """Record in MLflow that there was nothing to do, as a run of its own that is finished; returns its id.
+
+    With ``job``, the identifier of a pipeline run, there is one such run however often the step is tried.
+    """
+    if job and (known := job_run(tracking, job)):
+        return str(known.info.run_id)
     why = news.sentence(when)
     tags = {"affekt.kind": "nothing_to_do", "affekt.why": why, "affekt.data": data, "affekt.champion": news.champion}
+    if job:
+        tags[JOB] = job
     run_id = tracking.start_parent(name, when.to_dict(), {**tags, "mlflow.note.content": why})
     with tracking.run(run_id) as run:
         counts = {key: value for key, value in news.to_dict().items() if isinstance(value, int | float)}

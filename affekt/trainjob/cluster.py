@@ -220,7 +220,7 @@ def connect(owner: Owner) -> Cluster:
         AffektError: there is none.
     """
     from kubernetes import client, config  # heavy, as above
-    from kubernetes.config.config_exception import ConfigException
+    from kubernetes.config.config_exception import ConfigException  # as above
     from urllib3 import Retry  # comes with it
 
     configuration = client.Configuration()

@@ -10,7 +10,7 @@ from kfp import kubernetes
 
 from affekt import patience
 from affekt.components.image import IMAGE
-from affekt.pipelines.placement import CACHE, GPU_IMAGE, SECRETS
+from affekt.pipelines.placement import CACHE, GPU_IMAGE, NOTIFY, SECRETS
 from affekt.pipelines.profiles.profile import Profile, read_profile
 from affekt.pipelines.profiles.step_place import StepPlace, Toleration
 from affekt.steps.register import IMAGE_VARIABLE
@@ -105,5 +105,6 @@ def _ask(task: Any, asked: StepPlace) -> None:
     task.set_env_variable(IMAGE_VARIABLE, image)
     if waits := os.environ.get(patience.VARIABLE):
         task.set_env_variable(patience.VARIABLE, waits)
-    for secret, keys in SECRETS.items():
+    told = NOTIFY if task.component_spec.name == "finish" else {}
+    for secret, keys in {**SECRETS, **told}.items():
         kubernetes.use_secret_as_env(task, secret, {key: key for key in keys}, optional=True)

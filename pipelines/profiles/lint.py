@@ -10,7 +10,7 @@ from google.protobuf import json_format  # type: ignore[import-untyped]
 from kfp.kubernetes import kubernetes_executor_config_pb2
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from affekt.pipelines.placement import SECRETS
+from affekt.pipelines.placement import NOTIFY, SECRETS
 from affekt.trainjob.place import OF_THE_POD, VARIABLE, NodePlace
 
 _VERSIONED = re.compile(r".+(?::(?!latest$)[\w][\w.-]*|@sha256:[0-9a-f]{64})", re.ASCII)
@@ -58,8 +58,8 @@ def _of(container: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[s
         yield "no time limit"
     for secret in settings.get("secretAsEnv", []):
         name = secret.get("secretName") or secret.get("secretNameParameter", {}).get("runtimeValue", {}).get("constant")
-        if name not in SECRETS:
-            yield f"the secret {name} is none of those that are documented: {', '.join(SECRETS)}"
+        if name not in (*SECRETS, *NOTIFY):
+            yield f"the secret {name} is none of those that are documented: {', '.join((*SECRETS, *NOTIFY))}"
     for mount in settings.get("emptyDirMounts", []):
         if not mount.get("sizeLimit"):
             yield f"the volume {mount.get('volumeName')} has no bound"

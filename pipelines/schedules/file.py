@@ -14,8 +14,8 @@ import yaml
 
 from affekt.errors import AffektError, DataError, SettingsError
 from affekt.extensions import model_names
+from affekt.notify import Notify
 from affekt.pipelines.schedules.cron import Cron
-from affekt.pipelines.schedules.recipients import Notify
 from affekt.pipelines.schedules.schedule import Schedule, ScheduleFile
 from affekt.registry.registering import check_name
 from affekt.settings import load_settings
@@ -157,11 +157,12 @@ class _Reading:
                 self.wrong(_line(keys[name]), f"{name}: pods of a cluster do not see {values[name]}; expected s3://")
             values[name] = str(Path(self.folder, Path(values[name]).expanduser()).resolve())
         if (when := values.get("when")) and when.drift and not is_remote(when.drift):
+            if runner == "cluster":
+                self.wrong(_line(keys["when"]), f"when: pods of a cluster do not see {when.drift}; expected s3://")
             values["when"] = replace(when, drift=str(Path(self.folder, Path(when.drift).expanduser()).resolve()))
-        if runner == "cluster":
-            for name in ("when", "notify"):
-                if values.get(name):
-                    self.wrong(_line(keys[name]), f"{name}: is not built for runs in Kubeflow; leave it out")
+        if runner == "cluster" and (notify := values.get("notify")):
+            for problem in notify.not_of_the_secret():
+                self.wrong(_line(keys["notify"]), problem)
         if values.get("profile"):
             self.profile(values, _line(keys["profile"]))
         if not self.problems and {"name", "cron", "time_zone", "data"} <= set(values):

@@ -102,7 +102,8 @@ class Kubeflow:
 
     def run_now(self, schedule: Schedule) -> str:
         """Submit a run beside the schedule's times."""
-        submitted = submit_training(schedule.job(), self.cluster, SubmitOptions(profile=schedule.profile or DEFAULT))
+        options = SubmitOptions(profile=schedule.profile or DEFAULT, scheduled=schedule.asked)
+        submitted = submit_training(schedule.job(), self.cluster, options)
         return f"run {submitted.run_id}: {submitted.url}"
 
     def pause(self, schedule: Schedule) -> str:
@@ -165,12 +166,15 @@ class Kubeflow:
         """The pipeline of a schedule, compiled once for each profile, set of models and kind of data."""
         job = schedule.job()
         unit, arguments = cluster_arguments(job)
-        facts = json.dumps([list(job.models), unit, schedule.profile], sort_keys=True)
+        if schedule.when and unit == "images":
+            raise DataError(f"{schedule.name}: when compares clips; for still images leave it out", code="usage")
+        scheduled = bool(schedule.asked)
+        facts = json.dumps([list(job.models), unit, schedule.profile, scheduled], sort_keys=True)
         package = Path(folder, f"{hashlib.sha256(facts.encode()).hexdigest()[:16]}.yaml")
         if not package.exists():
-            compile_pipeline(package, job.models, unit=unit, profile=schedule.profile or DEFAULT)
+            compile_pipeline(package, job.models, unit=unit, profile=schedule.profile or DEFAULT, scheduled=scheduled)
         version = hashlib.sha256(package.read_bytes()).hexdigest()[:16]
-        return _Made(package, version, {**arguments, "store": self.cluster.store})
+        return _Made(package, version, {**arguments, "store": self.cluster.store, **schedule.asked})
 
     def _digest(self, schedule: Schedule, made: _Made) -> str:
         facts = [schedule.digest, made.version, made.arguments, self.cluster.service_account]

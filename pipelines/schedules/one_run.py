@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from affekt.home import home
-from affekt.pipelines.schedules.notify import Ended, tell
+from affekt.notify import tell
 from affekt.pipelines.schedules.outcome import Outcome
 from affekt.pipelines.schedules.state import State
 
@@ -90,7 +90,7 @@ def end(state: State, run_id: int, code: int) -> None:
     (found,) = (each for each in state.runs() if each.id == run_id)
     outcome = Outcome.of(read_outcome(run_id), code)
     log = str(home() / "schedules" / f"{run_id:05}.log")
-    tell(schedule.notify, Ended.of(found, outcome, log, clip_names=schedule.notify.clip_names))
+    tell(schedule.notify, outcome.ended(found, log, clip_names=schedule.notify.clip_names))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from affekt.json_document import JsonDocument
+from affekt.notify import EVENT, Ended
+from affekt.pipelines.schedules.state import Run
+from affekt.storage import secrets_hidden
 
 #: How the local runner says at which step a run failed.
 _STEP = re.compile(r"\(step (.+?); the whole log: ")
@@ -59,3 +62,17 @@ class Outcome(JsonDocument):
         """The result and why, in one line."""
         said = self.result.replace("_", " ")
         return ": ".join(part for part in (f"{said} {self.version}".strip(), self.why.partition("\n")[0]) if part)
+
+    def ended(self, run: Run, log: str, *, clip_names: bool) -> Ended:
+        """What is told of a run with this outcome.
+
+        Args:
+            run: of this machine.
+            log: where its log is.
+            clip_names: whether the sentence of an error is told, which may name clips.
+        """
+        why = "" if self.result == "failed" and not clip_names else secrets_hidden(self.why.partition("\n")[0])
+        return Ended(
+            EVENT, run.name, run.id, self.result, self.version, why, self.code, self.step, run.due, run.started,
+            run.ended, log,
+        )  # fmt: skip

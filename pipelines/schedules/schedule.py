@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from affekt.json_document import LEFT_OUT, JsonDocument
+from affekt.notify import Notify
 from affekt.pipelines.job import TrainingJob, job_of
 from affekt.pipelines.schedules.cron import Cron
-from affekt.pipelines.schedules.recipients import Notify
 from affekt.steps.when import When
 
 Runner = Literal["local", "docker", "cluster"]
@@ -77,8 +77,19 @@ class Schedule(JsonDocument):
             *(part for word in (self.when.words if self.when else ()) for part in ("--when", word)),
         )  # fmt: skip
 
+    @property
+    def asked(self) -> dict[str, str]:
+        """What the scheduled pipeline of a cluster is given beside the training; nothing where that is all."""
+        found = {}
+        if self.when:
+            found["when"] = json.dumps({key: value for key, value in self.when.to_dict().items() if value})
+        if self.notify:
+            told = {key: value for key, value in self.notify.to_dict().items() if value != ""}
+            found["notify"] = json.dumps({"schedule": self.name, **told})
+        return found
+
     def job(self) -> TrainingJob:
-        """The training that it starts.
+        """The training that it starts; with ``when``, clips without a label are left out.
 
         Raises:
             AffektError: data, models and settings do not go together.
@@ -89,7 +100,7 @@ class Schedule(JsonDocument):
             only=self.only or None,
             name=self.model,
             preset=self.preset,
-            overrides=self.settings,
+            overrides=(*(("leave_out_unlabelled=true",) if self.when else ()), *self.settings),
             elsewhere=True,
         )
 

@@ -154,9 +154,10 @@ class Fault:
 
 @cache
 def _compiled(*arguments: Any) -> str:
-    models, unit, labels, profile = arguments
+    models, unit, labels, profile, scheduled = arguments
     with tempfile.TemporaryDirectory() as folder:
-        compile_pipeline(Path(folder, "pipeline.yaml"), models, unit=unit, labels=dict(labels), profile=profile)
+        made = Path(folder, "pipeline.yaml")
+        compile_pipeline(made, models, unit=unit, labels=dict(labels), profile=profile, scheduled=scheduled)
         return Path(folder, "pipeline.yaml").read_text(encoding="utf-8")
 
 
@@ -167,9 +168,11 @@ def compile_once(
     unit: str = "clips",
     labels: Mapping[str, str] | None = None,
     profile: str = "gpu",
+    scheduled: bool = False,
 ) -> None:
     """What :func:`compile_pipeline` does, for the same arguments once in a test session: it takes half a second."""
-    path.write_text(_compiled(tuple(models), unit, tuple((labels or {}).items()), profile), encoding="utf-8")
+    text = _compiled(tuple(models), unit, tuple((labels or {}).items()), profile, scheduled)
+    path.write_text(text, encoding="utf-8")
 
 
 @contextmanager
@@ -264,11 +267,16 @@ class Driver:
             if not ready:
                 raise Refused(f"tasks wait for each other or for nobody: {sorted(waiting)}")
             task = waiting.pop(ready[0])
-            last = task.get("triggerPolicy", {}).get("strategy") == "ALL_UPSTREAM_TASKS_COMPLETED"
+            policy = task.get("triggerPolicy", {})
+            last = policy.get("strategy") == "ALL_UPSTREAM_TASKS_COMPLETED"
             if not last and any(done[name][0] == "FAILED" for name in task.get("dependentTasks", ())):
                 done[ready[0]] = ("FAILED", {})
                 continue
-            done[ready[0]] = self.task(ready[0], task, Scope(self, inputs, artifacts, done), in_loop)
+            scope = Scope(self, inputs, artifacts, done)
+            if not scope.holds(policy.get("condition", ""), task):
+                done[ready[0]] = ("SKIPPED", {})
+                continue
+            done[ready[0]] = self.task(ready[0], task, scope, in_loop)
         state = "FAILED" if any(state == "FAILED" for state, _ in done.values()) else "SUCCEEDED"
         return state, self.outputs(dag, done) if state == "SUCCEEDED" else {}
 
@@ -371,6 +379,15 @@ class Scope:
                 if "defaultValue" in facts:
                     parameters[name] = facts["defaultValue"]
         return parameters, artifacts
+
+    def holds(self, condition: str, task: Any) -> bool:
+        """Whether a condition holds, of the one form that the pipelines have."""
+        if not condition:
+            return True
+        found = re.fullmatch(r"inputs\.parameter_values\['([^']+)'\] == '([^']*)'", condition)
+        if not found:
+            raise Refused(f"a condition that the driver does not know: {condition}")
+        return bool(self.parameter(task["inputs"]["parameters"][found[1]]) == found[2])
 
     def parameter(self, one: Mapping[str, Any]) -> Any:
         if "runtimeValue" in one:

@@ -136,8 +136,22 @@ def test_what_a_lost_answer_left_behind_is_found_by_the_next_time(api, file, cap
     assert len(api.recurring) == 2
 
 
-@pytest.mark.parametrize("line", ["when: {new_clips: 5}", "notify: {slack: $SLACK}"])
-def test_what_is_not_built_for_kubeflow_is_refused(api, file, capsys, line):
+def test_what_makes_a_start_worth_while_and_who_hears_are_arguments_of_another_version(api, file, capsys):
+    changes(capsys, "apply", str(file))
+    lines = "when: {new_clips: 5}, notify: {slack: $AFFEKT_SLACK, results: [failed]}"
+    file.write_text(FILE.replace("runner: cluster}", f"runner: cluster, {lines}}}", 1))
+    assert changes(capsys, "apply", str(file)) == [("replace", "weekly"), ("keep", "monthly")]
+    given = kept(api)["affekt-weekly"]["runtime_config"]["parameters"]
+    assert json.loads(given["when"]) == {"new_clips": 5}
+    told = json.loads(given["notify"])
+    assert (told["schedule"], told["slack"], told["results"]) == ("weekly", "$AFFEKT_SLACK", ["failed"])
+    assert json.loads(given["settings"])["leave_out_unlabelled"] is True
+    assert len(api.versions) == 2
+    assert changes(capsys, "apply", str(file)) == [("keep", "weekly"), ("keep", "monthly")]
+
+
+def test_an_address_that_is_written_out_is_refused(api, file, capsys):
+    line = "notify: {slack: 'https://hooks.example/secret'}"
     file.write_text(FILE.replace("runner: cluster}", f"runner: cluster, {line}}}", 1))
     assert run(["schedule", "plan", str(file)]) == 1
-    assert "not built for runs in Kubeflow" in capsys.readouterr().err
+    assert "write slack: $AFFEKT_SLACK" in capsys.readouterr().err

@@ -14,10 +14,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from affekt.notify import Ended, Notify, signed, tell
 from affekt.pipelines.schedules import one_run
-from affekt.pipelines.schedules.notify import Ended, signed, tell
 from affekt.pipelines.schedules.outcome import Outcome
-from affekt.pipelines.schedules.recipients import Notify
 from affekt.pipelines.schedules.schedule import Schedule
 from affekt.pipelines.schedules.state import Run, State
 
@@ -73,7 +72,7 @@ def heard() -> Iterator[Heard]:
 
 
 def ended(outcome: Outcome, *, clip_names: bool = False) -> Ended:
-    return Ended.of(RUN, outcome, "/home/schedules/00007.log", clip_names=clip_names)
+    return outcome.ended(RUN, "/home/schedules/00007.log", clip_names=clip_names)
 
 
 def test_a_webhook_is_signed_as_the_standard_says(heard, monkeypatch):

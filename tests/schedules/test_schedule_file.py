@@ -72,7 +72,8 @@ def test_a_key_that_is_there_twice_is_a_mistake(tmp_path):
     ("line", "said"),
     [
         ("when: {clips: 50}", "expected new_clips"),
-        ("when: {new_clips: 5}", "not built for runs in Kubeflow"),
+        ("when: {drift: records}", "pods of a cluster do not see"),
+        ("notify: {slack: $SLACK}", "write slack: $AFFEKT_SLACK"),
         ("when: {new_clips: 0}", "expected a whole number from 1 on"),
         ("when: {}", "expected one or more of"),
         ("notify: {webhook: example.org}", "expected an http(s) address"),

@@ -23,6 +23,7 @@ from affekt.steps import nodes_followed
 from affekt.steps.train_member import launch
 from affekt.steps.train_on_nodes import train_on_nodes
 from affekt.steps.training_job import Job
+from affekt.store.entries import Store
 from affekt.trainjob import VARIABLE, NodePlace
 from tests.steps.test_train_member import job as small_job
 from tests.steps.test_train_member import prepared, settings
@@ -43,6 +44,7 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     monkeypatch.setattr(nodes_followed, "SETTLE", 0.6)
     monkeypatch.setattr(patience, "_PAUSES", (0.05,))
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("AFFEKT_POD_NAMESPACE", NAMESPACE)
     with ExitStack() as stack:
         yield lambda program: stack.enter_context(serving(program, tmp_path / "kubeconfig"))
@@ -55,6 +57,7 @@ def nodes(**changes: Any) -> NodePlace:
 def job(prepared: Path, bucket: str, out: Path) -> Job:
     """Of a small data set whose prepared clips lie in the bucket."""
     plain = small_job(prepared, out, settings("device=cpu", "c3d.iterations=2"))
+    Store(prepared / "store", settings().media).pack()  # nodes read shards
     storage.upload_folder(prepared / "store", f"{bucket}/store")
     return Job(**{**plain.__dict__, "store": f"{bucket}/store", "checkpoints": f"{bucket}/store/checkpoints"})
 
@@ -217,10 +220,9 @@ def test_two_nodes_come_to_what_one_process_does(started, prepared, bucket, tmp_
 def test_an_error_of_a_real_node_is_the_steps(started, prepared, bucket, tmp_path):
     started(really_trains)
     given = job(prepared, bucket, tmp_path / "out")
-    broken = {**given.__dict__, "settings": given.settings.replace('"iterations": 2', '"iterations": 40')}
     too_fast = settings(
         "device=cpu", "c3d.learning_rate=10", "c3d.warmup=0", "c3d.batch_norm=false", "c3d.iterations=40"
     )
     with pytest.raises(AffektError, match="choose a lower learning rate") as caught:
-        train_on_nodes(Job(**{**broken, "settings": too_fast.to_json()}), nodes())
+        train_on_nodes(Job(**{**given.__dict__, "settings": too_fast.to_json()}), nodes())
     assert caught.value.code == "diverged"

@@ -58,6 +58,21 @@ class Notify(JsonDocument):
             found["clip_names"] = values["clip_names"]
         return cls(**found)
 
+    def not_of_the_secret(self) -> list[str]:
+        """What is wrong for a run on a cluster: arguments of a pipeline are seen by all who see its runs.
+
+        So the addresses stand in a secret, whose keys are variables of the step that tells.
+        """
+        return [
+            f"notify: a step on the cluster tells: write {key}: {variable}, and the address under that name into the "
+            "secret affekt-notify"
+            for key, address, variable in (
+                ("webhook", self.webhook, "$AFFEKT_WEBHOOK"),
+                ("slack", self.slack, "$AFFEKT_SLACK"),
+            )
+            if address not in ("", variable)
+        ]
+
 
 def _address(key: str, value: Any) -> str:
     if isinstance(value, str) and (VARIABLE.fullmatch(value) or re.fullmatch(r"https?://[^/\s]+\S*", value)):

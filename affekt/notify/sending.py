@@ -15,18 +15,14 @@ import os
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
-from affekt.json_document import JsonDocument
-from affekt.pipelines.schedules.outcome import Outcome
-from affekt.pipelines.schedules.recipients import VARIABLE, Notify
-from affekt.pipelines.schedules.state import Run
-from affekt.storage import secrets_hidden
+from affekt.notify.ended import Ended
+from affekt.notify.recipients import VARIABLE, Notify
 
 logger = logging.getLogger(__name__)
 
@@ -34,63 +30,15 @@ logger = logging.getLogger(__name__)
 SECRET = "AFFEKT_WEBHOOK_SECRET"
 #: Seconds for one request, and how often it is repeated where the other side is not ready.
 _TIMEOUT, _TRIES = (5.0, 15.0), 4
-_MARKS = {"promoted": "🏆", "refused": "⚖️", "nothing_to_do": "💤", "submitted": "🚀", "failed": "🚨"}
 
 
-@dataclass(frozen=True)
-class Ended(JsonDocument):
-    """The body of a webhook.
-
-    Attributes:
-        event: ``schedule.run.ended``.
-        schedule: its name.
-        run: its number on that machine.
-        result: of :data:`affekt.pipelines.schedules.recipients.RESULTS`.
-        version: what was registered, ``name/7``.
-        why: the main reason; of a failure only where clip names may be told.
-        code: of the error.
-        step: of the pipeline at which it failed.
-        due: when it was to start, in UTC.
-        started: when it did.
-        ended: when it was over.
-        log: where the log is on the machine.
-    """
-
-    event: str
-    schedule: str
-    run: int
-    result: str
-    version: str
-    why: str
-    code: str
-    step: str
-    due: str
-    started: str
-    ended: str
-    log: str
-
-    @classmethod
-    def of(cls, run: Run, outcome: Outcome, log: str, *, clip_names: bool) -> Ended:
-        """What is told of a run."""
-        failed = outcome.result == "failed"
-        why = "" if failed and not clip_names else secrets_hidden(outcome.why.partition("\n")[0])
-        return cls(
-            "schedule.run.ended", run.name, run.id, outcome.result, outcome.version, why, outcome.code, outcome.step,
-            run.due, run.started, run.ended, log,
-        )  # fmt: skip
-
-    def text(self) -> str:
-        """The same in a few words."""
-        result = f"{_MARKS.get(self.result, '')} {self.schedule}: {self.result.replace('_', ' ')}".strip()
-        parts = [" ".join(part for part in (result, self.version) if part), self.why]
-        if self.result == "failed":
-            step = f" at the step {self.step}" if self.step else ""
-            parts.append(f"{self.code or 'error'}{step}; log: {self.log}")
-        return "\n".join(part for part in parts if part)
-
-
-def tell(notify: Notify, ended: Ended) -> bool:
+def tell(notify: Notify, ended: Ended, *, identity: str = "") -> bool:
     """Tell of a run's end; what does not arrive is logged, and changes nothing else.
+
+    Args:
+        notify: who is to hear of which results.
+        ended: what is told.
+        identity: of the webhook's message, by which one that comes twice is known; a new one by default.
 
     Returns:
         Whether all who were to hear of it did.
@@ -100,7 +48,7 @@ def tell(notify: Notify, ended: Ended) -> bool:
     arrived = True
     if notify.webhook:
         body = json.dumps(ended.to_dict(), sort_keys=True).encode()
-        arrived &= _sent("webhook", notify.webhook, body, signed(body, os.environ.get(SECRET, "")))
+        arrived &= _sent("webhook", notify.webhook, body, signed(body, os.environ.get(SECRET, ""), identity=identity))
     if notify.slack:
         # Slack reads &, < and > as its own signs.
         text = ended.text().replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
