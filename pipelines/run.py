@@ -24,6 +24,7 @@ from affekt.pipelines.job import TrainingJob, settings_of, unit_to_train
 from affekt.pipelines.kept_steps import KeptSteps, in_home, kept_steps, key_of
 from affekt.pipelines.local import LocalRun, run_locally
 from affekt.pipelines.placement import on_this_machine
+from affekt.pipelines.profiles.profile import check_shares, read_profile
 from affekt.pipelines.runners import HERE, Cluster, Containers, Processes
 from affekt.pipelines.side_by_side import environment, networks_beside, threads_of_a_step
 from affekt.pipelines.submit import NO_OPTIONS, SubmitOptions, Submitted, submit
@@ -200,6 +201,7 @@ def submit_training(job: TrainingJob, cluster: Cluster, options: SubmitOptions =
         AffektError: the cluster cannot be reached, or the job names places that it cannot see.
     """
     unit, arguments = cluster_arguments(job)
+    check_shares(read_profile(options.profile), job.models, job.settings)
     return submit(cluster, job.models, arguments, name=job.name, unit=unit, options=options)
 
 

@@ -24,6 +24,7 @@ from affekt.dataset import in_order
 from affekt.errors import AffektError
 from affekt.extensions import model_spec
 from affekt.media import FaceSet, PreparedIndex
+from affekt.patience import as_a_step
 from affekt.settings import Settings, settings_from_json
 from affekt.steps.heard import Heard
 from affekt.steps.step import step
@@ -225,35 +226,39 @@ def main(path: str) -> None:
 
     if events.listened():  # torchrun was started by a step, and ends with it
         lifeline.hold(os.getppid())
-    job = Job(**json.loads(storage.read_bytes(path)))
-    settings = settings_from_json(job.settings)
-    with joined(settings.device) if not events.listened() else _telling(settings.device) as world:
-        # The others do what the first does, and say only what goes wrong.
-        level = os.environ.get("AFFEKT_LOG_LEVEL", "INFO") if world.first else logging.ERROR
-        logging.getLogger("affekt").setLevel(level)
-        if not world.first:
-            train(job)
-        elif events.listened():
-            train(job, lambda metrics, step: events.write(events.Metrics(metrics, step), sys.stdout))
-        else:
-            names = {"tracking_uri": job.tracking_uri, "run_id": job.run_id, "group": job.member}
-            with step(job.member, job.settings, **names) as this:
-                train(job, this.log, this.keep)
+    with as_a_step(), _telling():
+        job = Job(**json.loads(storage.read_bytes(path)))
+        with joined(settings_from_json(job.settings).device) as world:
+            _train_as(world, job)
+
+
+def _train_as(world: World, job: Job) -> None:
+    """What one of the processes does: the others do what the first does, and say only what goes wrong."""
+    level = os.environ.get("AFFEKT_LOG_LEVEL", "INFO") if world.first else logging.ERROR
+    logging.getLogger("affekt").setLevel(level)
+    if not world.first:
+        train(job)
+    elif events.listened():
+        train(job, lambda metrics, step: events.write(events.Metrics(metrics, step), sys.stdout))
+    else:
+        names = {"tracking_uri": job.tracking_uri, "run_id": job.run_id, "group": job.member}
+        with step(job.member, job.settings, **names) as this:
+            train(job, this.log, this.keep)
 
 
 @contextlib.contextmanager
-def _telling(device: str) -> Iterator[World]:
-    """Join the processes of torchrun, and tell the one that started it what is said and raised here.
+def _telling() -> Iterator[None]:
+    """Tell the one that started torchrun what is said and raised here, where it listens.
 
     A process ends, by the error of a broken pipe, when nobody is there any more to listen.
     """
-    from affekt.training.distributed import joined  # heavy: torch
-
+    if not events.listened():
+        yield
+        return
     library = logging.getLogger("affekt")
     library.handlers, library.propagate = [events.EventHandler(sys.stdout)], False
     try:
-        with joined(device) as world:
-            yield world
+        yield
     except ConnectionError:
         raise
     except (AffektError, OSError) as error:

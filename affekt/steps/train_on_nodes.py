@@ -30,6 +30,7 @@ from affekt.settings import settings_from_json
 from affekt.steps.heard import Heard
 from affekt.steps.nodes_followed import follow
 from affekt.steps.training_job import Job
+from affekt.training import even_shares
 from affekt.trainjob import ATTEMPT, GRACE, MANAGER, Cluster, NodePlace, connect, owner_described, train_job
 from affekt.trainjob.cluster import AlreadyThereError
 
@@ -72,15 +73,13 @@ def train_on_nodes(job: Job, place: NodePlace, log: Any = None) -> None:
 
 
 def _check(job: Job, place: NodePlace) -> None:
-    from affekt.training.distributed import World  # heavy: torch
-
     if not storage.is_remote(job.store) or not storage.is_remote(job.checkpoints):
         raise AffektError(
             f"the prepared store is {job.store!r}: expected an s3:// address, as other nodes do not see this machine",
             code="not_remote",
         )
     group = settings_from_json(job.settings).models[job.member]
-    World(0, place.processes).micro_batch(group.batch_size, group.micro_batch)
+    even_shares.micro_batch(place.processes, group.batch_size, group.micro_batch)
 
 
 def _name(job: Job) -> str:

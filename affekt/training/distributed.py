@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
-from affekt.errors import AffektError
+from affekt.training import even_shares
 
 T = TypeVar("T")
 #: How long a process waits for the others. Between two stages one may read data that the others have in memory.
@@ -52,16 +52,7 @@ class World:
         Raises:
             AffektError: the processes cannot share the micro-batches evenly.
         """
-        micro = wanted or max(1, batch_size // self.size)
-        count = -(-batch_size // micro)
-        if count % self.size:
-            raise AffektError(
-                f"a batch of {batch_size} in micro-batches of {micro} makes {count} of them, which {self.size} "
-                "processes cannot share evenly; choose batch_size and micro_batch so that their number is a multiple "
-                f"of {self.size}, or start another number of processes",
-                code="uneven_processes",
-            )
-        return micro
+        return even_shares.micro_batch(self.size, batch_size, wanted)
 
     def items(self, batch_size: int, micro: int) -> list[int] | None:
         """The items of a batch that this process learns from, its micro-batches in order; None for all."""

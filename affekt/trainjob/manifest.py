@@ -46,7 +46,11 @@ def train_job(place: NodePlace, name: str, *, job_uri: str, attempt: str, owner:
     return {
         "apiVersion": API,
         "kind": KIND,
-        "metadata": {"name": name, "labels": {"app.kubernetes.io/managed-by": MANAGER, ATTEMPT: attempt}, **owned},
+        "metadata": {
+            "name": name,
+            "labels": {**place.queue, "app.kubernetes.io/managed-by": MANAGER, ATTEMPT: attempt},
+            **owned,
+        },
         "spec": {
             "runtimeRef": {
                 "apiGroup": "trainer.kubeflow.org", "kind": "ClusterTrainingRuntime", "name": place.runtime,

@@ -40,6 +40,7 @@ class NodePlace:
         secrets: keys by the name of a secret, each an environment variable; none has to be there.
         environment: further variables.
         labels: of the pods.
+        queue: labels of the TrainJob, by which Kueue knows its queue and its priority there.
         runtime: the ClusterTrainingRuntime, which tells torchrun of the other nodes.
     """
 
@@ -58,6 +59,7 @@ class NodePlace:
     secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    queue: Mapping[str, str] = field(default_factory=dict)
     runtime: str = "torch-distributed"
 
     @property

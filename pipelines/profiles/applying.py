@@ -33,14 +33,13 @@ def placed_by(profile: Profile, labels: Mapping[str, str] | None = None) -> Call
     def place(task: Any) -> Any:
         step = task.component_spec.name
         asked = profile.place(step)
+        pod = profile.follower(step) if asked.nodes > 1 else asked
+        _ask(task, pod)
         if asked.nodes > 1:
-            _ask(task, profile.follower(step))
             task.set_env_variable(VARIABLE, nodes_of(asked, labels or {}).to_json())
             for name, path in OF_THE_POD.items():
                 kubernetes.use_field_path_as_env(task, name, path)
-        else:
-            _ask(task, asked)
-        for key, value in (labels or {}).items():
+        for key, value in {**(labels or {}), **pod.queued}.items():
             kubernetes.add_pod_label(task, key, value)
         return task
 
@@ -66,6 +65,7 @@ def nodes_of(asked: StepPlace, labels: Mapping[str, str]) -> NodePlace:
         secrets=SECRETS,
         environment={IMAGE_VARIABLE: image},
         labels=labels,
+        queue=asked.queued,
     )
 
 

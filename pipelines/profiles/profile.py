@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -10,15 +10,18 @@ from typing import Any
 
 import yaml
 
-from affekt.errors import DataError
-from affekt.pipelines.placement import all_resources, resources_of, trained_together
+from affekt.errors import AffektError, DataError
+from affekt.extensions import members_needed
+from affekt.pipelines.placement import all_resources, resources_of, trained_together, training_step
 from affekt.pipelines.profiles.step_place import StepPlace
+from affekt.settings import Settings
+from affekt.training.even_shares import micro_batch
 
 #: Those that come with affekt.
 NAMES = ("cpu", "gpu", "multi-gpu", "multi-node", "spot")
 DEFAULT = "gpu"
 #: What is said of all steps and means something to one that only follows.
-_OF_A_FOLLOWER = ("image", "node_selector", "tolerations")
+_OF_A_FOLLOWER = ("image", "node_selector", "tolerations", "queue", "priority")
 #: Besides the names of steps: every step, and those whose model asks for an accelerator.
 ALL, NETWORKS = "all", "networks"
 _DEEP = 5
@@ -76,7 +79,34 @@ def read_profile(name: str = DEFAULT) -> Profile:
     Raises:
         DataError: there is none, or its file names what cannot be, all of it at once.
     """
-    return Profile(name, tuple(_changes(name, _DEEP)))
+    profile = Profile(name, tuple(_changes(name, _DEEP)))
+    for step in all_resources():
+        place = profile.place(step)
+        if place.priority and not place.queue:
+            raise DataError(
+                f"{step}: priority is that of Kueue's queues, since Kubeflow Pipelines hands no priority class to the "
+                "pods of steps; name a queue, or leave priority out",
+                code="profile",
+                where=name,
+            )
+    return profile
+
+
+def check_shares(profile: Profile, models: Sequence[str], settings: Settings) -> None:
+    """Whether the processes of several nodes can share the batches of each network, before hours of other steps.
+
+    Raises:
+        AffektError: names the step whose processes cannot.
+    """
+    for model in members_needed(models):
+        step = training_step(model)
+        place = profile.place(step)
+        if place.nodes > 1:
+            group = settings.models[model]
+            try:
+                micro_batch(place.nodes * max(1, place.gpus), group.batch_size, group.micro_batch)
+            except AffektError as error:
+                raise AffektError(error.message, code=error.code, where=f"{profile.name}: {step}") from None
 
 
 def _changes(name: str, deep: int) -> list[tuple[str, Mapping[str, Any]]]:

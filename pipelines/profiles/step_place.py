@@ -11,6 +11,7 @@ _QUANTITY = re.compile(r"[1-9][0-9]*(?:Mi|Gi|Ti)")
 _CPU = re.compile(r"[1-9][0-9]*m?")
 _LABEL = re.compile(r"(?:[a-z0-9][a-z0-9.-]{0,252}/)?[A-Za-z0-9](?:[\w.-]{0,61}[A-Za-z0-9])?", re.ASCII)
 _IMAGE = re.compile(r"[a-z0-9][\w.:/-]*(?::(?!latest$)[\w][\w.-]{0,127}|@sha256:[0-9a-f]{64})", re.ASCII)
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
@@ -39,6 +40,8 @@ class StepPlace:
         image: of the container; ``""`` for affekt's own.
         node_selector: labels that a node must have.
         tolerations: taints that the pod puts up with.
+        queue: the LocalQueue of Kueue that admits its pods; ``""`` for none.
+        priority: the WorkloadPriorityClass of Kueue, which says who goes first in that queue; ``""`` for none.
         retries: how often it is tried again.
         timeout_seconds: after which it is ended.
     """
@@ -53,8 +56,16 @@ class StepPlace:
     image: str = ""
     node_selector: tuple[tuple[str, str], ...] = ()
     tolerations: tuple[Toleration, ...] = ()
+    queue: str = ""
+    priority: str = ""
     retries: int = 2
     timeout_seconds: int = 3600
+
+    @property
+    def queued(self) -> dict[str, str]:
+        """The labels by which Kueue knows queue and priority."""
+        said = {"queue-name": self.queue, "priority-class": self.priority}
+        return {f"kueue.x-k8s.io/{key}": value for key, value in said.items() if value}
 
     def changed(self, values: Mapping[str, Any]) -> StepPlace:
         """The same with other values, as a profile's file has them.
@@ -64,8 +75,6 @@ class StepPlace:
         """
         known = [field.name for field in fields(self)]
         for key in values:
-            if key == "priority":
-                raise ValueError("Kubeflow Pipelines hands no priority class to the pods of steps; leave priority out")
             if key not in known:
                 raise ValueError(f"{key} is not known; expected {', '.join(known)}")
         found = replace(self, **{key: _READ[key](key, value) for key, value in values.items()})
@@ -132,6 +141,8 @@ _READ: dict[str, Callable[[str, Any], Any]] = {
     "image": _matches(_IMAGE, "an image with a version or a digest, not latest"),
     "node_selector": _selector,
     "tolerations": _tolerations,
+    "queue": _matches(_NAME, "the name of a LocalQueue of Kueue"),
+    "priority": _matches(_NAME, "the name of a WorkloadPriorityClass of Kueue"),
     "retries": _whole(0, 100),
     "timeout_seconds": _whole(60, 30 * 86400),
 }

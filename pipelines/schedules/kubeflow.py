@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 from affekt.errors import DataError
 from affekt.pipelines.compile import compile_pipeline
 from affekt.pipelines.connection import connect
-from affekt.pipelines.profiles.profile import DEFAULT
+from affekt.pipelines.profiles.profile import DEFAULT, check_shares, read_profile
 from affekt.pipelines.run import cluster_arguments, submit_training
 from affekt.pipelines.runners import Cluster, check_reachable_from_pods
 from affekt.pipelines.schedules.plan import Change, Kept, plan
@@ -168,6 +168,7 @@ class Kubeflow:
         unit, arguments = cluster_arguments(job)
         if schedule.when and unit == "images":
             raise DataError(f"{schedule.name}: when compares clips; for still images leave it out", code="usage")
+        check_shares(read_profile(schedule.profile or DEFAULT), job.models, job.settings)
         scheduled = bool(schedule.asked)
         facts = json.dumps([list(job.models), unit, schedule.profile, scheduled], sort_keys=True)
         package = Path(folder, f"{hashlib.sha256(facts.encode()).hexdigest()[:16]}.yaml")

@@ -9,11 +9,12 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from affekt.errors import DataError
+from affekt.errors import AffektError, DataError
 from affekt.pipelines.compile import compile_pipeline
 from affekt.pipelines.placement import SECRETS, all_resources
 from affekt.pipelines.profiles.lint import lint
-from affekt.pipelines.profiles.profile import NAMES, read_profile
+from affekt.pipelines.profiles.profile import NAMES, check_shares, read_profile
+from affekt.settings import load_settings
 from affekt.trainjob import OF_THE_POD, VARIABLE, NodePlace, train_job
 
 
@@ -125,6 +126,35 @@ def test_a_step_of_several_nodes_follows_them_from_a_small_pod(tmp_path):
     assert not any(each["name"] == VARIABLE for each in executor(spec, "train-svc").get("env", []))
 
 
+def test_queue_and_priority_are_labels_of_the_pods_and_of_a_trainjob(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("all: {queue: research}\nnetworks: {nodes: 2, priority: high}\n")
+    spec, platform = compiled(tmp_path, str(path))
+    settings = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    queue = {"kueue.x-k8s.io/queue-name": "research"}
+    assert all(each["podMetadata"]["labels"] == queue for each in settings.values())
+    (text,) = [each["value"] for each in executor(spec, "train-vgg")["env"] if each["name"] == VARIABLE]
+    job = train_job(NodePlace.from_json(text), "affekt-vgg-0", job_uri="s3://b/job.json", attempt="a")
+    assert job["metadata"]["labels"].items() >= {**queue, "kueue.x-k8s.io/priority-class": "high"}.items()
+
+
+def test_processes_of_several_nodes_that_cannot_share_a_batch_are_told_before_anything_starts(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("networks: {nodes: 3, gpus: 5}\n")
+    settings = load_settings("paper")
+    check_shares(read_profile("multi-node"), ("bilstm", "svc"), load_settings("paper", ["vgg.micro_batch=1"]))
+    with pytest.raises(AffektError, match="multiple of 15") as caught:
+        check_shares(read_profile(str(path)), ("svc", "vgg"), settings)
+    assert (caught.value.code, caught.value.where) == ("uneven_processes", f"{path}: train-vgg")
+
+
+def test_a_priority_without_a_queue_is_refused(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("networks: {priority: high}\n")
+    with pytest.raises(DataError, match="hands no priority class to the pods"):
+        read_profile(str(path))
+
+
 def executor(spec: dict, step: str) -> dict:
     return spec["deploymentSpec"]["executors"][f"exec-{step}"]["container"]
 
@@ -158,7 +188,7 @@ def test_all_that_cannot_be_is_told_at_once(tmp_path):
     path.write_text("""\
 base: tiny
 train-vg: {gpus: 1}
-all: {memory: much, priority: high, image: affekt:latest, tolerations: [{key: a, operator: Like}]}
+all: {memory: much, priority: High, image: affekt:latest, tolerations: [{key: a, operator: Like}]}
 networks: {gpus: -1, node_selector: {spot: true}, speed: 3}
 """)
     with pytest.raises(DataError) as caught:
@@ -167,7 +197,16 @@ networks: {gpus: -1, node_selector: {spot: true}, speed: 3}
     path.write_text(path.read_text().replace("base: tiny\n", ""))
     with pytest.raises(DataError) as caught:
         read_profile(str(path))
-    for word in ("train-vg is no step", "memory", "no priority class", "not latest", "Like", "gpus", "spot", "speed"):
+    for word in (
+        "train-vg is no step",
+        "memory",
+        "WorkloadPriorityClass",
+        "not latest",
+        "Like",
+        "gpus",
+        "spot",
+        "speed",
+    ):
         assert word in str(caught.value)
 
 
