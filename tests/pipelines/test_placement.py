@@ -29,7 +29,7 @@ def compiled(tmp_path_factory):
     compile_pipeline(path)
     spec, platform = yaml.safe_load_all(path.read_text(encoding="utf-8"))
     of_images = path.with_name("images.yaml")
-    compile_pipeline(of_images, ("vgg",), unit="images")
+    compile_pipeline(of_images, ("vgg",), unit="images", scheduled=True)
     further = next(yaml.safe_load_all(of_images.read_text(encoding="utf-8")))["deploymentSpec"]["executors"]
     of_scoring = path.with_name("scoring.yaml")
     compile_scoring(of_scoring)
