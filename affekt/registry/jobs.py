@@ -109,7 +109,7 @@ def close_job(tracking: Tracking, job: str, state: str, reason: str = "") -> str
     return f"MLflow run {run_id} {status.lower()}{why}"
 
 
-def name_failed(tracking: Tracking, job: str, step: str, why: str, status: str = "FAILED") -> None:
+def name_failed(tracking: Tracking, job: str, step: str, why: str, status: str = "FAILED", *, code: str = "") -> None:
     """Let the failed step of a pipeline run have a child run that says so, also where it died before it opened one.
 
     Args:
@@ -118,6 +118,7 @@ def name_failed(tracking: Tracking, job: str, step: str, why: str, status: str =
         step: that failed.
         why: as a sentence.
         status: MLflow's, of a child run that is made.
+        code: of the error.
     """
     run = _run_of(tracking, job)
     if run is None:
@@ -130,6 +131,8 @@ def name_failed(tracking: Tracking, job: str, step: str, why: str, status: str =
         return
     child = str(of_it[0].info.run_id) if of_it else tracking.start_child(run_id, step)
     tracking.client.set_tag(child, "error", secrets_hidden(why)[:500])
+    if code:
+        tracking.client.set_tag(child, "affekt.error", code)
     if not of_it:
         tracking.finish(child, status)
 

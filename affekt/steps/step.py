@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from affekt import events
+from affekt.errors import as_affekt_error
 from affekt.extensions import model_names
 from affekt.patience import as_a_step
 from affekt.settings import Settings, settings_from_json
@@ -173,8 +174,9 @@ def _name_failed(tracking_uri: str, job: str, name: str, error: BaseException) -
     from affekt.registry import Tracking, name_failed  # heavy: requests
 
     status = "FAILED" if isinstance(error, Exception) else "KILLED"
+    why, code = f"{type(error).__name__}: {error}", as_affekt_error(error).code
     try:
-        name_failed(Tracking(tracking_uri or None), job, name, f"{type(error).__name__}: {error}", status)
+        name_failed(Tracking(tracking_uri or None), job, name, why, status, code=code)
     except Exception as unknown:
         logging.getLogger("affekt").warning("MLflow does not know of this: %s", unknown)
 
