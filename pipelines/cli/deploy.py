@@ -15,7 +15,7 @@ from affekt.home import home
 from affekt.pipelines.cli.remarks import remark
 from affekt.registry import Tracking, resolve, version_of
 from affekt.serving.rollout import begin_trial, deploy_ensemble, manage
-from affekt.serving.server import RunningServer, find_server
+from affekt.serving.running import RunningServer, find_server
 
 #: Sample clips that a version is tried with, where none are given.
 _SAMPLES = 2

@@ -15,7 +15,8 @@ from affekt.pipelines.cli.deploy import trials_of
 from affekt.pipelines.cli.remarks import remark
 from affekt.registry import Tracking, resolve, version_of
 from affekt.serving.rollout import deploy_ensemble
-from affekt.serving.server import LocalServer, RunningServer
+from affekt.serving.running import RunningServer
+from affekt.serving.server import LocalServer
 
 #: Seconds between two looks at what is followed.
 _LOOK = 30.0

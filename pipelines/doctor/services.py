@@ -33,7 +33,7 @@ def findings() -> Iterator[Finding]:
 
 
 def _port(port: int, other: str) -> Finding:
-    from affekt.serving.server import find_server  # an extra
+    from affekt.serving.running import find_server  # an extra
 
     name = f"port {port}"
     with socket.socket() as tried:

@@ -22,7 +22,8 @@ from affekt.ensemble import Ensemble
 from affekt.errors import AffektError, MediaError
 from affekt.serving.client import predict
 from affekt.serving.engines import unix_http
-from affekt.serving.server import LocalServer, find_server
+from affekt.serving.running import find_server
+from affekt.serving.server import LocalServer
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
