@@ -26,7 +26,7 @@ def ensemble(tiny_ensemble):
 @pytest.fixture
 def several(monkeypatch):
     """Two processes, however small the machine and the work are."""
-    monkeypatch.setattr(asking, "_processes", lambda ensemble, tasks: 2)
+    monkeypatch.setattr(asking, "_processes", lambda ensemble, tasks, fewest: 2)
     monkeypatch.setattr(asking, "FEWEST_FILES", 2)
     monkeypatch.setattr(asking, "FEWEST_CLIPS", 2)
 
@@ -95,6 +95,7 @@ def test_a_process_that_dies_is_one_file_without_an_answer(ensemble, sample_clip
 
 def test_processes_are_as_many_as_cores_tasks_and_memory_allow(ensemble, monkeypatch):
     monkeypatch.setattr(machine, "whole_cores", lambda: 4)
-    assert asking._processes(ensemble, 3) == 1 and asking._processes(ensemble, 100) in range(1, 5)
+    assert asking._processes(ensemble, 3, 2) == 1 and asking._processes(ensemble, 100, 2) in range(1, 5)
+    assert asking._processes(ensemble, 100, 101) == 1
     monkeypatch.setattr(asking, "_BYTES", 1 << 60)
-    assert asking._processes(ensemble, 100) == 1
+    assert asking._processes(ensemble, 100, 2) == 1
