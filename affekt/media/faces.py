@@ -14,7 +14,8 @@ from affekt.media.detectors import detector_for
 from affekt.media.frames import Frames
 from affekt.media.person import PROMINENT, person_of
 from affekt.media.shots import shots_of
-from affekt.media.tracks import Tracker, boxes_between
+from affekt.media.smooth import boxes_between
+from affekt.media.tracks import Tracker
 from affekt.settings import MediaSettings
 
 

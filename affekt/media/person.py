@@ -12,7 +12,8 @@ from affekt.counted import counted
 from affekt.errors import MediaError
 from affekt.media.boxes import Found, closeness
 from affekt.media.frames import Frames
-from affekt.media.tracks import Track, Tracker, boxes_between
+from affekt.media.smooth import boxes_between
+from affekt.media.tracks import Track, Tracker
 
 #: Detections that a track needs; in a shot of fewer key frames, all of them.
 LEAST_DETECTIONS = 3
@@ -183,7 +184,7 @@ def _goes_on(track: Track, chosen: list[Track], tracker: Tracker) -> bool:
     """Whether a track begins or ends where a chosen one ends or begins, in the same shot, a few key frames away."""
     for other in chosen:
         early, late = (track, other) if track.last < other.first else (other, track)
-        near = early.shot == late.shot and late.first - early.last <= 6 * tracker.every
+        near = early.shot == late.shot and late.first - early.last <= 3 * tracker.gap
         if near and closeness(early.boxes[early.last], late.boxes[late.first]) > 0:
             return True
     return False

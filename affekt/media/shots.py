@@ -22,16 +22,16 @@ def shots_of(frames: Frames) -> tuple[np.ndarray, list[range]]:
     At a cut the distribution of brightness changes, or the picture changes much more than in the frames before and
     behind (a change of speakers in one studio). A cut too many does no harm: the parts of one face are joined again.
     """
-    count = len(frames)
+    count, pixels = len(frames), _THUMBNAIL[0] * _THUMBNAIL[1]
     black, turned, change = np.zeros(count, bool), np.zeros(count), np.zeros(count)
     before = histogram_before = None
     for number in range(count):
         thumbnail = cv2.resize(frames.luma(number), _THUMBNAIL)  # bilinear
-        histogram = np.bincount(np.right_shift(thumbnail, 4).ravel(), minlength=16) / thumbnail.size
-        black[number] = np.partition(thumbnail.ravel(), -30)[-30] < BLACK_LEVEL
+        histogram = cv2.calcHist([thumbnail], [0], None, [16], [0, 256])
+        black[number] = np.count_nonzero(thumbnail >= BLACK_LEVEL) < pixels // 100
         if before is not None and histogram_before is not None:
-            turned[number] = np.abs(histogram - histogram_before).sum() / 2
-            change[number] = cv2.norm(thumbnail, before, cv2.NORM_L1) / thumbnail.size
+            turned[number] = cv2.norm(histogram, histogram_before, cv2.NORM_L1) / pixels / 2
+            change[number] = cv2.norm(thumbnail, before, cv2.NORM_L1) / pixels
         before, histogram_before = thumbnail, histogram
     cuts = turned > CUT_SHARE
     for number in map(int, np.flatnonzero(change > CUT_CHANGE)):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -13,12 +15,18 @@ from affekt.media.detectors import Detector
 from affekt.media.frames import Frames
 from affekt.media.view import View
 
-#: Key frames from one search of the whole picture to the next while a face is being followed.
-SEARCH_ALL_EVERY = 10
+#: Key frames, and frames, from one search of the whole picture to the next while a face is being followed, at most.
+SEARCH_ALL_EVERY, SEARCH_ALL_FRAMES = 10, 60
 #: Correlation with the face as it was last detected, from which on a place counts as the same face.
 SAME_FACE = 0.75
-#: Key frames that a face may be lost and come back in the same place as the same track.
-PATIENCE = 2
+#: Key frames, and frames, that a face may be lost and come back in the same place as the same track, at most.
+PATIENCE, PATIENCE_FRAMES = 2, 10
+#: Frames between key frames from which on the place half-way is not left to interpolation alone.
+FAR_APART = 8
+#: Closeness to the interpolated place from which on a face is where it is expected.
+STEADY = 0.9
+#: Frames that are kept at the size at which faces are searched.
+_VIEWS = 32
 _PATCH = 32
 
 
@@ -108,11 +116,15 @@ class Tracker:
         check: Callable[[], None] = lambda: None,
     ) -> None:
         self.detector, self.every, self._check = detector, every, check
-        self._frames, self._height = frames, height
+        self._view = lru_cache(_VIEWS)(lambda number: View(frames, number, height))
+        self._search_every = max(1, min(SEARCH_ALL_EVERY, SEARCH_ALL_FRAMES // every))
+        self._patience = max(1, min(PATIENCE, PATIENCE_FRAMES // every))
+        #: Frames that a face may be lost as the same track.
+        self.gap = self._patience * every
 
     def view(self, number: int) -> View:
         """A frame as the detector sees it."""
-        return View(self._frames, number, self._height)
+        return self._view(number)
 
     def tracks(self, shots: Sequence[range]) -> list[Track]:
         """The tracks of all shots; none crosses from one shot into another."""
@@ -125,13 +137,17 @@ class Tracker:
         ended: list[Track] = []
         live: list[Track] = []
         for position, number in enumerate(keys):
-            self._advance(live, number, shot, search=position % SEARCH_ALL_EVERY == 0)
-            ended += [track for track in live if track.missed > PATIENCE]
-            live = _distinct([track for track in live if track.missed <= PATIENCE])
+            self._advance(live, number, shot, search=position % self._search_every == 0)
+            ended += [track for track in live if track.missed > self._patience]
+            live = _distinct([track for track in live if track.missed <= self._patience])
         tracks = ended + live
         for track in tracks:
             self._extend(track, keys)
-        return _joined(tracks, 2 * self.every)
+        joined = _joined(tracks, self.gap)
+        if self.every >= FAR_APART:
+            for track in joined:
+                self._halve(track)
+        return joined
 
     def _advance(self, live: list[Track], number: int, shot: range, *, search: bool) -> None:
         """Find every live track in the next key frame, and new ones where the whole picture is searched.
@@ -196,6 +212,21 @@ class Tracker:
         if place + 1 < len(keys):
             self._bisect(track, track.last, keys[place + 1])
 
+    def _halve(self, track: Track) -> None:
+        """Add the place half-way between key frames: the middle if the face is there as well, else it is looked for."""
+        for before, behind in pairwise(sorted(track.boxes)):
+            if behind - before < FAR_APART:
+                continue
+            number = (before + behind) // 2
+            share = (number - before) / (behind - before)
+            ends = zip(track.boxes[before], track.boxes[behind], strict=True)
+            middle = Box(*(first + share * (last - first) for first, last in ends))
+            track.take_patch(before, self.view(before))
+            seen = track.follow(self.view(number), middle)
+            there = seen is not None and closeness(seen, middle) >= STEADY
+            if there or not self._look(track, number, self.view(number)):
+                track.boxes[number] = middle
+
     def _bisect(self, track: Track, seen: int, unseen: int) -> None:
         while abs(unseen - seen) > 1:
             middle = (seen + unseen) // 2
@@ -230,39 +261,6 @@ def _joined(tracks: list[Track], gap: int) -> list[Track]:
         else:
             whole.append(track)
     return whole
-
-
-def boxes_between(track: Track) -> tuple[range, np.ndarray]:
-    """The frames from the first to the last of a track and a smoothed box for each, float64 ``[n, 4]``.
-
-    The places at key frames are freed of outliers and of the detector's trembling by a filter that is symmetric in
-    time, so that the box does not lag; between key frames the box moves evenly.
-    """
-    numbers = sorted(track.boxes)
-    boxes = np.array([track.boxes[number] for number in numbers], np.float64)
-    centres = boxes[:, :2] + boxes[:, 2:] / 2
-    centres = _smoothed(centres, np.array([-3, 12, 17, 12, -3]) / 35)  # Savitzky and Golay 1964: keeps fast turns
-    sizes = _smoothed(_median(boxes[:, 2:]), np.array([1, 2, 3, 2, 1]) / 9)
-    frames = range(numbers[0], numbers[-1] + 1)
-    columns = [np.interp(frames, numbers, values) for values in np.concatenate([centres - sizes / 2, sizes], axis=1).T]
-    return frames, np.stack(columns, axis=1)
-
-
-def _smoothed(values: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """A symmetric filter along the first axis; point reflection at the ends keeps those in place."""
-    reach = min(len(kernel) // 2, len(values) - 1)
-    kernel = kernel[len(kernel) // 2 - reach : len(kernel) // 2 + reach + 1]
-    kernel = kernel / kernel.sum()
-    before = 2 * values[:1] - values[1 : reach + 1][::-1]
-    after = 2 * values[-1:] - values[len(values) - reach - 1 : -1][::-1]
-    padded = np.concatenate([before, values, after])
-    return np.stack([np.convolve(column, kernel, mode="valid") for column in padded.T], axis=1)
-
-
-def _median(values: np.ndarray) -> np.ndarray:
-    padded = np.pad(values, ((1, 1), (0, 0)), mode="edge")
-    smooth: np.ndarray = np.median(np.stack([padded[:-2], padded[1:-1], padded[2:]]), axis=0)
-    return smooth
 
 
 def _region(view: View, box: Box, reach: float) -> tuple[int, int, int, int]:

@@ -317,3 +317,17 @@ def test_a_person_who_is_not_there_is_refused_with_how_many_there_are(astronaut,
 def test_what_names_nobody_is_refused(film, settings, who):
     with pytest.raises(MediaError, match="expected prominent, left, right, largest, longest, or a number"):
         prepare_file("any.mp4", settings, who)
+
+
+def test_a_face_that_swings_between_two_detections_is_followed(
+    settings: MediaSettings, film: Film, astronaut: np.ndarray
+) -> None:
+    shift = 18 * np.sin(2 * np.pi * np.arange(61) / 20)  # the same place at each detection, another half-way
+    scenes = [_scene(astronaut, 0.5, 40 + right, 20) for right in shift]
+
+    faces, _ = _faces(film("swings", np.stack(scenes)), replace(settings, detect_every=10))
+
+    assert faces.present.all()
+    swing = _centre(faces.boxes)[5:60:10, 0] - _centre(faces.boxes)[[0, 20, 40], 0].mean()
+    assert np.sign(swing).tolist() == [1, -1] * 3
+    assert np.abs(swing).min() > 2  # of 18, which the smoothing of so quick a movement leaves
