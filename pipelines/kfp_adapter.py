@@ -28,6 +28,8 @@ from kfp.local import logging_utils, status, subprocess_task_handler, task_dispa
 
 from affekt import lifeline
 from affekt.errors import AffektError
+from affekt.pipelines import forked_steps
+from affekt.pipelines.forked_steps import ForkedStep, ForkedSteps
 from affekt.pipelines.kept_steps import KeptSteps
 from affekt.pipelines.side_by_side import SideBySide, has_card
 
@@ -72,6 +74,7 @@ class _Running:
     job: str
     kept: KeptSteps | None = None
     again: Again = _never
+    forks: ForkedSteps | None = None
     failed: list[Failed] = field(default_factory=list)
     _here: threading.local = field(default_factory=threading.local)
     _ends: dict[int, Callable[[], Any]] = field(default_factory=dict)
@@ -117,41 +120,41 @@ class _Running:
         return run
 
     def process(self, full_command: list[str], env_vars: dict[str, str] | None = None) -> int:
-        """Run a Python component in a process of this interpreter, without a shell."""
+        """Run a Python component in a process of its own, without a shell."""
         source, arguments = _program(full_command)
         with tempfile.TemporaryDirectory(prefix="step-", dir=self.temporary) as folder:
             program = Path(folder, _PROGRAM)
             program.write_text(source, encoding="utf-8")
-            command = lifeline.command("kfp.dsl.executor_main", ["--component_module_path", str(program)])
-            with subprocess.Popen(
-                [*command, *arguments],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                encoding="utf-8",
-                errors="replace",
-                env={
-                    **os.environ,
-                    **lifeline.environment(),
-                    "_KFP_RUNTIME": "true",
-                    **self.environment,
-                    **(env_vars or {}),
-                },
-            ) as process:
-                assert process.stdout is not None
-                self._started(process.pid, process.terminate)
-                try:
-                    for line in process.stdout:
-                        self.hear(self._here.task, line.rstrip("\n"))
-                except BaseException:
-                    process.terminate()
-                    # It writes its checkpoint first, and what it says then must not break it.
-                    for _ in process.stdout:
-                        pass
-                    raise
-                finally:
-                    del self._ends[process.pid]
+            given = ["--component_module_path", str(program), *arguments]
+            variables = {**os.environ, **lifeline.environment(), "_KFP_RUNTIME": "true", **self.environment}
+            process = self._start(given, {**variables, **(env_vars or {})})
+            assert process.stdout is not None
+            self._started(process.pid, process.terminate)
+            try:
+                for line in process.stdout:
+                    self.hear(self._here.task, line.rstrip("\n"))
+            except BaseException:
+                process.terminate()
+                # It writes its checkpoint first, and what it says then must not break it.
+                for _ in process.stdout:
+                    pass
+                raise
+            finally:
+                del self._ends[process.pid]
                 self._here.status = process.wait()
         return int(self._here.status)
+
+    def _start(self, arguments: list[str], environment: Mapping[str, str]) -> ForkedStep | subprocess.Popen[str]:
+        if self.forks is not None:
+            return self.forks.start(arguments, environment)
+        return subprocess.Popen(
+            lifeline.command("kfp.dsl.executor_main", arguments),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            env=environment,
+        )
 
     def container(
         self, client: docker.DockerClient, image: str, command: list[str], volumes: dict[str, Any], **options: Any
@@ -199,7 +202,8 @@ def adapted(
     Yields:
         The tasks that failed, in the order of their failing.
     """
-    running = _Running(hear, environment, temporary, job, kept, again)
+    forks = ForkedSteps(environment) if forked_steps.possible() else None
+    running = _Running(hear, environment, temporary, job, kept, again, forks)
     replacements: list[tuple[Any, str, Any]] = [
         (task_dispatcher, "run_single_task_implementation", running.named(_now(task_dispatcher))),
         (subprocess_task_handler, "run_local_subprocess", running.process),
@@ -223,6 +227,8 @@ def adapted(
         tasks = SideBySide(at_once, one_card=has_card(), end=running.end)
         stack.enter_context(tasks.applied())
         stack.enter_context(_into(log))
+        if forks is not None:
+            stack.callback(forks.close)
         yield running.failed
 
 

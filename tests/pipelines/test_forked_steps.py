@@ -1,0 +1,73 @@
+"""Steps that are forked from a process with everything imported are processes of their own, and end as such."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from affekt.pipelines.forked_steps import ForkedStep, ForkedSteps, possible
+
+pytestmark = pytest.mark.skipif(not possible(), reason="steps are forked on Linux alone")
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[ForkedSteps]:
+    forks = ForkedSteps({"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore"})
+    yield forks
+    forks.close()
+
+
+def _started(forks: ForkedSteps, folder: Path, body: str, **variables: str) -> ForkedStep:
+    """A step with this body."""
+    program = folder / "ephemeral_component.py"
+    lines = "".join(f"    {line}\n" for line in body.splitlines())
+    program.write_text(f"import os, signal, sys, time\ndef work():\n{lines}", encoding="utf-8")
+    asked = json.dumps({"inputs": {}, "outputs": {"outputFile": str(folder / "output.json")}})
+    given = ["--component_module_path", str(program), "--executor_input", asked, "--function_to_execute", "work"]
+    return forks.start(given, {"PATH": os.environ["PATH"], **variables})
+
+
+def test_a_step_has_the_environment_and_the_output_that_it_was_given(forks, tmp_path):
+    body = "print(sorted(os.environ), flush=True)\nprint('torch' in sys.modules or 'mlflow' in sys.modules)"
+    step = _started(forks, tmp_path, body, MINE="1")
+    lines = step.stdout.read().splitlines()
+    assert step.wait() == 0
+    assert "['MINE', 'PATH']" in lines
+    assert "True" in lines
+
+
+def test_a_step_that_fails_says_so_and_has_an_exit_status(forks, tmp_path):
+    step = _started(forks, tmp_path, "raise ValueError('no such thing')")
+    assert "ValueError: no such thing" in step.stdout.read()
+    assert step.wait() == 1
+
+
+def test_a_step_that_dies_of_a_signal_is_known_to_and_others_go_on(forks, tmp_path):
+    (tmp_path / "other").mkdir()
+    other = _started(forks, tmp_path / "other", "time.sleep(0.3)\nprint('went on')")
+    step = _started(forks, tmp_path, "os.kill(os.getpid(), signal.SIGKILL)")
+    step.stdout.read()
+    assert step.wait() == -signal.SIGKILL
+    assert "went on" in other.stdout.read()
+    assert other.wait() == 0
+
+
+def test_a_step_is_told_to_end(forks, tmp_path):
+    step = _started(forks, tmp_path, "print('here', flush=True)\ntime.sleep(60)")
+    assert any(line.strip() == "here" for line in step.stdout)
+    step.terminate()
+    assert step.wait() == -signal.SIGTERM
+    step.terminate()  # of one that is over, nothing happens to whoever has its number by then
+
+
+def test_two_steps_know_nothing_of_each_other(forks, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        step = _started(forks, tmp_path / name, "import affekt\nprint(hasattr(affekt, 'left'))\naffekt.left = True")
+        assert "False" in step.stdout.read().splitlines()
+        assert step.wait() == 0
