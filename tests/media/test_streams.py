@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import resource
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -59,6 +60,30 @@ def test_sound_that_starts_late_stays_late(
     assert onset(decoded.sound) - decoded.times[0] == pytest.approx(0.7, abs=0.05)
     assert decoded.seconds == pytest.approx(2.7, abs=0.1)
     assert not decoded.truncated
+
+
+@pytest.mark.parametrize("codec", ["pcm_s16le", "libmp3lame", "aac"])
+def test_sound_that_an_avi_says_starts_late_stays_late(
+    make_clip: MakeClip, settings: MediaSettings, tmp_path: Path, codec: str
+) -> None:
+    whole = make_clip(f"start_{codec}.avi", *PICTURE, *TONE, "-c:v", "mpeg4", "-c:a", codec).read_bytes()
+    sound = whole.index(b"auds")  # a stream's header: type, codec, flags, ..., scale, rate, start, length
+    scale, rate = struct.unpack_from("<2I", whole, sound + 20)
+    clip = tmp_path / "late.avi"
+    clip.write_bytes(whole[: sound + 28] + struct.pack("<I", round(0.7 * rate / scale)) + whole[sound + 32 :])
+
+    assert onset(decode(clip, settings).sound) == pytest.approx(0.7, abs=0.05)
+
+
+def test_empty_chunks_of_sound_in_an_avi_take_no_time(
+    make_clip: MakeClip, plain: Callable[[str], Path], settings: MediaSettings
+) -> None:
+    source = plain("mp4")
+    late = ["-i", source, "-itsoffset", "0.7", "-i", source, "-map", "0:v", "-map", "1:a", "-c:v", "mpeg4"]
+    clip = make_clip("late_chunks.avi", *late, "-c:a", "libmp3lame")  # what it writes in place of a start
+
+    assert b"01wb" + bytes(4) in clip.read_bytes()
+    assert onset(decode(clip, settings).sound) == pytest.approx(0, abs=0.05)
 
 
 @pytest.mark.parametrize("container", CONTAINERS)
