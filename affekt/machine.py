@@ -28,6 +28,12 @@ def whole_cores() -> int:
     return max(1, int(cores()))
 
 
+def has_bfloat16() -> bool:
+    """Whether the processor multiplies matrices of bfloat16 (AMX); others are slower with it than with float32."""
+    flags = Path("/proc/cpuinfo")
+    return flags.is_file() and "amx_bf16" in flags.read_text(encoding="utf-8", errors="replace")
+
+
 def memory(root: Path = ROOT, membership: Path = SELF) -> int:
     """Bytes of memory that this process may use: the machine's, and no more than any of its groups may."""
     size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

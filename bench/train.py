@@ -27,9 +27,9 @@ from torch import Tensor
 
 from affekt.media import PreparedClip
 from affekt.media.pictures import FacePictures
-from affekt.models.answering import ready
 from affekt.models.bilstm.network import BiLSTM
 from affekt.models.hardware import Hardware
+from affekt.models.normalisation import ready
 from affekt.models.vgg.member import VggMember
 from affekt.settings import Settings, load_settings
 from affekt.store.entries import Store

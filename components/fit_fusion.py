@@ -44,7 +44,7 @@ def fit_fusion(
         folders = {name: Path(trained.path) for name, trained in members.items()}
         facts = {"data": file_digest(Path(prepared.path) / "index.csv"), "code": code_digest(), "run": run_id}
         index = PreparedIndex.read(Path(prepared.path))
-        seen = (index, store_of(index, store, this.settings.media)) if index.unit == "clips" else None
+        seen = (index, store_of(index, store, this.settings.media))
         fused = fit_fusions(
             folders,
             models.split(","),

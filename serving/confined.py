@@ -81,7 +81,8 @@ def _keep_files(libc: ctypes.CDLL, readable: Sequence[Path], writable: Path) -> 
     rules: int = libc.syscall(_CREATE_RULESET, struct.pack("=QQQ", *values), size, 0)
     if rules < 0:
         return
-    packages = {path for module in [*sys.modules.values()] for path in vars(module).get("__path__", ())}
+    modules = [module for module in [*sys.modules.values()] if module is not None]  # None: kept from import
+    packages = {path for module in modules for path in vars(module).get("__path__", ())}
     python = (sys.prefix, sys.base_prefix, *filter(None, sys.path), *map(str, packages))
     _allow(libc, rules, (*_LIBRARIES, *python, *readable), _READ_FILE | _READ_FOLDER)
     loaders = (path.resolve() for pattern in _LOADERS for path in Path("/").glob(pattern[1:]))

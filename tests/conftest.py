@@ -222,7 +222,8 @@ def tiny_run(
             out = trained.members[name]
             train_or_sit_out(Given(name, index, store, tiny_settings, index.labels, out, faces=faces, needs=needs))
         fused = fit_fusions(
-            trained.members, model_names(), tiny_settings, trained.ensemble, facts={"data": "sample"}
+            trained.members, model_names(), tiny_settings, trained.ensemble, facts={"data": "sample"},
+            seen=(index, store),
         )  # fmt: skip
         fused.write(trained.scores)
 

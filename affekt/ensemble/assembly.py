@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -38,6 +38,7 @@ def assemble(
     labels: Sequence[str],
     settings: Settings,
     facts: Mapping[str, Any] | None = None,
+    graphs: Callable[[Mapping[str, Path]], Mapping[str, Any]] | None = None,
 ) -> Path:
     """Copy what an answer needs into ``folder`` and write its manifest with a digest of every file.
 
@@ -49,12 +50,15 @@ def assemble(
         labels: the labels that the members answer.
         settings: the settings of the run.
         facts: further facts for the manifest (data digest, accuracy …), for people to read.
+        graphs: writes the graphs of networks into the members' folders and says what came of it
+            (:func:`affekt.ensemble.graphs.write_graphs`); without it there are none, and PyTorch answers.
 
     Returns:
         ``folder``.
     """
     for name, source in members.items():
         _copy(source, folder / "members" / name)
+    drawn = graphs({name: folder / "members" / name for name in members}) if graphs else {}
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
     manifest = {
         "format": FORMAT,
@@ -67,6 +71,7 @@ def assemble(
         "packages": {name: metadata.version(name) for name in _PACKAGES},
         "offered_by": {name: offered_by("model", name) for name in members if offered_by("model", name) != "affekt"},
         "extensions": _extensions(settings),
+        "graphs": dict(drawn),
         "facts": dict(facts or {}),
         "files": {path.relative_to(folder).as_posix(): file_digest(path) for path in files},
     }

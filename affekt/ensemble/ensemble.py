@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
@@ -35,6 +36,9 @@ from affekt.stages import stage
 from affekt.storage import file_digest
 
 logger = logging.getLogger(__name__)
+
+#: Environment variable with what computes networks, in place of the setting ``inference``.
+INFERENCE = "AFFEKT_INFERENCE"
 
 _ALONE = "no other clip of the person can be used: answered from this one alone"
 
@@ -72,12 +76,14 @@ class Ensemble:
         self._read()
 
     @classmethod
-    def load(cls, folder: str | Path, *, later: bool = False) -> Ensemble:
+    def load(cls, folder: str | Path, *, later: bool = False, inference: str = "") -> Ensemble:
         """The ensemble in a folder that :func:`affekt.ensemble.assemble` wrote.
 
         Args:
             folder: of the ensemble.
             later: whether its members are read at the first question; none comes where other processes look at clips.
+            inference: what computes networks (the setting ``inference``); by default what the environment variable
+                ``AFFEKT_INFERENCE`` says, or else what it was trained with.
 
         Raises:
             DataError: it is not an ensemble, a file is missing or does not match its digest, or a package is not
@@ -94,7 +100,8 @@ class Ensemble:
                 folder.name,
             )
         members = {name: folder / "members" / name for name in manifest["members"]}
-        read = cache(partial(Members.load, members, packages=manifest.get("offered_by")))
+        inference = inference or os.environ.get(INFERENCE) or settings.inference
+        read = cache(partial(Members.load, members, inference=inference, packages=manifest.get("offered_by")))
         if not later:
             read()
         adapts = "fusion_person/fusion.json" in manifest["files"]

@@ -13,7 +13,7 @@ from affekt.home import home
 from affekt.storage import appearing, file_digest
 
 #: What the files of an ensemble are; none of them can be executed.
-SUFFIXES = (".json", ".safetensors")
+SUFFIXES = (".json", ".safetensors", ".parquet", ".xml", ".bin", ".mp4")
 #: Largest size of all files of an exported ensemble, bytes: a few times that of the paper's.
 MAX_BYTES = 16 << 30
 #: So that the same ensemble gives the same file, whenever it is exported.

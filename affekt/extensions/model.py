@@ -36,7 +36,8 @@ class ModelSpec:
 
     A package offers one under the entry point group ``affekt.models``; :mod:`affekt.testing` checks it. The module that
     holds the spec is imported whenever models are listed, so that it must not import what is heavy; ``train``,
-    ``load``, ``absent`` and ``explain`` are ``"module:function"`` and imported when they are needed.
+    ``load``, ``write_graph``, ``load_graph``, ``absent`` and ``explain`` are ``"module:function"`` and imported when
+    they are needed.
 
     Attributes:
         name: in settings, tables, files and commands; ``snake_case``.
@@ -46,6 +47,9 @@ class ModelSpec:
         settings: the frozen dataclass of its settings; limits as :class:`affekt.settings.fields.In`.
         train: learns from :class:`affekt.training.given.Given`, writes the member's folder, returns its score table.
         load: gives a :class:`affekt.models.member.Member` from that folder.
+        write_graph: writes the network of that folder as a graph of the inference engine beside it
+            (:mod:`affekt.models.graphs`); ``""`` for a model without a network, or whose network answers by PyTorch.
+        load_graph: as ``load``, from the graph.
         absent: says why it cannot be trained here, given its group of settings; ``""`` where it can. A training of
             several models goes on without it, with that word. By default it always can.
         presets: what its settings are in each preset, ``paper`` all of them and the others what differs; a model of
@@ -70,6 +74,8 @@ class ModelSpec:
     settings: type
     train: str
     load: str
+    write_graph: str = ""
+    load_graph: str = ""
     absent: str = ""
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     needs: tuple[str, ...] = ()

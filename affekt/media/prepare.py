@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,13 +56,17 @@ def prepare_file(
     deadline = deadline or Deadline.of(settings, path)
     with stage("decode"):
         decoded = decode(path, settings, deadline.ends)
-    try:
-        with stage("faces"):
-            found = find_faces(decoded.frames, settings, who, partial(deadline.check, "while its faces were searched"))
-    except MediaError as error:
-        raise MediaError(error.message, code=error.code, where=str(path)) from error
-    with stage("sound"):
-        voice, sound_flags = _voice(path, decoded, settings, deadline)
+    # Sound and faces of a clip need nothing of each other, and both are worked out without Python's lock.
+    with ThreadPoolExecutor(1, "affekt-sound") as beside:
+        sound = beside.submit(copy_context().run, _voice, path, decoded, settings, deadline)
+        try:
+            with stage("faces"):
+                found = find_faces(
+                    decoded.frames, settings, who, partial(deadline.check, "while its faces were searched")
+                )
+        except MediaError as error:
+            raise MediaError(error.message, code=error.code, where=str(path)) from error
+        voice, sound_flags = sound.result()
     if not found.present.any() and not voice.usable:
         reasons = [found.why_none, *(flag.replace("_", " ") for flag in voice.flags)]
         raise MediaError(
@@ -105,12 +111,13 @@ def _voice(path: str | Path, decoded: Decoded, settings: MediaSettings, deadline
         except TimeoutError:
             raise deadline.over("while its sound was listened to") from None
 
-    voice = heard(decoded.sound)
-    if not voice.usable:
-        for stream in decoded.other_sounds:
-            other = heard(decode_sound(path, settings, stream, decoded.zero, deadline.ends))
-            if other.usable:
-                return other, ["other_sound", *other.flags]
+    with stage("sound"):
+        voice = heard(decoded.sound)
+        if not voice.usable:
+            for stream in decoded.other_sounds:
+                other = heard(decode_sound(path, settings, stream, decoded.zero, deadline.ends))
+                if other.usable:
+                    return other, ["other_sound", *other.flags]
     return voice, [*voice.flags, *(["several_sounds"] if decoded.other_sounds else [])]
 
 

@@ -1,30 +1,15 @@
-"""What trained networks share when they answer: a copy that is ready, centred pictures, even frames, mean vectors."""
+"""What trained networks share when they answer: centred pictures, how many at once, mean vectors."""
 
 from __future__ import annotations
 
-import copy
-from typing import TypeVar
-
 import numpy as np
-from torch import nn
 
 from affekt.media.prepared import PreparedClip
 from affekt.models.crops import centre_crop, cropped
-from affekt.models.hardware import Hardware
-from affekt.models.normalisation import folded
 from affekt.models.preprocessing import Preprocessing
 
 #: Pixels that one forward pass takes at once; it bounds the memory and changes no answer beyond rounding.
 _PIXELS_AT_ONCE = 16 * 224 * 224
-Network = TypeVar("Network", bound=nn.Module)
-
-
-def ready(network: Network, hardware: Hardware) -> Network:
-    """A copy of a trained network for forward passes alone: on the device, channels last, normalisation folded in."""
-    network = copy.deepcopy(network)
-    hardware.place(network)
-    folded(network)
-    return network.requires_grad_(False)
 
 
 def faces_of(clip: PreparedClip, frames: np.ndarray) -> np.ndarray:
@@ -42,6 +27,14 @@ def centred(pictures: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
 def at_once(input_size: int) -> int:
     """How many pictures of this size one forward pass takes."""
     return max(1, min(256, _PIXELS_AT_ONCE // input_size**2))
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities float64 of logits float32, over the last axis."""
+    values = logits.astype(np.float64)
+    powers = np.exp(values - values.max(axis=-1, keepdims=True))
+    probabilities: np.ndarray = powers / powers.sum(axis=-1, keepdims=True)
+    return probabilities
 
 
 def mean_vector(probabilities: np.ndarray) -> np.ndarray:

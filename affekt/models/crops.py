@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn import functional as F
+
+if TYPE_CHECKING:  # heavy: torch, without which graphs answer
+    from torch import Tensor
 
 #: Sides of a cropped region as shares of the picture's side: width and height are drawn separately (section 3.2).
 SIDES = (224 / 256, 192 / 256, 168 / 256)
@@ -39,6 +41,9 @@ def cropped_on_device(pictures: Tensor, crops: Tensor, size: int) -> Tensor:
             column is an angle in radians by which the region is turned about its middle.
         size: side of the result, pixels.
     """
+    import torch  # heavy: as above
+    from torch.nn import functional as F  # likewise
+
     count, stored, side = pictures.shape[:3]
     each = 1 if crops.ndim == 2 else crops.shape[1]
     columns = crops.to(pictures.device, torch.float32).reshape(-1, crops.shape[-1]).unbind(1)

@@ -10,13 +10,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
 from affekt.errors import AffektError
+from affekt.machine import has_bfloat16
 
 logger = logging.getLogger(__name__)
 #: Seconds of a stage from which on compiling, which takes about thirty, pays, and the share of the peak rate by which
@@ -129,8 +129,7 @@ class Hardware:
 def _has_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device)[0] >= 8
-    flags = Path("/proc/cpuinfo")
-    return flags.is_file() and "amx_bf16" in flags.read_text(encoding="utf-8", errors="replace")
+    return has_bfloat16()
 
 
 @functools.lru_cache

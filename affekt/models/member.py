@@ -12,6 +12,7 @@ import numpy as np
 from affekt.errors import DataError
 from affekt.extensions import ModelSpec, named
 from affekt.media.prepared import PreparedClip
+from affekt.models.engine import answers_by_graph
 
 if TYPE_CHECKING:
     from affekt.models.hardware import Hardware
@@ -24,10 +25,13 @@ class HardwareChoice:
     Attributes:
         device: ``auto``, ``cpu`` or ``cuda``.
         precision: ``auto``, ``float32`` or ``bfloat16``.
+        inference: ``auto``, ``torch`` or ``openvino``: what computes networks; auto takes the engine for those that are
+            stored as graphs, where it is installed and there is no GPU to use.
     """
 
     device: str = "auto"
     precision: str = "auto"
+    inference: str = "auto"
 
     def made(self) -> Hardware:
         """The device and the precision, as :meth:`affekt.models.hardware.Hardware.choose` finds them."""
@@ -111,6 +115,7 @@ def load_member(
 
     Raises:
         DataError: a file is missing or damaged, holds another model, or was trained with other members than those.
+        AffektError: ``no_engine``: the engine is asked for, and not installed.
     """
     missing = [name for name in spec.needs if name not in needs]
     if missing:
@@ -119,8 +124,10 @@ def load_member(
             code="missing",
             where=str(folder),
         )
-    load = named(spec.load, f"the model {spec.name!r}")
-    member = load(folder, {name: needs[name] for name in spec.needs}, hardware or HardwareChoice())
+    hardware = hardware or HardwareChoice()
+    by_graph = bool(spec.load_graph) and answers_by_graph(folder, hardware.inference, hardware.device)
+    load = named(spec.load_graph if by_graph else spec.load, f"the model {spec.name!r}")
+    member = load(folder, {name: needs[name] for name in spec.needs}, hardware)
     assert isinstance(member, Member)
     if member.name != spec.name:
         raise DataError(

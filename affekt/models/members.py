@@ -33,14 +33,16 @@ class Members:
 
     @classmethod
     def load(
-        cls, folders: Mapping[str, Path], *, device: str = "auto", precision: str = "auto", packages: Any = None
-    ) -> Members:
+        cls, folders: Mapping[str, Path], *, device: str = "auto", precision: str = "auto", inference: str = "auto",
+        packages: Any = None,
+    ) -> Members:  # fmt: skip
         """Read trained members from the folders that the training functions wrote.
 
         Args:
             folders: by member; with each member those that it needs.
             device: ``auto``, ``cpu`` or ``cuda``.
             precision: ``auto``, ``float32`` or ``bfloat16``.
+            inference: ``auto``, ``torch`` or ``openvino`` (:class:`affekt.models.member.HardwareChoice`).
             packages: the package that offered a model when it was trained, by the model's name, where it is known.
 
         Raises:
@@ -57,7 +59,7 @@ class Members:
                     code="model_not_installed",
                     where=str(folders[name]),
                 )
-        hardware = HardwareChoice(device, precision)
+        hardware = HardwareChoice(device, precision, inference)
         members: dict[str, Member] = {}
         for name, spec in model_specs().items():
             if name in folders:

@@ -1,11 +1,17 @@
-"""Which layers of a network a batch normalisation follows, and networks with it folded in."""
+"""Which layers of a network a batch normalisation follows, and networks with it folded in, ready to answer."""
 
 from __future__ import annotations
+
+import copy
+from typing import TypeVar
 
 import torch
 from torch import nn
 
+from affekt.models.hardware import Hardware
+
 _Layer = nn.Conv2d | nn.Conv3d | nn.Linear
+Network = TypeVar("Network", bound=nn.Module)
 _Norm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
 
 
@@ -36,3 +42,11 @@ def folded(network: nn.Module) -> nn.Module:
     for name in [name for name, module in network.named_children() if isinstance(module, _Norm)]:
         delattr(network, name)
     return network
+
+
+def ready(network: Network, hardware: Hardware) -> Network:
+    """A copy of a trained network for forward passes alone: on the device, channels last, normalisation folded in."""
+    network = copy.deepcopy(network)
+    hardware.place(network)
+    folded(network)
+    return network.requires_grad_(False)

@@ -6,14 +6,16 @@ import dataclasses
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-import torch
-from torch import Tensor
 
 from affekt.models.crops import SIDES
+
+if TYPE_CHECKING:  # heavy: torch, without which graphs answer
+    import torch
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class Preprocessing:
         if self.order == "bgr" and values.shape[-1] == 3:
             values = values.flip(-1)
         if self.contrast:
+            import torch  # heavy: as above
+
             deviation, mean = torch.std_mean(values, dim=(-3, -2, -1), keepdim=True)
             values = ((values - mean) / (deviation + 1)).expand(*values.shape[:-1], 3)
         else:
@@ -85,4 +89,6 @@ class Preprocessing:
 @functools.lru_cache
 def _row(values: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
     """Numbers on the device, copied there once: a recorded iteration cannot copy them from elsewhere."""
+    import torch  # heavy: as above
+
     return torch.tensor(values, device=device, dtype=dtype)

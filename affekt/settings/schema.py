@@ -108,6 +108,11 @@ class Settings:
     precision: Annotated[
         str, In(one_of=("auto", "float32", "bfloat16")), "of the networks; auto: what the device is quickest with"
     ]
+    inference: Annotated[
+        str,
+        In(one_of=("auto", "torch", "openvino")),
+        "what computes the networks of answers; auto: OpenVINO for those stored as graphs, without a GPU",
+    ]
     compile: Annotated[
         bool | None,
         "whether networks are trained as torch.compile makes them (on a CPU with a C++ compiler); "

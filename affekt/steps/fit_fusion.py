@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,15 @@ from affekt.dataset.several import possible_labels
 from affekt.ensemble.among import only_possible
 from affekt.ensemble.assembly import assemble
 from affekt.ensemble.depth import Depth
+from affekt.ensemble.graphs import COMPARED, write_graphs
 from affekt.ensemble.learned import Learned
 from affekt.errors import DataError
 from affekt.extensions import fusion_spec, fusions_for, members_needed, model_specs
 from affekt.fusion import Fusion, FusionKey, PersonFusion
 from affekt.fusion.cross_validation import unseen_answers
 from affekt.json_document import JsonDocument
-from affekt.media import PreparedIndex
+from affekt.media import PreparedClip, PreparedIndex
+from affekt.models.frames import even_frames
 from affekt.report.document import Ablation
 from affekt.report.paper_tables import BEST_OF_TABLE_3, TABLE_3
 from affekt.score_table import ScoreTable, join_tables
@@ -114,7 +117,8 @@ def fit_fusions(
         folder: where the ensemble goes.
         facts: what the ensemble's manifest is to say besides.
         learned: what the members learned from, for the ensemble to say.
-        seen: the prepared clips and where they are, of which the ensemble keeps traces to tell drift by.
+        seen: the prepared clips or images and where they are. Some are what the graphs of networks are tried on, and of
+            clips the ensemble keeps traces to tell drift by; without them it has neither.
 
     Raises:
         DataError: a member's score table is missing, or there is no clip to fit on or to evaluate on.
@@ -155,11 +159,14 @@ def fit_fusions(
     needed = {name: members[name] for name in members if name in members_needed(kept)}
     if learned is not None:
         learned.write(folder)
-    if seen is not None and len(train):
+    if seen is not None and seen[0].unit == "clips" and len(train):
         write_reference(folder, *seen, train.only(kept), settings, how)
-    assemble(folder, members=needed, models=kept, labels=table.labels, settings=settings, facts=facts)
+    graphs = partial(write_graphs, clips=_some(*seen)) if seen is not None and settings.inference != "torch" else None
+    assemble(folder, members=needed, models=kept, labels=table.labels, settings=settings, facts=facts, graphs=graphs)
     vectors = np.stack(list(answers.values()), axis=1)
-    if seen is not None:  # what a data set has no clips of is not held against an answer to one of its clips
+    if (
+        seen is not None and seen[0].unit == "clips"
+    ):  # what a data set has no clips of is not held against an answer to one of its clips
         vectors = only_possible(vectors, unseen.labels, unseen.clips, possible_labels(seen[0]))
     fused = replace(unseen, models=tuple(map(str, answers)), scores=vectors, person=None, distance=None)
     return Fused(table, fused, settings.fusion.method, FusionFacts(kept, tuple(ablations), idle, selected))
@@ -177,6 +184,12 @@ def _with_weight(train: ScoreTable, method: str, how: Mapping[str, Any]) -> tupl
         logger.info("%s: no weight in any answer of %s; the ensemble does without", ", ".join(left), method)
         idle += left
         kept = tuple(name for name in kept if name in weighing)
+
+
+def _some(index: PreparedIndex, store: PreparedStore) -> list[PreparedClip]:
+    """Evenly spaced ones of the prepared clips or images."""
+    rows = list(index)
+    return [store.get(rows[row].key) for row in np.unique(even_frames(np.arange(len(rows)), COMPARED))]
 
 
 def _fit_kept(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from affekt.errors import DataError
-from affekt.models.face_embedding.member import face_statistics
 from affekt.models.face_embedding.network import MobileNet
+from affekt.models.face_embedding.pictures import face_features
 from affekt.pretrained.opening import is_here, open_start
 from affekt.score_table import ScoreTable
 from affekt.training.frozen import train_head
@@ -32,5 +32,5 @@ def train(given: Given) -> ScoreTable:
     """
     start = open_start(given.group.pretrained, "mobilenet")
     encoder = MobileNet.of(start.state, start.convention.order, start.convention.mean)
-    features = face_statistics(encoder, given.group.frames_per_clip)
+    features = face_features(encoder.look, given.group.frames_per_clip)
     return train_head(given, encoder, features, {"preprocessing": start.convention.to_dict()})

@@ -14,7 +14,8 @@ from affekt.extensions import model_spec
 from affekt.media.prepared import PreparedClip
 from affekt.models.bilstm.member import BilstmMember
 from affekt.models.bilstm.network import BiLSTM
-from affekt.models.joint.member import JointMember, with_voice
+from affekt.models.joint.acoustic_steps import with_voice
+from affekt.models.joint.member import JointMember
 from affekt.models.joint.network import JointBiLSTM
 from affekt.models.member import Member, Scored
 from affekt.models.model_folder import load_model

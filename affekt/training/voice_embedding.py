@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from affekt.models.voice_embedding.member import voice_statistics
 from affekt.models.voice_embedding.network import VoiceEncoder
+from affekt.models.voice_embedding.partials import voice_features
 from affekt.pretrained.resemblyzer import open_voice_encoder
 from affekt.score_table import ScoreTable
 from affekt.training.frozen import train_head
@@ -19,4 +19,4 @@ def train(given: Given) -> ScoreTable:
         DataError: ``missing``: the encoder is not here.
     """
     encoder = VoiceEncoder.of(open_voice_encoder(given.group.pretrained))
-    return train_head(given, encoder, voice_statistics(encoder))
+    return train_head(given, encoder, voice_features(encoder.hear))

@@ -14,6 +14,7 @@ def test_an_ensemble_that_answers_alike_passes(tiny_ensemble, clip, no_clip):
     found = check_serving(tiny_ensemble, [clip, no_clip])
     assert found["ok"], found["message"]
     assert found["max_difference"] <= 1e-5
+    assert 0 < found["graphs_difference"] < 0.05
     assert found["latency_ms"] > 0
     assert json.dumps(found)
 

@@ -13,7 +13,8 @@ import torch
 from affekt.errors import DataError
 from affekt.models.face_embedding.network import CHANNELS, MobileNet, _padded
 from affekt.models.members import Members
-from affekt.models.voice_embedding.network import PARTIAL, STEP, VoiceEncoder
+from affekt.models.voice_embedding.network import VoiceEncoder
+from affekt.models.voice_embedding.partials import PARTIAL, STEP
 from affekt.pretrained import installing, published, resemblyzer, verify
 from affekt.pretrained.installing import fetch, install
 from affekt.pretrained.opening import open_start

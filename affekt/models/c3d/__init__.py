@@ -8,6 +8,9 @@ from typing import Annotated
 from affekt.extensions.model import ON_A_GPU, ModelSpec
 from affekt.settings.fields import FaceNetwork, In
 
+#: Frames of a window.
+WINDOW = 16
+
 
 @dataclass(frozen=True)
 class C3dSettings(FaceNetwork):
@@ -29,6 +32,8 @@ SPEC = ModelSpec(
     settings=C3dSettings,
     train="affekt.training.pictures:train_c3d",
     load="affekt.models.c3d.member:load",
+    write_graph="affekt.models.graphs.writing:write_c3d",
+    load_graph="affekt.models.graphs.members:load_c3d",
     resources=ON_A_GPU,
     learns_from_images=True,
     processes=True,

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from affekt.models.c3d import WINDOW
+
 #: Convolutions of each group with their published channels; a pool follows each group.
 _GROUPS = (
     (("1", 64),),
@@ -36,7 +38,7 @@ class C3D(nn.Module):
     """
 
     #: Frames of a window; the five pools bring them down to one.
-    WINDOW = 16
+    WINDOW = WINDOW
 
     def __init__(
         self,

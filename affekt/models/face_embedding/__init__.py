@@ -26,6 +26,8 @@ SPEC = ModelSpec(
     settings=FaceEmbeddingSettings,
     train="affekt.training.face_embedding:train",
     load="affekt.models.face_embedding.member:load",
+    write_graph="affekt.models.graphs.writing:write_face",
+    load_graph="affekt.models.graphs.members:load_face",
     absent="affekt.training.face_embedding:absent",
     resources=Resources(cpu="4", memory="8Gi"),
     optional=("paper",),

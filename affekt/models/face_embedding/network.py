@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-#: Side of the picture that it reads, pixels.
-SIDE = 224
+from affekt.models.face_embedding.pictures import statistics_of
+
 #: Channels after each pointwise convolution at width 1, and the depthwise ones in front of them that halve the picture.
 CHANNELS = (64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)
 HALVING = (2, 4, 6, 12)
 FIRST = 32
 #: Pointwise convolutions whose maps are read, numbered from one; the last is what it pools itself.
 READ = (9, 12, 13)
-_AT_ONCE = 8
 
 
 class MobileNet(nn.Module):
@@ -60,15 +58,17 @@ class MobileNet(nn.Module):
         Args:
             pictures: uint8 ``[N, S, S, 3]`` RGB, at least one; another side is scaled to 224.
         """
-        values = np.concatenate(
-            [self._look(pictures[first : first + _AT_ONCE]) for first in range(0, len(pictures), _AT_ONCE)]
-        )
-        return np.concatenate([values.mean(axis=0), values.std(axis=0)])
+        return statistics_of(pictures, self.look)
 
     @torch.inference_mode()
-    def _look(self, pictures: np.ndarray) -> np.ndarray:
-        scaled = np.stack([cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR) for picture in pictures])
-        x = torch.from_numpy(scaled[..., ::-1].copy() if self.order == "bgr" else scaled).float()
+    def look(self, pictures: np.ndarray) -> np.ndarray:
+        """Each read map's means float32 ``[N, 512 + 1024 + 1024]`` of pictures uint8 ``[N, 224, 224, 3]`` RGB."""
+        seen: np.ndarray = self(torch.from_numpy(pictures)).numpy()
+        return seen
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """The same of a tensor."""
+        x = (pictures.flip(-1) if self.order == "bgr" else pictures).float()
         x = (x - torch.tensor(self.mean)).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
         x = _relu6(self.first(_padded(x, 2)))
         found = []
@@ -77,7 +77,7 @@ class MobileNet(nn.Module):
             x = _relu6(pointwise(x))
             if number in READ:
                 found.append(x.mean(dim=(2, 3)))
-        return torch.cat(found, dim=1).double().numpy()
+        return torch.cat(found, dim=1)
 
 
 def _padded(x: Tensor, stride: int) -> Tensor:

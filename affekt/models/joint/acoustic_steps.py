@@ -6,6 +6,7 @@ import numpy as np
 
 from affekt.media.functionals import HOP
 from affekt.media.prepared import PreparedClip
+from affekt.models.frames import even_frames
 
 
 def acoustic_steps(clip: PreparedClip, frames: np.ndarray) -> np.ndarray | None:
@@ -36,3 +37,15 @@ def acoustic_steps(clip: PreparedClip, frames: np.ndarray) -> np.ndarray | None:
             rows = clip.descriptors[[min(count - 1, int(moment / HOP))]]
         steps[step] = np.concatenate([rows.mean(0), rows.std(0)])
     return steps[where]
+
+
+def with_voice(clip: PreparedClip, sequence: np.ndarray) -> np.ndarray | None:
+    """fc6 activations ``[V, T, F]`` of evenly spaced faces, each with what was heard around it: ``[V, T, F + 2 D]``.
+
+    None for a clip without usable sound.
+    """
+    views, steps = sequence.shape[:2]
+    heard = acoustic_steps(clip, even_frames(clip.face_frames, steps))
+    if heard is None:
+        return None
+    return np.concatenate([sequence, np.broadcast_to(heard, (views, *heard.shape))], axis=-1)

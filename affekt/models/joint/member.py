@@ -6,8 +6,7 @@ import numpy as np
 
 from affekt.media.prepared import PreparedClip
 from affekt.models.fc6_reader import Fc6Reader
-from affekt.models.frames import even_frames
-from affekt.models.joint.acoustic_steps import acoustic_steps
+from affekt.models.joint.acoustic_steps import with_voice
 from affekt.models.joint.network import JointBiLSTM
 
 
@@ -23,15 +22,3 @@ class JointMember(Fc6Reader[JointBiLSTM]):
 
 
 load = JointMember.load
-
-
-def with_voice(clip: PreparedClip, sequence: np.ndarray) -> np.ndarray | None:
-    """fc6 activations ``[V, T, F]`` of evenly spaced faces, each with what was heard around it: ``[V, T, F + 2 D]``.
-
-    None for a clip without usable sound.
-    """
-    views, steps = sequence.shape[:2]
-    heard = acoustic_steps(clip, even_frames(clip.face_frames, steps))
-    if heard is None:
-        return None
-    return np.concatenate([sequence, np.broadcast_to(heard, (views, *heard.shape))], axis=-1)

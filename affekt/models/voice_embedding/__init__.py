@@ -25,6 +25,8 @@ SPEC = ModelSpec(
     settings=VoiceEmbeddingSettings,
     train="affekt.training.voice_embedding:train",
     load="affekt.models.voice_embedding.member:load",
+    write_graph="affekt.models.graphs.writing:write_voice",
+    load_graph="affekt.models.graphs.members:load_voice",
     absent="affekt.pretrained.resemblyzer:absent",
     resources=Resources(cpu="2", memory="4Gi"),
     optional=("paper",),

@@ -9,12 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from affekt.media.mel import BANDS
+from affekt.models.voice_embedding.partials import statistics_of
 
 #: Units of each layer, and layers.
 UNITS, LAYERS = 256, 3
-#: Frames of a partial utterance, 1.6 s, which is what the encoder was trained on, and from one to the next, 0.2 s.
-PARTIAL, STEP = 160, 20
-_PARTS_AT_ONCE = 256
 
 
 class VoiceEncoder(nn.Module):
@@ -36,20 +34,18 @@ class VoiceEncoder(nn.Module):
         encoder.load_state_dict({name: value for name, value in state.items() if name.startswith("lstm.")})
         return encoder
 
+    def forward(self, parts: Tensor) -> Tensor:
+        """The last layer's state ``[N, 256]`` after partial utterances ``[N, 160, 40]``."""
+        _, (hidden, _) = self.lstm(parts)
+        last: Tensor = hidden[-1]
+        return last
+
     @torch.inference_mode()
+    def hear(self, parts: np.ndarray) -> np.ndarray:
+        """The same of arrays."""
+        heard: np.ndarray = self(torch.from_numpy(parts)).numpy()
+        return heard
+
     def statistics(self, mel: np.ndarray) -> np.ndarray:
-        """Mean and deviation of the last layer's state over partial utterances, float64 ``[512]``.
-
-        A shorter utterance is a single one, followed by silence.
-
-        Args:
-            mel: float32 ``[B, 40]``, at least one row.
-        """
-        padded = np.pad(mel, ((0, max(0, PARTIAL - len(mel))), (0, 0)))
-        parts = np.stack([padded[first : first + PARTIAL] for first in range(0, len(padded) - PARTIAL + 1, STEP)])
-        states = []
-        for first in range(0, len(parts), _PARTS_AT_ONCE):
-            _, (hidden, _) = self.lstm(torch.from_numpy(parts[first : first + _PARTS_AT_ONCE]))
-            states.append(hidden[-1].double().numpy())
-        values = np.concatenate(states)
-        return np.concatenate([values.mean(axis=0), values.std(axis=0)])
+        """Mean and deviation of :meth:`hear` over the parts of a spectrogram float32 ``[B, 40]``, float64 ``[512]``."""
+        return statistics_of(mel, self.hear)

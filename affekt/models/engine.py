@@ -1,0 +1,112 @@
+"""The inference engine: a graph is read from its two files, arrays go in, arrays come out. PyTorch is not needed."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import sys
+import threading
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from affekt.errors import AffektError
+from affekt.machine import has_bfloat16, whole_cores
+
+logger = logging.getLogger(__name__)
+
+#: The files of a graph in a member's folder: its operations, and its numbers.
+GRAPH, NUMBERS = "graph.xml", "graph.bin"
+_PACKAGE = "openvino"
+
+
+def is_installed() -> bool:
+    """Whether the engine is."""
+    return importlib.util.find_spec(_PACKAGE) is not None
+
+
+def has_graph(folder: Path) -> bool:
+    """Whether a member's folder holds its network as a graph."""
+    return (folder / GRAPH).is_file() and (folder / NUMBERS).is_file()
+
+
+def answers_by_graph(folder: Path, inference: str, device: str) -> bool:
+    """Whether a member's network is to be computed by the engine.
+
+    Args:
+        folder: of the member.
+        inference: as for :class:`affekt.models.member.HardwareChoice`.
+        device: likewise.
+
+    Raises:
+        AffektError: ``no_engine``: the engine is asked for, and not installed.
+    """
+    if inference == "torch" or not has_graph(folder):
+        return False
+    if is_installed():
+        return inference == "openvino" or not _uses_gpu(device)
+    if inference == "openvino":
+        raise AffektError(
+            "inference=openvino, but OpenVINO is not installed; install 'affekt[serve]', or choose auto",
+            code="no_engine",
+        )
+    logger.info("%s answers by PyTorch, more slowly: OpenVINO is not installed", folder.name)
+    return False
+
+
+def _uses_gpu(device: str) -> bool:
+    """Whether PyTorch would take a GPU; it is imported where the machine may have one."""
+    if device == "cpu" or not (device == "cuda" or Path("/dev/nvidiactl").exists()):
+        return False
+    import torch  # heavy
+
+    return torch.cuda.is_available()
+
+
+@cache
+def engine(part: str = "") -> Any:
+    """OpenVINO, or a part of it (``.frontend``), kept from ``openvino_telemetry``, with which it would call home."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # an import of it fails
+    return importlib.import_module(_PACKAGE + part)
+
+
+class Graph:
+    """A network that answers. The same arrays give the same bytes, whatever the number of threads.
+
+    Args:
+        folder: that holds the graph.
+        precision: ``auto``, ``float32`` or ``bfloat16`` for the multiplications; auto takes bfloat16 where the
+            processor multiplies matrices in it.
+    """
+
+    def __init__(self, folder: Path, precision: str = "auto") -> None:
+        if precision == "auto":
+            precision = "bfloat16" if has_bfloat16() else "float32"
+        self._one_at_a_time = threading.Lock()
+        core = _core()
+        compiled = core.compile_model(
+            core.read_model(folder / GRAPH),
+            "CPU",
+            {
+                "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
+                "INFERENCE_NUM_THREADS": int(os.environ.get("OMP_NUM_THREADS", "0")) or whole_cores(),
+                "NUM_STREAMS": 1,
+                # Workers that each bind their only thread to a core would all take the first.
+                "ENABLE_CPU_PINNING": False,
+            },
+        )
+        self._request = compiled.create_infer_request()
+
+    def __call__(self, array: np.ndarray) -> tuple[np.ndarray, ...]:
+        """What the network makes of an array, each output copied."""
+        with self._one_at_a_time:
+            outputs = self._request.infer({0: array})
+            return tuple(np.array(outputs[number]) for number in range(len(outputs)))
+
+
+@cache
+def _core() -> Any:
+    return engine().Core()

@@ -1,0 +1,109 @@
+"""Writes a trained network as a graph beside its weights: what its pictures are brought to is part of it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from affekt.media.mel import BANDS
+from affekt.models.bilstm.network import BiLSTM
+from affekt.models.c3d import WINDOW
+from affekt.models.c3d.network import C3D
+from affekt.models.classifier import DESCRIPTION, read_description
+from affekt.models.engine import GRAPH, engine
+from affekt.models.face_embedding.network import MobileNet
+from affekt.models.face_embedding.pictures import SIDE
+from affekt.models.frozen import load_encoder
+from affekt.models.joint.network import JointBiLSTM
+from affekt.models.model_folder import StoredModel, load_model
+from affekt.models.normalisation import folded
+from affekt.models.vgg.network import VGG16
+from affekt.models.voice_embedding.network import VoiceEncoder
+from affekt.models.voice_embedding.partials import PARTIAL
+
+
+class _Views(nn.Module):
+    """Centred pixels to what a network makes of them, with their mirror image where the answer averages it."""
+
+    def __init__(self, stored: StoredModel[VGG16] | StoredModel[C3D]) -> None:
+        super().__init__()
+        assert stored.preprocessing is not None
+        self.network = folded(stored.network)
+        self.preprocessing = stored.preprocessing
+        self.mirror = bool(stored.settings["mirror"])
+
+    def views(self, pixels: Tensor) -> list[Tensor]:
+        inputs = self.preprocessing.to_input(pixels)
+        return [inputs, inputs.flip(-1)] if self.mirror else [inputs]
+
+
+class _VggViews(_Views):
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        assert isinstance(self.network, VGG16)
+        views = [self.network.fc6_and_logits(view) for view in self.views(pixels)]
+        return torch.stack([fc6 for fc6, _ in views], 1), torch.stack([logits for _, logits in views], 1)
+
+
+class _C3dViews(_Views):
+    def forward(self, windows: Tensor) -> Tensor:
+        return torch.stack([self.network(view.transpose(1, 2)) for view in self.views(windows)], 1)
+
+
+def write_vgg(folder: Path) -> None:
+    """Of a member's folder, as all that follow."""
+    views = _VggViews(load_model(folder, "vgg", VGG16))
+    size, channels = views.preprocessing.input_size, views.preprocessing.channels
+    _write(folder, views, torch.zeros(2, size, size, channels, dtype=torch.uint8))
+
+
+def write_c3d(folder: Path) -> None:
+    """Of a member's folder."""
+    views = _C3dViews(load_model(folder, "c3d", C3D))
+    size, channels = views.preprocessing.input_size, views.preprocessing.channels
+    _write(folder, views, torch.zeros(2, WINDOW, size, size, channels, dtype=torch.uint8))
+
+
+def write_bilstm(folder: Path) -> None:
+    """Of a member's folder."""
+    stored = load_model(folder, "bilstm", BiLSTM)
+    _write(folder, stored.network, torch.zeros(2, int(stored.settings["time_steps"]), len(stored.network.mean)))
+
+
+def write_joint(folder: Path) -> None:
+    """Of a member's folder."""
+    stored = load_model(folder, "joint", JointBiLSTM)
+    _write(folder, stored.network, torch.zeros(2, int(stored.settings["time_steps"]), len(stored.network.mean)))
+
+
+def write_voice(folder: Path) -> None:
+    """Of a member's folder, the encoder of voices."""
+    _write(folder, VoiceEncoder.of(load_encoder(folder)), torch.zeros(2, PARTIAL, BANDS))
+
+
+def write_face(folder: Path) -> None:
+    """Of a member's folder, the encoder of faces."""
+    preprocessing: Mapping[str, object] = read_description(folder / DESCRIPTION)["preprocessing"]
+    encoder = MobileNet.of(load_encoder(folder), str(preprocessing["order"]), tuple(preprocessing["mean"]))  # type: ignore[arg-type]
+    _write(folder, encoder, torch.zeros(2, SIDE, SIDE, 3, dtype=torch.uint8))
+
+
+def _write(folder: Path, network: nn.Module, example: Tensor) -> None:
+    """Trace a network on an example, of which only the number of items may differ later, and write its graph."""
+    manager, decoders = engine(".frontend").FrontEndManager(), engine(".frontend.pytorch.ts_decoder")
+    network = network.eval().requires_grad_(False)
+    with torch.inference_mode(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on what a trace cannot follow: nothing here depends on values
+        traced = torch.jit.trace(network, example, check_trace=False)
+        frontend = manager.load_by_framework("pytorch")
+        decoder = decoders.TorchScriptPythonDecoder(traced.eval(), example_input=(example,))  # kept until then
+        model = frontend.convert(frontend.load(decoder))
+    kinds = {torch.uint8: "u8", torch.float32: "f32"}
+    place = model.inputs[0].get_node()
+    place.set_element_type(getattr(engine().Type, kinds[example.dtype]))
+    place.set_partial_shape(engine().PartialShape([-1, *example.shape[1:]]))
+    model.validate_nodes_and_infer_types()
+    engine().save_model(model, folder / GRAPH, compress_to_fp16=False)
