@@ -10,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -82,7 +82,7 @@ def asked_by(clients: int, ask: Callable[[], str]) -> Iterator[tuple[list[str], 
             thread.join()
 
 
-def until(condition: Callable[[], object], seconds: float = 120.0) -> None:
+def until(condition: Callable[[], object], seconds: float = 300.0) -> None:
     ends = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < ends
@@ -95,6 +95,12 @@ def workers(server: LocalServer) -> set[int]:
     return {child.pid for child in children if {"affekt.serving.engines.worker"} & set(child.cmdline())} or {
         child.pid for child in children if any("model_service_worker" in word for word in child.cmdline())
     }
+
+
+def ready(server: LocalServer, version: str) -> bool:
+    """Whether a version has a worker that can be asked."""
+    text = requests.get(f"{server.base}/metrics", timeout=30).text
+    return f'affekt_ready_workers{{version="{version}"}} 1.0' in text
 
 
 def test_ten_swaps_under_eight_clients_lose_no_request(running, carrying, other, clip):
@@ -160,11 +166,14 @@ def test_a_version_whose_workers_die_after_the_swap_is_taken_back_by_itself(engi
         with asked_by(4, lambda: str(requests.post(server.url, data=clip.read_bytes()).status_code)) as (told, _):
 
             def kill() -> bool:
-                for pid in workers(server) - old:
-                    os.kill(pid, signal.SIGKILL)
+                if ready(server, "2"):
+                    time.sleep(0.2)  # it has a clip by then
+                    for pid in workers(server) - old:
+                        with suppress(ProcessLookupError):
+                            os.kill(pid, signal.SIGKILL)
                 return bool(manage(server.running_server(), "GET", "/versions")["said"])
 
-            until(kill)
+            until(kill, 600)
             said = manage(server.running_server(), "GET", "/versions")
             codes.update(map(int, told))
         assert said["default"] == "1"
