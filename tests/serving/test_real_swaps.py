@@ -91,10 +91,12 @@ def until(condition: Callable[[], object], seconds: float = 300.0) -> None:
 
 def workers(server: LocalServer) -> set[int]:
     """The processes that compute, of whichever engine."""
-    children = psutil.Process(server.running_server().process).children(recursive=True)
-    return {child.pid for child in children if {"affekt.serving.engines.worker"} & set(child.cmdline())} or {
-        child.pid for child in children if any("model_service_worker" in word for word in child.cmdline())
-    }
+    found = set()
+    for child in psutil.Process(server.running_server().process).children(recursive=True):
+        with suppress(psutil.Error):  # it has just ended
+            if any(kind in " ".join(child.cmdline()) for kind in ("engines.worker", "model_service_worker")):
+                found.add(child.pid)
+    return found
 
 
 def ready(server: LocalServer, version: str) -> bool:
