@@ -15,7 +15,7 @@ from affekt.dataset import load_clips, read_faces, unit_of
 from affekt.dataset.several import places_of
 from affekt.errors import AffektError
 from affekt.settings import Settings
-from affekt.steps.register import IMAGE_VARIABLE
+from affekt.steps.step_image import IMAGE_VARIABLE
 from affekt.storage import is_remote
 
 if TYPE_CHECKING:

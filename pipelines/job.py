@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from affekt.checks import check_before, remarks
+from affekt.counted import counted
 from affekt.dataset import Unit, unit_of
 from affekt.errors import DataError, UsageError
 from affekt.extensions import members_needed, model_names, model_spec, model_specs, models_named
 from affekt.media.functionals import offers_frames
 from affekt.settings import Settings, load_settings
+from affekt.settings.loading import read_override
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +48,7 @@ def job_of(
         elsewhere: whether only other machines need to see the data.
 
     Raises:
-        UsageError: the faces are of no use to the models.
+        UsageError: the faces are of no use to the models, or a setting is.
         DataError: as :func:`unit_to_train`.
         SettingsError: an override is wrong.
     """
@@ -57,7 +59,23 @@ def job_of(
     settings = load_settings(preset, overrides, images=unit == "images")
     if unit == "clips" and not only:
         models = models_that_can_hear(models, settings.media.functionals)
+    if idle := without_effect(overrides, models, unit):
+        listed = "".join(f"\n  - {each}" for each in idle)
+        raise UsageError(f"{counted(len(idle), 'settings')} would change nothing:{listed}", code="usage")
     return TrainingJob(data=data, faces=faces, settings=settings, models=models, name=name)
+
+
+def without_effect(overrides: Sequence[str], models: Sequence[str], unit: Unit) -> list[str]:
+    """The overrides, all of them right by themselves, that this training does not look at, each with the reason."""
+    trained, found = members_needed(models), []
+    for override in overrides:
+        key = read_override(override)[0]
+        group = key.partition(".")[0]
+        if group in model_specs() and group not in trained:
+            found.append(f"{key}: {group} is not trained, only {', '.join(trained)}; leave it out")
+        elif group == "fusion" and unit == "images":
+            found.append(f"{key}: of images alone nothing is fused; leave it out")
+    return found
 
 
 def check_data(job: TrainingJob, *, splits_given: bool = True) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from affekt.errors import DataError
+from affekt.errors import DataError, as_affekt_error
 from affekt.storage import appearing
 
 #: Requests a minute of a key that says nothing else.
@@ -39,15 +39,16 @@ def read_keys(path: Path) -> list[Key]:
     Raises:
         DataError: it cannot be read, or is no file of keys.
     """
+    makes = "affekt keys add NAME --file FILE makes one"
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         return [Key(str(name), str(each["sha256"]), float(each["per_minute"])) for name, each in document.items()]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(
-            f"is no file of keys ({type(error).__name__}); make one with: affekt keys add NAME --file FILE",
-            code="bad_keys",
-            where=str(path),
-        ) from error
+    except FileNotFoundError as error:
+        raise DataError(f"there is no such file of keys; {makes}", code="bad_keys", where=str(path)) from error
+    except OSError as error:
+        raise DataError(as_affekt_error(error).message, code="bad_keys", where=str(path)) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"is something else than a file of keys; {makes}", code="bad_keys", where=str(path)) from error
 
 
 def add_key(path: Path, name: str, per_minute: float = PER_MINUTE) -> str:

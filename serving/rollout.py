@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from affekt.errors import rebuilt
+from affekt.errors import AffektError, rebuilt
 from affekt.serving.engines import unix_http
 from affekt.serving.running import RunningServer
 
@@ -115,7 +115,16 @@ def manage(
         AffektError: what it refuses, or nobody is there.
     """
     body = None if document is None else json.dumps(document).encode()
-    status, said = unix_http.ask(server.admin, method, target, body=body, timeout=timeout)
+    try:
+        status, said = unix_http.ask(server.admin, method, target, body=body, timeout=timeout)
+    except AffektError as away:
+        if away.code != "unreachable":
+            raise
+        raise AffektError(
+            "the server that was started there does not answer, it may have ended; start one with affekt serve",
+            code="no_server",
+            where=server.url,
+        ) from away
     if status != 200:
         error = said.get("error", {}) if isinstance(said, dict) else {}
         message = str(error.get("message") or f"the server failed ({status}); its log has the cause")

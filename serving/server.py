@@ -22,11 +22,12 @@ from typing import Any
 
 import affekt
 from affekt import events, machine
+from affekt.counted import counted
 from affekt.ensemble.assembly import read_manifest
 from affekt.errors import AffektError, require
 from affekt.home import folder_for_sockets
 from affekt.serving.client import predict
-from affekt.serving.door.options import LOOPBACK, EngineName, Options
+from affekt.serving.door.options import LOCAL, LOOPBACK, EngineName, Options
 from affekt.serving.keys import read_keys
 from affekt.serving.running import RunningServer, remember
 
@@ -45,8 +46,17 @@ def workers_for(ensemble: Path) -> int:
     """How many workers of one thread a machine has cores and memory for: several do more than one with several threads,
     and a long clip holds up only one of them.
     """
+    return max(1, min(machine.whole_cores(), machine.free_memory() // _worker_bytes(ensemble)))
+
+
+def most_workers(ensemble: Path) -> int:
+    """How many workers all of a machine's memory takes, whatever else is in it; at least one."""
+    return max(1, machine.memory() // _worker_bytes(ensemble))
+
+
+def _worker_bytes(ensemble: Path) -> int:
     weights = sum(path.stat().st_size for path in ensemble.rglob("*") if path.is_file())
-    return max(1, min(machine.whole_cores(), machine.free_memory() // (_WORKER_BYTES + _NETWORKS * weights)))
+    return _WORKER_BYTES + _NETWORKS * weights
 
 
 class LocalServer:
@@ -104,10 +114,10 @@ class LocalServer:
         home: Path | None = None,
         start_timeout: float = 180.0,
     ) -> None:
-        if address not in ("localhost", LOOPBACK, "::1") and keys is None and not without_keys:
+        if address not in LOCAL and keys is None and not without_keys:
             raise AffektError(
                 "other machines reach this address: name a file of keys (affekt keys add NAME --file FILE), or say "
-                "that it shall be open to all of them",
+                "that it shall be open to all of them (--without-keys)",
                 code="keys_needed",
                 where=address,
             )
@@ -121,8 +131,8 @@ class LocalServer:
         self.options = Options(
             ensemble=str(ensemble.absolute()), work=str(work), temporary=str(temporary), engine=engine, name=name,
             version=version, address=address, port=port, metrics_port=metrics_port, threads=threads, room=room,
-            buckets=tuple(buckets), watch=watch, keys=str(keys.absolute()) if keys else "", hosts=tuple(hosts),
-            origins=tuple(origins),
+            buckets=tuple(buckets), watch=watch, keys=str(keys.absolute()) if keys else "",
+            hosts=tuple(host.lower() for host in hosts), origins=tuple(origin.lower() for origin in origins),
         )  # fmt: skip
         self.confinement = ""
         self._ports: dict[str, int] = {}
@@ -161,6 +171,12 @@ class LocalServer:
             if self.options.keys:
                 read_keys(Path(self.options.keys))
             workers = self._workers or workers_for(self.ensemble)
+            if workers > (most := most_workers(self.ensemble)):
+                raise AffektError(
+                    f"{counted(workers, 'workers')} of this model need more memory than this machine has; it has room "
+                    f"for {most}",
+                    code="too_many_workers",
+                )
             self._launch(Options.from_dict({**self.options.to_dict(), "workers": workers}))
             self._record()
         except BaseException:

@@ -48,7 +48,7 @@ class Detectable(JsonDocument):
         whom = counted(self.subjects, "subjects") if self.subjects else counted(self.clips, self.unit)
         what = "a gain of" if self.over == "champion" else "a mean recall above chance by"
         hits = round(100 * self.found[str(_TOLD)])
-        text = f"On these {whom} {what} {_TOLD} points is found {hits} times of 100"
+        text = f"On these {whom} {what} {_TOLD} points is found {counted(hits, 'times')} of 100"
         if self.gain_found_80_of_100 is None:
             return f"{text}; they are too few to find any gain 80 times of 100."
         return f"{text}, one of {100 * self.gain_found_80_of_100:.3g} points 80 times of 100."

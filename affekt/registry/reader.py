@@ -58,6 +58,9 @@ class Reader(Protocol):
     def location(self, name: str, version: int) -> str:
         """The address of a version's files."""
 
+    def files_of_run(self, run_id: str) -> str:
+        """The address of a run's files; empty where there is no such run."""
+
 
 class ThroughMlflow:
     """Any registry, asked with MLflow's client."""
@@ -84,6 +87,15 @@ class ThroughMlflow:
     def location(self, name: str, version: int) -> str:
         """The address of a version's files."""
         return str(self._client.get_model_version_download_uri(name, str(version)))
+
+    def files_of_run(self, run_id: str) -> str:
+        """The address of a run's files."""
+        from mlflow.exceptions import MlflowException  # heavy: mlflow
+
+        try:
+            return str(self._client.get_run(run_id).info.artifact_uri)
+        except MlflowException:
+            return ""
 
 
 class InPlace:
@@ -135,6 +147,11 @@ class InPlace:
             _WORKSPACE, name, version,
         )  # fmt: skip
         return str(found[0][0])
+
+    def files_of_run(self, run_id: str) -> str:
+        """The address of a run's files."""
+        found = self._rows("SELECT artifact_uri FROM runs WHERE run_uuid = ?", run_id)
+        return str(found[0][0]) if found else ""
 
     def _rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
         with _opened(self._database) as connection:

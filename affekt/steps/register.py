@@ -14,11 +14,10 @@ from affekt.registry.dataset import DATA, name_of
 from affekt.report.model_card import CardFacts, licences_of, model_card
 from affekt.revision import revision
 from affekt.steps.evaluation_folder import read_evaluation, read_facts
+from affekt.steps.step_image import IMAGE_VARIABLE
 
 #: The tag of a version with the image that its training ran in; none where that was processes of a machine.
 IMAGE = "affekt.image"
-#: Environment variable by which a step knows the image that it runs in.
-IMAGE_VARIABLE = "AFFEKT_STEP_IMAGE"
 
 
 def register_ensemble(tracking: Tracking, ensemble: Path, evaluation: Path, *, name: str, run_id: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from affekt.errors import AffektError
@@ -12,8 +13,11 @@ from affekt.registry import ModelVersion, Tracking
 from affekt.registry.held_against import entries_in as held_in
 from affekt.registry.history import Entry
 from affekt.registry.history import entries_in as changes_in
-from affekt.registry.models import champion_of, find
+from affekt.registry.models import champion_of, find, local_path
 from affekt.steps.gate_outcome import GateOutcome
+
+#: The file of a run in which the gate's step leaves what it decided.
+_DECISION = "decision.json"
 
 
 @dataclass(frozen=True)
@@ -64,23 +68,31 @@ def story_of(reference: str, tracking: Tracking) -> VersionStory:
 
 def _decision(tracking: Tracking, run_id: str, version: ModelVersion) -> GateOutcome | None:
     """The decision that a run kept; None where it kept none on this version."""
-    import mlflow.artifacts  # heavy: mlflow
-    from mlflow.exceptions import MlflowException  # heavy: mlflow
-
-    if not run_id:
-        return None
-    with tempfile.TemporaryDirectory(prefix="affekt-decision-") as folder:
-        try:
-            tracking.client.get_run(run_id)  # follows a home that was moved
-            path = mlflow.artifacts.download_artifacts(
-                run_id=run_id, artifact_path="decision.json", dst_path=folder, tracking_uri=tracking.uri
-            )
-        except (MlflowException, OSError):
-            return None
-        with open(path, encoding="utf-8") as file:  # noqa: PTH123  a text, not a Path
-            values = json.load(file)
+    files = tracking.reader.files_of_run(run_id) if run_id else ""
+    local = local_path(files) if files else None
     try:
-        outcome = GateOutcome.from_dict(values)
+        text = (local / _DECISION).read_text(encoding="utf-8") if local else _fetched(tracking, run_id) if files else ""
+    except OSError:
+        return None
+    if not text:
+        return None
+    try:
+        outcome = GateOutcome.from_dict(json.loads(text))
     except AffektError:
         return None
     return outcome if (outcome.name, outcome.version) == (version.name, version.version) else None
+
+
+def _fetched(tracking: Tracking, run_id: str) -> str:
+    """The file of the decision, from where MLflow keeps it; empty where it keeps none."""
+    import mlflow.artifacts  # heavy: mlflow, which files of this machine do not need
+    from mlflow.exceptions import MlflowException  # as above
+
+    with tempfile.TemporaryDirectory(prefix="affekt-decision-") as folder:
+        try:
+            path = mlflow.artifacts.download_artifacts(
+                run_id=run_id, artifact_path=_DECISION, dst_path=folder, tracking_uri=tracking.uri
+            )
+        except MlflowException:
+            return ""
+        return Path(path).read_text(encoding="utf-8")

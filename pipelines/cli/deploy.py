@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from affekt.errors import AffektError, UsageError
+from affekt.counted import counted
+from affekt.errors import AffektError, DataError, UsageError
 from affekt.home import home
 from affekt.pipelines.cli.remarks import remark
 from affekt.registry import Tracking, resolve, version_of
@@ -23,6 +24,11 @@ _SAMPLES = 2
 
 def main(options: argparse.Namespace) -> int:
     """Swap the version that the server answers with, begin or end a trial, or tell how the versions do."""
+    if refused := _refused(options):
+        raise UsageError(refused, code="usage")
+    for clip in options.trial:
+        if not Path(clip).is_file():
+            raise DataError("there is no such file; check the path", code="missing_file", where=clip)
     server = find_server(options.url, home())
     if server is None:
         raise AffektError(
@@ -33,30 +39,49 @@ def main(options: argparse.Namespace) -> int:
     if options.do == "status":
         _tell(manage(server, "GET", "/versions"), as_json=options.json)
     elif options.do == "promote":
-        print(f"{options.url} now answers with version {manage(server, 'POST', '/promote', {})['version']}")
+        version = manage(server, "POST", "/promote", {})["version"]
+        _say(options, f"{options.url} now answers with version {version}", "default", version)
     elif options.do == "abort":
-        print(f"version {manage(server, 'POST', '/abort', {})['version']} was taken away")
+        version = manage(server, "POST", "/abort", {})["version"]
+        _say(options, f"version {version} was taken away", "aborted", version)
     else:
         _put(options, server)
     return 0
 
 
-def _put(options: argparse.Namespace, server: RunningServer) -> None:
+def _refused(options: argparse.Namespace) -> str:
+    """Why these flags cannot be used together; empty where they can."""
     if options.canary is not None and options.shadow:
-        raise UsageError("--canary answers callers and --shadow does not; choose one", code="usage")
+        return "--canary answers callers and --shadow does not; choose one"
+    said = {
+        "--model": options.model, "--canary": options.canary, "--shadow": options.shadow, "--trial": options.trial
+    }  # fmt: skip
+    if options.do and (flag := next((name for name, value in said.items() if value), "")):
+        return f"{flag} says how a version is put in, and {options.do} puts none in; leave one of them out"
+    return ""
+
+
+def _say(options: argparse.Namespace, sentence: str, role: str, version: str) -> None:
+    """What was done, as a sentence or as the document."""
+    print(json.dumps({"url": options.url, "version": version, "role": role}, indent=2) if options.json else sentence)
+
+
+def _put(options: argparse.Namespace, server: RunningServer) -> None:
+    model = options.model or "affekt@champion"
     tracking = Tracking()
-    version = version_of(options.model, tracking)
+    version = version_of(model, tracking)
     if version is None:
-        raise AffektError("only a registered version can be deployed; see affekt models list", where=options.model)
-    folder = resolve(options.model, tracking)
+        raise AffektError("only a registered version can be deployed; see affekt models list", where=model)
+    folder = resolve(model, tracking)
     with trials_of(folder, options.trial) as trials:
         if options.canary is None and not options.shadow:
             deploy_ensemble(folder, server, version=version, trials=trials)
-            print(f"{options.url} now answers with {options.model} (version {version})")
+            _say(options, f"{options.url} now answers with {model} (version {version})", "default", version)
             return
         begin_trial(folder, server, version=version, percent=options.canary or 0, shadow=options.shadow, trials=trials)
-    what = "copies of the requests" if options.shadow else f"{options.canary} % of the callers"
-    print(f"version {version} gets {what}; see affekt deploy status, then affekt deploy promote or abort")
+    what = "copies of the requests" if options.shadow else f"{options.canary:g} % of the callers"
+    said = f"version {version} gets {what}; see affekt deploy status, then affekt deploy promote or abort"
+    _say(options, said, "shadow" if options.shadow else "canary", version)
 
 
 @contextlib.contextmanager
@@ -96,7 +121,7 @@ def _tell(status: dict[str, Any], *, as_json: bool) -> None:
             if tally["p50_seconds"] is None
             else f", p50 {tally['p50_seconds']:.2f} s, p95 {tally['p95_seconds']:.2f} s"
         )
-        print(f"version {name} ({role}): {tally['requests']} requests, {tally['failed']} failed{p50}")
+        print(f"version {name} ({role}): {counted(tally['requests'], 'requests')}, {tally['failed']} failed{p50}")
     if compared := status["comparison"]:
         agreed = (
             "none yet"

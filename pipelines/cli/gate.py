@@ -6,15 +6,22 @@ import argparse
 import json
 
 from affekt.counted import counted
+from affekt.pipelines.cli.remarks import remark
 from affekt.registry import Tracking
 from affekt.settings import load_settings
 from affekt.steps.gate_power import GatePower, gate_power
+
+#: Of 100 clips, those that just one of champion and challenger gets right, where nothing else is said.
+_DISAGREEMENT = 30
 
 
 def main(options: argparse.Namespace) -> int:
     """Print what is found, as sentences and a table."""
     settings = load_settings(options.preset, options.overrides)
-    found = gate_power(options.data, Tracking(), options.name, settings, disagreement=options.disagreement / 100)
+    share = (options.disagreement or _DISAGREEMENT) / 100
+    found = gate_power(options.data, Tracking(), options.name, settings, disagreement=share)
+    if options.disagreement and found.could.over != "champion":
+        remark(f"affekt: {found.name} has no champion to disagree with; --disagreement changes nothing")
     if options.json:
         print(json.dumps(found.to_dict(), indent=2))
     else:

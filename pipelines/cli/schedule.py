@@ -25,21 +25,33 @@ from affekt.pipelines.schedules.file import read_schedules
 from affekt.pipelines.schedules.machine import Machine
 from affekt.pipelines.schedules.outcome import Outcome
 from affekt.pipelines.schedules.plan import Change
+from affekt.pipelines.schedules.recipients import VARIABLE
 from affekt.pipelines.schedules.schedule import Schedule, ScheduleFile
 from affekt.pipelines.schedules.serve import Server, next_start
 from affekt.pipelines.schedules.state import State
+from affekt.storage import is_remote
 
+#: Clips to label of each schedule, where nothing else is said.
+_MOST = 50
 _SIGNS = {"create": "+", "replace": "~", "resume": "~", "pause": "~", "remove": "-", "keep": " ", "left": " "}
 
 
 def main(options: argparse.Namespace) -> int:
     """Do the chosen action."""
+    if refused := _refused(options):
+        raise UsageError(refused, code="usage")
     file = read_schedules(Path(options.file))
+    if options.action in ("serve", "export") and not file.schedules:
+        raise DataError(
+            "has no schedules; write one into it, as docs/schedules.md says", code="no_schedule", where=options.file
+        )
+    if options.action in ("plan", "apply", "serve"):
+        _warn(file)
     if options.action in ("plan", "apply"):
         return change(file, prune=options.prune, act=options.action == "apply", as_json=options.json)
     if options.action == "list":
         if options.to_label:
-            write_to_label(file, options.to_label, options.most)
+            write_to_label(file, options.to_label, options.most or _MOST)
         return show(file, as_json=options.json)
     if options.action == "serve":
         return serve(file)
@@ -53,6 +65,28 @@ def main(options: argparse.Namespace) -> int:
     said = backend.run_now(schedule) if options.action == "run-now" else backend.pause(schedule)
     print(f"{schedule.name}: {said}")
     return 0
+
+
+def _refused(options: argparse.Namespace) -> str:
+    """Why these flags cannot be used together; empty where they can."""
+    if options.action == "list" and options.most and not options.to_label:
+        return "--most counts the clips that --to-label writes; name its file, or leave --most out"
+    if options.action == "export" and options.to == "systemd" and options.claim:
+        return "--claim names a volume of CronJobs; leave it out for systemd"
+    return ""
+
+
+def _warn(file: ScheduleFile) -> None:
+    """Say what is not there and would let starts fail: it may come before they are due."""
+    for schedule in file.of(*Machine.runners):
+        for place in (schedule.data, schedule.faces):
+            if place and not is_remote(place) and not Path(place).exists():
+                remark(f"affekt: {schedule.name}: {place} is not there; a start would fail")
+        notify = schedule.notify
+        for address in (notify.webhook, notify.slack) if notify else ():
+            variable = VARIABLE.fullmatch(address)
+            if variable and not os.environ.get(variable[1]):
+                remark(f"affekt: {schedule.name}: {address} is not set here; where it is not, nobody is told")
 
 
 def change(file: ScheduleFile, *, prune: bool, act: bool, as_json: bool) -> int:
@@ -150,8 +184,11 @@ def _next(schedule: Schedule) -> str:
 
 def export(file: ScheduleFile, options: argparse.Namespace) -> int:
     """Write units of systemd or CronJobs, and say what to do with them."""
-    if options.to == "systemd" and options.claim:
-        raise UsageError("--claim names a volume of CronJobs; leave it out for systemd", code="usage")
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if options.to == "cronjob" and not uri.startswith(("http://", "https://")):
+        raise DataError(
+            "pods need the http(s) address of an MLflow server; set MLFLOW_TRACKING_URI to it", code="not_remote"
+        )
     folder = Path(options.out)
     folder.mkdir(parents=True, exist_ok=True)
     command = shutil.which("affekt", path=str(Path(sys.executable).parent)) or "affekt"
@@ -163,11 +200,6 @@ def export(file: ScheduleFile, options: argparse.Namespace) -> int:
             else:
                 remark(f"{schedule.name} is disabled and left out")
             continue
-        uri = os.environ.get("MLFLOW_TRACKING_URI", "")
-        if not uri.startswith(("http://", "https://")):
-            raise DataError(
-                "pods need the http(s) address of an MLflow server; set MLFLOW_TRACKING_URI to it", code="not_remote"
-            )
         written[f"affekt-{schedule.name}.cronjob.yaml"] = cron_job(schedule, IMAGE, uri, options.claim or "affekt-home")
     for name, text in written.items():
         write_output(str(folder / name), text)

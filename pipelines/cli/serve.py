@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import re
 import signal
 import sys
 import threading
 import time
 from pathlib import Path
 
-from affekt.errors import AffektError, as_affekt_error
+from affekt.errors import AffektError, UsageError, as_affekt_error
 from affekt.home import home
 from affekt.pipelines.cli.deploy import trials_of
 from affekt.pipelines.cli.remarks import remark
 from affekt.registry import Tracking, resolve, version_of
+from affekt.serving.door.options import LOCAL
 from affekt.serving.rollout import deploy_ensemble
 from affekt.serving.running import RunningServer
 from affekt.serving.server import LocalServer
@@ -27,6 +29,8 @@ def main(options: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    if refused := _refused(options):
+        raise UsageError(refused, code="usage")
     tracking = Tracking()
     folder, version = resolve(options.model, tracking), version_of(options.model, tracking)
     with LocalServer(
@@ -53,6 +57,26 @@ def main(options: argparse.Namespace) -> int:
             if options.follow and time.monotonic() - looked > _LOOK:
                 version, looked = _followed(options.model, version, server.running_server()), time.monotonic()
     return 0
+
+
+def _refused(options: argparse.Namespace) -> str:
+    """Why these flags cannot be used together, or name what they do not mean; empty where they are right."""
+    if options.keys and options.without_keys:
+        return "--keys asks every client for a key and --without-keys none; choose one"
+    if options.without_keys and options.address in LOCAL:
+        return f"--without-keys opens an address that other machines reach, and {options.address} is none; leave it out"
+    if options.follow and "@" not in options.model:
+        return f"--follow waits for another version of a name, and {options.model} stays what it is; name it@champion"
+    for origin in options.origin:
+        if not re.fullmatch(r"https?://[^/\s?#]+", origin):
+            return f"--origin is {origin!r}; expected the scheme and the name of a site, like https://example.org"
+    for bucket in options.bucket:
+        if not re.fullmatch(r"[a-zA-Z0-9][\w.-]*", bucket, re.ASCII):
+            return f"--bucket is {bucket!r}; expected the bare name of a bucket, like clips"
+    for host in options.host:
+        if not re.fullmatch(r"[\w.-]+|[0-9a-fA-F:]+|\[[0-9a-fA-F:]+\]", host):
+            return f"--host is {host!r}; expected a bare name without a scheme and a port, like emotions.example.org"
+    return ""
 
 
 def _followed(reference: str, version: str | None, server: RunningServer) -> str | None:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def main(options: argparse.Namespace) -> int:
     """Train, register, decide."""
     runner = runner_named(options.runner)
-    if isinstance(runner, Cluster) and options.protocol:
-        raise UsageError("--protocol runs on this machine; choose --runner local or docker", code="usage")
+    if refused := _refused(options):
+        raise UsageError(refused, code="usage")
     when = when_of(options)
     job = job_of(
         data_meant(options),
@@ -69,6 +69,22 @@ def main(options: argparse.Namespace) -> int:
     else:
         summarise(outcome)
     return 0
+
+
+def _refused(options: argparse.Namespace) -> str:
+    """Why these flags cannot be used together; empty where they can."""
+    if options.runner == "cluster" and options.protocol:
+        return "--protocol runs on this machine; choose --runner local or docker"
+    if options.fresh and options.runner == "cluster":
+        return (
+            "--fresh leaves aside what an interrupted training of this machine did; a cluster starts anew, leave it out"
+        )
+    if options.fresh and options.protocol:
+        return "--fresh starts one training anew, and --protocol keeps the folds that are done; leave one of them out"
+    gate = [override.partition("=")[0] for override in options.overrides if override.strip().startswith("gate.")]
+    if gate and options.protocol:
+        return f"--protocol registers nothing, so that no gate decides; leave out --set {gate[0]}"
+    return ""
 
 
 def when_of(options: argparse.Namespace) -> When | None:

@@ -13,7 +13,7 @@ from affekt.components.image import IMAGE
 from affekt.pipelines.placement import CACHE, GPU_IMAGE, NOTIFY, SECRETS
 from affekt.pipelines.profiles.profile import Profile, read_profile
 from affekt.pipelines.profiles.step_place import StepPlace, Toleration
-from affekt.steps.register import IMAGE_VARIABLE
+from affekt.steps.step_image import IMAGE_VARIABLE
 from affekt.trainjob.place import OF_THE_POD, VARIABLE, NodePlace
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from affekt.errors import AffektError, DataError, SettingsError
+from affekt.errors import AffektError, DataError, SettingsError, as_affekt_error
 from affekt.extensions import model_names
 from affekt.notify import Notify
 from affekt.pipelines.schedules.cron import Cron
@@ -40,7 +40,7 @@ def read_schedules(path: Path) -> ScheduleFile:
         raw = path.read_bytes()
         text = raw.decode()
     except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror})", code="missing", where=str(path)) from error
+        raise DataError(as_affekt_error(error).message, code="missing", where=str(path)) from error
     except UnicodeDecodeError as error:
         raise DataError("is no text in UTF-8; expected a YAML file", code="schedules", where=str(path)) from error
     if len(raw) > _MOST_BYTES:

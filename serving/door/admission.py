@@ -9,7 +9,7 @@ from pathlib import Path
 from starlette.requests import Request
 
 from affekt.errors import DataError
-from affekt.serving.door.options import LOOPBACK, Options
+from affekt.serving.door.options import LOCAL, Options
 from affekt.serving.door.refusal import Refusal
 from affekt.serving.keys import Keys
 
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 #: What is told without a key: that the door is there, what it promises, and its page.
 OPEN = ("/ping", "/v2/health/live", "/v2/health/ready", "/openapi.json", "/docs", "/")
-_LOCAL = ("localhost", LOOPBACK, "[::1]", "::1")
+_LOCAL = (*LOCAL, "[::1]")
 
 
 class Admission:

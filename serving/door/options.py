@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 LOOPBACK = "127.0.0.1"
+#: Addresses that this machine alone reaches.
+LOCAL = ("localhost", LOOPBACK, "::1")
 EngineName = Literal["torchserve", "direct"]
 
 
@@ -56,7 +58,7 @@ class Options:
     @property
     def local(self) -> bool:
         """Whether only this machine reaches it."""
-        return self.address in ("localhost", LOOPBACK, "::1")
+        return self.address in LOCAL
 
     @property
     def admin(self) -> Path:

@@ -20,7 +20,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from affekt import events
-from affekt.errors import AffektError
+from affekt.errors import AffektError, as_affekt_error
 from affekt.serving.confined import possible
 from affekt.serving.door.admin import admin_application
 from affekt.serving.door.app import application, metrics_application
@@ -147,12 +147,15 @@ def _bound(address: str, port: int) -> socket.socket:
     used.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         used.bind((address, port))
+    except socket.gaierror as error:
+        used.close()
+        raise AffektError(
+            "is no address; name one of this machine, such as 0.0.0.0 for all of them", code="no_address", where=address
+        ) from error
     except OSError as error:
         used.close()
         place = f"port {port}" if address == LOOPBACK else f"port {port} of {address}"
-        raise AffektError(
-            f"{place} cannot be had ({error.strerror}); end what uses it, or choose another", code="port_in_use"
-        ) from error
+        raise AffektError(f"{place} cannot be had: {as_affekt_error(error).message}", code="port_in_use") from error
     return used
 
 

@@ -13,7 +13,8 @@ from affekt.ensemble.assembly import read_manifest
 from affekt.registry import Tracking, list_models
 from affekt.revision import revision
 from affekt.steps.evaluate import evaluate
-from affekt.steps.register import IMAGE_VARIABLE, register_ensemble
+from affekt.steps.register import register_ensemble
+from affekt.steps.step_image import IMAGE_VARIABLE
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,8 @@ from affekt.pipelines.cli.arguments.kinds import (
     add_labels,
     add_overrides,
     positive,
+    seconds,
+    seed,
     who,
 )
 
@@ -56,7 +58,7 @@ def add_predict(command: AddCommand) -> None:
         "the left (default: who is seen longest, largest and most central)",
     )  # fmt: skip
     predict.add_argument(
-        "--every", type=float, metavar="SECONDS",
+        "--every", type=seconds, metavar="SECONDS",
         help="answer long videos in windows of so many seconds, and write a page with the timeline beside each",
     )  # fmt: skip
     add_labels(predict)
@@ -107,5 +109,5 @@ def add_fuse(command: AddCommand) -> None:
         help="fuse scores that are adapted to each subject by that subject's clips, without labels",
     )  # fmt: skip
     fuse.add_argument("--out", metavar="CSV", help="write clip, prediction and fused probabilities")
-    fuse.add_argument("--seed", type=int, default=0, help="(default 0)")
+    fuse.add_argument("--seed", type=seed, default=0, help="(default 0)")
     add_json(fuse)

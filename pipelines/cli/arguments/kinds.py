@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 from collections.abc import Sequence
 from typing import Protocol
@@ -16,6 +17,8 @@ DATA = (
     f"a folder (with a manifest.csv, or laid out as one of {', '.join(extension_names('layout'))}) or a CSV file; "
     "local or s3://"
 )
+#: As a person writes it; the limit is far beyond any count, and what Python reads.
+_WHOLE = re.compile(r"\d{1,18}", re.ASCII)
 REF = "a registered model, name@champion or name/7, or a folder (default: affekt@champion)"
 
 
@@ -113,10 +116,41 @@ def add_data(parser: argparse.ArgumentParser, meaning: str) -> None:
 
 def positive(text: str) -> int:
     """A whole number from 1 on."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 1 on, got {text}")
+    if not _WHOLE.fullmatch(text) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, got {text}")
+    return int(text)
+
+
+def of_hundred(text: str) -> int:
+    """How many of 100, from 1 on."""
+    if not _WHOLE.fullmatch(text) or not 1 <= int(text) <= 100:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 100, got {text}")
+    return int(text)
+
+
+def seed(text: str) -> int:
+    """A seed of what is drawn."""
+    if not _WHOLE.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 on, got {text}")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """A time above 0, in seconds."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number of seconds above 0, got {text}")
     return value
+
+
+def sha256(text: str) -> str:
+    """A digest of a file, in small letters."""
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
+        raise argparse.ArgumentTypeError(f"expected a SHA-256, 64 hexadecimal digits, got {text}")
+    return text.lower()
 
 
 def share(text: str) -> float:

@@ -10,7 +10,9 @@ from affekt.pipelines.cli.arguments.kinds import (
     add_json,
     add_overrides,
     add_preset,
+    of_hundred,
     positive,
+    sha256,
 )
 from affekt.pretrained.catalogue import CATALOGUE, LAYOUTS
 
@@ -41,7 +43,7 @@ def add_models(command: AddCommand) -> None:
     )
     bringing.add_argument("file", metavar="FILE")
     bringing.add_argument("--name", default="affekt", help="name in the registry (default affekt)")
-    bringing.add_argument("--sha256", metavar="DIGEST", help="that the file must have")
+    bringing.add_argument("--sha256", type=sha256, metavar="DIGEST", help="that the file must have")
 
 
 def add_gate(command: AddCommand) -> None:
@@ -53,7 +55,7 @@ def add_gate(command: AddCommand) -> None:
     add_preset(asked)
     add_overrides(asked, "the training's override of a setting, for example gate.decisions=12")
     asked.add_argument(
-        "--disagreement", type=positive, default=30, metavar="N",
+        "--disagreement", type=of_hundred, metavar="N",
         help="of 100 clips, those that just one of champion and challenger gets right (default 30)",
     )  # fmt: skip
     add_json(asked)
@@ -72,7 +74,7 @@ def add_weights(command: AddCommand) -> None:
     )
     fetching.add_argument("checkpoint", metavar="NAME", help=f"one of {checkpoints}")
     fetching.add_argument("--from", dest="source", metavar="URI", help="https://, s3:// or a file")
-    fetching.add_argument("--sha256", metavar="DIGEST", help="that the file must have")
+    fetching.add_argument("--sha256", type=sha256, metavar="DIGEST", help="that the file must have")
     importing = kept.add(
         "import", "keep a file: PyTorch, safetensors, or exported from Caffe or Torch7", reads=("file",)
     )

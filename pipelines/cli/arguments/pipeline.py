@@ -5,7 +5,15 @@ from __future__ import annotations
 import argparse
 
 from affekt.extensions import model_names
-from affekt.pipelines.cli.arguments.kinds import DATA, Actions, AddCommand, add_json, add_overrides, add_preset
+from affekt.pipelines.cli.arguments.kinds import (
+    DATA,
+    Actions,
+    AddCommand,
+    add_json,
+    add_overrides,
+    add_preset,
+    positive,
+)
 
 
 def add_pipeline(command: AddCommand) -> None:
@@ -34,7 +42,7 @@ def _add_submit(submitted: argparse.ArgumentParser) -> None:
         "--pipeline-root", default="", metavar="S3", help="where artifacts go (default: as the installation says)"
     )
     submitted.add_argument(
-        "--clips-per-shard", type=int, metavar="N", help="clips that one task prepares (default: 256)"
+        "--clips-per-shard", type=positive, metavar="N", help="clips that one task prepares (default: 256)"
     )
     submitted.add_argument(
         "--label", action="append", default=[], metavar="key=value", dest="labels",

@@ -31,9 +31,7 @@ def add_schedule(command: AddCommand) -> None:
         help="write the clips without a label that should be labelled next, of all schedules: those on which the "
         "champion is least sure, spread over people",
     )  # fmt: skip
-    listing.add_argument(
-        "--most", type=positive, default=50, metavar="N", help="of each schedule with --to-label (default 50)"
-    )
+    listing.add_argument("--most", type=positive, metavar="N", help="of each schedule with --to-label (default 50)")
     add_json(listing)
     action("run-now", "start a schedule of the file at once, beside its times").add_argument("name", metavar="NAME")
     action("pause", "let a schedule start no more, until the file is applied again").add_argument(

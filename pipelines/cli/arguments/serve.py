@@ -60,7 +60,7 @@ def add_deploy(command: AddCommand) -> None:
     """``affekt deploy``."""
     deploy = command("deploy", "put a registered version into a running server without losing a request")
     deploy.add_argument("--url", default="http://127.0.0.1:8080", help="of the server (default http://127.0.0.1:8080)")
-    deploy.add_argument("--model", default="affekt@champion", metavar="REF", help="name@champion or name/7")
+    deploy.add_argument("--model", metavar="REF", help="name@champion or name/7 (default: affekt@champion)")
     deploy.add_argument(
         "do", nargs="?", choices=("status", "promote", "abort"),
         help="how the versions do; or end the trial of --canary or --shadow one way or the other",
