@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import signal
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -82,8 +83,8 @@ class Egemaps:
         return self.together(sound, sample_rate)[1]
 
     def together(self, sound: np.ndarray, sample_rate: int, ends: float = math.inf) -> tuple[np.ndarray, np.ndarray]:
-        with _interrupt_later():
-            values, rows = self._extractor(sound, sample_rate, ends)
+        with _interrupt_later() as interrupted:
+            values, rows = self._extractor(sound, sample_rate, ends, interrupted)
         return (values[0] if len(values) else np.full(len(self.names), np.nan, np.float32)), rows
 
     def holds_voice(self, values: np.ndarray) -> bool:
@@ -91,19 +92,41 @@ class Egemaps:
 
 
 @contextmanager
-def _interrupt_later() -> Iterator[None]:
-    """Hold an interrupt (Ctrl-C) back until openSMILE is done: in its calls back into Python it would be lost."""
+def _interrupt_later() -> Iterator[Callable[[], bool] | None]:
+    """Hold an interrupt (Ctrl-C) back until openSMILE is done: in its calls back into Python it would be lost.
+
+    Gives what tells another thread whether one came; Python's own handler runs only when the library is back in Python,
+    the descriptor that it writes to tells at once. None where the interrupt would not end the work, or another part of
+    the program has this descriptor.
+    """
     if threading.current_thread() is not threading.main_thread():  # signals go to the main thread
-        yield
+        yield None
         return
     came: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    told, tells = socket.socketpair()
+    tells.setblocking(False)
+    other = signal.set_wakeup_fd(tells.fileno(), warn_on_full_buffer=False)
+    if other != -1:
+        signal.set_wakeup_fd(other)
     try:
-        yield
+        yield (lambda: _holds_interrupt(told)) if other == -1 and before is signal.default_int_handler else None
     finally:
+        if other == -1:
+            signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGINT, before)
+        told.close()
+        tells.close()
         if came:
             signal.raise_signal(signal.SIGINT)
+
+
+def _holds_interrupt(told: socket.socket) -> bool:
+    """Whether SIGINT is among the numbers of signals that came, which stay to be read again."""
+    try:
+        return signal.SIGINT in told.recv(64, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
@@ -26,6 +26,8 @@ _SOURCE, _FUNCTIONALS, _DESCRIPTORS = "extsource", "extsinkfunc", "extsinklld"
 _QUIET = 2
 #: Seconds from one request to stop to the next.
 _PAUSE = 0.01
+#: Seconds between two looks at whether it is to stop.
+_LOOK = 0.05
 
 
 class Extractor:
@@ -52,16 +54,23 @@ class Extractor:
         self.names, self.frame_names = _names(smile, _FUNCTIONALS), _names(smile, _DESCRIPTORS)
         smile.free()
 
-    def __call__(self, sound: np.ndarray, sample_rate: int, ends: float = math.inf) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(
+        self,
+        sound: np.ndarray,
+        sample_rate: int,
+        ends: float = math.inf,
+        stopped: Callable[[], bool] | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Functionals and descriptors, float32 ``[rows, names]`` each; no row where the sound is too short for one.
 
         Args:
             sound: float32 ``[n]`` in [-1, 1).
             sample_rate: Hz.
             ends: when to give up, by :func:`time.monotonic`.
+            stopped: asked by another thread, now and then, whether to give up.
 
         Raises:
-            TimeoutError: it was not done by then.
+            TimeoutError: it was given up.
         """
         smile = self._started(sampleRate=sample_rate, nBits=16)
         functionals: list[np.ndarray] = []
@@ -71,7 +80,7 @@ class Extractor:
         smile.external_audio_source_write_data(_SOURCE, (sound * 32768).astype(np.int16).tobytes())
         smile.external_audio_source_set_eoi(_SOURCE)
         try:
-            with _given_up(smile, ends):
+            with _given_up(smile, ends, stopped):
                 smile.run()
         finally:
             smile.free()
@@ -96,16 +105,17 @@ def _rows(found: list[np.ndarray], columns: int) -> np.ndarray:
 
 
 @contextmanager
-def _given_up(smile: Any, ends: float) -> Iterator[None]:
-    """Stop the library at a time; it is asked by another thread, and returns within some hundredths of a second."""
-    if math.isinf(ends):
+def _given_up(smile: Any, ends: float, stopped: Callable[[], bool] | None) -> Iterator[None]:
+    """Stop the library at a time, or when told; another thread does, and it returns within hundredths of a second."""
+    if math.isinf(ends) and stopped is None:
         yield
         return
     done, over = threading.Event(), threading.Event()
 
     def watch() -> None:
-        if done.wait(max(0.0, ends - time.monotonic())):
-            return
+        while not (stopped and stopped()) and (left := ends - time.monotonic()) > 0:
+            if done.wait(min(left, _LOOK) if stopped else left):
+                return
         over.set()
         while not done.wait(_PAUSE):
             with suppress(Exception):  # it refuses before it runs

@@ -54,8 +54,8 @@ def read_state(path: Path, shown: str | None = None) -> dict[str, Tensor]:
         raise
     except Exception as error:  # torch and safetensors raise many kinds for a file that is not what it should be
         raise DataError(
-            "cannot be read as a file of tensors (PyTorch, safetensors or npz), or holds code, which is never run; is it "
-            "complete?",
+            "cannot be read as a file of tensors (PyTorch, safetensors or npz), or holds code, which is never run; "
+            "is it complete?",
             code="damaged",
             where=where,
         ) from error

@@ -31,6 +31,11 @@ class Parser(argparse.ArgumentParser):
             self.error(f"unknown option {unknown[0]}{_nearest(unknown[0], self._option_string_actions)}")
         return found, extras
 
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        if "" in arg_strings:  # mostly a variable of the shell that is not set; the default would be a silent guess
+            raise argparse.ArgumentError(action, "expected a value, got an empty one; is a variable not set?")
+        return super()._get_values(action, arg_strings)  # type: ignore[misc]
+
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is None:
             return

@@ -46,6 +46,10 @@ VALUES = {
     "predict FILE --every often --json": "expected a number of seconds above 0, got often",
     "predict FILE --every 0": "expected a number of seconds",
     "predict FILE --every inf": "expected a number of seconds",
+    "predict FILE --url ftp://x --json": "expected an address like http://127.0.0.1:8080, got ftp://x",
+    "deploy status --url :// --json": "expected an address like",
+    "predict FILE --url= --json": "expected a value, got an empty one",
+    "train DATA --name= --json": "expected a value, got an empty one",
     "models import FILE --sha256 abc": "64 hexadecimal digits",
     "weights fetch vgg_face --from FILE --sha256 abc": "64 hexadecimal digits",
 }

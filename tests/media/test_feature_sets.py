@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -123,3 +125,17 @@ def test_another_thread_leaves_signals_alone() -> None:
     thread.start()
     thread.join()
     assert seen == [before]
+
+
+@pytest.mark.usefixtures("interrupts")
+def test_an_interrupt_ends_the_library_wherever_it_is() -> None:
+    rng = np.random.default_rng(0)
+    sound = rng.uniform(-0.5, 0.5, 16000 * 240).astype(np.float32)
+    egemaps, begun = Egemaps(), time.monotonic()
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        egemaps.together(sound, 16000)
+    assert time.monotonic() - begun < 2.0  # four minutes of sound take several
+    values, _ = egemaps.together(sound[: 16000 * 2], 16000)
+    assert np.isfinite(values).all()

@@ -14,6 +14,7 @@ from affekt.pipelines.cli.arguments.kinds import (
     positive,
     seconds,
     seed,
+    server_url,
     who,
 )
 
@@ -45,6 +46,7 @@ def add_predict(command: AddCommand) -> None:
     predict.add_argument("--model", metavar="REF", help=REF)
     predict.add_argument(
         "--url",
+        type=server_url,
         help="ask a running server (as 'affekt serve' prints it) instead of loading the model; its key is read from "
         "AFFEKT_KEY",
     )
@@ -83,7 +85,9 @@ def add_score(command: AddCommand) -> None:
     )  # fmt: skip
     score.add_argument("--model", metavar="REF", help=REF)
     score.add_argument(
-        "--url", help="ask a running server instead of loading the model; its key is read from AFFEKT_KEY"
+        "--url",
+        type=server_url,
+        help="ask a running server instead of loading the model; its key is read from AFFEKT_KEY",
     )
     score.add_argument(
         "--at-once", type=positive, metavar="N", help="clips that are on their way to the server together (default 4)"

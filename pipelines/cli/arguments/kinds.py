@@ -114,6 +114,19 @@ def add_data(parser: argparse.ArgumentParser, meaning: str) -> None:
     )  # fmt: skip
 
 
+def server_url(text: str) -> str:
+    """The address of a server; one without a scheme is of http."""
+    scheme, separator, rest = text.rpartition("://")
+    if (
+        scheme not in ("", "http", "https")
+        or (not scheme and separator)
+        or not rest.strip("/")
+        or re.search(r"\s", text)
+    ):
+        raise argparse.ArgumentTypeError(f"expected an address like http://127.0.0.1:8080, got {text}")
+    return text
+
+
 def positive(text: str) -> int:
     """A whole number from 1 on."""
     if not _WHOLE.fullmatch(text) or int(text) < 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from affekt.pipelines.cli.arguments.kinds import REF, Actions, AddCommand, add_json, port, positive
+from affekt.pipelines.cli.arguments.kinds import REF, Actions, AddCommand, add_json, port, positive, server_url
 
 
 def add_serve(command: AddCommand) -> None:
@@ -59,7 +59,9 @@ def add_keys(command: AddCommand) -> None:
 def add_deploy(command: AddCommand) -> None:
     """``affekt deploy``."""
     deploy = command("deploy", "put a registered version into a running server without losing a request")
-    deploy.add_argument("--url", default="http://127.0.0.1:8080", help="of the server (default http://127.0.0.1:8080)")
+    deploy.add_argument(
+        "--url", type=server_url, default="http://127.0.0.1:8080", help="of the server (default http://127.0.0.1:8080)"
+    )
     deploy.add_argument("--model", metavar="REF", help="name@champion or name/7 (default: affekt@champion)")
     deploy.add_argument(
         "do", nargs="?", choices=("status", "promote", "abort"),
