@@ -34,7 +34,7 @@ class Parser(argparse.ArgumentParser):
     def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
         if "" in arg_strings:  # mostly a variable of the shell that is not set; the default would be a silent guess
             raise argparse.ArgumentError(action, "expected a value, got an empty one; is a variable not set?")
-        return super()._get_values(action, arg_strings)  # type: ignore[misc]
+        return super()._get_values(action, arg_strings)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is None:
