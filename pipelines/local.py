@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -87,7 +87,7 @@ def run_locally(
 
     Raises:
         AffektError: a step failed: the step's own error with its code and place; the message also names the step,
-            and where the log is.
+            those that failed beside it with their errors, and where the log is.
     """
     folder.mkdir(parents=True, exist_ok=True)
     threads = threads or side_by_side.threads_of_a_step()
@@ -117,7 +117,7 @@ def run_locally(
             except RuntimeError as error:
                 if not failed:
                     raise
-                told = heard.error(failed[0], log)
+                told = heard.error(failed, log)
                 _name(run.job, arguments, heard.step_of(failed[0]), told.message)
                 raise told from error
             except KeyboardInterrupt:
@@ -213,17 +213,26 @@ class _Heard:
         self._say(said)
         return True
 
-    def error(self, failed: Failed, log: Path) -> AffektError:
-        """Why a task failed, by its own last error."""
+    def error(self, failed: Sequence[Failed], log: Path) -> AffektError:
+        """Why tasks failed: the first one's own last error, and in its message that of each other one."""
+        first, step = self._cause(failed[0]), self.step_of(failed[0])
+        told, others = {step}, ""
+        for other in failed[1:]:
+            name, event = self.step_of(other), self._errors.get(other.task)
+            if name not in told and not (event and event.stopped):
+                told.add(name)
+                others += f"\n(step {name} failed, too: {self._cause(other)})"
+        message = f"{first.message}{others}\n(step {step}; the whole log: {log})"
+        return rebuilt(type(first).__name__, message, first.code, first.where)
+
+    def _cause(self, failed: Failed) -> AffektError:
+        """The last error of a task, as it said it, or what is known of its end."""
         if failed.error is not None:
-            found = as_affekt_error(failed.error)
-            kind, message, code, where = type(found).__name__, found.message, found.code, found.where
-        elif told := self._errors.get(failed.task):
-            kind, message, code, where = told.kind, told.message, told.code, told.where
-        else:
-            kind, code, where = "AffektError", "step_failed", None
-            message = f"{_end(failed.status)}; its last words:\n" + "\n".join(self._last.get(failed.task, ["(none)"]))
-        return rebuilt(kind, f"{message}\n(step {self.step_of(failed)}; the whole log: {log})", code, where)
+            return as_affekt_error(failed.error)
+        if told := self._errors.get(failed.task):
+            return rebuilt(told.kind, told.message, told.code, told.where)
+        words = "\n".join(self._last.get(failed.task, ["(none)"]))
+        return AffektError(f"{_end(failed.status)}; its last words:\n{words}", code="step_failed")
 
     def step_of(self, failed: Failed) -> str:
         """The step that a task does, by its own word."""

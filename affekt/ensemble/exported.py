@@ -79,7 +79,9 @@ def _unpack(file: Path, folder: Path) -> None:
                 if name.is_absolute() or ".." in name.parts or "\\" in entry.filename or not name.parts:
                     raise _refused(file, f"holds the name {entry.filename!r}, which leads out of its folder")
                 if name.suffix not in SUFFIXES:
-                    raise _refused(file, f"holds {entry.filename!r}; expected {' and '.join(SUFFIXES)} files alone")
+                    raise _refused(
+                        file, f"holds {entry.filename!r}, and an ensemble has {', '.join(SUFFIXES)} files alone"
+                    )
                 target = folder / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with archive.open(entry) as source, target.open("xb") as out:

@@ -15,9 +15,10 @@ from typing import Any
 from urllib.parse import quote
 
 import argcomplete
-from argcomplete.completers import ChoicesCompleter, FilesCompleter, SuppressCompleter
+from argcomplete.completers import ChoicesCompleter, FilesCompleter
 from argcomplete.shell_integration import shellcode
 
+from affekt.dataset.labels import LABELS
 from affekt.extensions import extension_names
 from affekt.home import state_folder
 from affekt.pretrained.catalogue import CATALOGUE
@@ -74,10 +75,16 @@ _OFFERED: dict[str, Callable[[], list[str]]] = {
     "checkpoint": lambda: [entry.name for entry in CATALOGUE],
     "method": lambda: ["all", *extension_names("fusion")],
     "WHO": lambda: ["left", "right", "largest", "longest"],
-    "P": lambda: ["fixed", "three_splits", "leave_one_subject_out", "folds:5", "folds:10"],
+    "protocol": lambda: ["fixed", "three_splits", "leave_one_subject_out", "folds:5", "folds:10"],
+    "profile": lambda: ["cpu", "gpu", "multi-gpu", "spot"],
+    "labels": lambda: list(LABELS),
+    "key=N": lambda: [f"{name}=" for name in ("new_clips", "new_subjects", "days", "drift")],
 }
 #: Metavars of texts that nobody can know.
-_FREE = ("N", "S", "SECONDS", "DIGEST", "VERSION", "a,b", "a=.1,b=.2", None)
+_FREE = (
+    "N", "S", "D", "P", "SECONDS", "DAYS", "WHEN", "PERCENT", "TEXT", "NAME", "URL", "DIGEST", "VERSION", "a,b",
+    "a=.1,b=.2", None,
+)  # fmt: skip
 
 
 def _completer(action: argparse.Action) -> Callable[..., Any]:
@@ -85,7 +92,7 @@ def _completer(action: argparse.Action) -> Callable[..., Any]:
     if action.choices is not None:
         return ChoicesCompleter({str(choice): "" for choice in action.choices})
     if offered is None and action.metavar in _FREE:
-        return SuppressCompleter()
+        return ChoicesCompleter({})  # the option is offered, and no value
     files = FilesCompleter()
 
     def offers(prefix: str, **asked: Any) -> list[str]:

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from affekt.pipelines.cli import build_parser
+from affekt.pipelines.cli.reference import _commands
+
 #: For each shell: sources the script, and prints what it offers for each line, one a line, and a dash behind them.
 ASKS = {
     "bash": r"""
@@ -69,6 +72,11 @@ def test_actions_options_and_names_that_affekt_knows():
         "affekt fuse x --method st": {"stacking"},
         "affekt weights fetch vgg": {"vgg_face"},
         "affekt predict x --person lo": {"longest"},
+        "affekt predict x --ur": {"--url"},
+        "affekt drift --si": {"--since"},
+        "affekt train x --protocol th": {"three_splits"},
+        "affekt pipeline submit x --profile mu": {"multi-gpu"},
+        "affekt train x --when da": {"days="},
     }
     assert dict(zip(expected, offered(*expected), strict=True)) == expected
 
@@ -82,3 +90,13 @@ def test_no_registry_is_no_model_and_nothing_is_made(tmp_path):
     own = {"AFFEKT_HOME": str(tmp_path / "state"), "MLFLOW_TRACKING_URI": ""}
     assert offered("affekt predict x --model tin", **own) == [set()]
     assert not (tmp_path / "state").exists()
+
+
+def test_an_option_whose_value_nobody_knows_is_offered_as_well():
+    expected = {}
+    for parser, _ in _commands(build_parser()):
+        if parser.prog in ("affekt score", "affekt serve", "affekt deploy"):
+            options = {text for action in parser._actions for text in action.option_strings if text.startswith("--")}
+            expected[f"{parser.prog} --"] = options
+    assert len(expected) == 3
+    assert dict(zip(expected, offered(*expected), strict=True)) == expected

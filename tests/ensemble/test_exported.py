@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,10 @@ import pytest
 import affekt
 from affekt.ensemble.assembly import MANIFEST
 from affekt.ensemble.exported import export_ensemble, open_exported
+from affekt.ensemble.records import REFERENCE, write_table
 from affekt.errors import DataError
 from affekt.pipelines.cli import run
+from affekt.storage import file_digest
 
 
 @pytest.fixture
@@ -40,6 +43,18 @@ def test_a_registered_import_is_the_exported_model(exported, tiny_ensemble, caps
     assert "given/1 is registered" in capsys.readouterr().out
     assert run(["models", "export", "given/1", str(tmp_path / "back.zip")]) == 0
     assert (tmp_path / "back.zip").read_bytes() == exported.read_bytes()
+
+
+def test_the_facts_of_what_it_learned_from_are_handed_on(tiny_ensemble, tmp_path, monkeypatch):
+    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path / "home"))
+    folder = shutil.copytree(tiny_ensemble, tmp_path / "ensemble")
+    (folder / REFERENCE).write_bytes(write_table([{"label": "happy", "seconds": 3.0}]))
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    manifest["files"][REFERENCE] = file_digest(folder / REFERENCE)
+    (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    export_ensemble(folder, tmp_path / "model.zip")
+    opened = open_exported(tmp_path / "model.zip")
+    assert (opened / REFERENCE).read_bytes() == (folder / REFERENCE).read_bytes()
 
 
 def test_an_import_with_another_digest_is_refused(exported, capsys):

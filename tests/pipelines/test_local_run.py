@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 from affekt import events
 from affekt.dataset import load_clips
 from affekt.errors import DataError
-from affekt.pipelines.local import run_locally
+from affekt.pipelines.kfp_adapter import Failed
+from affekt.pipelines.local import LocalRun, _Heard, run_locally
 from affekt.pipelines.placement import on_this_machine
 from affekt.pipelines.training import training_pipeline
 from affekt.registry import Tracking
@@ -140,6 +142,34 @@ def test_the_error_of_a_step_keeps_kind_code_and_place(refused):
 def test_a_failed_step_is_called_by_its_own_name_and_names_the_log(refused):
     place, error, _ = refused
     assert error.message.endswith(f"\n(step ingest; the whole log: {place.parent / 'run' / 'pipeline.log'})")
+
+
+def test_steps_that_fail_side_by_side_are_each_named_with_their_own_last_error(tmp_path):
+    heard = _Heard(io.StringIO(), LocalRun("job", tmp_path), lambda event: None)
+    for task, found in (
+        ("train-svc", events.Error("DataError", "empty", "holds no voice", "a.csv", "svc")),
+        ("train-random-forest", events.Error("AffektError", "no_memory", "needs more memory", None, "random_forest")),
+        ("train-vgg", events.Error("AffektError", "stopped", "was told to stop", None, "vgg")),
+    ):
+        line = io.StringIO()
+        events.write(found, line)
+        heard(task, line.getvalue())
+    heard("train-c3d", "no space")
+    tasks = [
+        Failed("train-svc", 1),
+        Failed("train-random-forest", 1),
+        Failed("train-vgg", -15),
+        Failed("train-c3d", -9),
+    ]
+    error = heard.error(tasks, tmp_path / "log")
+    assert (type(error), error.code, error.where) == (DataError, "empty", "a.csv")
+    assert error.message.splitlines() == [
+        "holds no voice",
+        "(step random_forest failed, too: needs more memory)",
+        "(step train-c3d failed, too: was killed, as the system does where memory runs out; its last words:",
+        "no space)",
+        f"(step svc; the whole log: {tmp_path / 'log'})",
+    ]
 
 
 def test_what_closes_the_run_after_a_failure_is_not_taken_for_it(refused):
