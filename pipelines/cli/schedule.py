@@ -17,6 +17,7 @@ from affekt.components.image import IMAGE
 from affekt.counted import counted
 from affekt.errors import DataError, UsageError
 from affekt.home import home
+from affekt.notify.recipients import VARIABLE
 from affekt.pipelines.cli.outputs import check_output, write_output
 from affekt.pipelines.cli.remarks import remark
 from affekt.pipelines.schedules.backends import Backend, backends_of
@@ -25,7 +26,6 @@ from affekt.pipelines.schedules.file import read_schedules
 from affekt.pipelines.schedules.machine import Machine
 from affekt.pipelines.schedules.outcome import Outcome
 from affekt.pipelines.schedules.plan import Change
-from affekt.pipelines.schedules.recipients import VARIABLE
 from affekt.pipelines.schedules.schedule import Schedule, ScheduleFile
 from affekt.pipelines.schedules.serve import Server, next_start
 from affekt.pipelines.schedules.state import State
