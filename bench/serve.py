@@ -1,10 +1,11 @@
 """Answers of a server: start to ready, one after the other, several at once, and at a fixed rate, by each engine.
 
-    python bench/serve.py MODEL CLIP [--requests 40] [--clients 4] [--out docs/benchmarks]
+    python bench/serve.py MODEL CLIP [--requests 40] [--clients 4] [--code TREE] [--out docs/benchmarks]
 
 The closed loop waits for each answer before it asks again; the open loop asks at half the rate that the closed loop
 reached, whether answers come or not, and counts from when a request was due. In the process itself, without a server,
-is measured beside them. CPU is that of the server's whole process tree, per answer.
+is measured beside them, in turns with PyTorch and with another commit's code, and so are networks of full size. CPU is
+that of the server's whole process tree, per answer.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 from record import add_out, header, publish
+from serve_beside import Asked, answers, networks
 
 from affekt.client import Client
 from affekt.ensemble import Ensemble
@@ -76,6 +78,7 @@ def main() -> None:
     parser.add_argument("clip", type=Path)
     parser.add_argument("--requests", type=int, default=40)
     parser.add_argument("--clients", type=int, default=4)
+    parser.add_argument("--code", type=Path, help="another commit's tree, to be asked in turns")
     add_out(parser)
     options = parser.parse_args()
     loaded = Ensemble.load(options.model)
@@ -100,8 +103,11 @@ def main() -> None:
             late = open_loop(ask, options.requests, rate / 2)
             rows.append(row(f"{engine}, {rate / 2:.2f} a second", late, None, None))
     load = f"Load of the machine at the end: {os.getloadavg()[0]:.1f}."
+    ways = {"code": Asked(options.model, options.clip, options.code)} if options.code else {}
+    ways["PyTorch"] = Asked(options.model, options.clip, AFFEKT_INFERENCE="torch")
+    ways["graphs"] = Asked(options.model, options.clip)
     text = [
-        *header("Answers of a server", "torch", "torchserve", "uvicorn", "starlette", more=load),
+        *header("Answers of a server", "torch", "openvino", "torchserve", "uvicorn", "starlette", more=load),
         "",
         f"{options.requests} requests each, one clip of {options.clip.stat().st_size:,} bytes.",
         "",
@@ -110,6 +116,10 @@ def main() -> None:
         "| | p50 ms | p95 ms | p99 ms | answers a second | CPU ms an answer |",
         "|---|---|---|---|---|---|",
         *rows,
+        "",
+        *answers(ways, options.requests),
+        "",
+        *networks(),
     ]
     publish("\n".join(text) + "\n", options.out, "serve.md")
 
