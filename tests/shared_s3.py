@@ -57,7 +57,7 @@ def seaweedfs() -> Iterator[str]:
         f"-{name}.port.grpc={grpc[name]}" for name in services
     ]
     command += [f"-s3.config={folder / 'keys.json'}", "-s3.port.iceberg=0", "-volume.max=0", "-volume.minFreeSpace=1"]
-    command += ["-master.volumeSizeLimitMB=64", "-master.telemetry=false"]
+    command += ["-master.volumeSizeLimitMB=64", "-master.telemetry=false", "-s3.autoCreateBucket=false"]
     endpoint = f"http://127.0.0.1:{web['s3']}"
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
