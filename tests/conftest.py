@@ -108,6 +108,7 @@ def encoders(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
         f"voice_embedding.pretrained={folder / 'voice.safetensors'}",
         f"face_embedding.pretrained={folder}",
         "face_embedding.frames_per_clip=2",
+        "base_embedding.frames_per_clip=2",
     )
 
 

@@ -72,6 +72,13 @@ class MemberTraining:
             settings=settings, facts={**facts, **(self._facts if fold.final else {})},
         )  # fmt: skip
 
+    def save_base(self, name: str, network: Any, preprocessing: Any, group: Any) -> None:
+        """Write the network that all folds start from, below the member's folder."""
+        if self.world.first:
+            settings = {**dataclasses.asdict(group), "seed": self.settings.seed}
+            told = {"labels": self.labels, "preprocessing": preprocessing, "settings": settings}
+            save_model(self.out / name, self.member, network, **told)
+
     def score(self, fold: Fold, scorer: Callable[[PreparedClip], Scored]) -> None:
         """Score the fold's rows, each process some of them; a clip without a face gets None."""
         self.score_rows(fold, lambda row, clip: scorer(clip))

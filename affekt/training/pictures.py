@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 #: windows teach the ends of a window, and the running statistics of batch normalisation: after 32,000 single frames of
 #: FER2013, 28 % of others were right as windows (42 % as single frames), and 42 % after 1,920 windows.
 STILLS_FOR_A_WINDOW = 20
+#: Below the VGG's folder, the network from which all folds start, where it has learned something before.
+BASE = "folds/base"
 
 
 def train_vgg(given: Given) -> ScoreTable:
@@ -75,6 +77,8 @@ def train_vgg(given: Given) -> ScoreTable:
         base = _base(group)
         run.train(network, batches("base", []), base, "base", "base", lasting=given.checkpoints is not None)
         run.note("base", _accuracy_on_images(member(network), faces, labels))
+    if len(index) and (group.pretrained is not None or (group.base_iterations and len(image_numbers))):
+        run.save_base(BASE, network, preprocessing, group)
     for fold in folds:
         trained = copy.deepcopy(network)
         run.train(trained, batches(fold.key, clips.rows(fold.learns)), group, fold.name, fold.key)

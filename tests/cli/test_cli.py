@@ -18,7 +18,7 @@ COMMANDS = [
 ]  # fmt: skip
 
 # Fused only if that helps, or only where its encoder is installed.
-MAYBE = {"joint", "voice_embedding", "face_embedding"}
+MAYBE = {"joint", "voice_embedding", "face_embedding", "base_embedding"}
 
 
 @pytest.fixture

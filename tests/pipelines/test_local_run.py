@@ -23,7 +23,7 @@ from affekt.settings import load_settings
 
 STEPS = {
     "ingest", "plan_shards", "prepare[0/2]", "prepare[1/2]", "prepare", "faces", "vgg", "c3d", "bilstm",
-    "joint", "random_forest", "svc", "voice_embedding", "face_embedding", "fusion", "evaluation",
+    "joint", "random_forest", "svc", "voice_embedding", "face_embedding", "base_embedding", "fusion", "evaluation",
     "registration", "gate", "finish",
 }  # fmt: skip
 

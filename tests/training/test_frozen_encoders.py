@@ -21,7 +21,7 @@ from affekt.pretrained.opening import open_start
 from affekt.pretrained.tensorflow_js import read_graph
 from affekt.settings import load_settings
 from affekt.training.face_embedding import absent as face_absent
-from affekt.training.given import Given
+from affekt.training.given import Given, train_member
 from affekt.training.sitting_out import SatOut, train_or_sit_out
 
 LABELS = ("angry", "happy", "sad", "neutral")
@@ -66,6 +66,24 @@ def test_without_its_encoder_it_sits_out_with_a_word(make_set, tmp_path, caplog)
     assert found is not None and found.code == "absent"
     assert "expected a voice encoder" in found.reason
     assert "voice_embedding sits out" in caplog.text
+
+
+def test_the_head_on_the_frozen_vgg_reads_the_network_from_before_the_first_clip(tiny_run):
+    head = json.loads((tiny_run.members["base_embedding"] / "model.json").read_text())
+    base = json.loads((tiny_run.members["vgg"] / "folds" / "base" / "model.json").read_text())
+    tuned = json.loads((tiny_run.members["vgg"] / "model.json").read_text())
+    assert head["base_sha256"] == base["weights"]["sha256"] != tuned["weights"]["sha256"]
+    assert not (tiny_run.ensemble / "members" / "vgg" / "folds").exists()
+
+
+def test_without_face_images_there_is_no_frozen_vgg(make_set, tmp_path):
+    index, store = make_set(PEOPLE)
+    given = Given(
+        "base_embedding", index, store, load_settings("small"), LABELS, tmp_path / "b", needs={"vgg": tmp_path / "vgg"}
+    )
+    with pytest.raises(DataError, match="no base that is older than its first clip") as raised:
+        train_member(given)
+    assert raised.value.code == "no_train_clips"
 
 
 def test_a_model_of_faces_sits_out_where_no_clip_shows_one(make_set, tmp_path):
