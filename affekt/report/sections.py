@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from affekt.extensions import model_spec
 from affekt.report.document import Evaluation
 from affekt.report.every_model import EveryModel, every_model
 from affekt.report.paper_tables import (
@@ -149,7 +150,11 @@ def _tables(evaluation: Evaluation) -> list[Table]:
 
 
 def _matrices(evaluation: Evaluation) -> list[Picture]:
-    """Figures 8, 9 and 10: the best visual model, the best audio model, and the fusion."""
+    """Figures 8, 9 and 10: a visual model, an audio model, and the fusion.
+
+    The models are those that did best in the paper, of which there are figures: not those that do best on the clips
+    that the figures are of.
+    """
     from affekt.report.figures import confusion_matrix  # heavy: matplotlib
 
     def drawn(number: str, name: str, found: Figures) -> Picture:
@@ -162,8 +167,8 @@ def _matrices(evaluation: Evaluation) -> list[Picture]:
     for number, what, modalities in (("Figure 8", "visual", ("face",)), ("Figure 9", "audio", ("voice",))):
         group = {name: found for name, found in models.items() if looks_at(name) == modalities}
         if group:
-            best = max(group, key=lambda name: group[name].accuracy)
-            matrices.append(drawn(number, f"Best {what} model: {model_name(best)}", group[best]))
+            shown = max(group, key=lambda name: model_spec(name).paper or 0.0)
+            matrices.append(drawn(number, f"The paper's best {what} model here: {model_name(shown)}", group[shown]))
     if evaluation.chosen_fusion:
         matrices.append(drawn("Figure 10", f"Fusion: {chosen_name(evaluation)}", evaluation.figures))
     return matrices

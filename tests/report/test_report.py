@@ -327,7 +327,7 @@ def test_a_network_of_face_and_voice_is_no_visual_model(tmp_path: Path) -> None:
     between = [page.index(text) for text in ("Table 1", "Table 2", "Face and voice in one network", "Table 3")]
     assert between == sorted(between)
     assert page.index("Joint network", between[0]) > between[2]
-    assert "Best visual model: VGG" in page
+    assert "The paper&#39;s best visual model here: VGG" in page
 
 
 def test_a_fusion_that_names_all_that_are_fused_is_told_once() -> None:
