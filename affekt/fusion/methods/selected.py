@@ -24,7 +24,6 @@ from affekt.extensions.fusion import FusionSpec, LabelledScores
 from affekt.fusion.methods.pooled import PooledLogs, fit_alone, fit_equal
 from affekt.fusion.methods.stacking import Stack, StackingSettings, fit_parts, mixture_shares
 from affekt.settings.fields import In
-from affekt.statistics.standard_error import plainest
 
 #: What is selected from, the plainest first.
 CANDIDATES = ("log average of all", "best single model", "weighted log average", "stacking")
@@ -104,6 +103,8 @@ def fit(rows: LabelledScores, settings: SelectedSettings) -> Selected:
         return Selected(fit_equal(rows.x, rows.y, rows.labels), _EQUAL, np.full(len(CANDIDATES), np.nan))
     answers, likelihoods = _unseen(rows, splits, settings)
     right = answers.argmax(axis=2) == rows.y
+    from affekt.statistics.standard_error import plainest  # heavy: SciPy, and every start reads this file's spec
+
     number = plainest(right, rows.subjects, settings.standard_errors * (1 if all(rows.subjects) else UNNAMED))
     if number == _EQUAL and right[_ALONE].sum() > right[_EQUAL].sum():
         number = _ALONE
