@@ -28,6 +28,7 @@ def score(
         table: the table, Parquet.
         figures: rows, and how many of them have an answer.
     """
+    from affekt.counted import counted
     from affekt.steps.step import step
 
     with step("score") as this:
@@ -37,4 +38,4 @@ def score(
         table.metadata.update(found.to_dict())
         figures.log_metric("rows", float(found.rows))
         figures.log_metric("answered", float(found.answered))
-        this.say(f"{found.answered:,} of {found.rows:,} rows have an answer")
+        this.say(f"answered: {found.answered:,} of {counted(found.rows, 'rows')}")

@@ -32,6 +32,8 @@ THEN = (
     "affekt.report.confusions", "affekt.steps.train_member", "affekt.steps.fit_fusion", "affekt.steps.run_gate",
     "affekt.steps.register",
 )  # fmt: skip
+#: Seconds that forks get to end, after they were told to, before the process that they hang on is killed.
+_ENDS = 20.0
 _RUNTIME = {"_KFP_RUNTIME": "true"}
 #: A request is one byte, with the pipe for the step's output and the socket on which all else is said.
 _ASKED = b"s"
@@ -63,6 +65,7 @@ class ForkedSteps:
         """
         ours, theirs = socket.socketpair()
         reading, writing = os.pipe()
+        told: BufferedRWPair | None = None
         try:
             with self._lock:
                 if self._asking is None:
@@ -78,6 +81,8 @@ class ForkedSteps:
                 raise ProcessLookupError("the process that steps are forked from is gone")
         except BaseException:
             os.close(reading)
+            if told is not None:
+                told.close()  # a fork that waits for what it should do would wait for as long as the error is looked at
             raise
         finally:
             theirs.close()
@@ -95,10 +100,14 @@ class ForkedSteps:
         theirs.close()
 
     def close(self) -> None:
-        """End the process, which waits for its forks."""
+        """End the process, which waits for its forks; those that nobody could tell to end die with it."""
         if self._asking is not None and self._process is not None:
             self._asking.close()
-            self._process.wait()
+            try:
+                self._process.wait(_ENDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
 
 
 class ForkedStep:

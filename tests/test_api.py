@@ -153,7 +153,8 @@ def test_an_evaluation_is_that_of_the_command(model, sample_clips, tiny_ensemble
     page = found.report(tmp_path / "page.html").read_text(encoding="utf-8")
     assert "Confusion matrices" in page
     assert "These are sample clips" in page
-    assert page.count("A face of the clip") == len(found.evaluation.worst)
+    confused = sum(len(pair.examples) for pair in found.evaluation.confused)
+    assert page.count("A face of the clip") == len(found.evaluation.worst) + confused
     assert f"affekt evaluate {sample_clips} --model {tiny_ensemble} --split val" in page
 
 

@@ -199,7 +199,7 @@ def test_add_a_setting(tree: Tree) -> None:
 STEP = {
     "pipelines/placement.py": '    "prepare-faces": ',
     "pipelines/training.py (import)": "from affekt.components.evaluate import",
-    "pipelines/training.py (graph)": "            trained: dict[str, Any] = {}",
+    "pipelines/training.py (graph)": "        trained: dict[str, Any] = {}",
 }
 
 

@@ -50,7 +50,7 @@ def test_there_is_such_a_command(command):
 
 
 def test_every_line_begins_with_a_command():
-    assert len(COMMANDS) >= len(BLOCK.splitlines()) == 8
+    assert len(COMMANDS) >= len(BLOCK.splitlines()) == 9
     assert all(line.startswith("affekt ") for line in BLOCK.splitlines())
 
 

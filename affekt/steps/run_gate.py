@@ -116,7 +116,7 @@ def _decision(
     if champion is not None:
         if champion.version == challenger.version:
             return Decision(True, [f"{champion.reference} is the champion already."])
-        loaded = Ensemble.load(resolve(champion.reference, tracking))
+        loaded = Ensemble.load(resolve(champion.reference, tracking), inference="torch")  # as the challenger's scores
         if not material.can_be_answered_by(loaded):
             return Decision(
                 False,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from affekt.errors import DataError
-from affekt.models.base_embedding.member import fc6_statistics, frozen_vgg
+from affekt.models.base_embedding.fc6 import fc6_statistics
+from affekt.models.base_embedding.member import frozen_vgg
 from affekt.models.hardware import Hardware
 from affekt.models.model_folder import load_model
 from affekt.models.vgg.network import VGG16

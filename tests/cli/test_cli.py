@@ -55,11 +55,19 @@ def test_help_imports_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("arguments", [["train"], ["predict"], ["nonsense"], ["sample", "d", "--clips-per-label", "0"]])
+@pytest.mark.parametrize("arguments", [["check"], ["predict"], ["nonsense"], ["sample", "d", "--clips-per-label", "0"]])
 def test_wrong_usage_ends_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as ended:
         run(arguments)
     assert ended.value.code == 2
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_a_data_set_has_to_be_named(command, capsys):
+    assert run([command, "--json"]) == 2
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["error"]["code"] == "usage"
+    assert "required: DATA" in printed.err
 
 
 def test_no_command_shows_the_help(capsys):
@@ -269,6 +277,6 @@ def test_answers_are_among_the_labels_that_are_named(tiny, clip, sample_clips, t
 
 def test_a_word_that_is_no_label_is_told_the_nearest(clip, capsys):
     with pytest.raises(SystemExit) as ended:
-        build_parser().parse_args(["predict", clip, "--labels", "hapy,sad"])
+        run(["predict", str(clip), "--labels", "hapy,sad"])
     assert ended.value.code == 2
     assert "did you mean happy?" in capsys.readouterr().err

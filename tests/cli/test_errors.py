@@ -216,7 +216,7 @@ def test_a_port_that_is_taken_is_one_sentence(given, capsys):
     assert port in err and "Traceback" not in err
 
 
-@pytest.mark.parametrize("arguments", [["train", "--json"], ["predict", "--json"], ["check", "--json", "a", "b"]])
+@pytest.mark.parametrize("arguments", [["predict", "--json"], ["check", "--json", "a", "b"]])
 def test_wrong_usage_with_json_is_one_document(arguments, capsys):
     with pytest.raises(SystemExit) as ended:
         run(arguments)

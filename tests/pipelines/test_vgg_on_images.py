@@ -269,7 +269,9 @@ def test_a_better_model_replaces_the_champion_that_answers_the_same_images(stage
 
 def test_the_champion_is_asked_about_the_images_as_it_was_when_it_was_evaluated(stage, trained, sample_faces):
     fused = ScoreTable.read(trained.home / "scores" / "fused.csv")
-    answers = StillImages.read(str(sample_faces)).answers(Ensemble.load(trained.home / "ensemble"), fused.clips)
+    answers = StillImages.read(str(sample_faces)).answers(
+        Ensemble.load(trained.home / "ensemble", inference="torch"), fused.clips
+    )
     np.testing.assert_allclose(answers, fused.scores[:, 0], atol=1e-6)
 
 

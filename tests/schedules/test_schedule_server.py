@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from affekt.notify import Notify
 from affekt.pipelines.schedules import one_run
 from affekt.pipelines.schedules.outcome import Outcome
-from affekt.pipelines.schedules.recipients import Notify
 from affekt.pipelines.schedules.schedule import Schedule
 from affekt.pipelines.schedules.serve import Server
 from affekt.pipelines.schedules.state import State

@@ -46,7 +46,7 @@ def test_a_server_that_is_gone_is_an_error(server, tiny_ensemble, tmp_path):
     gone = replace(server.running_server(), admin=tmp_path / "admin.sock")
     with pytest.raises(AffektError) as raised:
         deploy_ensemble(tiny_ensemble, gone, version="2")
-    assert raised.value.code == "unreachable"
+    assert raised.value.code == "no_server"
 
 
 @pytest.mark.slow

@@ -25,6 +25,8 @@ SPEC = ModelSpec(
     settings=BaseEmbeddingSettings,
     train="affekt.training.base_embedding:train",
     load="affekt.models.base_embedding.member:load",
+    write_graph="affekt.models.graphs.writing:write_base",
+    load_graph="affekt.models.graphs.members:load_base",
     needs=("vgg",),
     resources=Resources(cpu="4", memory="8Gi"),
     optional=("paper",),

@@ -6,32 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from affekt.media.prepared import PreparedClip
-from affekt.models.classifier import DESCRIPTION, ClassifierMember, Features, read_description
+from affekt.models.base_embedding.fc6 import fc6_statistics
+from affekt.models.classifier import DESCRIPTION, ClassifierMember, read_description
 from affekt.models.frozen import load_encoder
 from affekt.models.hardware import Hardware
 from affekt.models.member import HardwareChoice, Member
 from affekt.models.preprocessing import Preprocessing
 from affekt.models.vgg.member import VggMember
 from affekt.models.vgg.network import VGG16
-
-
-def fc6_statistics(base: VggMember, frames_per_clip: int) -> Features:
-    """fc6 of so many evenly spaced face frames of a clip and their mirror images: float64 ``[2 F]``, or None.
-
-    Mean over frames and views, then the deviation of the frames; None without a face.
-    """
-
-    def statistics(clip: PreparedClip) -> np.ndarray | None:
-        sequence = base.sequence(clip, frames_per_clip, mirrored=True)
-        if sequence is None:
-            return None
-        frames = sequence.astype(float).mean(axis=0)
-        return np.concatenate([frames.mean(axis=0), frames.std(axis=0)])
-
-    return statistics
 
 
 def frozen_vgg(network: VGG16, preprocessing: Preprocessing, hardware: Hardware) -> VggMember:

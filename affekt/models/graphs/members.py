@@ -11,6 +11,7 @@ import numpy as np
 
 from affekt.media.prepared import PreparedClip
 from affekt.models.answering import softmax
+from affekt.models.base_embedding.fc6 import fc6_statistics
 from affekt.models.c3d.reading import C3dReading
 from affekt.models.classifier import DESCRIPTION, ClassifierMember, read_description
 from affekt.models.engine import Graph
@@ -120,3 +121,14 @@ def load_face(folder: Path, needs: Mapping[str, Member], hardware: HardwareChoic
     graph = Graph(folder, hardware.precision)
     frames = read_description(folder / DESCRIPTION)["settings"]["frames_per_clip"]
     return ClassifierMember.load(folder, face_features(lambda pictures: graph(pictures)[0], frames))
+
+
+def load_base(folder: Path, needs: Mapping[str, Member], hardware: HardwareChoice) -> ClassifierMember:
+    """The head on the frozen base of the VGG in a member's folder."""
+    stored = read_description(folder / DESCRIPTION)
+    read = {"frames_per_clip": 1, "mirror": True}
+    base = GraphVgg(
+        Graph(folder, hardware.precision),
+        {"preprocessing": stored["preprocessing"], "labels": (), "settings": read, "weights": {"sha256": ""}},
+    )
+    return ClassifierMember.load(folder, fc6_statistics(base, stored["settings"]["frames_per_clip"]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,7 @@ from affekt.models.frozen import load_encoder
 from affekt.models.joint.network import JointBiLSTM
 from affekt.models.model_folder import StoredModel, load_model
 from affekt.models.normalisation import folded
+from affekt.models.preprocessing import Preprocessing
 from affekt.models.vgg.network import VGG16
 from affekt.models.voice_embedding.network import VoiceEncoder
 from affekt.models.voice_embedding.partials import PARTIAL
@@ -29,12 +31,16 @@ from affekt.models.voice_embedding.partials import PARTIAL
 class _Views(nn.Module):
     """Centred pixels to what a network makes of them, with their mirror image where the answer averages it."""
 
-    def __init__(self, stored: StoredModel[VGG16] | StoredModel[C3D]) -> None:
+    def __init__(self, network: VGG16 | C3D, preprocessing: Preprocessing | None, *, mirror: bool) -> None:
         super().__init__()
-        assert stored.preprocessing is not None
-        self.network = folded(stored.network)
-        self.preprocessing = stored.preprocessing
-        self.mirror = bool(stored.settings["mirror"])
+        assert preprocessing is not None
+        self.network = folded(network)
+        self.preprocessing = preprocessing
+        self.mirror = mirror
+
+    @classmethod
+    def of(cls, stored: StoredModel[VGG16] | StoredModel[C3D]) -> Self:
+        return cls(stored.network, stored.preprocessing, mirror=bool(stored.settings["mirror"]))
 
     def views(self, pixels: Tensor) -> list[Tensor]:
         inputs = self.preprocessing.to_input(pixels)
@@ -55,14 +61,25 @@ class _C3dViews(_Views):
 
 def write_vgg(folder: Path) -> None:
     """Of a member's folder, as all that follow."""
-    views = _VggViews(load_model(folder, "vgg", VGG16))
+    _write_vgg(folder, _VggViews.of(load_model(folder, "vgg", VGG16)))
+
+
+def write_base(folder: Path) -> None:
+    """Of a member's folder, the frozen base of the VGG."""
+    stored = read_description(folder / DESCRIPTION)
+    network = VGG16(**stored["architecture"])
+    network.load_state_dict(load_encoder(folder))
+    _write_vgg(folder, _VggViews(network.eval(), Preprocessing.from_dict(stored["preprocessing"]), mirror=True))
+
+
+def _write_vgg(folder: Path, views: _VggViews) -> None:
     size, channels = views.preprocessing.input_size, views.preprocessing.channels
     _write(folder, views, torch.zeros(2, size, size, channels, dtype=torch.uint8))
 
 
 def write_c3d(folder: Path) -> None:
     """Of a member's folder."""
-    views = _C3dViews(load_model(folder, "c3d", C3D))
+    views = _C3dViews.of(load_model(folder, "c3d", C3D))
     size, channels = views.preprocessing.input_size, views.preprocessing.channels
     _write(folder, views, torch.zeros(2, WINDOW, size, size, channels, dtype=torch.uint8))
 

@@ -8,7 +8,6 @@ import re
 from collections.abc import Sequence
 from typing import Protocol
 
-from affekt.dataset.labels import canonical_label
 from affekt.errors import DataError
 from affekt.extensions import extension_names
 from affekt.pipelines.cli.parser import add_loudness
@@ -91,6 +90,8 @@ def port(text: str) -> int:
 
 def labels(text: str) -> list[str]:
     """Labels with commas between them, in any known spelling: ``happy,sad``."""
+    from affekt.dataset.labels import canonical_label  # its room imports numpy
+
     try:
         return [canonical_label(word.strip()) for word in text.split(",")]
     except DataError as error:
