@@ -44,7 +44,10 @@ def answers_by_graph(folder: Path, inference: str, device: str) -> bool:
     Raises:
         AffektError: ``no_engine``: the engine is asked for, and not installed.
     """
-    if inference == "torch" or not has_graph(folder):
+    if inference == "torch":
+        return False
+    if not has_graph(folder):
+        logger.info("%s answers by PyTorch: it is stored without a graph", folder.name)
         return False
     if is_installed():
         return inference == "openvino" or not _uses_gpu(device)
