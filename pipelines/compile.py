@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,10 @@ def _compile(
     if path.suffix not in (".yaml", ".yml"):
         raise DataError("a compiled pipeline is YAML; name it *.yaml", code="file_name", where=str(path))
 
-    compiler.Compiler().compile(pipeline(placed_by(read_profile(profile), labels)), str(path))
+    placed = placed_by(read_profile(profile), labels)
+    # KFP looks at all frames of its caller at each setting of a task: in a thread of its own there are few of them.
+    with ThreadPoolExecutor(1) as alone:
+        alone.submit(lambda: compiler.Compiler().compile(pipeline(placed), str(path))).result()
     if profile != DEFAULT:  # that of the default is what the tests of affekt say of it
         documents = list(yaml.load_all(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
         if problems := lint(documents[0], documents[1]):
