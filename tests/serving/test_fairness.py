@@ -124,7 +124,9 @@ def test_a_stopped_worker_is_noticed_replaced_and_not_ready_meanwhile(either, cl
 
 
 def _replaced(either, first):
-    answer = requests.get(f"{either.base}/v2/health/ready", timeout=30)
+    ends = time.monotonic() + 5  # the system says of a process that it is stopped a moment after the signal
+    while (answer := requests.get(f"{either.base}/v2/health/ready", timeout=30)).status_code == 200:
+        assert time.monotonic() < ends, "a stopped worker was not noticed"
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_ready")
     assert int(answer.headers["Retry-After"]) > 0
     assert requests.post(either.url, data=b"no clip", timeout=60).json()["error"]["code"] == "unreadable"
