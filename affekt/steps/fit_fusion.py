@@ -164,9 +164,8 @@ def fit_fusions(
     graphs = partial(write_graphs, clips=_some(*seen)) if seen is not None and settings.inference != "torch" else None
     assemble(folder, members=needed, models=kept, labels=table.labels, settings=settings, facts=facts, graphs=graphs)
     vectors = np.stack(list(answers.values()), axis=1)
-    if (
-        seen is not None and seen[0].unit == "clips"
-    ):  # what a data set has no clips of is not held against an answer to one of its clips
+    if seen is not None and seen[0].unit == "clips":
+        # A label of which its data set has no clips is not held against an answer to a clip.
         vectors = only_possible(vectors, unseen.labels, unseen.clips, possible_labels(seen[0]))
     fused = replace(unseen, models=tuple(map(str, answers)), scores=vectors, person=None, distance=None)
     return Fused(table, fused, settings.fusion.method, FusionFacts(kept, tuple(ablations), idle, selected))
