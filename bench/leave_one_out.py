@@ -6,8 +6,9 @@ without Kubeflow and MLflow, which a bare GPU host may not have, and not one fol
     python bench/leave_one_out.py networks --prepared DIR --store DIR --faces DIR --out RUN --jobs 7 [--set KEY=VALUE]
     python bench/leave_one_out.py evaluate --prepared DIR --store DIR --out RUN [--set KEY=VALUE] [--report DIR]
 
-`networks` trains VGG, C3D, Bi-LSTM and the joint network for each speaker and leaves their score tables and learning
-curves; `evaluate` fits the classifiers of the voice and every fusion, pools the held-out clips and writes the report.
+`networks` trains the models that see, the networks and what reads them, for each speaker and leaves their score tables
+and learning curves; `evaluate` fits those that only hear and every fusion, pools the held-out clips and writes the
+report. A model whose published encoder is not here sits out, as it does in a training.
 PREPARED and STORE are what preparing the clips left, FACES is a packed set of face images.
 """
 
@@ -124,7 +125,8 @@ def train_networks(index: PreparedIndex, speaker: str, settings: Settings, argum
     """The networks of one speaker's fold."""
     import torch
 
-    from affekt.training.given import Given, train_member
+    from affekt.training.given import Given
+    from affekt.training.sitting_out import train_or_sit_out
 
     logging.basicConfig(level=logging.WARNING)
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // max(1, arguments.jobs)))
@@ -133,7 +135,7 @@ def train_networks(index: PreparedIndex, speaker: str, settings: Settings, argum
     out, checkpoints = arguments.out / speaker, str(arguments.store / "checkpoints")
     started = time.monotonic()
     for name in [name for name, spec in model_specs().items() if spec.sees]:
-        train_member(
+        train_or_sit_out(
             Given(
                 name, fold, store, settings, index.labels, out / name, faces=faces,
                 needs={needed: out / needed for needed in model_spec(name).needs},
@@ -158,7 +160,8 @@ def evaluate(index: PreparedIndex, speakers: list[str], settings: Settings, argu
     """Fit the rest, pool the folds; returns the report as Markdown."""
     from affekt.steps.fit_fusion import fit_fusions
     from affekt.steps.pool_folds import FoldScores, pool_folds
-    from affekt.training.given import Given, train_member
+    from affekt.training.given import Given
+    from affekt.training.sitting_out import train_or_sit_out
 
     store = Store(arguments.store, settings.media)
     folds = []
@@ -166,7 +169,7 @@ def evaluate(index: PreparedIndex, speakers: list[str], settings: Settings, argu
         fold, out = fold_of(index, speaker), arguments.out / speaker
         fold.write(out / "prepared")
         for name in [name for name, spec in model_specs().items() if not spec.sees]:
-            train_member(Given(name, fold, store, settings, index.labels, out / name))
+            train_or_sit_out(Given(name, fold, store, settings, index.labels, out / name))
         shutil.rmtree(out / "ensemble", ignore_errors=True)
         fused = fit_fusions({name: out / name for name in model_names()}, model_names(), settings, out / "ensemble")
         fused.write(out / "scores")
