@@ -71,10 +71,11 @@ class Desk:
     async def reply(self, request: Request, version: Version, clip: Clip, task: dict[str, Any]) -> Reply:
         """What a version says of a clip; it is given up when the caller goes."""
         note = request.state.note
-        note |= {"version": version.name, "bytes": clip.size}
+        note["bytes"] = clip.size
         gone = asyncio.create_task(_gone(request))
         try:
-            status, document = await self.versions.reply(version, clip, task, gone, note)
+            there = self._there(request, version, clip)
+            status, document = await self.versions.reply(there, clip, task, gone, note)
         finally:
             gone.cancel()
         timings = document.pop("timings", {})
@@ -84,8 +85,24 @@ class Desk:
             document["timings"] = {**{name: note[name] for name in ("receive", "queue") if name in note}, **timings}
         if "error" in document:
             request.state.note["code"] = document["error"]["code"]
-        self.metrics.said(version.name, document)
+        self.metrics.said(there.name, document)
         return status, document
+
+    def _there(self, request: Request, version: Version, clip: Clip) -> Version:
+        """The version, or the one that took its place while the clip was on its way.
+
+        Raises:
+            Refusal: the request named it, and it is gone; so is the clip then.
+        """
+        found = version
+        if self.versions.all.get(version.name) is not version:
+            try:
+                found = self.version_of(request)
+            except Refusal:
+                clip.remove()
+                raise
+        request.state.note["version"] = found.name
+        return found
 
 
 async def _gone(request: Request) -> None:

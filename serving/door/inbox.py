@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
+import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -49,13 +51,13 @@ class Clip:
         """The same clip under another name, whose file stays when this one goes; it takes no further room."""
         other = Clip(self.inbox, f"{uuid4().hex}.clip", self.size)
         other.path.hardlink_to(self.path)
-        self.inbox.used += other.size
+        self.inbox.hold(other.size)
         return other
 
     def remove(self) -> None:
         """Take it away. Idempotent."""
         self.path.unlink(missing_ok=True)
-        self.inbox.used -= self.size
+        self.inbox.hold(-self.size)
         self.size = 0
 
     def __enter__(self) -> Clip:
@@ -91,6 +93,12 @@ class Inbox:
         self.idle_seconds, self.body_seconds = idle_seconds, body_seconds
         self.most = min(_MOST, shutil.disk_usage(folder).free // 2) if disk_bytes is None else disk_bytes
         self.used = 0
+        self._lock = threading.Lock()  # clips from S3 are written by threads
+
+    def hold(self, size: int) -> None:
+        """Count bytes that are in it, or gone where they are negative."""
+        with self._lock:
+            self.used += size
 
     def writer(self) -> Writer:
         """A new clip to be written."""
@@ -152,24 +160,31 @@ class Writer:
         if inbox.used + len(data) > inbox.most:
             message = "too many clips are on their way; try again later"
             raise Refusal(503, "no_room", message, retry_after=5)
-        try:
+        with _room():
             self._file.write(data)
-        except OSError as error:
-            message = "the server cannot keep the clip; try again later"
-            raise Refusal(503, "no_room", message, retry_after=30) from error
         clip.size += len(data)
-        inbox.used += len(data)
+        inbox.hold(len(data))
 
     def restart(self) -> None:
-        """Forget what was written."""
-        self._file.seek(0)
-        self._file.truncate()
-        self.clip.inbox.used -= self.clip.size
+        """Forget what was written.
+
+        Raises:
+            Refusal: the disk is full.
+        """
+        with _room():
+            self._file.seek(0)
+            self._file.truncate()
+        self.clip.inbox.hold(-self.clip.size)
         self.clip.size = 0
 
     def done(self) -> Clip:
-        """The whole clip."""
-        self._file.close()
+        """The whole clip.
+
+        Raises:
+            Refusal: the disk is full.
+        """
+        with _room():
+            self._file.close()
         return self.clip
 
     def __enter__(self) -> Writer:
@@ -178,9 +193,20 @@ class Writer:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        with contextlib.suppress(OSError):  # what cannot be written any more is removed below
+            self._file.close()
         if kind is not None:
             self.clip.remove()
+
+
+@contextlib.contextmanager
+def _room() -> Iterator[None]:
+    """Says of a disk without room that the clip may be sent again; the last bytes are written when a file is closed."""
+    try:
+        yield
+    except OSError as error:
+        message = "the server cannot keep the clip; try again later"
+        raise Refusal(503, "no_room", message, retry_after=30) from error
 
 
 async def drained(request: Request) -> None:

@@ -66,7 +66,8 @@ def routes(desk: Desk) -> list[Route]:
             asked = await read_json(request, desk.inbox, MOST_BYTES)
         except ClientDisconnect:
             raise Gone from None
-        status, document = await desk.reply(request, version, await _clip(desk, asked), _labels(asked))
+        task = _labels(asked)  # before there is a clip, which a refusal would leave behind
+        status, document = await desk.reply(request, version, await _clip(desk, asked), task)
         return JSONResponse(_inferred(asked, document) if status == 200 else document, status)
 
     model = "/v2/models/{model}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ class Version:
         max_bytes: the largest clip that it takes.
         took: seconds that the last answers took, about.
         tally: of its requests.
+        asked: requests that it has not answered yet.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Version:
     max_bytes: int
     took: float = 1.0
     tally: Tally = field(default_factory=Tally)
+    asked: int = 0
 
     @property
     def retry_after(self) -> int:
@@ -84,7 +87,7 @@ class Versions:
     async def remove(self, name: str) -> None:
         """Take a version away when it has answered what it was asked; nobody is sent to it any more."""
         version = self.all.pop(name)
-        while version.line.busy or version.line.waiting:
+        while version.asked:
             await asyncio.sleep(0.05)
         await self.engine.remove(name)
 
@@ -132,11 +135,8 @@ class Versions:
             Refusal: the line is full, or the engine has no answer.
             asyncio.CancelledError: the caller has gone.
         """
-        work = asyncio.create_task(self._computed(version, clip, task, note))
+        work = self._begun(version, self._computed(version, clip, task, note))
         copy = self._copied(version, clip) if not task else None
-        self._left.add(work)
-        work.add_done_callback(self._left.discard)
-        work.add_done_callback(_looked_at)
         await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
         if work.done():
             self._compare(copy, work)
@@ -171,10 +171,22 @@ class Versions:
             self.comparison.add(answer, said[1])
             return said
 
-        task = asyncio.create_task(compare())
+        self._begun(shadow, compare())
+
+    def _begun(self, version: Version, work: Coroutine[Any, Any, Reply]) -> asyncio.Task[Reply]:
+        """Work that a version has from this moment on, so that it is not taken away before."""
+        version.asked += 1
+        task = asyncio.create_task(work)
         self._left.add(task)
-        task.add_done_callback(self._left.discard)
-        task.add_done_callback(_looked_at)
+
+        def ended(task: asyncio.Task[Reply]) -> None:
+            version.asked -= 1
+            self._left.discard(task)
+            if not task.cancelled():
+                task.exception()  # looked at, since nobody may wait for it
+
+        task.add_done_callback(ended)
+        return task
 
     async def _computed(
         self, version: Version, clip: Clip, task: dict[str, Any], note: dict[str, Any] | None = None
@@ -210,8 +222,3 @@ def _share(key: str, canary: str) -> float:
 
 class Gone(Exception):
     """The caller has gone; nobody reads an answer."""
-
-
-def _looked_at(work: asyncio.Task[Reply]) -> None:
-    if not work.cancelled():
-        work.exception()

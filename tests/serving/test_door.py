@@ -214,3 +214,4 @@ def test_a_word_that_is_no_label_is_refused_with_the_nearest_one(door, clip):
     assert "did you mean happy?" in answer.json()["error"]["message"]
     asked = {"inputs": [{"name": "clip", "data": ["AAAA"]}], "parameters": {"labels": [1]}}
     assert error_of(requests.post(f"{door.base}/v2/models/affekt/infer", json=asked, timeout=30)) == (400, "bad_query")
+    assert inbox(door) == []

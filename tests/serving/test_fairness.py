@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
 import socket
 import time
@@ -164,6 +165,22 @@ def test_a_disk_that_is_used_up_is_said_and_not_filled(tmp_path):
     assert (raised.value.status, raised.value.code, "Retry-After" in raised.value.headers) == (503, "no_room", True)
     assert [path.name for path in tmp_path.iterdir()] == [kept.name]
     kept.remove()
+    assert (box.used, list(tmp_path.iterdir())) == (0, [])
+
+
+@pytest.mark.parametrize("act", ["done", "restart"])
+def test_a_disk_without_room_for_the_last_bytes_is_said_and_nothing_stays(tmp_path, act):
+    """They are written when the file is closed, or begun again."""
+    box = inbox.Inbox(tmp_path, 100)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with pytest.raises(inbox.Refusal) as raised, box.writer() as writer:
+        writer.write(b"0123456789")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4, before[1]))
+        try:
+            getattr(writer, act)()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (raised.value.status, raised.value.code) == (503, "no_room")
     assert (box.used, list(tmp_path.iterdir())) == (0, [])
 
 

@@ -6,15 +6,19 @@ import asyncio
 import json
 
 import pytest
+from starlette.requests import Request
 
 from affekt.errors import AffektError
 from affekt.serving.door import swap
+from affekt.serving.door.desk import Desk
 from affekt.serving.door.inbox import Inbox
+from affekt.serving.door.options import Options
+from affekt.serving.door.refusal import Refusal
 from affekt.serving.door.swap import Swaps, Trial
 from affekt.serving.door.versions import Versions
 from affekt.serving.engines.engine import EngineError
 
-ANSWER = {"label": "happy", "probabilities": {"happy": 0.75, "sad": 0.25}}
+ANSWER = {"label": "happy", "confidence": 0.75, "probabilities": {"happy": 0.75, "sad": 0.25}, "modalities": ["voice"]}
 
 
 class Told:
@@ -31,6 +35,7 @@ class Told:
 
     async def ask(self, version, task, seconds):
         await asyncio.sleep(0)
+        assert version in self.there
         if task["clip"] == "":
             return 400, {"error": {"code": "bad_clip_name", "message": ""}}
         said = self.says.get(version, ANSWER)
@@ -181,3 +186,35 @@ def test_the_status_is_json(scene):
         return json.loads(json.dumps(swaps.status()))
 
     assert scene(act)["versions"]["1"]["requests"] == 1
+
+
+@pytest.mark.parametrize(("named", "said"), [(None, (200, ANSWER)), ("1", "no_version")])
+def test_a_clip_that_arrives_while_its_version_is_taken_away_is_answered_by_the_next(scene, tiny_ensemble, named, said):
+    async def act(engine, versions, swaps):
+        desk = Desk(Options(str(tiny_ensemble), "", ""), versions, Inbox(engine.inbox, 100))
+        parts = {"model": "affekt"} | ({"version": named} if named else {})
+        scope = {"type": "http", "path_params": parts, "state": {"note": {}}, "headers": [], "query_string": b""}
+        request = Request(scope, receive=lambda: asyncio.sleep(60))
+        asked = desk.version_of(request)
+        with desk.inbox.writer() as writer:
+            writer.write(b"clip")
+            for name in ("2", "3"):  # the second swap does not wait until the first was watched
+                await swaps.replace(name, tiny_ensemble)
+            clip = writer.done()
+        try:
+            return await desk.reply(request, asked, clip, {})
+        except Refusal as error:
+            return error.code
+
+    assert scene(act) == said
+
+
+def test_a_version_is_not_taken_away_before_it_has_answered(scene):
+    async def act(engine, versions, swaps):
+        work = asyncio.create_task(asked(versions))
+        while not versions.all["1"].asked:
+            await asyncio.sleep(0)
+        await versions.remove("1")
+        return work.done(), (await work)[1]
+
+    assert scene(act) == (True, (200, ANSWER))
