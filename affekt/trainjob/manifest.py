@@ -116,6 +116,8 @@ def _pod(place: NodePlace, owner: Owner) -> dict[str, Any]:
         pod["tolerations"] = [dict(each) for each in place.tolerations]
     if place.node_selector:
         pod["nodeSelector"] = dict(place.node_selector)
+    if place.node_affinity:
+        pod["affinity"] = {"nodeAffinity": dict(place.node_affinity)}
     if owner.account:
         pod["serviceAccountName"] = owner.account
     return pod

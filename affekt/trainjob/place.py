@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from affekt.errors import AffektError
 
@@ -36,6 +37,7 @@ class NodePlace:
         gpus: accelerators of a node, each with a process; with 0 a node has one process on its cores.
         accelerator: their resource name.
         node_selector: labels that a node must have.
+        node_affinity: what else its labels must or had better be, as Kubernetes has it.
         tolerations: taints that the pods put up with, fields as Kubernetes has them.
         secrets: keys by the name of a secret, each an environment variable; none has to be there.
         environment: further variables.
@@ -55,6 +57,7 @@ class NodePlace:
     gpus: int = 1
     accelerator: str = "nvidia.com/gpu"
     node_selector: Mapping[str, str] = field(default_factory=dict)
+    node_affinity: Mapping[str, Any] = field(default_factory=dict)
     tolerations: tuple[Mapping[str, str], ...] = ()
     secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)

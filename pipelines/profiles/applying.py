@@ -61,12 +61,24 @@ def nodes_of(asked: StepPlace, labels: Mapping[str, str]) -> NodePlace:
         gpus=asked.gpus,
         accelerator=asked.accelerator,
         node_selector=dict(asked.node_selector),
+        node_affinity=_node_affinity(asked),
         tolerations=tuple(_fields(each) for each in asked.tolerations),
         secrets=SECRETS,
         environment={IMAGE_VARIABLE: image},
         labels=labels,
         queue=asked.queued,
     )
+
+
+def _node_affinity(asked: StepPlace) -> dict[str, Any]:
+    """As the pod of a node has it."""
+    required = {"nodeSelectorTerms": [{"matchExpressions": asked.required}]} if asked.required else None
+    preferred = [{"weight": weight, "preference": {"matchExpressions": [each]}} for weight, each in asked.preferred]
+    said = {
+        "requiredDuringSchedulingIgnoredDuringExecution": required,
+        "preferredDuringSchedulingIgnoredDuringExecution": preferred,
+    }
+    return {name: value for name, value in said.items() if value}
 
 
 def _fields(toleration: Toleration) -> dict[str, str]:
@@ -97,6 +109,10 @@ def _ask(task: Any, asked: StepPlace) -> None:
         )
     for key, value in asked.node_selector:
         kubernetes.add_node_selector(task, key, value)
+    if asked.required:  # in one term: of several Kubernetes takes any
+        kubernetes.add_node_affinity(task, match_expressions=asked.required)
+    for weight, expression in asked.preferred:
+        kubernetes.add_node_affinity(task, match_expressions=[expression], weight=weight)
     if asked.shared_memory:
         kubernetes.empty_dir_mount(
             task, volume_name="shm", mount_path="/dev/shm", medium="Memory", size_limit=asked.shared_memory

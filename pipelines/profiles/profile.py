@@ -21,7 +21,7 @@ from affekt.training.even_shares import micro_batch
 NAMES = ("cpu", "gpu", "multi-gpu", "multi-node", "spot")
 DEFAULT = "gpu"
 #: What is said of all steps and means something to one that only follows.
-_OF_A_FOLLOWER = ("image", "node_selector", "tolerations", "queue", "priority")
+_OF_A_FOLLOWER = ("image", "node_selector", "node_affinity", "tolerations", "queue", "priority")
 #: Besides the names of steps: every step, and those whose model asks for an accelerator.
 ALL, NETWORKS = "all", "networks"
 _DEEP = 5

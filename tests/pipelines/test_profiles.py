@@ -14,6 +14,7 @@ from affekt.pipelines.compile import compile_pipeline
 from affekt.pipelines.placement import SECRETS, all_resources
 from affekt.pipelines.profiles.lint import lint
 from affekt.pipelines.profiles.profile import NAMES, check_shares, read_profile
+from affekt.pipelines.profiles.step_place import StepPlace
 from affekt.settings import load_settings
 from affekt.trainjob import OF_THE_POD, VARIABLE, NodePlace, train_job
 
@@ -23,6 +24,19 @@ def compiled(folder: Path, profile: str) -> tuple[dict, dict]:
     compile_pipeline(path, ("vgg", "svc"), profile=profile)
     spec, platform = yaml.load_all(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
     return spec, platform
+
+
+def affinity(terms: list[dict]) -> dict:
+    """Terms with a weight are preferences; of the others any will do."""
+    required = [{"matchExpressions": term["matchExpressions"]} for term in terms if "weight" not in term]
+    return {
+        **({"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": required}} if required else {}),
+        "preferredDuringSchedulingIgnoredDuringExecution": [
+            {"weight": term["weight"], "preference": {"matchExpressions": term["matchExpressions"]}}
+            for term in terms
+            if "weight" in term
+        ],
+    }
 
 
 def pods(spec: dict, platform: dict) -> dict[str, dict]:
@@ -47,6 +61,7 @@ def pods(spec: dict, platform: dict) -> dict[str, dict]:
                 "activeDeadlineSeconds": int(own["activeDeadlineSeconds"]),
                 "tolerations": own.get("tolerations", []),
                 "nodeSelector": own.get("nodeSelector", {}).get("labels", {}),
+                "affinity": {"nodeAffinity": affinity(own.get("nodeAffinity", []))},
                 "containers": [
                     {
                         "name": "main",
@@ -157,6 +172,52 @@ def test_a_priority_without_a_queue_is_refused(tmp_path):
 
 def executor(spec: dict, step: str) -> dict:
     return spec["deploymentSpec"]["executors"][f"exec-{step}"]["container"]
+
+
+def test_affinities_reach_the_pods_and_the_nodes_of_a_trainjob_alike(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("""\
+all:
+  node_affinity:
+    - {key: topology.kubernetes.io/zone, operator: In, values: [a, b]}
+    - {key: affekt/busy, operator: DoesNotExist}
+    - {key: gpu-memory, operator: Gt, values: ["40"], weight: 50}
+train-vgg: {nodes: 2}
+""")
+    spec, platform = compiled(tmp_path, str(path))
+    zone = {"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["a", "b"]}
+    free, memory = {"key": "affekt/busy", "operator": "DoesNotExist"}, {"key": "gpu-memory", "operator": "Gt"}
+    wanted = {
+        "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": [zone, free]}]},
+        "preferredDuringSchedulingIgnoredDuringExecution": [
+            {"weight": 50, "preference": {"matchExpressions": [{**memory, "values": ["40"]}]}}
+        ],
+    }
+    for pod in pods(spec, platform).values():
+        assert pod["spec"]["affinity"] == {"nodeAffinity": wanted}
+        kubernetes_validate.validate(pod, "1.30", strict=True)
+    assert lint(spec, platform) == []
+    (text,) = [each["value"] for each in executor(spec, "train-vgg")["env"] if each["name"] == VARIABLE]
+    assert NodePlace.from_json(text).node_affinity == wanted
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        [{"key": "a"}],
+        [{"key": "a b", "operator": "Exists"}],
+        [{"key": "a", "operator": "Like", "values": ["b"]}],
+        [{"key": "a", "operator": "In"}],
+        [{"key": "a", "operator": "In", "values": [True]}],
+        [{"key": "a", "operator": "Exists", "values": ["b"]}],
+        [{"key": "a", "operator": "Gt", "values": ["many"]}],
+        [{"key": "a", "operator": "Exists", "weight": 0}],
+    ],
+)
+def test_an_affinity_that_kubernetes_would_refuse_is_refused(given):
+    with pytest.raises(ValueError, match="node_affinity"):
+        StepPlace().changed({"node_affinity": given})
 
 
 @pytest.mark.parametrize("step", ["all", "train-svc", "gate"])

@@ -14,6 +14,12 @@ from tests.trainjob.kubernetes_api import problems_of
 
 OWNER = Owner("step-pod", "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed", "kubeflow", "affekt-pipeline")
 
+AFFINITY = {
+    "preferredDuringSchedulingIgnoredDuringExecution": [
+        {"weight": 5, "preference": {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["a"]}]}}
+    ]
+}
+
 
 def place(**changes: Any) -> NodePlace:
     given: dict[str, Any] = {
@@ -21,7 +27,7 @@ def place(**changes: Any) -> NodePlace:
         "cache": "/var/lib/affekt/cache", "timeout_seconds": 7200, "shared_memory": "32Gi",
         "node_selector": {"pool": "training"}, "secrets": {"affekt-storage": ("AWS_ACCESS_KEY_ID",)},
         "tolerations": ({"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},),
-        "labels": {"team": "speech"},
+        "labels": {"team": "speech"}, "node_affinity": AFFINITY,
     }  # fmt: skip
     return NodePlace(**given | changes)
 
@@ -72,6 +78,7 @@ def test_what_the_profile_says_reaches_the_pods() -> None:
     assert container["resources"]["limits"] == {"cpu": "32", "memory": "128Gi", "nvidia.com/gpu": "4"}
     assert spec["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
     assert (spec["nodeSelector"], spec["serviceAccountName"]) == ({"pool": "training"}, "affekt-pipeline")
+    assert spec["affinity"] == {"nodeAffinity": AFFINITY}
     assert pod["metadata"]["labels"]["team"] == "speech"
     secret = next(each for each in container["env"] if each["name"] == "AWS_ACCESS_KEY_ID")
     assert secret["valueFrom"]["secretKeyRef"]["name"] == "affekt-storage"
