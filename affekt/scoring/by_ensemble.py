@@ -15,12 +15,18 @@ class ByEnsemble:
     Args:
         ensemble: that is asked.
         limits: other limits on media files than its own (:meth:`Ensemble.with_limits`).
+        labels: those that can be right, where that is known.
+
+    Raises:
+        DataError: of the labels, as :func:`affekt.ensemble.among.labels_among`.
     """
 
-    def __init__(self, ensemble: Ensemble, limits: Sequence[str] = ()) -> None:
-        self._ensemble = ensemble.with_limits(limits) if limits else ensemble
+    def __init__(self, ensemble: Ensemble, limits: Sequence[str] = (), labels: Sequence[str] = ()) -> None:
+        self._ensemble = (ensemble.with_limits(limits) if limits else ensemble).among(labels)
         self.digest = ensemble.digest
-        self.identity = " ".join(["model", ensemble.digest, *sorted(limits)])
+        self.identity = " ".join(
+            ["model", ensemble.digest, *sorted(limits), *(f"among {label}" for label in self._ensemble.known)]
+        )
 
     def answers(self, files: Sequence[str]) -> Iterator[Found]:
         """As :meth:`Answering.answers`."""

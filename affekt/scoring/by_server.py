@@ -24,13 +24,15 @@ class ByServer:
         url: as of :class:`affekt.client.Client`.
         key: the client's, where the server asks for one.
         at_once: files that are on their way together.
+        labels: those that can be right, where that is known.
     """
 
     digest = ""
 
-    def __init__(self, url: str, *, key: str | None = None, at_once: int = 4) -> None:
+    def __init__(self, url: str, *, key: str | None = None, at_once: int = 4, labels: Sequence[str] = ()) -> None:
         self._client = Client(url, key=key, at_once=at_once, retries=_RETRIES)
-        self.identity = f"server {self._client.url}"
+        self._labels = labels
+        self.identity = " ".join([f"server {self._client.url}", *(f"among {label}" for label in labels)])
 
     def answers(self, files: Sequence[str]) -> Iterator[Found]:
         """As :meth:`Answering.answers`."""
@@ -41,10 +43,10 @@ class ByServer:
         try:
             with open_local(name) as path:
                 # What was fetched must not be fetched again because the server is away.
+                ask = partial(self._client.predict, path, labels=self._labels)
                 answer: Prediction = repeated(
-                    partial(self._client.predict, path), _worth, seconds=patience(_PATIENCE), service="the server",
-                    where=self._client.url,
-                )  # fmt: skip
+                    ask, _worth, seconds=patience(_PATIENCE), service="the server", where=self._client.url
+                )
         except (AffektError, OSError) as error:
             return as_affekt_error(error)
         return {**answer.document, "model": answer.model["digest"]}

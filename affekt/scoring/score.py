@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 #: Of an answer, what its row keeps.
 _KEPT = (
     "label", "confidence", "probabilities", "modalities", "frames", "frames_with_face", "warnings", "face", "model",
+    "known_labels",
 )  # fmt: skip
 
 
@@ -90,8 +91,8 @@ def score_files(
         if before:
             logger.info("goes on after %s of %s, kept in %s", counted(before, "rows"), f"{len(files):,}", folder)
         _fill(rows, files, by)
-        found, names = _summed(table, before, rows)
-        write(table, names, rows.rows())
+        found, names, known = _summed(table, before, rows)
+        write(table, names, rows.rows(), known=known)
         rows.remove()
     if len(found.models) > 1:
         logger.warning(
@@ -135,10 +136,13 @@ def _row(name: str, found: Found, digest: str) -> dict[str, Any]:
     return {"file": name, **{key: found[key] for key in _KEPT if key in found}}
 
 
-def _summed(table: str, before: int, rows: Kept) -> tuple[Scored, list[str]]:
-    """What they hold in all, and the labels in the order of the first answer; those of a later model follow."""
+def _summed(table: str, before: int, rows: Kept) -> tuple[Scored, list[str], bool]:
+    """What they hold in all, the labels in the order of the first answer, those of a later model following, and whether
+    an answer is among labels that were named.
+    """
     labels, errors, models = Counter[str](), Counter[str](), Counter[str]()
     names: dict[str, None] = {}
+    known = False
     for row in rows.rows():
         if "error" in row:
             errors[row["error"]["code"]] += 1
@@ -146,5 +150,6 @@ def _summed(table: str, before: int, rows: Kept) -> tuple[Scored, list[str]]:
             names |= dict.fromkeys(row["probabilities"])
             labels[row["label"]] += 1
             models[row["model"]] += 1
+            known = known or "known_labels" in row
     told = [dict(sorted(count.items())) for count in (labels, errors, models)]
-    return Scored(table, rows.count, before, *told), list(names)
+    return Scored(table, rows.count, before, *told), list(names), known

@@ -25,6 +25,7 @@ _LAST = {
     "modalities": str, "frames": int, "frames_with_face": int, "warnings": str, **_FACE, "model": str,
     "error_code": str, "error": str,
 }  # fmt: skip
+_KNOWN = {"known_labels": str}
 #: Rows as a scoring keeps them.
 Rows = Iterable[Mapping[str, Any]]
 
@@ -45,24 +46,26 @@ def check_table(name: str) -> None:
         raise DataError("is a folder; name a file", code="is_a_folder", where=name)
 
 
-def write(name: str, labels: Sequence[str], rows: Rows) -> None:
+def write(name: str, labels: Sequence[str], rows: Rows, *, known: bool = False) -> None:
     """Write a table, which appears whole or not at all.
 
     Columns are ``file``, ``label``, ``confidence``, ``probability.<label>`` for each label, ``modalities``, ``frames``,
     ``frames_with_face``, ``warnings``, ``face_people``, ``face_person``, ``face_left``, ``face_top``, ``face_width``,
     ``face_height`` (of the analysed face, pixels), ``model`` (the digest of what answered), ``error_code`` and
-    ``error``. What a row has nothing for is null, in CSV empty.
+    ``error``; where answers are ``known``, ``known_labels``, those that were named, joined by ``+``. What a row has
+    nothing for is null, in CSV empty.
 
     Args:
         name: local or ``s3://``, checked by :func:`check_table`.
         labels: in their order.
         rows: in their order.
+        known: whether some answers are among labels that were named.
 
     Raises:
         DataError: it cannot be written.
         OSError: likewise, on this machine.
     """
-    columns = {**_FIRST, **{f"{PROBABILITY}{label}": float for label in labels}, **_LAST}
+    columns = {**_FIRST, **{f"{PROBABILITY}{label}": float for label in labels}, **_LAST, **(_KNOWN if known else {})}
     put: Callable[[Path, Mapping[str, type], Iterator[dict[str, Any]]], None]
     put = _parquet if name.lower().endswith(".parquet") else _csv
     flat = (flattened(row) for row in rows)
@@ -84,6 +87,7 @@ def flattened(row: Mapping[str, Any]) -> dict[str, Any]:
         "file": _text(row["file"]),
         "modalities": "+".join(row.get("modalities", ())) or None,
         "warnings": _text("; ".join(row.get("warnings", ()))) or None,
+        "known_labels": "+".join(row.get("known_labels", ())) or None,
         "face_people": face.get("people"),
         "face_person": face.get("person"),
         **{f"face_{side}": value for side, value in zip(_BOX, face.get("box", ()), strict=False)},

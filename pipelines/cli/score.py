@@ -34,10 +34,12 @@ def main(options: argparse.Namespace) -> int:
 
 def _answering(options: argparse.Namespace, files: int) -> Answering:
     if options.url:
-        return ByServer(options.url, key=os.environ.get("AFFEKT_KEY"), at_once=options.at_once or 4)
+        return ByServer(
+            options.url, key=os.environ.get("AFFEKT_KEY"), at_once=options.at_once or 4, labels=options.labels
+        )
     from affekt.scoring.by_ensemble import ByEnsemble  # PyTorch, which a server's answers do not need
 
-    return ByEnsemble(loaded(options.model or DEFAULT, files=files), options.overrides)
+    return ByEnsemble(loaded(options.model or DEFAULT, files=files), options.overrides, options.labels)
 
 
 def said(found: Scored) -> str:

@@ -92,6 +92,7 @@ def add_score(command: AddCommand) -> None:
     score.add_argument(
         "--at-once", type=positive, metavar="N", help="clips that are on their way to the server together (default 4)"
     )
+    add_labels(score)
     score.add_argument("--fresh", action="store_true", help="begin anew; throw away what an earlier start worked out")
     add_overrides(score, "another limit, for example media.max_seconds=600")
     add_json(score)
