@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import re
-import zoneinfo
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,18 +10,13 @@ from typing import Any
 import yaml
 
 from affekt.errors import AffektError, DataError, SettingsError, as_affekt_error
-from affekt.extensions import model_names
-from affekt.notify import Notify
-from affekt.pipelines.schedules.cron import Cron
+from affekt.pipelines.schedules.keys import NAME, READ
 from affekt.pipelines.schedules.schedule import Schedule, ScheduleFile
-from affekt.registry.registering import check_name
 from affekt.settings import load_settings
-from affekt.steps.when import When
 from affekt.storage import is_remote
 
 #: Longer than any file of schedules that a person writes.
 _MOST_BYTES = 1_000_000
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
 
 def read_schedules(path: Path) -> ScheduleFile:
@@ -89,7 +81,7 @@ class _Reading:
         group, schedules = "affekt", []
         if "group" in keys:
             group = str(loader.construct_object(keys["group"], deep=True))
-            if not _NAME.fullmatch(group):
+            if not NAME.fullmatch(group):
                 self.wrong(_line(keys["group"]), f"group is {group!r}; expected a-z, 0-9 and -, at most 40")
         entries = keys.get("schedules")
         if not isinstance(entries, yaml.SequenceNode):
@@ -126,7 +118,7 @@ class _Reading:
             self.wrong(_line(node), "expected a schedule: name, cron, time_zone, data …")
             return None
         before = len(self.problems)
-        keys = self.mapping(node, tuple(_READ))
+        keys = self.mapping(node, tuple(READ))
         for missing in (name for name in ("name", "cron", "time_zone", "data") if name not in keys):
             self.wrong(_line(node), f"the schedule has no {missing}")
         values: dict[str, Any] = {}
@@ -136,7 +128,7 @@ class _Reading:
                 lines = {str(key.value): _line(key) for key, _ in child.value}
             given = _Value(loader.construct_object(child, deep=True), _line(child), lines)
             try:
-                values[name] = _READ[name](given.value)
+                values[name] = READ[name](given.value)
             except ValueError as error:
                 self.wrong(given.line, f"{name}: {error}")
             except AffektError as error:
@@ -213,93 +205,3 @@ def _named(entry: yaml.Node) -> str:
 
 def _line(node: yaml.Node) -> int:
     return int(node.start_mark.line) + 1
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"expected a text, got {value!r}")
-    return value
-
-
-def _name(value: Any) -> str:
-    if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise ValueError(f"expected a-z, 0-9 and - inside, at most 40 signs, got {value!r}")
-    return value
-
-
-def _cron(value: Any) -> str:
-    return Cron.parse(_text(value)).five_fields
-
-
-def _time_zone(value: Any) -> str:
-    if _text(value) not in zoneinfo.available_timezones():
-        raise ValueError(f"{value!r} is no time zone; expected a name like Europe/Berlin or UTC")
-    return str(value)
-
-
-def _model(value: Any) -> str:
-    check_name(_text(value))
-    return str(value)
-
-
-def _truth(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"expected true or false, got {value!r}")
-    return value
-
-
-def _minutes(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 10080:
-        raise ValueError(f"expected whole minutes from 1 to 10080 (a week), got {value!r}")
-    return value
-
-
-def _one_of(*choices: str) -> Callable[[Any], str]:
-    def chosen(value: Any) -> str:
-        if value not in choices:
-            raise ValueError(f"expected one of {', '.join(choices)}, got {value!r}")
-        return str(value)
-
-    return chosen
-
-
-def _settings(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, dict) or any(isinstance(each, dict) for each in value.values()):
-        raise ValueError("expected setting: value, with whole names, like vgg.iterations: 300")
-    return tuple(f"{key}={each if isinstance(each, str) else json.dumps(each)}" for key, each in value.items())
-
-
-def _when(value: Any) -> When:
-    if not isinstance(value, dict):
-        raise ValueError(f"expected what makes a start worth while, like new_clips: 20, got {value!r}")
-    return When.of({str(key): each for key, each in value.items()})
-
-
-def _notify(value: Any) -> Notify:
-    if not isinstance(value, dict):
-        raise ValueError(f"expected webhook: or slack: with an address, got {type(value).__name__}")
-    return Notify.of({str(key): each for key, each in value.items()})
-
-
-def _models(value: Any) -> str:
-    return ",".join(_one_of(*model_names())(name.strip()) for name in _text(value).split(","))
-
-
-#: How the value of each key is read; None where it does not become part of the schedule.
-_READ: dict[str, Callable[[Any], Any]] = {
-    "name": _name,
-    "cron": _cron,
-    "time_zone": _time_zone,
-    "data": _text,
-    "faces": _text,
-    "preset": _one_of("small", "paper"),
-    "settings": _settings,
-    "only": _models,
-    "model": _model,
-    "runner": _one_of("local", "docker", "cluster"),
-    "profile": _text,
-    "when": _when,
-    "notify": _notify,
-    "enabled": _truth,
-    "grace_minutes": _minutes,
-}
