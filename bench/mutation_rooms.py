@@ -15,10 +15,13 @@ class Room:
     Attributes:
         modules: paths in the repository; ``path:name,name`` where only these functions count.
         tests: paths of the room's own tests.
+        without: names of tests that take a second and more, and need not be run a hundred times: what they would notice
+            has quick tests, too.
     """
 
     modules: tuple[str, ...]
     tests: tuple[str, ...]
+    without: tuple[str, ...] = ()
 
 
 ROOMS = {
@@ -58,7 +61,10 @@ ROOMS = {
     ),
     "dataset": Room(
         tuple(f"affekt/dataset/{name}.py" for name in ("splits", "image_splits", "clips", "problems")),
-        ("tests/dataset",),
+        tuple(
+            f"tests/dataset/test_{name}.py"
+            for name in ("splits_and_folds", "image_splits", "clip_tables", "manifests", "several")
+        ),
     ),
     "tables": Room(
         ("affekt/dataset/manifest.py", "affekt/dataset/tables.py"),
@@ -105,6 +111,12 @@ ROOMS = {
             "tests/fusion/test_fuse_table.py",
             "tests/fusion/test_parts_of_a_table.py",
             "tests/fusion/test_overfitting.py",
+        ),
+        without=(
+            "test_on_afew_fusions_of_other_val_clips_reach_what_the_overfitted_train_rows_gave",
+            "test_all_methods_are_fitted_on_train_and_evaluated_on_val",
+            "test_a_method_whose_time_grows_faster_than_the_rows_is_left_out_of_many_with_a_word",
+            "test_on_votes_of_unseen_speakers_stacking_beats_the_papers_svm_and_both_the_models",
         ),
     ),
     "fusion_person": Room(

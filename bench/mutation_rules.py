@@ -1,15 +1,20 @@
 """mutmut with the rules of this repository: which changes to the code are not tried, since no test should tell them.
 
-`bench/mutation.py` starts it in the tree that it has built. It is the plugin of pytest in that tree as well: the
-quickest tests go first.
+`bench/mutation.py` starts it in the tree that it has built. It is the plugin of pytest in that tree as well: the tests
+that noticed other changes to the function go first, then the quickest.
 
 RULES is the whole of it; each rule says what it leaves out and why.
 """
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import importlib
 import json
+import os
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -40,6 +45,7 @@ def main() -> None:
     """What the command `mutmut` does, after the rules; `generate` makes the changes alone."""
     from mutmut import __main__ as mutmut
     from mutmut.mutation import file_mutation
+    from mutmut.runners import harness
 
     visitor: Any = file_mutation.MutationVisitor
     descend = visitor._skip_node_and_children
@@ -50,6 +56,17 @@ def main() -> None:
         return m.matches(node, _UNTOUCHED) or bool(descend(self, node))
 
     visitor._skip_node_and_children = skip
+    runner: Any = harness.PytestRunner
+    import_all = runner.warm_up
+
+    def import_and_keep(self: Any) -> None:
+        import_all(self)
+        for name in _IMPORTED.read_text(encoding="utf-8").splitlines() if _IMPORTED.is_file() else ():
+            with contextlib.suppress(Exception):  # made by its package, and not to be imported by its name
+                importlib.import_module(name)
+        gc.freeze()  # pytest collects garbage at each end, and would look through all that was imported each time
+
+    runner.warm_up = import_and_keep
     operators: Any = file_mutation.mutation_operators
     operators[:] = [(kind, _obeying(operator)) for kind, operator in operators]
     if sys.argv[1:] != ["generate"]:
@@ -101,12 +118,43 @@ def _guard_removed(call: cst.Call, changed: cst.Call) -> bool:
     return any(m.matches(argument, _UNTOUCHED) and argument not in changed.args for argument in call.args)
 
 
+#: In the changed tree: which test noticed a change to which function, and what the tests import when they run.
+_CHANGED = Path("mutants").absolute() if Path("mutants").is_dir() else Path.cwd()  # pytest starts inside of it
+_NOTICED, _IMPORTED = _CHANGED / "noticed.txt", _CHANGED / "imported.txt"
+
+
+def _function() -> str:
+    return os.environ.get("MUTANT_UNDER_TEST", "").partition("__mutmut_")[0]
+
+
 def pytest_collection_modifyitems(items: list[Any]) -> None:
-    """A change is noticed soonest if the quickest tests go first."""
+    """A change is noticed soonest by the tests that noticed others in its function, and then by the quickest."""
     stats = Path("mutmut-stats.json")
-    if stats.is_file():
-        seconds = json.loads(stats.read_text(encoding="utf-8"))["duration_by_test"]
-        items.sort(key=lambda item: seconds.get(item.nodeid, 0.0))
+    if not stats.is_file():
+        return
+    seconds = json.loads(stats.read_text(encoding="utf-8"))["duration_by_test"]
+    lines = _NOTICED.read_text(encoding="utf-8").splitlines() if _NOTICED.is_file() else []
+    noticed = Counter(line.partition("\t")[2] for line in lines if line.startswith(f"{_function()}\t"))
+
+    def order(item: Any) -> tuple[float, float]:
+        took = seconds.get(item.nodeid, 0.0)
+        return -noticed[item.nodeid] / (took + 0.01), took
+
+    items.sort(key=order)
+
+
+def pytest_sessionfinish() -> None:
+    """Note what the unchanged code and its tests import: it is imported once, before the changes are tried."""
+    if os.environ.get("MUTANT_UNDER_TEST") == "stats":
+        names = [name for name in list(sys.modules) if name.partition(".")[0] not in ("tests", "__main__", "conftest")]
+        _IMPORTED.write_text("\n".join(names), encoding="utf-8")
+
+
+def pytest_runtest_logreport(report: Any) -> None:
+    """Remember which test noticed."""
+    if report.failed and "__mutmut_" in os.environ.get("MUTANT_UNDER_TEST", ""):
+        with _NOTICED.open("a", encoding="utf-8") as file:
+            file.write(f"{_function()}\t{report.nodeid}\n")
 
 
 if __name__ == "__main__":

@@ -110,10 +110,21 @@ def build(room: Room, tree: Path) -> None:
 
 
 def _write_settings(room: Room, tree: Path) -> None:
+    left = ["-k", " and ".join(f"not {name}" for name in room.without)] if room.without else []
     settings = {
         "source_paths": ["affekt"],
         "only_mutate": [installed(path_of(module)) for module in room.modules],
-        "pytest_add_cli_args": ["-p", "mutation_rules", "-p", "no:cacheprovider", "-m", "not slow", "-o", "addopts="],
+        "pytest_add_cli_args": [
+            "-p",
+            "mutation_rules",
+            "-p",
+            "no:cacheprovider",
+            "-m",
+            "not slow",
+            "-o",
+            "addopts=",
+            *left,
+        ],
         "pytest_add_cli_args_test_selection": list(room.tests),
         "process_isolation": "forkserver",  # no test's cache is handed on to the next change
         "use_git_change_detection": False,

@@ -68,6 +68,26 @@ def test_paths_may_be_absolute_or_lead_out_of_the_folder(manifest: Manifest, tmp
     assert [clip.id for clip in load_clips(f"{folder}/lists/mine.csv")] == ["../a.mp4", f"{folder}/b.mp4"]
 
 
+def test_a_path_as_windows_writes_it_or_in_another_form_of_unicode(manifest: Manifest, tmp_path: Path) -> None:
+    composed, apart = "caf\u00e9.mp4", "cafe\u0301.mp4"
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "a.mp4").touch()
+    (tmp_path / apart).touch()
+    assert [clip.id for clip in load_clips(manifest(f"path,label\ndeep\\a.mp4,sad\n{composed},sad\n"))] == [
+        "deep/a.mp4", apart,
+    ]  # fmt: skip
+    (tmp_path / composed).touch()
+    assert [clip.id for clip in load_clips(manifest(f"path,label\n{apart},sad\n{composed},sad\n"))] == [apart, composed]
+
+
+def test_a_column_of_another_name_and_rows_without_a_split_are_told_with_their_place(manifest: Manifest) -> None:
+    folder = manifest("path,emotion,split\na.mp4,sad,train\nb.mp4,sad,\n")
+    read_as, without = read_source(folder).problems
+    assert (read_as.code, read_as.where, read_as.severity) == ("column_read_as", f"{folder}/manifest.csv:1", "warning")
+    assert (without.code, without.where) == ("no_split", f"{folder}/manifest.csv:3")
+    assert "fill in train, val or test in all rows" in without.message
+
+
 def test_bom_blank_lines_quotes_and_spaces_do_not_matter(manifest: Manifest) -> None:
     folder = manifest('\ufeffpath, label ,note\n\n a.mp4 , Sad ,"x, y"\n,,\nb.mp4,sad\n')
     assert [(clip.id, clip.label, clip.attributes) for clip in load_clips(folder)] == [
@@ -100,6 +120,7 @@ def test_a_table_that_was_written_is_a_data_set(manifest: Manifest, tmp_path: Pa
         ("b.mp4,sad,,,surplus", "bad_row", "5 cells"),
         ("http://host/b.mp4,sad,,", "unknown_scheme", "http://"),
         ("b.png,sad,,", "missing_file", "b.png"),
+        (f"{'b' * 300}.mp4,sad,,", "missing_file", "there is no file"),  # longer than the name of a file can be
     ],
 )
 def test_a_bad_row_is_named_by_file_and_line(manifest: Manifest, row: str, code: str, part: str) -> None:
@@ -136,6 +157,7 @@ def test_an_unlabelled_test_clip_is_no_error(manifest: Manifest) -> None:
         ("where,label\na.mp4,sad\n", "missing_column", "path, uri or clip; found where, label"),
         ("path,feeling\na.mp4,sad\n", "missing_column", "named label or emotion; found path, feeling"),
         ("path;feeling\na.mp4;sad\n", "missing_column", "found path, feeling"),
+        (f"{','.join('abcdefghijklmn')}\n", "missing_column", "found a, b, c, d, e, f, g, h, i, j, k, l and 2 more"),
         (",,\na.mp4,sad\n", "missing_column", "path, uri or clip; found a.mp4, sad"),
         ("path,label,label\na.mp4,sad,sad\n", "bad_row", "two columns"),
         ("", "empty", "empty"),

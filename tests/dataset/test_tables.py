@@ -235,22 +235,25 @@ def test_the_header_alone_tells_the_separator() -> None:
     assert separator_of('"a,b,c";d;e') == ";"
     assert separator_of("alone") == ","
     assert header_of(b"\xff\xfe" + "Emotion\tPixels\n3\t1 2".encode("utf-16-le")) == ["emotion", "pixels"]
+    assert header_of(b'"first\nname",b\n1,2\n') == ["first_name", "b"]
+    assert [header_of(b"\n" * blank + b"a,b\n") for blank in (7, 8)] == [["a", "b"], []]
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "said", "code", "where"),
     [
-        (b"\x1f\x8bnot gzip", "not a readable CSV"),
-        (b"BZhx", "not a readable CSV"),
-        (zipped(b"x", "readme.txt"), "expected one table in it; found none"),
-        (b"a,b\n\xff", "UTF-8"),
-        (b"", "empty"),
-        (b"a,A\n", "two columns"),
+        (b"\x1f\x8bnot gzip", "not a readable CSV", "unreadable", "t"),
+        (b"BZhx", "not a readable CSV", "unreadable", "t"),
+        (zipped(b"x", "readme.txt"), "expected one table in it; found none", "unreadable", "t"),
+        (b"a,b\n\xff", "UTF-8", "unreadable", "t"),
+        (b"", "empty", "empty", "t"),
+        (b"a,A\n", "two columns", "bad_row", "t:1"),
     ],
     ids=["no gzip", "no bzip2", "zip without a table", "no UTF-8", "empty", "a column twice"],
 )
-def test_what_is_no_table_says_so(tmp_path: Path, content: bytes, said: str) -> None:
+def test_what_is_no_table_says_so(tmp_path: Path, content: bytes, said: str, code: str, where: str) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(content)
-    with pytest.raises(DataError, match=said), open_table(path, "t") as table:
+    with pytest.raises(DataError, match=said) as caught, open_table(path, "t") as table:
         list(table.rows())
+    assert (caught.value.code, caught.value.where) == (code, where)

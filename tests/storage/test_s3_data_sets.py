@@ -47,6 +47,14 @@ def test_a_manifest_names_objects_beside_it_and_elsewhere(bucket: str, uri: str)
     assert table.subjects == ("p1", "p2", "p3", "p4")
 
 
+def test_a_manifest_at_the_root_of_a_bucket(bucket: str) -> None:
+    write_bytes(f"{bucket}/a.mp4", b"")
+    write_bytes(f"{bucket}/manifest.csv", b"path,label\na.mp4,sad\nb.mp4,sad\n")
+    source = read_source(bucket)
+    assert [item.id for item in source.table] == ["a.mp4", "b.mp4"]
+    assert [problem.where for problem in source.problems] == [f"{bucket}/manifest.csv:3"]
+
+
 def test_missing_objects_are_named_by_row(bucket: str) -> None:
     write_bytes(f"{bucket}/set/a.mp4", b"")
     rows = "a.mp4,sad\nb.mp4,sad\ns3://clips/elsewhere/c.mp4,sad\n"
