@@ -15,8 +15,8 @@ class Room:
     Attributes:
         modules: paths in the repository; ``path:name,name`` where only these functions count.
         tests: paths of the room's own tests.
-        without: names of tests that take a second and more, and need not be run a hundred times: what they would notice
-            has quick tests, too.
+        without: names of tests, or parts of names, that take a second and more and need not be run a hundred times:
+            what they would notice has quick tests, too.
     """
 
     modules: tuple[str, ...]
@@ -100,6 +100,21 @@ ROOMS = {
             "affekt/fusion/weights.py",
         ),
         ("tests/fusion/test_weights_and_vectors.py",),  # the others fit classifiers, and take a hundred times as long
+    ),
+    "selected": Room(
+        ("affekt/fusion/methods/selected.py", "affekt/statistics/standard_error.py"),
+        ("tests/fusion/test_selected.py",),
+        without=("test_on_over_fitted_scores_of_afew_the_answer_is_not_below_the_best_model",),
+    ),
+    "depth": Room(
+        ("affekt/ensemble/depth.py",),
+        ("tests/ensemble/test_depth.py",),
+        without=("test_a_clip_unlike_what_was_learned_from_is_answered_with_a_warning_and_less_sure",),
+    ),
+    "scoring": Room(
+        tuple(f"affekt/scoring/{name}.py" for name in ("score", "kept", "table", "answering")),
+        ("tests/scoring/test_score.py",),
+        without=("killed_again", "processes_of_a_real_ensemble", "the_command", "a_loaded_models_flags"),
     ),
     "fusion": Room(
         ("affekt/fusion/fusion.py", "affekt/fusion/estimator.py"),

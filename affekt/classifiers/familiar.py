@@ -15,7 +15,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from affekt.errors import DataError
+from affekt.storage import read_optional
 
 #: The file in a model's folder.
 FAMILIAR = "familiar.safetensors"
@@ -86,13 +86,9 @@ class Familiar:
         Raises:
             DataError: the file is damaged.
         """
-        path = folder / FAMILIAR
-        if not path.is_file():
-            return None
-        try:
-            arrays = load(path.read_bytes())
-            return cls(**{item.name: arrays[item.name] for item in fields(cls)})
-        except (SafetensorError, KeyError, ValueError) as error:
-            raise DataError(
-                f"does not say what was learned from ({error}); fetch the model again", code="damaged", where=str(path)
-            ) from error
+        return read_optional(folder / FAMILIAR, cls._of, SafetensorError)
+
+    @classmethod
+    def _of(cls, content: bytes) -> Familiar:
+        arrays = load(content)
+        return cls(**{item.name: arrays[item.name] for item in fields(cls)})

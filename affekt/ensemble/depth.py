@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from affekt.ensemble.seen import Seen
-from affekt.errors import DataError
+from affekt.storage import read_optional
 
 #: The file of an ensemble's folder.
 DEPTH = "depth.json"
@@ -152,15 +152,13 @@ class Depth:
         Raises:
             DataError: the file is damaged.
         """
-        path = folder / DEPTH
-        if not path.is_file():
-            return None
-        try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-            unseen = np.array(document["unseen"], dtype=float)  # None becomes NaN
-            return cls(tuple(document["models"]), unseen, float(document["temperature"]))
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"is damaged ({error}); fetch the model again", code="damaged", where=str(path)) from error
+        return read_optional(folder / DEPTH, cls._of)
+
+    @classmethod
+    def _of(cls, content: bytes) -> Depth:
+        document = json.loads(content)
+        unseen = np.array(document["unseen"], dtype=float)  # None becomes NaN
+        return cls(tuple(document["models"]), unseen, float(document["temperature"]))
 
     @cached_property
     def _sorted(self) -> list[np.ndarray]:

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from affekt.errors import DataError
 from affekt.media import PreparedIndex, PreparedRow
+from affekt.storage import read_optional
 
 #: The file of an ensemble's folder that holds them.
 LEARNED = "learned.json"
@@ -78,18 +78,13 @@ class Learned:
         Raises:
             DataError: the file is damaged.
         """
-        path = folder / LEARNED
-        if not path.is_file():
-            return None
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            learned = cls(frozenset(values["subjects"]), frozenset(values["contents"]))
-            later = {name: frozenset(values[name]) for name in ("seen", "labelled") if name in values}
-            return replace(learned, **later)
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(
-                "is not what an ensemble writes there; fetch it again", code="damaged", where=str(path)
-            ) from error
+        return read_optional(folder / LEARNED, cls._of)
+
+    @classmethod
+    def _of(cls, content: bytes) -> Learned:
+        values = json.loads(content)
+        learned = cls(frozenset(values["subjects"]), frozenset(values["contents"]))
+        return replace(learned, **{name: frozenset(values[name]) for name in ("seen", "labelled") if name in values})
 
 
 def contents_of(rows: Iterable[PreparedRow]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from affekt.storage.access import (
     versions,
     write_bytes,
 )
-from affekt.storage.files import appearing, file_digest
+from affekt.storage.files import appearing, file_digest, read_optional
 from affekt.storage.uris import Entry, as_told, is_remote, join, secrets_hidden, without_secrets
 from affekt.storage.walk import PassedOver
 
@@ -38,6 +38,7 @@ __all__ = [
     "list_folder",
     "open_local",
     "read_bytes",
+    "read_optional",
     "read_range",
     "remove",
     "secrets_hidden",

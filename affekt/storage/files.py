@@ -1,12 +1,17 @@
-"""One file on this machine: its digest, and how it appears whole under its name or not at all."""
+"""One file on this machine: its digest, what it holds where it is there, and how it appears whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
+
+from affekt.errors import DataError
+
+_Held = TypeVar("_Held")
 
 
 def file_digest(path: str | Path) -> str:
@@ -17,6 +22,26 @@ def file_digest(path: str | Path) -> str:
     """
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_optional(path: Path, read: Callable[[bytes], _Held], *errors: type[Exception]) -> _Held | None:
+    """What a file holds that a stored model may be without; None where it is not there.
+
+    Args:
+        path: of the file.
+        read: makes the value of its bytes.
+        errors: that ``read`` raises of bytes that nothing wrote, besides ValueError, KeyError and TypeError.
+
+    Raises:
+        DataError: ``damaged``.
+    """
+    damage: tuple[type[Exception], ...] = (ValueError, KeyError, TypeError, *errors)
+    if not path.is_file():
+        return None
+    try:
+        return read(path.read_bytes())
+    except damage as error:
+        raise DataError(f"is damaged ({error}); fetch the model again", code="damaged", where=str(path)) from error
 
 
 @contextlib.contextmanager

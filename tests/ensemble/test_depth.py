@@ -11,6 +11,7 @@ import pytest
 from affekt.ensemble import Ensemble
 from affekt.ensemble.assembly import MANIFEST
 from affekt.ensemble.depth import DEPTH, Depth
+from affekt.ensemble.seen import Seen
 from affekt.errors import DataError
 from affekt.media import PreparedIndex
 from affekt.storage import file_digest
@@ -93,6 +94,23 @@ def test_what_was_written_is_read_to_the_last_bit(depth, tmp_path):
     (tmp_path / DEPTH).write_text("{}", encoding="utf-8")
     with pytest.raises(DataError, match="fetch the model again"):
         Depth.read(tmp_path)
+
+
+def test_a_clip_is_said_to_be_unlike_them_from_one_in_twenty_on():
+    known = Depth(
+        ("svc",), np.arange(1.0, 100.0)[:, np.newaxis], 1.0
+    )  # of 99 clips, and the share of k is k + 1 of 100
+
+    def told(distance: float) -> str | None:
+        return known.told(Seen("clip", np.full((1, 3), 1 / 3), 9, 9, (), None, 1, distances={"svc": distance}))
+
+    assert known.shares(np.array([[95.5], [94.5]])) == pytest.approx([0.05, 0.06])
+    assert told(94.5) is None and told(np.nan) is None
+    assert "farther from it than 95 of 100 clips" in str(told(95.5))
+    assert "farther from it than 99 of 100 clips" in str(told(1e6))
+    assert Depth(("svc",), np.arange(1.0, 4000.0)[:, np.newaxis], 1.0).told(
+        Seen("clip", np.full((1, 3), 1 / 3), 9, 9, (), None, 1, distances={"svc": 1e6})
+    ) == told(1e6)  # not all of 100, however many there are
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 
 from affekt.ensemble import Ensemble
 from affekt.ensemble.assembly import read_manifest
-from affekt.ensemble.graphs import SAME, compare
+from affekt.ensemble.graphs import CLOSE, SAME, Agreement, compare
 from affekt.media import PreparedIndex
 from affekt.models.engine import GRAPH, NUMBERS
 from affekt.models.members import Members
@@ -41,6 +41,17 @@ def folders(tiny_ensemble, tmp_path) -> dict[str, Path]:
     """The members of an ensemble, to change."""
     copied = shutil.copytree(tiny_ensemble / "members", tmp_path / "members")
     return {folder.name: folder for folder in sorted(copied.iterdir())}
+
+
+@pytest.mark.parametrize(
+    ("changed", "holds"),
+    [
+        ({}, True), ({"clips": 0, "labels": 0}, False), ({"labels": 1}, False),
+        ({"same": SAME * 1.01}, False), ({"close": CLOSE * 1.01}, False),
+    ],
+)  # fmt: skip
+def test_a_graph_may_answer_up_to_the_difference_that_is_allowed(changed, holds):
+    assert Agreement(**{"clips": 2, "same": SAME, "close": CLOSE, "labels": 2, **changed}).holds is holds
 
 
 def test_every_network_is_stored_as_a_graph_that_was_held_against_pytorch(tiny_ensemble):

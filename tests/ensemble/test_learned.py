@@ -52,7 +52,7 @@ def test_a_model_from_before_does_not_say(tmp_path):
 @pytest.mark.parametrize("text", ["no JSON", "[]", "{}"])
 def test_a_damaged_file_is_an_error(tmp_path, text):
     (tmp_path / "learned.json").write_text(text)
-    with pytest.raises(DataError, match="fetch it again"):
+    with pytest.raises(DataError, match="fetch the model again"):
         Learned.read(tmp_path)
 
 
