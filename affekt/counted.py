@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def counted(count: int, many: str) -> str:
     """``1 clip``, ``2 clips``; ``1 person``, ``1,298 labelled copies``.
@@ -11,6 +13,11 @@ def counted(count: int, many: str) -> str:
         many: the plural; its last word is the noun.
     """
     return f"{count:,} {_one(many) if count == 1 else many}"
+
+
+def there_are(names: Sequence[str]) -> str:
+    """``there is a``, ``there are a, b``; one or more names."""
+    return f"there {'is' if len(names) == 1 else 'are'} {', '.join(names)}"
 
 
 def _one(many: str) -> str:

@@ -12,6 +12,7 @@ from affekt.dataset import Unit, unit_of
 from affekt.errors import DataError, UsageError
 from affekt.extensions import members_needed, model_names, model_spec, model_specs, models_named
 from affekt.media.functionals import offers_frames
+from affekt.model_names import check_name
 from affekt.settings import Settings, load_settings
 from affekt.settings.loading import read_override
 
@@ -48,10 +49,12 @@ def job_of(
         elsewhere: whether only other machines need to see the data.
 
     Raises:
+        AffektError: no model can be registered under the name.
         UsageError: the faces are of no use to the models, or a setting is.
         DataError: as :func:`unit_to_train`.
         SettingsError: an override is wrong.
     """
+    check_name(name)
     models = models_named(only)
     if faces and not any(model_spec(model).learns_from_images for model in members_needed(models)):
         raise UsageError(f"{', '.join(models)} learns nothing from face images; leave out --faces", code="usage")

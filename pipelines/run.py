@@ -19,6 +19,7 @@ from affekt.dataset.several import joined, places_of
 from affekt.errors import AffektError
 from affekt.home import home
 from affekt.json_document import JsonDocument
+from affekt.model_names import check_name
 from affekt.pipelines.containers import check_image, container_runner, engine, folders_of, in_image
 from affekt.pipelines.job import TrainingJob, settings_of, unit_to_train
 from affekt.pipelines.kept_steps import KeptSteps, in_home, kept_steps, key_of
@@ -27,11 +28,11 @@ from affekt.pipelines.placement import on_this_machine
 from affekt.pipelines.profiles.profile import check_shares, read_profile
 from affekt.pipelines.runners import HERE, Cluster, Containers, Processes
 from affekt.pipelines.side_by_side import environment, networks_beside, threads_of_a_step
-from affekt.pipelines.submit import NO_OPTIONS, SubmitOptions, Submitted, submit
+from affekt.pipelines.submit import Submitted, submit
+from affekt.pipelines.submit_options import NO_OPTIONS, SubmitOptions
 from affekt.pipelines.training import training_pipeline
 from affekt.registry import Tracking, check_registry, check_store, close_abandoned
 from affekt.registry.jobs import reopen
-from affekt.registry.registering import check_name
 from affekt.steps.gate_outcome import GateOutcome
 from affekt.storage import is_remote, without_secrets
 

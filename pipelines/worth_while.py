@@ -8,9 +8,9 @@ from affekt.dataset import unit_of
 from affekt.errors import UsageError
 from affekt.home import home
 from affekt.json_document import JsonDocument
+from affekt.model_names import check_name
 from affekt.pipelines.job import TrainingJob
 from affekt.registry import Tracking
-from affekt.registry.registering import check_name
 from affekt.steps.news import News, find_news, keep_news
 from affekt.steps.when import When
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from affekt.errors import DataError, as_affekt_error
-from affekt.storage import appearing
+from affekt.storage import appearing, require_folder_of
 
 #: Requests a minute of a key that says nothing else.
 PER_MINUTE = 600.0
@@ -56,7 +56,11 @@ def add_key(path: Path, name: str, per_minute: float = PER_MINUTE) -> str:
 
     Returns:
         The key; only its hash is kept.
+
+    Raises:
+        DataError: the file's folder is not there, or the file cannot be read as one of keys.
     """
+    require_folder_of(path)
     made = secrets.token_urlsafe(32)
     kept = {key.name: key for key in read_keys(path)} if path.exists() else {}
     kept[name] = Key(name, _digest(made), per_minute)

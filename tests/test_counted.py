@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from affekt.counted import counted
+from affekt.counted import counted, there_are
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("affekt", "components", "pipelines", "serving")
@@ -38,6 +38,17 @@ BEHIND = re.compile(rf" ([a-z-]+ )?({NOUNS})\b(?!')")
 )
 def test_a_number_and_what_it_counts(count: int, many: str, said: str) -> None:
     assert counted(count, many) == said
+
+
+def test_what_there_is_of_one_and_of_several() -> None:
+    assert (there_are(["voice"]), there_are(["a", "b"])) == ("there is voice", "there are a, b")
+
+
+def test_no_text_lists_what_there_are_by_itself() -> None:
+    files = [path for room in ROOMS for path in (ROOT / room).rglob("*.py") if path.name != "counted.py"]
+    listed = re.compile(r"(there|installed|models) (are|is):? \{', '\.join")
+    found = [str(file.relative_to(ROOT)) for file in files if listed.search(file.read_text(encoding="utf-8"))]
+    assert not found, "say there_are(names) instead"
 
 
 def test_no_text_puts_a_plural_behind_a_number_by_itself() -> None:

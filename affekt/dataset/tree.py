@@ -21,6 +21,8 @@ from affekt.errors import DataError
 from affekt.extensions import only_images
 from affekt.storage import Entry, Listing, join, read_bytes
 
+#: The best known endings of files; docs/data.md has all that are taken.
+_FILMS, _PICTURES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".wav", ".mp3"), (".jpg", ".png", ".webp")
 #: Findings on media files that are there and cannot be used.
 _LOST = frozenset(("broken_link", "link_loop", "bad_name", "hidden_files"))
 
@@ -163,10 +165,14 @@ def _nothing_of_the_kind(listing: Listing, uri: str, suffixes: frozenset[str]) -
             f"with {only_images()}; found {names}{told}"
         )
         return DataError(message, code="no_clips", where=uri)
-    kinds = " ".join(sorted(suffixes))
-    return DataError(
-        f"holds no file that ends in {kinds}; found {names}{told}\n{understood()}", code="no_clips", where=uri
-    )
+    return DataError(f"holds no {_wanted(suffixes)}; found {names}{told}\n{understood()}", code="no_clips", where=uri)
+
+
+def _wanted(suffixes: frozenset[str]) -> str:
+    """What files of these suffixes are, with the best known; docs/data.md lists all."""
+    kind, known = ("picture", _PICTURES) if suffixes == IMAGE_SUFFIXES else ("film or sound", _FILMS)
+    more = len(suffixes) - len(known)
+    return f"{kind} by its name ({', '.join(known)} and {more} other endings, which docs/data.md lists)"
 
 
 def _inside(uri: str, path: str) -> str:

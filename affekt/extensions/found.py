@@ -8,6 +8,7 @@ from importlib.metadata import EntryPoint, distribution, entry_points
 from pkgutil import resolve_name
 from typing import Any
 
+from affekt.counted import there_are
 from affekt.errors import AffektError, DataError
 
 #: What can be added, and the group of entry points that offers it.
@@ -53,9 +54,7 @@ def extension(kind: str, name: str) -> Any:
     """
     offers = _offers(kind)
     if name not in offers:
-        raise DataError(
-            f"no {kind} {name!r}; installed are {', '.join(offers)}", code=f"unknown_{kind.replace(' ', '_')}"
-        )
+        raise DataError(f"no {kind} {name!r}; {there_are(list(offers))}", code=f"unknown_{kind.replace(' ', '_')}")
     return _loaded(kind, offers[name])
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from affekt.classifiers import ArrayClassifier, load_classifiers, save_classifiers
-from affekt.counted import counted
+from affekt.counted import counted, there_are
 from affekt.errors import DataError
 from affekt.extensions.fusion import FusionSpec, LabelledScores, fusion_names, fusion_spec
 from affekt.fusion.methods.weighted_average import weighted_average
@@ -194,7 +194,7 @@ class Fusion:
         method = found.get("method")
         if method not in fusion_names():
             raise DataError(
-                f"was fitted by the method {method!r}, which is not installed (there are {', '.join(fusion_names())}); "
+                f"was fitted by the method {method!r}, which is not installed ({there_are(fusion_names())}); "
                 "install the package that offers it",
                 code="unknown_method",
                 where=str(path),

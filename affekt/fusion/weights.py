@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from affekt.counted import there_are
 from affekt.errors import DataError
 from affekt.fusion.methods.weighted_average import weighted_average
 
@@ -51,7 +52,7 @@ def given_weights(weights: Mapping[str, float], models: Sequence[str]) -> np.nda
     unknown = [name for name in weights if name not in models]
     if unknown:
         raise DataError(
-            f"a weight is given for {', '.join(unknown)}; the models are {', '.join(models)}", code="unknown_model"
+            f"a weight is given for {', '.join(unknown)}; of models {there_are(models)}", code="unknown_model"
         )
     values = np.array([float(weights.get(name, 0.0)) for name in models])
     if not np.isfinite(values).all() or (values < 0).any() or values.sum() <= 0:

@@ -14,6 +14,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from affekt.counted import there_are
 from affekt.errors import SettingsError
 from affekt.extensions import extension, extension_names
 from affekt.media.loudness import at_level, heard_part
@@ -170,7 +171,7 @@ def check_feature_set(name: str) -> None:
     """
     offered = extension_names("feature set")
     if name not in offered:
-        raise SettingsError([f"media.functionals: no feature set {name!r}; installed are {', '.join(offered)}"])
+        raise SettingsError([f"media.functionals: no feature set {name!r}; {there_are(offered)}"])
 
 
 def offers_frames(name: str) -> bool:

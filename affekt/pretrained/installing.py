@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import save_file
 
 from affekt.errors import DataError
 from affekt.home import home
 from affekt.pretrained.catalogue import LAYOUTS, Published, published
 from affekt.pretrained.collection import DESCRIPTION, WEIGHTS, Held, check_weights, folder_of, held
 from affekt.pretrained.layers import Size, check_shapes
-from affekt.pretrained.reading import MAX_BYTES, converted, layout_of, read_state, refuse_other_content
+from affekt.pretrained.plainly import MAX_BYTES, refuse_other_content
 from affekt.storage import appearing, file_digest
 from affekt.storage.download import download, shown
 
@@ -110,6 +109,10 @@ def install(
     _check_digest(digest, entry, name, sha256, source)
     for other, expected in entry.beside.items():
         _check_beside(path.with_name(other), expected)
+    from safetensors.torch import save_file  # heavy: torch, which no refusal so far needs
+
+    from affekt.pretrained.reading import converted, layout_of, read_state  # as above
+
     state = read_state(path, shown=source)
     layout = layout or layout_of(path, state)
     if layout not in entry.conventions:

@@ -15,11 +15,10 @@ from torch import Tensor
 from affekt.counted import counted
 from affekt.errors import DataError
 from affekt.pretrained.layers import CONVOLUTIONS, KERNEL, check_shapes, layers_of
+from affekt.pretrained.plainly import MAX_BYTES, refuse_other_content
 from affekt.pretrained.tensorflow_js import mobilenet_of, read_graph
 from affekt.storage import file_digest
 
-#: A larger checkpoint is refused before it is read; VGG-Face has 0.6 GB.
-MAX_BYTES = 2 * 1024**3
 #: C3D's layers as its Caffe definition names them, where that differs.
 _CAFFE_NAMES = {"conv1a": "conv1", "conv2a": "conv2", "fc6-1": "fc6", "fc7-1": "fc7", "fc8-1": "fc8"}
 _CAFFE = re.compile(r"(.+)\.([01])")
@@ -66,34 +65,6 @@ def read_state(path: Path, shown: str | None = None) -> dict[str, Tensor]:
             f"expected a state dict (tensors by name), found {type(state).__name__}", code="wrong_layout", where=where
         )
     return {str(name).removeprefix("module."): value for name, value in state.items()}
-
-
-def refuse_other_content(path: Path, where: str) -> None:
-    """Refuse what is plainly no checkpoint: an empty file, a web page, a file over the limit.
-
-    Raises:
-        DataError: says what the file is instead.
-    """
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise DataError(
-            f"has {size:,} bytes, expected at most {MAX_BYTES:,} of a checkpoint", code="too_large", where=where
-        )
-    with path.open("rb") as file:
-        first = file.read(512)
-    if not first:
-        raise DataError("is empty, expected a checkpoint", code="damaged", where=where)
-    if is_web_page(first):
-        raise DataError(
-            "is a web page, expected a checkpoint; the server may ask for a login or have moved the file",
-            code="web_page",
-            where=where,
-        )
-
-
-def is_web_page(first: bytes) -> bool:
-    """Whether these are the first bytes of an HTML document."""
-    return first.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype", b"<html", b"<?xml", b"<head"))
 
 
 def layout_of(path: Path, state: Mapping[str, Tensor]) -> str:

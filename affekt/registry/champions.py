@@ -85,14 +85,14 @@ def rollback(name: str, tracking: Tracking, *, to: int | None = None, reason: st
 
 
 def _champion(name: str, tracking: Tracking) -> int | None:
-    number = tracking.client.get_registered_model(name).aliases.get(CHAMPION)
+    number = tracking.reader.model(name).aliases.get(CHAMPION)
     return int(number) if number else None
 
 
 def _way_back(name: str, tracking: Tracking) -> list[int]:
     """The versions to go back to, oldest first, the champion last; versions that were deleted since are left out."""
     there = {version.version for version in list_models(tracking, name)}
-    model = tracking.client.get_registered_model(name)
+    model = tracking.reader.model(name)
     way = [int(number) for number in json.loads(model.tags.get(_WAY_BACK, "[]")) if int(number) in there]
     current = int(model.aliases.get(CHAMPION, 0))
     # The alias may have been moved in MLflow's own pages.
@@ -103,15 +103,15 @@ def _way_back(name: str, tracking: Tracking) -> list[int]:
 
 def _enthrone(name: str, way: list[int], entry: Entry, tracking: Tracking, check: Check) -> None:
     """Point the aliases at the last two champions. The champion's comes last: it is what servers follow."""
-    client = tracking.client
+    writer = tracking.writer
     check()
-    client.set_registered_model_tag(name, _WAY_BACK, json.dumps(way[-100:]))
+    writer.set_tag(name, _WAY_BACK, json.dumps(way[-100:]))
     if len(way) > 1:
-        client.set_registered_model_alias(name, PREVIOUS, str(way[-2]))
-    elif PREVIOUS in client.get_registered_model(name).aliases:
-        client.delete_registered_model_alias(name, PREVIOUS)
+        writer.set_alias(name, PREVIOUS, way[-2])
+    elif PREVIOUS in tracking.reader.model(name).aliases:
+        writer.delete_alias(name, PREVIOUS)
     check()
-    client.set_registered_model_alias(name, CHAMPION, str(way[-1]))
+    writer.set_alias(name, CHAMPION, way[-1])
     if entry.instead_of == entry.version:
         return
     known = read_history(tracking, name)

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from affekt.json_document import JsonDocument
 from affekt.owner import current_user
@@ -62,7 +61,7 @@ def entries_in(tags: Mapping[str, str]) -> list[Entry]:
 
 def append(tracking: Tracking, name: str, entry: Entry) -> None:
     """Add an entry; whoever calls it holds the model's lease. No entry is ever changed or taken away."""
-    tags: dict[str, Any] = tracking.client.get_registered_model(name).tags
+    tags = tracking.reader.model(name).tags
     number = 1 + max((int(key.removeprefix(_ENTRY)) for key in tags if key.startswith(_ENTRY)), default=0)
     short = replace(entry, reason=entry.reason[:_LONGEST_REASON])
-    tracking.client.set_registered_model_tag(name, f"{_ENTRY}{number:06d}", json.dumps(short.to_dict()))
+    tracking.writer.set_tag(name, f"{_ENTRY}{number:06d}", json.dumps(short.to_dict()))

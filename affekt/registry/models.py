@@ -15,7 +15,9 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 
+from affekt.counted import there_are
 from affekt.errors import AffektError, DataError
+from affekt.model_names import NAME
 from affekt.registry.patient_client import answered
 from affekt.registry.reader import Model, Version
 from affekt.registry.tracking import Tracking
@@ -30,7 +32,6 @@ PREVIOUS = "previous"
 
 MANIFEST = "ensemble.json"
 METRIC = "metric."
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _REFERENCE = re.compile(rf"(?:models:/)?(?P<name>{NAME.pattern})(?:@(?P<alias>{NAME.pattern})|/(?P<version>\d+))?")
 
 
@@ -82,15 +83,15 @@ def find(reference: str, tracking: Tracking) -> ModelVersion:
     alias = parts["alias"] or (None if parts["version"] else CHAMPION)
     number = str(model.aliases.get(alias, "")) if alias else parts["version"]
     if not number:
-        listed = ", ".join(f"{name}@{key}" for key in sorted(model.aliases)) or "no alias"
+        listed = there_are([f"{name}@{key}" for key in sorted(model.aliases)] or ["no alias"])
         hint = f"; promote one with `affekt models promote {name}/<version>`" if alias == CHAMPION else ""
-        raise AffektError(f"{name} has no {alias}; there is {listed}{hint}", code="unknown_alias", where=reference)
+        raise AffektError(f"{name} has no {alias}; {listed}{hint}", code="unknown_alias", where=reference)
     versions = list_models(tracking, name)
     for version in versions:
         if version.version == int(number):
             return version
-    listed = ", ".join(str(version.version) for version in versions) or "none"
-    raise AffektError(f"{name} has no version {number}; there are: {listed}", code="unknown_version", where=reference)
+    listed = there_are([str(version.version) for version in versions]) if versions else "there is none"
+    raise AffektError(f"{name} has no version {number}; {listed}", code="unknown_version", where=reference)
 
 
 def champion_of(name: str, tracking: Tracking) -> ModelVersion | None:
@@ -112,7 +113,7 @@ def registered_model(name: str, tracking: Tracking, *, where: str | None = None)
     known = [] if tracking.is_new else tracking.reader.names()
     if name not in known:
         none = f"none is registered yet in {tracking.place}; `affekt train` does that"
-        listed = f"there are {', '.join(sorted(known))}" if known else none
+        listed = there_are(sorted(known)) if known else none
         raise AffektError(f"no model is registered as {name!r}; {listed}", code="unknown_model", where=where or name)
     return tracking.reader.model(name)
 

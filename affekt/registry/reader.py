@@ -1,7 +1,7 @@
 """Reads what is registered: in place from MLflow's SQLite database, or through MLflow, whose import takes seconds.
 
-Reading in place serves commands that only look: a list, a history, the folder of a champion. What changes anything goes
-through MLflow.
+Reading in place serves commands that only look: a list, a history, the folder of a champion.
+:mod:`affekt.registry.writer` changes the champion in the same way.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 REVISION = "dc11669786a5"
 #: How MLflow marks a version that was deleted, and whose row stays.
 _DELETED = "Deleted_Internal"
-_WORKSPACE = "default"
+#: The one of an MLflow database without workspaces.
+WORKSPACE = "default"
 
 
 @dataclass(frozen=True)
@@ -115,13 +116,13 @@ class InPlace:
 
     def names(self) -> list[str]:
         """All registered models."""
-        return [str(row[0]) for row in self._rows("SELECT name FROM registered_models WHERE workspace = ?", _WORKSPACE)]
+        return [str(row[0]) for row in self._rows("SELECT name FROM registered_models WHERE workspace = ?", WORKSPACE)]
 
     def model(self, name: str) -> Model:
         """A registered model."""
         where = "WHERE workspace = ? AND name = ?"
-        aliases = self._rows(f"SELECT alias, version FROM registered_model_aliases {where}", _WORKSPACE, name)
-        tags = self._rows(f"SELECT key, value FROM registered_model_tags {where}", _WORKSPACE, name)
+        aliases = self._rows(f"SELECT alias, version FROM registered_model_aliases {where}", WORKSPACE, name)
+        tags = self._rows(f"SELECT key, value FROM registered_model_tags {where}", WORKSPACE, name)
         return Model(name, {str(alias): str(number) for alias, number in aliases}, _texts(tags))
 
     def versions(self, name: str) -> list[Version]:
@@ -129,10 +130,10 @@ class InPlace:
         where = "WHERE workspace = ? AND name = ?"
         found = self._rows(
             f"SELECT version, creation_time, run_id FROM model_versions {where} AND current_stage IS NOT ?",
-            _WORKSPACE, name, _DELETED,
+            WORKSPACE, name, _DELETED,
         )  # fmt: skip
         tags: dict[object, list[tuple[object, ...]]] = {}
-        for number, *tag in self._rows(f"SELECT version, key, value FROM model_version_tags {where}", _WORKSPACE, name):
+        for number, *tag in self._rows(f"SELECT version, key, value FROM model_version_tags {where}", WORKSPACE, name):
             tags.setdefault(number, []).append(tuple(tag))
         return [
             Version(name, int(str(number)), int(str(created)), str(run or ""), _texts(tags.get(number, [])))
@@ -144,7 +145,7 @@ class InPlace:
         found = self._rows(
             "SELECT coalesce(storage_location, source) FROM model_versions "
             "WHERE workspace = ? AND name = ? AND version = ?",
-            _WORKSPACE, name, version,
+            WORKSPACE, name, version,
         )  # fmt: skip
         return str(found[0][0])
 

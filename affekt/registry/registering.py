@@ -16,16 +16,15 @@ import yaml
 
 import affekt
 from affekt.ensemble.assembly import identity_of
-from affekt.errors import AffektError, DataError
-from affekt.registry.models import CHALLENGER, MANIFEST, METRIC, NAME, digest_of, local_path
+from affekt.errors import DataError
+from affekt.model_names import check_name
+from affekt.registry.models import CHALLENGER, MANIFEST, METRIC, digest_of, local_path
 from affekt.registry.tracking import Tracking
 from affekt.storage import secrets_hidden
 
 logger = logging.getLogger(__name__)
 
 _NAME_OF_REQUIREMENT = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9]")
-#: MLflow's limit for names is 256; a run's folder bears the name behind a date.
-_LONGEST_NAME = 200
 #: MLflow's limit of a version's description.
 _LONGEST_DESCRIPTION = 5000
 _IDENTITY = "affekt.identity"
@@ -166,21 +165,6 @@ def _logged_before(tracking: Tracking, experiment: str, run_id: str, digest: str
         elif known.status == "PENDING":
             tracking.client.finalize_logged_model(known.model_id, "FAILED")
     return whole
-
-
-def check_name(name: str) -> None:
-    """Whether a model can be registered and referred to by this name.
-
-    Raises:
-        AffektError: it cannot; the message says what a name may be.
-    """
-    if not NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
-        raise AffektError(
-            f"a name begins with a letter or digit, has letters, digits, '_', '-' and '.' only, and at most "
-            f"{_LONGEST_NAME} of them",
-            code="bad_name",
-            where=name[:300],
-        )
 
 
 def _same_model(name: str, identity: str, tracking: Tracking) -> int | None:

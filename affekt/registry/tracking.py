@@ -21,6 +21,7 @@ from affekt.registry.moved_home import ARTIFACTS, follow
 from affekt.registry.patient_client import PatientClient, answered, worth_repeating
 from affekt.registry.reachable import check_server
 from affekt.registry.reader import InPlace, Reader, ThroughMlflow
+from affekt.registry.writer import Writer, WritesInPlace, WritesThroughMlflow
 from affekt.storage import secrets_hidden, without_secrets
 
 if TYPE_CHECKING:
@@ -115,14 +116,26 @@ class Tracking:
     @property
     def reader(self) -> Reader:
         """What tells what is registered: where it can, without MLflow."""
-        database = Path(self.uri.removeprefix(_SQLITE))
-        if "client" in self.__dict__ or self.registry_uri != self.uri or not self.uri.startswith(_SQLITE):
-            return ThroughMlflow(self.client)
-        if not InPlace.reads(database):
+        database = self._known_database
+        if database is None:
             return ThroughMlflow(self.client)
         with _one_at_a_time(database.absolute().parent / "mlflow.lock"):
             follow(database)
         return InPlace(database)
+
+    @property
+    def writer(self) -> Writer:
+        """What changes the champion: where it can, without MLflow."""
+        database = self._known_database
+        return WritesThroughMlflow(self.client) if database is None else WritesInPlace(database)
+
+    @property
+    def _known_database(self) -> Path | None:
+        """The SQLite database of runs and registry whose tables are known; None where MLflow has to be asked."""
+        if "client" in self.__dict__ or self.registry_uri != self.uri or not self.uri.startswith(_SQLITE):
+            return None
+        database = Path(self.uri.removeprefix(_SQLITE))
+        return database if InPlace.reads(database) else None
 
     @cached_property
     def experiment_id(self) -> str:

@@ -10,8 +10,9 @@ import uuid
 from pathlib import Path
 
 from affekt.errors import AffektError, as_affekt_error, rebuilt
+from affekt.model_names import check_name
 from affekt.registry.patient_client import answered
-from affekt.registry.registering import check_name, make_model
+from affekt.registry.registering import make_model
 from affekt.registry.tracking import Tracking
 from affekt.storage import is_remote, join, remove, without_secrets, write_bytes
 

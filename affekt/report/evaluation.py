@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from affekt.counted import counted
+from affekt.counted import counted, there_are
 from affekt.dataset import Unit
 from affekt.errors import DataError
 from affekt.fusion.key import FusionKey
@@ -76,8 +76,8 @@ def evaluate_table(
     by_model = {name: table.scores[:, number] for number, name in enumerate(table.models)}
     fusion = next((key for key in plain if str(key) == chosen), None)
     if fusion is None and chosen not in by_model:
-        known = ", ".join([*map(str, plain), *by_model])
-        raise DataError(f"no fusion or model named {chosen!r}; there are {known}", code="unknown_fusion")
+        known = there_are([*map(str, plain), *by_model])
+        raise DataError(f"no fusion or model named {chosen!r}; {known}", code="unknown_fusion")
     answer = by_model[chosen] if fusion is None else plain[fusion]
     how = (settings.bootstrap, settings.confidence) if settings else (2000, 0.95)
     evaluator = _Evaluator(table, *how, seed, unit)

@@ -12,7 +12,7 @@ from typing import Any
 
 from affekt.dataset.cells import cell
 from affekt.errors import DataError, UsageError
-from affekt.storage import appearing, is_remote, upload_file
+from affekt.storage import appearing, is_remote, require_folder_of, upload_file
 
 #: How the columns of probabilities begin, as those of records do.
 PROBABILITY = "probability."
@@ -35,13 +35,15 @@ def check_table(name: str) -> None:
 
     Raises:
         UsageError: it ends otherwise.
-        DataError: a folder stands in its place.
+        DataError: a folder stands in its place, or its own folder is not there.
         ModuleNotFoundError: the package for Parquet is not installed.
     """
     if name.lower().endswith(".parquet"):
         import_module("pyarrow.parquet")  # heavy, and CSV needs none
     elif not name.lower().endswith(".csv"):
         raise UsageError(f"the table is {name!r}; expected a name that ends in .parquet or .csv", code="usage")
+    if not is_remote(name):
+        require_folder_of(name)
     if not is_remote(name) and Path(name).is_dir():
         raise DataError("is a folder; name a file", code="is_a_folder", where=name)
 

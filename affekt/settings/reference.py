@@ -38,7 +38,7 @@ def reference(name: str = "", preset: str = "small", overrides: Sequence[str] = 
     """The settings that a name stands for: one, a group, or those whose keys begin with it; without one, all.
 
     Raises:
-        SettingsError: there is none of that name, or an override is wrong.
+        SettingsError: there is none of that name, or an override is wrong or of a setting that is not asked for.
     """
     settings = settings_of(Settings)
     name = present_name(name)
@@ -47,6 +47,9 @@ def reference(name: str = "", preset: str = "small", overrides: Sequence[str] = 
     if not keys:
         raise SettingsError([f"{name}: unknown setting{nearest(name, settings)}"])
     values = load_settings(preset, overrides).flat()
+    for override in overrides:
+        if (key := read_override(override)[0]) not in keys:
+            raise SettingsError([f"{key}: is not among the settings that {name} stands for; leave the override out"])
     origins = {key: layer.origin for layer in preset_layers(preset) for key in layer.values}
     origins |= dict.fromkeys((read_override(text)[0] for text in overrides), "override") | {"preset": "chosen"}
     defaults = {each: load_settings(each).flat() for each in PRESETS}

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
 
 from affekt.json_document import JsonDocument
 from affekt.statistics.metrics import predictions
+from affekt.statistics.special import ndtri, stdtrit
 from affekt.statistics.subject_draws import resample_subjects
 
 #: How many clips of a person are known together.

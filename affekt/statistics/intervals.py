@@ -25,8 +25,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
 
+from affekt.statistics.special import ndtri, stdtrit
 from affekt.statistics.subject_draws import resample_subjects
 
 #: Below this number of subjects, clips are resampled within the resampled subjects too.

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.special import bdtrc, ndtri
 
 from affekt.counted import counted
 from affekt.errors import DataError
@@ -21,6 +20,7 @@ from affekt.statistics.perfect_calibration import (
     confidence_bins,
     perfect_calibration,
 )
+from affekt.statistics.special import bdtrc, ndtri
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import bdtr, ndtr, ndtri
 
 from affekt.json_document import JsonDocument
 from affekt.statistics.intervals import bootstrap as resample
 from affekt.statistics.intervals import count_outcomes
 from affekt.statistics.metrics import check_scores, predictions
+from affekt.statistics.special import bdtr, ndtr, ndtri
 
 
 @dataclass(frozen=True)

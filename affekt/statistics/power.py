@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import bdtr, ndtri, stdtrit
 
 from affekt.statistics.intervals import FEW_SUBJECTS
+from affekt.statistics.special import bdtr, ndtri, stdtrit
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from affekt.counted import counted
+from affekt.counted import counted, there_are
 from affekt.dataset import load_clips, read_faces, unit_of
 from affekt.dataset.several import places_of, possible_labels
 from affekt.ensemble import Ensemble, prepare_and_score, score_images
@@ -201,7 +201,7 @@ def _no_split(unit: str, split: str | None, there: Iterable[str]) -> str:
     """What to say where a split that was asked for holds nothing: which one may be meant, and what there is."""
     found = sorted(set(filter(None, there)))
     near = difflib.get_close_matches(split or "", found, n=1)
-    listed = f"there are {', '.join(found)}" if found else "none of them names a split"
+    listed = there_are(found) if found else "none of them names a split"
     return f"holds no {unit} of the split {split!r}" + (f"; did you mean {near[0]!r}?" if near else "") + f"; {listed}"
 
 

@@ -17,7 +17,7 @@ from affekt.storage.access import (
     versions,
     write_bytes,
 )
-from affekt.storage.files import appearing, file_digest, read_optional
+from affekt.storage.files import appearing, file_digest, read_optional, require_folder_of
 from affekt.storage.uris import Entry, as_told, is_remote, join, secrets_hidden, without_secrets
 from affekt.storage.walk import PassedOver
 
@@ -41,6 +41,7 @@ __all__ = [
     "read_optional",
     "read_range",
     "remove",
+    "require_folder_of",
     "secrets_hidden",
     "upload_file",
     "upload_folder",

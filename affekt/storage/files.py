@@ -44,6 +44,19 @@ def read_optional(path: Path, read: Callable[[bytes], _Held], *errors: type[Exce
         raise DataError(f"is damaged ({error}); fetch the model again", code="damaged", where=str(path)) from error
 
 
+def require_folder_of(path: str | Path) -> None:
+    """Refuse a file that is to be written into a folder that is not there: its path is probably mistyped.
+
+    A folder that a person names for several files is made instead.
+
+    Raises:
+        DataError: ``not_found``.
+    """
+    folder = Path(path).absolute().parent
+    if not folder.exists():
+        raise DataError(f"there is no folder {folder}; make it, or check the path", code="not_found", where=str(path))
+
+
 @contextlib.contextmanager
 def appearing(target: str | Path) -> Iterator[Path]:
     """A free name to write a file or a folder to, which takes the place of ``target`` when the block ends.

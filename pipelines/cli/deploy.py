@@ -73,6 +73,7 @@ def _put(options: argparse.Namespace, server: RunningServer) -> None:
     if version is None:
         raise AffektError("only a registered version can be deployed; see affekt models list", where=model)
     folder = resolve(model, tracking)
+    _refuse_present(version, manage(server, "GET", "/versions"), options.url)  # before any clip is tried
     with trials_of(folder, options.trial) as trials:
         if options.canary is None and not options.shadow:
             deploy_ensemble(folder, server, version=version, trials=trials)
@@ -82,6 +83,14 @@ def _put(options: argparse.Namespace, server: RunningServer) -> None:
     what = "copies of the requests" if options.shadow else f"{options.canary:g} % of the callers"
     said = f"version {version} gets {what}; see affekt deploy status, then affekt deploy promote or abort"
     _say(options, said, "shadow" if options.shadow else "canary", version)
+
+
+def _refuse_present(version: str, status: dict[str, Any], url: str) -> None:
+    if version not in status["versions"]:
+        return
+    role = next((role for role in ("default", "canary", "shadow") if status[role] == version), "")
+    what = {"default": ", and answers", "canary": " as the canary", "shadow": " as the shadow"}.get(role, "")
+    raise AffektError(f"version {version} is there already{what}", code="already_deployed", where=url)
 
 
 @contextlib.contextmanager

@@ -31,10 +31,11 @@ def main(options: argparse.Namespace) -> int:
     for output in filter(None, (file, options.report)):
         check_output(output)
     data = data_meant(options)
+    folder = resolve(options.model, Tracking())
     report = check_before(data, learns=False, images=unit_of(data) == "images")
     if said := remarks(report, data):
         remark(f"affekt: {said}")
-    ensemble = Ensemble.load(resolve(options.model, Tracking()), later=True).among(options.labels)
+    ensemble = Ensemble.load(folder, later=True).among(options.labels)
     found = evaluate_model(ensemble, data, home() / "store", model=options.model, split=options.split)
     document = found.evaluation.to_dict()
     as_json = options.json == "-"

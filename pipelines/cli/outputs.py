@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from affekt.errors import as_affekt_error, naming
+from affekt.storage import require_folder_of
 
 
 def check_output(name: str) -> None:
     """Try whether a file can be written, and leave everything as it was.
 
     Raises:
+        DataError: its folder is not there.
         OSError: it cannot.
     """
+    require_folder_of(name)
     path = Path(name)
     new = not path.exists()
     if not new and not path.is_file() and not path.is_dir():

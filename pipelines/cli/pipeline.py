@@ -9,7 +9,9 @@ from pathlib import Path
 from affekt.errors import UsageError
 from affekt.extensions import models_named
 from affekt.pipelines.cli.outputs import check_output
-from affekt.pipelines.compile import compile_pipeline, compile_scoring
+from affekt.pipelines.profiles.profile import read_profile
+from affekt.pipelines.runners import check_reachable_from_pods, cluster_described
+from affekt.pipelines.submit_options import SubmitOptions
 
 
 def main(options: argparse.Namespace) -> int:
@@ -20,6 +22,9 @@ def main(options: argparse.Namespace) -> int:
         raise UsageError("--only says what is trained; leave it out for the scoring pipeline", code="usage")
     out = options.out or f"affekt-{options.which}.yaml"
     check_output(out)
+    read_profile(options.profile)  # refuses what is none
+    from affekt.pipelines.compile import compile_pipeline, compile_scoring  # heavy: kfp, after what may be refused
+
     if options.which == "scoring":
         compile_scoring(Path(out), profile=options.profile)
     else:
@@ -30,10 +35,7 @@ def main(options: argparse.Namespace) -> int:
 
 def submit_to_cluster(options: argparse.Namespace) -> int:
     """Hand a training to Kubeflow Pipelines, and say where it is seen."""
-    from affekt.pipelines.job import job_of  # heavy: MLflow, and `compile` needs none
-    from affekt.pipelines.run import submit_training  # as above
-    from affekt.pipelines.runners import cluster_described  # as above
-    from affekt.pipelines.submit import SubmitOptions  # as above
+    from affekt.pipelines.job import job_of  # heavy: OpenCV, and `compile` needs none
 
     labels = dict(label.partition("=")[::2] for label in options.labels if "=" in label)
     if len(labels) < len(options.labels):
@@ -43,7 +45,12 @@ def submit_to_cluster(options: argparse.Namespace) -> int:
         overrides=options.overrides, elsewhere=True,
     )  # fmt: skip
     cluster = cluster_described()
+    check_reachable_from_pods(cluster, data=job.data, faces=job.faces)
     given = SubmitOptions(options.pipeline_root, options.clips_per_shard, labels, options.tag, options.profile)
+    given.check()
+    read_profile(given.profile)  # refuses what is none
+    from affekt.pipelines.run import submit_training  # heavy: kfp, after all that may be refused
+
     submitted = submit_training(job, cluster, given)
     print(json.dumps(submitted.to_dict(), indent=2) if options.json else f"run {submitted.run_id}: {submitted.url}")
     return 0

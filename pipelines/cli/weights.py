@@ -12,6 +12,7 @@ from affekt.errors import AffektError, DataError
 from affekt.pretrained import collection
 from affekt.pretrained.catalogue import CATALOGUE, Published, published
 from affekt.pretrained.collection import Held, folder_of, kept_names, verify
+from affekt.pretrained.installing import fetch, install
 
 
 def main(options: argparse.Namespace) -> int:
@@ -20,9 +21,6 @@ def main(options: argparse.Namespace) -> int:
         return _list(options.json)
     if options.action == "verify":
         return _verify(options.checkpoint)
-    published(options.checkpoint)
-    from affekt.pretrained.installing import fetch, install  # heavy: torch, which the other actions do not need
-
     if options.action == "fetch":
         kept = fetch(options.checkpoint, source=options.source, sha256=options.sha256)
     else:

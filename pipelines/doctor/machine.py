@@ -51,22 +51,24 @@ def _instructions() -> Finding:
 
 
 def _devices() -> Iterator[Finding]:
-    import torch  # a second
+    if not any(Path(path).exists() for path in ("/dev/nvidiactl", "/dev/dxg")):
+        yield Finding(_GROUP, "cuda", OK, "no NVIDIA device; networks run on the CPU")
+        precision = "bfloat16" if machine.has_bfloat16() else "float32"
+        yield Finding(_GROUP, "networks", OK, f"run on cpu in {precision}")
+        return
+    import torch  # a second, and only where there may be a device to ask it about
 
     from affekt.models.hardware import Hardware  # heavy: torch
 
-    driver = any(Path(path).exists() for path in ("/dev/nvidiactl", "/dev/dxg"))
     if torch.cuda.is_available():
         for number in range(torch.cuda.device_count()):
             facts = torch.cuda.get_device_properties(number)
             text = f"{facts.name}, {facts.total_memory / (1 << 30):.0f} GiB"
             yield Finding(_GROUP, f"cuda:{number}", OK, text)
-    elif driver:
+    else:
         why = f"PyTorch {torch.__version__} cannot use the NVIDIA device that is here"
         remedy = "install a CUDA build of PyTorch that the driver takes (make install TORCH_INDEX=ADDRESS)"
         yield Finding(_GROUP, "cuda", NOTE, why, remedy)
-    else:
-        yield Finding(_GROUP, "cuda", OK, "no NVIDIA device; networks run on the CPU")
     chosen = Hardware.choose()
     yield Finding(_GROUP, "networks", OK, f"run on {chosen.device.type} in {str(chosen.dtype).removeprefix('torch.')}")
 

@@ -29,7 +29,8 @@ from affekt.pipelines.runners import Cluster, check_reachable_from_pods
 from affekt.pipelines.schedules.plan import Change, Kept, plan
 from affekt.pipelines.schedules.schedule import Schedule, ScheduleFile
 from affekt.pipelines.schedules.serve import next_start
-from affekt.pipelines.submit import EXPERIMENT, SubmitOptions
+from affekt.pipelines.submit import EXPERIMENT
+from affekt.pipelines.submit_options import SubmitOptions
 
 #: The pipeline under which the versions are uploaded.
 PIPELINE = "affekt-training"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from affekt.counted import there_are
 from affekt.ensemble.assembly import read_manifest
 from affekt.serving.door.inbox import Clip
 from affekt.serving.door.line import Full, Line
@@ -111,7 +112,7 @@ class Versions:
         if found is None:
             if version is None:
                 raise Refusal(503, "not_ready", "no version answers yet", retry_after=2)
-            raise Refusal(404, "no_version", f"{model} has no version {version[:80]}; there is {', '.join(self.all)}")
+            raise Refusal(404, "no_version", f"{model} has no version {version[:80]}; {there_are(list(self.all))}")
         return found
 
     async def reply(

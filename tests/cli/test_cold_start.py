@@ -57,6 +57,9 @@ def test_a_wrong_place_or_word_is_told_before_anything_heavy_is_imported(tmp_pat
         "train none --only svc --json": 1,
         "train none --protocol fixed": 1,
         "train . --faces none": 1,
+        "train . --name none/x": 1,
+        "pipeline submit s3://none/clips": 1,
+        "pipeline submit s3://none/clips --profile none": 1,
         "train . --set vgg.nothing=1 --only svc": 1,
         "train s3://none/clips --runner cluster": 1,
         "train s3://none/clips --runner cluster --protocol fixed": 2,
@@ -66,6 +69,7 @@ def test_a_wrong_place_or_word_is_told_before_anything_heavy_is_imported(tmp_pat
         "models import none.zip": 1,
         "weights fetch vgg_face --from none": 1,
         "weights fetch nothing": 1,
+        "weights fetch c3d_sports1m": 1,
         "weights import none --as vgg_face": 1,
         "weights verify ./none": 1,
         "predict none.mp4": 1,
@@ -80,7 +84,8 @@ def test_a_wrong_place_or_word_is_told_before_anything_heavy_is_imported(tmp_pat
     for command, code, said, heavy in ran(list(places), ALSO_HEAVY, tmp_path):
         assert (code, heavy) == (places[command], []), (command, said)
         assert any(
-            word in said for word in ("none", "nothing", "nobody", "media.x", "chek", "protocol", "AFFEKT_STORE")
+            word in said
+            for word in ("none", "nothing", "nobody", "media.x", "chek", "protocol", "AFFEKT_STORE", "c3d_sports1m")
         ), command
         assert "Traceback" not in said, command
 

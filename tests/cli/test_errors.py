@@ -123,6 +123,8 @@ CASES = {
     "sample {} --clips-per-label 1": ("file", "below a file", "long", "loop", "kernel"),
     "pipeline compile --only svc --out {}": ("folder.yaml",),
     "pipeline compile --only svc --out {}.yaml": ("below a file", "long", "no folder", "kernel"),
+    "score CLIP --model tiny/1 --json --out {}.csv": ("no folder", "long"),
+    "keys add team --file {}": ("folder", "below a file", "long", "no folder"),
     "models export tiny/1 {}": WRITE,
     "models import {} --name other": ("missing", "folder", "below a file", "long", "loop", "binary.csv"),
     "weights import {} --as vgg_face": ("missing", "folder", "below a file", "long", "loop", "binary.csv"),

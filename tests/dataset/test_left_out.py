@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -106,3 +107,14 @@ def test_a_gif_is_a_clip_among_clips_and_a_picture_among_pictures(tree: Tree) ->
     (Path(folder) / "sad" / "c.mp4").touch()
     assert unit_of(folder) == "clips"
     assert [clip.id for clip in load_clips(folder)] == ["happy/a.gif", "sad/c.mp4"]
+
+
+def test_the_document_lists_all_endings_that_are_taken() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    section = document.partition("## Endings of files")[2].partition("\n## ")[0]
+    assert set(re.findall(r"`(\.\w+)`", section)) == CLIP_SUFFIXES | IMAGE_SUFFIXES
+
+
+def test_an_empty_folder_is_told_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"holds no film or sound by its name \(\.mp4, .* and \d+ other endings, which"):
+        read_source(str(tmp_path))

@@ -63,6 +63,15 @@ def test_what_is_wrong_is_told_with_a_remedy_and_without_secrets(bare):
     assert "hidden" not in (done.stdout + done.stderr).lower()
 
 
+@pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="PyTorch is asked about the NVIDIA device of this machine")
+def test_without_an_nvidia_device_no_package_is_imported_for_its_version(bare):
+    script = "import sys; from affekt.pipelines.cli import run; run(['doctor']); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True)
+    assert "torch" in done.stdout
+    heavy = {"torch", "mlflow", "kfp", "sklearn", "matplotlib", "scipy"}
+    assert not heavy & set(done.stdout.splitlines()[-1].split())
+
+
 @pytest.mark.parametrize("place", ["/proc/affekt", "/dev/null/x"])
 def test_a_folder_that_cannot_be_written_to_is_told(place):
     finding = machine._folder("AFFEKT_HOME", Path(place), "name a folder with more room in AFFEKT_HOME")

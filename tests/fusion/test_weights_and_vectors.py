@@ -155,5 +155,5 @@ def test_weights_that_are_none_have_a_code(weights: dict[str, float], code: str)
 
 
 def test_unknown_models_are_named_beside_the_known() -> None:
-    with pytest.raises(DataError, match="a weight is given for d, e; the models are a, b"):
+    with pytest.raises(DataError, match="a weight is given for d, e; of models there are a, b"):
         given_weights({"d": 1, "a": 1, "e": 1}, ("a", "b"))

@@ -14,7 +14,7 @@ from affekt.pipelines.cli import run
 from affekt.pipelines.job import TrainingJob
 from affekt.pipelines.run import submit_training
 from affekt.pipelines.runners import Cluster
-from affekt.pipelines.submit import SubmitOptions
+from affekt.pipelines.submit_options import SubmitOptions
 from affekt.settings import load_settings
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "pipelines"))

@@ -14,7 +14,7 @@ from affekt.notify import Ended, Notify
 from affekt.pipelines.run import submit_training
 from affekt.pipelines.runners import Cluster
 from affekt.pipelines.schedules.schedule import Schedule
-from affekt.pipelines.submit import SubmitOptions
+from affekt.pipelines.submit_options import SubmitOptions
 from affekt.registry import Tracking
 from affekt.registry.jobs import close_job
 from affekt.steps.news import News, keep_news

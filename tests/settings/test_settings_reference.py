@@ -55,6 +55,11 @@ def test_a_value_says_where_it_comes_from(preset, overrides, value, origin):
     assert row.defaults == {"paper": 10000, "small": 100, "small_images": None}
 
 
+def test_an_override_of_what_is_not_asked_for_is_refused():
+    with pytest.raises(SettingsError, match=r"vgg\.batch_size: is not among the settings that svc stands for"):
+        reference("svc", overrides=["vgg.batch_size=3"])
+
+
 def test_the_command_prints_one_document(capsys):
     assert run(["settings", "seed", "--set", "seed=3", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
