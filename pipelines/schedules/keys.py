@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from affekt.extensions import model_names
+from affekt.model_names import check_name
 from affekt.notify import Notify
 from affekt.pipelines.schedules.cron import Cron
-from affekt.model_names import check_name
 from affekt.steps.when import When
 
 #: The name of a schedule, and that of a group.
