@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 #: Below so many rows for each label a classifier is not fitted, and below half of it no weights are searched.
 ROWS_PER_LABEL = 6
+#: So many further clips of a person count as much as a plain fusion does beside one that was fitted on adapted scores.
+PERSON_CLIPS = 10
 FORMAT = 1
 _DESCRIPTION, _CLASSIFIERS = "fusion.json", "fusion.safetensors"
 
@@ -138,12 +140,15 @@ class Fusion:
         return told
 
     @property
-    def fitted_weights(self) -> bool:
-        """Whether answers hang on weights that were fitted: not those of a rule, or of a selected plain mean."""
+    def person_clips(self) -> int:
+        """So many further clips of a person count as much as the plain answer does, beside that to adapted scores.
+
+        None (0) where nothing is fitted: neither by a rule, nor by a selected plain mean.
+        """
         spec = fusion_spec(self.method)
         if spec.selects and self.classifiers:
-            return any(getattr(each, "fitted_weights", True) for each in self.classifiers.values())
-        return spec.learns
+            return max(int(getattr(each, "person_clips", PERSON_CLIPS)) for each in self.classifiers.values())
+        return PERSON_CLIPS if spec.learns else 0
 
     def weighing(self) -> tuple[str, ...]:
         """The models that have a weight in the answer of any set of models that was fitted, in order."""

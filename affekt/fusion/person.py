@@ -122,8 +122,8 @@ class PersonFusion:
         """Fused probabilities ``[N, L]`` of score vectors ``[N, M, L]``, each person's clips adapted among each other.
 
         A fitted method learned from people of many clips. Of a person with n clips its answer has the part w of
-        :func:`adapted`, the plain fusion's answer the rest: a lone clip gets the plain answer. Where a method has
-        selected means without fitted weights, for scores as they are and for adapted ones, two clips are enough.
+        :func:`adapted`, the plain fusion's answer the rest: a lone clip gets the plain answer. Weights that are
+        drawn to each other count for more (:attr:`Fusion.person_clips` in place of 10), a mean without any for all.
 
         Args:
             scores: as for :meth:`Fusion.predict`.
@@ -138,16 +138,16 @@ class PersonFusion:
         answers = self.person.predict(adapted(scores, subjects, known)[keep])
         if not fusion_spec(self.person.method).learns:
             return answers
-        fitted = self.plain.fitted_weights or self.person.fitted_weights
+        against = max(self.plain.person_clips, self.person.person_clips)
         usable = np.asarray(answered(as_probabilities(scores)).any(axis=1))
         part = np.zeros(len(scores))
         for own in rows_of(subjects):
             clips = max(1, int(usable[own].sum()))
-            part[own] = _weight(clips) if fitted else float(clips > 1)
+            part[own] = _weight(clips, against) if clips > 1 else 0.0
         part = part[keep, np.newaxis]
         mixed: np.ndarray = part * answers + (1 - part) * self.plain.predict(np.asarray(scores)[keep])
         return mixed
 
 
-def _weight(clips: int) -> float:
-    return (clips - 1) / (clips - 1 + _CLIPS)
+def _weight(clips: int, against: int = _CLIPS) -> float:
+    return (clips - 1) / (clips - 1 + against)

@@ -9,6 +9,8 @@ import numpy as np
 
 #: Added to a probability before its logarithm, so that a single vote too few does not exclude a label.
 _SMOOTHING = 0.05
+#: A model with a smaller part of the mean weight is not worth asking.
+_NEGLIGIBLE = 0.25
 #: How sharp a mean of logarithms may be made.
 _POWERS = np.exp(np.linspace(-2.0, 3.0, 26))
 
@@ -83,6 +85,54 @@ def fit_equal(x: np.ndarray, y: np.ndarray, labels: int, models: Iterable[int] |
     bias = np.full(labels, -np.inf)
     bias[np.unique(y)] = 0.0
     return PooledLogs(weights * _POWERS[int(likelihoods.mean(axis=1).argmax())], bias)
+
+
+def fit_shrunk(x: np.ndarray, y: np.ndarray, labels: int, penalty: float) -> PooledLogs:
+    """The weighted mean of logarithms, without offsets, whose weights are drawn to their own mean.
+
+    From the logarithm of the rows' likelihood half of ``penalty`` times the sum of squared distances of the weights
+    from their mean is taken: few rows leave the weights equal, many make them free. No weight is below zero. A model
+    whose weight is less than a quarter of the mean is left out, the weakest first, and the others are fitted again.
+
+    Args:
+        x: score vectors laid end to end ``[N, M L]``.
+        y: label numbers ``[N]``.
+        labels: L.
+        penalty: of distances from the mean weight.
+    """
+    models = x.shape[1] // labels
+    classes = np.unique(y)
+    logs = centred_logs(x, models)[:, :, classes]
+    target = np.searchsorted(classes, y)
+    kept = list(range(models))
+    while True:
+        found = _drawn_weights(logs[:, kept], target, penalty)
+        if len(kept) == 1 or found.min() >= _NEGLIGIBLE * found.mean():
+            break
+        kept.pop(int(found.argmin()))
+    weights = np.zeros(models)
+    weights[kept] = found
+    bias = np.full(labels, -np.inf)
+    bias[classes] = 0.0
+    return PooledLogs(weights, bias)
+
+
+def _drawn_weights(logs: np.ndarray, target: np.ndarray, penalty: float) -> np.ndarray:
+    """The weights ``[M]`` of logarithms ``[N, M, C]`` that :func:`fit_shrunk` describes, all models kept."""
+    from scipy.optimize import minimize  # heavy: scipy
+
+    models, rows = logs.shape[1], np.arange(len(target))
+
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        answers = softmax(np.einsum("m,nmc->nc", weights, logs))
+        apart = weights - weights.mean()
+        value = -np.log(np.maximum(answers[rows, target], 1e-12)).sum() + penalty / 2 * (apart**2).sum()
+        answers[rows, target] -= 1
+        return float(value), np.einsum("nc,nmc->m", answers, logs) + penalty * apart
+
+    start = np.full(models, 1 / np.sqrt(models))
+    found: np.ndarray = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * models).x
+    return found
 
 
 def fit_alone(x: np.ndarray, y: np.ndarray, labels: int) -> PooledLogs:

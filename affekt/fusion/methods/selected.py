@@ -1,11 +1,11 @@
-"""The plainest of four fusions that unseen subjects do not speak against: the one-standard-error rule.
+"""The plainest fusion that unseen subjects do not speak against: the one-standard-error rule.
 
-With the fewest free numbers first: the geometric mean of all models, the best single model, the weighted geometric mean
-(:mod:`affekt.fusion.methods.pooled`), and stacking. Each is fitted on folds of subjects and asked about the others; the
-plainest that is no more than one standard error, over subjects, behind the one that is right most often answers
-(Breiman, Friedman, Olshen and Stone, "Classification and Regression Trees", 1984, section 3.4.3). A mean of all that is
-right less often there than the best single model gives way to it. So nothing answers that lost to its best member where
-it was tried, and few people do not make a fusion with many weights.
+A geometric mean whose weights are drawn to each other (:func:`affekt.fusion.methods.pooled.fit_shrunk`) and stacking,
+which has a weight for every label of every model, are fitted on folds of subjects and asked about the others. The mean
+answers unless stacking is right more often there by more than one standard error over subjects (Breiman, Friedman,
+Olshen and Stone, "Classification and Regression Trees", 1984, section 3.4.3); and it gives way to the best single model
+if that is right more often by so much. So few people do not make a fusion with many weights, and a model that
+disturbs the others gets little weight or none.
 
 Rows that name no subject may be of the same few people; their standard error over clips is too small, and twice of it
 is asked for.
@@ -21,22 +21,30 @@ import numpy as np
 
 from affekt.classifiers.svc import calibration_folds
 from affekt.extensions.fusion import FusionSpec, LabelledScores
-from affekt.fusion.methods.pooled import PooledLogs, fit_alone, fit_equal
+from affekt.fusion.methods.pooled import PooledLogs, fit_alone, fit_equal, fit_shrunk
 from affekt.fusion.methods.stacking import Stack, StackingSettings, fit_parts, mixture_shares
 from affekt.settings.fields import In
 
-#: What is selected from, the plainest first.
-CANDIDATES = ("log average of all", "best single model", "weighted log average", "stacking")
-_EQUAL, _ALONE, _POOLED, _STACK = range(len(CANDIDATES))
+#: All that may answer, by number; what models stored before selected from has its numbers too.
+CANDIDATES = (
+    "log average of all", "best single model", "weighted log average", "stacking", "log average with shrunk weights"
+)  # fmt: skip
+_EQUAL, _ALONE, _POOLED, _STACK, _SHRUNK = range(len(CANDIDATES))
+#: What is tried.
+TRIED = (_SHRUNK, _ALONE, _STACK)
 #: So many times the standard errors are asked for where rows name no subject.
 UNNAMED = 2.0
+#: So many further clips of a person count as much as the plain answer does, for each that may answer: free weights were
+#: learned from people of many clips.
+_PERSON_CLIPS = (0, 0, 10, 10, 4)
 
 
 @dataclass(frozen=True)
 class SelectedSettings(StackingSettings):
-    """The plainest of four fusions that unseen subjects do not speak against; the last of them is a stacking."""
+    """The plainest fusion that unseen subjects do not speak against; the least plain is a stacking."""
 
-    standard_errors: Annotated[float, In(0, 10), "over subjects, that a plainer fusion may be behind the best one"]
+    standard_errors: Annotated[float, In(0, 10), "over subjects, that a plainer fusion may be behind another one"]
+    weight_penalty: Annotated[float, In(0), "of the squared distances of the models' weights from their mean"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +54,8 @@ class Selected:
     Attributes:
         part: what answers.
         number: of it in :data:`CANDIDATES`.
-        accuracies: float64 ``[4]``, the shares of held-out rows that each was right on; NaN where there are no folds.
+        accuracies: float64, the shares of held-out rows that each of :data:`CANDIDATES` was right on; NaN where it was
+            not tried, all of them where there are no folds.
     """
 
     part: PooledLogs | Stack
@@ -58,9 +67,9 @@ class Selected:
         return self.part.predict(x)
 
     @property
-    def fitted_weights(self) -> bool:
-        """Whether it has weights that were fitted, not a choice alone."""
-        return self.number in (_POOLED, _STACK)
+    def person_clips(self) -> int:
+        """How many further clips of a person count as much as the plain answer, beside the adapted one."""
+        return _PERSON_CLIPS[self.number]
 
     def weighing(self) -> tuple[int, ...] | None:
         """The numbers of the models that have a weight; None where each has one for every label."""
@@ -75,9 +84,10 @@ class Selected:
         if len(models) == 1:
             return f"{models[0]} alone"
         what = f"{CANDIDATES[self.number]} ({', '.join(weighing) or 'no model has a weight'})"
-        if np.isnan(self.accuracies).any():
+        tried = [number for number, share in enumerate(self.accuracies) if not np.isnan(share)]
+        if not tried:
             return f"{what}: too few rows of a label to compare fusions on"
-        rivals = ", ".join(f"{name} {share:.1%}" for name, share in zip(CANDIDATES, self.accuracies, strict=True))
+        rivals = ", ".join(f"{CANDIDATES[number]} {self.accuracies[number]:.1%}" for number in tried)
         return f"{what}; right on held-out rows: {rivals}"
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -98,52 +108,60 @@ def fit(rows: LabelledScores, settings: SelectedSettings) -> Selected:
 
     A label that has no rows gets the probability 0. Where no folds of subjects can be made, it is the mean of all.
     """
+    accuracies = np.full(len(CANDIDATES), np.nan)
     splits = calibration_folds(rows.y, rows.subjects, rows.folds, rows.seed)
     if splits is None:
-        return Selected(fit_equal(rows.x, rows.y, rows.labels), _EQUAL, np.full(len(CANDIDATES), np.nan))
+        return Selected(fit_equal(rows.x, rows.y, rows.labels), _EQUAL, accuracies)
     answers, likelihoods = _unseen(rows, splits, settings)
-    right = answers.argmax(axis=2) == rows.y
+    right = {number: answer.argmax(axis=1) == rows.y for number, answer in answers.items()}
+    for number, hits in right.items():
+        accuracies[number] = hits.mean()
+    number = _plainest(right, rows.subjects, settings.standard_errors * (1 if all(rows.subjects) else UNNAMED))
+    return Selected(_final(number, rows, likelihoods, settings), number, accuracies)
+
+
+def _plainest(right: Mapping[int, np.ndarray], subjects: Sequence[str], errors: float) -> int:
+    """The number of what answers, of which rows each is right on."""
     from affekt.statistics.standard_error import plainest  # heavy: SciPy, and every start reads this file's spec
 
-    number = plainest(right, rows.subjects, settings.standard_errors * (1 if all(rows.subjects) else UNNAMED))
-    if number == _EQUAL and right[_ALONE].sum() > right[_EQUAL].sum():
-        number = _ALONE
-    return Selected(_final(number, rows, likelihoods, settings), number, right.mean(axis=1))
+    def better(number: int) -> bool:
+        return plainest(np.stack([right[_SHRUNK], right[number]]), subjects, errors) == 1
+
+    rivals = [number for number in (_ALONE, _STACK) if better(number)]
+    return max(rivals, key=lambda number: int(right[number].sum()), default=_SHRUNK)
 
 
 def _unseen(
     rows: LabelledScores, splits: Sequence[tuple[np.ndarray, np.ndarray]], settings: SelectedSettings
-) -> tuple[np.ndarray, np.ndarray]:
-    """Answers ``[4, N, L]`` of the candidates to rows of other subjects, and what the parts of the stacking gave.
+) -> tuple[dict[int, np.ndarray], np.ndarray]:
+    """Answers ``[N, L]`` of what is tried to rows of other subjects, by number; what the parts of the stacking gave.
 
     The latter are the likelihoods ``[N, K]`` of its shares, which for each fold come from those of the other folds.
     """
     x, y, labels = rows.x, rows.y, rows.labels
-    answers = np.zeros((len(CANDIDATES), len(y), labels))
+    answers = {number: np.zeros((len(y), labels)) for number in TRIED}
     parts = np.zeros((1 + len(settings.linear_c), len(y), labels))
     for train, held in splits:
         pooled, linear = fit_parts(x[train], y[train], labels, settings)
-        answers[_EQUAL, held] = fit_equal(x[train], y[train], labels).predict(x[held])
-        answers[_ALONE, held] = fit_alone(x[train], y[train], labels).predict(x[held])
+        answers[_SHRUNK][held] = fit_shrunk(x[train], y[train], labels, settings.weight_penalty).predict(x[held])
+        answers[_ALONE][held] = fit_alone(x[train], y[train], labels).predict(x[held])
         parts[:, held] = np.stack([pooled.predict(x[held]), *(part.predict(x[held]) for part in linear)])
-    answers[_POOLED] = parts[0]
     likelihoods: np.ndarray = parts[:, np.arange(len(y)), y].T
     for train, held in splits:
-        answers[_STACK, held] = np.einsum("p,pnl->nl", mixture_shares(likelihoods[train]), parts[:, held])
+        answers[_STACK][held] = np.einsum("p,pnl->nl", mixture_shares(likelihoods[train]), parts[:, held])
     return answers, likelihoods
 
 
 def _final(
     number: int, rows: LabelledScores, likelihoods: np.ndarray, settings: SelectedSettings
 ) -> PooledLogs | Stack:
-    """The candidate of a number, fitted on all rows."""
+    """The one of a number, fitted on all rows."""
     x, y, labels = rows.x, rows.y, rows.labels
-    if number == _EQUAL:
-        return fit_equal(x, y, labels)
+    if number == _SHRUNK:
+        return fit_shrunk(x, y, labels, settings.weight_penalty)
     if number == _ALONE:
         return fit_alone(x, y, labels)
-    parts = fit_parts(x, y, labels, settings)
-    return parts[0] if number == _POOLED else Stack(*parts, mixture_shares(likelihoods))
+    return Stack(*fit_parts(x, y, labels, settings), mixture_shares(likelihoods))
 
 
 SPEC = FusionSpec(
