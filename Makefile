@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 HOUSE := $(VENV)/house
 TORCH_INDEX ?=
 NVIDIA := test -e /dev/nvidiactl -o -e /dev/dxg
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 
 .PHONY: help install demo test test-slow fuzz docs wheel wheel-test mutation lint format reference golden clean
 
@@ -45,6 +45,8 @@ $(STAMP): pyproject.toml setup.py constraints.txt
 	@# its own dependencies serve what affekt does itself, and one of them has to be compiled: its weights alone are wanted
 	@$(PIP) --no-deps resemblyzer==0.1.4 \
 		|| echo "the voice encoder (resemblyzer 0.1.4) could not be installed: trainings go on without the model voice_embedding" >&2
+	@# pip compiles on one core; every core does it here
+	@$(BIN)/python -c "import compileall, sysconfig; compileall.compile_dir(sysconfig.get_path('purelib'), quiet=2, workers=0)"
 	@touch $@
 
 demo: install
