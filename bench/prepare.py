@@ -12,6 +12,7 @@ OpenCV and openSMILE; what these cost is bench/prepare_peers.py.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
@@ -29,7 +30,7 @@ from affekt.media import prepare_file
 from affekt.settings import load_settings
 from affekt.store.entries import Store
 
-PACKAGES = ("numpy", "opencv-python-headless", "opensmile", "imageio-ffmpeg")
+PACKAGES = ("numpy", "opencv-python-headless", "opensmile", "imageio-ffmpeg", "av")
 NAMES = {
     "affekt": "affekt, entry written to the store",
     "before": "the earlier checkout",
@@ -45,6 +46,10 @@ def prepare_all(clips: list[Path], preset: str) -> Result:
 
     import cv2
 
+    with contextlib.suppress(ImportError):  # of an earlier checkout
+        from affekt.media import inside
+
+        inside.allow()  # as the processes of a pool do
     cv2.setNumThreads(1)
     settings = load_settings(preset).media
     with tempfile.TemporaryDirectory() as folder:

@@ -98,8 +98,7 @@ def command_line(path: Path, settings: MediaSettings, picture: Picture | None, s
     if picture is not None:
         outputs.append(_picture(source[_specifier("V", picture.stream)], picture, settings))
     if sound is not None:
-        # Sound that pauses between its time stamps is filled with silence, so that what follows is in its place.
-        resample = f"aresample=osr={settings.sample_rate}:osf=s16:async=1"
+        resample = "=".join(sound_filter(settings))
         stamps = _stamps(sound.times)
         stream = source[_specifier("a", sound.stream)]
         outputs.append(ffmpeg.output(stream, f"pipe:{sound.samples}", format="au", af=resample, **stamps))
@@ -108,6 +107,33 @@ def command_line(path: Path, settings: MediaSettings, picture: Picture | None, s
         "-hide_banner", "-nostdin", "-nostats", "-loglevel", "info", "-filter_threads", "1", "-max_error_rate", "1"
     )
     return [str(part) for part in graph.compile(cmd=ffmpeg_binary())]
+
+
+def picture_filters(side: int, size: tuple[int, int] | None = None) -> list[tuple[str, str]]:
+    """The filters of pictures, each with its arguments: square pixels in full-range BT.601, of even sizes.
+
+    Args:
+        side: the short side, pixels, to which larger ones are reduced.
+        size: width and height, where they shall all have the same.
+    """
+    if size is None:
+        # An absurd aspect ratio is cut off.
+        wide = "iw*clip(sar,0.25,4)"
+        ratio = f"min(1,{side}/min({wide},ih))"
+        width = f"max(2,2*round({wide}*{ratio}/2))"
+        height = f"max(2,2*round(ih*{ratio}/2))"
+    else:
+        width, height = map(str, size)
+    scale = f"w='{width}':h='{height}':flags=bilinear:out_range=pc:out_color_matrix=bt601"
+    return [("scale", scale), ("setsar", "1"), ("format", "yuv420p")]
+
+
+def sound_filter(settings: MediaSettings) -> tuple[str, str]:
+    """The filter of sound with its arguments.
+
+    Sound that pauses between its time stamps is filled with silence, so that what follows is in its place.
+    """
+    return "aresample", f"osr={settings.sample_rate}:osf=s16:async=1"
 
 
 def _specifier(kind: str, stream: int) -> str:
@@ -124,21 +150,13 @@ def _stamps(pipe: int) -> dict[str, str]:
 
 
 def _picture(stream: Any, picture: Picture, settings: MediaSettings) -> Any:
-    if picture.size is None:
-        # Square pixels, the short side reduced to `side`, even sizes. An absurd aspect ratio is cut off.
-        wide = "iw*clip(sar,0.25,4)"
-        ratio = f"min(1,{picture.side}/min({wide},ih))"
-        width = f"max(2,2*round({wide}*{ratio}/2))"
-        height = f"max(2,2*round(ih*{ratio}/2))"
-    else:
-        width, height = map(str, picture.size)
     select = f"select='not(mod(n,{picture.step}))'," if picture.step > 1 else ""
-    scale = f"scale=w='{width}':h='{height}':flags=bilinear:out_range=pc:out_color_matrix=bt601"
+    filters = ",".join("=".join(filter) for filter in picture_filters(picture.side, picture.size))
     return ffmpeg.output(
         stream,
         "pipe:1",
         format="yuv4mpegpipe",
-        vf=f"{select}{scale},setsar=1,format=yuv420p",
+        vf=f"{select}{filters}",
         fps_mode="passthrough",
         strict="-1",
         **_stamps(picture.times),

@@ -29,7 +29,12 @@ class FileReport:
 
 def read_report(text: str) -> FileReport:
     """The report in ffmpeg's standard error at log level ``info``."""
-    return FileReport(read_listing(text), bool(_DAMAGE.search(text)), _complaint(text))
+    return FileReport(read_listing(text), says_damage(text), _complaint(text))
+
+
+def says_damage(text: str) -> bool:
+    """Whether a line of ffmpeg or its libraries says that part of a stream could not be decoded."""
+    return bool(_DAMAGE.search(text))
 
 
 def _complaint(text: str) -> str:

@@ -121,10 +121,7 @@ def run_ffmpeg(
                 drain.join()
         process.wait()
         if time.monotonic() >= deadline and not guard.stopped:
-            limit = f"media.timeout_seconds is {settings.timeout_seconds:g}"
-            raise MediaError(
-                f"was not decoded in time; {limit}; cut the clip or raise the limit", code="timeout", where=str(path)
-            )
+            raise out_of_time(path, settings)
     report = read_report(log.text())
     count = len(frames) if frames is not None else 0
     shown, heard = stream_of(report.listing, "Video", video), stream_of(report.listing, "Audio", sound)
@@ -139,6 +136,14 @@ def run_ffmpeg(
         overflow,
         guard.stopped,
         step,
+    )
+
+
+def out_of_time(path: Path, settings: MediaSettings) -> MediaError:
+    """The error of a file whose decoding took too long."""
+    limit = f"media.timeout_seconds is {settings.timeout_seconds:g}"
+    return MediaError(
+        f"was not decoded in time; {limit}; cut the clip or raise the limit", code="timeout", where=str(path)
     )
 
 

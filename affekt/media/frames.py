@@ -61,6 +61,16 @@ class Frames:
             self._chunks.append(self._spill.array((self._per_chunk * self.stride,)))
         return self._chunks[chunk].data[used * self.stride :]
 
+    def add(self, planes: list[np.ndarray]) -> None:
+        """Keep one more picture, of its three planes uint8 ``[height, width]`` and half of both, or wider rows."""
+        room = np.frombuffer(self.room(), np.uint8, self.stride - len(MARKER), len(MARKER))
+        area = self.width * self.height
+        shape = (self.height // 2, self.width // 2)
+        whole = (room[:area].reshape(self.height, self.width), *room[area:].reshape(2, *shape))
+        for kept, plane in zip(whole, planes, strict=True):
+            kept[:] = plane[: kept.shape[0], : kept.shape[1]]
+        self.count += 1
+
     def keep_every(self, step: int) -> None:
         """Count the first of each so many pictures alone. No further ones can be added."""
         self.count = -(-self.count // step)

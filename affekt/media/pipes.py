@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import IO
 
 import numpy as np
@@ -128,14 +128,18 @@ def stamp_of(line: str) -> tuple[float, bool] | None:
 
 
 def times_of(text: str, count: int, frame_rate: float, step: int = 1) -> np.ndarray:
-    """The times of ``count`` frames, float64, seconds, never decreasing, from ffmpeg's lines of :func:`stamp_of`.
+    """The times of ``count`` frames, :func:`times_at` ffmpeg's lines of :func:`stamp_of`."""
+    return times_at([stamp_of(line) for line in text.splitlines()[:count]], count, frame_rate, step)
+
+
+def times_at(stamps: Sequence[tuple[float, bool] | None], count: int, frame_rate: float, step: int = 1) -> np.ndarray:
+    """The times of ``count`` frames, float64, seconds, never decreasing, from their time stamps as of :func:`stamp_of`.
 
     Of ``step`` frames of the file one is there. What has no time stamp follows at the stated rate. Frames that come
     faster than :data:`MAX_FRAME_RATE` have stamps that mean something else, and follow at the stated rate, too.
     """
     period = step / (frame_rate or USUAL_FRAME_RATE)
-    stamps = [stamp_of(line) for line in text.splitlines()[:count]]
-    stamps += [None] * (count - len(stamps))
+    stamps = [*stamps, *[None] * (count - len(stamps))]
     first = next((number for number, stamp in enumerate(stamps) if stamp is not None), 0)
     known = stamps[first] if stamps else None
     start = known[0] - first * period if known else 0.0

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from imageio_ffmpeg import get_ffmpeg_exe
 
@@ -198,15 +198,28 @@ def is_truncated(path: Path) -> bool:
             return announced not in (0, 0xFFFFFFFF) and announced + 8 > size + 1
         if start[4:8] != b"ftyp":
             return False
-        position = 0
-        while position + 8 <= size:
-            file.seek(position)
-            box = file.read(16)
-            length = int.from_bytes(box[:4], "big")
-            if length == 1 and len(box) == 16:
-                length = int.from_bytes(box[8:16], "big")
-            # 0 stands for "up to the end of the file"; what is no box was appended by somebody else.
-            if length < 8 or (position + length > size and box[4:8] not in _BOXES):
-                return False
-            position += length
-        return position > size
+        return any(end > size for _, end in _boxes(file, size))
+
+
+def in_fragments(path: Path) -> bool:
+    """Whether an MP4 file is one in fragments, as cameras and streams write them: nothing tells its whole length."""
+    with path.open("rb") as file:
+        if file.read(8)[4:] != b"ftyp":
+            return False
+        return any(name == b"moof" for name, _ in _boxes(file, path.stat().st_size))
+
+
+def _boxes(file: IO[bytes], size: int) -> Iterator[tuple[bytes, int]]:
+    """The outer boxes of an MP4 file of so many bytes: the name of each, and where it says that it ends."""
+    position = 0
+    while position + 8 <= size:
+        file.seek(position)
+        box = file.read(16)
+        length = int.from_bytes(box[:4], "big")
+        if length == 1 and len(box) == 16:
+            length = int.from_bytes(box[8:16], "big")
+        # 0 stands for "up to the end of the file"; what is no box was appended by somebody else.
+        if length < 8 or (position + length > size and box[4:8] not in _BOXES):
+            return
+        position += length
+        yield box[4:8], position

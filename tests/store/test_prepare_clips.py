@@ -181,7 +181,8 @@ def test_a_worker_that_dies_twice_of_a_clip_is_one_failed_clip(
         while len(killed) < deaths:
             for worker in psutil.Process().children():
                 with contextlib.suppress(psutil.Error):
-                    if any(str(slow) in (file.path for file in child.open_files()) for child in worker.children()):
+                    readers = [worker, *worker.children()]
+                    if any(str(slow) in (file.path for file in reader.open_files()) for reader in readers):
                         worker.kill()
                         killed.add(worker.pid)
             time.sleep(0.005)

@@ -1,0 +1,279 @@
+"""Decodes plain, whole files with PyAV in this process, for processes of a pool of which one may die without harm.
+
+What is decoded here is, picture by picture and sample by sample, what ffmpeg in a process of its own gives
+(:mod:`affekt.media.ffmpeg_run`): of anything that is not plain, not whole or not understood nothing is decoded here,
+and ffmpeg is asked. The libraries of another version may decode otherwise, so only those that were compared are used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+import time
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from affekt.media.downmix import downmix
+from affekt.media.ffmpeg_command import max_pixels, picture_filters, picture_side, sound_filter
+from affekt.media.ffmpeg_log import FileReport, says_damage
+from affekt.media.ffmpeg_run import FfmpegRun, out_of_time
+from affekt.media.frame_rate import step_for
+from affekt.media.frames import Frames, Spill
+from affekt.media.listing import MAX_FRAME_RATE, Listing, Stream, read_listing
+from affekt.media.pipes import MAX_PICTURE_BYTES, times_at
+from affekt.media.probe import in_fragments, is_truncated
+from affekt.settings import MediaSettings
+
+#: The versions of PyAV and of the package with ffmpeg whose pictures and samples are equal.
+COMPARED = {"av": "18.1.0", "imageio-ffmpeg": "0.8.1"}
+#: Containers and codecs of which that was seen.
+CONTAINERS = ("mov", "matroska")
+_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm"
+VIDEO_CODECS = frozenset({"h264", "hevc", "vp9", "vp8", "mpeg4", "ffv1"})
+AUDIO_CODECS = frozenset({"aac", "mp3", "opus", "vorbis", "flac", "pcm_s16le"})
+#: The containers whose sound may end within its last packet, where this or the stream says that it ends.
+_ENDS_WITHIN = "mov"
+_allowed = False
+
+
+class _NotPlain(Exception):
+    """The file is one for ffmpeg."""
+
+
+def allow() -> None:
+    """Decode plain files in this process from here on. It must be one whose sudden end does no harm."""
+    global _allowed
+    _allowed = _compared()
+
+
+@cache
+def _compared() -> bool:
+    if os.environ.get("IMAGEIO_FFMPEG_EXE"):
+        return False
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return all(importlib.metadata.version(name) == version for name, version in COMPARED.items())
+    return False
+
+
+def run_inside(path: Path, settings: MediaSettings, deadline: float) -> FfmpegRun | None:
+    """What :func:`affekt.media.ffmpeg_run.run_ffmpeg` gives for a plain file; None for any other, and where it is not
+    allowed.
+
+    Raises:
+        MediaError: ``timeout``.
+    """
+    if not _allowed or is_truncated(path) or in_fragments(path):
+        return None
+    import av.logging  # heavy, and only where it is allowed
+
+    av.logging.set_level(av.logging.INFO)
+    try:
+        with path.open("rb") as file, av.logging.Capture() as said:
+            options = {"fd": str(file.fileno()), "protocol_whitelist": "fd", "format_whitelist": _FORMATS}
+            with av.open("fd:", options=options) as container:
+                result = _run(container, path, settings, deadline)
+    except (_NotPlain, av.FFmpegError, ValueError, OverflowError):
+        return None
+    return None if any(level <= av.logging.WARNING or says_damage(text) for level, _, text in said) else result
+
+
+def _run(container: Any, path: Path, settings: MediaSettings, deadline: float) -> FfmpegRun:
+    listing = read_listing(container.dumps_format())
+    shown, heard = _streams(container, listing, settings)
+    video = container.streams[shown.number]
+    audio = container.streams[heard.number] if heard else None
+    pictures = _Pictures(video, path, settings)
+    sound = _Sound(audio, settings, listing) if audio else None
+    for packet in container.demux([stream for stream in (video, audio) if stream]):
+        if time.monotonic() >= deadline:
+            raise out_of_time(path, settings)
+        if packet.is_corrupt:
+            raise _NotPlain
+        taker = pictures if packet.stream is video else sound
+        assert taker is not None
+        for frame in packet.decode():
+            if frame.is_corrupt or frame.pts is None:
+                raise _NotPlain
+            taker.take(frame, packet.duration or 0)
+    frames, times = pictures.ended(shown)
+    samples, start = sound.ended(heard.layout) if sound and heard else (np.empty(0, np.int16), 0.0)
+    return FfmpegRun(frames, times, samples, start, FileReport(listing), 0)
+
+
+def _streams(container: Any, listing: Listing, settings: MediaSettings) -> tuple[Stream, Stream | None]:
+    """The one picture and the one sound of a file.
+
+    Raises:
+        _NotPlain: there are others, or one is not as plain as what was compared.
+    """
+    videos, sounds = listing.videos, listing.sounds
+    plain = (
+        listing.container.startswith(CONTAINERS)
+        and len(videos) == 1
+        and len(listing.streams) == len(container.streams) == 1 + len(sounds) <= 2
+        and videos[0].codec in VIDEO_CODECS
+        and all(sound.codec in AUDIO_CODECS and not sound.layout.endswith("channels") for sound in sounds)
+        and not videos[0].rotation
+        and videos[0].frame_rate > 0
+        and step_for(videos[0].mean_rate) == 1
+        and container.start_time == 0
+        and 0 < listing.length_of(*videos, *sounds) <= settings.max_seconds
+    )
+    if not plain:
+        raise _NotPlain
+    return videos[0], sounds[0] if sounds else None
+
+
+class _Pictures:
+    """The pictures of one stream, as they are decoded."""
+
+    def __init__(self, stream: Any, path: Path, settings: MediaSettings) -> None:
+        context = stream.codec_context
+        pixels = max_pixels(path, settings)
+        if context.width * context.height > pixels or stream.sample_aspect_ratio not in (None, 0, 1):
+            raise _NotPlain
+        context.thread_count, context.thread_type = 1, "NONE"
+        context.options = {"max_pixels": str(pixels)}
+        self._stream, self._side = stream, picture_side(settings)
+        self._graph: Any = None
+        self._most = int(settings.max_seconds * MAX_FRAME_RATE)
+        self._seconds = settings.max_seconds
+        self._kind: tuple[Any, ...] = ()
+        self._frames: Frames | None = None
+        self._times: list[float] = []
+
+    def take(self, frame: Any, duration: int) -> None:
+        kind = (frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range)
+        if not self._kind:
+            self._kind, self._graph = kind, self._filters(frame)
+        if kind != self._kind or frame.rotation:
+            raise _NotPlain
+        self._graph.vpush(frame)
+        self._keep(self._graph.vpull())
+
+    def _filters(self, frame: Any) -> Any:
+        # PyAV's own source knows nothing of a picture's range and matrix.
+        base, shape = self._stream.time_base, self._stream.sample_aspect_ratio or 0
+        source = {
+            "video_size": f"{frame.width}x{frame.height}", "pix_fmt": frame.format.name,
+            "time_base": f"{base.numerator}/{base.denominator}", "pixel_aspect": f"{shape}/1",
+            "colorspace": int(frame.colorspace), "range": int(frame.color_range),
+        }  # fmt: skip
+        arguments = ":".join(f"{name}={value}" for name, value in source.items())
+        return _graph(lambda graph: graph.add("buffer", arguments), picture_filters(self._side), "buffersink")
+
+    def _keep(self, frame: Any) -> None:
+        seconds = frame.pts * frame.time_base.numerator / frame.time_base.denominator
+        if self._frames is None:
+            self._frames = Frames(frame.width, frame.height, Spill())
+        frames = self._frames
+        late = seconds >= self._seconds or (self._times and seconds <= self._times[-1])
+        if late or len(frames) >= self._most or len(frames) * frames.stride > MAX_PICTURE_BYTES:
+            raise _NotPlain
+        frames.add([np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size) for plane in frame.planes])
+        self._times.append(seconds)
+
+    def ended(self, stream: Stream) -> tuple[Frames, np.ndarray]:
+        """All of them, and their times."""
+        if self._frames is None or len(self._frames) < 2:
+            raise _NotPlain
+        stamps = [(seconds, True) for seconds in self._times]
+        return self._frames, times_at(stamps, len(stamps), stream.frame_rate)
+
+
+class _Sound:
+    """The sound of one stream, as it is decoded."""
+
+    def __init__(self, stream: Any, settings: MediaSettings, listing: Listing) -> None:
+        self._cut = listing.container.startswith(_ENDS_WITHIN)
+        if self._cut and (stream.start_time != 0 or not stream.duration or stream.time_base * stream.rate != 1):
+            raise _NotPlain
+        self._end = stream.duration
+        self._last: tuple[Any, int] | None = None
+        self._graph = _graph(
+            lambda graph: graph.add_abuffer(template=stream, time_base=stream.time_base),
+            [sound_filter(settings)],
+            "abuffersink",
+        )
+        self._kind: tuple[Any, ...] = ()
+        self._most = int((settings.max_seconds + 2) * settings.sample_rate)
+        self._parts: list[np.ndarray] = []
+        self._start = 0.0
+        self._count = 0
+
+    def take(self, frame: Any, duration: int) -> None:
+        kind = (frame.sample_rate, frame.format.name, frame.layout.name)
+        self._kind = self._kind or kind
+        if kind != self._kind:
+            raise _NotPlain
+        if self._last:
+            self._push(self._last[0])
+        self._last = frame, duration
+
+    def _push(self, frame: Any) -> None:
+        self._graph.push(frame)
+        self._pull()
+
+    def _pull(self) -> None:
+        for frame in _given(self._graph):
+            if not self._parts:
+                self._start = frame.pts * frame.time_base.numerator / frame.time_base.denominator
+            channels = frame.layout.nb_channels
+            values = np.frombuffer(frame.planes[0], np.int16, frame.samples * channels)
+            self._parts.append(values.reshape(-1, channels))
+            self._count += frame.samples
+            if self._count > self._most:
+                raise _NotPlain
+
+    def ended(self, layout: str) -> tuple[np.ndarray, float]:
+        """int16 ``[n]``, and when it starts."""
+        if self._last:
+            frame, duration = self._last
+            left = min(duration or frame.samples, self._end - frame.pts) if self._cut else frame.samples
+            if left <= 0:
+                raise _NotPlain
+            self._push(_shortened(frame, left) if left < frame.samples else frame)
+        self._push(None)
+        if not self._count:
+            raise _NotPlain
+        return downmix(np.concatenate(self._parts), layout), self._start
+
+
+def _graph(source: Callable[[Any], Any], filters: list[tuple[str, str]], sink: str) -> Any:
+    """The filters in a row, behind what a function adds to the graph."""
+    from av.filter import Graph  # heavy, see run_inside
+
+    graph = Graph()
+    graph.threads = 1
+    last = source(graph)
+    for name, arguments in [*filters, (sink, "")]:
+        following = graph.add(name, arguments)
+        last.link_to(following)
+        last = following
+    graph.configure()
+    return graph
+
+
+def _given(graph: Any) -> Iterator[Any]:
+    """What a graph of sound has ready."""
+    while True:
+        try:
+            yield graph.pull()
+        except (BlockingIOError, EOFError):
+            return
+
+
+def _shortened(frame: Any, samples: int) -> Any:
+    """The first samples of a frame."""
+    from av import AudioFrame  # heavy, see run_inside
+
+    each = 1 if frame.format.is_planar else frame.layout.nb_channels
+    values = np.ascontiguousarray(frame.to_ndarray()[:, : samples * each])
+    short = AudioFrame.from_ndarray(values, format=frame.format.name, layout=frame.layout.name)
+    short.sample_rate, short.pts, short.time_base = frame.sample_rate, frame.pts, frame.time_base
+    return short
