@@ -34,7 +34,7 @@ class ProtocolOutcome:
         evaluation: of the pooled clips.
         folder: ``report.html``, ``evaluation.json``, ``scores.csv`` and ``fused.csv``, and the folds below ``folds``.
         run_id: the MLflow run above the folds' runs.
-        tracking_uri: where MLflow keeps it.
+        tracking_uri: where MLflow keeps it, without a login.
         seconds: wall time.
         reused: folds whose trainings were done by an earlier, interrupted run.
     """
@@ -155,7 +155,7 @@ def run_protocol(
             facts={"folds": whole, "code": code_digest(), "run": run_id},
         )
         record(tracking, run_id, evaluation, folder)
-    return ProtocolOutcome(evaluation, folder, run_id, tracking.uri, time.monotonic() - started, reused)
+    return ProtocolOutcome(evaluation, folder, run_id, tracking.shown, time.monotonic() - started, reused)
 
 
 def _checked_folds(job: TrainingJob, protocol: str) -> tuple[list[Fold], dict[str, str]]:

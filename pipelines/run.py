@@ -34,7 +34,7 @@ from affekt.pipelines.training import training_pipeline
 from affekt.registry import Tracking, check_registry, check_store, close_abandoned
 from affekt.registry.jobs import reopen
 from affekt.steps.gate_outcome import GateOutcome
-from affekt.storage import is_remote, without_secrets
+from affekt.storage import is_remote, secrets_hidden, without_secrets
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Outcome(JsonDocument):
         accuracy_ci95: its interval.
         report: the HTML report.
         run_id: the parent MLflow run.
-        tracking_uri: where MLflow keeps it.
+        tracking_uri: where MLflow keeps it, without a login.
         seconds: wall time.
         steps: wall time of each step's own work.
         orchestration_share: share of the wall time that was no step's own work.
@@ -214,13 +214,15 @@ def cluster_arguments(job: TrainingJob) -> tuple[Unit, dict[str, Any]]:
     """
     check_name(job.name)
     unit = unit_to_train(job.data, job.faces, job.models, elsewhere=True)
-    return unit, {
-        "data": job.data,
-        "faces": job.faces,
-        "settings": settings_of(job.settings, unit).to_json(),
-        "name": job.name,
-        "tracking_uri": Tracking().uri,
-    }
+    places = {"data": job.data, "faces": job.faces, "settings": settings_of(job.settings, unit).to_json()}
+    for what, text in places.items():
+        if secrets_hidden(text) != text:
+            logger.warning(
+                "%s: an address with a login or a signature; whoever sees the run in Kubeflow sees the signature. An "
+                "s3:// address is read with the secret affekt-storage",
+                what,
+            )
+    return unit, {**places, "name": job.name, "tracking_uri": Tracking().uri}
 
 
 def _absolute(uri: str) -> str:
@@ -241,7 +243,7 @@ def _outcome(job: TrainingJob, run: LocalRun, tracking: Any) -> Outcome:
         accuracy_ci95=found.accuracy_ci95,
         report=report,
         run_id=found.run_id,
-        tracking_uri=tracking.uri,
+        tracking_uri=tracking.shown,
         seconds=run.seconds,
         steps=run.steps,
         orchestration_share=run.orchestration_share,

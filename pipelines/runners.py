@@ -10,7 +10,7 @@ from affekt.components.image import IMAGE
 from affekt.dataset.several import places_of
 from affekt.errors import AffektError
 from affekt.home import state_folder
-from affekt.storage import is_remote, without_secrets
+from affekt.storage import is_remote, secrets_hidden, without_secrets
 
 _IN_A_POD = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
@@ -100,6 +100,11 @@ def check_reachable_from_pods(cluster: Cluster, *, data: str, faces: str = "", t
         problems.append(
             f"MLFLOW_TRACKING_URI is {without_secrets(tracking)!r}: expected the http(s) address of an MLflow server"
         )
+    if secrets_hidden(tracking) != tracking:
+        problems.append(
+            f"MLFLOW_TRACKING_URI is {secrets_hidden(tracking)!r}: whoever sees a run sees this; put the login "
+            "into the secret affekt-login (docs/operations.md), and leave it out of the address"
+        )
     if problems:
         listed = "\n".join(f"  - {problem}" for problem in problems)
-        raise AffektError(f"the pods of a cluster cannot see this machine:\n{listed}", code="not_remote")
+        raise AffektError(f"the pods of a cluster cannot be started like this:\n{listed}", code="not_remote")

@@ -25,7 +25,7 @@ class Looked(JsonDocument):
         why: that, or what was too little, as a sentence.
         news: the counts.
         run_id: the MLflow run that says that there was nothing to do; ``""`` where there is a training.
-        tracking_uri: where MLflow keeps it.
+        tracking_uri: where MLflow keeps it, without a login.
     """
 
     name: str
@@ -54,4 +54,4 @@ def look(job: TrainingJob, when: When, *, store: str = "") -> Looked:
     tracking = Tracking()
     news = find_news(job.data, job.name, job.settings, when, store=store or str(home() / "store"), tracking=tracking)
     run_id = "" if news.worth_while else keep_news(news, when, job.name, job.data, tracking)
-    return Looked(job.name, news.worth_while, news.sentence(when), news, run_id, tracking.uri)
+    return Looked(job.name, news.worth_while, news.sentence(when), news, run_id, tracking.shown)

@@ -74,6 +74,11 @@ class Tracking:
         return without_secrets(self.registry_uri)
 
     @property
+    def shown(self) -> str:
+        """The tracking address as documents may hold it: ``***`` in place of a login."""
+        return self.uri if self.uri.startswith(_SQLITE) else secrets_hidden(self.uri)
+
+    @property
     def is_new(self) -> bool:
         """Whether nothing was registered yet: the SQLite database is not there. MLflow is not asked."""
         uri = self.registry_uri

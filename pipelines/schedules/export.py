@@ -10,6 +10,7 @@ import yaml
 from affekt.errors import DataError
 from affekt.pipelines.placement import SECRETS
 from affekt.pipelines.schedules.schedule import Schedule
+from affekt.storage import secrets_hidden
 
 _PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./-]+")
 
@@ -55,7 +56,7 @@ def cron_job(schedule: Schedule, image: str, tracking_uri: str, store_claim: str
         store_claim: the volume claim that holds ``AFFEKT_HOME`` from run to run.
 
     Raises:
-        DataError: the schedule needs this machine.
+        DataError: the schedule needs this machine, or MLflow's address holds a login.
     """
     if schedule.runner != "local":
         raise DataError(
@@ -65,6 +66,12 @@ def cron_job(schedule: Schedule, image: str, tracking_uri: str, store_claim: str
     for what, place in (("data", schedule.data), ("faces", schedule.faces)):
         if place and not place.startswith("s3://"):
             raise DataError(f"{schedule.name}: pods do not see the {what} {place}; expected s3://", code="not_remote")
+    if secrets_hidden(tracking_uri) != tracking_uri:
+        raise DataError(
+            f"MLFLOW_TRACKING_URI is {secrets_hidden(tracking_uri)!r}: the file would hold the login; put it into the "
+            "secret affekt-login, and leave it out of the address",
+            code="login_in_address",
+        )
     container: dict[str, Any] = {
         "name": "train",
         "image": image,

@@ -103,6 +103,20 @@ def test_everything_that_pods_cannot_see_is_refused_at_once(job, cluster, api, m
     assert not api.posted
 
 
+def test_a_login_is_no_argument_of_a_run(job, cluster, api, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://ann:pw@tracking.example")
+    with pytest.raises(AffektError, match="secret affekt-login") as caught:
+        submit_training(job, cluster)
+    assert "pw" not in str(caught.value)
+    assert not api.posted
+
+
+def test_a_signature_that_becomes_an_argument_is_remarked_on(cluster, api, caplog):
+    settings = load_settings("small", ["vgg.pretrained=https://host/w.pt?X-Amz-Signature=abc"])
+    submit_training(TrainingJob("s3://bucket/clips", settings, models=("svc",), name="weekly"), cluster)
+    assert "whoever sees the run in Kubeflow sees the signature" in caplog.text
+
+
 def test_the_environment_describes_the_cluster(monkeypatch):
     for name in ("TOKEN", "NAMESPACE", "SERVICE_ACCOUNT"):
         monkeypatch.delenv(f"KFP_{name}", raising=False)

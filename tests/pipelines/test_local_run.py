@@ -92,6 +92,14 @@ def test_the_decision_names_the_registered_version(pipeline_run):
     assert decision["reasons"]
 
 
+def test_the_version_says_how_long_its_server_took_to_load_and_to_answer(pipeline_run):
+    served = json.loads(pipeline_run.artifact("gate", "decision").read_text(encoding="utf-8"))["figures"]["serving"]
+    version = Tracking(pipeline_run.tracking_uri, home=pipeline_run.home).client.get_model_version("tiny", "1")
+    for fact in ("load_seconds", "latency_ms"):
+        assert float(version.tags[f"affekt.{fact}"]) == pytest.approx(served[fact], abs=1e-3) and served[fact] > 0
+    assert int(version.tags["affekt.size_bytes"]) > 10_000
+
+
 def test_shards_come_together_in_the_order_of_the_clips(pipeline_run):
     clips = pipeline_run.artifact("ingest", "clips").read_text(encoding="utf-8").splitlines()
     index = (pipeline_run.artifact("collect", "prepared") / "index.csv").read_text(encoding="utf-8").splitlines()

@@ -228,6 +228,18 @@ def test_a_server_that_is_not_there_is_an_error_at_once(tmp_path):
     assert "secret" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("https://ann:pw@host/mlflow", "https://***@host/mlflow"),
+        ("postgresql://u:pw@db/x", "postgresql://***@db/x"),
+        ("sqlite:////srv/week@7?/mlflow.db", "sqlite:////srv/week@7?/mlflow.db"),
+    ],
+)
+def test_documents_hold_the_address_without_its_login(tmp_path, uri, shown):
+    assert Tracking(uri, home=tmp_path).shown == shown
+
+
 def test_a_deleted_experiment_is_restored(tracking):
     tracking.client.delete_experiment(tracking.experiment_id)
     again = Tracking(home=tracking.home)

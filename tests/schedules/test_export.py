@@ -54,6 +54,12 @@ def test_a_cronjob_is_one_of_kubernetes(version):
     assert container["command"] == ["affekt", *WEEKLY.arguments]
 
 
+def test_no_login_is_written_into_a_cronjob():
+    with pytest.raises(DataError, match="affekt-login") as caught:
+        cron_job(WEEKLY, "affekt:0.1.0", "http://ann:pw@tracking:5000", "affekt-home")
+    assert "pw" not in str(caught.value)
+
+
 @pytest.mark.parametrize("changed", [{"data": "/srv/clips"}, {"runner": "docker"}, {"runner": "cluster"}])
 def test_what_a_pod_cannot_do_is_refused(changed):
     facts = {"name": "a", "cron": "0 3 * * *", "time_zone": "UTC", "data": "s3://b/c", **changed}
