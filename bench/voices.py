@@ -23,8 +23,8 @@ from affekt.dataset import LABELS, load_clips, subject_folds
 from affekt.dataset.several import DATASET, joined
 from affekt.ensemble.depth import UNLIKE, Depth
 from affekt.models.voice import functionals
-from affekt.models.voice_embedding.member import voice_statistics
 from affekt.models.voice_embedding.network import VoiceEncoder
+from affekt.models.voice_embedding.utterances import LAYERS_FACT, READ_LAYERS, voice_features
 from affekt.pretrained.resemblyzer import NAME, open_voice_encoder
 from affekt.settings import load_settings
 from affekt.statistics import compare_paired, evaluate_scores
@@ -78,7 +78,8 @@ def read(data: str, store: Path) -> list[Voices]:
     settings = load_settings("small")
     opened = Store(store, settings.media)
     index = prepare_clips(load_clips(data), opened)
-    statistics = voice_statistics(VoiceEncoder.of(open_voice_encoder(NAME)))
+    encoder = VoiceEncoder.of(open_voice_encoder(NAME), READ_LAYERS)
+    statistics = voice_features(encoder.hear, {LAYERS_FACT: READ_LAYERS})
     found = []
     for name in dict.fromkeys(row.attributes[DATASET] for row in index):
         own = [(row, opened.get(row.key)) for row in index if row.attributes[DATASET] == name]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from affekt.models.voice_embedding.network import VoiceEncoder
-from affekt.models.voice_embedding.partials import voice_features
+from affekt.models.voice_embedding.utterances import LAYERS_FACT, READ_LAYERS, voice_features
 from affekt.pretrained.resemblyzer import open_voice_encoder
 from affekt.score_table import ScoreTable
 from affekt.training.frozen import train_head
@@ -18,5 +18,6 @@ def train(given: Given) -> ScoreTable:
     Raises:
         DataError: ``missing``: the encoder is not here.
     """
-    encoder = VoiceEncoder.of(open_voice_encoder(given.group.pretrained))
-    return train_head(given, encoder, voice_features(encoder.hear))
+    encoder = VoiceEncoder.of(open_voice_encoder(given.group.pretrained), READ_LAYERS)
+    facts = {LAYERS_FACT: READ_LAYERS}
+    return train_head(given, encoder, voice_features(encoder.hear, facts), facts)

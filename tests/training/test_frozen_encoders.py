@@ -14,7 +14,7 @@ from affekt.errors import DataError
 from affekt.models.face_embedding.network import CHANNELS, MobileNet, _padded
 from affekt.models.members import Members
 from affekt.models.voice_embedding.network import VoiceEncoder
-from affekt.models.voice_embedding.partials import PARTIAL, STEP
+from affekt.models.voice_embedding.utterances import PARTIAL, STEP, partial_statistics_of, statistics_of
 from affekt.pretrained import installing, published, resemblyzer, verify
 from affekt.pretrained.installing import fetch, install
 from affekt.pretrained.opening import open_start
@@ -28,22 +28,39 @@ LABELS = ("angry", "happy", "sad", "neutral")
 PEOPLE = [(f"s{n}", "train", LABELS) for n in range(4)] + [("v", "val", LABELS)]
 
 
-def test_a_voice_is_read_in_partial_utterances_whose_statistics_count():
+@pytest.fixture(scope="module")
+def encoder():
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        encoder = VoiceEncoder()
+        return VoiceEncoder()
+
+
+def test_a_voice_is_read_by_statistics_of_the_second_layer_over_all_frames(encoder):
+    mel = np.random.default_rng(0).exponential(size=(PARTIAL + 3, 40)).astype(np.float32)
+    second = VoiceEncoder.of(encoder.state_dict(), 2)
+    frames = [second.hear(mel[None, : count + 1])[0, -1] for count in (0, 70, PARTIAL + 2)]
+    np.testing.assert_allclose(frames, second.hear(mel[None])[0, [0, 70, PARTIAL + 2]], atol=1e-6)
+    assert np.abs(frames[-1] - encoder.hear(mel[None])[0, -1]).max() > 0.01
+    every = second.hear(mel[None])[0]
+    np.testing.assert_allclose(
+        statistics_of(mel, second.hear), np.concatenate([every.mean(axis=0), every.std(axis=0)]), atol=1e-6
+    )
+
+
+def test_models_stored_before_read_the_state_after_partial_utterances(encoder):
     mel = np.random.default_rng(0).exponential(size=(PARTIAL + 3 * STEP + 5, 40)).astype(np.float32)
-    alone = [encoder.statistics(mel[first : first + PARTIAL])[:256] for first in range(0, 4 * STEP, STEP)]
-    found = encoder.statistics(mel)
-    np.testing.assert_allclose(found[:256], np.mean(alone, axis=0), atol=1e-6)
-    np.testing.assert_allclose(found[256:], np.std(alone, axis=0), atol=1e-6)
+    alone = [encoder.hear(mel[None, first : first + PARTIAL])[0, -1] for first in range(0, 4 * STEP, STEP)]
+    expected = np.concatenate([np.mean(alone, axis=0), np.std(alone, axis=0)])
+    np.testing.assert_allclose(partial_statistics_of(mel, encoder.hear), expected, atol=1e-6)
+    states = partial_statistics_of(mel, lambda parts: encoder.hear(parts)[:, -1])
+    np.testing.assert_array_equal(states, partial_statistics_of(mel, encoder.hear))
 
 
-def test_a_short_utterance_is_followed_by_silence():
-    encoder = VoiceEncoder()
+@pytest.mark.parametrize("statistics", [statistics_of, partial_statistics_of])
+def test_a_short_utterance_is_followed_by_silence(encoder, statistics):
     mel = np.ones((30, 40), np.float32)
     followed = np.concatenate([mel, np.zeros((PARTIAL - 30, 40), np.float32)])
-    np.testing.assert_array_equal(encoder.statistics(mel), encoder.statistics(followed))
+    np.testing.assert_array_equal(statistics(mel, encoder.hear), statistics(followed, encoder.hear))
 
 
 def test_a_trained_head_holds_its_encoder_and_notices_another(make_set, tmp_path, encoders):

@@ -21,7 +21,7 @@ from affekt.models.joint.acoustic_steps import with_voice
 from affekt.models.member import HardwareChoice, Member
 from affekt.models.preprocessing import Preprocessing
 from affekt.models.vgg.reading import VggReading
-from affekt.models.voice_embedding.partials import voice_features
+from affekt.models.voice_embedding.utterances import voice_features
 
 
 class GraphVgg(VggReading):
@@ -113,7 +113,8 @@ load_bilstm, load_joint = GraphBilstm.load, GraphJoint.load
 def load_voice(folder: Path, needs: Mapping[str, Member], hardware: HardwareChoice) -> ClassifierMember:
     """The head on the voice encoder in a member's folder."""
     graph = Graph(folder, hardware.precision)
-    return ClassifierMember.load(folder, voice_features(lambda parts: graph(parts)[0]))
+    description = read_description(folder / DESCRIPTION)
+    return ClassifierMember.load(folder, voice_features(lambda utterances: graph(utterances)[0], description))
 
 
 def load_face(folder: Path, needs: Mapping[str, Member], hardware: HardwareChoice) -> ClassifierMember:

@@ -24,8 +24,8 @@ from affekt.models.model_folder import StoredModel, load_model
 from affekt.models.normalisation import folded
 from affekt.models.preprocessing import Preprocessing
 from affekt.models.vgg.network import VGG16
-from affekt.models.voice_embedding.network import VoiceEncoder
-from affekt.models.voice_embedding.partials import PARTIAL
+from affekt.models.voice_embedding.member import load_voice_encoder
+from affekt.models.voice_embedding.utterances import PARTIAL
 
 
 class _Views(nn.Module):
@@ -97,8 +97,8 @@ def write_joint(folder: Path) -> None:
 
 
 def write_voice(folder: Path) -> None:
-    """Of a member's folder, the encoder of voices."""
-    _write(folder, VoiceEncoder.of(load_encoder(folder)), torch.zeros(2, PARTIAL, BANDS))
+    """Of a member's folder, the encoder of voices, whose utterances may have any length."""
+    _write(folder, load_voice_encoder(folder), torch.zeros(2, PARTIAL, BANDS), any_length=True)
 
 
 def write_face(folder: Path) -> None:
@@ -108,8 +108,11 @@ def write_face(folder: Path) -> None:
     _write(folder, encoder, torch.zeros(2, SIDE, SIDE, 3, dtype=torch.uint8))
 
 
-def _write(folder: Path, network: nn.Module, example: Tensor) -> None:
-    """Trace a network on an example, of which only the number of items may differ later, and write its graph."""
+def _write(folder: Path, network: nn.Module, example: Tensor, *, any_length: bool = False) -> None:
+    """Trace a network on an example, of which only the number of items may differ later, and write its graph.
+
+    With ``any_length`` the items' own first dimension may differ, too.
+    """
     manager, decoders = engine(".frontend").FrontEndManager(), engine(".frontend.pytorch.ts_decoder")
     network = network.eval().requires_grad_(False)
     with torch.inference_mode(), warnings.catch_warnings():
@@ -121,6 +124,7 @@ def _write(folder: Path, network: nn.Module, example: Tensor) -> None:
     kinds = {torch.uint8: "u8", torch.float32: "f32"}
     place = model.inputs[0].get_node()
     place.set_element_type(getattr(engine().Type, kinds[example.dtype]))
-    place.set_partial_shape(engine().PartialShape([-1, *example.shape[1:]]))
+    own = [-1, *example.shape[2:]] if any_length else [*example.shape[1:]]
+    place.set_partial_shape(engine().PartialShape([-1, *own]))
     model.validate_nodes_and_infer_types()
     engine().save_model(model, folder / GRAPH, compress_to_fp16=False)

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from affekt.models.classifier import ClassifierMember
+from affekt.models.classifier import DESCRIPTION, ClassifierMember, read_description
 from affekt.models.frozen import load_encoder
 from affekt.models.member import HardwareChoice, Member
-from affekt.models.voice_embedding.network import VoiceEncoder
-from affekt.models.voice_embedding.partials import voice_features
+from affekt.models.voice_embedding.network import LAYERS, VoiceEncoder
+from affekt.models.voice_embedding.utterances import LAYERS_FACT, voice_features
+
+
+def load_voice_encoder(folder: Path) -> VoiceEncoder:
+    """The encoder in a member's folder, with the layers that the model reads."""
+    layers = int(read_description(folder / DESCRIPTION).get(LAYERS_FACT, LAYERS))
+    return VoiceEncoder.of(load_encoder(folder), layers)
 
 
 def load(folder: Path, needs: Mapping[str, Member], hardware: HardwareChoice) -> ClassifierMember:
     """Read the folder that :func:`affekt.training.voice_embedding.train` wrote; the encoder runs on the CPU."""
-    return ClassifierMember.load(folder, voice_features(VoiceEncoder.of(load_encoder(folder)).hear))
+    description = read_description(folder / DESCRIPTION)
+    return ClassifierMember.load(folder, voice_features(load_voice_encoder(folder).hear, description))

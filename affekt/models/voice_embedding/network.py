@@ -9,43 +9,42 @@ import torch
 from torch import Tensor, nn
 
 from affekt.media.mel import BANDS
-from affekt.models.voice_embedding.partials import statistics_of
 
 #: Units of each layer, and layers.
 UNITS, LAYERS = 256, 3
 
 
 class VoiceEncoder(nn.Module):
-    """A mel spectrogram to what the encoder makes of its voice."""
+    """A mel spectrogram to what the encoder makes of its voice.
 
-    def __init__(self) -> None:
+    Args:
+        layers: so many, from the first on.
+    """
+
+    def __init__(self, layers: int = LAYERS) -> None:
         super().__init__()
-        self.lstm = nn.LSTM(BANDS, UNITS, LAYERS, batch_first=True)
+        self.lstm = nn.LSTM(BANDS, UNITS, layers, batch_first=True)
         self.requires_grad_(False).eval()
 
     @classmethod
-    def of(cls, state: Mapping[str, Tensor]) -> VoiceEncoder:
-        """The encoder with these weights, those of ``lstm`` among them; others are ignored.
+    def of(cls, state: Mapping[str, Tensor], layers: int = LAYERS) -> VoiceEncoder:
+        """The encoder with these weights, those of the first layers of ``lstm`` among them; others are ignored.
 
         Raises:
             RuntimeError: a layer is missing or of another shape.
         """
-        encoder = cls()
-        encoder.load_state_dict({name: value for name, value in state.items() if name.startswith("lstm.")})
+        encoder = cls(layers)
+        own = encoder.state_dict()
+        encoder.load_state_dict({name: value for name, value in state.items() if name in own})
         return encoder
 
-    def forward(self, parts: Tensor) -> Tensor:
-        """The last layer's state ``[N, 256]`` after partial utterances ``[N, 160, 40]``."""
-        _, (hidden, _) = self.lstm(parts)
-        last: Tensor = hidden[-1]
-        return last
+    def forward(self, utterances: Tensor) -> Tensor:
+        """The last layer's output ``[N, T, 256]`` at each frame of utterances ``[N, T, 40]``."""
+        outputs: Tensor = self.lstm(utterances)[0]
+        return outputs
 
     @torch.inference_mode()
-    def hear(self, parts: np.ndarray) -> np.ndarray:
+    def hear(self, utterances: np.ndarray) -> np.ndarray:
         """The same of arrays."""
-        heard: np.ndarray = self(torch.from_numpy(parts)).numpy()
+        heard: np.ndarray = self(torch.from_numpy(utterances)).numpy()
         return heard
-
-    def statistics(self, mel: np.ndarray) -> np.ndarray:
-        """Mean and deviation of :meth:`hear` over the parts of a spectrogram float32 ``[B, 40]``, float64 ``[512]``."""
-        return statistics_of(mel, self.hear)
