@@ -6,6 +6,10 @@ STAMP := $(VENV)/.installed
 HOUSE := $(VENV)/house
 TORCH_INDEX ?=
 NVIDIA := test -e /dev/nvidiactl -o -e /dev/dxg
+RECENT := 'import sys; sys.exit(sys.version_info < (3, 11))'
+# What a part that failed says where the disk is full: that is nobody else's fault.
+ROOM = free=$$(df -Pk . | awk 'NR == 2 { print int($$4 / 1024) }'); test "$$free" -ge 300 || { echo "the disk is full:" \
+	"$$free MB are free here, and $(VENV) takes 2.6 GB; make room, and make install goes on from here" >&2; exit 1; }
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 
 .PHONY: help install demo test test-slow fuzz docs wheel wheel-test mutation lint format reference golden clean
@@ -29,22 +33,27 @@ install: $(STAMP)
 # Without an NVIDIA device the CPU build of PyTorch is enough, which is a tenth of the other. TORCH_INDEX is the address
 # of an index that has it, where the usual one has the CUDA build alone; README.md says more.
 $(STAMP): pyproject.toml setup.py constraints.txt
+	@test -w . || { echo "$(CURDIR) cannot be written to, and $(VENV) belongs there: check its permissions" >&2; exit 1; }
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not here; set PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
-		|| { echo "$(VENV) could not be made: is Python's venv module here (Debian: python3.11-venv), and room on the disk?" >&2; exit 1; }
+	@$(PYTHON) -c $(RECENT) || { echo "$$($(PYTHON) --version 2>&1) is too old, 3.11 or newer is needed:" \
+		"make install PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@# one that was made half, by an older Python or by one that is gone is made again
+	@{ $(BIN)/python -c $(RECENT) && $(BIN)/python -m pip --version; } >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) \
+		|| { $(ROOM); echo "$(VENV) could not be made: is Python's venv module here (Debian: python3.11-venv)?" >&2; exit 1; }
 	@echo "installing into $(VENV): about 1 GB to download the first time, 2.6 GB on the disk, a few minutes"
 	@test -n "$(TORCH_INDEX)" || $(NVIDIA) || echo "no NVIDIA device is here: where the package index has PyTorch's CUDA build" \
 		"alone, that is 2.7 GB more to download; TORCH_INDEX=address of an index with CPU builds avoids it"
 	@# torch first and by its exact version: a range would bring the CUDA packages with it
 	@$(PIP) $(if $(TORCH_INDEX),--index-url "$(TORCH_INDEX)") torch==2.13.0 \
-		|| { echo "PyTorch could not be installed. Is the package index within reach, and does it have torch 2.13.0?" \
+		|| { $(ROOM); echo "PyTorch could not be installed. Is the package index within reach, and does it have torch 2.13.0?" \
 		"Another index: make install TORCH_INDEX=address" >&2; exit 1; }
 	@$(PIP) --editable '.[cluster,docs,report,serve,train,test]' \
-		|| { echo "affekt's other packages could not be installed (PyTorch is): the lines above name the one." \
+		|| { $(ROOM); echo "affekt's other packages could not be installed (PyTorch is): the lines above name the one." \
 		"Once the package index has it or is within reach, make install goes on from here" >&2; exit 1; }
 	@# its own dependencies serve what affekt does itself, and one of them has to be compiled: its weights alone are wanted
 	@$(PIP) --no-deps resemblyzer==0.1.4 \
-		|| echo "the voice encoder (resemblyzer 0.1.4) could not be installed: trainings go on without the model voice_embedding" >&2
+		|| echo "the voice encoder (resemblyzer 0.1.4) could not be installed: trainings go on without the model voice_embedding." \
+		"To try again: $(BIN)/python -m pip install --no-deps resemblyzer==0.1.4" >&2
 	@# pip compiles on one core; every core does it here
 	@$(BIN)/python -c "import compileall, sysconfig; compileall.compile_dir(sysconfig.get_path('purelib'), quiet=2, workers=0)"
 	@touch $@
