@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import affekt
-from affekt.errors import AffektError, DataError, MediaError
+from affekt.errors import AffektError, DataError, MediaError, UsageError
 from affekt.pipelines.cli import run
 
 
@@ -120,6 +120,20 @@ def test_another_person_is_analysed_where_one_is_asked_for(model, shared_data):
 def test_a_person_whom_nobody_can_be_is_refused(model, clip):
     with pytest.raises(MediaError, match="no person 'tall'"):
         model.predict([clip], person="tall")
+
+
+@pytest.mark.parametrize(
+    ("clips", "sound", "says"),
+    [
+        (5, None, "got int"),
+        (b"a.mp4", None, "got bytes"),
+        (None, None, "got None"),
+        ("a.mp4", np.zeros(9), "leave it out"),
+    ],
+)
+def test_what_is_no_clip_is_told_in_a_sentence(model, clips, sound, says):
+    with pytest.raises(UsageError, match=says):
+        model.predict(clips, sound=sound)
 
 
 def test_check_can_be_asked_again_and_says_the_same(sample_clips):

@@ -18,7 +18,7 @@ from affekt.ensemble.assembly import is_ensemble
 from affekt.ensemble.ensemble import Ensemble
 from affekt.ensemble.exported import open_exported
 from affekt.ensemble.seen import Seen
-from affekt.errors import AffektError, affekt_errors
+from affekt.errors import AffektError, UsageError, affekt_errors
 from affekt.media.person import PROMINENT, check_choice
 from affekt.progress import track
 
@@ -93,7 +93,15 @@ class Model:
             MediaError: the one file cannot be read, holds neither a face nor usable sound, or does not show the
                 person; or no person has such a name.
             DataError: a folder holds no media file; or one of ``labels`` is unknown, or there is only one.
+            UsageError: ``clips`` is nothing of that kind, or sound is given for files, which have their own.
         """
+        if not isinstance(clips, str | Path | np.ndarray | list | tuple):
+            raise UsageError(
+                f"expected a path, a list of paths, or frames uint8 [T, H, W, 3], got {type(clips).__name__}",
+                code="usage",
+            )
+        if sound is not None and not isinstance(clips, np.ndarray):
+            raise UsageError("sound belongs to frames; a file has its own, so leave it out", code="usage")
         who = str(person)
         check_choice(who)
         ensemble = self.ensemble.among(labels)

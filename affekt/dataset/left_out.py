@@ -38,11 +38,21 @@ def left_out(listing: Listing, taken: Iterable[Entry], suffixes: frozenset[str],
     if hidden:
         message = f"{_files(hidden)} left out, hidden by a dot before the name or that of a folder: {_shown(hidden)}"
         problems.append(Problem("hidden_files", uri, message, "warning"))
-    others = [entry.path for entry in rest if not is_hidden(entry.path) and suffix_of(entry.path) not in suffixes]
+    others = [
+        entry.path
+        for entry in rest
+        if not is_hidden(entry.path) and suffix_of(entry.path) not in suffixes and not _is_page_of(entry.path, used)
+    ]
     if others:
-        message = f"left out: {by_suffix(others)}, which are not read here: {_shown(others)}"
+        which = "which is" if len(others) == 1 else "which are"
+        message = f"left out: {by_suffix(others)}, {which} not read here: {_shown(others)}"
         problems.append(Problem("left_out", uri, message, "warning"))
     return problems
+
+
+def _is_page_of(path: str, used: set[str]) -> bool:
+    """Whether it is the page with the timeline that ``affekt predict --every`` writes beside a clip."""
+    return path.endswith(".html") and path.removesuffix(".html") in used
 
 
 def passed_over(listing: Listing, uri: str) -> list[Problem]:

@@ -32,7 +32,9 @@ class Parser(argparse.ArgumentParser):
         return found, extras
 
     def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
-        if "" in arg_strings:  # mostly a variable of the shell that is not set; the default would be a silent guess
+        # Mostly a variable of the shell that is not set; the default would be a silent guess. What stands behind a
+        # command is looked at by its own parser.
+        if "" in arg_strings[: 1 if action.nargs == argparse.PARSER else None]:
             raise argparse.ArgumentError(action, "expected a value, got an empty one; is a variable not set?")
         return super()._get_values(action, arg_strings)
 

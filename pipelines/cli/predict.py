@@ -12,10 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from affekt.counted import counted
 from affekt.dataset.cells import cell
+from affekt.dataset.file_names import STILL_SUFFIXES, suffix_of
 from affekt.dataset.files_meant import files_meant
-from affekt.errors import AffektError, MediaError, UsageError, as_affekt_error, naming, printable
+from affekt.errors import AffektError, DataError, MediaError, UsageError, as_affekt_error, naming, printable
 from affekt.pipelines.cli.asked import DEFAULT, loaded
+from affekt.pipelines.cli.remarks import remark
 from affekt.pipelines.cli.timelines import Timelines
 from affekt.progress import track
 from affekt.settings.limits import with_limits
@@ -53,6 +56,8 @@ def main(options: argparse.Namespace) -> int:
     model = options.url or options.model or DEFAULT
     if options.csv:
         write_csv(results)
+    if faces:
+        faces.told()
     if pages:
         pages.write(results, model)
     lost = [*(faces.lost if faces else ()), *(pages.lost.values() if pages else ())]
@@ -109,6 +114,8 @@ def _answers(
     answer = _in_windows(ensemble, options.every, who, faces, show=show)
     for name in track(files, "predict", len(files)) if show and len(files) > 1 else files:
         try:
+            if suffix_of(name) in STILL_SUFFIXES:
+                raise MediaError("is a still picture, which has no windows; leave --every out", code="no_windows")
             yield from answer(name)
         except (AffektError, OSError) as error:
             yield _error(name, as_affekt_error(error))
@@ -131,12 +138,15 @@ class Thumbnails:
         lost: why some of them could not be written.
 
     Raises:
+        DataError: a file stands in its place.
         OSError: the folder cannot be made.
     """
 
     def __init__(self, folder: str) -> None:
-        self._folder, self._count = Path(folder), 0
+        self._folder, self._count, self._kept = Path(folder), 0, 0
         self.lost: list[AffektError] = []
+        if self._folder.exists() and not self._folder.is_dir():
+            raise DataError("is a file; name a folder for the pictures of faces", code="not_a_folder", where=folder)
         self._folder.mkdir(parents=True, exist_ok=True)
 
     def keep(self, name: str, picture: np.ndarray | None) -> dict[str, str]:
@@ -154,7 +164,12 @@ class Thumbnails:
             self.lost.append(as_affekt_error(error))
             print(f"affekt: {self.lost[-1]}", file=sys.stderr)
             return {}
+        self._kept += 1
         return {"thumbnail": str(file)}
+
+    def told(self) -> None:
+        """Say how many pictures there are, and where."""
+        remark(f"thumbnails: {counted(self._kept, 'faces')} in {self._folder}")
 
 
 def _whole(
@@ -170,7 +185,10 @@ def _whole(
                 raise seen
             yield {"file": name, **ensemble.answer(seen).to_dict(), **(faces.keep(name, seen.picture) if faces else {})}
         except AffektError as error:
-            yield _error(name, _absent(name) or error)
+            told = _error(name, _absent(name) or error)
+            if error.code == "too_long":
+                told["error"]["message"] += ", or let --every SECONDS answer it in windows"
+            yield told
 
 
 def _in_windows(ensemble: Ensemble, every: float, who: str, faces: Thumbnails | None, *, show: bool) -> Answerer:

@@ -48,6 +48,8 @@ VALUES = {
     "predict FILE --every inf": "expected a number of seconds",
     "predict FILE --url ftp://x --json": "expected an address like http://127.0.0.1:8080, got ftp://x",
     "deploy status --url :// --json": "expected an address like",
+    "predict FILE --labels happy,Happiness --json": "expected two labels or more, got happy,Happiness",
+    "predict FILE  --json --model=": "argument --model: expected a value, got an empty one",
     "predict FILE --url= --json": "expected a value, got an empty one",
     "train DATA --name= --json": "expected a value, got an empty one",
     "models import FILE --sha256 abc": "64 hexadecimal digits",

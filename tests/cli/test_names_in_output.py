@@ -56,5 +56,5 @@ def test_the_log_holds_no_sign_that_steers_a_terminal(tmp_path: Path) -> None:
     (tmp_path / "a.wav").touch()
     command = [sys.executable, "-m", "affekt", "predict", str(tmp_path), "--url", "http://127.0.0.1:1"]
     said = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert r"left out: 1 .xyz, which are not read here: a\x1b[31m.xyz" in said.stderr
+    assert r"left out: 1 .xyz, which is not read here: a\x1b[31m.xyz" in said.stderr
     assert "\x1b" not in said.stderr + said.stdout

@@ -133,6 +133,11 @@ def test_the_analysed_faces_are_kept_on_request(ask, clip, tmp_path):
     assert all(picture.read_bytes().startswith(b"\xff\xd8") for picture in pictures)
 
 
+def test_pictures_of_faces_are_told_with_their_folder_and_need_one(ask, clip, tmp_path):
+    assert f"thumbnails: 1 face in {tmp_path / 'faces'}" in ask(clip, "--thumbnails", tmp_path / "faces")[2]
+    assert "is a file; name a folder" in ask(clip, "--thumbnails", clip)[2]
+
+
 def test_a_telephones_photograph_is_scaled_down_and_that_is_said(ask, clip, tmp_path):
     photograph = tmp_path / "phone.jpg"
     one = ["-frames:v", "1", "-vf", "scale=4000:3000", "-v", "error", str(photograph)]
@@ -168,6 +173,12 @@ def test_a_window_of_no_time_is_refused_before_the_work(ask, clip, seconds, caps
         ask(clip, f"--every={seconds}")
     assert ended.value.code == 2
     assert "a number of seconds above 0" in capsys.readouterr().err
+
+
+def test_a_picture_has_no_windows_and_a_long_clip_is_sent_to_them(ask, clip, tmp_path):
+    (tmp_path / "a.png").touch()
+    assert "is a still picture, which has no windows" in ask(tmp_path / "a.png", "--every", "1")[1]
+    assert "or let --every SECONDS answer it in windows" in ask(clip, "--set", "media.max_seconds=0.5")[1]
 
 
 def test_another_limit_holds_for_this_answer(ask, clip):

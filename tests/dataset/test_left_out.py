@@ -88,7 +88,7 @@ def test_a_folder_to_ask_about_tells_what_is_left_out_of_it(tree: Tree, caplog: 
     with caplog.at_level(logging.WARNING):
         assert media_files(folder) == [f"{folder}/a.mp4"]
     assert [record.getMessage() for record in caplog.records] == [
-        f"{folder}: left out: 1 .xyz, which are not read here: b.xyz"
+        f"{folder}: left out: 1 .xyz, which is not read here: b.xyz"
     ]
 
 
@@ -107,6 +107,11 @@ def test_a_gif_is_a_clip_among_clips_and_a_picture_among_pictures(tree: Tree) ->
     (Path(folder) / "sad" / "c.mp4").touch()
     assert unit_of(folder) == "clips"
     assert [clip.id for clip in load_clips(folder)] == ["happy/a.gif", "sad/c.mp4"]
+
+
+def test_the_page_with_a_timeline_beside_its_clip_is_not_told(tree: Tree) -> None:
+    folder = tree([*LABELLED, "happy/1.mp4.html"])
+    assert not warnings_of(folder)
 
 
 def test_the_document_lists_all_endings_that_are_taken() -> None:

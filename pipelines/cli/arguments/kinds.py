@@ -93,9 +93,12 @@ def labels(text: str) -> list[str]:
     from affekt.dataset.labels import canonical_label  # its room imports numpy
 
     try:
-        return [canonical_label(word.strip()) for word in text.split(",")]
+        found = [canonical_label(word.strip()) for word in text.split(",")]
     except DataError as error:
         raise argparse.ArgumentTypeError(error.message) from error
+    if len(set(found)) < 2:
+        raise argparse.ArgumentTypeError(f"expected two labels or more, got {text}: one leaves nothing to tell apart")
+    return found
 
 
 def add_labels(parser: argparse.ArgumentParser) -> None:
