@@ -56,7 +56,8 @@ class DirectEngine:
         }
         pool = _Pool(opened, self.threads)
         try:
-            await pool.fill(workers)
+            # Beside a version that answers one after the other, so that cores are left to it.
+            await pool.fill(workers, together=not self._pools)
         except BaseException:
             await pool.stop()
             raise
@@ -106,11 +107,12 @@ class _Pool:
     def ready(self) -> int:
         return sum(runs(worker.pid) for worker in self.workers)
 
-    async def fill(self, count: int) -> None:
-        started = await asyncio.gather(*(self._start() for _ in range(count)), return_exceptions=True)
-        for outcome in started:
-            if isinstance(outcome, BaseException):
-                raise outcome
+    async def fill(self, count: int, *, together: bool) -> None:
+        for _ in range(1 if together else count):
+            starts = [self._start() for _ in range(count if together else 1)]
+            for outcome in await asyncio.gather(*starts, return_exceptions=True):
+                if isinstance(outcome, BaseException):
+                    raise outcome
         self._later(self._watch())
 
     async def ask(self, task: Mapping[str, Any], seconds: float) -> dict[str, Any]:

@@ -1,0 +1,116 @@
+"""How long answers take while a version is put in the place of another, beside how long they take otherwise.
+
+    python bench/swaps.py MODEL CLIP [--swaps 10] [--clients 1 2 8] [--out docs/benchmarks]
+
+Clients ask one after the other without a pause (a closed loop). A request counts as one during a swap where a part of
+it lay between the call that deploys and its end; as many are asked before the first swap. Nothing else should run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from record import add_out, header, publish
+
+from affekt.client import Client
+from affekt.errors import AffektError
+from affekt.serving.door.options import EngineName
+from affekt.serving.rollout import carried_trials, deploy_ensemble
+from affekt.serving.server import LocalServer
+
+#: When a request began and when it was answered.
+Span = tuple[float, float]
+#: Seconds between two swaps, in which the version before is taken away.
+_PAUSE = 2.0
+
+
+@contextmanager
+def asked_by(clients: int, url: str, clip: Path) -> Iterator[tuple[list[Span], list[str]]]:
+    """Within it so many clients ask: when, and what failed."""
+    stop, spans, failed = threading.Event(), list[Span](), list[str]()
+
+    def ask() -> None:
+        with Client(url, retries=0) as client:
+            while not stop.is_set():
+                began = time.monotonic()
+                try:
+                    client.predict(clip)
+                    spans.append((began, time.monotonic()))
+                except AffektError as error:
+                    failed.append(str(error))
+
+    threads = [threading.Thread(target=ask) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield spans, failed
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def measured(engine: EngineName, model: Path, clip: Path, swaps: int, clients: int, seconds: float) -> str:
+    """A row of the table."""
+    trials = carried_trials(model)
+    with LocalServer(model, engine=engine, watch=1.0) as server:
+        with asked_by(clients, server.base, clip):
+            time.sleep(3.0)  # the first answers also pay for imports
+        with asked_by(clients, server.base, clip) as (spans, failed):
+            changed = []
+            quiet = time.monotonic()
+            time.sleep(seconds)
+            for number in range(swaps):
+                began = time.monotonic()
+                deploy_ensemble(model, server.running_server(), version=f"swap-{number}", trials=trials)
+                changed.append((began, time.monotonic()))
+                time.sleep(_PAUSE)
+    usual = [end - begin for begin, end in spans if begin >= quiet and end < changed[0][0]]
+    during = [end - begin for begin, end in spans if any(begin < till and end > since for since, till in changed)]
+    took = np.mean([till - since for since, till in changed])
+    cells = [f"{1000 * np.quantile(part, share):.0f}" for part in (usual, during) for share in (0.5, 0.99)]
+    ratio = np.quantile(during, 0.99) / np.quantile(usual, 0.99)
+    return (
+        f"| {engine}, {clients} | {len(usual)}, {len(during)} | {took:.1f} | {' | '.join(cells)} | {ratio:.2f} | "
+        f"{len(failed)} |"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and write the report."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("model", type=Path, help="the folder of an ensemble")
+    parser.add_argument("clip", type=Path)
+    parser.add_argument("--swaps", type=int, default=10)
+    parser.add_argument("--seconds", type=float, default=30.0, help="before the first swap")
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 2, 8])
+    parser.add_argument("--engine", choices=("torchserve", "direct"), nargs="+", default=["torchserve", "direct"])
+    add_out(parser)
+    options = parser.parse_args(arguments)
+    rows = [
+        measured(engine, options.model, options.clip, options.swaps, clients, options.seconds)
+        for engine in options.engine
+        for clients in options.clients
+    ]
+    load = f"Load of the machine at the end: {os.getloadavg()[0]:.1f}."
+    text = [
+        *header("Answers while versions change", "torch", "openvino", "torchserve", "uvicorn", more=load),
+        f"{options.swaps} swaps each, as many workers as the machine has cores.",
+        "",
+        "| engine, clients | requests before, during | seconds of a swap | p50 ms | p99 ms | p50 in swaps "
+        "| p99 in swaps | p99 ratio | failed |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|",
+        *rows,
+    ]
+    publish("\n".join(text) + "\n", options.out, "swaps.md")
+
+
+if __name__ == "__main__":
+    main()
