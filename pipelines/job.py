@@ -13,6 +13,7 @@ from affekt.errors import DataError, UsageError
 from affekt.extensions import members_needed, model_names, model_spec, model_specs, models_named
 from affekt.media.functionals import offers_frames
 from affekt.model_names import check_name
+from affekt.pipelines.starts import check_starts
 from affekt.settings import Settings, load_settings
 from affekt.settings.loading import read_override
 
@@ -51,7 +52,7 @@ def job_of(
     Raises:
         AffektError: no model can be registered under the name.
         UsageError: the faces are of no use to the models, or a setting is.
-        DataError: as :func:`unit_to_train`.
+        DataError: as :func:`unit_to_train`; weights to start from are not here.
         SettingsError: an override is wrong.
     """
     check_name(name)
@@ -65,6 +66,8 @@ def job_of(
     if idle := without_effect(overrides, models, unit):
         listed = "".join(f"\n  - {each}" for each in idle)
         raise UsageError(f"{counted(len(idle), 'settings')} would change nothing:{listed}", code="usage")
+    if not elsewhere:
+        check_starts(settings, models, preset)
     return TrainingJob(data=data, faces=faces, settings=settings, models=models, name=name)
 
 

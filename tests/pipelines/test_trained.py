@@ -52,3 +52,23 @@ def test_a_wrong_name_in_a_list_of_models_is_told_the_nearest(sample_clips: Path
     with pytest.raises(SystemExit):
         run(["train", str(sample_clips), "--only", "svc,random_forrest"])
     assert "there is no 'random_forrest'; did you mean random_forest;" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(("model", "weights"), [("vgg", "vgg_face"), ("c3d", "c3d_sports1m")])
+def test_the_papers_recipe_is_refused_without_its_weights_and_else_called_by_another_name(
+    sample_clips: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    model: str,
+    weights: str,
+) -> None:
+    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path))
+    with pytest.raises(DataError, match=rf"{weights}: .*fetch {weights} gets it; --set {model}.pretrained=null goes"):
+        job_of(str(sample_clips), only=model, preset="paper")
+    with caplog.at_level("WARNING"):
+        job_of(str(sample_clips), only=model, preset="paper", overrides=[f"{model}.pretrained=null"])
+    assert f"the {model} starts from random weights; this is not the paper's recipe" in caplog.text
+    caplog.clear()
+    job_of(str(sample_clips), only=model)
+    assert not caplog.text
