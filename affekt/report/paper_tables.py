@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from affekt.extensions import fusion_specs, members_needed, model_spec, model_specs
@@ -11,17 +11,26 @@ from affekt.report.document import FusionFigures, PersonFigures
 from affekt.statistics.metrics import Figures
 from affekt.statistics.paired import Paired
 
-#: Method, fused models, accuracy in percent (paper.md, Table 3).
+#: Method, fused models, accuracy in percent (paper.md, Table 3), "VGG+LSTM" read as the Bi-LSTM on VGG features.
 TABLE_3: tuple[tuple[str, frozenset[str], float], ...] = (
     ("svm", frozenset({"bilstm", "c3d", "random_forest", "svc"}), 47.3),
     ("average", frozenset({"bilstm", "random_forest", "svc"}), 50.13),
     ("highest_confidence", frozenset({"bilstm", "random_forest", "svc"}), 41.78),
     ("svm", frozenset({"bilstm", "random_forest", "svc"}), 55.3),
 )
-#: What the best of these rows fuses, "VGG+LSTM+Random Forest+SVC".
-BEST_OF_TABLE_3 = max(TABLE_3, key=lambda row: row[2])[1]
 #: The winner of the EmotiW 2016 challenge, as Table 3 gives it.
 WINNER = 51.9
+
+
+def readings(members: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The models of a row of Table 3 in both readings of "VGG+LSTM", in their own order.
+
+    It may be the Bi-LSTM on VGG features alone, or the VGG's own scores beside it.
+    """
+    alone = set(members)
+    both = {*members_needed([*alone])}
+    names = model_specs()
+    return tuple(name for name in names if name in alone), tuple(name for name in names if name in both)
 
 
 @dataclass(frozen=True)
@@ -90,15 +99,19 @@ def other_rows(models: Mapping[str, Figures]) -> list[Row]:
 
 
 def fusion_rows(fusion: Mapping[FusionKey, FusionFigures]) -> tuple[list[Row], list[Row]]:
-    """Table 3: the paper's rows, and the fusions of this run that the paper does not list, the best first."""
+    """Table 3: the paper's rows, and the fusions of this run that the paper does not list, the best first.
+
+    A row stands there in each of its :func:`readings` that was fused.
+    """
     left = dict(fusion)
     listed = []
     for method, members, accuracy in TABLE_3:
-        key = _match(left, method, members)
-        found = left.pop(key) if key else None
-        fused = found.models if found else [name for name in model_specs() if name in members]
-        figures = found.figures if found else None
-        listed.append(Row(method_name(method), members_text(fused), figures, accuracy, str(key or "")))
+        keys = [key for reading in readings(members) if (key := _match(left, method, reading)) is not None]
+        for key in keys:
+            found = left.pop(key)
+            listed.append(Row(method_name(method), members_text(found.models), found.figures, accuracy, str(key)))
+        if not keys:
+            listed.append(Row(method_name(method), members_text(readings(members)[0]), None, accuracy))
     listed.append(Row("EmotiW 2016 winner", "not told by the paper", None, WINNER))
     # A fusion that names its models, and they are all that the ensemble fuses, is told already.
     told = {(found.method, frozenset(found.models)) for key, found in fusion.items() if key.models is None}
@@ -135,14 +148,9 @@ def _rows(models: Mapping[str, Figures], modalities: tuple[str, ...]) -> list[Ro
     return rows + [Row(spec.title, "", models[spec.name], None, spec.name) for spec in others]
 
 
-def _match(fusion: Mapping[FusionKey, FusionFigures], method: str, members: frozenset[str]) -> FusionKey | None:
-    """The fusion of this run that stands where the paper has ``method`` over ``members``.
-
-    The paper's "VGG+LSTM" may be read as the Bi-LSTM on VGG features alone or as both models: the former is taken
-    where both were fused.
-    """
-    for wanted in (members, {*members_needed([*members])}):
-        for key, found in fusion.items():
-            if found.method == method and set(found.models) == wanted:
-                return key
+def _match(fusion: Mapping[FusionKey, FusionFigures], method: str, members: Sequence[str]) -> FusionKey | None:
+    """The fusion of this run by ``method`` over ``members``."""
+    for key, found in fusion.items():
+        if found.method == method and set(found.models) == set(members):
+            return key
     return None

@@ -22,6 +22,7 @@ from affekt.report.thumbnails import thumbnail
 from affekt.report.wording import summary
 from affekt.score_table import ScoreTable
 from affekt.statistics.differences import Difference, Differences
+from affekt.steps.fit_fusion import papers_rows
 
 WHOLE = Difference(60, 0.5, 0.53, 0.03, -0.1, 0.1)
 PARTS = Differences({"angry": WHOLE, "sad": WHOLE}, {"anna": WHOLE}, 0.95, 1)
@@ -158,12 +159,19 @@ def test_table_3_matches_a_fusion_by_its_method_and_models() -> None:
     assert [row.key for row in further] == ["maximum"]
 
 
-def test_the_bilstm_alone_is_closer_to_the_paper_than_with_vgg_beside_it() -> None:
+def test_a_row_of_table_3_stands_there_in_both_readings_of_what_it_fuses() -> None:
     models = ("vgg", "bilstm", "random_forest", "svc")
     fusion = evaluation(models, a="average", b="average@bilstm+random_forest+svc").fusion
+    alone, beside = fusion_rows(fusion)[0][1:3]
+    assert (alone.key, beside.key) == ("average@bilstm+random_forest+svc", "average")
+    assert (alone.paper, beside.paper) == (50.13, 50.13)
+    assert (alone.detail, beside.detail) == ("VGG + Bi-LSTM, forest, SVC", "VGG, VGG + Bi-LSTM, forest, SVC")
     average = FusionKey("average")
-    assert fusion_rows(fusion)[0][1].key == "average@bilstm+random_forest+svc"
-    assert fusion_rows({average: fusion[average]})[0][1].key == "average"
+    assert [row.key for row in fusion_rows({average: fusion[average]})[0][:3]] == ["", "average", ""]
+    of_the_paper = ("vgg", "c3d", "bilstm", "random_forest", "svc")
+    assert {(key.method, key.models) for key in papers_rows()} >= {
+        ("svm", of_the_paper), ("svm", of_the_paper[1:]), ("svm", models), ("svm", models[1:]), ("average", models)
+    }  # fmt: skip
 
 
 def test_table_3_holds_the_papers_rows_and_this_runs_others(page: str) -> None:
