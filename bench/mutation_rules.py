@@ -1,7 +1,8 @@
 """mutmut with the rules of this repository: which changes to the code are not tried, since no test should tell them.
 
-`bench/mutation.py` starts it in the tree that it has built. It is the plugin of pytest in that tree as well: the tests
-that noticed other changes to the function go first, then the quickest.
+`bench/mutation.py` starts it in the tree that it has built. Tests are collected once, and each change runs those that
+come near it in a process that is forked from there: first those that noticed other changes to the function, then the
+quickest. It is the plugin of pytest in that tree as well, which notes what noticed and what was imported.
 
 RULES is the whole of it; each rule says what it leaves out and why.
 """
@@ -21,6 +22,8 @@ from typing import Any
 
 import libcst as cst
 import libcst.matchers as m
+import pytest
+from _pytest.config import _prepareconfig
 
 #: What is left out, and why: printed in the report.
 RULES = (
@@ -57,16 +60,7 @@ def main() -> None:
 
     visitor._skip_node_and_children = skip
     runner: Any = harness.PytestRunner
-    import_all = runner.warm_up
-
-    def import_and_keep(self: Any) -> None:
-        import_all(self)
-        for name in _IMPORTED.read_text(encoding="utf-8").splitlines() if _IMPORTED.is_file() else ():
-            with contextlib.suppress(Exception):  # made by its package, and not to be imported by its name
-                importlib.import_module(name)
-        gc.freeze()  # pytest collects garbage at each end, and would look through all that was imported each time
-
-    runner.warm_up = import_and_keep
+    runner.warm_up, runner.run_tests, runner._run_anew = _collect, _run, runner.run_tests
     operators: Any = file_mutation.mutation_operators
     operators[:] = [(kind, _obeying(operator)) for kind, operator in operators]
     if sys.argv[1:] != ["generate"]:
@@ -127,12 +121,41 @@ def _function() -> str:
     return os.environ.get("MUTANT_UNDER_TEST", "").partition("__mutmut_")[0]
 
 
-def pytest_collection_modifyitems(items: list[Any]) -> None:
+def _collect(self: Any) -> None:
+    """Collect the room's tests, and import what they import: once, in the process that each change is forked from.
+
+    The steps are those of ``pytest.main`` up to the tests.
+    """
+    with contextlib.chdir("mutants"):
+        selected = [*self._pytest_add_cli_args_test_selection, *self._pytest_add_cli_args]
+        config: Any = _prepareconfig(["--rootdir=.", "--tb=native", "-x", "-q", "-s", *selected])
+        self.session = pytest.Session.from_config(config)
+        config._do_configure()
+        config.hook.pytest_sessionstart(session=self.session)
+        self.session.perform_collect()
+    for name in _IMPORTED.read_text(encoding="utf-8").splitlines() if _IMPORTED.is_file() else ():
+        with contextlib.suppress(Exception):  # made by its package, and not to be imported by its name
+            importlib.import_module(name)
+    gc.freeze()  # pytest collects garbage at its end, and would look through all of this each time
+
+
+def _run(self: Any, *, mutant_name: str | None, tests: Iterable[str]) -> int:
+    """Run some of the collected tests, in a process of their own, until one fails: its status is that of pytest."""
+    if not hasattr(self, "session"):
+        return int(self._run_anew(mutant_name=mutant_name, tests=tests))
+    session, chosen = self.session, set(tests)
+    with contextlib.chdir("mutants"):
+        session.items[:] = _in_order([item for item in session.items if item.nodeid in chosen])
+        with contextlib.suppress(session.Failed):
+            session.config.hook.pytest_runtestloop(session=session)
+        status = pytest.ExitCode.TESTS_FAILED if session.testsfailed else pytest.ExitCode.OK
+        session.config.hook.pytest_sessionfinish(session=session, exitstatus=status)
+    return int(status)
+
+
+def _in_order(items: list[Any]) -> list[Any]:
     """A change is noticed soonest by the tests that noticed others in its function, and then by the quickest."""
-    stats = Path("mutmut-stats.json")
-    if not stats.is_file():
-        return
-    seconds = json.loads(stats.read_text(encoding="utf-8"))["duration_by_test"]
+    seconds = json.loads((_CHANGED / "mutmut-stats.json").read_text(encoding="utf-8"))["duration_by_test"]
     lines = _NOTICED.read_text(encoding="utf-8").splitlines() if _NOTICED.is_file() else []
     noticed = Counter(line.partition("\t")[2] for line in lines if line.startswith(f"{_function()}\t"))
 
@@ -140,7 +163,7 @@ def pytest_collection_modifyitems(items: list[Any]) -> None:
         took = seconds.get(item.nodeid, 0.0)
         return -noticed[item.nodeid] / (took + 0.01), took
 
-    items.sort(key=order)
+    return sorted(items, key=order)
 
 
 def pytest_sessionfinish() -> None:

@@ -152,6 +152,29 @@ def made_once(name: str, temporary: pytest.TempPathFactory, make: Callable[[Path
 
 
 @pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database with its tables and nothing in them, which takes seconds to make."""
+    from affekt.registry import Tracking
+
+    def make(root: Path) -> None:
+        assert Tracking(f"sqlite:///{root / 'mlflow.db'}", home=root).client
+
+    return made_once("empty_database", tmp_path_factory, make) / "mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def registry_in(empty_database: Path):
+    """Makes a registry with nothing in it in a folder."""
+    from affekt.registry import Tracking
+
+    def make(folder: Path) -> Tracking:
+        shutil.copyfile(empty_database, folder / "mlflow.db")
+        return Tracking(f"sqlite:///{folder / 'mlflow.db'}", home=folder)
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def sample_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of sample clips with its manifest: three a label, of two subjects in train and one in val."""
     from affekt.samples.write import write_samples

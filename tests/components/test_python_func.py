@@ -26,7 +26,7 @@ from affekt.ensemble.trials import trials_in
 from affekt.errors import AffektError, DataError
 from affekt.extensions import model_names, model_spec
 from affekt.media import FaceSet, PreparedIndex
-from affekt.registry import Tracking, list_models
+from affekt.registry import list_models
 from affekt.score_table import ScoreTable
 from affekt.training.sitting_out import sat_out
 
@@ -36,10 +36,10 @@ def artifact(path, kind=dsl.Dataset):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory, tiny_settings):
+def place(tmp_path_factory, tiny_settings, registry_in):
     """An MLflow with an open parent run, and what most components take."""
     home = tmp_path_factory.mktemp("home")
-    tracking = Tracking(f"sqlite:///{home / 'mlflow.db'}", home=home)
+    tracking = registry_in(home)
     run_id = tracking.start_parent("tiny", {}, {"affekt.job": "job-1"})
     run = {"settings": tiny_settings.to_json(), "run_id": run_id, "tracking_uri": tracking.uri}
     return SimpleNamespace(home=home, tracking=tracking, run=run)

@@ -29,7 +29,7 @@ from affekt.media import FaceSet, PreparedIndex
 from affekt.pipelines.cli import run
 from affekt.pipelines.compile import compile_pipeline
 from affekt.pipelines.job import settings_of
-from affekt.registry import Tracking, list_models, promote, register
+from affekt.registry import list_models, promote, register
 from affekt.score_table import ScoreTable
 from affekt.steps.fit_fusion import fit_fusions
 from affekt.steps.run_gate import Challenger, run_gate
@@ -41,10 +41,10 @@ ENDED = SimpleNamespace(state="SUCCEEDED", error_message="")
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, sample_faces, tiny_settings):
+def trained(tmp_path_factory, sample_faces, tiny_settings, registry_in):
     """The steps of the pipeline for images, one after the other in this process: ``still/1`` in a registry."""
     home = tmp_path_factory.mktemp("home")
-    tracking = Tracking(f"sqlite:///{home / 'mlflow.db'}", home=home)
+    tracking = registry_in(home)
     settings = settings_of(tiny_settings, "images")
     common = {"settings": settings.to_json(), "tracking_uri": tracking.uri}
 
@@ -202,9 +202,9 @@ def test_unreadable_images_are_told_and_too_many_stop_the_run(tmp_path, sample_f
 
 
 @pytest.fixture
-def stage(trained, tmp_path, sample_faces):
+def stage(trained, tmp_path, sample_faces, registry_in):
     """A registry of its own, and a way to put models into it that were right on a share of the evaluated images."""
-    tracking = Tracking(f"sqlite:///{tmp_path / 'mlflow.db'}", home=tmp_path)
+    tracking = registry_in(tmp_path)
     run_id = tracking.start_parent("still")
     asked: list[int] = []
 

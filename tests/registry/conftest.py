@@ -1,4 +1,4 @@
-"""An empty MLflow database, made once, and folders that look like saved ensembles."""
+"""A registry for each test, and folders that look like saved ensembles."""
 
 from __future__ import annotations
 
@@ -10,14 +10,6 @@ from pathlib import Path
 import pytest
 
 from affekt.registry import Tracking, register
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home whose database has its tables and nothing in them."""
-    home = tmp_path_factory.mktemp("empty")
-    assert Tracking(home=home).client
-    return home / "mlflow.db"
 
 
 @pytest.fixture(autouse=True)
@@ -36,11 +28,10 @@ def tracking(tmp_path: Path, empty_database: Path) -> Tracking:
 
 
 @pytest.fixture(scope="session")
-def four_versions(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
+def four_versions(tmp_path_factory: pytest.TempPathFactory, registry_in: Callable[[Path], Tracking]) -> Path:
     """A home with four versions of the model ``affekt``, of which none is the champion."""
     home = tmp_path_factory.mktemp("four")
-    shutil.copyfile(empty_database, home / "mlflow.db")
-    tracking = Tracking(f"sqlite:///{home / 'mlflow.db'}", home=home)
+    tracking = registry_in(home)
     run_id = tracking.start_parent("weekly")
     for number in range(1, 5):
         register(tracking, save_ensemble(home / f"ensemble-{number}", str(number)), name="affekt", run_id=run_id)

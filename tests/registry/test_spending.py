@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from affekt.errors import DataError
-from affekt.registry import ScoreVectors, Tracking, decide
+from affekt.registry import ScoreVectors, decide
 from affekt.registry.held_against import entries_in, next_level, spend
 from affekt.registry.spending import Spending
 
@@ -37,9 +37,8 @@ def test_without_a_budget_each_decision_stands_alone():
 
 
 @pytest.fixture(scope="module")
-def tracking(tmp_path_factory):
-    home = tmp_path_factory.mktemp("registry")
-    return Tracking(f"sqlite:///{home / 'mlflow.db'}", home=home)
+def tracking(tmp_path_factory, registry_in):
+    return registry_in(tmp_path_factory.mktemp("registry"))
 
 
 @pytest.fixture

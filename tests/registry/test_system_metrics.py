@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,9 @@ from affekt.steps.step import step
 
 
 @pytest.fixture
-def tracking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tracking:
+def tracking(tmp_path: Path, registry_in: Callable[[Path], Tracking], monkeypatch: pytest.MonkeyPatch) -> Tracking:
     monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.2")
-    return Tracking(f"sqlite:///{tmp_path / 'mlflow.db'}", home=tmp_path)
+    return registry_in(tmp_path)
 
 
 def metrics_of_a_step(tracking: Tracking, group: str, seconds: float) -> set[str]:

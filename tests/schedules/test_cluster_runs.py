@@ -35,17 +35,9 @@ SCHEDULE = Schedule(
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with its tables and nothing in them, which takes seconds to make."""
-    home = tmp_path_factory.mktemp("empty")
-    assert Tracking(f"sqlite:///{home / 'mlflow.db'}", home=home).client
-    return home / "mlflow.db"
-
-
 @pytest.fixture
-def tracking(tmp_path: Path, empty: Path) -> Tracking:
-    shutil.copyfile(empty, tmp_path / "mlflow.db")
+def tracking(tmp_path: Path, empty_database: Path) -> Tracking:
+    shutil.copyfile(empty_database, tmp_path / "mlflow.db")
     return Tracking(f"sqlite:///{tmp_path / 'mlflow.db'}", home=tmp_path / "home")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from affekt.errors import DataError
 from affekt.pipelines.cli import run
-from affekt.registry import Tracking, promote
+from affekt.registry import promote
 from affekt.registry.held_against import spend
 from affekt.registry.models import list_models
 from affekt.registry.registering import register
@@ -48,10 +48,9 @@ def test_the_command_tells_it_before_there_is_a_registry(people, tmp_path, monke
 
 
 @pytest.fixture(scope="module")
-def tracking(tmp_path_factory, tiny_ensemble):
+def tracking(tmp_path_factory, tiny_ensemble, registry_in):
     """A registry whose champion has been challenged four times."""
-    home = tmp_path_factory.mktemp("registry")
-    found = Tracking(f"sqlite:///{home / 'mlflow.db'}", home=home)
+    found = registry_in(tmp_path_factory.mktemp("registry"))
     register(found, tiny_ensemble, name="affekt", run_id=found.start_parent("a run"))
     promote("affekt/1", found)
     for version in (2, 3, 4, 5):

@@ -70,17 +70,9 @@ def clips(tmp_path) -> Clips:
     return Clips(tmp_path / "clips")
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory) -> Path:
-    """A database with its tables and nothing in them, which takes seconds to make."""
-    home = tmp_path_factory.mktemp("empty")
-    assert Tracking(f"sqlite:///{home / 'mlflow.db'}", home=home).client
-    return home / "mlflow.db"
-
-
 @pytest.fixture
-def tracking(tmp_path, empty) -> Tracking:
-    shutil.copyfile(empty, tmp_path / "mlflow.db")
+def tracking(tmp_path, empty_database) -> Tracking:
+    shutil.copyfile(empty_database, tmp_path / "mlflow.db")
     return Tracking(f"sqlite:///{tmp_path / 'mlflow.db'}", home=tmp_path / "home")
 
 

@@ -10,7 +10,7 @@ import yaml
 
 import affekt
 from affekt.ensemble.assembly import read_manifest
-from affekt.registry import Tracking, list_models
+from affekt.registry import list_models
 from affekt.revision import revision
 from affekt.steps.evaluate import evaluate
 from affekt.steps.register import register_ensemble
@@ -18,13 +18,13 @@ from affekt.steps.step_image import IMAGE_VARIABLE
 
 
 @pytest.fixture(scope="module")
-def registered(tmp_path_factory, tiny_run, tiny_settings):
+def registered(tmp_path_factory, tiny_run, tiny_settings, registry_in):
     """The tracking, the run, and the number of a version of the tiny ensemble."""
     home = tmp_path_factory.mktemp("registered")
     evaluate(
         tiny_run.prepared, tiny_run.scores, tiny_run.ensemble, str(tiny_run.store), tiny_settings, home / "evaluation"
     )
-    tracking = Tracking(home=home, uri=f"sqlite:///{home / 'mlflow.db'}")
+    tracking = registry_in(home)
     secret = "s3://bucket/week 7?X-Amz-Signature=abc"
     run_id = tracking.start_parent("weekly", {"vgg.pretrained": "https://ann:pw@host/w.pt"}, {"affekt.data": secret})
     with pytest.MonkeyPatch.context() as patch:

@@ -17,7 +17,7 @@ from affekt.dataset import load_clips
 from affekt.ensemble import Clips, Ensemble, Learned, contents_of
 from affekt.errors import AffektError
 from affekt.media import PreparedIndex
-from affekt.registry import ScoreVectors, Tracking, list_models, promote, read_history, register
+from affekt.registry import ScoreVectors, list_models, promote, read_history, register
 from affekt.registry import decide as decide_between
 from affekt.registry.spending import Spending
 from affekt.score_table import ScoreTable
@@ -26,9 +26,8 @@ from affekt.storage import file_digest
 
 
 @pytest.fixture(scope="module")
-def tracking(tmp_path_factory):
-    home = tmp_path_factory.mktemp("registry")
-    return Tracking(f"sqlite:///{home / 'mlflow.db'}", home=home)
+def tracking(tmp_path_factory, registry_in):
+    return registry_in(tmp_path_factory.mktemp("registry"))
 
 
 def served_well(folder, clips):

@@ -28,10 +28,10 @@ def vectors(share: float, seed: int) -> ScoreVectors:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory, tiny_ensemble):
+def home(tmp_path_factory, tiny_ensemble, registry_in):
     """A home with three versions: the first champion, one that did not beat it, and one without a decision."""
     home = tmp_path_factory.mktemp("home")
-    tracking = Tracking(home=home)
+    tracking = registry_in(home)
     first, second = vectors(0.5, 1), vectors(0.55, 2)
     rule = Spending(0.95, 0.05, 52)
     decisions = {
