@@ -152,6 +152,12 @@ def made_once(name: str, temporary: pytest.TempPathFactory, make: Callable[[Path
 
 
 @pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """:func:`made_once` for a file of tests: the folder of a name, which is filled once for all processes."""
+    return lambda name, make: made_once(name, tmp_path_factory, make)
+
+
+@pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database with its tables and nothing in them, which takes seconds to make."""
     from affekt.registry import Tracking

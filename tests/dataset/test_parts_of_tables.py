@@ -161,8 +161,9 @@ def test_what_is_damaged_further_down_is_an_error_with_its_place(tmp_path: Path)
 
     path = tmp_path / "t.csv"
     rows = b"".join(b"%d,x\n" % number for number in range(9000))
-    for content in (b"a,b\n" + rows + b"\xff\n", gzip.compress(b"a,b\n" + rows)[:-200]):
+    damaged = {"not a CSV file in UTF-8": b"a,b\n" + rows + b"\xff\n", "ended": gzip.compress(b"a,b\n" + rows)[:-200]}
+    for said, content in damaged.items():
         path.write_bytes(content)
-        with pytest.raises(DataError) as caught, open_table(path, "here") as read:
+        with pytest.raises(DataError, match=said) as caught, open_table(path, "here") as read:
             list(read.rows())
         assert (caught.value.code, caught.value.where) == ("unreadable", "here")

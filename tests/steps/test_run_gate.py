@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,17 +18,50 @@ from affekt.dataset import load_clips
 from affekt.ensemble import Clips, Ensemble, Learned, contents_of
 from affekt.errors import AffektError
 from affekt.media import PreparedIndex
-from affekt.registry import ScoreVectors, list_models, promote, read_history, register
+from affekt.registry import ScoreVectors, Tracking, list_models, promote, read_history, register
 from affekt.registry import decide as decide_between
 from affekt.registry.spending import Spending
 from affekt.score_table import ScoreTable
 from affekt.steps.run_gate import Challenger, run_gate
 from affekt.storage import file_digest
 
+NAME = "gate"
+#: The versions of the model, from the first on: the share of clips that each is right on.
+SHARES = (1.0, 0.999, 0.15, 0.0)
 
-@pytest.fixture(scope="module")
-def tracking(tmp_path_factory, registry_in):
-    return registry_in(tmp_path_factory.mktemp("registry"))
+
+def written(tiny_run, folder: Path, right: float, learned: Learned | None = None) -> Path:
+    """The tiny ensemble as one of other code, which makes it another model."""
+    shutil.copytree(tiny_run.ensemble, folder)
+    manifest = json.loads((folder / "ensemble.json").read_text(encoding="utf-8"))
+    if learned is not None:
+        learned.write(folder)
+        manifest["files"]["learned.json"] = file_digest(folder / "learned.json")
+    manifest["facts"]["code"] = f"of {right}"
+    (folder / "ensemble.json").write_text(json.dumps(manifest), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def registered(once, tiny_run, registry_in) -> Path:
+    """A home in which those versions are registered, and none is the champion."""
+
+    def make(home: Path) -> None:
+        tracking = registry_in(home)
+        run_id = tracking.start_parent("candidates")
+        for share in SHARES:
+            register(tracking, written(tiny_run, home / f"ensemble{share}", share), name=NAME, run_id=run_id)
+
+    return once("candidates", make)
+
+
+@pytest.fixture
+def tracking(registered, tmp_path) -> Tracking:
+    """That registry, of this test alone."""
+    home = tmp_path / "home"
+    shutil.copytree(registered, home, copy_function=os.link, ignore=shutil.ignore_patterns("mlflow.db"))
+    shutil.copyfile(registered / "mlflow.db", home / "mlflow.db")
+    return Tracking(f"sqlite:///{home / 'mlflow.db'}", home=home)
 
 
 def served_well(folder, clips):
@@ -39,28 +73,21 @@ def served_badly(folder, clips):
 
 
 @pytest.fixture
-def candidate(tracking, tiny_run, tmp_path, request):
-    """A way to register the ensemble under this test's name, with answers that are right on a share of the clips."""
-    name = request.node.name.replace("[", "-").replace("]", "")
-    run_id = tracking.start_parent(name)
+def candidate(tracking, tiny_run, tmp_path):
+    """A version with answers that are right on a share of the clips; one that tells what it learned is registered."""
 
-    def make(right: float, learned=None):
-        folder = tmp_path / f"ensemble{right}"
-        shutil.copytree(tiny_run.ensemble, folder)
-        manifest = json.loads((folder / "ensemble.json").read_text(encoding="utf-8"))
+    def make(right: float, learned: Learned | None = None) -> Challenger:
+        folder, version = tracking.home / f"ensemble{right}", SHARES.index(right) + 1
         if learned is not None:
-            learned.write(folder)
-            manifest["files"]["learned.json"] = file_digest(folder / "learned.json")
-        manifest["facts"]["code"] = f"of {right}"  # other code makes another model
-        (folder / "ensemble.json").write_text(json.dumps(manifest), encoding="utf-8")
-        version = register(tracking, folder, name=name, run_id=run_id)
+            folder = written(tiny_run, tmp_path / f"learned{right}", right, learned)
+            version = register(tracking, folder, name=NAME, run_id=tracking.start_parent("learned"))
         fused = ScoreTable.read(tiny_run.scores / "fused.csv")
         scores = np.full(fused.scores.shape, 0.01)
         hits = round(right * len(fused))
         for row, truth in enumerate(fused.truth):
             scores[row, :, truth if row < hits else (truth + 1) % len(fused.labels)] = 0.94
         contents = contents_of(PreparedIndex.read(tiny_run.prepared))
-        return Challenger(name, version, folder, dataclasses.replace(fused, scores=scores), contents)
+        return Challenger(NAME, version, folder, dataclasses.replace(fused, scores=scores), contents)
 
     return make
 
