@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from affekt.dataset import ClipTable, load_clips, read_source
+from affekt.dataset.manifest import manifest_of
 from affekt.errors import DataError
 
 Manifest = Callable[[str], str]
@@ -105,6 +106,17 @@ def test_a_table_that_was_written_is_a_data_set(manifest: Manifest, tmp_path: Pa
     for clip, read, loaded in zip(table, again, other, strict=True):
         for field in ("id", "uri", "label", "subject", "split", "attributes"):
             assert getattr(clip, field) == getattr(read, field) == getattr(loaded, field)
+
+
+def test_a_folder_holds_one_manifest_or_none(manifest: Manifest, tmp_path: Path) -> None:
+    assert manifest_of(str(tmp_path / "nothing")) is None
+    folder = manifest("")
+    (tmp_path / "manifest.tsv").touch()
+    assert manifest_of(folder) == f"{folder}/manifest.csv"  # whatever lies beside it
+    (tmp_path / "manifest.csv").rename(tmp_path / "Manifest.csv.gz")
+    with pytest.raises(DataError, match=r"Manifest\.csv\.gz, manifest\.tsv") as caught:
+        manifest_of(folder)
+    assert (caught.value.code, caught.value.where) == ("ambiguous", folder)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from imageio_ffmpeg import get_ffmpeg_exe
 
 from affekt.checks.findings import check_source
 from affekt.dataset import load_clips, read_faces, read_source
+from affekt.dataset.manifest import manifest_of
 from affekt.errors import DataError
 from affekt.storage import upload_folder, write_bytes
 
@@ -53,6 +54,13 @@ def test_a_manifest_at_the_root_of_a_bucket(bucket: str) -> None:
     source = read_source(bucket)
     assert [item.id for item in source.table] == ["a.mp4", "b.mp4"]
     assert [problem.where for problem in source.problems] == [f"{bucket}/manifest.csv:3"]
+
+
+def test_the_manifest_of_a_prefix_may_have_another_ending_and_lies_in_no_folder_below(bucket: str) -> None:
+    assert manifest_of(f"{bucket}/set") is None
+    for key in ("set/manifest.d/x.csv", "set/Manifest.tsv"):
+        write_bytes(f"{bucket}/{key}", b"")
+    assert manifest_of(f"{bucket}/set") == f"{bucket}/set/Manifest.tsv"
 
 
 def test_missing_objects_are_named_by_row(bucket: str) -> None:
