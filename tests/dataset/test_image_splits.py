@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -25,11 +26,24 @@ def test_named_splits_stay():
     assert assign_image_splits(rows, each_its_own(rows), val_share=0.5, seed=0) == rows
 
 
-def test_every_label_gives_about_its_share():
+def test_every_label_gives_about_its_share(caplog):
     rows = images(*[("happy", "")] * 400, *[("sad", "")] * 200)
     found = assign_image_splits(rows, each_its_own(rows), val_share=0.2, seed=3)
     held = Counter(image.label for image in found if image.split == "val")
     assert abs(held["happy"] - 80) < 25 and abs(held["sad"] - 40) < 18
+    exact = [f"d{number}" for number in range(100) if place(f"d{number}", 0) > 0.2][:9]
+    exact.append(next(f"d{number}" for number in range(100) if place(f"d{number}", 0) < 0.2))
+    rows = [*images(*[("happy", "")] * 10), *images(("sad", "train"))]
+    assign_image_splits(rows, [*exact, "other"], val_share=0.2, seed=0)
+    assert not caplog.records  # one of them lies below the share by itself
+
+
+def test_copies_that_show_nobody_known_stay_together_beside_subjects():
+    rows = images(*[("happy", ""), ("sad", "")] * 21)
+    rows[0], rows[1] = (replace(row, subject="ann") for row in rows[:2])
+    found = assign_image_splits(rows, [f"d{number // 2}" for number in range(42)], val_share=0.5, seed=0)
+    splits = [image.split for image in found]
+    assert splits[::2] == splits[1::2] and len(set(splits)) == 2
 
 
 def test_no_image_moves_when_others_come():

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from affekt.dataset import LABELS, Clip, ClipTable, assign_splits, check_sides, subject_folds
-from affekt.dataset.splits import place, shared_subjects
+from affekt.dataset.several import DATASET
+from affekt.dataset.splits import below, place, shared_subjects
 from affekt.errors import DataError
 
 
@@ -78,6 +79,7 @@ def test_where_nobody_would_be_in_validation_one_stands_in_aloud(caplog: pytest.
     (message,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert f"nobody of 3 would be in val (val_share=0.2): '{lowest}' stands in there" in message
     seed = int(message.partition("choose seed=")[2].partition(",")[0])
+    assert seed == next(other for other in range(100) if 0 < sum(place(name, other) < 0.2 for name in names) < 3)
     caplog.clear()
     assign_splits(clips, val_share=0.2, seed=seed)
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
@@ -90,6 +92,33 @@ def test_where_nobody_would_be_left_to_learn_from_one_stands_in_aloud(caplog: py
     highest = max(names, key=lambda name: place(name, 0))
     assert {name for name, splits in found.items() if splits == {"train"}} == {highest}
     assert f"nobody of 3 would be in train (val_share=0.5): '{highest}' stands in" in caplog.text
+    seed = next(other for other in range(100) if 0 < sum(place(name, other) < 0.5 for name in names) < 3)
+    assert f"choose seed={seed}, with which nobody has to stand in" in caplog.text
+
+
+def test_a_clip_that_stands_in_has_no_subject_and_no_seed_may_help(caplog: pytest.LogCaptureFixture) -> None:
+    clips = ClipTable(tuple(Clip(name, "x", "sad") for name in "abc"))
+    (val,) = assign_splits(clips, val_share=1e-12, seed=0).select(split="val")
+    assert f"'{val.id}' stands in there, and may move when data are added; name the splits" in caplog.text
+
+
+def test_each_data_set_is_divided_as_alone_be_it_named_or_not_with_subjects_or_without() -> None:
+    plain = [Clip(f"{n}", "x", LABELS[n % 7], f"p{n // 2}", "" if n else "train") for n in range(40)]
+    bare = [Clip(f"{n}", "x", LABELS[n % 7]) for n in range(40)]
+    named = [Clip(f"b/{clip.id}", "x", clip.label, attributes={DATASET: "b"}) for clip in bare]
+    mixed = [clip for pair in zip(plain, named, strict=True) for clip in pair]
+    done = assign_splits(ClipTable(tuple(mixed)), val_share=0.4, seed=2)
+    alone = [assign_splits(ClipTable(tuple(clips)), val_share=0.4, seed=2) for clips in (plain, bare)]
+    assert [clip.id for clip in done] == [clip.id for clip in mixed]
+    assert [clip.split for clip in done] == [clip.split for pair in zip(*alone, strict=True) for clip in pair]
+    odd = ClipTable((*mixed, Clip("odd", "x", "sad", "p0", "val")))
+    assert len(assign_splits(odd, val_share=0.4, seed=2, allow_shared_subjects=True)) == 81
+    with pytest.raises(DataError, match="'p0'"):
+        assign_splits(odd, val_share=0.4, seed=2)
+
+
+def test_a_subject_at_exactly_the_share_is_not_below_it() -> None:
+    assert below(["a", "b"], max(place("a", 0), place("b", 0)), 0) == {min("ab", key=lambda name: place(name, 0))}
 
 
 def test_how_the_clips_were_divided_is_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -178,7 +207,8 @@ def test_data_of_one_side_alone_train_nothing(splits: tuple[str, str], code: str
     with pytest.raises(DataError, match=said) as caught:
         check_sides(ClipTable(tuple(clips)))
     assert caught.value.code == code
-    check_sides(ClipTable((*clips, Clip("more", "x", "sad", "", "test" if code == "no_val" else "train"))))
+    for more in ("val", "test") if code == "no_val" else ("train",):
+        check_sides(ClipTable((*clips, Clip("more", "x", "sad", "", more))))
 
 
 def test_a_test_split_without_labels_evaluates_nothing() -> None:

@@ -231,6 +231,12 @@ def test_rows_have_the_lines_of_the_file(tmp_path: Path) -> None:
     assert wrong.message == "3 cells, but the header has 2 columns; put quotes around a value that holds a comma"
 
 
+def test_a_quote_behind_a_blank_opens_no_cell_between_tabs(tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_text('a\tb\n1\t "x\n2\ty\n')
+    with open_table(tmp_path / "t.tsv", "t") as table:
+        assert [row.cells for row in table.rows() if not isinstance(row, DataError)] == [["1", '"x'], ["2", "y"]]
+
+
 def test_the_header_alone_tells_the_separator() -> None:
     assert separator_of('"a,b,c";d;e') == ";"
     assert separator_of("alone") == ","

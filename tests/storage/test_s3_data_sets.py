@@ -48,12 +48,13 @@ def test_a_manifest_names_objects_beside_it_and_elsewhere(bucket: str, uri: str)
     assert table.subjects == ("p1", "p2", "p3", "p4")
 
 
-def test_a_manifest_at_the_root_of_a_bucket(bucket: str) -> None:
-    write_bytes(f"{bucket}/a.mp4", b"")
-    write_bytes(f"{bucket}/manifest.csv", b"path,label\na.mp4,sad\nb.mp4,sad\n")
-    source = read_source(bucket)
+@pytest.mark.parametrize("prefix", ["", "/setX"])
+def test_ids_begin_behind_the_folder_of_the_manifest(bucket: str, prefix: str) -> None:
+    write_bytes(f"{bucket}{prefix}/a.mp4", b"")
+    write_bytes(f"{bucket}{prefix}/manifest.csv", b"path,label\na.mp4,sad\nb.mp4,sad\n")
+    source = read_source(bucket + prefix)
     assert [item.id for item in source.table] == ["a.mp4", "b.mp4"]
-    assert [problem.where for problem in source.problems] == [f"{bucket}/manifest.csv:3"]
+    assert [problem.where for problem in source.problems] == [f"{bucket}{prefix}/manifest.csv:3"]
 
 
 def test_the_manifest_of_a_prefix_may_have_another_ending_and_lies_in_no_folder_below(bucket: str) -> None:
