@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from affekt import events
+from affekt.dataset import subject_folds
 from affekt.errors import DataError
 from affekt.fusion import Fusion, PersonFusion, fuse_table
-from affekt.fusion.cross_validation import cross_validated, fold_masks, fused_rows
-from affekt.fusion.figures import accuracy_of, best_method, evaluated, member_accuracies
+from affekt.fusion.cross_validation import cross_validated, fold_masks, fused_rows, unseen_answers
+from affekt.fusion.figures import accuracy_of, below_the_best_model, best_method, evaluated, member_accuracies
 from affekt.fusion.rows import choose_rows
 from affekt.score_table import ScoreTable
 
@@ -192,6 +193,56 @@ def test_each_model_has_its_own_accuracy_on_either_side() -> None:
         "m0": {"accuracy": 0.75, "train_accuracy": 0.5, "accuracy_on_all": 0.75},
         "m1": {"accuracy": 0.5, "train_accuracy": 0.5, "accuracy_on_all": 0.25},
     }  # fmt: skip
+
+
+#: Of four rows the first three are of the label that both models say.
+FOUR = {"splits": [""] * 4, "truth": [0, 0, 0, 1], "models": 2}
+
+
+@pytest.mark.parametrize(
+    ("changed", "rightly", "said"),
+    [
+        ({}, {"a": 1, "b": 2}, "m0 alone is right on 75.0% of 4 rows of the fused split that it answered, more often "
+         "than every fusion (the best of them there, b: 50.0%)"),
+        ({}, {"a": 1, "b": 3}, None),
+        ({}, {}, None),
+        ({"truth": [-1] * 4}, {"a": 0}, None),
+        ({"models": 1}, {"a": 0}, None),
+        ({"truth": [0, 0, -1, 1]}, {"a": 1}, "m0 alone is right on 66.7% of 3 rows"),
+    ],
+)  # fmt: skip
+def test_a_model_that_is_more_often_right_than_every_fusion_is_told(
+    changed: dict[str, Any], rightly: dict[str, int], said: str | None
+) -> None:
+    table = rows_of(**{**FOUR, **changed})
+    vectors = {name: np.eye(2)[[0] * count + [1] * (3 - count) + [0]] for name, count in rightly.items()}
+    found = below_the_best_model(table, vectors)
+    assert found == [] if said is None else (len(found) == 1 and said in found[0])
+
+
+def test_a_model_is_held_against_fusions_on_the_rows_that_it_answered() -> None:
+    table = rows_of(**FOUR)
+    table.scores[:2, 0] = 0  # of the two rows that are left to the first model it is right on one
+    table.scores[3, 1] = np.nan  # and the second on all of its three
+    wrong = np.eye(2)[[1, 1, 0, 1]]
+    assert below_the_best_model(table, {"a": wrong})[0].startswith("m1 alone is right on 100.0% of 3 rows")
+    table.scores[:, 1] = np.nan
+    table.truth[:] = [0, 0, 1, 1]
+    assert below_the_best_model(table, {"a": np.eye(2)[[1, 1, 0, 0]]}) == []  # as wrong as the model
+    table.scores[:] = np.nan
+    assert below_the_best_model(table, {"a": wrong}) == []
+
+
+def test_answers_to_unseen_people_are_of_fusions_of_the_others(make_table) -> None:
+    table = make_table(40, subjects=8, strengths=(1.0, 0.8))
+    masks = subject_folds(table.subjects, 4, 3, labels=[table.labels[number] for number in table.truth])
+    for how in ({}, {"weights": {"face": 0.25, "voice": 0.75}}):
+        found = unseen_answers(table, "weighted_average", 4, 3, how)
+        assert found is not None and found.dtype == float
+        for held in masks:
+            fusion = Fusion.fit(table.rows(~held), "weighted_average", **how)
+            np.testing.assert_array_equal(found[held], fusion.predict(table.scores[held]))
+    assert unseen_answers(replace(table, subjects=("one",) * 40), "average", 4, 3, {}) is None
 
 
 @pytest.mark.parametrize(
