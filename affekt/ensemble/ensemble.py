@@ -17,12 +17,11 @@ from affekt.classifiers import rows_of
 from affekt.ensemble.among import labels_among, only_among
 from affekt.ensemble.answer import Answer
 from affekt.ensemble.assembly import MANIFEST, read_manifest, require_extensions
-from affekt.ensemble.depth import DEPTH, Depth
 from affekt.ensemble.face import Face
+from affekt.ensemble.fusions import Fusions
 from affekt.ensemble.seen import Seen
 from affekt.ensemble.telling import answer_of
-from affekt.errors import AffektError, DataError, MediaError
-from affekt.fusion import Fusion, PersonFusion
+from affekt.errors import AffektError, MediaError
 from affekt.media import PreparedClip, prepare_file
 from affekt.media.deadline import Deadline
 from affekt.media.person import PROMINENT
@@ -52,9 +51,7 @@ class Ensemble:
         manifest: Mapping[str, Any],
         settings: Settings,
         members: Callable[[], Members],
-        fusion: Fusion,
-        fusion_person: Fusion | None = None,
-        depth: Depth | None = None,
+        fusions: Fusions,
     ) -> None:
         self.folder = folder
         self.manifest = manifest
@@ -64,8 +61,7 @@ class Ensemble:
         self.digest = self.digest_of(folder)
         self.listener: Callable[[PreparedClip, Answer], None] | None = None
         self.known: tuple[str, ...] = ()
-        self._read, self._fusion, self._depth = members, fusion, depth
-        self._person = PersonFusion(fusion, fusion_person) if fusion_person else None
+        self._read, self._fusions = members, fusions
 
     @property
     def _members(self) -> Members:
@@ -104,10 +100,7 @@ class Ensemble:
         read = cache(partial(Members.load, members, inference=inference, packages=manifest.get("offered_by")))
         if not later:
             read()
-        adapts = "fusion_person/fusion.json" in manifest["files"]
-        person = Fusion.load(folder / "fusion_person") if adapts else None
-        depth = Depth.read(folder) if DEPTH in manifest["files"] else None
-        return cls(folder, manifest, settings, read, Fusion.load(folder / "fusion"), person, depth)
+        return cls(folder, manifest, settings, read, Fusions.load(folder, manifest))
 
     @staticmethod
     def digest_of(folder: Path) -> str:
@@ -144,7 +137,7 @@ class Ensemble:
         answer = self.answer(seen)
         if self.listener is not None:
             # What a caller knows of the labels is no news of the clips, by which drift is told.
-            self.listener(clip, answer if not self.known else self._answer(seen, self._fused(seen), ()))
+            self.listener(clip, answer if not self.known else self._answer(seen, self._fusions.of_clip(seen), ()))
         return answer
 
     def predict(self, clip: PreparedClip, *, where: str = "clip") -> Answer:
@@ -182,7 +175,7 @@ class Ensemble:
         Raises:
             DataError: the ensemble has no adaptation.
         """
-        self._adaptation()
+        self._fusions.adaptation()
         answers = iter(self._answers_of_person([clip for clip in clips if isinstance(clip, Seen)]))
         return [next(answers) if isinstance(clip, Seen) else clip for clip in clips]
 
@@ -214,7 +207,7 @@ class Ensemble:
     @property
     def adapts(self) -> bool:
         """Whether it was stored with an adaptation to a person."""
-        return self._person is not None
+        return self._fusions.person is not None
 
     def answers_of_people(self, table: ScoreTable) -> np.ndarray:
         """Fused probabilities ``[N, L]`` of a table that :func:`affekt.ensemble.score_index` gave.
@@ -224,8 +217,7 @@ class Ensemble:
         Raises:
             DataError: the ensemble has no adaptation.
         """
-        answers = self._adaptation().predict(table.scores, table.subjects, known=table.person)
-        return self._possible(self._trusted(answers, table.distance))
+        return self._possible(self._fusions.of_people(table))
 
     def person_scores(
         self, scores: np.ndarray, rows: Sequence[Mapping[str, np.ndarray]], subjects: Sequence[str]
@@ -248,18 +240,8 @@ class Ensemble:
                     known[there, number] = self._members.score_person(name, theirs, scores[there, number])
         return known
 
-    def _adaptation(self) -> PersonFusion:
-        if self._person is None:
-            raise DataError(
-                "the ensemble has no adaptation to a person: it was stored before there was one, or nothing was fitted "
-                "on clips; train it again",
-                code="no_adaptation",
-                where=str(self.folder),
-            )
-        return self._person
-
     def _answers_of_person(self, clips: Sequence[Seen]) -> list[Answer | MediaError]:
-        fusion = self._adaptation()
+        fusion = self._fusions.adaptation()
         if not clips:
             return []
         scores, one = np.stack([clip.scores for clip in clips]), ["person"] * len(clips)
@@ -268,7 +250,7 @@ class Ensemble:
         found: list[Answer | MediaError] = []
         for clip, vector in zip(clips, fused, strict=True):
             try:
-                answer = self._answer(clip, self._trusted_one(clip, vector), self.known)
+                answer = self._answer(clip, self._fusions.trusted(clip, vector), self.known)
             except MediaError as error:
                 found.append(error)
             else:
@@ -298,32 +280,15 @@ class Ensemble:
             MediaError: no model has an answer.
         """
         with stage("fusion"):
-            fused = self._fused(seen)
+            fused = self._fusions.of_clip(seen)
         return self._answer(seen, fused, self.known)
-
-    def _fused(self, seen: Seen) -> np.ndarray:
-        """Float64 ``[L]``: what is fused of a clip before anything is known of its label."""
-        return self._trusted_one(seen, self._fusion.predict(seen.scores[np.newaxis])[0])
-
-    def _trusted(self, answers: np.ndarray, distances: np.ndarray | None) -> np.ndarray:
-        """Fused probabilities ``[N, L]`` as far as distances ``[N, M]`` of the models let them be trusted."""
-        if self._depth is None or distances is None:
-            return answers
-        return self._depth.trusted(answers, self._depth.of(self.models, distances))
-
-    def _trusted_one(self, seen: Seen, answer: np.ndarray) -> np.ndarray:
-        if self._depth is None:
-            return answer
-        distances = seen.distances_of(self._depth.models)
-        trusted: np.ndarray = self._depth.trusted(answer[np.newaxis], distances[np.newaxis])[0]
-        return trusted
 
     def _possible(self, fused: np.ndarray) -> np.ndarray:
         """Fused probabilities ``[…, L]`` among the labels that can be right."""
         return only_among(fused, self.labels, self.known) if self.known else fused
 
     def _answer(self, clip: Seen, fused: np.ndarray, known: tuple[str, ...]) -> Answer:
-        lies = None if self._depth is None else self._depth.told(clip)
+        lies = self._fusions.told(clip)
         max_pixels = self.settings.media.max_pixels
         return answer_of(clip, fused, self.labels, self.models, known=known, lies=lies, max_pixels=max_pixels)
 
@@ -361,4 +326,4 @@ class Ensemble:
             distances: float64 ``[N, M]``, how far each clip lies from what each model learned from, NaN where it does
                 not say; without them no answer is trusted less.
         """
-        return self._possible(self._trusted(self._fusion.predict(scores), distances))
+        return self._possible(self._fusions.of_scores(scores, distances))
