@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from affekt.report.document import ConfusedClip, ConfusedPair, Said
+from affekt.report.mistakes import ConfusedClip, ConfusedPair, Said
 from affekt.score_table import ScoreTable
 from affekt.statistics.metrics import check_scores, predictions
 

@@ -10,6 +10,8 @@ from affekt.dataset import Unit
 from affekt.fusion.key import FusionKey
 from affekt.json_document import FLAT, LEFT_OUT, JsonDocument
 from affekt.media.prepared import SkippedClip
+from affekt.report.folds import Fold, MeanOfFolds
+from affekt.report.mistakes import ConfusedPair, Mistake
 from affekt.statistics.adaptation import AdaptationCurve
 from affekt.statistics.detectable_gain import DetectableGain
 from affekt.statistics.metrics import Figures, GroupFigures
@@ -106,97 +108,6 @@ class AblationOutcome(JsonDocument):
     model: str
     method: str
     paired: Paired = field(metadata=FLAT)
-
-
-@dataclass(frozen=True)
-class Mistake(JsonDocument):
-    """A wrong answer: the clip, its subject and label, the answered label, and the probabilities of both labels."""
-
-    clip: str
-    subject: str
-    label: str
-    predicted: str
-    confidence: float
-    probability_of_label: float
-
-
-@dataclass(frozen=True)
-class Said(JsonDocument):
-    """What one model says of a clip: its label, and how sure it is."""
-
-    label: str
-    confidence: float
-
-
-@dataclass(frozen=True)
-class ConfusedClip(JsonDocument):
-    """A clip of a pair of labels that are confused: its subject, how sure the answer is, and what each model says."""
-
-    clip: str
-    subject: str
-    confidence: float
-    models: Mapping[str, Said | None]
-
-
-@dataclass(frozen=True)
-class ConfusedPair(JsonDocument):
-    """A label that is often taken for another one.
-
-    Attributes:
-        label, predicted: the true one and the answered one.
-        clips: that are answered so; ``share``: of all clips of that label.
-        examples: the surest of them.
-    """
-
-    label: str
-    predicted: str
-    clips: int
-    share: float
-    examples: tuple[ConfusedClip, ...]
-
-
-@dataclass(frozen=True)
-class Fold(JsonDocument):
-    """One fold of an evaluation protocol.
-
-    Attributes:
-        name: of the fold.
-        held_out: the subjects that it was evaluated on.
-        clips: labelled ones among theirs.
-        accuracy: of the chosen fusion; None, as below, where no clip has a label.
-        models, fusion: of each model and fusion.
-        person: of each fusion's answers adapted to each person.
-        seconds, run_id, report: of its training; None where not known.
-    """
-
-    name: str
-    held_out: tuple[str, ...]
-    clips: int
-    accuracy: float | None
-    models: Mapping[str, float | None]
-    fusion: Mapping[FusionKey, float | None]
-    person: Mapping[FusionKey, float | None]
-    seconds: float | None = None
-    run_id: str | None = None
-    report: str | None = None
-
-
-@dataclass(frozen=True)
-class FoldMean(JsonDocument):
-    """Mean and standard deviation of the folds' accuracies, each fold counting alike; None where too few have one."""
-
-    accuracy: float | None
-    standard_deviation: float | None
-
-
-@dataclass(frozen=True)
-class MeanOfFolds(JsonDocument):
-    """That of the chosen fusion, of each model and fusion, and of the fusions' adapted answers."""
-
-    chosen: FoldMean = field(metadata=FLAT)
-    models: Mapping[str, FoldMean]
-    fusion: Mapping[FusionKey, FoldMean]
-    person: Mapping[FusionKey, FoldMean]
 
 
 @dataclass(frozen=True)

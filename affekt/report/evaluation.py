@@ -21,11 +21,11 @@ from affekt.report.document import (
     AdaptedFigures,
     Evaluation,
     FusionFigures,
-    Mistake,
     PersonFigures,
     fusion_source,
     model_source,
 )
+from affekt.report.mistakes import Mistake
 from affekt.score_table import ScoreTable
 from affekt.settings import EvaluationSettings
 from affekt.statistics.detectable_gain import DetectableGain, detectable_gain

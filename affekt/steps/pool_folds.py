@@ -19,8 +19,9 @@ from affekt.errors import AffektError
 from affekt.extensions import model_names
 from affekt.fusion import FusionKey
 from affekt.media import PreparedIndex
-from affekt.report.document import Evaluation, Fold, FoldMean, MeanOfFolds
+from affekt.report.document import Evaluation
 from affekt.report.evaluation import evaluate_table
+from affekt.report.folds import Fold, FoldMean, MeanOfFolds
 from affekt.score_table import ScoreTable, stack_tables
 from affekt.settings import Settings, digest_of
 from affekt.statistics.metrics import check_scores, predictions
