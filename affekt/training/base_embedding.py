@@ -33,6 +33,7 @@ def train(given: Given) -> ScoreTable:
         )
     stored = load_model(folder, "vgg", VGG16)
     assert stored.preprocessing is not None
+    stored.network.read_layer = "fc6"
     settings = given.settings
     base = frozen_vgg(
         stored.network,
@@ -40,7 +41,7 @@ def train(given: Given) -> ScoreTable:
         Hardware.choose(settings.device, settings.precision, settings.compile),
     )
     facts = {
-        "architecture": stored.network.architecture,
+        "architecture": {**stored.network.architecture, "read_layer": "fc6"},
         "preprocessing": stored.preprocessing.to_dict(),
         "base_sha256": stored.sha256,
     }

@@ -58,7 +58,7 @@ def train_vgg(given: Given) -> ScoreTable:
     folds = folds_of(given)
     if not len(image_numbers):
         require_two_labels(given, folds)
-    network, preprocessing = start_vgg(**_start(group, len(labels), settings.seed))
+    network, preprocessing = start_vgg(**_start(group, len(labels), settings.seed), read_layer=group.read_layer)
 
     def batches(key: str, learns: Sequence[FaceClip]) -> FrameBatches:
         return FrameBatches(

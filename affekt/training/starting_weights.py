@@ -29,6 +29,7 @@ def start_vgg(
     pretrained: str | None,
     seed: int,
     crops: Sequence[float] = SIDES,
+    read_layer: str = "fc6",
 ) -> tuple[VGG16, Preprocessing]:
     """A VGG-16 to train, from random weights or from a VGG-Face checkpoint, and its preprocessing.
 
@@ -38,13 +39,17 @@ def start_vgg(
             safetensors; None for random weights.
         seed: of the random weights.
         crops: sides of the crops, as shares of the stored picture's side.
+        read_layer: as for :class:`affekt.models.vgg.network.VGG16`.
 
     Raises:
         DataError: the checkpoint is missing, damaged or of another network.
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        network = VGG16(width=width, input_size=input_size, classes=classes, batch_norm=batch_norm, dropout=dropout)
+        network = VGG16(
+            width=width, input_size=input_size, classes=classes, batch_norm=batch_norm, dropout=dropout,
+            read_layer=read_layer,
+        )  # fmt: skip
         initialise(network)
     start = open_start(pretrained, "vgg") if pretrained is not None else None
     return network, _started(network, input_size, start, tuple(crops))

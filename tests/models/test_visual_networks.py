@@ -104,6 +104,19 @@ def test_fc6_activations_are_rectified_and_lead_to_the_logits() -> None:
     assert torch.equal(network(pictures), logits)
 
 
+def test_fc7_is_read_where_the_settings_say_so_and_what_is_stored_says_it_too() -> None:
+    network = VGG16(width=0.02, input_size=32, classes=3, read_layer="fc7").eval()
+    initialise(network)
+    pictures = torch.randn(4, 3, 32, 32)
+    fc7, logits = network.fc6_and_logits(pictures)
+    assert fc7.shape == (4, network.fc6_units) and torch.allclose(network.fc8(fc7), logits)
+    again = VGG16(**network.architecture).eval()
+    again.load_state_dict(network.state_dict())
+    assert torch.equal(again.fc6_and_logits(pictures)[0], fc7)
+    before = VGG16(**{name: value for name, value in network.architecture.items() if name != "read_layer"})
+    assert before.read_layer == "fc6"
+
+
 def test_dropout_acts_in_training_only() -> None:
     network = VGG16(width=0.02, input_size=32, dropout=0.5)
     pictures = torch.randn(2, 3, 32, 32)

@@ -20,6 +20,11 @@ class VggSettings(FaceNetwork):
         float | None, In(0, 1), "of a batch taken from face images; null: in proportion to their number"
     ]
     frames_per_clip: Annotated[int, In(1), "frames whose probabilities are averaged to a clip's score vector"]
+    read_layer: Annotated[
+        str,
+        In(one_of=("fc6", "fc7")),
+        "whose activations the Bi-LSTM and the joint network read (paper.md, section 4.3.3)",
+    ]
 
     def contradictions(self, name: str, settings: Any) -> Iterator[str]:
         """As of :class:`affekt.settings.fields.Optimisation`."""

@@ -27,6 +27,7 @@ class VGG16(nn.Module):
         classes: number of labels.
         batch_norm: whether a batch normalisation follows each convolution, fc6 and fc7 (section 3.2).
         dropout: probability with which a unit of fc6 and of fc7 is left out in training.
+        read_layer: ``fc6`` or ``fc7``, whose activations :meth:`fc6_and_logits` returns; both have as many units.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class VGG16(nn.Module):
         classes: int = 7,
         batch_norm: bool = False,
         dropout: float = 0.5,
+        read_layer: str = "fc6",
     ) -> None:
         super().__init__()
         self.architecture: dict[str, Any] = {
@@ -45,8 +47,9 @@ class VGG16(nn.Module):
             "classes": classes,
             "batch_norm": batch_norm,
             "dropout": dropout,
+            "read_layer": read_layer,
         }
-        self.dropout = dropout
+        self.dropout, self.read_layer = dropout, read_layer
         self._layers: list[tuple[str, ...]] = []
         channels, side = 3, input_size
         for group, published, count in _GROUPS:
@@ -95,7 +98,7 @@ class VGG16(nn.Module):
         raise ValueError(f"no convolution conv{until}")
 
     def fc6_and_logits(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """The rectified fc6 activations ``[N, fc6_units]`` and the logits ``[N, classes]`` from one forward pass.
+        """The rectified activations ``[N, fc6_units]`` of the layer that is read and the logits ``[N, classes]``.
 
         Args:
             pictures: float ``[N, 3, input_size, input_size]``, already normalised.
@@ -103,13 +106,14 @@ class VGG16(nn.Module):
         return self.from_maps(self.maps(pictures))
 
     def from_maps(self, maps: Tensor) -> tuple[Tensor, Tensor]:
-        """fc6 activations and logits from the maps of ``conv5_3``."""
+        """The activations that are read and the logits from the maps of ``conv5_3``."""
         pooled = halved(maps)
         # Flattened channel by channel whatever the memory format, which is the order of the published weights.
         fc6 = self.rectified("fc6", pooled.flatten(1))
         hidden = F.dropout(fc6, self.dropout, self.training)
-        hidden = F.dropout(self.rectified("fc7", hidden), self.dropout, self.training)
-        return fc6, self.fc8(hidden)
+        fc7 = self.rectified("fc7", hidden)
+        hidden = F.dropout(fc7, self.dropout, self.training)
+        return fc7 if self.read_layer == "fc7" else fc6, self.fc8(hidden)
 
     def normalised(self, layer: str, values: Tensor) -> Tensor:
         """A layer with its batch normalisation, where it has one."""
