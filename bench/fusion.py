@@ -96,7 +96,8 @@ def votes(path: Path, divisions: int) -> list[str]:
         *lines, "",
         f"The strongest machine is the best of {len(machines)} (C {', '.join(f'{value:g}' for value in PENALTIES)}; "
         f"gamma {', '.join(f'{value:g}' for value in WIDTHS)} times scikit-learn's `scale`), chosen by these very "
-        "clips in the first division, which flatters it. `svm` is the paper's C = 18.5 with calibrated probabilities.", "",
+        "clips in the first division, which flatters it. `svm` is the paper's C = 18.5 with calibrated probabilities.",
+        "",
     ]  # fmt: skip
 
 
