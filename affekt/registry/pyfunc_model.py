@@ -7,8 +7,17 @@ from typing import Any
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
 
-from affekt.ensemble import Ensemble
-from affekt.errors import AffektError
+try:
+    from affekt.ensemble import Ensemble
+    from affekt.errors import AffektError
+except ModuleNotFoundError as error:
+    if (error.name or "").partition(".")[0] != "affekt":
+        raise
+    raise ModuleNotFoundError(
+        "this model is answered by affekt, which no package index has: install its wheel (make wheel in a checkout of "
+        "the version that the tag affekt names) with pip install --no-deps, beside the requirements of this model",
+        name="affekt",
+    ) from error
 
 
 class EnsembleModel(PythonModel):

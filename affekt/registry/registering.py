@@ -9,6 +9,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import affekt
 from affekt.ensemble.assembly import identity_of
 from affekt.errors import DataError
 from affekt.model_names import check_name
+from affekt.models.engine import GRAPH
 from affekt.registry.models import CHALLENGER, MANIFEST, METRIC, digest_of, local_path
 from affekt.registry.tracking import Tracking
 from affekt.storage import secrets_hidden
@@ -116,7 +118,7 @@ def _logged(tracking: Tracking, folder: Path, name: str, run_id: str, facts: dic
                 python_model=str(Path(__file__).with_name("pyfunc_model.py")),
                 artifacts={"ensemble": str(folder.absolute())},
                 # Given, so that MLflow does not load the model in a process of its own to find out.
-                pip_requirements=requirements(),
+                pip_requirements=requirements(folder),
                 input_example=["clip.mp4"],
                 mlflow_model=Model(model_id=logged.model_id, run_id=run_id),
             )
@@ -179,13 +181,17 @@ def _same_model(name: str, identity: str, tracking: Tracking) -> int | None:
     return None
 
 
-def requirements() -> list[str]:
-    """What an answer needs beside affekt, each package at its version here.
+def requirements(folder: Path) -> list[str]:
+    """What an answer of an ensemble needs beside affekt, each package at its version here.
+
+    OpenVINO is among them where the ensemble has graphs and it is installed: elsewhere answers are to be the same.
 
     affekt itself is not among them: no index has it, so that whoever took the name there would be installed. It is
     installed from its wheel; the tag ``affekt`` of a version tells which.
     """
     asked = [line for line in metadata.requires("affekt") or [] if "extra ==" not in line] + ["mlflow"]
+    if any(folder.rglob(GRAPH)) and find_spec("openvino"):
+        asked.append("openvino")
     names = sorted({_NAME_OF_REQUIREMENT.match(line).group() for line in asked})  # type: ignore[union-attr]
     # Without what tells apart builds of one version (2.13.0+cpu), which most indices do not have.
     return [f"{name}=={metadata.version(name).partition('+')[0]}" for name in names]

@@ -24,11 +24,17 @@ from affekt.home import state_folder
 from affekt.pretrained.catalogue import CATALOGUE
 
 _SCHEME = "sqlite:///"
+#: A zsh without a configuration of its own completes nothing yet.
+_ZSH_COMPLETES = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i -D; }"
 
 
 def main(options: argparse.Namespace) -> None:
     """Print the script of a shell."""
-    print(shellcode(["affekt"], shell=options.shell))
+    script = shellcode(["affekt"], shell=options.shell)
+    if options.shell == "zsh":
+        first, _, rest = script.partition("\n")  # the mark of a file of completions stays the first line
+        script = f"{first}\n{_ZSH_COMPLETES}\n{rest}"
+    print(script)
 
 
 def complete(parser: argparse.ArgumentParser) -> None:

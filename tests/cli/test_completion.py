@@ -63,6 +63,16 @@ def test_every_shell_is_offered_commands_and_choices(shell):
     assert (commands, choices) == ({"train"}, {"svc"})
 
 
+def test_a_zsh_without_a_configuration_takes_the_script(tmp_path):
+    if shutil.which("zsh") is None:
+        pytest.skip("zsh is not installed")
+    surroundings = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    script = 'eval "$(affekt completion zsh)"; print -r -- $_comps[affekt]'
+    done = subprocess.run(["zsh", "-f", "-c", script], capture_output=True, text=True, timeout=60, env=surroundings)
+    assert (done.stdout.strip(), done.stderr) == ("_python_argcomplete", "")
+    assert not list(tmp_path.iterdir())
+
+
 def test_actions_options_and_names_that_affekt_knows():
     expected = {
         "affekt models ro": {"rollback"},

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import runpy
+import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import mlflow
 import pandas as pd
 import pytest
 
 from affekt.ensemble import Ensemble
-from affekt.registry import promote, register
+from affekt.registry import promote, pyfunc_model, register
 
 
 @pytest.fixture
@@ -34,10 +37,20 @@ def test_it_answers_as_the_ensemble_does(loaded, tiny_ensemble, sample_clips, tm
     assert loaded.predict(pd.DataFrame({"clip": [str(clip)]})) == [expected]
 
 
-def test_its_requirements_can_be_installed_and_name_no_package_that_anybody_could_take(tracking, saved):
-    register(tracking, saved("a"), name="affekt", run_id=tracking.start_parent("weekly"))
+def test_without_affekt_it_says_what_to_install():
+    path = Path(pyfunc_model.__file__)
+    with pytest.MonkeyPatch.context() as here, pytest.raises(ModuleNotFoundError, match="install its wheel"):
+        here.setitem(sys.modules, "affekt", None)
+        for name in [name for name in sys.modules if name.startswith("affekt.")]:
+            here.delitem(sys.modules, name)
+        runpy.run_path(str(path))
+
+
+def test_its_requirements_can_be_installed_and_name_no_package_that_anybody_could_take(tracking, saved, tmp_path):
+    (saved("a") / "members" / "graph.xml").touch()
+    register(tracking, tmp_path / "ensemble-a", name="affekt", run_id=tracking.start_parent("weekly"))
     (file,) = tracking.home.rglob("requirements.txt")
     asked = dict(line.split("==") for line in file.read_text().split())
     assert "affekt" not in asked
-    assert {"mlflow", "numpy", "opensmile", "torch"} <= set(asked)
+    assert {"mlflow", "numpy", "openvino", "opensmile", "torch"} <= set(asked)
     assert asked == {name: version(name).partition("+")[0] for name in asked}
