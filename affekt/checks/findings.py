@@ -164,7 +164,7 @@ def _rows(uri: str) -> tuple[Sequence[Clip | FaceImage], list[Problem]]:
         source = read_source(uri)
         return source.table.clips, list(source.problems)
     except DataError as no_clips:
-        if no_clips.code != "no_clips":
+        if no_clips.code != "no_clips" or len(places_of(uri)) > 1:  # several data sets are of clips
             raise
         try:
             return read_face_source(uri)

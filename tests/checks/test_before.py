@@ -10,6 +10,7 @@ import pytest
 from affekt.checks import CheckReport, check_before, remarks
 from affekt.checks.before import FILE_FAULTS, _passes
 from affekt.dataset.problems import Problem
+from affekt.dataset.several import joined
 from affekt.errors import DataError
 
 MakeClip = Callable[..., Path]
@@ -115,6 +116,15 @@ def test_one_refusal_is_told_as_it_is_and_several_by_their_codes(data, tmp_path)
     with pytest.raises(DataError) as error:
         check_before(absent, learns=False)
     assert (error.value.code, error.value.where) == ("missing_file", absent)
+
+
+def test_images_among_several_data_sets_of_clips_are_called_that(data, tmp_path):
+    faces = tmp_path / "faces" / "happy" / "1.png"
+    faces.parent.mkdir(parents=True)
+    faces.touch()
+    with pytest.raises(DataError, match="holds 1 still image and no clips; give them with --faces") as error:
+        check_before(joined([data(CLEAN), str(tmp_path / "faces")]), learns=True)
+    assert error.value.where == str(tmp_path / "faces")
 
 
 def test_remarks_count_by_kind_and_name_the_command():
