@@ -130,5 +130,5 @@ def fusion_spec(name: str) -> FusionSpec:
     """
     specs = fusion_specs()
     if name not in specs:
-        raise DataError(f"no fusion method {name!r}; expected of {', '.join(specs)}", code="unknown_method")
+        raise DataError(f"no fusion method {name!r}; expected one of {', '.join(specs)}", code="unknown_method")
     return specs[name]

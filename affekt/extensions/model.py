@@ -142,7 +142,7 @@ def model_spec(name: str) -> ModelSpec:
     """
     specs = model_specs()
     if name not in specs:
-        raise DataError(f"unknown model {name!r}; expected of {', '.join(specs)}", code="unknown_model")
+        raise DataError(f"unknown model {name!r}; expected one of {', '.join(specs)}", code="unknown_model")
     return specs[name]
 
 

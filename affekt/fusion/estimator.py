@@ -82,7 +82,7 @@ class FusionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
             )
         unknown = sorted({str(label) for label in y} - {str(label) for label in self.classes_})
         if unknown:
-            raise DataError(f"y holds {unknown[0]}; expected of {', '.join(map(str, self.classes_))}", code="label")
+            raise DataError(f"y holds {unknown[0]}; expected one of {', '.join(map(str, self.classes_))}", code="label")
         numbers = {label: number for number, label in enumerate(self.classes_.tolist())}
         table = ScoreTable(
             tuple(str(row) for row in range(count)),

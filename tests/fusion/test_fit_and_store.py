@@ -252,8 +252,8 @@ def test_an_estimators_folds_keep_people_together(make_table) -> None:
         ((4, 2, 3), [0, 1, 2], {}, "shape", "3 labels"),
         ((4, 2, 3), [0, 1, 2, 0], {"models": ("one",)}, "shape", "2 models over 3 labels.* 1 model "),
         ((4, 2, 3), [0, 1, 1, 0], {"labels": ("a", "b")}, "shape", "2 models over 3 labels.* 2 labels"),
-        ((4, 2, 3), [0, 1, 2, 3], {}, "label", "holds 3; expected of 0, 1, 2"),
-        ((4, 2, 3), ["a", "b", "c", "x"], {"labels": ("a", "b", "c")}, "label", "holds x; expected of a, b, c"),
+        ((4, 2, 3), [0, 1, 2, 3], {}, "label", "holds 3; expected one of 0, 1, 2"),
+        ((4, 2, 3), ["a", "b", "c", "x"], {"labels": ("a", "b", "c")}, "label", "holds x; expected one of a, b, c"),
     ],
 )
 def test_rows_that_do_not_fit_the_names_are_refused_by_a_code(

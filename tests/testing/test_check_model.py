@@ -119,7 +119,7 @@ def test_an_explainer_that_breaks_a_promise_is_told_which(
 
 
 def test_an_unknown_model_lists_those_that_there_are() -> None:
-    with pytest.raises(listing.DataError, match="unknown model 'wav2vec'; expected of vgg"):
+    with pytest.raises(listing.DataError, match="unknown model 'wav2vec'; expected one of vgg"):
         check_model("wav2vec")
 
 
