@@ -95,7 +95,7 @@ def _verify(which: str | None) -> int:
             print(f"{name}: ok, {_summary(verify(name))}")
         except AffektError as error:
             wrong = 1
-            print(error if error.where else f"{name}: {error}")
+            print(error if error.where == name else f"{name}: {error}")
     return wrong
 
 
