@@ -20,7 +20,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from mutation_rooms import ROOMS, installed, path_of
+from mutation_rooms import ROOMS, installed, label_of, path_of
 from mutation_rules import RULES
 from mutation_tree import ROOT, SEED, WORK, Mutant, run, sampled
 from record import add_out, header, publish
@@ -42,9 +42,10 @@ def main() -> None:
     for name in arguments.room or ROOMS:
         commit = subprocess.run(["git", "describe", "--always", "--dirty=+"], capture_output=True, text=True, cwd=ROOT)
         mutants = run(name, sample=arguments.sample, again=arguments.again)
-        for module in map(path_of, ROOMS[name].modules):
+        for entry in ROOMS[name].modules:
+            module, label = path_of(entry), label_of(entry)
             found = [mutant for mutant in mutants if mutant.module == module]
-            rows[module] = _row(module, found, _changes(WORK / name, module), commit.stdout.strip() or "none")
+            rows[label] = _row(label, found, _changes(WORK / name, module), commit.stdout.strip() or "none")
             survived = [mutant.key for mutant in found if mutant.status == "survived"]
             unargued = [key for key in survived if key not in argued]
             failed |= bool(unargued)
@@ -53,7 +54,7 @@ def main() -> None:
             for key in unargued:
                 print("not argued:", *key, sep="\t")
             for key in sorted(argued - set(survived)):
-                if key[0] == module and not sampled(WORK / name):
+                if key[0] == entry and not sampled(WORK / name):
                     print("argued, but no survivor:", *key, sep="\t")
         failed |= _too_many(mutants)
     publish(_report(rows), arguments.out, "mutation.md")
@@ -84,17 +85,17 @@ def _changes(tree: Path, module: str) -> str:
     return f" of {len(meta['exit_code_by_key'])}" if sampled(tree) else ""
 
 
-def _row(module: str, found: list[Mutant], of: str, commit: str) -> str:
+def _row(label: str, found: list[Mutant], of: str, commit: str) -> str:
     count = {status: sum(mutant.status == status for mutant in found) for status in ("killed", "survived", "timeout")}
     share = (len(found) - count["survived"]) / max(1, len(found))
     return (
-        f"| `{module}` | {len(found)}{of} | {count['killed']} | {count['timeout']} | {count['survived']} | "
+        f"| `{label}` | {len(found)}{of} | {count['killed']} | {count['timeout']} | {count['survived']} | "
         f"{share:.1%} | {commit} | {date.today()} |"
     )
 
 
 def _report(rows: dict[str, str]) -> str:
-    order = [path_of(module) for room in ROOMS.values() for module in room.modules]
+    order = [label_of(module) for room in ROOMS.values() for module in room.modules]
     return "\n".join(
         [
             *header("Small changes to what decides, and whether tests notice", "mutmut", "pytest", "numpy", "torch"),
@@ -105,7 +106,7 @@ def _report(rows: dict[str, str]) -> str:
             "",
             "| module | changes | killed | timeout | survived | noticed | commit | date |",
             "|---|---:|---:|---:|---:|---:|---|---|",
-            *(rows[module] for module in order if module in rows), "",
+            *(rows[label] for label in order if label in rows), "",
             "Not tried, by rule:", "",
             *(f"- {rule}" for rule in RULES), "",
         ]

@@ -13,7 +13,7 @@ class Room:
     """Modules whose logic is changed, and the tests that have to notice.
 
     Attributes:
-        modules: paths in the repository; ``path:name,name`` where only these functions count.
+        modules: paths in the repository; ``path:name,Class.name`` where only these functions count.
         tests: paths of the room's own tests.
         without: names of tests, or parts of names, that take a second and more and need not be run a hundred times:
             what they would notice has quick tests, too.
@@ -140,8 +140,16 @@ ROOMS = {
     ),
     "run_gate": Room(("affekt/steps/run_gate.py",), ("tests/steps/test_run_gate.py",)),
     "handler": Room(("serving/handler.py",), ("tests/serving/test_handler.py",)),
+    "store_keys": Room(
+        (
+            "affekt/store/entries.py:content_digest,content_name,Store.key,Store.key_of",
+            "affekt/store/contents.py",
+            "affekt/store/origins.py",
+        ),
+        tuple(f"tests/store/test_{name}.py" for name in ("entries", "contents", "origins")),
+    ),
     "store": Room(
-        tuple(f"affekt/store/{name}.py" for name in ("entries", "shard", "shelf", "origins")),
+        tuple(f"affekt/store/{name}.py" for name in ("entries", "shard", "shelf")),
         tuple(
             f"tests/store/test_{name}.py"
             for name in ("entries", "shards", "shelf", "origins", "prepared_store", "remote_store")
@@ -153,6 +161,11 @@ ROOMS = {
 def path_of(module: str) -> str:
     """The path of an entry of :data:`ROOMS`, without the names of functions."""
     return module.partition(":")[0]
+
+
+def label_of(module: str) -> str:
+    """An entry of :data:`ROOMS` as the report says it."""
+    return module.replace(":", ": ").replace(",", ", ")
 
 
 def installed(module: str) -> str:
@@ -168,5 +181,8 @@ def patterns_of(room: Room) -> list[str]:
     for module in room.modules:
         path, _, names = module.partition(":")
         dotted = installed(path).removesuffix(".py").replace("/", ".")
-        found += [f"{dotted}.x_{name}__mutmut_*" for name in names.split(",")] if names else [f"{dotted}.x*"]
+        for name in names.split(","):
+            held_by, _, own = name.rpartition(".")
+            mangled = f"xǁ{held_by}ǁ{own}" if held_by else f"x_{own}"
+            found.append(f"{dotted}.{mangled}__mutmut_*" if name else f"{dotted}.x*")
     return found

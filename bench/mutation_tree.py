@@ -140,12 +140,13 @@ def mutmut(tree: Path, *arguments: str) -> None:
     """Run mutmut, under the rules, in a tree."""
     data = os.environ.get("AFFEKT_TEST_DATA", str(ROOT.parent / "shared" / "data"))
     paths = os.pathsep.join([str(tree / "mutants"), str(ROOT / "bench")])
-    kept = tree / "kept"  # what the room's tests make with code that is not changed, once for all changes
+    # What the room's tests make with code that is not changed, once for all changes.
+    kept = os.environ.get("AFFEKT_TEST_KEPT") or str(tree / "kept")
     environment = {
         **os.environ,
         "PYTHONPATH": paths,
         "AFFEKT_TEST_DATA": data,
-        "AFFEKT_TEST_KEPT": str(kept),
+        "AFFEKT_TEST_KEPT": kept,
         "OMP_NUM_THREADS": "1",
     }
     command = [sys.executable, str(ROOT / "bench" / "mutation_rules.py"), *arguments]
