@@ -202,8 +202,8 @@ FOUR = {"splits": [""] * 4, "truth": [0, 0, 0, 1], "models": 2}
 @pytest.mark.parametrize(
     ("changed", "rightly", "said"),
     [
-        ({}, {"a": 1, "b": 2}, "m0 alone is right on 75.0% of 4 rows of the fused split that it answered, more often "
-         "than every fusion (the best of them there, b: 50.0%)"),
+        ({}, {"b": 1, "a": 2}, "m0 alone is right on 75.0% of 4 rows of the fused split that it answered, more often "
+         "than every fusion (the best of them there, a: 50.0%)"),
         ({}, {"a": 1, "b": 3}, None),
         ({}, {}, None),
         ({"truth": [-1] * 4}, {"a": 0}, None),
@@ -233,13 +233,24 @@ def test_a_model_is_held_against_fusions_on_the_rows_that_it_answered() -> None:
     assert below_the_best_model(table, {"a": wrong}) == []
 
 
+def test_a_method_that_selects_is_cross_validated_in_one_division_and_tells_what_all_rows_select(make_table) -> None:
+    table = make_table(60, subjects=6)
+    found = fuse_table(table, methods=["selected"], bootstrap=10, folds=2, seed=1)
+    how = {**HOW, "folds": 2, "seed": 1}
+    expected = cross_validated(table, [fold_masks(table, 2, 1)], "selected", how)
+    np.testing.assert_array_equal(found.vectors["selected"], expected)
+    values = found.report["methods"]["selected"]
+    assert values["fitted_on"] == "all rows, other subjects"
+    assert values["notes"] == [Fusion.fit(table, "selected", folds=2, seed=1).selected]
+
+
 def test_answers_to_unseen_people_are_of_fusions_of_the_others(make_table) -> None:
     table = make_table(40, subjects=8, strengths=(1.0, 0.8))
-    masks = subject_folds(table.subjects, 4, 3, labels=[table.labels[number] for number in table.truth])
-    for how in ({}, {"weights": {"face": 0.25, "voice": 0.75}}):
-        found = unseen_answers(table, "weighted_average", 4, 3, how)
+    labels, given = [table.labels[number] for number in table.truth], {"weights": {"face": 0.25, "voice": 0.75}}
+    for seed, how in ((0, {}), (1, {}), (2, {}), (3, {}), (3, given)):
+        found = unseen_answers(table, "weighted_average", 4, seed, how)
         assert found is not None and found.dtype == float
-        for held in masks:
+        for held in subject_folds(table.subjects, 4, seed, labels=labels):
             fusion = Fusion.fit(table.rows(~held), "weighted_average", **how)
             np.testing.assert_array_equal(found[held], fusion.predict(table.scores[held]))
     assert unseen_answers(replace(table, subjects=("one",) * 40), "average", 4, 3, {}) is None
@@ -253,6 +264,7 @@ def test_answers_to_unseen_people_are_of_fusions_of_the_others(make_table) -> No
             {"a": {"accuracy": 0.9, "train_accuracy": 0.4}, "b": {"accuracy": 0.5, "train_accuracy": 0.6}},
             None, "b", "cross-validation on the train rows",
         ),
+        ({"a": {"train_accuracy": 0.6}, "b": {"train_accuracy": 0.4}}, None, "a", "cross-validation on the train rows"),
         (
             {"a": {"accuracy": 0.4, "train_accuracy": None}, "b": {"accuracy": 0.5, "train_accuracy": 0.6}},
             None, "b", "the test rows themselves",
