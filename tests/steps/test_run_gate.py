@@ -219,6 +219,7 @@ class Known:
 
     @contextmanager
     def files(self, ensemble: Path, names: Sequence[str]) -> Iterator[list[Path]]:
+        assert (ensemble / "ensemble.json").is_file() and names
         yield list(self.asked)
 
 
