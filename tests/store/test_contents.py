@@ -18,6 +18,8 @@ def test_a_file_is_told_by_its_bytes_and_remembered(tmp_path):
     assert contents([str(path)], root) == {str(path): expected}
     assert contents([str(path)], root) == {str(path): expected}
     assert len(list((root / "origins").iterdir())) == 1
+    (state,) = Origins(str(root)).known
+    assert state.startswith("file-") and len(state) == 5 + 32  # as the notes of earlier versions have it
 
 
 def test_a_file_that_was_replaced_is_read_again_though_size_and_time_are_the_same(tmp_path):

@@ -63,6 +63,17 @@ def test_each_later_version_of_a_detector_has_keys_of_its_own(
     assert content_digest(replace(settings, detector=f"{settings.detector} 2")) == digests[2]  # as entries are named
 
 
+def test_a_detectors_weights_count_by_their_bytes_wherever_they_lie(settings: MediaSettings, tmp_path: Path) -> None:
+    digests = []
+    for name, content in (("a.onnx", b"one"), ("b.onnx", b"one"), ("c.onnx", b"another")):
+        (tmp_path / name).write_bytes(content)
+        digests.append(content_digest(replace(settings, detector_model=str(tmp_path / name))))
+    assert digests[0] == digests[1] != digests[2] and content_digest(settings) not in digests
+    with pytest.raises(DataError) as caught:
+        content_digest(replace(settings, detector_model=str(tmp_path / "gone.onnx")))
+    assert caught.value.code == "missing_weights"
+
+
 def test_the_order_in_which_settings_are_declared_does_not_matter(settings: MediaSettings) -> None:
     backwards = make_dataclass("Backwards", [(item.name, item.type, field()) for item in fields(settings)][::-1])
     assert content_digest(backwards(**asdict(settings))) == content_digest(settings)
