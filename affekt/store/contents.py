@@ -35,7 +35,7 @@ def contents(uris: Sequence[str], root: str | Path) -> dict[str, str]:
         read = dict(zip((local[uri] for uri in unread), pool.map(storage.file_digest, unread), strict=True))
     origins.learn(read)
     known = origins.known
-    return {uri: content_name(known.get(versions.get(uri, ""), "")) for uri in uris}
+    return {uri: content_name(known[versions[uri]]) if versions.get(uri) in known else "" for uri in uris}
 
 
 def _state(path: str) -> str:
@@ -45,4 +45,4 @@ def _state(path: str) -> str:
     except OSError:
         return ""
     facts = (os.path.realpath(path), found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-    return f"file-{hashlib.sha256(repr(facts).encode(errors='surrogateescape')).hexdigest()[:32]}"
+    return f"file-{hashlib.sha256(repr(facts).encode()).hexdigest()[:32]}"

@@ -108,9 +108,65 @@ def test_a_clip_is_said_to_be_unlike_them_from_one_in_twenty_on():
     assert told(94.5) is None and told(np.nan) is None
     assert "farther from it than 95 of 100 clips" in str(told(95.5))
     assert "farther from it than 99 of 100 clips" in str(told(1e6))
+    some = Depth(("svc",), np.arange(1.0, 200.0)[:, np.newaxis], 1.0)  # eight of 199 lie farther: a share of 0.045
+    seen = Seen("clip", np.full((1, 3), 1 / 3), 9, 9, (), None, 1, distances={"svc": 191.5})
+    assert "than 95 of 100" in str(some.told(seen))
     assert Depth(("svc",), np.arange(1.0, 4000.0)[:, np.newaxis], 1.0).told(
         Seen("clip", np.full((1, 3), 1 / 3), 9, 9, (), None, 1, distances={"svc": 1e6})
     ) == told(1e6)  # not all of 100, however many there are
+
+
+def test_it_is_fitted_on_labelled_clips_with_an_answer_and_a_distance_by_the_likeliest_temperature():
+    distances, answers, truth = unseen(44)
+    truth[10:20] = answers[10:20].argmin(axis=1)  # answers that are too sure
+    truth[0], answers[1], distances[2], distances[3, 0] = -1, np.nan, np.nan, np.nan
+    assert Depth.fit(("a", "b"), distances[:42], answers[:42], truth[:42], 0) is None  # 39 tell
+    used = [3, *range(4, 43)]
+    found = Depth.fit(("a", "b"), distances[:43], answers[:43], truth[:43], 0)
+    assert found is not None and found.models == ("a", "b")
+    np.testing.assert_array_equal(found.unseen, distances[used])
+
+    def likelihood(temperature: float) -> float:
+        trusted = Depth(("a", "b"), distances[used], temperature).trusted(answers[used], distances[used])
+        return float(np.log(trusted[np.arange(40), truth[used]] + 1e-12).mean())
+
+    tried = np.exp(np.linspace(np.log(0.4), np.log(1.5), 45))
+    assert found.temperature == max(tried, key=likelihood) > tried[0]
+
+
+def test_of_many_clips_two_thousand_are_kept_by_the_seed():
+    given = unseen(2100)
+    first, again, other = (Depth.fit(("a", "b"), *given, seed) for seed in (0, 0, 1))
+    assert first is not None and again is not None and other is not None
+    assert len(first.unseen) == 2000
+    assert (first.unseen == again.unseen).all() and (first.unseen != other.unseen).any()
+
+
+def test_clips_and_train_clips_without_a_distance_are_left_aside():
+    known = Depth(("a", "b"), np.array([[1.0, np.nan], [2.0, np.nan], [3.0, 5.0]]), 1.0)
+    shares = known.shares(np.array([[np.nan, np.nan], [9.0, 9.0]]))
+    assert np.isnan(shares[0]) and shares[1] == pytest.approx(1 / 2)  # one train clip has both
+    assert np.isfinite(known.trusted(np.array([[1.0, 0.0]]), np.array([[9.0, 9.0]]))).all()
+
+
+def test_distances_are_put_in_the_order_of_the_models_that_tell():
+    found = Depth(("b", "gone", "a"), np.ones((1, 3)), 1.0).of(("a", "b"), np.array([[1.0, 2.0], [3.0, 4.0]]))
+    assert found.dtype == float
+    np.testing.assert_array_equal(found, [[2.0, np.nan, 1.0], [4.0, np.nan, 3.0]])
+
+
+def test_distances_that_are_missing_are_written_as_json_knows_them_and_count_as_alike(tmp_path):
+    distances, answers, truth = unseen(50)
+    distances[::7] = np.nan
+    distances[:, 1] = distances[:, 0]
+    found = Depth.fit(("a", "b"), distances, answers, truth, 0)
+    assert found is not None and found.models == ("a",)
+    known = Depth(("a", "b"), np.array([[1.0, np.nan]]), 1.0)
+    known.write(tmp_path)
+    assert "NaN" not in (tmp_path / DEPTH).read_text(encoding="utf-8")
+    read = Depth.read(tmp_path)
+    assert read is not None and read.models == known.models and read.unseen.dtype == float
+    np.testing.assert_array_equal(read.unseen, known.unseen)
 
 
 @pytest.fixture(scope="module")
