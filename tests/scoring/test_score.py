@@ -64,6 +64,59 @@ def test_every_file_has_a_row_in_order_with_its_answer_or_its_error(tmp_path, su
     assert pd.isna(first["error"])
 
 
+def test_a_row_holds_all_that_the_answer_says_and_the_summary_counts_it(tmp_path):
+    class Told(Words):
+        def answers(self, files: Sequence[str]) -> Iterator[Found]:
+            for number, found in enumerate(super().answers(files)):
+                yield found if isinstance(found, AffektError) or number else {**found, "known_labels": ["happy", "sad"]}
+
+    table = tmp_path / "scores.csv"
+    found = score_files(names(8), str(table), Told())
+    first, second, *_ = csv.DictReader(table.open())
+    assert first == {
+        "file": "clip0.mp4", "label": "happy", "confidence": "0.75", "probability.happy": "0.75",
+        "probability.sad": "0.25", "modalities": "face+voice", "frames": "9", "frames_with_face": "8",
+        "warnings": "dark; short", "face_people": "2", "face_person": "1", "face_left": "1", "face_top": "2",
+        "face_width": "3", "face_height": "4", "model": "d1", "error_code": "", "error": "",
+        "known_labels": "happy+sad",
+    }  # fmt: skip
+    assert second == {**first, "file": "clip1.mp4", "known_labels": ""}
+    assert found.to_dict() == {
+        "table": str(table), "rows": 8, "answered": 6, "before": 0, "labels": {"happy": 6},
+        "errors": {"nothing_usable": 2}, "models": {"d1": 6},
+    }  # fmt: skip
+    score_files(names(2), str(tmp_path / "plain.csv"), Words())
+    assert "known_labels" not in (tmp_path / "plain.csv").read_text()
+
+
+def test_what_ends_a_scoring_keeps_its_code_and_says_what_is_kept(tmp_path):
+    with pytest.raises(AffektError) as caught:
+        score_files(names(9), str(tmp_path / "scores.csv"), Words(away_after=1))
+    assert caught.value.code == "unreachable"
+    assert caught.value.message.endswith("answers there. 1 row of 9 are kept: start the same again to go on")
+    with pytest.raises(AffektError) as caught:
+        score_files(names(9), str(tmp_path / "other.csv"), Words(away_after=0))
+    assert caught.value.message == "no server answers there"
+
+
+def test_a_plan_of_other_rows_or_a_damaged_one_is_named(tmp_path):
+    table = str(tmp_path / "scores.csv")
+    with pytest.raises(AffektError):
+        score_files(names(9), table, Words(away_after=5))
+    with pytest.raises(DataError, match=r"of other files \(9 files; these are 8\)") as caught:
+        score_files(names(8), table, Words())
+    assert (caught.value.code, caught.value.where) == ("other_scoring", f"{table}.parts")
+    other = Words()
+    other.identity = "another"
+    with pytest.raises(DataError, match=r"\(words; this is another\)"):
+        score_files(names(9), table, other)
+    plan = Path(f"{table}.parts", "plan.json")
+    plan.write_text("no JSON")
+    with pytest.raises(DataError, match="cannot be read; begin anew") as caught:
+        score_files(names(9), table, Words())
+    assert (caught.value.code, caught.value.where) == ("damaged", str(plan))
+
+
 def test_a_server_that_goes_away_costs_no_row_and_makes_none(tmp_path):
     table = tmp_path / "scores.csv"
     with pytest.raises(AffektError, match="5 rows of 9 are kept"):
