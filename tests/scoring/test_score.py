@@ -165,8 +165,9 @@ def test_two_scorings_of_one_table_at_once_are_refused(tmp_path):
 
     class Nested(Words):
         def answers(self, files: Sequence[str]) -> Iterator[Found]:
-            with pytest.raises(AffektError, match="another process scores into this table"):
+            with pytest.raises(AffektError, match="another process scores into this table") as caught:
                 score_files(files, table, Words())
+            assert (caught.value.code, caught.value.where) == ("busy", f"{table}.parts")
             return super().answers(files)
 
     assert score_files(names(2), table, Nested()).rows == 2
@@ -181,11 +182,13 @@ def test_a_name_is_no_formula_and_need_not_be_text(tmp_path):
 
 
 def test_a_table_of_another_kind_is_refused_before_any_work(tmp_path):
-    with pytest.raises(UsageError, match=r"\.parquet or \.csv"):
+    with pytest.raises(UsageError, match=r"\.parquet or \.csv") as refused:
         score_files(names(2), str(tmp_path / "scores.xlsx"), Words())
+    assert refused.value.code == "usage"
     (tmp_path / "scores.csv").mkdir()
-    with pytest.raises(DataError, match="is a folder"):
+    with pytest.raises(DataError, match="is a folder") as caught:
         score_files(names(2), str(tmp_path / "scores.csv"), Words())
+    assert (caught.value.code, caught.value.where) == ("is_a_folder", str(tmp_path / "scores.csv"))
 
 
 def killed_twice(tmp_path: Path, suffix: str, script: str, *arguments: str) -> tuple[Path, Path]:
