@@ -42,8 +42,12 @@ def answers_by_graph(folder: Path, inference: str, device: str) -> bool:
         device: likewise.
 
     Raises:
-        AffektError: ``no_engine``: the engine is asked for, and not installed.
+        AffektError: ``no_engine``: the engine is asked for, and not installed; ``bad_inference``: it is none of these.
     """
+    if inference not in ("auto", "torch", "openvino"):  # a setting is checked, an environment is not
+        raise AffektError(
+            f"AFFEKT_INFERENCE is {inference!r}; expected one of auto, torch, openvino", code="bad_inference"
+        )
     if inference == "torch":
         return False
     if not has_graph(folder):

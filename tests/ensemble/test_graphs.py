@@ -15,6 +15,7 @@ from safetensors.numpy import load_file
 from affekt.ensemble import Ensemble
 from affekt.ensemble.assembly import read_manifest
 from affekt.ensemble.graphs import CLOSE, SAME, Agreement, compare
+from affekt.errors import AffektError
 from affekt.media import PreparedIndex
 from affekt.models.engine import GRAPH, NUMBERS
 from affekt.models.members import Members
@@ -111,3 +112,6 @@ def test_the_environment_says_what_computes_networks(tiny_ensemble, monkeypatch,
     torch = Ensemble.load(tiny_ensemble)
     assert type(torch.member("vgg")).__name__ == "VggMember"
     assert type(Ensemble.load(tiny_ensemble, inference="openvino").member("vgg")).__name__ == "GraphVgg"
+    monkeypatch.setenv("AFFEKT_INFERENCE", "fast")
+    with pytest.raises(AffektError, match="AFFEKT_INFERENCE is 'fast'; expected one of auto, torch, openvino"):
+        Ensemble.load(tiny_ensemble)
