@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import tempfile
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -61,14 +62,23 @@ class Frames:
             self._chunks.append(self._spill.array((self._per_chunk * self.stride,)))
         return self._chunks[chunk].data[used * self.stride :]
 
-    def add(self, planes: list[np.ndarray]) -> None:
-        """Keep one more picture, of its three planes uint8 ``[height, width]`` and half of both, or wider rows."""
+    def add(self, planes: Sequence[np.ndarray], levels: Sequence[np.ndarray] | None = None) -> None:
+        """Keep one more picture.
+
+        Args:
+            planes: its three planes, uint8 ``[height, width]`` and twice half of both; rows may be longer.
+            levels: what takes the place of each value in each plane, uint8 ``[256]``; None for the values themselves.
+        """
         room = np.frombuffer(self.room(), np.uint8, self.stride - len(MARKER), len(MARKER))
         area = self.width * self.height
         shape = (self.height // 2, self.width // 2)
         whole = (room[:area].reshape(self.height, self.width), *room[area:].reshape(2, *shape))
-        for kept, plane in zip(whole, planes, strict=True):
-            kept[:] = plane[: kept.shape[0], : kept.shape[1]]
+        for number, (kept, plane) in enumerate(zip(whole, planes, strict=True)):
+            part = plane[: kept.shape[0], : kept.shape[1]]
+            if levels is None:
+                kept[:] = part
+            else:
+                cv2.LUT(part, levels[number], kept)
         self.count += 1
 
     def keep_every(self, step: int) -> None:

@@ -11,7 +11,6 @@ import contextlib
 import importlib.metadata
 import os
 import time
-from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from affekt.media.downmix import downmix
-from affekt.media.ffmpeg_command import max_pixels, picture_filters, picture_side, sound_filter
+from affekt.media.ffmpeg_command import max_pixels, picture_side
 from affekt.media.ffmpeg_log import FileReport, says_damage
 from affekt.media.ffmpeg_run import FfmpegRun, out_of_time
+from affekt.media.filter_graphs import Kind, given, levels_of, picture_graph, sound_graph
 from affekt.media.frame_rate import step_for
 from affekt.media.frames import Frames, Spill
 from affekt.media.listing import MAX_FRAME_RATE, Listing, Stream, read_listing
@@ -141,31 +141,26 @@ class _Pictures:
         context.options = {"max_pixels": str(pixels)}
         self._stream, self._side = stream, picture_side(settings)
         self._graph: Any = None
+        self._levels: tuple[np.ndarray, ...] | None = None
         self._most = int(settings.max_seconds * MAX_FRAME_RATE)
         self._seconds = settings.max_seconds
-        self._kind: tuple[Any, ...] = ()
+        self._kind: Kind | None = None
         self._frames: Frames | None = None
         self._times: list[float] = []
 
     def take(self, frame: Any, duration: int) -> None:
-        kind = (frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range)
-        if not self._kind:
-            self._kind, self._graph = kind, self._filters(frame)
+        kind = Kind.of(frame)
+        if self._kind is None:
+            self._kind, self._levels = kind, levels_of(kind, self._side)
+            if self._levels is None:
+                shape = int(self._stream.sample_aspect_ratio or 0)
+                self._graph = picture_graph(kind, self._stream.time_base, shape, self._side)
         if kind != self._kind or frame.rotation:
             raise _NotPlain
-        self._graph.vpush(frame)
-        self._keep(self._graph.vpull())
-
-    def _filters(self, frame: Any) -> Any:
-        # PyAV's own source knows nothing of a picture's range and matrix.
-        base, shape = self._stream.time_base, self._stream.sample_aspect_ratio or 0
-        source = {
-            "video_size": f"{frame.width}x{frame.height}", "pix_fmt": frame.format.name,
-            "time_base": f"{base.numerator}/{base.denominator}", "pixel_aspect": f"{shape}/1",
-            "colorspace": int(frame.colorspace), "range": int(frame.color_range),
-        }  # fmt: skip
-        arguments = ":".join(f"{name}={value}" for name, value in source.items())
-        return _graph(lambda graph: graph.add("buffer", arguments), picture_filters(self._side), "buffersink")
+        if self._graph is not None:
+            self._graph.vpush(frame)
+            frame = self._graph.vpull()
+        self._keep(frame)
 
     def _keep(self, frame: Any) -> None:
         seconds = frame.pts * frame.time_base.numerator / frame.time_base.denominator
@@ -175,7 +170,8 @@ class _Pictures:
         late = seconds >= self._seconds or (self._times and seconds <= self._times[-1])
         if late or len(frames) >= self._most or len(frames) * frames.stride > MAX_PICTURE_BYTES:
             raise _NotPlain
-        frames.add([np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size) for plane in frame.planes])
+        planes = [np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size) for plane in frame.planes]
+        frames.add(planes, self._levels)
         self._times.append(seconds)
 
     def ended(self, stream: Stream) -> tuple[Frames, np.ndarray]:
@@ -195,11 +191,7 @@ class _Sound:
             raise _NotPlain
         self._end = stream.duration
         self._last: tuple[Any, int] | None = None
-        self._graph = _graph(
-            lambda graph: graph.add_abuffer(template=stream, time_base=stream.time_base),
-            [sound_filter(settings)],
-            "abuffersink",
-        )
+        self._graph = sound_graph(stream, settings)
         self._kind: tuple[Any, ...] = ()
         self._most = int((settings.max_seconds + 2) * settings.sample_rate)
         self._parts: list[np.ndarray] = []
@@ -220,7 +212,7 @@ class _Sound:
         self._pull()
 
     def _pull(self) -> None:
-        for frame in _given(self._graph):
+        for frame in given(self._graph):
             if not self._parts:
                 self._start = frame.pts * frame.time_base.numerator / frame.time_base.denominator
             channels = frame.layout.nb_channels
@@ -242,30 +234,6 @@ class _Sound:
         if not self._count:
             raise _NotPlain
         return downmix(np.concatenate(self._parts), layout), self._start
-
-
-def _graph(source: Callable[[Any], Any], filters: list[tuple[str, str]], sink: str) -> Any:
-    """The filters in a row, behind what a function adds to the graph."""
-    from av.filter import Graph  # heavy, see run_inside
-
-    graph = Graph()
-    graph.threads = 1
-    last = source(graph)
-    for name, arguments in [*filters, (sink, "")]:
-        following = graph.add(name, arguments)
-        last.link_to(following)
-        last = following
-    graph.configure()
-    return graph
-
-
-def _given(graph: Any) -> Iterator[Any]:
-    """What a graph of sound has ready."""
-    while True:
-        try:
-            yield graph.pull()
-        except (BlockingIOError, EOFError):
-            return
 
 
 def _shortened(frame: Any, samples: int) -> Any:

@@ -14,6 +14,7 @@ from affekt.errors import MediaError
 from affekt.media import inside
 from affekt.media.decode import decode
 from affekt.media.ffmpeg_command import ffmpeg_binary
+from affekt.media.filter_graphs import Kind, levels_of
 from affekt.settings import MediaSettings
 from affekt.store import workers
 
@@ -87,6 +88,16 @@ def test_a_plain_file_gives_what_ffmpeg_gives(
     assert np.array_equal(here.sound, apart.sound)
     assert (here.seconds, here.zero, here.other_sounds) == (apart.seconds, apart.zero, apart.other_sounds)
     assert here.report.listing == apart.report.listing
+
+
+def test_where_only_values_change_a_table_takes_the_place_of_the_filters() -> None:
+    kind = Kind(160, 120, "yuv420p", 2, 0)
+
+    brightness, *_ = levels_of(kind, 120) or ()
+
+    assert [int(brightness[value]) for value in (0, 16, 235, 255)] == [0, 0, 255, 255]
+    assert levels_of(kind, 100) is None
+    assert levels_of(kind._replace(format="yuv444p"), 120) is None
 
 
 @pytest.mark.parametrize("name", OTHERS)

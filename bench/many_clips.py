@@ -1,0 +1,106 @@
+"""Wall and processor time of `affekt predict` of many clips and of `affekt evaluate` from a warm store.
+
+    python bench/many_clips.py DATA --model FOLDER --before CHECKOUT [--clips 72] [--runs 3] [--out docs/benchmarks]
+
+DATA is a labelled data set in a folder. Both codes run in turn with this interpreter, each with a home of its own,
+whose store the first evaluation fills; it does not count. CHECKOUT is an earlier installation's folder of packages
+(pip install --no-deps --target). Labels of the answers must be equal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from record import add_out, header, publish
+
+from affekt.dataset import load_clips
+
+COMMAND = "import sys; from affekt.pipelines.cli import main; sys.argv[0] = 'affekt'; sys.exit(main())"
+
+
+def run(code: Path | None, home: Path, arguments: list[str]) -> tuple[float, float, dict[str, Any]]:
+    """Seconds, processor seconds of the whole tree, and the document of one command."""
+    environment = {**os.environ, "AFFEKT_HOME": str(home)}
+    environment.pop("OMP_NUM_THREADS", None)
+    if code is not None:
+        environment["PYTHONPATH"] = str(code.resolve())
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    line = [sys.executable, "-c", COMMAND, *arguments, "--json"]
+    done = subprocess.run(
+        line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, env=environment, cwd=home
+    )
+    took, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    document: dict[str, Any] = json.loads(done.stdout)
+    return took, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime, document
+
+
+def answers(document: dict[str, Any]) -> list[str]:
+    """What of a document both must agree on."""
+    return [answer["label"] for answer in document["results"]] if "results" in document else []
+
+
+def in_turns(name: str, arguments: list[str], homes: dict[str, tuple[Path | None, Path]], runs: int) -> str:
+    """A row of the report: one command by each code, in turns."""
+    found: dict[str, list[tuple[float, float]]] = {way: [] for way in homes}
+    for _ in range(runs):
+        told = []
+        for way, (code, home) in homes.items():
+            wall, cpu, document = run(code, home, arguments)
+            found[way].append((wall, cpu))
+            told.append(answers(document))
+        if told[0] != told[1]:
+            raise SystemExit(f"{name}: the labels differ")
+    cells = [name]
+    for what in (0, 1):
+        before, now = ([turn[what] for turn in found[way]] for way in ("before", "now"))
+        ratio = median(mine / theirs for mine, theirs in zip(now, before, strict=True))
+        cells += [f"{median(before):.1f}", f"{median(now):.1f}", f"{ratio:.2f}"]
+    return "| " + " | ".join(cells) + " |"
+
+
+def main() -> None:
+    """Run every command by both codes and write the report."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("data")
+    parser.add_argument("--model", type=Path, required=True, help="the folder of an ensemble that both can read")
+    parser.add_argument("--before", type=Path, required=True, help="the folder of packages of the other code")
+    parser.add_argument("--clips", type=int, default=72)
+    parser.add_argument("--runs", type=int, default=3)
+    add_out(parser)
+    options = parser.parse_args()
+    table = load_clips(options.data)
+    clips = [str(Path(clip.uri).resolve()) for clip in table][: options.clips]
+    model, data = str(options.model.resolve()), str(Path(options.data).resolve())
+    with tempfile.TemporaryDirectory(prefix="affekt-bench-") as folder:
+        homes = {way: (code, Path(folder, way)) for way, code in (("before", options.before), ("now", None))}
+        for _, home in homes.values():
+            home.mkdir()
+        rows = [in_turns(f"predict, {len(clips)} clips", ["predict", *clips, "--model", model], homes, options.runs)]
+        evaluate = ["evaluate", data, "--model", model]
+        for code, home in homes.values():
+            run(code, home, evaluate)
+        rows.append(in_turns(f"evaluate, {len(table)} clips in the store", evaluate, homes, options.runs))
+    lines = [
+        *header("Many clips at once", "torch", "openvino", "av", more=f"load {os.getloadavg()[0]:.1f} at the end"),
+        f"Both codes in turn, turns: {options.runs}. Medians, and the median ratio in a turn. Processor time is "
+        "that of all processes.",
+        "",
+        "| | earlier, s | now, s | ratio | earlier, CPU s | now, CPU s | ratio |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+        *rows,
+    ]
+    publish("\n".join(lines) + "\n", options.out, "many-clips.md")
+
+
+if __name__ == "__main__":
+    main()
