@@ -68,6 +68,16 @@ def test_a_selection_among_the_four_of_models_stored_before_is_told(make_table: 
     assert stored.told(table.models).endswith("best single model 60.0%, weighted log average 70.0%, stacking 50.0%")
 
 
+def test_without_rows_to_compare_on_the_mean_of_all_answers_and_says_so(make_table: Make) -> None:
+    table = make_table(60)
+    rare = np.arange(60) == np.flatnonzero(table.truth == 3)[0]
+    table = replace(table, truth=np.where(rare, 3, np.minimum(table.truth, 2)))
+    fusion = Fusion.fit(table, "selected")
+    assert what(fusion) == "log average of all"
+    assert fusion.selected == "log average of all (face, voice): too few rows of a label to compare fusions on"
+    assert Fusion.fit(table.only(["voice"]), "selected").selected == "voice alone"
+
+
 def test_what_was_selected_is_stored_and_answers_as_before(make_table: Make, tmp_path: Path) -> None:
     for table in (make_table(200), swapping(make_table(600, strengths=(1.0, 2.5)))):
         fusion = Fusion.fit(table, "selected")
@@ -101,6 +111,9 @@ def test_the_standard_error_is_of_subjects_and_not_of_their_clips() -> None:
     assert by_subject == pytest.approx(np.std([1, 0, 1, 0], ddof=1) / 2)
     assert standard_error_over_subjects(values, [""] * 100) == pytest.approx(np.std(values, ddof=1) / 10)
     assert standard_error_over_subjects(values, ["one"] * 100) == np.inf
+    two = standard_error_over_subjects(values, ["a"] * 50 + ["b"] * 50)
+    assert two == 0  # both of two subjects have the same mean
+    assert standard_error_over_subjects(np.repeat([1.0, 0.0], 50), ["a"] * 50 + ["b"] * 50) == pytest.approx(0.5)
 
 
 def test_the_plainest_answer_is_that_within_an_error_of_the_best() -> None:
