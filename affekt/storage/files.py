@@ -50,11 +50,13 @@ def require_folder_of(path: str | Path) -> None:
     A folder that a person names for several files is made instead.
 
     Raises:
-        DataError: ``not_found``.
+        DataError: ``not_found``, or ``not_a_folder``.
     """
     folder = Path(path).absolute().parent
     if not folder.exists():
         raise DataError(f"there is no folder {folder}; make it, or check the path", code="not_found", where=str(path))
+    if not folder.is_dir():
+        raise DataError(f"{folder} is a file and no folder; name another place", code="not_a_folder", where=str(path))
 
 
 @contextlib.contextmanager
