@@ -55,12 +55,13 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--only", default="", help="one speaker, in this process")
     parser.add_argument("--report", type=Path, help="folder for the Markdown report; without it, it is only printed")
+    parser.add_argument("--file", default="leave-one-speaker-out.md", help="its name there")
     arguments = parser.parse_args()
     settings = load_settings(arguments.preset, arguments.overrides)
     index = PreparedIndex.read(arguments.prepared)
     speakers = sorted({row.subject for row in index})
     if arguments.part == "evaluate":
-        publish(evaluate(index, speakers, settings, arguments), arguments.report, "leave-one-speaker-out.md")
+        publish(evaluate(index, speakers, settings, arguments), arguments.report, arguments.file)
     elif arguments.only:
         train_networks(index, arguments.only, settings, arguments)
     else:
