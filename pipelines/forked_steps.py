@@ -67,11 +67,15 @@ class ForkedSteps:
         reading, writing = os.pipe()
         told: BufferedRWPair | None = None
         try:
-            with self._lock:
-                if self._asking is None:
-                    self._open()
-                assert self._asking is not None
-                socket.send_fds(self._asking, [_ASKED], [writing, theirs.fileno()])
+            try:
+                with self._lock:
+                    if self._asking is None:
+                        self._open()
+                    assert self._asking is not None
+                    socket.send_fds(self._asking, [_ASKED], [writing, theirs.fileno()])
+            finally:
+                theirs.close()  # held here, it would hide that the process has died with the request unread
+                os.close(writing)
             told = ours.makefile("rwb")
             ours.close()
             told.write(json.dumps({"arguments": list(arguments), "environment": dict(environment)}).encode() + b"\n")
@@ -84,9 +88,6 @@ class ForkedSteps:
             if told is not None:
                 told.close()  # a fork that waits for what it should do would wait for as long as the error is looked at
             raise
-        finally:
-            theirs.close()
-            os.close(writing)
         return ForkedStep(int(pid), os.fdopen(reading, encoding="utf-8", errors="replace"), told)
 
     def _open(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +40,17 @@ def test_a_step_has_the_environment_and_the_output_that_it_was_given(forks, tmp_
     assert step.wait() == 0
     assert "['MINE', 'PATH']" in lines
     assert "True" in lines
+
+
+def test_a_process_that_dies_with_a_request_unread_is_an_error_at_once():
+    forks = ForkedSteps({})
+    forks._open()
+    assert forks._process is not None
+    os.kill(forks._process.pid, signal.SIGSTOP)
+    threading.Timer(0.3, forks._process.kill).start()
+    with pytest.raises(OSError):
+        forks.start([], {})
+    forks.close()
 
 
 def test_a_step_that_fails_says_so_and_has_an_exit_status(forks, tmp_path):

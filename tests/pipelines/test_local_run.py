@@ -92,11 +92,11 @@ def test_the_decision_names_the_registered_version(pipeline_run):
     assert decision["reasons"]
 
 
-def test_the_version_says_how_long_its_server_took_to_load_and_to_answer(pipeline_run):
-    served = json.loads(pipeline_run.artifact("gate", "decision").read_text(encoding="utf-8"))["figures"]["serving"]
+def test_the_version_says_its_size_and_no_times_of_a_server_that_the_gate_did_not_ask(pipeline_run):
+    decision = json.loads(pipeline_run.artifact("gate", "decision").read_text(encoding="utf-8"))
     version = Tracking(pipeline_run.tracking_uri, home=pipeline_run.home).client.get_model_version("tiny", "1")
-    for fact in ("load_seconds", "latency_ms"):
-        assert float(version.tags[f"affekt.{fact}"]) == pytest.approx(served[fact], abs=1e-3) and served[fact] > 0
+    assert not decision["promote"] and "serving" not in decision["figures"]
+    assert not {"affekt.load_seconds", "affekt.latency_ms"} & version.tags.keys()
     assert int(version.tags["affekt.size_bytes"]) > 10_000
 
 
