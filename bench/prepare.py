@@ -47,9 +47,9 @@ def prepare_all(clips: list[Path], preset: str) -> Result:
     import cv2
 
     with contextlib.suppress(ImportError):  # of an earlier checkout
-        from affekt.media import inside
+        from affekt.media import pyav
 
-        inside.allow()  # as the processes of a pool do
+        pyav.allow()  # as the processes of a pool do
     cv2.setNumThreads(1)
     settings = load_settings(preset).media
     with tempfile.TemporaryDirectory() as folder:

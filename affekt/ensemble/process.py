@@ -11,7 +11,7 @@ import cv2
 from affekt import processes
 from affekt.ensemble.asking import looking
 from affekt.ensemble.ensemble import Ensemble
-from affekt.media import inside
+from affekt.media import pyav
 from affekt.settings import MediaSettings
 from affekt.store.entries import Store
 
@@ -23,7 +23,7 @@ def opened(document: Any) -> Callable[[Any], dict[str, Any]]:
         document: the ensemble's ``folder``, its ``media`` settings, and the root of the ``store`` or None.
     """
     cv2.setNumThreads(1)
-    inside.allow()
+    pyav.allow()
     media = MediaSettings(**document["media"])
     ensemble = Ensemble.load(document["folder"])
     ensemble.settings = replace(ensemble.settings, media=media)

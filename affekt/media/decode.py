@@ -15,10 +15,10 @@ from affekt.media.ffmpeg_log import FileReport
 from affekt.media.ffmpeg_run import FfmpegRun, run_ffmpeg, stream_of
 from affekt.media.frame_rate import measured_rate, step_for
 from affekt.media.frames import Frames, Spill
-from affekt.media.inside import run_inside
 from affekt.media.listing import Listing
 from affekt.media.pipes import MAX_PICTURE_BYTES, USUAL_FRAME_RATE
 from affekt.media.probe import is_truncated
+from affekt.media.pyav import run_pyav
 from affekt.settings import MediaSettings
 
 #: Further pictures and sounds of a file that are looked at where the first is a still, or silent.
@@ -99,7 +99,7 @@ def decode(path: str | Path, settings: MediaSettings, ends: float | None = None)
     _check_file(path, settings)
     deadline = time.monotonic() + settings.timeout_seconds if ends is None else ends
     streams = _Streams()
-    result = run_inside(path, settings, deadline) or run_ffmpeg(
+    result = run_pyav(path, settings, deadline) or run_ffmpeg(
         path, settings, deadline,
         agreed=lambda listing: _allowed(path, settings, listing) is None
         and streams.in_file(listing) == _Streams.wanted(listing)

@@ -16,7 +16,7 @@ from affekt.home import home
 from affekt.pretrained.catalogue import LAYOUTS, Published, published
 from affekt.pretrained.collection import DESCRIPTION, WEIGHTS, Held, check_weights, folder_of, held
 from affekt.pretrained.layers import Size, check_shapes
-from affekt.pretrained.plainly import MAX_BYTES, refuse_other_content
+from affekt.pretrained.not_a_checkpoint import MAX_BYTES, refuse_other_content
 from affekt.storage import appearing, file_digest
 from affekt.storage.download import download, shown
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from affekt.counted import counted
 from affekt.errors import DataError
 from affekt.pretrained.layers import CONVOLUTIONS, KERNEL, check_shapes, layers_of
-from affekt.pretrained.plainly import MAX_BYTES, refuse_other_content
+from affekt.pretrained.not_a_checkpoint import MAX_BYTES, refuse_other_content
 from affekt.pretrained.tensorflow_js import mobilenet_of, read_graph
 from affekt.storage import file_digest
 

@@ -120,10 +120,10 @@ def _opened(document: Any) -> Callable[[Any], dict[str, Any]]:
     """What a process of the pool does for each task."""
     import cv2  # heavy, and only the worker needs it here
 
-    from affekt.media import inside  # knows ffmpeg's command line, which is heavy, too
+    from affekt.media import pyav  # knows ffmpeg's command line, which is heavy, too
 
     cv2.setNumThreads(1)
-    inside.allow()
+    pyav.allow()
     store = Store(document["root"], MediaSettings(**document["settings"]))
     return lambda task: dataclasses.asdict(run_task(Task(**task), store))
 

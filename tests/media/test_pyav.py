@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import platform
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,13 +13,16 @@ import numpy as np
 import pytest
 
 from affekt.errors import MediaError
-from affekt.media import inside
+from affekt.media import pyav
 from affekt.media.decode import decode
 from affekt.media.ffmpeg_command import ffmpeg_binary
 from affekt.media.filter_graphs import Kind, levels_of
 from affekt.settings import MediaSettings
 from affekt.store import workers
 
+pytestmark = pytest.mark.skipif(
+    (sys.platform, platform.machine()) != pyav.SYSTEM, reason="PyAV was compared with ffmpeg on Linux, x86_64, alone"
+)
 MakeClip = Callable[..., Path]
 BT709 = "h264_metadata=colour_primaries=1:transfer_characteristics=1:matrix_coefficients=1:video_full_range_flag=0"
 #: Files of one encoded clip: what they are called, and ffmpeg's arguments behind it.
@@ -59,12 +64,12 @@ def encoded(make_clip: MakeClip) -> Path:
 
 @pytest.fixture
 def allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inside, "_allowed", False)  # and what it was, afterwards
-    inside.allow()
+    monkeypatch.setattr(pyav, "_allowed", False)  # and what it was, afterwards
+    pyav.allow()
 
 
 def run(path: Path, settings: MediaSettings) -> object:
-    return inside.run_inside(path, settings, time.monotonic() + 60)
+    return pyav.run_pyav(path, settings, time.monotonic() + 60)
 
 
 @pytest.mark.parametrize("name", PLAIN)
@@ -73,8 +78,8 @@ def test_a_plain_file_gives_what_ffmpeg_gives(
 ) -> None:
     clip = make_clip(f"inside_{name}", "-i", encoded, *PLAIN[name])
     apart = decode(clip, settings)
-    monkeypatch.setattr(inside, "_allowed", False)
-    inside.allow()
+    monkeypatch.setattr(pyav, "_allowed", False)
+    pyav.allow()
 
     assert run(clip, settings) is not None
     here = decode(clip, settings)
@@ -145,7 +150,7 @@ def test_time_is_over_here_too(make_clip: MakeClip, encoded: Path, settings: Med
     clip = make_clip("inside_plain.mp4", "-i", encoded, *PLAIN["plain.mp4"])
 
     with pytest.raises(MediaError) as failure:
-        inside.run_inside(clip, settings, time.monotonic())
+        pyav.run_pyav(clip, settings, time.monotonic())
 
     assert failure.value.code == "timeout"
 
@@ -154,7 +159,7 @@ def test_only_processes_of_a_pool_decode_here(
     make_clip: MakeClip, encoded: Path, settings: MediaSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     clip = make_clip("inside_plain.mp4", "-i", encoded, *PLAIN["plain.mp4"])
-    monkeypatch.setattr(inside, "_allowed", False)
+    monkeypatch.setattr(pyav, "_allowed", False)
 
     before = run(clip, settings)
     workers._opened({"root": str(tmp_path), "settings": dataclasses.asdict(settings)})
@@ -163,16 +168,18 @@ def test_only_processes_of_a_pool_decode_here(
     assert run(clip, settings) is not None
 
 
-@pytest.mark.parametrize("other", ["library", "program"])
+@pytest.mark.parametrize("other", ["library", "program", "processor"])
 def test_versions_that_were_not_compared_are_not_used(other: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inside, "_allowed", True)
-    inside._compared.cache_clear()
+    monkeypatch.setattr(pyav, "_allowed", True)
+    pyav._compared.cache_clear()
     if other == "library":
-        monkeypatch.setitem(inside.COMPARED, "av", "18.0.0")
+        monkeypatch.setitem(pyav.COMPARED, "av", "18.0.0")
+    elif other == "processor":
+        monkeypatch.setattr(pyav, "SYSTEM", ("linux", "another"))
     else:
         monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", ffmpeg_binary())
 
-    inside.allow()
+    pyav.allow()
 
-    assert not inside._allowed
-    inside._compared.cache_clear()
+    assert not pyav._allowed
+    pyav._compared.cache_clear()

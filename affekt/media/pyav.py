@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import os
+import platform
+import sys
 import time
 from functools import cache
 from pathlib import Path
@@ -31,6 +33,8 @@ from affekt.settings import MediaSettings
 
 #: The versions of PyAV and of the package with ffmpeg whose pictures and samples are equal.
 COMPARED = {"av": "18.1.0", "imageio-ffmpeg": "0.8.1"}
+#: The system and the processors on which they were compared: others have libraries that were built otherwise.
+SYSTEM = ("linux", "x86_64")
 #: Containers and codecs of which that was seen.
 CONTAINERS = ("mov", "matroska")
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm"
@@ -53,14 +57,14 @@ def allow() -> None:
 
 @cache
 def _compared() -> bool:
-    if os.environ.get("IMAGEIO_FFMPEG_EXE"):
+    if os.environ.get("IMAGEIO_FFMPEG_EXE") or (sys.platform, platform.machine()) != SYSTEM:
         return False
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         return all(importlib.metadata.version(name) == version for name, version in COMPARED.items())
     return False
 
 
-def run_inside(path: Path, settings: MediaSettings, deadline: float) -> FfmpegRun | None:
+def run_pyav(path: Path, settings: MediaSettings, deadline: float) -> FfmpegRun | None:
     """What :func:`affekt.media.ffmpeg_run.run_ffmpeg` gives for a plain file; None for any other, and where it is not
     allowed.
 
@@ -238,7 +242,7 @@ class _Sound:
 
 def _shortened(frame: Any, samples: int) -> Any:
     """The first samples of a frame."""
-    from av import AudioFrame  # heavy, see run_inside
+    from av import AudioFrame  # heavy, see run_pyav
 
     each = 1 if frame.format.is_planar else frame.layout.nb_channels
     values = np.ascontiguousarray(frame.to_ndarray()[:, : samples * each])
