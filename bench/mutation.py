@@ -5,8 +5,9 @@
 For each room, mutmut changes the modules named below in a copy of the tree (an operator, a number, an argument, a
 condition ...) and runs the tests of that room. A change that no test notices is a survivor, and has to be argued in one
 line in `docs/benchmarks/mutation-survivors.tsv`; the report names the figures. After tests were added, `--again` tries
-what survived alone; `--sample N` tries N changes of a room, drawn at random. The status is 1 if less than 95 % of the
-changes to a module are noticed (of a sample: to its room), or if a survivor is not argued.
+what survived alone, and what a run that was cut off had not come to; `--sample N` tries N changes of a room, drawn at
+random. The status is 1 if less than 95 % of the changes to a module are noticed (of a sample: to its room), or if a
+survivor is not argued.
 """
 
 from __future__ import annotations

@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / "build" / "mutation"
 #: Of the changes that a sample is made of.
 SEED = 0
-#: Exit codes of mutmut's process: nothing failed, no test came near, or pytest could not start; the time ran out.
+#: Exit codes of mutmut's process: nothing failed, no test came near, pytest could not start, or not tried (None); the
+#: time ran out.
 _SURVIVED, _TIMEOUT = {0, 5, 33, 255, None}, {24, 36, 152, -24}
 
 
@@ -54,8 +55,8 @@ def run(name: str, *, sample: int | None = None, again: bool = False) -> list[Mu
     Args:
         name: of the room.
         sample: try so many of them, drawn at random; all where there are no more.
-        again: try only what survived in the last run, sampled or not; the modules must be those of that run, and tests
-            may have been added.
+        again: try only what survived in the last run, sampled or not, or what it did not come to; the modules must be
+            those of that run, and tests may have been added.
     """
     room, tree = ROOMS[name], WORK / name
     if again:

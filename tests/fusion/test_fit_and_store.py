@@ -15,7 +15,10 @@ import pytest
 from affekt.errors import DataError
 from affekt.fusion import Fusion
 from affekt.fusion.estimator import FusionClassifier
+from affekt.fusion.methods.pooled import PooledLogs
 from affekt.fusion.methods.random_forest import ForestFusionSettings
+from affekt.fusion.methods.selected import Selected
+from affekt.fusion.methods.stacking import Stack
 from affekt.score_table import ScoreTable
 
 LABELS = ("angry", "happy", "sad")
@@ -128,6 +131,41 @@ def test_a_method_without_weights_weighs_all_alike_and_given_weights_are_kept() 
     assert Fusion.fit(rows, "average").weights.tolist() == [0.5, 0.5]
     assert fitted(rows).weights[0] > 0.5  # for sets of models without a classifier
     assert fitted(rows, weights={"wrong": 2}).weights.tolist() == [0, 1]
+
+
+def selected(number: int, *weights: float) -> Selected:
+    """That one of the candidates, over as many models as there are weights; a stacking weighs all of them."""
+    pooled = PooledLogs(np.array(weights), np.zeros(3))
+    return Selected(Stack(pooled, (), np.ones(1)) if number == 3 else pooled, number, np.full(5, np.nan))
+
+
+def selecting(*parts: tuple[tuple[int, ...], Selected], method: str = "selected") -> Fusion:
+    return Fusion(method, ("a", "b", "c"), LABELS, np.ones(3) / 3, dict(parts))
+
+
+def test_what_was_selected_is_told_of_the_widest_set_of_models() -> None:
+    narrow, wide = ((1,), selected(1, 1.0)), ((0, 2), selected(4, 1.0, 1.0))
+    assert selecting(narrow, wide).selected.startswith("log average with shrunk weights (a, c)")
+    assert selecting(wide, narrow).selected == selecting(narrow, wide).selected
+    assert selecting().selected == selecting(wide, method="svm").selected == ""
+
+
+def test_a_persons_further_clips_are_as_many_as_the_most_careful_part_asks_for() -> None:
+    none, few, many = ((0,), selected(0, 1.0)), ((1,), selected(4, 1.0)), ((2,), selected(3, 1.0))
+    assert [selecting(*parts).person_clips for parts in ((none,), (few, none), (none, many, few))] == [0, 4, 10]
+    plain = PooledLogs(np.ones(1), np.zeros(3))  # says nothing of people
+    assert replace(selecting(), classifiers={(0,): plain}).person_clips == 10
+    assert [selecting(method=method).person_clips for method in ("selected", "svm", "average")] == [10, 10, 0]
+    assert selecting(none, method="svm").person_clips == 10
+
+
+def test_models_without_a_weight_in_any_answer_are_not_worth_asking() -> None:
+    whole = ((0, 1, 2), selected(4, 1.0, 0.0, 0.0))
+    assert selecting(whole).weighing() == ("a",)
+    assert selecting(whole, ((1, 2), selected(4, 0.0, 0.5))).weighing() == ("a", "c")
+    assert selecting(((1, 2), selected(3, 1.0, 1.0)), whole).weighing() == ("a", "b", "c")
+    assert selecting(((0, 1), selected(4, 1.0, 0.0))).weighing() == ("a", "b", "c")  # of all three nothing is known
+    assert selecting(whole, method="svm").weighing() == ("a", "b", "c")
 
 
 def test_boosting_that_finds_nothing_is_said_and_answered_by_the_average() -> None:

@@ -49,6 +49,13 @@ def test_a_gap_of_exactly_a_tenth_is_none(make_table):
     ]
 
 
+def test_a_gap_of_exactly_three_standard_errors_is_none(make_table):
+    # All of five and none of four are right: three times sqrt(5/9 * 4/9 * (1/5 + 1/4)) is 1.
+    none = with_hits(make_table(4, seed=1), [0, 0])
+    assert overfitted(with_hits(make_table(5), [1, 1]), none) == []
+    assert overfitted(with_hits(make_table(6), [1, 1]), none) == ["face", "voice"]
+
+
 def test_a_model_that_is_better_on_the_test_rows_is_not_overfitted(make_table):
     assert overfitted(with_hits(make_table(200), [0.2, 0.2]), with_hits(make_table(200, seed=1), [0.9, 0.2])) == []
 
@@ -67,5 +74,6 @@ def test_rows_that_a_model_did_not_answer_or_nobody_labelled_do_not_count(make_t
 def test_one_answer_is_too_few_for_a_test(make_table):
     train, test = with_hits(make_table(400), [1.0, 1.0]), with_hits(make_table(400, seed=1), [0.0, 0.0])
     assert overfitted(train, test) == ["face", "voice"]
+    assert overfitted(train, test.rows([0, 1])) == overfitted(train.rows([0, 1]), test) == ["face", "voice"]
     assert overfitted(train, test.rows([0])) == []
     assert overfitted(train.rows([0]), test) == []

@@ -72,6 +72,7 @@ def test_nothing_is_fitted_on_rows_without_a_label() -> None:
         (["", ""], ("train", None), "unknown_split", "'train'; the table has no splits"),
         (["train", "train"], (None, None), "no_test_rows", "'train'"),
         (["dev", "dev"], ("dev", None), "no_test_rows", "'dev'"),
+        (["train", "test"], (None, "test2"), "unknown_split", "'test2'; the table has train, test"),
     ],
 )
 def test_splits_that_are_not_there_are_named(
@@ -229,6 +230,8 @@ def test_a_model_is_held_against_fusions_on_the_rows_that_it_answered() -> None:
     table.scores[:, 1] = np.nan
     table.truth[:] = [0, 0, 1, 1]
     assert below_the_best_model(table, {"a": np.eye(2)[[1, 1, 0, 0]]}) == []  # as wrong as the model
+    table.truth[:] = 0  # a model without an answer is not the best
+    assert below_the_best_model(table, {"a": wrong})[0].startswith("m0 alone is right on 100.0% of 2 rows")
     table.scores[:] = np.nan
     assert below_the_best_model(table, {"a": wrong}) == []
 
@@ -312,6 +315,41 @@ def test_the_report_says_what_was_fused_and_what_was_fitted(make_table) -> None:
         table.split("train"), (table.split("train").scores * [[1], [2]]).sum(axis=1)
     )
     assert set(report["models"]) == {"face", "voice"}
+
+
+def test_what_is_not_asked_for_is_as_documented(make_table) -> None:
+    table = make_table(40, subjects=20)
+    found = fuse_table(table, methods=["weighted_average"])
+    said = fuse_table(
+        table, methods=["weighted_average"], folds=5, seed=0, adapt=False, bootstrap=2000, confidence=0.95
+    )
+    assert found.report == said.report
+    np.testing.assert_array_equal(found.vectors["weighted_average"], said.vectors["weighted_average"])
+
+
+@pytest.mark.parametrize(
+    ("splits", "truth", "rows"),
+    [
+        (["train", "train", "train", "test"], [0, 1, -1, 0], 2),
+        (["train", "test", "test", "test"], [-1, 0, 1, -1], 2),
+    ],
+)
+def test_which_methods_are_tried_depends_on_the_rows_that_they_would_be_fitted_on(
+    splits: list[str], truth: list[int], rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def offered(count: int) -> tuple[tuple[str, ...], str | None]:
+        asked.append(count)
+        return ("average", "maximum"), "left out one" if len(asked) == 1 else None
+
+    monkeypatch.setattr("affekt.fusion.tables.fusions_for", offered)
+    table = rows_of(splits, truth=truth)
+    found, again = (fuse_table(table, bootstrap=5).report for _ in range(2))
+    assert (list(found["methods"]), found["warnings"], again["warnings"]) == (
+        ["average", "maximum"], ["left out one"], [],
+    )  # fmt: skip
+    assert asked == [rows, rows]
 
 
 def test_one_method_alone_is_not_cross_validated_to_be_chosen(make_table) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from affekt.errors import SettingsError
-from affekt.media.functionals import Egemaps, _interrupt_later, check_feature_set, offers_frames, voice_of
+from affekt.media.functionals import Egemaps, _interrupt_later, check_feature_set, feature_set, offers_frames, voice_of
 
 RATE = 16000
 TONE = np.full(2 * RATE, 1000, np.int16)
@@ -37,8 +38,6 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looked_up_anew: Non
         (metadata / "entry_points.txt").write_text("[affekt.functionals]\nown = own_features:Own\n")
         monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
         monkeypatch.delitem(sys.modules, "own_features", raising=False)
-        from affekt.media.functionals import feature_set
-
         feature_set.cache_clear()
         return "own"
 
@@ -67,7 +66,9 @@ def test_a_value_that_cannot_be_told_makes_the_sound_unusable(install, values: s
 @pytest.mark.parametrize(("frames", "offered"), [("[[1, 2, 3]]", True), ("", False)])
 def test_a_set_offers_frames_if_it_names_them(install, frames: str, offered: bool) -> None:
     assert offers_frames(install("[1, 2]", frames)) is offered
+    asked = feature_set.cache_info()
     assert offers_frames("egemaps") is True
+    assert feature_set.cache_info() == asked  # openSMILE is not loaded for it
 
 
 def test_a_set_that_nobody_installed_is_refused_before_any_is_loaded() -> None:
@@ -105,6 +106,38 @@ def test_an_interrupt_waits_until_the_work_is_done_and_comes_once() -> None:
     with _interrupt_later():
         assert signal.getsignal(signal.SIGINT) is not before
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.usefixtures("interrupts")
+def test_whether_an_interrupt_came_is_told_as_often_as_it_is_asked() -> None:
+    with pytest.raises(KeyboardInterrupt), _interrupt_later() as came:
+        assert came is not None and not came()
+        signal.raise_signal(signal.SIGINT)
+        assert came() and came()
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+@pytest.mark.usefixtures("interrupts")
+def test_an_interrupt_that_would_not_end_the_work_is_not_told() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with _interrupt_later() as came:
+        assert came is None
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+@pytest.mark.usefixtures("interrupts")
+def test_a_descriptor_for_signals_of_another_part_of_the_program_stays() -> None:
+    ours, others = socket.socketpair()
+    others.setblocking(False)
+    signal.set_wakeup_fd(others.fileno())
+    try:
+        with _interrupt_later() as came:
+            assert came is None
+            assert signal.set_wakeup_fd(others.fileno()) == others.fileno()
+    finally:
+        assert signal.set_wakeup_fd(-1) == others.fileno()
+        ours.close()
+        others.close()
 
 
 def test_a_failure_of_the_work_gives_the_interrupt_back_too() -> None:
