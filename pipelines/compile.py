@@ -6,18 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from kfp import compiler
 
-from affekt.dataset import Unit
 from affekt.errors import DataError
 from affekt.pipelines.profiles.applying import placed_by
 from affekt.pipelines.profiles.lint import lint
 from affekt.pipelines.profiles.profile import DEFAULT, read_profile
 from affekt.pipelines.scoring import scoring_pipeline
 from affekt.pipelines.training import training_pipeline
+
+if TYPE_CHECKING:
+    from affekt.dataset import Unit
 
 
 def compile_pipeline(

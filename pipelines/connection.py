@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import kfp
 import urllib3
+from kfp.client import Client
 from kfp_server_api import ApiException
 from kfp_server_api.rest import RESTClientObject
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
@@ -129,7 +129,7 @@ def _asked_for(error: ApiException) -> float:
     return min(float(said), _LONGEST) if said.isdigit() else 0.0
 
 
-class _Client(kfp.Client):  # type: ignore[misc]
+class _Client(Client):  # type: ignore[misc]
     """kfp's client, whose first request is guarded as all others are."""
 
     def get_kfp_healthz(self, sleep_duration: int = 5) -> Any:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from affekt.argument_names import arguments_named
 from affekt.ensemble import Ensemble
 from affekt.ensemble.explained import Explanations
 from affekt.ensemble.timeline import EVERY, timeline
@@ -86,7 +87,7 @@ class Predictor:
         def document() -> dict[str, Any]:
             clip = self._clip(task.get("clip"))
             deadline = _WhileWanted.of(self.ensemble.settings.media, clip)
-            with timed() as seconds:
+            with timed() as seconds, arguments_named("commands"):
                 said = asked[kind](clip, task, deadline)
             return {**said, "model": self.model, TIMINGS: {name: round(took, 5) for name, took in seconds.items()}}
 

@@ -29,7 +29,7 @@ class Checked(CheckReport):
         )
 
     def __str__(self) -> str:
-        return self.to_text()
+        return self.to_text("problems has all")
 
     def __repr__(self) -> str:
         return f"<affekt check: {self.headline}>"

@@ -13,6 +13,7 @@ from affekt.api.model import Model, load
 from affekt.checks import check_before, remarks
 from affekt.dataset import unit_of
 from affekt.dataset.several import text_of
+from affekt.dataset.split_asked import require_split
 from affekt.errors import affekt_errors
 from affekt.home import home
 from affekt.report.document import Evaluation
@@ -97,6 +98,7 @@ def evaluate(
     """
     data = text_of(data)
     with affekt_errors():
+        require_split(data, split)
         report = check_before(data, learns=False, images=unit_of(data) == "images")
         if said := remarks(report, data):
             logger.warning(said)

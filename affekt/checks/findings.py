@@ -74,12 +74,16 @@ class CheckReport:
         found = [counted(len(problems), kind) if problems else f"no {kind}" for kind, problems in self._by_kind()]
         return f"{counted(len(self.counts), 'clips')}, {' and '.join(found)}"
 
-    def to_text(self) -> str:
-        """The same for people: a table of labels by splits, then the findings by code, the first few of each."""
+    def to_text(self, all_of_them: str = "--json lists all") -> str:
+        """The same for people: a table of labels by splits, then the findings by code, the first few of each.
+
+        Args:
+            all_of_them: what is said where some are not shown.
+        """
         lines = [*self._lines(), ""] if self.counts else ["no clips", ""]
         for kind, problems in self._by_kind():
             lines.append(counted(len(problems), kind) if problems else f"no {kind}")
-            lines.extend(line + " (--json lists all)" * line.startswith("    … and") for line in grouped(problems))
+            lines.extend(line + f" ({all_of_them})" * line.startswith("    … and") for line in grouped(problems))
         return "\n".join(lines)
 
     def _by_kind(self) -> tuple[tuple[str, tuple[Problem, ...]], ...]:

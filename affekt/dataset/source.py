@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from affekt.argument_names import argument
 from affekt.counted import counted
 from affekt.dataset.clips import Clip, ClipTable, table_of
 from affekt.dataset.file_names import CLIP_SUFFIXES, STILL_SUFFIXES, suffix_of
@@ -64,11 +65,12 @@ def read_source(uri: str) -> Source:
     images = [clip for clip in clips if suffix_of(clip.uri) in STILL_SUFFIXES]
     if images and len(images) == len(clips):
         raise DataError(
-            f"lists still images and no clips; give them with --faces, or train on them alone with {only_images()}",
+            f"lists still images and no clips; give them with {argument('faces')}, or train on them alone with "
+            f"{only_images()}",
             code="no_clips",
             where=uri,
         )
-    message = "is a still image, not a clip; face images are given with --faces"
+    message = f"is a still image, not a clip; face images are given with {argument('faces')}"
     problems += [Problem("still_image", clip.where, message) for clip in images]
     return Source(table_of(clips), tuple(problems))
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from affekt.argument_names import argument
 from affekt.counted import counted
 from affekt.dataset.archives import is_archive
 from affekt.dataset.clips import Clip
@@ -161,8 +162,8 @@ def _nothing_of_the_kind(listing: Listing, uri: str, suffixes: frozenset[str]) -
     images = sum(is_media(entry.path, IMAGE_SUFFIXES) for entry in entries)
     if images and suffixes != IMAGE_SUFFIXES:
         message = (
-            f"holds {counted(images, 'still images')} and no clips; give them with --faces, or train on them alone "
-            f"with {only_images()}; found {names}{told}"
+            f"holds {counted(images, 'still images')} and no clips; give them with {argument('faces')}, or train on "
+            f"them alone with {only_images()}; found {names}{told}"
         )
         return DataError(message, code="no_clips", where=uri)
     return DataError(f"holds no {_wanted(suffixes)}; found {names}{told}\n{understood()}", code="no_clips", where=uri)

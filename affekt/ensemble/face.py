@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from affekt.argument_names import argument
 from affekt.counted import counted
 from affekt.media import PreparedClip
 
@@ -71,7 +72,7 @@ class Face:
         if self.people > 1:
             said.append(
                 f"{counted(self.people, 'people')} are seen: answered for number {self.person} from the left; "
-                "choose another with --person"
+                f"choose another with {argument('person', command='predict')}"
             )
         if self.share < SMALL:
             said.append(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from affekt.argument_names import argument
 from affekt.errors import AffektError, DataError
 from affekt.extensions.found import extensions
 
@@ -130,8 +131,8 @@ def model_names() -> tuple[str, ...]:
 
 
 def only_images() -> str:
-    """``--only vgg``: what has to be added to a command for a model that learns from still images alone."""
-    return " or ".join(f"--only {name}" for name, spec in model_specs().items() if spec.answers_images)
+    """``--only vgg``, or ``only='vgg'``: what has to be said for a model that learns from still images alone."""
+    return " or ".join(argument("only", name) for name, spec in model_specs().items() if spec.answers_images)
 
 
 def model_spec(name: str) -> ModelSpec:

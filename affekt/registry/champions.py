@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from types import EllipsisType
 
+from affekt.argument_names import argument
 from affekt.errors import AffektError
 from affekt.registry.history import Entry, append, read_history
 from affekt.registry.lease import Check, held
@@ -72,7 +73,7 @@ def rollback(name: str, tracking: Tracking, *, to: int | None = None, reason: st
             way = way[:-1]
             if not way:
                 raise AffektError(
-                    "there is no champion before the present one; name a version with --to",
+                    f"there is no champion before the present one; name a version with {argument('to')}",
                     code="no_previous",
                     where=name,
                 )

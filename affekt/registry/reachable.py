@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-import requests
-
 from affekt.errors import AffektError
 from affekt.patience import patience, repeated
 from affekt.storage import without_secrets
@@ -45,6 +43,8 @@ def _check(uri: str, otherwise: str) -> None:
         AffektError: ``tracking_unreachable``: nobody answers; ``tracking_login``: it asks for a login, or refuses the
             one given; ``tracking_other``: what answers is not MLflow.
     """
+    import requests  # a tenth of a second, and most registries are files
+
     where = without_secrets(uri)
     headers, login = _credentials()
     asked = f"{uri.rstrip('/')}/api/2.0/mlflow/experiments/search"

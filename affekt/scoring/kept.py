@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from affekt import storage
+from affekt.argument_names import argument
 from affekt.counted import counted
 from affekt.errors import AffektError, DataError
 
@@ -112,7 +113,7 @@ def _plan_in(uri: str) -> dict[str, Any]:
         return dict(json.loads(storage.read_bytes(uri)))
     except ValueError as error:
         raise DataError(
-            "cannot be read; begin anew with --fresh, or name another table", code="damaged", where=uri
+            f"cannot be read; begin anew with {argument('fresh')}, or name another table", code="damaged", where=uri
         ) from error
 
 
@@ -139,7 +140,8 @@ def _check(before: Mapping[str, Any], plan: Mapping[str, Any], folder: str) -> N
     else:
         what = f"by another model or server ({before.get('by')}; this is {plan['by']})"
     raise DataError(
-        f"holds the rows of a scoring that was not done, {what}; start that one again, or begin anew with --fresh",
+        f"holds the rows of a scoring that was not done, {what}; start that one again, or begin anew with "
+        f"{argument('fresh')}",
         code="other_scoring",
         where=folder,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from affekt.counted import counted, there_are
+from affekt.counted import counted
 from affekt.dataset import load_clips, read_faces, unit_of
 from affekt.dataset.several import places_of, possible_labels
+from affekt.dataset.split_asked import no_clips, no_images
 from affekt.ensemble import Ensemble, prepare_and_score, score_images
 from affekt.ensemble.among import only_among, only_possible
 from affekt.ensemble.assembly import MANIFEST
@@ -87,7 +87,7 @@ def _of_clips(ensemble: Ensemble, data: str, store: Path, split: str | None) -> 
     everything = load_clips(data)
     table = everything.select(split=split)
     if not len(table):
-        raise DataError(_no_split("clip", split, (clip.split for clip in everything)), code="no_clips", where=data)
+        raise no_clips(split, (clip.split for clip in everything), data)
     require_known(ensemble, [clip.label for clip in table], data)
     features: list[Mapping[str, np.ndarray]] = []
     index, scores, fused = prepare_and_score(ensemble, table, store, features=features)
@@ -155,7 +155,7 @@ def _of_images(ensemble: Ensemble, data: str, split: str | None) -> ModelEvaluat
     everything = read_faces(data)
     images = [image for image in everything if split is None or image.split == split]
     if not images:
-        raise DataError(_no_split("image", split, (image.split for image in everything)), code="no_images", where=data)
+        raise no_images(split, (image.split for image in everything), data)
     require_known(ensemble, [image.label for image in images], data)
     scores, skipped = score_images(ensemble, images)
     scores = _possible(scores, ensemble)
@@ -195,14 +195,6 @@ def _possible(table: ScoreTable, ensemble: Ensemble) -> ScoreTable:
 
 def _there(pictures: Mapping[str, bytes]) -> dict[str, bytes]:
     return {clip: picture for clip, picture in pictures.items() if picture}
-
-
-def _no_split(unit: str, split: str | None, there: Iterable[str]) -> str:
-    """What to say where a split that was asked for holds nothing: which one may be meant, and what there is."""
-    found = sorted(set(filter(None, there)))
-    near = difflib.get_close_matches(split or "", found, n=1)
-    listed = there_are(found) if found else "none of them names a split"
-    return f"holds no {unit} of the split {split!r}" + (f"; did you mean {near[0]!r}?" if near else "") + f"; {listed}"
 
 
 def evaluate_command(data: str, model: str, split: str | None, labels: Sequence[str] = ()) -> str:

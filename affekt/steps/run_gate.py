@@ -122,7 +122,7 @@ def _decision(
                 False,
                 [
                     f"The champion of {challenger.name!r} answers with {', '.join(loaded.models)}, which still "
-                    "images cannot test: it stays. Give a model of images a --name of its own."
+                    "images cannot test: it stays. Give a model of images a name of its own."
                 ],
             )
         theirs = _vectors_of_champion(loaded, mine, material, challenger.contents)

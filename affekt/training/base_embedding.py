@@ -27,7 +27,7 @@ def train(given: Given) -> ScoreTable:
     folder = given.needs["vgg"] / BASE
     if not folder.is_dir():
         raise DataError(
-            "the vgg has no base that is older than its first clip; give face images (--faces) and "
+            "the vgg has no base that is older than its first clip; give face images to learn from and "
             "vgg.base_iterations, or weights to start from (vgg.pretrained)",
             code="no_train_clips",
         )

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from affekt.argument_names import arguments_named
 from affekt.errors import UsageError
 from affekt.pipelines.cli.arguments.about import add_completion, add_doctor, add_settings
 from affekt.pipelines.cli.arguments.answers import add_evaluate, add_fuse, add_predict, add_score
@@ -53,6 +54,11 @@ def run(arguments: Sequence[str]) -> int:
     Raises:
         SystemExit: the parser showed help (0), or refused the arguments (2).
     """
+    with arguments_named("flags"):
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str]) -> int:
     parser = build_parser()
     try:
         options = parser.parse_args(arguments)
@@ -81,6 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
         add_loudness(added)
         return added
 
-    for add in _COMMANDS:
-        add(command)
+    with arguments_named("flags"):
+        for add in _COMMANDS:
+            add(command)
     return parser

@@ -6,23 +6,22 @@ import argparse
 import contextlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from affekt.checks import check_before, remarks
 from affekt.counted import counted
 from affekt.dataset import unit_of
-from affekt.ensemble import Ensemble
+from affekt.dataset.split_asked import require_split
 from affekt.errors import naming
 from affekt.home import home
 from affekt.pipelines.cli.data_sets import data_meant
 from affekt.pipelines.cli.outputs import check_output, figures_kept, write_output
 from affekt.pipelines.cli.remarks import remark
-from affekt.registry import Tracking, resolve
-from affekt.report.document import Evaluation
-from affekt.report.page import write_report
-from affekt.report.wording import calibration, points, points_interval
-from affekt.statistics import Figures
-from affekt.steps.evaluate_model import evaluate_command, evaluate_model
+from affekt.registry.models import resolve
+from affekt.registry.tracking import Tracking
+
+if TYPE_CHECKING:
+    from affekt.report.document import Evaluation
+    from affekt.statistics import Figures
 
 
 def main(options: argparse.Namespace) -> int:
@@ -32,6 +31,13 @@ def main(options: argparse.Namespace) -> int:
         check_output(output)
     data = data_meant(options)
     folder = resolve(options.model, Tracking())
+    require_split(data, options.split)
+    # Heavy together: decoding, models and the report, after what may be refused.
+    from affekt.checks import check_before, remarks
+    from affekt.ensemble import Ensemble
+    from affekt.report.page import write_report
+    from affekt.steps.evaluate_model import evaluate_command, evaluate_model
+
     report = check_before(data, learns=False, images=unit_of(data) == "images")
     if said := remarks(report, data):
         remark(f"affekt: {said}")
@@ -57,6 +63,8 @@ def main(options: argparse.Namespace) -> int:
 
 def show(evaluation: Evaluation) -> None:
     """Print an evaluation as a table."""
+    from affekt.report.wording import calibration, points, points_interval  # numpy and more, with what is evaluated
+
     found, person = evaluation.figures, evaluation.person
     people = f", {counted(len(evaluation.by_subject), 'subjects')}" if evaluation.by_subject else ""
     among = f", among {', '.join(evaluation.known_labels)}" if evaluation.known_labels else ""

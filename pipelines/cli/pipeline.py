@@ -9,9 +9,8 @@ from pathlib import Path
 from affekt.errors import UsageError
 from affekt.extensions import models_named
 from affekt.pipelines.cli.outputs import check_output
+from affekt.pipelines.kfp_without_client import import_kfp
 from affekt.pipelines.profiles.profile import read_profile
-from affekt.pipelines.runners import check_reachable_from_pods, cluster_described
-from affekt.pipelines.submit_options import SubmitOptions
 
 
 def main(options: argparse.Namespace) -> int:
@@ -23,6 +22,7 @@ def main(options: argparse.Namespace) -> int:
     out = options.out or f"affekt-{options.which}.yaml"
     check_output(out)
     read_profile(options.profile)  # refuses what is none
+    import_kfp()
     from affekt.pipelines.compile import compile_pipeline, compile_scoring  # heavy: kfp, after what may be refused
 
     if options.which == "scoring":
@@ -35,7 +35,10 @@ def main(options: argparse.Namespace) -> int:
 
 def submit_to_cluster(options: argparse.Namespace) -> int:
     """Hand a training to Kubeflow Pipelines, and say where it is seen."""
-    from affekt.pipelines.job import job_of  # heavy: OpenCV, and `compile` needs none
+    # Heavy: OpenCV and data sets, and `compile` needs none.
+    from affekt.pipelines.job import job_of
+    from affekt.pipelines.runners import check_reachable_from_pods, cluster_described
+    from affekt.pipelines.submit_options import SubmitOptions
 
     labels = dict(label.partition("=")[::2] for label in options.labels if "=" in label)
     if len(labels) < len(options.labels):

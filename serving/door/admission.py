@@ -41,7 +41,7 @@ class Admission:
         """
         host = request.headers.get("host", "")
         if self._hosts and _name(host) not in self._hosts:
-            raise Refusal(421, "bad_host", f"{host[:80]!r} is no name of this server; see --host")
+            raise Refusal(421, "bad_host", f"{host[:80]!r} is no name of this server; see affekt serve --host")
         self._check_origin(request, host)
         path = request.url.path
         if self._keys is not None and path not in OPEN and not path.startswith("/page/"):
@@ -56,7 +56,7 @@ class Admission:
             return  # a link to a page or a document
         if origin in self._origins or (origin and origin.partition("://")[2] == host):
             return
-        raise Refusal(403, "origin_not_allowed", "pages of another site may not ask; see --origin")
+        raise Refusal(403, "origin_not_allowed", "pages of another site may not ask; see affekt serve --origin")
 
     def _check_key(self, request: Request, keys: Keys) -> None:
         kind, _, given = request.headers.get("authorization", "").partition(" ")

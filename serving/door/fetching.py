@@ -32,7 +32,9 @@ async def fetched(document: Mapping[str, Any], buckets: Sequence[str], inbox: In
         raise Refusal(400, "bad_uri", error.message) from None
     if bucket not in buckets:
         # Whether such a bucket exists is nobody's business.
-        raise Refusal(403, "bucket_not_allowed", f"clips are not fetched from the bucket {bucket}; see --bucket")
+        raise Refusal(
+            403, "bucket_not_allowed", f"clips are not fetched from the bucket {bucket}; see affekt serve --bucket"
+        )
     if not 0 < len(key.encode()) <= _KEY_BYTES:
         raise Refusal(400, "bad_uri", f"expected s3://bucket/key with a key of 1 to {_KEY_BYTES:,} bytes")
     with inbox.writer() as writer:

@@ -122,7 +122,10 @@ def test_images_among_several_data_sets_of_clips_are_called_that(data, tmp_path)
     faces = tmp_path / "faces" / "happy" / "1.png"
     faces.parent.mkdir(parents=True)
     faces.touch()
-    with pytest.raises(DataError, match="holds 1 still image and no clips; give them with --faces") as error:
+    with pytest.raises(
+        DataError,
+        match="holds 1 still image and no clips; give them with faces=, or train on them alone with only='vgg'",
+    ) as error:
         check_before(joined([data(CLEAN), str(tmp_path / "faces")]), learns=True)
     assert error.value.where == str(tmp_path / "faces")
 

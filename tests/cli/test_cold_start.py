@@ -90,6 +90,18 @@ def test_a_wrong_place_or_word_is_told_before_anything_heavy_is_imported(tmp_pat
         assert "Traceback" not in said, command
 
 
+def test_a_wrong_split_is_told_before_a_file_is_opened_or_a_model_is_loaded(tiny_ensemble, sample_clips, tmp_path):
+    command = f"evaluate {sample_clips} --split vall --model {tiny_ensemble}"
+    ((_, code, said, heavy),) = ran([command], (*HEAVY, "jinja2", "requests"), tmp_path)
+    assert (code, heavy) == (1, []), said
+    assert "holds no clip of the split 'vall'; did you mean 'val'?" in said
+
+
+def test_a_pipeline_is_compiled_without_a_cluster_s_client(tmp_path):
+    ((_, code, said, heavy),) = ran(["pipeline compile"], ("kubernetes", "requests", "cv2"), tmp_path)
+    assert (code, heavy) == (0, []), said
+
+
 @pytest.mark.parametrize("json_flag", ["", " --json"])
 def test_an_empty_registry_is_told_without_mlflow_and_nothing_is_made(json_flag, tmp_path):
     places = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from affekt.argument_names import Style, arguments_named
 from affekt.ensemble.face import Face
 from affekt.media import PreparedClip
 
@@ -39,7 +40,11 @@ def test_without_a_face_there_is_none():
 def test_several_people_are_told_with_which_one_was_analysed():
     face = Face.of(clip([1, 1], people=3, person=2))
     assert face is not None
-    assert face.warnings == ("3 people are seen: answered for number 2 from the left; choose another with --person",)
+    said = "3 people are seen: answered for number 2 from the left; choose another with"
+    styles: dict[Style, str] = {"python": "person=", "flags": "--person", "commands": "affekt predict --person"}
+    for style, name in styles.items():
+        with arguments_named(style):
+            assert face.warnings == (f"{said} {name}",)
 
 
 @pytest.mark.parametrize(("height", "told"), [(59, True), (60, False)])

@@ -280,7 +280,7 @@ def test_a_champion_of_face_and_voice_is_not_replaced_on_images_alone(stage, tin
     promote("still/1", stage.tracking)
     decision = stage.decide(stage.make(1.0))
     assert not decision.promote
-    assert "a --name of its own" in decision.reasons[0]
+    assert "a name of its own" in decision.reasons[0]
     assert stage.champion() == [1]
 
 
