@@ -20,6 +20,8 @@ from affekt.errors import AffektError, MediaError
 
 #: Answers after which the same request may well succeed: the line is full, a worker was replaced, a key asks often.
 _AGAIN = frozenset({429, 502, 503, 504})
+#: Seconds that a connection may take at most: who is there takes it at once, however busy.
+_CONNECTED_WITHIN = 10.0
 #: Seconds that a server's Retry-After is followed at most.
 _LONGEST = 30.0
 
@@ -149,7 +151,7 @@ class Client:
                     address,
                     data=None if body is None else content,
                     headers={**self._headers, **(headers or {})},
-                    timeout=self._timeout,
+                    timeout=(min(_CONNECTED_WITHIN, self._timeout), self._timeout),
                     **further,
                 )
             except requests.ConnectTimeout as error:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import requests
+from urllib3.exceptions import NewConnectionError
 
 from affekt.counted import counted
 from affekt.errors import AffektError, MediaError
 
 
 def no_server(error: requests.ConnectionError) -> bool:
-    """Whether a connection failed since nothing listens there, which asking again does not change."""
-    return "refused" in str(error) or "Name or service" in str(error) or "resolve" in str(error)
+    """Whether no connection was made: nothing listens there, or no way leads there. Asking again changes neither."""
+    inner = error.args[0] if error.args else None
+    return isinstance(getattr(inner, "reason", None), NewConnectionError)
 
 
 def unreachable(address: str) -> AffektError:
@@ -43,7 +45,7 @@ def refusal_of(answer: requests.Response, address: str, clip: str | Path | None)
         400: ("refused", f"the server refused the request: {text}"),
         401: ("unauthorised", "the server wants a key"),
         403: ("unauthorised", "the server does not accept the key"),
-        404: ("no_model", f"the server has no such model: {text}"),
+        404: ("no_model", f"the server has no such model{f': {text}' if text else ''}; check the address"),
         503: ("busy", "the server has no room for further requests or no working model; try again later"),
         507: ("out_of_memory", "the server is out of memory"),
     }

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from affekt.client import Client, Prediction, in_order
-from affekt.errors import AffektError, as_affekt_error
+from affekt.errors import AffektError, MediaError, as_affekt_error
 from affekt.patience import patience, repeated
 from affekt.scoring.answering import Found
 from affekt.storage import open_local
 
-#: Seconds for which a server that is away is waited for; in a pipeline step ``AFFEKT_PATIENCE`` says it.
+#: Seconds for which a server that has answered and is away is waited for; in a pipeline step ``AFFEKT_PATIENCE`` says
+#: how long, and of one that has not answered as well. Elsewhere such a one was never there.
 _PATIENCE = 60.0
 #: How often a busy server is asked again about a file.
 _RETRIES = 8
@@ -32,6 +33,7 @@ class ByServer:
     def __init__(self, url: str, *, key: str | None = None, at_once: int = 4, labels: Sequence[str] = ()) -> None:
         self._client = Client(url, key=key, at_once=at_once, retries=_RETRIES)
         self._labels = labels
+        self._was_there = False
         self.identity = " ".join([f"server {self._client.url}", *(f"among {label}" for label in labels)])
 
     def answers(self, files: Sequence[str]) -> Iterator[Found]:
@@ -44,11 +46,16 @@ class ByServer:
             with open_local(name) as path:
                 # What was fetched must not be fetched again because the server is away.
                 ask = partial(self._client.predict, path, labels=self._labels)
+                seconds = patience(_PATIENCE if self._was_there else 0.0)
                 answer: Prediction = repeated(
-                    ask, _worth, seconds=patience(_PATIENCE), service="the server", where=self._client.url
+                    ask, _worth, seconds=seconds, service="the server", where=self._client.url
                 )
+        except MediaError as error:  # which the server said
+            self._was_there = self._was_there or error.code != "missing"
+            return error
         except (AffektError, OSError) as error:
             return as_affekt_error(error)
+        self._was_there = True
         return {**answer.document, "model": answer.model["digest"]}
 
 

@@ -230,20 +230,33 @@ def _error(name: str, error: AffektError) -> dict[str, Any]:
 
 
 def _by_server(url: str, files: Sequence[str], labels: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """The answers of a server, in order, several files on their way at once."""
+    """The answers of a server, in order, several files on their way at once.
+
+    Raises:
+        AffektError: before the first answer, what every other file would meet as well: nobody is there, or the server
+            wants a key.
+    """
     from affekt.client import Client, in_order  # heavy: requests, and only --url needs it
+    from affekt.scoring.answering import concerns_all
 
     with Client(url, key=os.environ.get("AFFEKT_KEY")) as client:
 
-        def answer(name: str) -> dict[str, Any]:
+        def answer(name: str) -> dict[str, Any] | AffektError:
             try:
                 with open_local(name) as path:
-                    document = client.document(path, labels=labels)
+                    return client.document(path, labels=labels)
             except (AffektError, OSError) as error:
-                return _error(name, _absent(name) or as_affekt_error(error))
-            return {"file": name, **{key: value for key, value in document.items() if key not in ("model", "file")}}
+                return _absent(name) or as_affekt_error(error)
 
-        yield from in_order(answer, files, client.at_once)
+        answered = False
+        for name, found in zip(files, in_order(answer, files, client.at_once), strict=True):
+            if isinstance(found, AffektError):
+                if concerns_all(found) and not answered:
+                    raise found
+                yield _error(name, found)
+                continue
+            answered = True
+            yield {"file": name, **{key: value for key, value in found.items() if key not in ("model", "file")}}
 
 
 def write_csv(results: Sequence[dict[str, Any]]) -> None:

@@ -132,8 +132,7 @@ def test_through_a_server_the_table_is_that_of_the_loaded_model(server, ensemble
     assert list(theirs["error_code"][2:]) == ["unreadable", "missing_file"]
 
 
-def test_a_server_that_is_not_there_is_told_and_no_row_is_made(sample_clips, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("affekt.scoring.by_server._PATIENCE", 0.0)
+def test_a_server_that_is_not_there_is_told_at_once_and_no_row_is_made(sample_clips, tmp_path, capsys):
     arguments = ["score", str(sample_clips), "--out", str(tmp_path / "s.csv"), "--url", "http://127.0.0.1:9", "--json"]
     assert run(arguments) == 1
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "unreachable"
