@@ -3,6 +3,7 @@
 The environment says what is served: ``AFFEKT_MODEL`` is a folder or a registered model (``affekt@champion``),
 ``AFFEKT_WORKERS`` the number of worker processes (default as many as there are cores and memory for),
 ``AFFEKT_KEYS`` is a file of keys, without which ``AFFEKT_WITHOUT_KEYS=1`` has to be set,
+``AFFEKT_PEOPLE`` and ``AFFEKT_PEOPLE_MINUTES`` are how many persons callers may name at once, and for how long,
 ``AFFEKT_HOSTS`` names of the server in the Host header, with commas between them,
 ``AFFEKT_ENGINE`` is ``torchserve`` or ``direct``, ``AFFEKT_ADDRESS`` the network address (default all).
 """
@@ -57,6 +58,8 @@ def serve() -> int:
             metrics_port=METRICS,
             keys=Path(os.environ["AFFEKT_KEYS"]) if os.environ.get("AFFEKT_KEYS") else None,
             without_keys=os.environ.get("AFFEKT_WITHOUT_KEYS") == "1",
+            people=int(os.environ.get("AFFEKT_PEOPLE") or 200),
+            people_minutes=int(os.environ.get("AFFEKT_PEOPLE_MINUTES") or 30),
             hosts=[name for name in os.environ.get("AFFEKT_HOSTS", "").split(",") if name],
             address=os.environ.get("AFFEKT_ADDRESS", "0.0.0.0"),
         )

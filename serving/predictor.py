@@ -13,6 +13,7 @@ from typing import Any
 
 from affekt.argument_names import arguments_named
 from affekt.ensemble import Ensemble
+from affekt.ensemble.earlier import Earlier
 from affekt.ensemble.explained import Explanations
 from affekt.ensemble.timeline import EVERY, timeline
 from affekt.errors import AffektError, MediaError
@@ -29,6 +30,8 @@ TOO_MUCH = frozenset({"too_large", "too_long", "too_many_pixels", "timeout"})
 GONE = "gone"
 #: The field with the seconds of each stage, which the door takes out unless they are asked for.
 TIMINGS = "timings"
+#: Of a task, what a person's earlier clips showed; of its answer, what this clip adds to that, for the door alone.
+PERSON = "person"
 
 Reply = tuple[int, dict[str, Any]]
 
@@ -75,7 +78,8 @@ class Predictor:
         Args:
             task: ``clip``, the name of a file in the inbox; ``kind``: ``answer``, which is the default, ``timeline``
                 with ``every`` seconds, or ``explanations`` with ``label`` and ``frames``; ``labels``, those that can
-                be right, all by default.
+                be right, all by default; of an answer also ``person``, what the person's earlier clips showed
+                (:meth:`affekt.ensemble.earlier.Earlier.to_dict`; empty at the first), to which it is adapted.
 
         Returns:
             200 and the answer with ``model`` added; or ``{"error": {"code", "message"}}`` with 400 or 413 where the
@@ -94,7 +98,10 @@ class Predictor:
         return guarded(document)
 
     def _answer(self, clip: Path, task: Mapping[str, Any], deadline: Deadline) -> dict[str, Any]:
-        return self._ensemble(task).predict_file(clip, deadline).to_dict()
+        if PERSON not in task:
+            return self._ensemble(task).predict_file(clip, deadline).to_dict()
+        answer, shown = self._ensemble(task).predict_after(clip, Earlier.from_dict(task[PERSON]), deadline)
+        return {**answer.to_dict(), PERSON: shown.to_dict()}
 
     def _timeline(self, clip: Path, task: Mapping[str, Any], deadline: Deadline) -> dict[str, Any]:
         return timeline(self._ensemble(task), clip, float(task.get("every", EVERY)), deadline)

@@ -81,6 +81,9 @@ class LocalServer:
         without_keys: offer it without keys on an address that other machines reach.
         hosts: names of this server in the Host header.
         origins: of web pages of other sites that may ask.
+        people: persons named by callers, of whose earlier clips statistics are kept in memory; with 0 none may be
+            named.
+        people_minutes: after the last clip of a person, until they are forgotten.
         home: affekt's home. There the server leaves its address (:mod:`affekt.serving.running`), and, where ``port`` is
             given, its logs under ``serving/<port>``; else they go into a temporary folder that is removed at the end.
         start_timeout: seconds until a worker has to be ready.
@@ -111,6 +114,8 @@ class LocalServer:
         without_keys: bool = False,
         hosts: Sequence[str] = (),
         origins: Sequence[str] = (),
+        people: int = 200,
+        people_minutes: float = 30.0,
         home: Path | None = None,
         start_timeout: float = 180.0,
     ) -> None:
@@ -133,6 +138,7 @@ class LocalServer:
             version=version, address=address, port=port, metrics_port=metrics_port, threads=threads, room=room,
             buckets=tuple(buckets), watch=watch, keys=str(keys.absolute()) if keys else "",
             hosts=tuple(host.lower() for host in hosts), origins=tuple(origin.lower() for origin in origins),
+            people=people, people_minutes=people_minutes,
         )  # fmt: skip
         self.confinement = ""
         self._ports: dict[str, int] = {}

@@ -6,6 +6,7 @@ package, and does not change its answers when scikit-learn is upgraded. The answ
 """
 
 from affekt.classifiers.linear import LinearSoftmax, fit_logistic
+from affekt.classifiers.moments import Moments
 from affekt.classifiers.person import PersonClassifier, rows_of
 from affekt.classifiers.storage import load_classifiers, save_classifiers
 from affekt.classifiers.stored import ArrayClassifier
@@ -16,6 +17,7 @@ __all__ = [
     "ArrayClassifier",
     "CalibratedSvc",
     "LinearSoftmax",
+    "Moments",
     "PersonClassifier",
     "TreeEnsemble",
     "choose_c",

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from affekt.classifiers.linear import LinearSoftmax
+from affekt.classifiers.moments import Moments
 from affekt.classifiers.stored import ArrayClassifier
 from affekt.classifiers.svc import CalibratedSvc
 from affekt.classifiers.trees import TreeEnsemble
@@ -62,19 +63,25 @@ class PersonClassifier:
         normal = np.zeros_like(x)
         for rows in own:
             kept[rows] = True
-            normal[rows] = _normalised(x[rows], mean, variance)
+            normal[rows] = _normalised(x[rows], Moments.of(x[rows]), mean, variance)
         return cls(mean, variance, fit(normal[kept], kept))
 
-    def predict(self, x: np.ndarray) -> np.ndarray:
-        """Probabilities ``[N, L]`` of rows ``[N, F]``, which are all of one person."""
-        return self.inner.predict(_normalised(x, self.mean, self.variance))
+    def predict(self, x: np.ndarray, shown: Moments | None = None) -> np.ndarray:
+        """Probabilities ``[N, L]`` of rows ``[N, F]``, which are all of one person.
 
-    def mixed(self, x: np.ndarray, plain: np.ndarray) -> np.ndarray:
+        Args:
+            x: the rows.
+            shown: what all of the person's rows show; by default these are all.
+        """
+        return self.inner.predict(_normalised(x, shown or Moments.of(x), self.mean, self.variance))
+
+    def mixed(self, x: np.ndarray, plain: np.ndarray, shown: Moments | None = None) -> np.ndarray:
         """As :meth:`predict`, mixed with the plain answers ``[N, L]`` by the number of clips; a lone row stays."""
-        if len(x) < 2:
+        clips = shown.count if shown else len(x)
+        if clips < 2:
             return plain
-        part = _weight(len(x), _ANSWER)
-        mixture: np.ndarray = part * self.predict(x) + (1 - part) * plain
+        part = _weight(clips, _ANSWER)
+        mixture: np.ndarray = part * self.predict(x, shown) + (1 - part) * plain
         return mixture
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -105,10 +112,10 @@ def rows_of(subjects: Sequence[str]) -> list[np.ndarray]:
     return [np.array(own) for own in rows.values()]
 
 
-def _normalised(x: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
+def _normalised(x: np.ndarray, shown: Moments, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
     """Rows of one person, centred and scaled by their own mean and deviation as far as their number speaks for them."""
-    part = _weight(len(x), _CENTRE)
-    centre = part * x.mean(axis=0) + (1 - part) * mean
+    part = _weight(shown.count, _CENTRE)
+    centre = part * shown.mean + (1 - part) * mean
     kept = max(1 - part, _FLOOR)
-    normal: np.ndarray = (x - centre) / np.sqrt((1 - kept) * x.var(axis=0) + kept * variance)
+    normal: np.ndarray = (x - centre) / np.sqrt((1 - kept) * shown.variance + kept * variance)
     return normal

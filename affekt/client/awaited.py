@@ -20,10 +20,13 @@ class AsyncClient:
         self._client = Client(url, at_once=at_once, **further)
         self._room = asyncio.Semaphore(at_once)
 
-    async def predict(self, clip: Clip, *, labels: Sequence[str] = (), progress: Progress | None = None) -> Prediction:
+    async def predict(
+        self, clip: Clip, *, labels: Sequence[str] = (), person: str = "", progress: Progress | None = None
+    ) -> Prediction:
         """As :meth:`Client.predict`."""
         async with self._room:
-            return await asyncio.to_thread(self._client.predict, clip, labels=labels, progress=progress)
+            ask = self._client.predict
+            return await asyncio.to_thread(ask, clip, labels=labels, person=person, progress=progress)
 
     async def predict_many(
         self, clips: Iterable[Clip], *, labels: Sequence[str] = ()

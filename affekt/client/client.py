@@ -56,24 +56,29 @@ class Client:
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
 
-    def predict(self, clip: Clip, *, labels: Sequence[str] = (), progress: Progress | None = None) -> Prediction:
+    def predict(
+        self, clip: Clip, *, labels: Sequence[str] = (), person: str = "", progress: Progress | None = None
+    ) -> Prediction:
         """The answer about a clip.
 
         Args:
             clip: the file, its bytes, or an ``s3://`` address.
             labels: those that can be right, where that is known: the answer is among them.
+            person: a word for the person whom the clip shows, of 1 to 64 letters, digits and ``._:@-``; the answer is
+                adapted to the clips of the same word that the server has answered before. A request that is sent
+                again, since its answer was lost, counts as another clip.
             progress: is told as bytes are sent.
 
         Raises:
             MediaError: the file is not there, or the server says that the clip cannot be used.
             AffektError: no server answers there, it refused the request, or it failed.
         """
-        answer = self._post(self.url, clip, progress=progress, query=_among(labels))
+        answer = self._post(self.url, clip, progress=progress, query=_about(labels, person))
         return Prediction.of(self._document(answer), answer.headers.get("X-Request-Id", ""))
 
-    def document(self, clip: Clip, *, labels: Sequence[str] = ()) -> dict[str, Any]:
+    def document(self, clip: Clip, *, labels: Sequence[str] = (), person: str = "") -> dict[str, Any]:
         """The answer about a clip as the server gave it; arguments and errors as :meth:`predict`."""
-        return self._document(self._post(self.url, clip, query=_among(labels)))
+        return self._document(self._post(self.url, clip, query=_about(labels, person)))
 
     def predict_many(self, clips: Iterable[Clip], *, labels: Sequence[str] = ()) -> Iterator[Prediction | AffektError]:
         """The answers about clips, in order, several on their way at once; an error stays in its place."""
@@ -81,7 +86,7 @@ class Client:
 
     def timeline(self, clip: Clip, *, every: float = 2.0, labels: Sequence[str] = ()) -> dict[str, Any]:
         """The answers of windows of a clip, each of so many seconds; ``labels`` and errors as :meth:`predict`."""
-        query = {"every": every, **_among(labels)}
+        query = {"every": every, **_about(labels)}
         return self._document(self._post(f"{self._base}/timeline/{self._path}", clip, query=query))
 
     def explain(self, clip: Clip, *, label: str | None = None, frames: int = 3) -> dict[str, Any]:
@@ -206,9 +211,9 @@ def prediction_url(url: str, model: str = "affekt") -> str:
     return url.rstrip("/") if urlsplit(url).path.strip("/") else f"{url.rstrip('/')}/predictions/{model}"
 
 
-def _among(labels: Sequence[str]) -> dict[str, str]:
-    """The query that names the labels that can be right."""
-    return {"labels": ",".join(labels)} if labels else {}
+def _about(labels: Sequence[str], person: str = "") -> dict[str, str]:
+    """The query that names the labels that can be right, and the person."""
+    return {**({"labels": ",".join(labels)} if labels else {}), **({"person": person} if person else {})}
 
 
 def _seconds(text: str | None) -> float:

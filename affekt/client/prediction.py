@@ -25,6 +25,7 @@ class Prediction:
         face: the analysed face; None where the answer is from the voice alone.
         model: ``name``, ``version`` and ``digest`` of what answered.
         known_labels: those that were given as possible; none where all are.
+        earlier_clips: of the named person, to which the answer is adapted; None where no person was named.
         request_id: by which the server's log knows the request.
         document: the whole answer.
     """
@@ -40,6 +41,7 @@ class Prediction:
     face: Mapping[str, Any] | None
     model: Mapping[str, str]
     known_labels: tuple[str, ...] = ()
+    earlier_clips: int | None = None
     request_id: str = ""
     document: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -50,11 +52,12 @@ class Prediction:
         Raises:
             AffektError: ``bad_answer``: it is none.
         """
-        names = [each.name for each in fields(cls) if each.name not in ("known_labels", "request_id", "document")]
+        optional = ("known_labels", "earlier_clips", "request_id", "document")
+        names = [each.name for each in fields(cls) if each.name not in optional]
         try:
             values = {name: document[name] for name in names}
         except (KeyError, TypeError) as error:
             raise AffektError(f"the answer is not of an affekt model: it lacks {error}", code="bad_answer") from error
         values |= {name: tuple(values[name]) for name in ("modalities", "warnings")}
-        known = tuple(document.get("known_labels", ()))
-        return cls(**values, known_labels=known, request_id=request_id, document=document)
+        values |= {"known_labels": tuple(document.get("known_labels", ()))}
+        return cls(**values, earlier_clips=document.get("earlier_clips"), request_id=request_id, document=document)

@@ -23,6 +23,8 @@ class Answer:
         face: the analysed face; None where the answer is from the voice alone.
         known_labels: those among which it was asked for, where that was said; the probability of the others is 0, and
             each model's own is not scaled.
+        earlier_clips: to so many earlier clips of the person it is adapted; None where no person was named. The
+            models' own answers are not adapted.
     """
 
     label: str
@@ -34,6 +36,7 @@ class Answer:
     warnings: tuple[str, ...]
     face: Face | None = None
     known_labels: tuple[str, ...] = ()
+    earlier_clips: int | None = None
 
     @property
     def confidence(self) -> float:
@@ -53,4 +56,5 @@ class Answer:
             "warnings": list(self.warnings),
             "face": self.face.to_dict() if self.face else None,
             **({"known_labels": list(self.known_labels)} if self.known_labels else {}),
+            **({"earlier_clips": self.earlier_clips} if self.earlier_clips is not None else {}),
         }

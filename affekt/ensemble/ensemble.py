@@ -17,6 +17,7 @@ from affekt.classifiers import rows_of
 from affekt.ensemble.among import labels_among, only_among
 from affekt.ensemble.answer import Answer
 from affekt.ensemble.assembly import MANIFEST, read_manifest, require_extensions
+from affekt.ensemble.earlier import Earlier, scores_after
 from affekt.ensemble.face import Face
 from affekt.ensemble.fusions import Fusions
 from affekt.ensemble.seen import Seen
@@ -131,6 +132,34 @@ class Ensemble:
             MediaError: the file cannot be read, is over a limit, holds neither a face nor usable sound, or takes longer
                 in all than ``media.timeout_seconds``.
         """
+        return self._seen_in(path, deadline)[1]
+
+    def predict_after(
+        self, path: str | Path, earlier: Earlier, deadline: Deadline | None = None
+    ) -> tuple[Answer, Earlier]:
+        """The answer for one more media file of a person, and what the file adds to what is known of the person.
+
+        The answer is that which :meth:`predict_person` gives the file among all of the person's clips, though of the
+        earlier ones statistics alone are there. The first clip gets the answer of :meth:`predict_file`.
+
+        Args:
+            path: of the file.
+            earlier: what the person's earlier clips showed.
+            deadline: as for :meth:`predict_file`, as are the errors.
+
+        Raises:
+            DataError: the ensemble has no adaptation.
+        """
+        fusion = self._fusions.adaptation()
+        seen, answer = self._seen_in(path, deadline)
+        if earlier.clips:
+            adapted = scores_after(seen, self.models, self._members, earlier)
+            fused = fusion.predict_after(seen.scores, adapted, earlier.clips)
+            answer = self._answer(seen, self._fusions.trusted(seen, fused), self.known)
+        return replace(answer, earlier_clips=earlier.clips), Earlier.of(seen, self.models)
+
+    def _seen_in(self, path: str | Path, deadline: Deadline | None) -> tuple[Seen, Answer]:
+        """What is seen in a media file, and the plain answer, of which the listener is told."""
         deadline = deadline or Deadline.of(self.settings.media, path)
         clip = self.prepare(path, deadline=deadline)
         seen = self.look(clip, str(path), deadline)
@@ -138,7 +167,7 @@ class Ensemble:
         if self.listener is not None:
             # What a caller knows of the labels is no news of the clips, by which drift is told.
             self.listener(clip, answer if not self.known else self._answer(seen, self._fusions.of_clip(seen), ()))
-        return answer
+        return seen, answer
 
     def predict(self, clip: PreparedClip, *, where: str = "clip") -> Answer:
         """The answer for a prepared clip.

@@ -39,7 +39,7 @@ from typing import Any
 
 import numpy as np
 
-from affekt.classifiers import rows_of
+from affekt.classifiers import Moments, rows_of
 from affekt.extensions import fusion_spec
 from affekt.fusion.fusion import Fusion
 from affekt.fusion.vectors import answered, as_probabilities
@@ -72,18 +72,41 @@ def adapted(scores: np.ndarray, subjects: Sequence[str], known: np.ndarray | Non
     """
     probabilities = as_probabilities(scores)
     present = answered(probabilities)
-    logs = np.log(probabilities + _SMALL)
+    logs = logs_of(probabilities)
     result = probabilities.copy()
     for rows in rows_of(subjects):
         for model in range(probabilities.shape[1]):
             own = rows[present[rows, model]]
             if len(own) > 1:
-                shift = _weight(len(own)) * logs[own, model].mean(axis=0)
-                moved = probabilities[own, model] * np.exp(shift.max() - shift)
-                result[own, model] = moved / moved.sum(axis=1, keepdims=True)
+                result[own, model] = _taken_away(probabilities[own, model], logs[own, model].mean(axis=0), len(own))
     if known is None:
         return result
     return np.where(present[..., np.newaxis] & ~np.isnan(known), known, result)
+
+
+def adapted_after(vector: np.ndarray, earlier: Moments) -> np.ndarray:
+    """As :func:`adapted` for one more clip of a person of whose earlier clips statistics are left alone.
+
+    Args:
+        vector: float64 ``[L]``, a model's probabilities.
+        earlier: of :func:`logs_of` what the model answered to the earlier clips.
+    """
+    shown = earlier.joined(Moments.of(logs_of(vector)[np.newaxis]))
+    return _taken_away(vector, shown.mean, shown.count)
+
+
+def logs_of(probabilities: np.ndarray) -> np.ndarray:
+    """The logarithms of probabilities as their means over a person's clips are taken."""
+    logs: np.ndarray = np.log(probabilities + _SMALL)
+    return logs
+
+
+def _taken_away(probabilities: np.ndarray, mean_log: np.ndarray, clips: int) -> np.ndarray:
+    """Probabilities ``[…, L]`` of a person's clips without what a model says of the person in all of so many."""
+    shift = _weight(clips) * mean_log
+    moved = probabilities * np.exp(shift.max() - shift)
+    taken: np.ndarray = moved / moved.sum(axis=-1, keepdims=True)
+    return taken
 
 
 @dataclass(frozen=True)
@@ -138,15 +161,36 @@ class PersonFusion:
         answers = self.person.predict(adapted(scores, subjects, known)[keep])
         if not fusion_spec(self.person.method).learns:
             return answers
-        against = max(self.plain.person_clips, self.person.person_clips)
         usable = np.asarray(answered(as_probabilities(scores)).any(axis=1))
         part = np.zeros(len(scores))
         for own in rows_of(subjects):
             clips = max(1, int(usable[own].sum()))
-            part[own] = _weight(clips, against) if clips > 1 else 0.0
+            part[own] = self._part(clips)
         part = part[keep, np.newaxis]
         mixed: np.ndarray = part * answers + (1 - part) * self.plain.predict(np.asarray(scores)[keep])
         return mixed
+
+    def predict_after(self, scores: np.ndarray, moved: np.ndarray, earlier: int) -> np.ndarray:
+        """Fused probabilities ``[L]`` of one more clip: what :meth:`predict` gives it among all clips of the person.
+
+        Args:
+            scores: float64 ``[M, L]`` of the clip.
+            moved: likewise, adapted to the person.
+            earlier: how many clips there were before.
+
+        Raises:
+            DataError: as :meth:`Fusion.predict`.
+        """
+        answer: np.ndarray = self.person.predict(moved[np.newaxis])[0]
+        if not fusion_spec(self.person.method).learns:
+            return answer
+        part = self._part(earlier + 1)
+        mixed: np.ndarray = part * answer + (1 - part) * self.plain.predict(scores[np.newaxis])[0]
+        return mixed
+
+    def _part(self, clips: int) -> float:
+        """The part of the adapted answer beside the plain one, of one of so many clips."""
+        return _weight(clips, max(self.plain.person_clips, self.person.person_clips)) if clips > 1 else 0.0
 
 
 def _weight(clips: int, against: int = _CLIPS) -> float:

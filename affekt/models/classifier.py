@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from affekt.classifiers import ArrayClassifier, PersonClassifier, load_classifiers
+from affekt.classifiers import ArrayClassifier, Moments, PersonClassifier, load_classifiers
 from affekt.classifiers.familiar import Familiar
 from affekt.errors import DataError
 from affekt.media.prepared import PreparedClip
@@ -100,6 +100,14 @@ class ClassifierMember:
             vectors: float64 ``[N, L]``, ``vector`` of it.
         """
         return vectors if self._person is None else self._person.mixed(rows, vectors)
+
+    def score_after(self, row: np.ndarray, vector: np.ndarray, earlier: Moments) -> np.ndarray:
+        """As :meth:`score_person` for one more clip of a person of whose earlier clips statistics are left alone."""
+        if self._person is None:
+            return vector
+        shown = earlier.joined(Moments.of(row[np.newaxis]))
+        adapted: np.ndarray = self._person.mixed(row[np.newaxis], vector[np.newaxis], shown)[0]
+        return adapted
 
 
 def read_description(path: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from affekt.media.prepared import PreparedClip
 from affekt.models.engine import answers_by_graph
 
 if TYPE_CHECKING:
+    from affekt.classifiers import Moments
     from affekt.models.hardware import Hardware
 
 
@@ -99,6 +100,20 @@ class PersonMember(Member, Protocol):
         """Score vectors float64 ``[N, L]`` of one person's clips.
 
         They are made from ``row`` and ``vector`` of what :meth:`score` gave. A lone clip keeps its vector.
+        """
+
+
+@runtime_checkable
+class SessionMember(PersonMember, Protocol):
+    """A member that adapts a clip to a person of whose earlier clips nothing but statistics of features is left."""
+
+    def score_after(self, row: np.ndarray, vector: np.ndarray, earlier: Moments) -> np.ndarray:
+        """Score vector float64 ``[L]`` of one more clip: that which :meth:`score_person` gives it among all of them.
+
+        Args:
+            row: ``row`` of what :meth:`score` gave of the clip.
+            vector: ``vector`` of it.
+            earlier: how many rows the person's earlier clips had, their mean and variance.
         """
 
 

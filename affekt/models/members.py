@@ -8,11 +8,20 @@ from typing import Any
 
 import numpy as np
 
+from affekt.classifiers import Moments
 from affekt.errors import DataError
 from affekt.extensions import EXTENSIONS, model_spec, model_specs
 from affekt.media.deadline import Deadline
 from affekt.media.prepared import PreparedClip
-from affekt.models.member import HardwareChoice, ImageMember, Member, PersonMember, Scored, load_member
+from affekt.models.member import (
+    HardwareChoice,
+    ImageMember,
+    Member,
+    PersonMember,
+    Scored,
+    SessionMember,
+    load_member,
+)
 from affekt.stages import stage
 
 
@@ -93,6 +102,14 @@ class Members:
         member = self._members[name]
         assert isinstance(member, PersonMember)
         return member.score_person(rows, vectors)
+
+    def score_after(self, name: str, row: np.ndarray, vector: np.ndarray, earlier: Moments) -> np.ndarray | None:
+        """The score vector float64 ``[L]`` of one more clip of a person, by a member that gave its ``row``.
+
+        None of a member that needs the earlier clips themselves.
+        """
+        member = self._members[name]
+        return member.score_after(row, vector, earlier) if isinstance(member, SessionMember) else None
 
     def member(self, name: str) -> Member:
         """One of them."""

@@ -44,6 +44,8 @@ def main(options: argparse.Namespace) -> int:
         without_keys=options.without_keys,
         hosts=options.host,
         origins=options.origin,
+        people=options.people,
+        people_minutes=options.people_minutes,
         home=home(),
         version=version or "1",
     ) as server:

@@ -26,6 +26,7 @@ from affekt.serving.door.refusal import Refusal
 logger = logging.getLogger("affekt.door")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_FAILED = Refusal(500, "internal", "the server failed with this request; its log has the cause")
 _CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}
 
 
@@ -43,7 +44,7 @@ def routes_of(desk: Desk) -> list[Route]:
 def application(desk: Desk) -> ASGIApp:
     """The whole contract."""
     routes = routes_of(desk)
-    app = Starlette(routes=routes, exception_handlers={Refusal: _refused, HTTPException: _http})
+    app = Starlette(routes=routes, exception_handlers={Refusal: _refused, HTTPException: _http, Exception: _failed})
     app.router.redirect_slashes = False
     entrance = Entrance(app, desk, Admission(desk.options))
     if not desk.options.origins:
@@ -55,7 +56,7 @@ def application(desk: Desk) -> ASGIApp:
 
 def metrics_application(desk: Desk) -> ASGIApp:
     """``/metrics`` alone, for a port that only the monitoring reaches."""
-    app = Starlette(routes=[facts.metrics_route(desk)], exception_handlers={HTTPException: _http})
+    app = Starlette(routes=[facts.metrics_route(desk)], exception_handlers={HTTPException: _http, Exception: _failed})
     return Entrance(app, desk, Admission(replace(desk.options, keys="", address="")))
 
 
@@ -97,8 +98,7 @@ class Entrance:
             logger.exception("request %s failed", scope["state"]["id"])
             note["code"] = "internal"
             if not status:
-                refusal = Refusal(500, "internal", "the server failed with this request; its log has the cause")
-                await refusal.response()(scope, receive, out)
+                await _FAILED.response()(scope, receive, out)
         finally:
             self._log(scope, status or 499, time.monotonic() - started)
 
@@ -122,6 +122,10 @@ async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
     request.state.note["code"] = error.code
     return error.response()
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    return _FAILED.response()  # what was raised goes on to the entrance, which logs it
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -15,6 +15,8 @@ from affekt.serving.door.refusal import Refusal
 
 #: Fields of a form that hold the clip, whatever else there is.
 _NAMED = ("body", "data")
+#: The field of a form that names the clip's person.
+_PERSON = "person"
 #: Bytes of a form besides the clip, and of a JSON document.
 _FORM_BYTES, _JSON_BYTES = 64 << 10, 64 << 10
 NO_CLIP = (
@@ -23,8 +25,8 @@ NO_CLIP = (
 )
 
 
-async def received(request: Request, inbox: Inbox) -> Clip | dict[str, Any]:
-    """The clip of a request, or the JSON document that it consists of instead.
+async def received(request: Request, inbox: Inbox) -> tuple[Clip | dict[str, Any], str]:
+    """The clip of a request, or the JSON document that it consists of instead; and the field ``person`` of a form.
 
     Raises:
         Refusal: there is no clip, it is over a limit, or its encoding is not taken.
@@ -33,12 +35,12 @@ async def received(request: Request, inbox: Inbox) -> Clip | dict[str, Any]:
     refuse_encoding(request.headers)
     announced = request.headers.get("content-length", "")
     kind, options = parse_options_header(request.headers.get("content-type"))
-    form = kind == b"multipart/form-data"
+    form, person = kind == b"multipart/form-data", ""
     if announced.isdigit():
         inbox.refuse_size(int(announced) - (_FORM_BYTES if form else 0))
     with inbox.writer() as writer:
         if form:
-            await _form(request, inbox, writer, options.get(b"boundary", b""))
+            person = await _form(request, inbox, writer, options.get(b"boundary", b""))
         else:
             async for chunk in inbox.chunks(request):
                 writer.write(chunk)
@@ -47,10 +49,10 @@ async def received(request: Request, inbox: Inbox) -> Clip | dict[str, Any]:
             document = _json(clip.path.read_bytes())
             if document is not None:
                 clip.remove()
-                return document
+                return document, ""
         if not clip.size:
             raise Refusal(400, "no_clip", NO_CLIP)
-    return clip
+    return clip, person
 
 
 def refuse_encoding(headers: Mapping[str, str]) -> None:
@@ -110,7 +112,7 @@ def _parsed(content: bytes) -> Any:
     return document
 
 
-async def _form(request: Request, inbox: Inbox, writer: Writer, boundary: bytes) -> None:
+async def _form(request: Request, inbox: Inbox, writer: Writer, boundary: bytes) -> str:
     if not boundary:
         raise Refusal(400, "bad_form", "the Content-Type multipart/form-data names no boundary")
     form = _Form(writer)
@@ -123,16 +125,21 @@ async def _form(request: Request, inbox: Inbox, writer: Writer, boundary: bytes)
         raise Refusal(400, "bad_form", f"the form cannot be read: {error}") from None
     if form.clips != 1 or not form.ended:
         raise Refusal(400, "no_clip", NO_CLIP)
+    return form.person.decode(errors="replace")
 
 
 class _Form:
-    """Takes the parts of a form: the field that is named so is the clip, else the only file, else the only field."""
+    """Takes the parts of a form: the field that is named so is the clip, else the only file, else the only field.
+
+    The field ``person`` without a file's name is a word about the clip.
+    """
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
         self._headers: list[list[bytes]] = []
         self._other = 0
-        self._rank, self._writes = -1, False
+        self._rank, self._writes, self._names = -1, False, False
+        self.person = b""
         self.clips = 0
         self.ended = False
 
@@ -155,6 +162,10 @@ class _Form:
         named = {name.lower(): value for name, value in self._headers}
         _, options = parse_options_header(named.get(b"content-disposition"))
         name = options.get(b"name", b"").decode(errors="replace")
+        self._names = name == _PERSON and b"filename" not in options
+        if self._names:
+            self._writes, self.person = False, b""
+            return
         rank = 2 if name in _NAMED else 1 if b"filename" in options else 0
         self._writes = rank > self._rank
         if self._writes:
@@ -170,6 +181,8 @@ class _Form:
         self._other += len(data)
         if self._other > _FORM_BYTES:
             raise Refusal(413, "too_large", f"the form has more than {_FORM_BYTES:,} bytes besides the clip")
+        if self._names:
+            self.person += data
 
     def _end(self) -> None:
         self.ended = True

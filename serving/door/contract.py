@@ -16,13 +16,19 @@ _CLIP: Document = {
     "content": {
         "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
         "multipart/form-data": {
-            "schema": {"type": "object", "properties": {"data": {"type": "string", "format": "binary"}}}
+            "schema": {
+                "type": "object",
+                "properties": {"data": {"type": "string", "format": "binary"}, "person": {"type": "string"}},
+            }
         },
         "application/json": {
             "schema": {
                 "type": "object",
                 "required": ["uri"],
-                "properties": {"uri": {"type": "string", "description": "s3:// address in a bucket that is allowed"}},
+                "properties": {
+                    "uri": {"type": "string", "description": "s3:// address in a bucket that is allowed"},
+                    "person": {"type": "string"},
+                },
             }
         },
     },
@@ -46,7 +52,13 @@ ERRORS = {
     507: "the server has too little memory for this clip",
 }
 #: What a parameter of the query means, where its name does not tell.
-_SAID = {"labels": {"description": "labels that can be right, with commas: the answer is among them alone"}}
+_SAID = {
+    "labels": {"description": "labels that can be right, with commas: the answer is among them alone"},
+    "person": {
+        "description": "a word for the person whom the clip shows: the answer is adapted to what that person's clips "
+        "showed before, of which statistics are kept for a while; also a field of a form or of the JSON document"
+    },
+}
 _EVERYWHERE = (401, 403, 421, 429, 500)
 _OF_CLIPS = (400, 404, 408, 413, 415, 502, 503, 504, 507)
 
@@ -99,11 +111,14 @@ def _predictions() -> Document:
                 _operation("The answer about a clip", answer, _OF_CLIPS, *named[:1], requestBody=_CLIP),
                 timings="integer",
                 labels="string",
+                person="string",
             )
         },
         "/predictions/{model}/{version}": {
             "post": _with_query(
-                _operation("The answer of one version", answer, _OF_CLIPS, *named, requestBody=_CLIP), labels="string"
+                _operation("The answer of one version", answer, _OF_CLIPS, *named, requestBody=_CLIP),
+                labels="string",
+                person="string",
             )
         },
         "/timeline/{model}": {"post": _with_query(_timeline(), every="number", labels="string")},
@@ -216,6 +231,7 @@ def _answer() -> Document:
     )
     among: Document = {"type": "array", "items": text, "description": "the labels that were given as possible"}
     answer["properties"]["known_labels"] = among
+    answer["properties"]["earlier_clips"] = {**count, "description": "of the named person, to which it is adapted"}
     return {**answer, "description": "Fields may be added; none of these changes its meaning."}
 
 

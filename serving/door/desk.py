@@ -13,9 +13,11 @@ from affekt.serving.door.fetching import fetched
 from affekt.serving.door.inbox import SLOW, Clip, Inbox, drained
 from affekt.serving.door.metrics import Metrics
 from affekt.serving.door.options import Options
+from affekt.serving.door.people import People, word_of
 from affekt.serving.door.refusal import Refusal
 from affekt.serving.door.versions import Version, Versions
 from affekt.serving.engines.engine import Reply
+from affekt.serving.predictor import PERSON, TIMINGS
 
 
 class Desk:
@@ -30,6 +32,7 @@ class Desk:
     def __init__(self, options: Options, versions: Versions, inbox: Inbox) -> None:
         self.options, self.versions, self.inbox = options, versions, inbox
         self.metrics = Metrics(versions)
+        self.people = People(options.people, 60 * options.people_minutes)
 
     def version_of(self, request: Request) -> Version:
         """The version that a request is for; with a canary, the same caller gets the same.
@@ -43,22 +46,40 @@ class Desk:
         key = str(given or (request.client.host if request.client else ""))
         return self.versions.named(request.path_params["model"], request.path_params.get("version"), key)
 
-    async def clip_of(self, request: Request) -> Clip:
-        """The clip of a request: its body, or what its JSON document names.
+    def person_of(self, *given: object) -> str:
+        """The word for the person whom a request names, in its query or its body; empty where it names none.
 
         Raises:
-            Refusal: there is none.
+            Refusal: it is no word that can be taken, or this server keeps nothing of anybody.
         """
+        word = word_of(*given)
+        if word and not self.people.most:
+            raise Refusal(400, "no_people", "this server keeps nothing of earlier clips; leave person out")
+        return word
+
+    async def clip_of(self, request: Request) -> tuple[Clip, str]:
+        """The clip of a request, its body or what its JSON document names; and the person whom the request names.
+
+        Raises:
+            Refusal: there is no clip, or no such person can be named.
+        """
+        asked = self.person_of(request.query_params.get(PERSON))
         started = time.monotonic()
         try:
-            found = await received(request, self.inbox)
+            found, field = await received(request, self.inbox)
         except Refusal as error:
             if error.code != SLOW:  # its sender has been waited for already
                 await drained(request)
             raise
+        try:
+            person = self.person_of(asked, field if isinstance(found, Clip) else found.get(PERSON))
+        except Refusal:
+            if isinstance(found, Clip):
+                found.remove()
+            raise
         clip = found if isinstance(found, Clip) else await self.named(found)
         request.state.note["receive"] = round(time.monotonic() - started, 5)
-        return clip
+        return clip, person
 
     async def named(self, document: dict[str, Any]) -> Clip:
         """The clip that a JSON document names by its ``uri``.
@@ -68,17 +89,24 @@ class Desk:
         """
         return await fetched(document, self.options.buckets, self.inbox)
 
-    async def reply(self, request: Request, version: Version, clip: Clip, task: dict[str, Any]) -> Reply:
-        """What a version says of a clip; it is given up when the caller goes."""
+    async def reply(
+        self, request: Request, version: Version, clip: Clip, task: dict[str, Any], person: str = ""
+    ) -> Reply:
+        """What a version says of a clip, adapted to its person where one is named; given up when the caller goes."""
         note = request.state.note
         note["bytes"] = clip.size
         gone = asyncio.create_task(_gone(request))
         try:
             there = self._there(request, version, clip)
+            key = self.people.key(person, str(note.get("key") or ""), there.name)
+            if person:
+                task = {**task, PERSON: self.people.shown(key)}
             status, document = await self.versions.reply(there, clip, task, gone, note)
         finally:
             gone.cancel()
-        timings = document.pop("timings", {})
+        timings, shown = document.pop(TIMINGS, {}), document.pop(PERSON, None)
+        if shown:
+            self.people.add(key, shown)
         self.metrics.took(timings)
         self.metrics.took({name: note[name] for name in ("receive", "queue") if name in note})
         if request.query_params.get("timings") == "1":

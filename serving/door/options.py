@@ -35,6 +35,8 @@ class Options:
         keys: file of keys, of which a client needs one; empty for none.
         hosts: names of this server in the Host header; those of loopback are always.
         origins: of web pages of other sites that may ask.
+        people: persons named by callers, of whose earlier clips statistics are kept; with 0 none may be named.
+        people_minutes: after the last clip of a person, until they are forgotten.
     """
 
     ensemble: str
@@ -54,6 +56,8 @@ class Options:
     keys: str = ""
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
+    people: int = 200
+    people_minutes: float = 30.0
 
     @property
     def local(self) -> bool:

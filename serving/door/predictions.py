@@ -21,10 +21,13 @@ def routes(desk: Desk) -> list[Route]:
     async def asked(request: Request, task: dict[str, Any]) -> Response:
         version = desk.version_of(request)
         try:
-            clip = await desk.clip_of(request)
+            clip, person = await desk.clip_of(request)
         except ClientDisconnect:
             raise Gone from None
-        status, document = await desk.reply(request, version, clip, task)
+        if person and "kind" in task:
+            clip.remove()
+            raise Refusal(400, "bad_person", "answers of /predictions alone are adapted to a person; leave it out")
+        status, document = await desk.reply(request, version, clip, task, person)
         return JSONResponse(document, status)
 
     async def predict(request: Request) -> Response:

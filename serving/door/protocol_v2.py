@@ -67,7 +67,8 @@ def routes(desk: Desk) -> list[Route]:
         except ClientDisconnect:
             raise Gone from None
         task = _labels(asked)  # before there is a clip, which a refusal would leave behind
-        status, document = await desk.reply(request, version, await _clip(desk, asked), task)
+        person = desk.person_of(request.query_params.get("person"), _parameters(asked).get("person"))
+        status, document = await desk.reply(request, version, await _clip(desk, asked), task, person)
         return JSONResponse(_inferred(asked, document) if status == 200 else document, status)
 
     model = "/v2/models/{model}"
@@ -84,14 +85,18 @@ def routes(desk: Desk) -> list[Route]:
 
 def _labels(asked: Mapping[str, Any]) -> dict[str, list[str]]:
     """The labels that can be right, where the parameters of a request name some: a list, or a text with commas."""
-    parameters = asked.get("parameters")
-    given = parameters.get("labels") if isinstance(parameters, Mapping) else None
+    given = _parameters(asked).get("labels")
     if not given:
         return {}
     names = given.split(",") if isinstance(given, str) else given
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise Refusal(400, "bad_query", 'expected "labels" as a list of words, or as a text with commas')
     return {"labels": names}
+
+
+def _parameters(asked: Mapping[str, Any]) -> Mapping[str, Any]:
+    parameters = asked.get("parameters")
+    return parameters if isinstance(parameters, Mapping) else {}
 
 
 async def _require_ready(desk: Desk, version: Version) -> None:

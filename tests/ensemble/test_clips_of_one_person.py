@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from affekt.ensemble import Ensemble, look_at, score_index
+from affekt.ensemble.earlier import Earlier
 from affekt.errors import DataError, MediaError
 from affekt.extensions import fusion_names, model_names
 from affekt.fusion import FusionKey
@@ -148,3 +149,17 @@ def test_a_damaged_adaptation_is_noticed(tiny_ensemble, tmp_path):
     (copy / "fusion_person" / "fusion.json").write_text("{}", encoding="utf-8")
     with pytest.raises(DataError, match="does not match its digest"):
         Ensemble.load(copy)
+
+
+def test_one_more_clip_gets_the_answer_that_it_has_among_all_of_them(ensemble, clips, monkeypatch):
+    monkeypatch.setattr(Ensemble, "prepare", lambda self, path, **how: clips[int(str(path))])
+    earlier = Earlier()
+    for number in range(len(clips)):
+        said, shown = ensemble.predict_after(str(number), Earlier.from_dict(earlier.to_dict()))
+        together = ensemble.predict_person(clips[: number + 1])[-1]
+        np.testing.assert_allclose(vectors([said]), vectors([together]), atol=1e-12)
+        assert said.earlier_clips == earlier.clips == number and said.models == together.models
+        earlier = earlier.joined(Earlier.from_dict(shown.to_dict()))
+    plain = ensemble.predict_file("0")
+    assert dataclasses.replace(plain, earlier_clips=0) == ensemble.predict_after("0", Earlier())[0]
+    assert vectors([plain]).tolist() != vectors([ensemble.predict_after("0", earlier)[0]]).tolist()

@@ -61,5 +61,6 @@ def test_known_labels_go_with_the_clip(door, clip):
         assert client.document(clip, labels=known)["known_labels"] == list(known)
         (many,) = client.predict_many([clip], labels=known)
         assert isinstance(many, Prediction) and many.known_labels == known
+        assert [client.predict(clip, person="c-1").earlier_clips, answer.earlier_clips] == [0, None]
         window = client.timeline(clip, labels=known)["windows"][0]
         assert window["label"] in known

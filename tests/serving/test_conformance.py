@@ -7,6 +7,8 @@ import json
 import pytest
 import requests
 
+from affekt.ensemble import Ensemble
+from affekt.ensemble.earlier import Earlier
 from affekt.registry import pyfunc_model
 
 
@@ -33,3 +35,15 @@ def test_every_engine_gives_the_same_answer_and_the_same_errors(server, door, py
         (said,) = pyfunc.predict(None, [str(path)])
         mine = {key: value for key, value in direct[1].items() if key != "model"}
         assert json.loads(json.dumps(said)) == mine
+
+
+def test_every_engine_adapts_to_a_person_alike_as_one_process_would(server, door, tiny_ensemble, clip):
+    ensemble, earlier = Ensemble.load(tiny_ensemble), Earlier()
+    for number in range(3):
+        url = "?person=conformance"
+        torchserve, direct = (answered(f"{each.url}{url}", clip.read_bytes()) for each in (server, door))
+        assert json.dumps(torchserve) == json.dumps(direct)
+        mine, shown = ensemble.predict_after(clip, earlier)
+        assert direct[1].pop("model") and direct == (200, json.loads(json.dumps(mine.to_dict())))
+        assert direct[1]["earlier_clips"] == number
+        earlier = earlier.joined(shown)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import jsonschema
 import pytest
@@ -13,6 +16,7 @@ import requests
 from affekt.ensemble import Ensemble
 from affekt.serving.door import app
 from affekt.serving.door.contract import ERRORS, contract
+from affekt.serving.door.options import Options
 from affekt.serving.door.refusal import ENGINE_STATUS
 
 SERVING = Path(app.__file__).parent
@@ -49,6 +53,33 @@ def test_every_status_that_is_refused_with_is_in_the_contract():
 @pytest.mark.parametrize("path", ["/nothing", "/v2/models/other"])
 def test_an_error_is_as_promised(door, path):
     jsonschema.validate(requests.get(f"{door.base}{path}", timeout=30).json(), schema_of("Error"))
+
+
+def test_a_fault_of_the_door_itself_is_an_error_as_promised_too():
+    desk = SimpleNamespace(
+        options=Options("", "", ""),
+        versions=SimpleNamespace(model="affekt"),
+        metrics=SimpleNamespace(answered=lambda *_: None),
+    )
+    sent: list[dict[str, Any]] = []
+
+    async def asked() -> None:
+        async def send(message):
+            sent.append(message)
+
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": "/models",
+            "query_string": b"",
+            "headers": [(b"host", b"localhost")],
+        }
+        await app.application(desk)(scope, None, send)
+
+    asyncio.run(asked())
+    error = json.loads(sent[1]["body"])
+    jsonschema.validate(error, schema_of("Error"))
+    assert (sent[0]["status"], error["error"]["code"]) == (500, "internal")
 
 
 def test_the_page_of_the_contract_needs_nothing_from_elsewhere(door):

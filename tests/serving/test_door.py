@@ -215,3 +215,31 @@ def test_a_word_that_is_no_label_is_refused_with_the_nearest_one(door, clip):
     asked = {"inputs": [{"name": "clip", "data": ["AAAA"]}], "parameters": {"labels": [1]}}
     assert error_of(requests.post(f"{door.base}/v2/models/affekt/infer", json=asked, timeout=30)) == (400, "bad_query")
     assert inbox(door) == []
+
+
+def test_a_person_is_named_by_every_way_that_a_clip_comes(door, clip, expected):
+    content, infer = clip.read_bytes(), f"{door.base}/v2/models/affekt/infer"
+    plain = requests.post(door.url, data=content, params={"person": "p-1"}, timeout=60).json()
+    form = requests.post(door.url, files={"data": content}, data={"person": "p-1"}, timeout=60).json()
+    inputs = [{"name": "clip", "data": [base64.b64encode(content).decode()]}]
+    spoken = requests.post(infer, json={"inputs": inputs, "parameters": {"person": "p-1"}}, timeout=60).json()
+    said = [plain, form, spoken["parameters"]["answer"]]
+    assert [each.pop("earlier_clips") for each in said] == [0, 1, 2]
+    assert plain == expected and form["models"] == expected["models"]
+    other = requests.post(door.url, data=content, params={"person": "p-2"}, timeout=60).json()
+    assert other.pop("earlier_clips") == 0 and other == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/predictions/affekt?person=a%20b", {"data": b"clip"}),
+        ("/predictions/affekt?person=a", {"files": {"data": b"clip"}, "data": {"person": "b"}}),
+        ("/predictions/affekt", {"json": {"uri": "s3://mine/a.mp4", "person": 7}}),
+        ("/timeline/affekt?person=a", {"data": b"clip"}),
+        ("/v2/models/affekt/infer", {"json": {"inputs": [], "parameters": {"person": ["a"]}}}),
+    ],
+)
+def test_a_person_that_cannot_be_named_so_is_refused_and_nothing_is_left(door, path, body):
+    assert error_of(requests.post(f"{door.base}{path}", timeout=30, **body)) == (400, "bad_person")
+    assert inbox(door) == []

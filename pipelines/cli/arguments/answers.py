@@ -13,9 +13,9 @@ from affekt.pipelines.cli.arguments.kinds import (
     add_overrides,
     positive,
     seconds,
-    seed,
     server_url,
     who,
+    whole,
 )
 
 
@@ -114,5 +114,5 @@ def add_fuse(command: AddCommand) -> None:
         help="fuse scores that are adapted to each subject by that subject's clips, without labels",
     )  # fmt: skip
     fuse.add_argument("--out", metavar="CSV", help="write clip, prediction and fused probabilities")
-    fuse.add_argument("--seed", type=seed, default=0, help="(default 0)")
+    fuse.add_argument("--seed", type=whole, default=0, help="(default 0)")
     add_json(fuse)

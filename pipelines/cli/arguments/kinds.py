@@ -138,17 +138,17 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def whole(text: str) -> int:
+    """A whole number from 0 on."""
+    if not _WHOLE.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 on, got {text}")
+    return int(text)
+
+
 def of_hundred(text: str) -> int:
     """How many of 100, from 1 on."""
     if not _WHOLE.fullmatch(text) or not 1 <= int(text) <= 100:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 100, got {text}")
-    return int(text)
-
-
-def seed(text: str) -> int:
-    """A seed of what is drawn."""
-    if not _WHOLE.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"expected a whole number from 0 on, got {text}")
     return int(text)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from affekt.pipelines.cli.arguments.kinds import DATA, AddCommand, add_json, positive, seed
+from affekt.pipelines.cli.arguments.kinds import DATA, AddCommand, add_json, positive, whole
 
 
 def add_demo(command: AddCommand) -> None:
@@ -16,7 +16,7 @@ def add_sample(command: AddCommand) -> None:
     sample = command("sample", "write labelled sample clips for a try; figures on them say nothing about accuracy")
     sample.add_argument("folder", metavar="DIR")
     sample.add_argument("--clips-per-label", type=positive, default=6, metavar="N", help="(default 6)")
-    sample.add_argument("--seed", type=seed, default=0, help="(default 0)")
+    sample.add_argument("--seed", type=whole, default=0, help="(default 0)")
 
 
 def add_check(command: AddCommand) -> None:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from affekt.pipelines.cli.arguments.kinds import REF, Actions, AddCommand, add_json, port, positive, server_url
+from affekt.pipelines.cli.arguments.kinds import (
+    REF,
+    Actions,
+    AddCommand,
+    add_json,
+    port,
+    positive,
+    server_url,
+    whole,
+)
 
 
 def add_serve(command: AddCommand) -> None:
@@ -38,6 +47,15 @@ def add_serve(command: AddCommand) -> None:
     serve.add_argument(
         "--origin", action="append", default=[], metavar="URL",
         help="of a web site whose pages may ask, as https://example.org; may be repeated",
+    )  # fmt: skip
+    serve.add_argument(
+        "--people", type=whole, default=200, metavar="N",
+        help="whom callers may name at once, to get answers that are adapted to earlier clips of the same person; "
+        "0 for none (default 200)",
+    )  # fmt: skip
+    serve.add_argument(
+        "--people-minutes", type=positive, default=30, metavar="N",
+        help="after the last clip of a person, until what it showed is forgotten (default 30)",
     )  # fmt: skip
 
 
