@@ -53,6 +53,22 @@ def test_a_process_that_dies_with_a_request_unread_is_an_error_at_once():
     forks.close()
 
 
+def test_what_waits_for_the_end_of_a_step_is_done(forks, tmp_path):
+    (tmp_path / "made").mkdir()
+    body = (
+        f"import atexit, tempfile, threading\nos.chdir({str(tmp_path)!r})\n"
+        "atexit.register(lambda: open('asked', 'w').write('yes'))\n"
+        "sys.kept = tempfile.TemporaryDirectory(dir='made')\n"
+        "def write():\n    time.sleep(0.2)\n    open('thread', 'w').write('yes')\n"
+        "threading.Thread(target=write).start()\nsys.stdout.write('the last words')"
+    )
+    step = _started(forks, tmp_path, body)
+    assert "the last words" in step.stdout.read()
+    assert step.wait() == 0
+    assert (tmp_path / "asked").read_text() == (tmp_path / "thread").read_text() == "yes"
+    assert list((tmp_path / "made").iterdir()) == []
+
+
 def test_a_step_that_fails_says_so_and_has_an_exit_status(forks, tmp_path):
     step = _started(forks, tmp_path, "raise ValueError('no such thing')")
     assert "ValueError: no such thing" in step.stdout.read()
