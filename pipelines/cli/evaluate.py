@@ -32,11 +32,10 @@ def main(options: argparse.Namespace) -> int:
     data = data_meant(options)
     folder = resolve(options.model, Tracking())
     require_split(data, options.split)
-    # Heavy together: decoding, models and the report, after what may be refused.
-    from affekt.checks import check_before, remarks
-    from affekt.ensemble import Ensemble
-    from affekt.report.page import write_report
-    from affekt.steps.evaluate_model import evaluate_command, evaluate_model
+    from affekt.checks import check_before, remarks  # heavy: OpenCV, after what may be refused
+    from affekt.ensemble import Ensemble  # heavy: models
+    from affekt.report.page import write_report  # heavy: plots
+    from affekt.steps.evaluate_model import evaluate_command, evaluate_model  # heavy: pandas
 
     report = check_before(data, learns=False, images=unit_of(data) == "images")
     if said := remarks(report, data):

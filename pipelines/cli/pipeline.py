@@ -35,10 +35,9 @@ def main(options: argparse.Namespace) -> int:
 
 def submit_to_cluster(options: argparse.Namespace) -> int:
     """Hand a training to Kubeflow Pipelines, and say where it is seen."""
-    # Heavy: OpenCV and data sets, and `compile` needs none.
-    from affekt.pipelines.job import job_of
-    from affekt.pipelines.runners import check_reachable_from_pods, cluster_described
-    from affekt.pipelines.submit_options import SubmitOptions
+    from affekt.pipelines.job import job_of  # heavy: OpenCV and data sets, and `compile` needs none
+    from affekt.pipelines.runners import check_reachable_from_pods, cluster_described  # heavy: as job_of
+    from affekt.pipelines.submit_options import SubmitOptions  # heavy: as job_of
 
     labels = dict(label.partition("=")[::2] for label in options.labels if "=" in label)
     if len(labels) < len(options.labels):

@@ -237,7 +237,7 @@ def _by_server(url: str, files: Sequence[str], labels: Sequence[str]) -> Iterato
             wants a key.
     """
     from affekt.client import Client, in_order  # heavy: requests, and only --url needs it
-    from affekt.scoring.answering import concerns_all
+    from affekt.scoring.answering import concerns_all  # heavy: pandas, and only --url needs it
 
     with Client(url, key=os.environ.get("AFFEKT_KEY")) as client:
 
