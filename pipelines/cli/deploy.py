@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from affekt.errors import AffektError, DataError, UsageError
 from affekt.home import home
 from affekt.pipelines.cli.remarks import remark
 from affekt.registry import Tracking, resolve, version_of
+from affekt.registry.models import digest_of, find
 from affekt.serving.rollout import begin_trial, deploy_ensemble, manage
 from affekt.serving.running import RunningServer, find_server
 
@@ -69,11 +70,12 @@ def _say(options: argparse.Namespace, sentence: str, role: str, version: str) ->
 def _put(options: argparse.Namespace, server: RunningServer) -> None:
     model = options.model or "affekt@champion"
     tracking = Tracking()
-    version = version_of(model, tracking)
-    if version is None:
+    if version_of(model, tracking) is None:
         raise AffektError("only a registered version can be deployed; see affekt models list", where=model)
     folder = resolve(model, tracking)
-    _refuse_present(version, manage(server, "GET", "/versions"), options.url)  # before any clip is tried
+    meant, status = find(model, tracking), manage(server, "GET", "/versions")
+    # Before any clip is tried.
+    version = name_beside(status, str(meant.version), meant.name, digest_of(folder), options.url)
     with trials_of(folder, options.trial) as trials:
         if options.canary is None and not options.shadow:
             deploy_ensemble(folder, server, version=version, trials=trials)
@@ -85,12 +87,31 @@ def _put(options: argparse.Namespace, server: RunningServer) -> None:
     _say(options, said, "shadow" if options.shadow else "canary", version)
 
 
-def _refuse_present(version: str, status: dict[str, Any], url: str) -> None:
-    if version not in status["versions"]:
-        return
+def name_beside(status: Mapping[str, Any], number: str, model: str, digest: str, url: str) -> str:
+    """What a version is called in a server: its number, or ``NAME-NUMBER`` where another model's has that number.
+
+    Args:
+        status: of the server.
+        number: in the registry.
+        model: its name there.
+        digest: of its ensemble.
+        url: of the server.
+
+    Raises:
+        AffektError: ``already_deployed``: it is there.
+    """
+    versions = status["versions"]
+    for name, known in versions.items():
+        # Of a server that tells no digests the number is all there is to go by.
+        if known["digest"] == digest if "digest" in known else name == number:
+            raise _present(status, name, url)
+    return number if number not in versions else f"{model}-{number}"
+
+
+def _present(status: Mapping[str, Any], version: str, url: str) -> AffektError:
     role = next((role for role in ("default", "canary", "shadow") if status[role] == version), "")
     what = {"default": ", and answers", "canary": " as the canary", "shadow": " as the shadow"}.get(role, "")
-    raise AffektError(f"version {version} is there already{what}", code="already_deployed", where=url)
+    return AffektError(f"version {version} is there already{what}", code="already_deployed", where=url)
 
 
 @contextlib.contextmanager

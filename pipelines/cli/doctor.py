@@ -15,7 +15,7 @@ _COLOURS = {OK: "green", NOTE: "yellow", MISSING: "red"}
 def main(options: argparse.Namespace) -> int:
     """Print the findings, each once it is known; 1 when something is missing that is needed."""
     found: list[Finding] = []
-    for finding in examine():
+    for finding in examine(imports=options.imports):
         if not options.json:
             _show(finding, new_group=not found or found[-1].group != finding.group)
         found.append(finding)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from affekt.errors import as_affekt_error
 from affekt.pipelines.doctor import machine, media, services, versions, weights
@@ -10,9 +11,8 @@ from affekt.pipelines.doctor.finding import MISSING, NOTE, OK, Finding
 
 __all__ = ["MISSING", "NOTE", "OK", "Finding", "examine"]
 
-#: Each group of findings, and what finds them.
+#: Each further group of findings, and what finds them.
 _GROUPS: tuple[tuple[str, Callable[[], Iterator[Finding]]], ...] = (
-    ("versions", versions.findings),
     ("machine", machine.findings),
     ("media", media.findings),
     ("weights", weights.findings),
@@ -20,12 +20,16 @@ _GROUPS: tuple[tuple[str, Callable[[], Iterator[Finding]]], ...] = (
 )
 
 
-def examine() -> Iterator[Finding]:
+def examine(*, imports: bool = False) -> Iterator[Finding]:
     """Look at everything, and give each finding once it is known; nothing is left behind, no secret is in a finding.
 
     What cannot be examined is a finding as well.
+
+    Args:
+        imports: whether each package is imported as well.
     """
-    for group, findings in _GROUPS:
+    packages: tuple[str, Callable[[], Iterator[Finding]]] = ("versions", partial(versions.findings, imports=imports))
+    for group, findings in (packages, *_GROUPS):
         try:
             yield from findings()
         except Exception as error:

@@ -126,7 +126,9 @@ class Swaps:
             "shadow": versions.shadow,
             "watching": self._watching is not None and not self._watching.done(),
             "said": self.said,
-            "versions": {name: version.tally.to_dict() for name, version in versions.all.items()},
+            "versions": {
+                name: {**version.tally.to_dict(), "digest": version.digest} for name, version in versions.all.items()
+            },
             "comparison": versions.comparison.to_dict() if versions.shadow else None,
         }
 

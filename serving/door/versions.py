@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from affekt.counted import there_are
-from affekt.ensemble.assembly import read_manifest
+from affekt.ensemble.assembly import MANIFEST, read_manifest
 from affekt.serving.door.inbox import Clip
 from affekt.serving.door.line import Full, Line
 from affekt.serving.door.refusal import ENGINE_STATUS, Refusal
 from affekt.serving.door.tally import Comparison, Tally
 from affekt.serving.engines.engine import Engine, EngineError, Reply
 from affekt.serving.time_limits import MODEL_SECONDS
+from affekt.storage import file_digest
 
 
 @dataclass
@@ -31,6 +32,7 @@ class Version:
         seconds: that a worker may take for one clip.
         labels: that it tells apart.
         max_bytes: the largest clip that it takes.
+        digest: of its ensemble, as answers have it.
         took: seconds that the last answers took, about.
         tally: of its requests.
         asked: requests that it has not answered yet.
@@ -42,6 +44,7 @@ class Version:
     seconds: float
     labels: tuple[str, ...]
     max_bytes: int
+    digest: str
     took: float = 1.0
     tally: Tally = field(default_factory=Tally)
     asked: int = 0
@@ -81,7 +84,9 @@ class Versions:
         media = manifest["settings"]["media"]
         seconds = float(media["timeout_seconds"]) + MODEL_SECONDS
         labels = tuple(manifest["labels"])
-        added = Version(name, folder, Line(self.workers, self.room), seconds, labels, int(media["max_bytes"]))
+        digest = (await asyncio.to_thread(file_digest, folder / MANIFEST))[:16]
+        line = Line(self.workers, self.room)
+        added = Version(name, folder, line, seconds, labels, int(media["max_bytes"]), digest)
         self.all[name] = added
         return added
 

@@ -102,6 +102,52 @@ def test_a_package_that_is_missing_is_told_with_its_extra():
     assert (finding.state, finding.fatal, finding.remedy) == (MISSING, True, "pip install 'affekt[train]'")
 
 
+@pytest.fixture
+def wheel(tmp_path, monkeypatch):
+    """A package ``wholly`` that is installed in a folder, whose file ``ops.py`` has 9 bytes."""
+    (tmp_path / "site" / "wholly").mkdir(parents=True)
+    info = tmp_path / "site" / "wholly-1.2.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: wholly\nVersion: 1.2\n")
+    (info / "RECORD").write_text(
+        "wholly/__init__.py,sha256=x,0\nwholly/ops.py,sha256=x,9\nwholly/tests/a.py,sha256=x,9\nx.dist-info/RECORD,,\n"
+    )
+    package = tmp_path / "site" / "wholly"
+    (package / "__init__.py").touch()
+    (package / "ops.py").write_text("value = 1")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    return package
+
+
+def test_a_package_whose_files_are_not_there_or_cut_off_is_told_with_what_mends_it(wheel):
+    assert versions._package("wholly", "wholly", True).text == "1.2"
+    (wheel / "ops.py").write_text("val")
+    finding = versions._package("wholly", "wholly", True)
+    assert (finding.fatal, finding.text) == (True, "1.2: wholly/ops.py is cut off")
+    assert finding.remedy.startswith("pip install --force-reinstall --no-deps wholly==1.2")
+    (wheel / "__init__.py").unlink()
+    text = versions._package("wholly", "wholly", True).text
+    assert text == "1.2: wholly/__init__.py is not there, and 1 more file likewise"
+
+
+def test_a_file_in_the_place_of_a_package_is_told(wheel, monkeypatch):
+    other = wheel.parent.parent / "mine"
+    other.mkdir()
+    (other / "wholly.py").touch()
+    monkeypatch.syspath_prepend(other)
+    finding = versions._package("wholly", "wholly", True)
+    assert (finding.fatal, finding.text) == (True, f"1.2: {other / 'wholly.py'} is imported in its place")
+
+
+def test_a_package_that_cannot_be_imported_is_told_where_that_is_asked_for(wheel):
+    (wheel / "__init__.py").write_text("import nothing_of_this_name")
+    assert versions._package("wholly", "wholly", True).state == OK
+    finding = versions._package("wholly", "wholly", True, imports=True)
+    assert finding.fatal
+    assert finding.text == "1.2: cannot be imported: ModuleNotFoundError: No module named 'nothing_of_this_name'"
+
+
 @pytest.mark.parametrize(
     ("address", "shown"),
     [

@@ -8,7 +8,9 @@ import json
 import pytest
 from starlette.requests import Request
 
+from affekt.ensemble import Ensemble
 from affekt.errors import AffektError
+from affekt.pipelines.cli.deploy import name_beside
 from affekt.serving.door import swap
 from affekt.serving.door.desk import Desk
 from affekt.serving.door.inbox import Inbox
@@ -218,3 +220,22 @@ def test_a_version_is_not_taken_away_before_it_has_answered(scene):
         return work.done(), (await work)[1]
 
     assert scene(act) == (True, (200, ANSWER))
+
+
+def test_each_version_tells_which_model_it_is(scene, tiny_ensemble):
+    async def act(engine, versions, swaps):
+        return swaps.status()["versions"]["1"]["digest"]
+
+    assert scene(act) == Ensemble.digest_of(tiny_ensemble)
+
+
+@pytest.mark.parametrize(
+    ("number", "digest", "name"), [("2", "b", "2"), ("1", "b", "other-1"), ("2", "a", None), ("1", "a", None)]
+)
+def test_another_model_with_a_number_that_is_taken_is_called_by_its_name_too(number, digest, name):
+    status = {"versions": {"1": {"digest": "a"}}, "default": "1", "canary": "", "shadow": ""}
+    if name:
+        assert name_beside(status, number, "other", digest, "http://here") == name
+        return
+    with pytest.raises(AffektError, match="version 1 is there already, and answers"):
+        name_beside(status, number, "other", digest, "http://here")

@@ -17,6 +17,10 @@ def add_settings(command: AddCommand) -> None:
 def add_doctor(command: AddCommand) -> None:
     """``affekt doctor``."""
     doctor = command("doctor", "what works here, and how to get what is missing; exit 1 where training needs it")
+    doctor.add_argument(
+        "--imports", action="store_true",
+        help="also import each package, in half a minute; without it their files are looked at",
+    )  # fmt: skip
     add_json(doctor)
 
 
