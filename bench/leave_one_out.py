@@ -252,6 +252,10 @@ def ablations(found: Evaluation) -> list[str]:
             f"gives {gain(outcome.paired)} points.",
             "",
         ]
+    for model in dict.fromkeys(each.model for each in found.fallbacks):
+        folds = [str(each.fold) for each in found.fallbacks if each.model == model and each.fell]
+        (to,) = {each.to for each in found.fallbacks if each.model == model}
+        lines += [f"`{model}` gave way to `{to}` in {len(folds)} folds ({', '.join(folds) or 'none'}).", ""]
     return lines
 
 

@@ -58,6 +58,8 @@ class ModelSpec:
         needs: models whose trained members it reads.
         resources: what a machine must offer to train it.
         optional: whether it is fused only if that helps on subjects that it did not see; or the presets in which so.
+        stands_in: of the models that it needs, the one in whose place it is fused where that one is right less often on
+            train subjects that neither had seen, by more than a standard error; ``""`` for none.
         learns_from_images: whether still face images teach it as well.
         answers_images: whether it can be trained and evaluated on still images alone.
         needs_descriptors: whether the audio feature set has to have frame-level descriptors.
@@ -82,6 +84,7 @@ class ModelSpec:
     needs: tuple[str, ...] = ()
     resources: Resources = Resources()
     optional: bool | tuple[str, ...] = False
+    stands_in: str = ""
     learns_from_images: bool = False
     answers_images: bool = False
     needs_descriptors: bool = False
@@ -115,7 +118,7 @@ def model_specs() -> Mapping[str, ModelSpec]:
             raise AffektError(f"the model {spec.name!r} is offered under the name {name!r}", code="extension_broken")
     ordered: dict[str, ModelSpec] = {}
     for spec in sorted(found.values(), key=lambda spec: (spec.order, spec.name)):
-        missing = [name for name in spec.needs if name not in ordered]
+        missing = [name for name in (*spec.needs, spec.stands_in) if name and name not in ordered]
         if missing:
             raise AffektError(
                 f"the model {spec.name!r} needs {missing[0]!r}, which is not installed or comes after it",

@@ -102,6 +102,31 @@ class Ablation(JsonDocument):
 
 
 @dataclass(frozen=True)
+class Fallback(JsonDocument):
+    """Whether a model gave way to the one that stands in for it, by answers to train clips of unseen people.
+
+    Attributes:
+        fold: of an evaluation protocol, else None.
+        model: that may give way.
+        to: its stand-in.
+        fell: whether it did.
+        clips, subjects: on how many the two were compared.
+        accuracy, accuracy_to: of the two.
+        reason: a sentence.
+    """
+
+    fold: str | None = field(default=None, metadata=LEFT_OUT, kw_only=True)
+    model: str
+    to: str
+    fell: bool
+    clips: int
+    subjects: int
+    accuracy: float
+    accuracy_to: float
+    reason: str
+
+
+@dataclass(frozen=True)
 class AblationOutcome(JsonDocument):
     """What the fusion with an optional model does on the evaluated clips, compared with the one without it."""
 
@@ -141,6 +166,7 @@ class Evaluation(JsonDocument):
         adaptation: how adapted answers get better with the clips of a person that are known, where a registered model
             was asked.
         confused: the labels that are most often taken for another one, with clips.
+        fallbacks: of the models that have a stand-in.
     """
 
     labels: tuple[str, ...]
@@ -170,6 +196,7 @@ class Evaluation(JsonDocument):
     known_labels: tuple[str, ...] | None = field(default=None, metadata=LEFT_OUT)
     adaptation: AdaptationCurve | None = field(default=None, metadata=LEFT_OUT)
     confused: tuple[ConfusedPair, ...] = ()
+    fallbacks: tuple[Fallback, ...] = ()
 
     @property
     def pictured(self) -> tuple[str, ...]:

@@ -113,7 +113,7 @@ def summary(evaluation: Evaluation) -> list[str]:
         )
     if evaluation.power is not None:
         lines.append(_power(evaluation.power, evaluation))
-    return lines
+    return [*lines, *_fallbacks(evaluation)]
 
 
 def calibration(evaluation: Evaluation) -> str:
@@ -129,6 +129,21 @@ def calibration(evaluation: Evaluation) -> str:
         f"right as they claim show {percent(perfect.expected)} on so many {evaluation.unit}, and "
         f"{percent(low)} to {percent(high)} in 95 of 100 cases; this one lies {where} than chance explains."
     )
+
+
+def _fallbacks(evaluation: Evaluation) -> list[str]:
+    """A sentence for each model that gave way to its stand-in, in all or in some folds."""
+    lines = []
+    for model in dict.fromkeys(each.model for each in evaluation.fallbacks if each.fell):
+        compared = [each for each in evaluation.fallbacks if each.model == model]
+        fell = [each for each in compared if each.fell]
+        where = f" in {len(fell)} of {counted(len(compared), 'folds')}" if len(compared) > 1 else ""
+        own, other = (sum(getattr(each, name) for each in fell) / len(fell) for name in ("accuracy", "accuracy_to"))
+        lines.append(
+            f"{model_name(model)} gave way to {model_name(fell[0].to)}{where}: on train clips of people that neither "
+            f"had seen it was right on {percent(own)}%, the other on {percent(other)}%."
+        )
+    return lines
 
 
 def _power(found: DetectableGain, evaluation: Evaluation) -> str:

@@ -76,4 +76,4 @@ def _evaluation(index: PreparedIndex, scores: Path, settings: Settings) -> Evalu
         ablations=facts.ablations,
         unit=index.unit,
     )
-    return replace(evaluation, split=split)
+    return replace(evaluation, split=split, fallbacks=facts.fallbacks)

@@ -25,11 +25,12 @@ from affekt.fusion.cross_validation import unseen_answers
 from affekt.json_document import JsonDocument
 from affekt.media import PreparedClip, PreparedIndex
 from affekt.models.frames import even_frames
-from affekt.report.document import Ablation
+from affekt.report.document import Ablation, Fallback
 from affekt.report.paper_tables import TABLE_3, readings
 from affekt.score_table import ScoreTable, join_tables
 from affekt.settings import Settings
 from affekt.steps.ablation import ablate
+from affekt.steps.fallback import fall_back
 from affekt.steps.reference import write_reference
 from affekt.store import PreparedStore
 from affekt.training.person_scores import read_scores
@@ -46,16 +47,18 @@ class FusionFacts(JsonDocument):
     """What is fused, and why.
 
     Attributes:
-        models: all but those that failed their ablation or that the fusion gave no weight.
+        models: all but those that failed their ablation, gave way to a stand-in, or that the fusion gave no weight.
         ablations: of the optional models.
         without_weight: the models that the chosen fusion gave no weight, so that the ensemble does without them.
         selected: what a fusion that selects has selected, and why; "" for others.
+        fallbacks: of the models that have a stand-in.
     """
 
     models: tuple[str, ...]
     ablations: tuple[Ablation, ...] = field(metadata={"key": "trials"})
     without_weight: tuple[str, ...] = ()
     selected: str = ""
+    fallbacks: tuple[Fallback, ...] = ()
 
     @classmethod
     def read(cls, folder: Path) -> FusionFacts:
@@ -135,6 +138,7 @@ def fit_fusions(
         "seed": settings.seed, "settings": settings.fusion.methods, "folds": settings.fusion.folds
     }  # fmt: skip
     kept, ablations = ablate(train, settings, how)
+    kept, fallbacks = fall_back(train, kept)
     chosen = settings.fusion.method
     # The labelled rows of all splits, which the folds of a protocol have alike: they are to give the same columns.
     tried, too_slow = fusions_for(int((table.truth >= 0).sum()), named=chosen)
@@ -166,7 +170,7 @@ def fit_fusions(
         # A label of which its data set has no clips is not held against an answer to a clip.
         vectors = only_possible(vectors, unseen.labels, unseen.clips, possible_labels(seen[0]))
     fused = replace(unseen, models=tuple(map(str, answers)), scores=vectors, person=None, distance=None)
-    return Fused(table, fused, settings.fusion.method, FusionFacts(kept, tuple(ablations), idle, selected))
+    return Fused(table, fused, settings.fusion.method, FusionFacts(kept, tuple(ablations), idle, selected, fallbacks))
 
 
 def _with_weight(train: ScoreTable, method: str, how: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:

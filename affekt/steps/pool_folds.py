@@ -154,7 +154,7 @@ def _evaluation(
     folds: Sequence[FoldScores], table: ScoreTable, fused: ScoreTable, held_out: PreparedIndex, settings: Settings
 ) -> Evaluation:
     facts = [FusionFacts.read(fold.scores) for fold in folds]
-    return evaluate_table(
+    evaluation = evaluate_table(
         table,
         {FusionKey.parse(name): fused.scores[:, number] for number, name in enumerate(fused.models)},
         settings.fusion.method,
@@ -169,6 +169,8 @@ def _evaluation(
             for ablation in each.ablations
         ],
     )
+    told = [replace(each, fold=fold.name) for fold, own in zip(folds, facts, strict=True) for each in own.fallbacks]
+    return replace(evaluation, fallbacks=tuple(told))
 
 
 def _fused_models(folds: Sequence[Sequence[str]]) -> list[str]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 from affekt.fusion import FusionKey
+from affekt.report.document import Fallback
 from affekt.report.evaluation import evaluate_table
 from affekt.report.model_card import CardFacts, licences_of, model_card
 from affekt.score_table import ScoreTable
@@ -17,7 +21,7 @@ FACTS = CardFacts(
 )  # fmt: skip
 
 
-def card(subjects: int = 4, facts: CardFacts = FACTS, **changes) -> str:
+def card(subjects: int = 4, facts: CardFacts = FACTS, fallbacks: Sequence[Fallback] = (), **changes) -> str:
     truth = np.arange(120) % 3
     truth[truth == 2] = 0  # no clip shows the third label
     right = np.arange(120) % 10 < np.where(truth == 0, 9, 3)
@@ -29,7 +33,8 @@ def card(subjects: int = 4, facts: CardFacts = FACTS, **changes) -> str:
     )  # fmt: skip
     settings = load_settings("small", ["evaluation.bootstrap=100"]).evaluation
     answers = {FusionKey("average"): scores.mean(axis=1)}
-    return model_card(evaluate_table(table, answers, "average", (), settings, **changes), facts)
+    found = evaluate_table(table, answers, "average", (), settings, **changes)
+    return model_card(dataclasses.replace(found, fallbacks=tuple(fallbacks)), facts)
 
 
 def test_it_says_what_it_is_for_and_what_it_rests_on():
@@ -85,3 +90,14 @@ def test_sample_clips_are_told_first():
 )  # fmt: skip
 def test_a_line_for_each_checkpoint_that_was_started_from(settings, lines):
     assert licences_of({"settings": settings}, {"vgg-face": "not for sale"}) == lines
+
+
+def test_a_model_that_gave_way_is_told():
+    fallbacks = [
+        Fallback("vgg", "base_embedding", fell, 144, 6, 0.25, share, "") for fell, share in ((True, 0.5), (False, 0.3))
+    ]
+    assert "VGG gave way to Frozen VGG in 1 of 2 folds: on train clips of people that neither had seen" in card(
+        fallbacks=fallbacks
+    )
+    assert "was right on 25.0%, the other on 50.0%" in card(fallbacks=fallbacks[:1])
+    assert "gave way" not in card(fallbacks=fallbacks[1:])

@@ -14,6 +14,7 @@ from affekt.report.document import Ablation
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings
 from affekt.steps.ablation import ablate
+from affekt.steps.fallback import fall_back
 from affekt.steps.fit_fusion import fit_fusions
 
 LABELS = ("angry", "happy", "sad")
@@ -148,3 +149,20 @@ def test_a_fusion_with_too_many_rows_is_left_out_with_a_word_and_so_are_its_rows
     answers = fit_fusions(members, tuple(members), average, tmp_path / "ensemble").answers.models
     assert "stacking" in answers and not [name for name in answers if name.startswith("svm")]
     assert "left out svm" in caplog.text
+
+
+@pytest.mark.parametrize(("frozen", "fell"), [(3.0, True), (0.5, False), (0.0, False)])
+def test_a_model_gives_way_to_what_it_was_where_unseen_subjects_say_so(frozen: float, fell: bool) -> None:
+    scores = table({"vgg": 0.5, "svc": 0.5, "base_embedding": frozen}).split("train")
+    kept, (found,) = fall_back(scores, scores.models)
+
+    assert kept == (("svc", "base_embedding") if fell else scores.models)
+    assert (found.model, found.to, found.fell, found.subjects) == ("vgg", "base_embedding", fell, 8)
+    assert (found.accuracy_to > found.accuracy) >= fell and found.reason.startswith("gives way" if fell else "stays")
+
+
+def test_a_model_without_its_stand_in_or_without_answers_of_both_stays() -> None:
+    scores = table({"vgg": 0.5, "svc": 0.5, "base_embedding": 3.0}).split("train")
+    assert fall_back(scores, ["vgg", "svc"]) == (("vgg", "svc"), ())
+    scores.scores[:, 2] = np.nan
+    assert fall_back(scores, scores.models) == (scores.models, ())

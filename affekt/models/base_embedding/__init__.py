@@ -30,5 +30,6 @@ SPEC = ModelSpec(
     needs=("vgg",),
     resources=Resources(cpu="4", memory="8Gi"),
     optional=("paper",),
+    stands_in="vgg",
     order=90,
 )
