@@ -17,8 +17,10 @@ from affekt.ensemble.earlier import Earlier
 from affekt.ensemble.explained import Explanations
 from affekt.ensemble.timeline import EVERY, timeline
 from affekt.errors import AffektError, MediaError
+from affekt.media import pyav
 from affekt.media.deadline import Deadline
 from affekt.serving.confined import confine
+from affekt.serving.decoder import Decoder
 from affekt.serving.recorder import recorder_of
 from affekt.stages import timed
 
@@ -69,6 +71,8 @@ class Predictor:
         ensemble.listener = recorder_of(ensemble)
         if scratch is not None:
             tempfile.tempdir = str(scratch)
+            # Started before this thread may start nothing but ffmpeg.
+            pyav.leave_to(Decoder.started(ensemble.settings.media))
             confine([folder.resolve(), inbox], scratch)
         return cls(ensemble, model, inbox)
 
