@@ -14,6 +14,7 @@ from affekt import events, owner
 from affekt.dataset import load_clips, read_faces, unit_of
 from affekt.dataset.several import places_of
 from affekt.errors import AffektError
+from affekt.pipelines.container_owner import LABEL
 from affekt.settings import Settings
 from affekt.steps.step_image import IMAGE_VARIABLE
 from affekt.storage import is_remote
@@ -111,6 +112,7 @@ def container_runner(home: Path, folders: Iterable[Path], variables: Mapping[str
     passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     return local.DockerRunner(
         mounts=mounts,
+        labels={LABEL: owner.this_process()},
         # In an engine without root the container's root is the person; in one with root it would own what it writes.
         user="0:0" if rootless else f"{os.getuid()}:{os.getgid()}",
         environment={

@@ -20,6 +20,7 @@ from affekt.errors import AffektError
 from affekt.home import home
 from affekt.json_document import JsonDocument
 from affekt.model_names import check_name
+from affekt.pipelines.container_owner import ended_with_us, remove_abandoned
 from affekt.pipelines.containers import check_image, container_runner, engine, folders_of, in_image
 from affekt.pipelines.job import TrainingJob, settings_of, unit_to_train
 from affekt.pipelines.kept_steps import KeptSteps, in_home, kept_steps, key_of
@@ -174,7 +175,9 @@ def run_pipeline(
         check_image(runner.image)
         folders = folders_of(arguments["data"], arguments["faces"], job.settings)
         in_containers = container_runner(home(), folders, environment(threads))
-        with engine():
+        with engine() as client, ended_with_us():
+            for said in remove_abandoned(client):
+                logger.warning("%s", said)
             in_its_image = pipeline(in_image(runner.image))
             return run_locally(
                 in_its_image, arguments, folder, say=say, runner=in_containers, kept=kept, threads=threads

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import inspect
 import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from affekt.components.image import IMAGE
 from affekt.errors import AffektError
 from affekt.events import Event
-from affekt.pipelines.containers import check_image, folders_of
+from affekt.pipelines.container_owner import LABEL, remove_abandoned
+from affekt.pipelines.containers import check_image, engine, folders_of
 from affekt.pipelines.job import TrainingJob
 from affekt.pipelines.kfp_adapter import _lines
 from affekt.pipelines.run import run_training
@@ -119,3 +125,65 @@ def test_a_failing_step_in_a_container_gives_its_own_error(image, monkeypatch, t
         run_training(job, say=lambda event: None, runner=Containers())
     assert caught.value.code == "too_many_skipped"
     assert "clips" in caught.value.message
+
+
+#: A command with a container that would run for a minute.
+COMMAND = """
+import sys, time
+from affekt import owner
+from affekt.pipelines.container_owner import LABEL, ended_with_us
+from affekt.pipelines.containers import engine
+mine = {LABEL: owner.this_process()}
+with engine() as client, ended_with_us():
+    client.containers.run(sys.argv[1], ["sleep", "60"], detach=True, labels=mine, network_mode="host")
+    print("started", flush=True)
+    time.sleep(60)
+"""
+
+
+def containers() -> set[str]:
+    """Names of the containers that commands started."""
+    with engine() as client:
+        return {str(each.name) for each in client.containers.list(all=True, filters={"label": LABEL})}
+
+
+@pytest.fixture
+def command(image):
+    """A command with a container, the name of which comes with it."""
+    before = containers()
+    running = subprocess.Popen([sys.executable, "-c", COMMAND, image], stdout=subprocess.PIPE)
+    assert running.stdout is not None
+    assert running.stdout.readline() == b"started\n"
+    (name,) = containers() - before
+    yield running, name
+    running.kill()
+    running.communicate()
+
+
+def gone(name: str, seconds: float = 30.0) -> bool:
+    until = time.monotonic() + seconds
+    while name in containers() and time.monotonic() < until:
+        time.sleep(0.2)
+    return name not in containers()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_containers_end_with_their_command_whatever_ends_it(command, number):
+    running, name = command
+    running.send_signal(number)
+    running.wait()
+    assert gone(name)
+
+
+@pytest.mark.slow
+def test_the_next_start_removes_containers_of_a_command_that_was_killed_with_all_around_it(command):
+    running, name = command
+    watch = psutil.Process(running.pid).children()
+    for process in (*watch, running):
+        process.kill()
+    running.wait()
+    with engine() as client:
+        (said,) = remove_abandoned(client)
+    assert said == f"the container {name} was left by a process that is gone: removed"
+    assert name not in containers()
