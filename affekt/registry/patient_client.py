@@ -136,4 +136,4 @@ def _of_boto(error: Exception) -> bool:
         return False
     from botocore import exceptions as boto  # heavy: botocore, and there already
 
-    return isinstance(error, boto.EndpointConnectionError | boto.ConnectionError | boto.HTTPClientError)
+    return isinstance(error, boto.ConnectionError | boto.HTTPClientError | boto.IncompleteReadError)

@@ -30,6 +30,12 @@ _ENVIRONMENT = (
     "AWS_CONFIG_FILE",
     "AWS_SHARED_CREDENTIALS_FILE",
 )
+#: What each answer has that is read here. The library takes one that ends amid its headers for one without these.
+_ANSWERED = {
+    "GetObject": ("ContentLength", "ETag"),
+    "HeadObject": ("ContentLength", "ETag"),
+    "ListObjectsV2": ("IsTruncated",),
+}
 _CREDENTIALS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or run under a role that may read it"
 
 
@@ -46,13 +52,28 @@ def _client(process: int, environment: tuple[str, ...]) -> Any:
     # A session of its own, since boto3's default one keeps the credentials that it first found.
     retries = {"max_attempts": 4, "mode": "standard"}
     config = Config(retries=retries, connect_timeout=10, read_timeout=60, max_pool_connections=32)
-    return boto3.session.Session().client("s3", config=config)
+    made = boto3.session.Session().client("s3", config=config)
+    for operation in _ANSWERED:
+        made.meta.events.register(f"after-call.s3.{operation}", _check_whole)
+    return made
+
+
+def _check_whole(http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
+    """Refuse an answer that was cut off before all that it has to have.
+
+    Raises:
+        ConnectionClosedError: it was.
+    """
+    from botocore.exceptions import ConnectionClosedError  # heavy: botocore
+
+    if http_response.status_code < 300 and any(name not in parsed for name in _ANSWERED[model.name]):
+        raise ConnectionClosedError(endpoint_url=without_secrets(http_response.url))
 
 
 @contextlib.contextmanager
 def explained(uri: str) -> Iterator[None]:
     """Turn what boto3 raises inside the block into a DataError about ``uri`` that says what to do."""
-    from boto3.exceptions import Boto3Error  # heavy: boto3
+    from boto3.exceptions import Boto3Error, RetriesExceededError  # heavy: boto3
     from botocore import exceptions as boto  # heavy: botocore
 
     try:
@@ -63,7 +84,7 @@ def explained(uri: str) -> Iterator[None]:
         raise DataError(f"no usable S3 credentials ({error}); {_CREDENTIALS}", code="no_credentials", where=uri) from (
             error
         )
-    except (boto.EndpointConnectionError, boto.ConnectionError, boto.HTTPClientError) as error:
+    except (boto.ConnectionError, boto.HTTPClientError, boto.IncompleteReadError, RetriesExceededError) as error:
         raise DataError(
             f"the S3 service does not answer ({error}); check AWS_ENDPOINT_URL_S3 and the network",
             code="unreachable",

@@ -16,10 +16,12 @@ from affekt.storage import (
     list_entries,
     open_local,
     read_bytes,
+    s3,
     upload_folder,
     write_bytes,
 )
 from affekt.storage.s3 import patient
+from tests.registry.shared_servers import Way
 
 
 def test_bytes_go_there_and_back(bucket: str) -> None:
@@ -124,3 +126,23 @@ def test_within_a_step_a_request_is_repeated_while_the_service_is_away(monkeypat
     with patience.as_a_step(), pytest.raises(DataError) if asked == 1 else contextlib.nullcontext():
         assert request("s3://bucket/key") == 3
     assert len(tries) == asked
+
+
+@pytest.mark.parametrize(
+    "request_", [read_bytes, lambda uri: s3.read_range(uri, 1, 2), list_entries, s3.version,
+                 lambda uri: open_local(uri).__enter__()],
+    ids=["read", "part", "list", "version", "fetch"],
+)  # fmt: skip
+def test_an_answer_that_ends_amid_its_headers_is_not_taken_for_an_empty_one(
+    bucket: str, s3_service: Any, monkeypatch: pytest.MonkeyPatch, request_
+) -> None:
+    write_bytes(f"{bucket}/a", b"0123")
+    way = Way(int(s3_service.meta.endpoint_url.rpartition(":")[2]))
+    way.state = "cut"
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", way.uri)
+    try:
+        with pytest.raises(DataError) as caught:
+            request_(f"{bucket}/a")
+    finally:
+        way.close()
+    assert caught.value.code == "unreachable"
