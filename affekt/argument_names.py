@@ -30,6 +30,16 @@ def argument(name: str, value: str = "", *, command: str = "") -> str:
     return f"affekt {command} {flag}" if command and _style == "commands" else flag
 
 
+def setting(override: str) -> str:
+    """How a setting is given another value: ``--set vgg.iterations=300``, or ``settings=['vgg.iterations=300']``."""
+    return f"settings=[{override!r}]" if _style == "python" else f"--set {override}"
+
+
+def flag(name: str, command: str) -> str:
+    """An argument that Python does not take: ``--fresh``, or ``affekt train --fresh`` where no command runs."""
+    return f"--{name}" if _style == "flags" else f"affekt {command} --{name}"
+
+
 @contextmanager
 def arguments_named(style: Style) -> Iterator[None]:
     """Within it texts of this process, and of those that it forks, name arguments in a style."""

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from affekt.argument_names import argument
 from affekt.checks import check_before, remarks
 from affekt.counted import counted
 from affekt.dataset import Unit, unit_of
@@ -58,7 +59,9 @@ def job_of(
     check_name(name)
     models = models_named(only)
     if faces and not any(model_spec(model).learns_from_images for model in members_needed(models)):
-        raise UsageError(f"{', '.join(models)} learns nothing from face images; leave out --faces", code="usage")
+        raise UsageError(
+            f"{', '.join(models)} learns nothing from face images; leave out {argument('faces')}", code="usage"
+        )
     unit = unit_to_train(data, faces, models, elsewhere=elsewhere)
     settings = load_settings(preset, overrides, images=unit == "images")
     if unit == "clips" and not only:
@@ -144,13 +147,13 @@ def unit_to_train(data: str, faces: str, models: Sequence[str], *, elsewhere: bo
     if not alone:
         raise DataError(
             f"these are still images, and only the {' or the '.join(answering)} learns from images without clips: add "
-            f"--only {answering[0]}, or give clips as DATA and the images with --faces",
+            f"{argument('only', answering[0])}, or give clips as DATA and the images with {argument('faces')}",
             code=CONFLICT,
             where=data,
         )
     if faces:
         raise DataError(
-            f"DATA and --faces ({faces}) are both still images; give one set, or clips as DATA",
+            f"DATA and {argument('faces')} ({faces}) are both still images; give one set, or clips as DATA",
             code=CONFLICT,
             where=data,
         )

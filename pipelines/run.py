@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from affekt import events, owner
+from affekt.argument_names import flag
 from affekt.counted import counted
 from affekt.dataset import Unit
 from affekt.dataset.several import joined, places_of
@@ -108,8 +109,9 @@ def run_training(
     with kept_steps(folder, key, fresh=fresh, elsewhere=not in_home(tracking.uri)) as kept:
         if kept.found and _reopened(kept, tracking):
             logger.warning(
-                "an interrupted training of the same data, settings and code goes on: %s done (--fresh starts anew)",
+                "an interrupted training of the same data, settings and code goes on: %s done (%s starts anew)",
                 counted(kept.found, "steps"),
+                flag("fresh", "train"),
             )
         run = run_pipeline(job, kept.folder, say=say, runner=runner, kept=kept)
         outcome = _outcome(job, run, tracking)

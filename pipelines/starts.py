@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from affekt.argument_names import setting
 from affekt.errors import DataError
 from affekt.extensions import members_needed
 from affekt.pretrained.collection import absent, held, is_name
@@ -39,8 +40,8 @@ def check_starts(settings: Settings, models: Sequence[str], preset: str) -> None
         elif is_name(start) and not Path(start).exists() and held(start) is None:
             error = absent(start)
             raise DataError(
-                f"{error.message}; --set {name}.pretrained=null goes on from random weights, which is not the paper's "
-                "recipe",
+                f"{error.message}; {setting(f'{name}.pretrained=null')} goes on from random weights, which is not the "
+                "paper's recipe",
                 code=error.code,
                 where=error.where,
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -106,6 +107,36 @@ def test_arrays_without_sound_are_answered_from_the_face(model, clip):
 def test_wrong_arrays_are_told(model, frames, sound, says):
     with pytest.raises(MediaError, match=says):
         model.predict(frames, sound=sound)
+
+
+@pytest.mark.parametrize("rate", [0, -8000, 22050.5, 10**9])
+def test_a_sample_rate_that_no_sound_has_is_told(model, rate):
+    with pytest.raises(MediaError, match="expected a sample rate in whole Hz"):
+        model.predict(np.zeros((2, 64, 64, 3), np.uint8), sound=np.zeros(8), sample_rate=rate)
+
+
+def test_a_fault_of_arrays_names_them_and_no_file(model):
+    with pytest.raises(MediaError) as raised:
+        model.predict(np.zeros((5, 64, 64, 3), np.uint8))
+    assert raised.value.where == "the arrays"
+
+
+def test_labels_in_one_text_and_what_no_model_can_be_are_refused(model, clip):
+    with pytest.raises(UsageError, match="expected a list of labels"):
+        model.predict(clip, labels="happy,sad")
+    with pytest.raises(UsageError, match="expected a name or a path, got int"):
+        affekt.load(7)
+
+
+def test_several_data_sets_are_checked_together(sample_clips, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(sample_clips, other)
+    assert len(affekt.check([sample_clips, other]).counts) == 2 * len(affekt.check(sample_clips).counts)
+
+
+def test_models_to_train_may_be_a_list(tmp_path):
+    with pytest.raises(DataError, match="unknown model 'svcc'"):
+        affekt.train(tmp_path, only=["svc", "svcc"])
 
 
 def test_another_person_is_analysed_where_one_is_asked_for(model, shared_data):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from affekt.api import notebook
 from affekt.checks import CheckReport, check_source
 from affekt.dataset.problems import grouped
+from affekt.dataset.several import text_of
 from affekt.errors import affekt_errors
 
 if TYPE_CHECKING:
@@ -41,15 +43,17 @@ class Checked(CheckReport):
         return notebook.paragraph(self.headline) + shown + notebook.listed(grouped(self.problems))
 
 
-def check(data: str | Path) -> Checked:
+def check(data: str | Path | Sequence[str | Path]) -> Checked:
     """Everything that is wrong with a data set of clips or of face images.
 
     Args:
-        data: a folder or a CSV file, local or ``s3://``, as ``affekt check`` takes it.
+        data: a folder or a CSV file, local or ``s3://``, as ``affekt check`` takes it; or several.
+
+    What cannot be read at all is an error among the findings, in a report of no clips.
 
     Raises:
-        AffektError: there is no such place, or it cannot be read.
+        AffektError: a data set is named twice.
     """
     with affekt_errors():
-        report = check_source(str(data))
+        report = check_source(text_of(data))
     return Checked(report.counts, report.problems)

@@ -18,7 +18,7 @@ from affekt.ensemble.assembly import is_ensemble
 from affekt.ensemble.ensemble import Ensemble
 from affekt.ensemble.exported import open_exported
 from affekt.ensemble.seen import Seen
-from affekt.errors import AffektError, UsageError, affekt_errors
+from affekt.errors import AffektError, UsageError, affekt_errors, rebuilt
 from affekt.media.person import PROMINENT, check_choice
 from affekt.progress import track
 
@@ -77,7 +77,7 @@ class Model:
 
         Args:
             clips: a media file; a list of them; a folder, whose media files are answered in the order of their names;
-                or frames uint8 ``[T, H, W, 3]`` RGB.
+                or frames uint8 ``[T, H, W, 3]`` RGB, or one picture ``[H, W, 3]``.
             person: who is analysed where several people are seen: ``left``, ``right``, ``largest``, ``longest``, or a
                 number counted from the left; by default who is seen longest, largest and most central.
             labels: those that can be right, where that is known: the answers are among them.
@@ -109,7 +109,10 @@ class Model:
             from affekt.media.arrays import clip_of_arrays  # starts a decoder, which files bring with them
 
             with clip_of_arrays(clips, frame_rate, sound, sample_rate) as file:
-                return _answer(ensemble, file, "", who)
+                try:
+                    return _answer(ensemble, file, "", who)
+                except AffektError as error:  # the file is there for the decoder alone
+                    raise rebuilt(type(error).__name__, error.message, error.code, "the arrays") from error
         if isinstance(clips, str | Path):
             path = Path(clips)
             if not path.is_dir():
@@ -131,7 +134,10 @@ def load(reference: str | Path = "affekt@champion") -> Model:
     Raises:
         AffektError: nothing of that name, alias or version is registered; the message lists what is.
         DataError: the folder or the file holds no ensemble, or it is damaged.
+        UsageError: ``reference`` is neither a text nor a path.
     """
+    if not isinstance(reference, str | Path):
+        raise UsageError(f"expected a name or a path, got {type(reference).__name__}", code="usage")
     path = Path(reference).expanduser()
     with affekt_errors():
         if path.is_file() and zipfile.is_zipfile(path):

@@ -75,7 +75,7 @@ def train(
     data: str | Path | Sequence[str | Path],
     *,
     faces: str | Path = "",
-    only: str | None = None,
+    only: str | Sequence[str] | None = None,
     name: str = "affekt",
     preset: str = "small",
     settings: Mapping[str, Any] | Sequence[str] = (),
@@ -89,7 +89,7 @@ def train(
         data: a folder or a CSV file of labelled clips, local or ``s3://``; with ``only="vgg"`` also of face images;
             or several data sets, which are learned from together.
         faces: labelled face images to train the VGG and the C3D on as well.
-        only: train, fuse and register these models alone, as ``"svc,voice_embedding"``.
+        only: train, fuse and register these models alone, as ``"svc,voice_embedding"`` or a list of names.
         name: in the registry.
         preset: ``small`` or ``paper``.
         settings: other values than the preset's, as ``{"vgg.iterations": 300}`` or ``["vgg.iterations=300"]``.
@@ -103,7 +103,7 @@ def train(
         trained = extension("runner", "local")(
             text_of(data),
             faces=str(faces),
-            only=only,
+            only=only if only is None or isinstance(only, str) else ",".join(only),
             name=name,
             preset=preset,
             overrides=_overrides(settings),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from affekt.dataset.labels import canonical_label, in_order
-from affekt.errors import DataError
+from affekt.errors import DataError, UsageError
 
 
 def labels_among(labels: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
@@ -20,7 +20,10 @@ def labels_among(labels: Sequence[str], known: Sequence[str]) -> tuple[str, ...]
     Raises:
         DataError: ``unknown_label``: a word is no label (the nearest one is named), or the model does not know it;
             ``too_few_labels``: fewer than two are left to tell apart.
+        UsageError: ``known`` is a text.
     """
+    if isinstance(known, str):
+        raise UsageError(f"expected a list of labels, such as {list(labels[:2])}, got the text {known!r}", code="usage")
     words = [word.strip() for word in known if word.strip()]
     wanted = in_order(canonical_label(word) for word in words)
     strange = [label for label in wanted if label not in labels]

@@ -15,6 +15,9 @@ from affekt.errors import MediaError
 from affekt.media.ffmpeg_command import ffmpeg_binary
 from affekt.media.ffmpeg_start import ENVIRONMENT
 
+#: Hz; more is no sound that is recorded.
+_FASTEST = 384_000
+
 
 @contextmanager
 def clip_of_arrays(
@@ -60,6 +63,10 @@ def _write_sound(file: Path, sound: np.ndarray, sample_rate: int) -> None:
             f"expected sound as float or int16 [n] or [n, channels], got {sound.dtype} {list(sound.shape)}",
             code="bad_array",
         )
+    if not 0 < int(sample_rate) == sample_rate <= _FASTEST:
+        raise MediaError(
+            f"expected a sample rate in whole Hz, above 0 and up to {_FASTEST:,}, got {sample_rate}", code="bad_array"
+        )
     if samples.dtype.kind == "f":
         if not np.isfinite(samples).all() or np.abs(samples).max() > 1.001:
             raise MediaError("expected sound as float between -1 and 1", code="bad_array")
@@ -67,5 +74,5 @@ def _write_sound(file: Path, sound: np.ndarray, sample_rate: int) -> None:
     with wave.open(str(file), "wb") as out:
         out.setnchannels(samples.shape[1])
         out.setsampwidth(2)
-        out.setframerate(sample_rate)
+        out.setframerate(int(sample_rate))
         out.writeframes(np.ascontiguousarray(samples).tobytes())

@@ -64,7 +64,9 @@ def test_the_papers_recipe_is_refused_without_its_weights_and_else_called_by_ano
     weights: str,
 ) -> None:
     monkeypatch.setenv("AFFEKT_HOME", str(tmp_path))
-    with pytest.raises(DataError, match=rf"{weights}: .*fetch {weights} gets it; --set {model}.pretrained=null goes"):
+    with pytest.raises(
+        DataError, match=rf"{weights}: .*fetch {weights} gets it; settings=.'{model}.pretrained=null'. goes"
+    ):
         job_of(str(sample_clips), only=model, preset="paper")
     with caplog.at_level("WARNING"):
         job_of(str(sample_clips), only=model, preset="paper", overrides=[f"{model}.pretrained=null"])
