@@ -3,15 +3,42 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from affekt.pipelines import kfp_adapter
+from affekt.pipelines.forked_steps import ForkedSteps, possible
 from tests.conftest import real_data
 from tests.shared_real_clips import few_faces, rows, write_manifest
 
 LABELS = ("angry", "disgust", "happy", "sad")
 SUBJECTS = ("ann", "bob", "cid", "dee")
+
+
+class _Shared(ForkedSteps):
+    """A process to fork steps from that outlives the run which ends with it."""
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def one_process_to_fork_from() -> Iterator[None]:
+    """All runs of a file fork their steps from one process: importing what steps import takes four CPU seconds."""
+    if not possible():
+        yield
+        return
+    shared = _Shared({})
+
+    def made(environment: Mapping[str, str]) -> ForkedSteps:
+        return shared
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kfp_adapter, "ForkedSteps", made)
+        yield
+    ForkedSteps.close(shared)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,8 @@ from affekt.pipelines.kept_steps import kept_steps, key_of
 from affekt.pipelines.local import run_locally
 from affekt.settings import load_settings
 
+pytestmark = pytest.mark.usefixtures("one_process_to_fork_from")
+
 
 @dsl.component(base_image="none", install_kfp_package=False)
 def first(counter: str, text: str, store: str, made: dsl.Output[dsl.Artifact]) -> str:
