@@ -218,12 +218,28 @@ def stack_tables(tables: Iterable[ScoreTable]) -> ScoreTable:
     if len(set(clips)) < len(clips):
         twice = next(clip for number, clip in enumerate(clips) if clip in clips[:number])
         raise DataError(f"two tables hold the clip {twice!r}", code="duplicate_id")
+    ordered = [part.only(first.models) for part in parts]
     return ScoreTable(
         clips,
         first.labels,
         first.models,
-        np.concatenate([part.only(first.models).scores for part in parts]),
+        np.concatenate([part.scores for part in ordered]),
         np.concatenate([part.truth for part in parts]),
         tuple(subject for part in parts for subject in part.subjects),
         tuple(split for part in parts for split in part.splits),
+        _stacked(ordered, [part.person for part in ordered]),
+        _stacked(ordered, [part.distance for part in ordered]),
+    )
+
+
+def _stacked(tables: Sequence[ScoreTable], parts: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    """What tables hold beside their scores, below each other: NaN of a table without it; None where none has it."""
+    shapes = [part.shape[1:] for part in parts if part is not None]
+    if not shapes:
+        return None
+    return np.concatenate(
+        [
+            np.full((len(table), *shapes[0]), np.nan) if part is None else part
+            for table, part in zip(tables, parts, strict=True)
+        ]
     )

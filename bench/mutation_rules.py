@@ -136,6 +136,8 @@ def _collect(self: Any) -> None:
     for name in _IMPORTED.read_text(encoding="utf-8").splitlines() if _IMPORTED.is_file() else ():
         with contextlib.suppress(Exception):  # made by its package, and not to be imported by its name
             importlib.import_module(name)
+    if "mlflow.store.tracking.sqlalchemy_store" in sys.modules:
+        importlib.import_module("sqlalchemy.orm").configure_mappers()  # at its first query, each change would
     gc.freeze()  # pytest collects garbage at its end, and would look through all of this each time
 
 

@@ -162,6 +162,8 @@ def test_models_are_picked_in_the_order_given():
         ({"truth": np.zeros(2, int)}, "truth has 2 entries for 3 clips"),
         ({"subjects": ("1",)}, "subjects has 1 entry for 3 clips"),
         ({"splits": ()}, "splits has 0 entries for 3 clips"),
+        ({"person": np.zeros((3, 2, 2))}, r"adapted scores have shape \(3, 2, 2\), expected \(3, 1, 2\)"),
+        ({"distance": np.zeros((3, 2))}, r"distances have shape \(3, 2\), expected \(3, 1\)"),
     ],
 )
 def test_parts_of_other_lengths_are_refused(wrong, words):
@@ -177,6 +179,30 @@ def test_joining_three_tables_keeps_all_that_is_known_of_a_clip():
     same(joined, replace(ROWS, models=("face", "voice", "both", "last"), scores=scores))
     same(join_tables([ROWS]), ROWS)
     same(join_tables([ROWS.rows([])]), ROWS.rows([]))
+
+
+def test_adapted_scores_and_distances_go_where_their_rows_and_models_go():
+    told = replace(ROWS, person=ROWS.scores / 3, distance=np.array([[1.0], [2.0], [3.0]]))
+    silent = replace(ROWS, models=("voice",)).rows([0, 1])
+    joined = join_tables([silent, told.rows([2, 0, 1])])
+    assert joined.clips == ("a", "b", "c")
+    np.testing.assert_array_equal(joined.person[:, 1], told.person[:, 0])
+    np.testing.assert_array_equal(joined.distance, [[np.nan, 1], [np.nan, 2], [np.nan, 3]])
+    assert np.isnan(joined.person[:, 0]).all()
+    first_last = joined.only(["face", "voice"]).rows([2, 0])
+    np.testing.assert_array_equal(first_last.distance, [[3, np.nan], [1, np.nan]])
+    np.testing.assert_array_equal(first_last.person[:, 0], told.person[[2, 0], 0])
+    further = replace(joined.only(["face", "voice"]), clips=("d", "e", "f"))
+    plain = replace(joined, clips=("g", "h", "i"), person=None, distance=None)
+    stacked = stack_tables([joined, further, plain])
+    nothing = np.full((3, 2, 2), np.nan)
+    np.testing.assert_array_equal(stacked.person, np.concatenate([joined.person, joined.person, nothing]))
+    np.testing.assert_array_equal(stacked.distance, np.concatenate([joined.distance] * 2 + [nothing[:, :, 0]]))
+    for table in (join_tables([silent, ROWS]), stack_tables([silent]), silent.only(["voice"])):
+        assert (table.person, table.distance) == (None, None)
+    for name in ("person", "distance"):  # one of the two alone
+        alone = stack_tables([replace(joined, **{name: None})])
+        assert [getattr(alone, each) is None for each in ("person", "distance")] == [name == "person", name != "person"]
 
 
 def test_stacking_puts_tables_below_each_other_with_the_models_of_the_first():

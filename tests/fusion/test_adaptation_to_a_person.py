@@ -10,7 +10,9 @@ import pytest
 from affekt.dataset import subject_folds
 from affekt.errors import DataError
 from affekt.extensions import fusion_names
-from affekt.fusion import PersonFusion, adapted
+from affekt.fusion import Fusion, PersonFusion, adapted
+from affekt.fusion.methods.pooled import PooledLogs
+from affekt.fusion.methods.selected import Selected
 from affekt.score_table import ScoreTable
 
 METHODS = fusion_names()
@@ -146,6 +148,38 @@ def test_a_fitted_fusion_answers_by_the_share_that_a_persons_usable_clips_earn(c
     names = ["a"] * clips
     plain, person = fusion.plain.predict(scores), fusion.person.predict(adapted(scores, names))
     np.testing.assert_allclose(fusion.predict(scores, names), share * person + (1 - share) * plain)
+
+
+def selecting(number: int, *weights: float) -> Fusion:
+    """That one of the candidates of ``selected``, with these weights of the models."""
+    part = Selected(PooledLogs(np.array(weights), np.zeros(4)), number, np.full(5, np.nan))
+    return Fusion("selected", ("face", "voice"), ("angry", "happy", "sad", "neutral"), np.ones(2) / 2, {(0, 1): part})
+
+
+@pytest.mark.parametrize(("plain", "person", "share"), [(0, 4, 2 / 6), (4, 0, 2 / 6), (2, 4, 2 / 12), (0, 0, 1)])
+def test_the_plain_answer_counts_as_much_as_the_more_careful_of_both_asks_for(plain, person, share, make_table):
+    fusion = PersonFusion(selecting(plain, 2.0, 0.5), selecting(person, 0.5, 2.0))
+    scores = make_table(3, subjects=1).scores
+    usual, own = fusion.plain.predict(scores), fusion.person.predict(adapted(scores, ["a"] * 3))
+    np.testing.assert_allclose(fusion.predict(scores, ["a"] * 3), share * own + (1 - share) * usual)
+    np.testing.assert_array_equal(fusion.predict(scores[:1], ["a"]), usual[:1])
+
+
+def test_what_a_model_makes_of_a_person_itself_takes_the_place_of_its_adapted_scores(make_table):
+    table = make_table(40, subjects=2)
+    scores, known = table.scores.copy(), np.full_like(table.scores, np.nan)
+    known[:, 1] = make_table(40, seed=3).scores[:, 1]
+    scores[0, 1] = np.nan
+    found = adapted(scores, table.subjects, known)
+    np.testing.assert_array_equal(found[:, 0], adapted(scores, table.subjects)[:, 0])
+    np.testing.assert_array_equal(found[1:, 1], known[1:, 1])
+    assert np.isnan(found[0, 1]).all()
+    fusion = PersonFusion.fit(replace(table, scores=scores, person=known), "weighted_average")
+    expected = Fusion.fit(replace(table, scores=found), "weighted_average")
+    np.testing.assert_array_equal(fusion.person.weights, expected.weights)
+    person, usual = expected.predict(found), fusion.plain.predict(scores)
+    answers = fusion.predict(scores, table.subjects, known=known)
+    np.testing.assert_allclose(answers, 19 / 29 * person + 10 / 29 * usual)
 
 
 def test_a_clip_that_one_model_answered_is_usable(make_table):

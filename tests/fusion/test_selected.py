@@ -9,10 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from affekt.classifiers.svc import calibration_folds
+from affekt.extensions.fusion import LabelledScores
 from affekt.fusion import Fusion, PersonFusion, fuse_table
+from affekt.fusion.fusion import papers_settings
 from affekt.fusion.methods.log_average import log_average
-from affekt.fusion.methods.pooled import fit_equal, fit_shrunk
-from affekt.fusion.methods.selected import CANDIDATES, Selected
+from affekt.fusion.methods.pooled import PooledLogs, fit_alone, fit_equal, fit_shrunk
+from affekt.fusion.methods.selected import CANDIDATES, Selected, _plainest, fit
+from affekt.fusion.methods.stacking import Stack, fit_parts, mixture_shares
 from affekt.score_table import ScoreTable, stack_tables
 from affekt.statistics.standard_error import plainest, standard_error_over_subjects
 
@@ -59,6 +63,69 @@ def test_more_weights_are_taken_where_unseen_subjects_speak_for_them(make_table:
 
 def test_one_subject_does_not_speak_for_more_weights(make_table: Make) -> None:
     assert what(Fusion.fit(swapping(make_table(200, strengths=(1.0, 2.5), subjects=1)), "selected")) != "stacking"
+
+
+@pytest.mark.parametrize(
+    ("alone", "stacking", "errors", "chosen"),
+    [
+        (20, 20, 1, 4),
+        (36, 20, 1, 1),
+        (20, 36, 1, 3),
+        (34, 36, 1, 3),
+        (36, 34, 1, 1),
+        (36, 36, 1, 1),
+        (10, 36, 1, 3),
+        (36, 20, 6, 4),  # 0.4 ahead; six errors are 0.47
+    ],
+)
+def test_of_what_is_better_than_the_mean_the_more_often_right_one_answers(
+    alone: int, stacking: int, errors: float, chosen: int
+) -> None:
+    right = {number: np.arange(40) < count for number, count in ((4, 20), (1, alone), (3, stacking))}
+    assert _plainest(right, [f"s{row}" for row in range(40)], errors) == chosen
+
+
+@pytest.mark.parametrize(("named", "errors"), [(True, 1.5), (False, 3.0)])
+def test_what_is_tried_is_fitted_on_the_other_subjects_and_the_chosen_one_on_all(
+    named: bool, errors: float, make_table: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = make_table(60, subjects=12)
+    x, y, subjects = table.scores.reshape(60, -1), table.truth, (table.subjects if named else ("", *table.subjects[1:]))
+    settings = replace(papers_settings()["selected"], standard_errors=1.5, linear_c=[0.1])
+    asked = []
+
+    def chosen(right: dict[int, np.ndarray], subjects: tuple[str, ...], errors: float) -> int:
+        asked.append((right, subjects, errors))
+        return 3
+
+    monkeypatch.setattr("affekt.fusion.methods.selected._plainest", chosen)
+    found = fit(LabelledScores(x, y, subjects, 2, 4, folds=3, seed=5), settings)
+    ((right, people, allowed),) = asked
+    assert (people, allowed) == (subjects, errors)
+    splits = calibration_folds(y, subjects, 3, 5)
+    assert splits is not None and len(splits) == 3
+    parts = np.zeros((2, 60, 4))
+    for train, held in splits:
+        pooled, linear = fit_parts(x[train], y[train], 4, settings)
+        parts[:, held] = pooled.predict(x[held]), linear[0].predict(x[held])
+        for number, each in (
+            (1, fit_alone(x[train], y[train], 4)), (4, fit_shrunk(x[train], y[train], 4, settings.weight_penalty)),
+        ):  # fmt: skip
+            np.testing.assert_array_equal(right[number][held], each.predict(x[held]).argmax(axis=1) == y[held])
+    likelihoods = parts[:, np.arange(60), y].T
+    for train, held in splits:
+        mixed = np.einsum("p,pnl->nl", mixture_shares(likelihoods[train]), parts[:, held])
+        np.testing.assert_array_equal(right[3][held], mixed.argmax(axis=1) == y[held])
+    assert isinstance(found.part, Stack)
+    np.testing.assert_array_equal(found.part.shares, mixture_shares(likelihoods))
+    np.testing.assert_array_equal(found.part.pooled.weights, fit_parts(x, y, 4, settings)[0].weights)
+    expected = [np.nan, right[1].mean(), np.nan, right[3].mean(), right[4].mean()]
+    np.testing.assert_array_equal(found.accuracies, expected)
+
+
+def test_a_model_weighs_whose_weight_is_above_zero() -> None:
+    pooled = PooledLogs(np.array([0.0, 0.3, 2.0]), np.zeros(2))
+    assert Selected(pooled, 4, np.zeros(5)).weighing() == (1, 2)
 
 
 def test_a_selection_among_the_four_of_models_stored_before_is_told(make_table: Make) -> None:
@@ -122,6 +189,7 @@ def test_the_plainest_answer_is_that_within_an_error_of_the_best() -> None:
     assert plainest(np.stack([even, best]), subjects) == 1  # each subject loses the same: no spread
     assert plainest(np.stack([behind, best]), subjects) == 0  # one subject alone speaks against it
     assert plainest(np.stack([behind, best]), subjects, errors=0.5) == 1
+    assert plainest(np.array([[False, True], [True, True]]), ["a", "b"]) == 0  # behind by exactly an error
 
 
 def test_a_model_that_is_right_more_often_than_every_fusion_is_named(make_table: Make) -> None:

@@ -179,6 +179,12 @@ def test_as_many_pictures_are_erased_as_the_probability_says() -> None:
     assert erased.mean() == pytest.approx(0.3, abs=0.03)
     assert ((sides == 0).all(axis=1) | erased).all()
     assert sides[erased].min() >= ERASED[0] and sides[erased].max() <= ERASED[1]
+    middles = added[:, 6:8] + sides / 2
+    assert 0 <= middles.min() < 0.01 and 0.99 < middles.max() <= 1
+    for both in (middles, sides[erased]):
+        assert abs(np.corrcoef(both.T)[0, 1]) < 0.1  # drawn separately
+    assert added.dtype == np.float32
+    assert Distortions(rotation=0.5).moves_pixels
 
 
 def test_an_items_own_share_is_at_least_a_half() -> None:
