@@ -106,116 +106,6 @@ def candidate(tracking, tiny_run, tmp_path):
     return make
 
 
-def decide(tracking, challenger, tiny_run, tiny_settings, sample_clips, check=served_well):
-    clips = load_clips(str(sample_clips))
-    return run_gate(tracking, challenger, Clips(clips, tiny_run.store), settings=tiny_settings, check=check)
-
-
-def lenient(settings):
-    """Seven clips show little: with this, three more right answers are a gain beyond noise."""
-    return dataclasses.replace(settings, gate=dataclasses.replace(settings.gate, confidence=0.5, false_promotions=1.0))
-
-
-def champion(tracking, name):
-    return [item.version for item in list_models(tracking, name) if "champion" in item.aliases]
-
-
-def test_a_good_first_model_becomes_the_champion(tracking, candidate, tiny_run, tiny_settings, sample_clips):
-    good = candidate(1.0)
-    assert decide(tracking, good, tiny_run, tiny_settings, sample_clips).promote
-    assert champion(tracking, good.name) == [good.version]
-
-
-def test_a_first_model_no_better_than_chance_does_not(tracking, candidate, tiny_run, tiny_settings, sample_clips):
-    poor = candidate(0.15)
-    assert not decide(tracking, poor, tiny_run, tiny_settings, sample_clips).promote
-    assert champion(tracking, poor.name) == []
-
-
-def test_a_model_that_cannot_be_served_does_not(tracking, candidate, tiny_run, tiny_settings, sample_clips):
-    good = candidate(1.0)
-    decision = decide(tracking, good, tiny_run, tiny_settings, sample_clips, check=served_badly)
-    assert not decision.promote
-    assert "the worker died" in decision.reasons[-1]
-    assert champion(tracking, good.name) == []
-
-
-def test_a_challenger_is_held_against_the_champions_own_answers(
-    tracking, candidate, tiny_run, tiny_settings, sample_clips
-):
-    first = candidate(1.0)
-    decide(tracking, first, tiny_run, tiny_settings, sample_clips)
-    # The champion's side is not what its run reported but what the registered ensemble answers now.
-    champion_now = Ensemble.load(first.folder)
-    second = candidate(0.0)
-    decision = decide(tracking, second, tiny_run, tiny_settings, sample_clips)
-    assert not decision.promote
-    assert decision.figures["accuracy_challenger"] == 0
-    table = ScoreTable.read(tiny_run.scores / "fused.csv").only([tiny_settings.fusion.method]).split("val")
-    right = (table.scores[:, 0].argmax(axis=1) == table.truth).mean()
-    assert decision.figures["accuracy_champion"] == pytest.approx(right)
-    assert champion_now.digest != Ensemble.digest_of(second.folder)
-    assert champion(tracking, first.name) == [first.version]
-
-
-def test_a_clearly_better_challenger_replaces_the_champion(tracking, candidate, tiny_run, tiny_settings, sample_clips):
-    settings = lenient(tiny_settings)
-    first = candidate(1.0)
-    decide(tracking, first, tiny_run, settings, sample_clips)
-    # The registered networks are tiny and near chance; answers that are all right are better beyond noise.
-    second = candidate(0.999)
-    assert decide(tracking, second, tiny_run, settings, sample_clips).promote
-    assert champion(tracking, first.name) == [second.version]
-
-
-def test_whoever_becomes_champion_meanwhile_is_held_against(tracking, candidate, tiny_run, tiny_settings, sample_clips):
-    first, second = candidate(1.0), candidate(0.999)
-    asked = []
-
-    def another_gate_is_faster(folder, clips):
-        if not asked:
-            promote(f"{first.name}/{first.version}", tracking)
-        asked.append(folder)
-        return served_well(folder, clips)
-
-    settings = lenient(tiny_settings)
-    decision = decide(tracking, second, tiny_run, settings, sample_clips, check=another_gate_is_faster)
-    assert decision.promote
-    assert "accuracy_champion" in decision.figures  # held against none at first
-    assert asked == [second.folder]  # a server is asked once
-    history = read_history(tracking, first.name)
-    assert [(entry.action, entry.version, entry.instead_of) for entry in history] == [
-        ("promote", first.version, None), ("gate", second.version, first.version)
-    ]  # fmt: skip
-    assert history[-1].reason == " ".join(decision.reasons)
-
-
-def test_who_does_not_beat_the_one_that_came_meanwhile_stays_a_challenger(
-    tracking, candidate, tiny_run, tiny_settings, sample_clips
-):
-    first, second = candidate(1.0), candidate(0.999)
-
-    def another_gate_is_faster(folder, clips):
-        promote(f"{first.name}/{first.version}", tracking)
-        return served_well(folder, clips)
-
-    settings = dataclasses.replace(tiny_settings, gate=dataclasses.replace(tiny_settings.gate, margin=1.0))
-    decision = decide(tracking, second, tiny_run, settings, sample_clips, check=another_gate_is_faster)
-    assert not decision.promote
-    assert champion(tracking, first.name) == [first.version]
-
-
-def test_a_gate_that_is_tried_again_finds_its_challenger_promoted(
-    tracking, candidate, tiny_run, tiny_settings, sample_clips
-):
-    good = candidate(1.0)
-    decide(tracking, good, tiny_run, tiny_settings, sample_clips)
-    again = decide(tracking, good, tiny_run, tiny_settings, sample_clips, check=served_badly)
-    assert again.promote
-    assert again.reasons == [f"{good.name}/{good.version} is the champion already."]
-    assert len(read_history(tracking, good.name)) == 1
-
-
 @dataclass(frozen=True)
 class Known:
     """Clips of which it is known what a champion answers, as rows by name; without a row there is no answer."""
@@ -236,6 +126,111 @@ class Known:
     def files(self, ensemble: Path, names: Sequence[str]) -> Iterator[list[Path]]:
         assert (ensemble / "ensemble.json").is_file() and names
         yield list(self.asked)
+
+
+def decide(tracking, challenger, settings, check=served_well, rows=None):
+    """Against a champion with these answers or none at all, asking a server about one file."""
+    return run_gate(tracking, challenger, Known(rows or {}, (challenger.folder,)), settings=settings, check=check)
+
+
+def lenient(settings):
+    """Seven clips show little: with this, three more right answers are a gain beyond noise."""
+    return dataclasses.replace(settings, gate=dataclasses.replace(settings.gate, confidence=0.5, false_promotions=1.0))
+
+
+def champion(tracking, name):
+    return [item.version for item in list_models(tracking, name) if "champion" in item.aliases]
+
+
+def test_a_good_first_model_becomes_the_champion(tracking, candidate, tiny_settings):
+    good = candidate(1.0)
+    assert decide(tracking, good, tiny_settings).promote
+    assert champion(tracking, good.name) == [good.version]
+
+
+def test_a_first_model_no_better_than_chance_does_not(tracking, candidate, tiny_settings):
+    poor = candidate(0.15)
+    assert not decide(tracking, poor, tiny_settings).promote
+    assert champion(tracking, poor.name) == []
+
+
+def test_a_model_that_cannot_be_served_does_not(tracking, candidate, tiny_settings):
+    good = candidate(1.0)
+    decision = decide(tracking, good, tiny_settings, check=served_badly)
+    assert not decision.promote
+    assert "the worker died" in decision.reasons[-1]
+    assert champion(tracking, good.name) == []
+
+
+def test_a_challenger_is_held_against_the_champions_own_answers(
+    tracking, candidate, tiny_run, tiny_settings, sample_clips
+):
+    first = candidate(1.0)
+    promote(f"{first.name}/{first.version}", tracking)
+    # The champion's side is not what its run reported but what the registered ensemble answers now.
+    champion_now = Ensemble.load(first.folder)
+    second = candidate(0.0)
+    clips = Clips(load_clips(str(sample_clips)), tiny_run.store)
+    decision = run_gate(tracking, second, clips, settings=tiny_settings, check=never)
+    assert not decision.promote
+    assert decision.figures["accuracy_challenger"] == 0
+    table = ScoreTable.read(tiny_run.scores / "fused.csv").only([tiny_settings.fusion.method]).split("val")
+    right = (table.scores[:, 0].argmax(axis=1) == table.truth).mean()
+    assert decision.figures["accuracy_champion"] == pytest.approx(right)
+    assert champion_now.digest != Ensemble.digest_of(second.folder)
+    assert champion(tracking, first.name) == [first.version]
+
+
+def test_a_clearly_better_challenger_replaces_the_champion(tracking, candidate, tiny_settings):
+    settings = lenient(tiny_settings)
+    first = candidate(1.0)
+    decide(tracking, first, settings)
+    second = candidate(0.999)
+    assert decide(tracking, second, settings).promote
+    assert champion(tracking, first.name) == [second.version]
+
+
+def test_whoever_becomes_champion_meanwhile_is_held_against(tracking, candidate, tiny_settings):
+    first, second = candidate(1.0), candidate(0.999)
+    asked = []
+
+    def another_gate_is_faster(folder, clips):
+        if not asked:
+            promote(f"{first.name}/{first.version}", tracking)
+        asked.append(folder)
+        return served_well(folder, clips)
+
+    settings = lenient(tiny_settings)
+    decision = decide(tracking, second, settings, check=another_gate_is_faster)
+    assert decision.promote
+    assert "accuracy_champion" in decision.figures  # held against none at first
+    assert asked == [second.folder]  # a server is asked once
+    history = read_history(tracking, first.name)
+    assert [(entry.action, entry.version, entry.instead_of) for entry in history] == [
+        ("promote", first.version, None), ("gate", second.version, first.version)
+    ]  # fmt: skip
+    assert history[-1].reason == " ".join(decision.reasons)
+
+
+def test_who_does_not_beat_the_one_that_came_meanwhile_stays_a_challenger(tracking, candidate, tiny_settings):
+    first, second = candidate(1.0), candidate(0.999)
+
+    def another_gate_is_faster(folder, clips):
+        promote(f"{first.name}/{first.version}", tracking)
+        return served_well(folder, clips)
+
+    decision = decide(tracking, second, tiny_settings, check=another_gate_is_faster, rows=rightly(second))
+    assert not decision.promote
+    assert champion(tracking, first.name) == [first.version]
+
+
+def test_a_gate_that_is_tried_again_finds_its_challenger_promoted(tracking, candidate, tiny_settings):
+    good = candidate(1.0)
+    decide(tracking, good, tiny_settings)
+    again = decide(tracking, good, tiny_settings, check=served_badly)
+    assert again.promote
+    assert again.reasons == [f"{good.name}/{good.version} is the champion already."]
+    assert len(read_history(tracking, good.name)) == 1
 
 
 def rightly(challenger: Challenger, without: int = 0) -> dict[str, np.ndarray]:
@@ -269,7 +264,7 @@ def test_the_decision_is_that_of_the_rule_with_the_settings_of_the_run(tracking,
     first, second = two
     settings = dataclasses.replace(
         tiny_settings, seed=5,
-        gate=dataclasses.replace(tiny_settings.gate, confidence=0.7, margin=0.9, false_promotions=1.0),
+        gate=dataclasses.replace(tiny_settings.gate, confidence=0.7, margin=0.9, false_promotions=0.2, decisions=3),
         evaluation=dataclasses.replace(tiny_settings.evaluation, bootstrap=4),
     )  # fmt: skip
     rows = rightly(second, without=2)
@@ -282,11 +277,11 @@ def test_the_decision_is_that_of_the_rule_with_the_settings_of_the_run(tracking,
         mine, probabilities=Known(rows).answers(Ensemble.load(first.folder), val.clips),
         digest=Ensemble.digest_of(first.folder),
     )  # fmt: skip
-    level = Spending(0.7, 1.0).level(1)
+    level = Spending(0.7, 0.2, 3).level(1)
     assert found == decide_between(
         mine, theirs, confidence=0.7, margin=0.9, bootstrap=150, seed=5, level=lambda: level, explain=True
     )
-    assert found.figures["level"] == pytest.approx(0.15)
+    assert found.figures["level"] == pytest.approx(0.2 / (1 + 2**-1.3 + 3**-1.3))
     assert "images" in " ".join(found.reasons)
 
 
@@ -375,29 +370,27 @@ def all_but_split(index, split):
     )
 
 
-def test_clips_that_the_champion_learned_from_do_not_count(tracking, candidate, tiny_run, tiny_settings, sample_clips):
+def test_clips_that_the_champion_learned_from_do_not_count(tracking, candidate, tiny_run, tiny_settings):
     evaluated = all_but_split(PreparedIndex.read(tiny_run.prepared), "val")
     first = candidate(1.0, Learned.of(evaluated))
     promote(f"{first.name}/{first.version}", tracking)
-    decision = decide(tracking, candidate(0.999), tiny_run, tiny_settings, sample_clips)
+    decision = decide(tracking, candidate(0.999), tiny_settings)
     assert (decision.promote, decision.evaluated) == (False, False)
-    assert "7 of 7 clips do not count" in decision.reasons[0]
+    assert "7 of 7 images do not count" in decision.reasons[0]
     assert champion(tracking, first.name) == [first.version]
 
 
-def test_clips_are_known_by_their_content_under_another_subject(
-    tracking, candidate, tiny_run, tiny_settings, sample_clips
-):
+def test_clips_are_known_by_their_content_under_another_subject(tracking, candidate, tiny_run, tiny_settings):
     learned = Learned.of(all_but_split(PreparedIndex.read(tiny_run.prepared), "val"))
     good = candidate(1.0, Learned(frozenset(), frozenset(sorted(learned.contents)[:4])))
-    decision = decide(tracking, good, tiny_run, tiny_settings, sample_clips)
+    decision = decide(tracking, good, tiny_settings)
     assert not decision.evaluated
-    assert "4 of 7 clips do not count" in decision.reasons[0]
+    assert "4 of 7 images do not count" in decision.reasons[0]
     few = dataclasses.replace(tiny_settings, gate=dataclasses.replace(tiny_settings.gate, min_clips=3))
-    assert decide(tracking, good, tiny_run, few, sample_clips).evaluated
+    assert decide(tracking, good, few).evaluated
 
 
-def test_the_settings_bound_what_a_gain_may_cost(tracking, candidate, tiny_run, tiny_settings, sample_clips):
+def test_the_settings_bound_what_a_gain_may_cost(tracking, candidate, tiny_settings):
     first, second = candidate(1.0), candidate(0.999)
     promote(f"{first.name}/{first.version}", tracking)
     gate = lenient(tiny_settings).gate
@@ -410,7 +403,7 @@ def test_the_settings_bound_what_a_gain_may_cost(tracking, candidate, tiny_run, 
 
     def verdict(allow):
         settings = dataclasses.replace(tiny_settings, gate=dataclasses.replace(gate, allow_fewer_labels=allow))
-        return decide(tracking, shrunk, tiny_run, settings, sample_clips)
+        return decide(tracking, shrunk, settings)
 
     refused = verdict(False)
     assert not refused.promote
@@ -418,7 +411,7 @@ def test_the_settings_bound_what_a_gain_may_cost(tracking, candidate, tiny_run, 
     assert verdict(True).promote
 
 
-def test_a_model_that_cannot_be_served_is_told_one_verdict(tracking, candidate, tiny_run, tiny_settings, sample_clips):
-    reasons = decide(tracking, candidate(1.0), tiny_run, tiny_settings, sample_clips, check=served_badly).reasons
+def test_a_model_that_cannot_be_served_is_told_one_verdict(tracking, candidate, tiny_settings):
+    reasons = decide(tracking, candidate(1.0), tiny_settings, check=served_badly).reasons
     assert reasons[-1] == "In a real TorchServe: the worker died: the challenger is not promoted."
     assert not any("becomes" in reason for reason in reasons)
