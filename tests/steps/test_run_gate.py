@@ -19,8 +19,10 @@ from affekt.dataset import load_clips
 from affekt.ensemble import Clips, Ensemble, Learned, contents_of
 from affekt.errors import AffektError
 from affekt.media import PreparedIndex
-from affekt.registry import ModelVersion, ScoreVectors, Tracking, list_models, promote, read_history, register
+from affekt.registry import Decision, ModelVersion, ScoreVectors, Tracking, list_models, promote, read_history, register
 from affekt.registry import decide as decide_between
+from affekt.registry.guards import Guards
+from affekt.registry.held_against import entries_in
 from affekt.registry.models import champion_of
 from affekt.registry.spending import Spending
 from affekt.score_table import ScoreTable
@@ -285,6 +287,33 @@ def test_the_decision_is_that_of_the_rule_with_the_settings_of_the_run(tracking,
     assert "images" in " ".join(found.reasons)
 
 
+def test_the_rule_is_asked_with_every_setting_of_the_gate(tracking, candidate, tiny_settings, monkeypatch):
+    asked = {}
+
+    def decided(mine, theirs, *, level, **how):
+        asked.update(how, level=level())
+        return Decision(False, ["no"])
+
+    monkeypatch.setattr("affekt.steps.run_gate.decide", decided)
+    bounds = {
+        "min_clips": 2, "min_subjects": 3, "max_recall_fall": 0.4, "max_calibration_rise": 0.5,
+        "allow_fewer_labels": True,
+    }  # fmt: skip
+    settings = dataclasses.replace(
+        tiny_settings, seed=5, evaluation=dataclasses.replace(tiny_settings.evaluation, bootstrap=70),
+        gate=dataclasses.replace(
+            tiny_settings.gate, confidence=0.7, margin=0.1, false_promotions=0.2, decisions=3, **bounds
+        ),
+    )  # fmt: skip
+    run_gate(tracking, candidate(1.0), Known({}), settings=settings, check=None, run_id="a1b2")
+    assert asked == {
+        "confidence": 0.7, "margin": 0.1, "bootstrap": 70, "seed": 5, "guards": Guards(**bounds), "explain": True,
+        "level": Spending(0.7, 0.2, 3).level(1),
+    }  # fmt: skip
+    (entry,) = entries_in(tracking.client.get_registered_model(NAME).tags)
+    assert (entry.version, entry.champion, entry.run_id) == (1, None, "a1b2")
+
+
 def test_a_champion_that_cannot_answer_images_stays(tracking, two, tiny_settings):
     first, second = two
     decision = run_gate(tracking, second, Known({}, answerable=False), settings=tiny_settings, check=never)
@@ -355,6 +384,7 @@ def test_a_version_that_is_not_registered_is_an_error(tracking, candidate, tiny_
 def test_without_a_check_no_server_is_spoken_of(tracking, candidate, tiny_settings):
     decision = run_gate(tracking, candidate(1.0), Known({}), settings=tiny_settings, check=None)
     assert decision.promote and "serving" not in decision.figures
+    assert [entry.run_id for entry in read_history(tracking, NAME)] == [""]
 
 
 def test_a_registry_that_cannot_be_asked_is_an_error_and_no_missing_champion(tracking, candidate, tiny_settings):
