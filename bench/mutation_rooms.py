@@ -132,6 +132,7 @@ ROOMS = {
             "test_all_methods_are_fitted_on_train_and_evaluated_on_val",
             "test_a_method_whose_time_grows_faster_than_the_rows_is_left_out_of_many_with_a_word",
             "test_on_votes_of_unseen_speakers_stacking_beats_the_papers_svm_and_both_the_models",
+            "test_random_labels_stay_at_chance_in_cross_validation",
         ),
     ),
     "fusion_person": Room(

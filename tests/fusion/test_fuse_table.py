@@ -71,14 +71,14 @@ def test_the_best_method_is_chosen_without_the_test_rows(make_table):
 
 def test_without_a_train_split_methods_are_cross_validated_over_subjects(make_table):
     table = make_table(150, subjects=9)
-    fused = fuse_table(table, methods=["stacking"], folds=3, bootstrap=100, seed=5)
+    fused = fuse_table(table, methods=["weighted_average"], folds=3, bootstrap=100, seed=5)
     expected = np.zeros((150, 4))
     for again in range(3):
         for held in subject_folds(table.subjects, 3, 5 + again, labels=[table.labels[t] for t in table.truth]):
-            fusion = Fusion.fit(table.rows(~held), "stacking", seed=5, folds=3)
+            fusion = Fusion.fit(table.rows(~held), "weighted_average", seed=5, folds=3)
             expected[held] += fusion.predict(table.scores[held]) / 3
-    np.testing.assert_allclose(fused.vectors["stacking"], expected)
-    assert fused.report["methods"]["stacking"]["fitted_on"] == "all rows, other subjects"
+    np.testing.assert_allclose(fused.vectors["weighted_average"], expected)
+    assert fused.report["methods"]["weighted_average"]["fitted_on"] == "all rows, other subjects"
 
 
 def test_random_labels_stay_at_chance_in_cross_validation(make_table):
@@ -99,12 +99,12 @@ def test_overfitted_train_scores_are_noticed_and_not_used(make_table):
     leaked[np.arange(150), 1, good.truth] += 3  # the second model knows its own train clips by heart
     bad = replace(bad, clips=tuple(f"v{clip}" for clip in bad.clips))
     table = stacked(replace(good, scores=leaked), bad)
-    fused = fuse_table(table, methods=["stacking"], **QUICK)
+    fused = fuse_table(table, methods=["weighted_average"], **QUICK)
     assert len([each for each in fused.report["warnings"] if "look over-fitted" in each]) == 1
     assert fused.report["warnings"][0].startswith("voice is right on 100.0% of")
-    assert fused.report["methods"]["stacking"]["fitted_on"] == "val, other subjects"
-    alone = fuse_table(bad, methods=["stacking"], **QUICK)
-    np.testing.assert_array_equal(fused.vectors["stacking"], alone.vectors["stacking"])
+    assert fused.report["methods"]["weighted_average"]["fitted_on"] == "val, other subjects"
+    alone = fuse_table(bad, methods=["weighted_average"], **QUICK)
+    np.testing.assert_array_equal(fused.vectors["weighted_average"], alone.vectors["weighted_average"])
 
 
 def test_a_subject_in_both_splits_is_reported(make_table):
