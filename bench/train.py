@@ -57,7 +57,7 @@ class InMemory:
         self._batches = [source.load(iteration) for iteration in range(count)]
         self._inputs = {id(batch.targets): source.finish(batch, device) for batch in self._batches}
         self.identity = "in memory"
-        self.label_shares = source.label_shares
+        self.label_shares, self.possible = source.label_shares, source.possible
 
     def load(self, iteration: int, items: Sequence[int] | None = None) -> Batch:
         chosen = self._batches[iteration % len(self._batches)]

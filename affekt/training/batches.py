@@ -18,7 +18,8 @@ class Batch:
 
     Attributes:
         inputs: uint8 pixels ``[N, T, H, W, C]``, or float features ``[N, T, F]``.
-        targets: int64 ``[N]``, indices of labels.
+        targets: int64 ``[N]``, indices of labels, or more where some labels are not possible
+            (:mod:`affekt.training.possible`).
         crops: int ``[N, 5]`` where the crops are still to be taken, on the device, or float ``[N, T, 5]`` where each
             of T frames is another crop of one picture; else None. Columns beyond the fifth: see
             :mod:`affekt.training.augmentation`.
@@ -74,6 +75,10 @@ class Batches(Protocol):
     @property
     def label_shares(self) -> np.ndarray:
         """How often each label is drawn, as a share, by the label's index; zeros up to :data:`MOST_LABELS`."""
+
+    @property
+    def possible(self) -> Sequence[Sequence[bool]]:
+        """The sets of labels that targets name (:mod:`affekt.training.possible`); none where all are possible."""
 
     def load(self, iteration: int, items: Sequence[int] | None = None) -> Batch:
         """The batch of an iteration, or the given items of it; called from other threads, some iterations ahead."""

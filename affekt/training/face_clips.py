@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from affekt.dataset.several import possible_labels
 from affekt.media.pictures import FacePictures
 from affekt.media.prepared import PreparedClip
 from affekt.training.decoded import DecodedPictures, KeptPictures
@@ -19,6 +20,7 @@ class FaceClips:
 
     def __init__(self, given: Given) -> None:
         self._index, self._store, self._labels = given.index, given.store, given.labels
+        self._possible = possible_labels(given.index)
         self._decoded = DecodedPictures()
         self._faces: dict[int, np.ndarray | KeptPictures] = {}
 
@@ -43,8 +45,14 @@ class FaceClips:
                 faces = clip.faces
                 kept = KeptPictures(faces, self._decoded) if isinstance(faces, FacePictures) else faces
                 self._faces[int(number)] = kept
-            clips.append(FaceClip(row.key, self._faces[int(number)], clip.face_frames, self._labels.index(row.label)))
+            label = self._labels.index(row.label)
+            clips.append(FaceClip(row.key, self._faces[int(number)], clip.face_frames, label, self._could_be(row.clip)))
         return clips
+
+    def _could_be(self, clip: str) -> tuple[bool, ...] | None:
+        """Which labels a clip could have had; None where all, since all data sets have the same."""
+        known = self._possible.get(clip)
+        return None if known is None else tuple(label in known for label in self._labels)
 
     def digest(self, numbers: Sequence[int] | np.ndarray) -> str:
         """Which clips with which labels these are."""

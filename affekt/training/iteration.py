@@ -19,6 +19,7 @@ from affekt.training.averaging import Average
 from affekt.training.batches import Batch, Batches
 from affekt.training.checkpoints import Stage, restore_buffers
 from affekt.training.distributed import SharedStatistics, World
+from affekt.training.possible import Masked, loss_of, shown
 from affekt.training.throughput import Meter, forward_flops
 
 logger = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ class Iteration:
         self.rate = torch.zeros((), device=hardware.device) if hardware.device.type == "cuda" else None
         self.optimiser = _optimiser(network, schedule, self.rate)
         self.average = Average(network, schedule.averaging)
+        self._masked = Masked(batches.possible, hardware.device)
         self._class_weights = _class_weights(batches, hardware) if schedule.class_weights else None
 
     def begin(self) -> None:
@@ -122,7 +124,7 @@ class Iteration:
                 return False
             part = batch.part(first, self.micro)
             inputs = self.batches.finish(part, self.hardware.device)
-            targets = part.targets.to(self.hardware.device, non_blocking=True)
+            targets, possible = self._masked.apart(part.targets.to(self.hardware.device, non_blocking=True))
             if part.shares is not None:
                 shares = part.shares.to(self.hardware.device, non_blocking=True)
                 inputs = _blended(inputs, shares)
@@ -136,11 +138,11 @@ class Iteration:
             with contextlib.nullcontext() if last else _alone(self._replica):
                 with self.hardware.autocast():
                     logits = self._forward(inputs).float()
-                    loss = self._loss(logits, targets, None if part.shares is None else shares)
+                    loss = self._loss(logits, targets, possible, None if part.shares is None else shares)
                 # The mean over the batch: this process has its W-th part, and the gradients of W are averaged.
                 (loss * (self.world.size / self.schedule.batch_size)).backward()
             self._norms.add()
-            self.meter.add(loss, logits, targets)
+            self.meter.add(loss, shown(logits, possible), targets)
         self.optimiser.step()
         self._norms.settle()
         self.average.update()
@@ -150,16 +152,17 @@ class Iteration:
         """The norm of the gradient of the last step."""
         return nn.utils.get_total_norm([p.grad for p in self.network.parameters() if p.grad is not None])
 
-    def _loss(self, logits: Tensor, targets: Tensor, shares: Tensor | None) -> Tensor:
+    def _loss(self, logits: Tensor, targets: Tensor, possible: Tensor | None, shares: Tensor | None) -> Tensor:
         """The sum of the losses of a micro-batch; of a blended item, of both labels by their shares."""
         weight = None if self._class_weights is None else self._class_weights[: logits.shape[1]]
         smoothing = self.schedule.label_smoothing
-        if shares is None:
+        if shares is None and possible is None:  # summed by the kernel itself, bit by bit as ever
             return F.cross_entropy(logits, targets, weight=weight, label_smoothing=smoothing, reduction="sum")
-        own, other = (
-            F.cross_entropy(logits, labels, weight=weight, label_smoothing=smoothing, reduction="none")
-            for labels in (targets, targets.roll(1))
-        )
+        own = loss_of(logits, targets, possible, weight, smoothing)
+        if shares is None:
+            return own.sum()
+        before = None if possible is None else possible.roll(1, 0)
+        other = loss_of(logits, targets.roll(1), before, weight, smoothing)
         return (shares * own + (1 - shares) * other).sum()
 
 

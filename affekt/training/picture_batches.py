@@ -17,6 +17,7 @@ from affekt.models.frames import window_frames
 from affekt.models.preprocessing import Preprocessing
 from affekt.training.augmentation import Distortions, drifting_crops, random_crops
 from affekt.training.batches import Batch, identity_of
+from affekt.training.possible import packed
 from affekt.training.shuffled import Shuffled
 
 #: Bytes of face images up to which they are all made grey before the first batch, and not each time one is drawn.
@@ -31,12 +32,16 @@ class Pictures(Protocol):
 
 @dataclass(frozen=True)
 class FaceClip:
-    """The face frames of one clip: ``faces[t]`` uint8 ``[S, S, 3]``, numbers of frames with a face, the label."""
+    """The face frames of one clip: ``faces[t]`` uint8 ``[S, S, 3]``, numbers of frames with a face, the label.
+
+    ``possible`` are the labels, bool ``[L]``, that it could have had; None where all.
+    """
 
     key: str
     faces: Pictures
     frames: np.ndarray
     label: int
+    possible: tuple[bool, ...] | None = None
 
 
 class _Pictures:
@@ -50,6 +55,9 @@ class _Pictures:
         self._distortions = distortions or Distortions()
         # Angles are for the interpolation between pixels, which takes place on the device, a CPU too.
         self._on_device = on_device or self._distortions.moves_pixels
+
+    #: Of targets: all labels are possible.
+    possible: tuple[tuple[bool, ...], ...] = ()
 
     def _random(self, iteration: int) -> np.random.Generator:
         return np.random.default_rng([*self._seed, iteration])
@@ -132,6 +140,7 @@ class FrameBatches(_Pictures):
         if images is not None and self._on_device and preprocessing.grey and images.nbytes < _GREY_AT_ONCE:
             self._images = np.stack([preprocessing.stored(image) for image in images])
         self._clips = list(clips)
+        self._targets, self.possible = _targets(clips)
         count = 0 if images is None else len(self._image_labels)
         if image_share is None:
             image_share = count / (count + sum(len(clip.frames) for clip in clips))
@@ -148,7 +157,8 @@ class FrameBatches(_Pictures):
         self.identity = identity_of(
             stage, seed, batch_size, share, balanced, preprocessing, count, self._image_labels,
             image_digest(images, image_numbers) if images is not None and self._of_images else "",
-            [(clip.key, clip.label) for clip in clips],
+            [(clip.key, target) for clip, target in zip(clips, self._targets, strict=True)],
+            *filter(None, [self.possible]),
         )  # fmt: skip
 
     def load(self, iteration: int, items: Sequence[int] | None = None) -> Batch:
@@ -164,7 +174,7 @@ class FrameBatches(_Pictures):
             for item in self._clip_order.take(iteration * self._of_clips, self._of_clips):
                 clip = self._clips[item]
                 pictures.append([clip.faces[clip.frames[rng.integers(len(clip.frames))]]])
-                labels.append(clip.label)
+                labels.append(self._targets[item])
         # Within a micro-batch both sources should occur: batch normalisation sees one micro-batch at a time.
         order = rng.permutation(len(labels))
         crops = random_crops(rng, len(labels), pictures[0][0].shape[0], self.preprocessing.crops)
@@ -193,22 +203,26 @@ class WindowBatches(_Pictures):
     ) -> None:
         super().__init__(preprocessing, stage, seed, on_device=on_device, distortions=distortions)
         self._clips, self._window, self._size = list(clips), window, batch_size
+        self._targets, self.possible = _targets(clips)
         self._order = Shuffled([clip.label for clip in clips], [*self._seed, 1], balanced=balanced)
         self.label_shares = self._order.label_shares
         self.identity = identity_of(
-            stage, seed, batch_size, window, balanced, preprocessing, [(clip.key, clip.label) for clip in clips]
-        )
+            stage, seed, batch_size, window, balanced, preprocessing,
+            [(clip.key, target) for clip, target in zip(clips, self._targets, strict=True)],
+            *filter(None, [self.possible]),
+        )  # fmt: skip
 
     def load(self, iteration: int, items: Sequence[int] | None = None) -> Batch:
         rng = self._random(iteration)
-        chosen = [self._clips[item] for item in self._order.take(iteration * self._size, self._size)]
+        drawn = self._order.take(iteration * self._size, self._size)
+        chosen = [self._clips[item] for item in drawn]
         pictures = []
         for clip in chosen:
             first = int(rng.integers(max(1, len(clip.frames) - self._window + 1)))
             pictures.append([clip.faces[frame] for frame in window_frames(clip.frames, first, self._window)])
         crops = random_crops(rng, len(chosen), pictures[0][0].shape[0], self.preprocessing.crops)
         crops, shares = self._distortions.added(rng, crops), self._distortions.shares(rng, len(chosen))
-        return self._batch(pictures, [clip.label for clip in chosen], crops, shares, items)
+        return self._batch(pictures, [self._targets[item] for item in drawn], crops, shares, items)
 
     def finish(self, batch: Batch, device: torch.device) -> Tensor:
         return self._inputs(batch, device).transpose(1, 2)
@@ -273,6 +287,10 @@ def _erased(inputs: Tensor, crops: Tensor) -> Tensor:
     along = (y >= top[..., None]) & (y < (top + high)[..., None])
     inside = (along[..., :, None] & across[..., None, :]).expand(count, frames, height, width)
     return inputs.masked_fill(inside[:, :, None], 0.0)
+
+
+def _targets(clips: Sequence[FaceClip]) -> tuple[list[int], tuple[tuple[bool, ...], ...]]:
+    return packed([clip.label for clip in clips], [clip.possible for clip in clips])
 
 
 def image_digest(images: np.ndarray, numbers: np.ndarray) -> str:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from affekt.training.batches import Batch, identity_of
+from affekt.training.possible import packed
 from affekt.training.shuffled import Shuffled
 
 #: Bytes of fc6 activations up to which an accelerator holds them all, so that a batch is no more than their numbers.
@@ -23,6 +24,7 @@ class SequenceBatches:
     Args:
         features: float32 ``[N, V, T, F]``; V views of each clip: as it is and, where there are two, mirrored.
         labels: the label of each clip.
+        possible: of each clip the labels that it could have had, bool ``[L]``, None for all; all by default.
     """
 
     #: The shortest stretch of a clip that a training sequence is taken from, as a share of the clip.
@@ -39,15 +41,18 @@ class SequenceBatches:
         batch_size: int,
         balanced: bool,
         on_device: bool = False,
+        possible: Sequence[tuple[bool, ...] | None] = (),
     ) -> None:
         self._seed = [seed, zlib.crc32(stage.encode())]
-        self._features, self._labels, self._size = features, np.asarray(labels), batch_size
+        targets, self.possible = packed(labels, possible or [None] * len(labels))
+        self._features, self._targets, self._size = features, np.asarray(targets), batch_size
         self._held: Tensor | None = None
         self._on_device = on_device and features.nbytes <= _HELD_AT_ONCE
         self._order = Shuffled(labels, [*self._seed, 1], balanced=balanced)
         self.label_shares = self._order.label_shares
         weights = hashlib.sha256(features[:, :, 0].tobytes()).hexdigest()
-        self.identity = identity_of(stage, seed, batch_size, balanced, list(zip(keys, labels, strict=True)), weights)
+        drawn = list(zip(keys, targets, strict=True))
+        self.identity = identity_of(stage, seed, batch_size, balanced, drawn, weights, *filter(None, [self.possible]))
 
     def load(self, iteration: int, items: Sequence[int] | None = None) -> Batch:
         rng = np.random.default_rng([*self._seed, iteration])
@@ -60,10 +65,10 @@ class SequenceBatches:
             times = (first + (np.arange(steps) + 0.5) * length / steps).astype(int)
             rows[number] = (item * views + rng.integers(views)) * steps + times.clip(0, steps - 1)
         kept = slice(None) if items is None else items
-        labels = torch.from_numpy(self._labels[chosen[kept]])
+        targets = torch.from_numpy(self._targets[chosen[kept]])
         if self._on_device:
-            return Batch(torch.from_numpy(rows[kept]), labels)
-        return Batch(torch.from_numpy(self._flat[rows[kept]]), labels)
+            return Batch(torch.from_numpy(rows[kept]), targets)
+        return Batch(torch.from_numpy(self._flat[rows[kept]]), targets)
 
     def finish(self, batch: Batch, device: torch.device) -> Tensor:
         if not self._on_device:

@@ -154,5 +154,5 @@ def _batches(given: Given, fold: Fold, clips: FaceClips, features: np.ndarray, *
     return SequenceBatches(
         features, [clip.label for clip in chosen], [clip.key for clip in chosen], stage=fold.key,
         seed=given.settings.seed, batch_size=given.group.batch_size, balanced=given.group.balanced,
-        on_device=on_device,
+        on_device=on_device, possible=[clip.possible for clip in chosen],
     )  # fmt: skip

@@ -27,7 +27,7 @@ from affekt.training.batches import Batch
 from affekt.training.checkpoints import Checkpoints, Stage
 from affekt.training.distributed import World
 from affekt.training.micro_batch import fitting
-from affekt.training.picture_batches import FrameBatches
+from affekt.training.picture_batches import FaceClip, FrameBatches
 from affekt.training.throughput import COLUMNS, Meter
 
 CPU = Hardware(torch.device("cpu"), torch.float32)
@@ -40,9 +40,9 @@ def settings(**changes: object) -> VggSettings:
     return dataclasses.replace(plain, **changes)  # type: ignore[arg-type]
 
 
-def network(*, batch_norm: bool = True, dropout: float = 0.5) -> VGG16:
+def network(*, batch_norm: bool = True, dropout: float = 0.5, classes: int = 2) -> VGG16:
     torch.manual_seed(0)
-    made = VGG16(width=0.02, input_size=32, classes=2, batch_norm=batch_norm, dropout=dropout)
+    made = VGG16(width=0.02, input_size=32, classes=classes, batch_norm=batch_norm, dropout=dropout)
     initialise(made)
     return made
 
@@ -150,6 +150,25 @@ def test_class_weights_weigh_a_loss_by_how_seldom_its_label_is_drawn(tmp_path: P
     losses = torch.nn.functional.cross_entropy(logits, batch.targets, reduction="none") / (2 * shares[batch.targets])
     losses.mean().backward()
     assert_one_step(trained, expected, group.learning_rate)
+
+
+@pytest.mark.parametrize("possible", [None, (True, True, False)])
+def test_a_label_that_no_clip_could_have_had_is_not_learned_against(
+    tmp_path: Path, possible: tuple[bool, ...] | None
+) -> None:
+    group = settings(iterations=1, warmup=0, weight_decay=0.0)
+    faces = np.random.default_rng(0).integers(0, 255, (4, 32, 32, 3), dtype=np.uint8)
+    clips = [FaceClip(str(number), faces, np.arange(4), number % 2, possible) for number in range(4)]
+    source = FrameBatches(
+        None, [], np.zeros(0, int), clips, Preprocessing(32), stage="final", seed=0, batch_size=group.batch_size,
+        image_share=None, balanced=False,
+    )  # fmt: skip
+    trained = network(batch_norm=False, dropout=0.0, classes=3)
+    before = weights(trained)
+    loop.train(trained, source, group, stage(tmp_path), CPU)
+    (name,) = [name for name, value in before.items() if value.ndim == 2 and len(value) == 3]
+    moved = (weights(trained)[name] != before[name]).any(axis=1).tolist()
+    assert moved == [True, True, possible is None]
 
 
 def test_class_weights_change_nothing_where_each_label_is_as_frequent(tmp_path: Path) -> None:
