@@ -145,4 +145,6 @@ def _library() -> tuple[ModuleType, Path]:
     module = module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
+    # It takes the paths of its configurations for ASCII, and the folder of an environment may be called anything.
+    module.bytes = lambda text, _: os.fsencode(text)  # type: ignore[attr-defined]
     return module, core / "config"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import wave
 from collections.abc import Callable
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from affekt.errors import SettingsError
+from affekt.media import opensmile_library
 from affekt.media.decode import decode
 from affekt.media.functionals import HOP, as_float, feature_set, voice_of
 from affekt.media.mel import mel_spectrogram
@@ -192,3 +195,20 @@ def test_an_installed_package_can_offer_another_feature_set(tmp_path: Path, monk
 def test_an_unknown_feature_set_is_named_with_those_that_are_there() -> None:
     with pytest.raises(SettingsError, match=r"no feature set 'nothing'.*egemaps"):
         voice_of(_vowel(1.5), RATE, "nothing")
+
+
+def test_an_environment_may_lie_in_a_folder_with_a_space_and_an_accent(tmp_path, monkeypatch):
+    core = opensmile_library._library()[1].parent
+    elsewhere = tmp_path / "Ünd so é" / "opensmile"
+    shutil.copytree(core, elsewhere / "core")
+    (elsewhere / "__init__.py").touch()
+    configuration, sound = "egemaps/v02/eGeMAPSv02.conf", as_float(_vowel(0.5))
+    expected = opensmile_library.Extractor(configuration)(sound, RATE)
+    monkeypatch.setattr(
+        opensmile_library, "find_spec", lambda name: PathFinder.find_spec(name, [str(elsewhere.parent)])
+    )
+    monkeypatch.setattr(opensmile_library, "_library", opensmile_library._library.__wrapped__)
+    there = opensmile_library.Extractor(configuration)
+    assert str(elsewhere) in there._configuration
+    for ours, theirs in zip(there(sound, RATE), expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
