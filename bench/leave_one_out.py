@@ -9,7 +9,7 @@ without Kubeflow and MLflow, which a bare GPU host may not have, and not one fol
 `networks` trains the models that see, the networks and what reads them, for each speaker and leaves their score tables
 and learning curves; `evaluate` fits those that only hear and every fusion, pools the held-out clips and writes the
 report. A model whose published encoder is not here sits out, as it does in a training.
-PREPARED and STORE are what preparing the clips left, FACES is a packed set of face images.
+PREPARED and STORE are what preparing the clips left, FACES is a packed set of face images, which voices do not need.
 """
 
 from __future__ import annotations
@@ -81,7 +81,8 @@ def train_all(speakers: list[str], settings: Settings, arguments: argparse.Names
     from affekt.models.hardware import Hardware
 
     started = time.monotonic()
-    train_first_stages(PreparedIndex.read(arguments.prepared), settings, arguments)
+    if arguments.faces:
+        train_first_stages(PreparedIndex.read(arguments.prepared), settings, arguments)
     first = time.monotonic() - started
     waiting, running = list(speakers), {}
     command = [sys.executable, *sys.argv]
@@ -132,7 +133,7 @@ def train_networks(index: PreparedIndex, speaker: str, settings: Settings, argum
     logging.basicConfig(level=logging.WARNING)
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // max(1, arguments.jobs)))
     fold, store = fold_of(index, speaker), Store(arguments.store, settings.media)
-    faces = FaceSet.read(arguments.faces)
+    faces = FaceSet.read(arguments.faces) if arguments.faces else None
     out, checkpoints = arguments.out / speaker, str(arguments.store / "checkpoints")
     started = time.monotonic()
     for name in [name for name, spec in model_specs().items() if spec.sees]:
@@ -194,9 +195,7 @@ def markdown(found: Evaluation, arguments: argparse.Namespace) -> str:
     columns = "accuracy | 95 % interval | unweighted average recall |"
     lines = [
         *header("Leave one speaker out", "torch"),
-        f"Networks: {facts['device']}, {facts['versions']}, {facts['seconds']} s, of which the first stages on face "
-        f"images {facts['first_stages_seconds']} s (less where their checkpoints were there).",
-        "",
+        *_networks(facts),
         f"{found.figures.clips} clips of {found.figures.subjects} speakers, {len(found.labels)} labels; "
         f"always answering one of them is right for {found.figures.largest_class_share:.1%}.",
         f"Settings: `--preset {arguments.preset}" + "".join(f" --set {text}" for text in arguments.overrides) + "`.",
@@ -227,6 +226,16 @@ def markdown(found: Evaluation, arguments: argparse.Namespace) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _networks(facts: dict[str, Any]) -> list[str]:
+    if not facts["first_stages_seconds"]:
+        return []
+    return [
+        f"Networks: {facts['device']}, {facts['versions']}, {facts['seconds']} s, of which the first stages on face "
+        f"images {facts['first_stages_seconds']} s (less where their checkpoints were there).",
+        "",
+    ]
 
 
 def described(key: FusionKey) -> str:
