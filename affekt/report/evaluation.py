@@ -28,7 +28,7 @@ from affekt.report.document import (
 from affekt.report.mistakes import Mistake
 from affekt.score_table import ScoreTable
 from affekt.settings import EvaluationSettings
-from affekt.statistics.detectable_gain import DetectableGain, detectable_gain
+from affekt.statistics.detectable_gain import GAIN, DetectableGain, detectable_gain
 from affekt.statistics.metrics import Figures, GroupFigures, accuracy_by, check_scores, evaluate_scores, predictions
 from affekt.statistics.paired import Paired, compare_paired
 from affekt.statistics.pairs import add_accuracies, compare_all
@@ -182,17 +182,22 @@ class _Groups:
 
 
 def _power(evaluator: _Evaluator, answer: np.ndarray, others: Mapping[str, np.ndarray]) -> DetectableGain:
-    """What gain the clips could show; how differently two models answer is that of the answers and the best model."""
+    """What gain the clips could show; how differently two models answer is that of the answers and the best model.
+
+    A model that gets less than the gain alone, as the one that a fusion has selected does, is no other one.
+    """
     table = evaluator.table
     truth, scores, subjects = check_scores(table.truth, answer, table.labels, table.subjects)
-    right = {
+    own = predictions(scores) == truth
+    everyone = {
         name: predictions(check_scores(table.truth, other, table.labels, None)[1]) == truth
         for name, other in others.items()
     }
+    right = {name: hits for name, hits in everyone.items() if (hits != own).mean() >= GAIN}
     best = max(right, key=lambda name: right[name].sum(), default="")
     return detectable_gain(
         subjects,
-        predictions(scores) == truth,
+        own,
         right.get(best),
         confidence=evaluator.confidence,
         seed=evaluator.seed,

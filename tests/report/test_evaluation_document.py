@@ -53,6 +53,15 @@ def test_the_figures_at_the_top_are_those_of_the_chosen_fusion() -> None:
     assert found.figures == found.chosen_fusion.figures == found.fusion[key("average")].figures
 
 
+def test_power_rests_on_a_model_that_answers_otherwise_and_is_assumed_without_one() -> None:
+    table = small_table()
+    assert (table.scores[:, 0].argmax(1) == table.scores.mean(axis=1).argmax(1)).all()  # the fusion says what it says
+    power = evaluated().power
+    assert power is not None and power.measured_on == "svc" and power.disagreement > 0.1
+    alone = evaluate_table(table.only(["bilstm"]), {key("average"): table.scores[:, 0]}, "average", (), SETTINGS).power
+    assert alone is not None and (alone.measured_on, alone.disagreement) == ("", 0.3)
+
+
 def test_every_model_and_every_fusion_has_the_figures_of_its_own_scores() -> None:
     table = small_table()
     found = evaluated(table)
