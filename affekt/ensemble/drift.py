@@ -11,12 +11,17 @@ import pandas as pd
 from affekt.counted import counted
 from affekt.ensemble.trace import NUMBERS, PROBABILITY, VOICE
 from affekt.json_document import JsonDocument
-from affekt.statistics.drift import adjusted, compare_numbers, compare_words, label_weights
+from affekt.statistics.drift import FEWEST, adjusted, compare_numbers, compare_words
+from affekt.statistics.label_shift import label_scores, label_weights, mix_moved, normal_scores, told_apart
 
 #: The column of a reference with the true label of a clip.
 LABEL = "label"
 #: The name under which the answered label is compared.
 ANSWER = "answer"
+#: The name of the mix of labels that the answers and the clips speak for, and that of all inputs together.
+MIX, TOGETHER = "mix", "together"
+#: The share of the level that is the mix's; the other columns have the rest.
+_OF_MIX = 0.25
 _WORDS = ("modalities", "flags")
 #: What comes of a comparison.
 NONE, LABELS, INPUTS, TOO_FEW = "none", "labels", "inputs", "too_few"
@@ -27,12 +32,14 @@ class Column(JsonDocument):
     """One compared column.
 
     Attributes:
-        name: ``voice.<functional>``, ``level``, ``face_rate`` …, ``probability.<label>`` or ``answer``.
+        name: ``voice.<functional>``, ``level``, ``face_rate`` …, ``probability.<label>``, ``answer``, ``mix`` (of the
+            labels) or ``together`` (all inputs, under the new mix; only where something drifted).
         of: ``inputs`` or ``answers``.
-        test: ``ks`` (numbers) or ``chi2`` (words).
+        test: ``ks`` (numbers), ``chi2`` (words), ``t2`` (``mix``) or ``ridge`` (``together``).
         old: values in the reference.
         new: values that were asked about.
-        distance: of the distribution functions, or of the shares of the word that differs most.
+        distance: of the distribution functions, or of the shares of the word that differs most; of ``mix`` the share of
+            clips that would need another label, of ``together`` how well the inputs tell the two apart, from 0 to 1.
         p: the probability of one so large by chance.
         q: the same for one of so many columns.
         drifted: whether q is at most the level and the distance at least the least one.
@@ -116,18 +123,22 @@ def measure(
     found = Drift(TOO_FEW, len(old), len(new), first, last, level, least)
     if min(len(old), len(new)) < fewest:
         return found
-    columns = _compared(old, new)
-    for column, q in zip(columns, adjusted([column.p for column in columns]), strict=True):
+    columns, mix = _compared(old, new), _mix(old, new)
+    weights = None
+    if mix is not None:
+        columns.append(Column(MIX, "answers", "t2", len(old), len(new), mix.distance, mix.p))
+        weights = [(1 - _OF_MIX) * len(columns) / (len(columns) - 1)] * (len(columns) - 1) + [_OF_MIX * len(columns)]
+    for column, q in zip(columns, adjusted([column.p for column in columns], weights), strict=True):
         drifted = q <= level and column.distance >= least
         columns[columns.index(column)] = replace(column, q=float(q), drifted=bool(drifted))
-    mix, weights = _mix(old, new)
     verdict = NONE
     if any(column.drifted for column in columns):
-        columns, explained = _explained(columns, old, new, weights, level, least)
+        columns, explained = _explained(columns, old, new, mix, level, least)
         verdict = LABELS if explained else INPUTS
     ordered = sorted(columns, key=lambda column: (not column.drifted, column.p, -column.distance))
     # The estimate of the mix supposes that clips of an emotion are as before.
-    return replace(found, verdict=verdict, columns=tuple(ordered), mix=mix if verdict == LABELS else None)
+    shares = mix.shares if mix is not None and verdict == LABELS else None
+    return replace(found, verdict=verdict, columns=tuple(ordered), mix=shares)
 
 
 def _numbers(old: pd.DataFrame, new: pd.DataFrame) -> list[str]:
@@ -171,36 +182,72 @@ def _answers(frame: pd.DataFrame, probabilities: Sequence[str]) -> list[str]:
     return [probabilities[number] for number in known.to_numpy(float).argmax(axis=1)]
 
 
-def _mix(old: pd.DataFrame, new: pd.DataFrame) -> tuple[dict[str, tuple[float, float]] | None, np.ndarray | None]:
-    """The mix of labels before and after, and the weights of the old rows that give it; None without true labels."""
+@dataclass(frozen=True)
+class _Mix:
+    """The mix of labels.
+
+    Attributes:
+        shares: before and after, by label.
+        weights: of the old rows, that give them the new mix.
+        p: the probability of a difference so large by chance.
+        distance: half the sum of the differences.
+    """
+
+    shares: dict[str, tuple[float, float]]
+    weights: np.ndarray
+    p: float
+    distance: float
+
+
+def _mix(old: pd.DataFrame, new: pd.DataFrame) -> _Mix | None:
+    """The mix of labels before and after; None where the old rows do not tell it."""
     names = _labels(old, new)
-    if LABEL not in old or len(names) < 2:
-        return None, None
+    answered = new.dropna(subset=names)
+    if LABEL not in old or len(names) < 2 or old[names].isna().any(axis=None) or len(answered) < FEWEST:
+        return None
     labels = [name.removeprefix(PROBABILITY) for name in names]
-    truth = np.array([labels.index(label) if label in labels else -1 for label in old[LABEL]])
-    answered = new[names].dropna()
-    if (truth < 0).any() or old[names].isna().any(axis=None) or not len(answered):
-        return None, None
-    shares, weights = label_weights(old[names].to_numpy(float), truth, answered.to_numpy(float))
-    before = np.bincount(truth, minlength=len(labels)) / len(truth)
-    return {
-        label: (float(first), float(second)) for label, first, second in zip(labels, before, shares, strict=True)
-    }, weights
+    shown = [label for label in labels if (old[LABEL] == label).any()]
+    truth = np.array([shown.index(label) if label in shown else -1 for label in old[LABEL]])
+    if len(shown) < 2 or (truth < 0).any():
+        return None
+    before, after = _rows(old, answered)
+    first, second = (frame[names].to_numpy(float) for frame in (old, answered))
+    scores = label_scores((first, before), truth, (second, after))
+    found, weights = label_weights(scores[0], truth, scores[1])
+    prior = np.bincount(truth) / len(truth)
+    shares = dict.fromkeys(labels, (0.0, 0.0)) | {
+        label: (float(one), float(two)) for label, one, two in zip(shown, prior, found, strict=True)
+    }
+    return _Mix(shares, weights, mix_moved(*scores), float(np.abs(prior - found).sum() / 2))
+
+
+def _rows(old: pd.DataFrame, new: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of both as normal scores."""
+    names = _numbers(old, new)
+    if not names:
+        return np.zeros((len(old), 0)), np.zeros((len(new), 0))
+    first, second = (np.column_stack([_values(frame, name) for name in names]) for frame in (old, new))
+    return normal_scores(first, second)
 
 
 def _explained(
-    columns: list[Column], old: pd.DataFrame, new: pd.DataFrame, weights: np.ndarray | None, level: float, least: float
+    columns: list[Column], old: pd.DataFrame, new: pd.DataFrame, mix: _Mix | None, level: float, least: float
 ) -> tuple[list[Column], bool]:
     """The columns with what is left of them under the new mix of labels, and whether that leaves nothing of inputs."""
     inputs = [column for column in columns if column.of == "inputs"]
-    if weights is None:
+    if mix is None:
         return columns, not any(column.drifted for column in inputs)
     numbers = [column for column in inputs if column.test == "ks"]
-    again = {column.name: compare_numbers(_values(old, column.name), _values(new, column.name), weights)
+    again = {column.name: compare_numbers(_values(old, column.name), _values(new, column.name), mix.weights)
              for column in numbers}  # fmt: skip
     left = {name: found for name, found in again.items() if found is not None}
     q = dict(zip(left, adjusted([found[1] for found in left.values()]), strict=True))
     words = any(column.drifted for column in inputs if column.test == "chi2")
-    rest = any(q[name] <= level and left[name][0] >= least for name in left)
+    rest = words or any(q[name] <= level and left[name][0] >= least for name in left)
     told = [replace(column, q_mix=float(q[column.name])) if column.name in q else column for column in columns]
-    return told, not rest and not words
+    if numbers:
+        distance, p = told_apart(*_rows(old, new), mix.weights)
+        apart = p <= level and distance >= least
+        told.append(Column(TOGETHER, "inputs", "ridge", len(old), len(new), distance, p, p, apart, p))
+        rest = rest or apart
+    return told, not rest

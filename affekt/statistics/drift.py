@@ -1,9 +1,7 @@
-"""Whether two samples are of one distribution, column by column, and whether another mix of labels explains it.
+"""Whether two samples are of one distribution, column by column.
 
 Numbers are compared by the two-sample Kolmogorov-Smirnov test, words by the chi-squared test, each column of many by
-the procedure of Benjamini and Hochberg (1995). That the mix of labels changed and nothing else is told as in the
-literature on label shift: the new mix is estimated by the EM algorithm of Saerens et al. (2002) from answers that were
-calibrated on labelled ones, as Alexandari et al. (2020) found best, and the old sample is weighted to have it.
+the procedure of Benjamini and Hochberg (1995).
 """
 
 from __future__ import annotations
@@ -18,7 +16,6 @@ from scipy import special, stats
 FEWEST = 20
 #: A category is compared by itself where so many are expected on each side (Cochran 1954).
 _EXPECTED = 5.0
-_ROUNDS = 500
 
 
 def compare_numbers(old: np.ndarray, new: np.ndarray, weights: np.ndarray | None = None) -> tuple[float, float] | None:
@@ -77,44 +74,15 @@ def compare_words(old: Sequence[str], new: Sequence[str]) -> tuple[float, float]
     return float(shares.max()), float(stats.chi2_contingency(counts, correction=False).pvalue)
 
 
-def adjusted(p: Sequence[float]) -> np.ndarray:
-    """The least false discovery rate at which each test of many is still found (Benjamini and Hochberg 1995)."""
-    return np.asarray(stats.false_discovery_control(p, method="bh")) if len(p) else np.zeros(0)
-
-
-def label_weights(old: np.ndarray, truth: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How often each label is shown in the new sample by its answers, and what that weighs a row of the old one.
+def adjusted(p: Sequence[float], weights: Sequence[float] | None = None) -> np.ndarray:
+    """The least false discovery rate at which each test of many is still found (Benjamini and Hochberg 1995).
 
     Args:
-        old: probabilities ``[N, L]`` of labelled rows that the model did not learn from.
-        truth: their labels, int ``[N]``.
-        new: probabilities ``[M, L]`` of rows without labels.
-
-    Returns:
-        The shares of the labels ``[L]``, those that the old sample does not show being 0, and weights ``[N]``.
+        p: of the tests.
+        weights: of the tests, 1 in the mean: what counts for more is found with a larger p, and all else with a smaller
+            one (Genovese, Roeder and Wasserman 2006).
     """
-    from sklearn.linear_model import LogisticRegression  # heavy, and only this needs it
-
-    prior = np.bincount(truth, minlength=old.shape[1]) / len(truth)
-    shown = np.flatnonzero(prior)
-    if len(shown) < 2:
-        return prior, np.ones(len(truth))
-    model = LogisticRegression(C=1.0, max_iter=1000).fit(_logits(old), truth)
-    posterior = model.predict_proba(_logits(new))
-    shares = prior[shown].copy()
-    for _ in range(_ROUNDS):
-        weighted = posterior * (shares / prior[shown])
-        weighted /= weighted.sum(axis=1, keepdims=True)
-        after = weighted.mean(axis=0)
-        moved, shares = np.abs(after - shares).max(), after
-        if moved < 1e-6:
-            break
-    mix = np.zeros(old.shape[1])
-    mix[shown] = shares
-    return mix, mix[truth] / prior[truth]
-
-
-def _logits(probabilities: np.ndarray) -> np.ndarray:
-    logs = np.log(np.clip(probabilities, 1e-6, 1.0))
-    centred: np.ndarray = logs - logs.mean(axis=1, keepdims=True)
-    return centred
+    if not len(p):
+        return np.zeros(0)
+    weighted = np.asarray(p) if weights is None else np.minimum(np.asarray(p) / np.asarray(weights), 1.0)
+    return np.asarray(stats.false_discovery_control(weighted, method="bh"))

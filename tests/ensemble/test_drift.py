@@ -31,7 +31,7 @@ def test_the_same_is_no_drift():
     found = measure(rows(300, 1), rows(200, 2, labelled=False))
     assert (found.verdict, found.drifted, found.mix) == ("none", (), None)
     assert found.first == "2026-11-02T00:00:00+00:00"
-    assert "none of 28 columns" in found.sentence()
+    assert "none of 29 columns" in found.sentence()
 
 
 def test_other_clips_are_told_with_what_is_other():
@@ -60,4 +60,4 @@ def test_too_few_are_too_few():
 
 def test_columns_that_only_one_side_has_are_left_aside():
     old = rows(300, 1).drop(columns=["level", "voice.pitch"])
-    assert len(measure(old, rows(200, 2, labelled=False)).columns) == 26
+    assert len(measure(old, rows(200, 2, labelled=False)).columns) == 27
