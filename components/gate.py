@@ -76,10 +76,6 @@ def gate(
             check=check_serving if this.settings.gate.check_serving else None,
             run_id=run_id,
         )
-        served = found.figures.get("serving", {})
-        for fact in ("load_seconds", "latency_ms"):
-            if served.get(fact) is not None:
-                tracking.client.set_model_version_tag(name, str(version), f"affekt.{fact}", f"{served[fact]:.3f}")
         evaluated = read_evaluation(Path(evaluation.path))
         outcome = GateOutcome.of(found, evaluated, name=name, version=version, run_id=run_id)
         outcome.write(Path(decision.path))

@@ -82,7 +82,9 @@ def run_gate(
         if champion is not None and champion.version == challenger.version:
             return decision
         if check is not None:
-            served = served or _serve(challenger, mine, material, check)
+            if served is None:
+                served = _serve(challenger, mine, material, check)
+                _tell_times(tracking, challenger, served)
             decision = _with_serving(decision, served)
             if not decision.promote:
                 return decision
@@ -152,6 +154,14 @@ def _serve(challenger: Challenger, mine: ScoreVectors, material: Material, check
         if files:
             return check(challenger.folder, files)
     return {"ok": None, "message": "no face is found in the images, so a server has nothing to answer"}
+
+
+def _tell_times(tracking: Tracking, challenger: Challenger, served: Mapping[str, Any]) -> None:
+    """Tag the version with how long a server took to load it and to answer, where that was seen."""
+    for fact in ("load_seconds", "latency_ms"):
+        if served.get(fact) is not None:
+            value = f"{served[fact]:.3f}"
+            tracking.client.set_model_version_tag(challenger.name, str(challenger.version), f"affekt.{fact}", value)
 
 
 def _with_serving(decision: Decision, served: dict[str, Any]) -> Decision:

@@ -357,6 +357,17 @@ def test_a_server_with_the_challenger_is_asked_about_the_files(tracking, candida
     assert decision.figures["accuracy_challenger"] == 1
 
 
+def test_the_version_says_how_long_a_server_took_with_it(tracking, candidate, tiny_settings, tmp_path):
+    times = {"load_seconds": 1.25, "latency_ms": None}
+    run_gate(
+        tracking, candidate(1.0), Known({}, (tmp_path / "a",)), settings=tiny_settings,
+        check=lambda folder, files: served_well(folder, files) | times,
+    )  # fmt: skip
+    tags = tracking.client.get_model_version(NAME, str(SHARES.index(1.0) + 1)).tags
+    assert tags["affekt.load_seconds"] == "1.250"
+    assert "affekt.latency_ms" not in tags
+
+
 def test_why_a_model_that_cannot_be_served_is_not_promoted(tracking, candidate, tiny_settings, tmp_path):
     good = candidate(1.0)
     decision = run_gate(tracking, good, Known({}, (tmp_path / "a",)), settings=tiny_settings, check=served_badly)
