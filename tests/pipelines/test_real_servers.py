@@ -1,4 +1,4 @@
-"""The full walk against an MLflow server on PostgreSQL with its files in S3, and that server away, cut off and gone."""
+"""The full walk against MLflow on PostgreSQL with its files in S3, and either server away, cut off and gone."""
 
 from __future__ import annotations
 
@@ -141,6 +141,79 @@ def test_a_server_that_is_gone_for_good_is_one_error_and_the_next_start_goes_on(
     assert done.returncode == 0, done.stderr
     assert training.log().count("affekt: svc: done in") == 1
     assert "RUNNING" not in runs(servers, "gone")
+
+
+class Behind:
+    """Clips, and the artifacts of an MLflow, in an S3 to which :attr:`way` leads, which can fail."""
+
+    def __init__(self, servers: Servers, clips: Path) -> None:
+        self.way = Way(int(servers.s3.rpartition(":")[2]))
+        servers.bucket.create_bucket(Bucket="clips")
+        for path in sorted(path for path in clips.rglob("*") if path.is_file()):
+            servers.bucket.upload_file(str(path), "clips", f"set/{path.relative_to(clips)}")
+        self.mlflow = MlflowServer(servers.folder, servers.database, "s3://artifacts", variables(self.way.uri))
+        self.mlflow.start()
+        self.mlflow.wait()
+
+    def training(self, home: Path, name: str, key: str = "key", **environment: str) -> Training:
+        return Training(
+            home, "s3://clips/set", "--only=svc", f"--name={name}", settings=FEW, MLFLOW_TRACKING_URI=self.mlflow.uri,
+            **variables(self.way.uri, key), **environment,
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def behind(servers, sample_clips):
+    made = Behind(servers, sample_clips)
+    yield made
+    made.way.close()
+    made.mlflow.stop()
+
+
+def test_a_training_outlives_an_s3_that_is_away_not_ready_cut_off_and_slow(servers, behind, tmp_path):
+    watched = Watched(behind.training(tmp_path / "home", "s3-faults"))
+    for point, state in (
+        ("'ingest'", "cut"), ("'prepare-shard'", "away"), ("affekt: prepare: ", "503"), ("'train-svc'", "503"),
+        ("'fit-fusion'", "cut"), ("'register'", "slow"), ("'gate'", "cut"),
+    ):  # fmt: skip
+        watched.until(point)
+        if state == "away":
+            behind.way.away(20)
+            continue
+        behind.way.state = state
+        time.sleep(20)
+        behind.way.state = "open"
+    assert watched.ends() == 0, watched.said
+    assert runs(servers, "s3-faults") <= {"FINISHED", "FAILED"}
+    assert "S3 answers again after" in watched.training.log()
+    assert json.loads(watched.said[0])["version"] == 1
+
+
+@pytest.mark.parametrize("point", ["'prepare-shard'", "affekt: svc: done in"])
+def test_an_s3_that_is_gone_for_good_is_one_error_and_the_next_start_goes_on(servers, behind, tmp_path, point):
+    name = "s3-gone-" + ("early" if "shard" in point else "late")
+    training = behind.training(tmp_path / "home", name, AFFEKT_PATIENCE="10")
+    watched = Watched(training)
+    watched.until(point)
+    behind.way.state = "503"
+    assert watched.ends() == 1
+    assert json.loads(watched.said[0])["error"]["code"] == "unanswered"
+    before = training.steps()
+    behind.way.state = "open"
+    done = training.ends()
+    assert done.returncode == 0, done.stderr
+    kept = {"ingest", "plan_shards", "prepare", "svc"} & set(before)
+    assert {step: training.steps().count(step) for step in kept} == dict.fromkeys(kept, 1)
+    assert "RUNNING" not in runs(servers, name)
+
+
+def test_clips_in_a_bucket_without_permission_are_told_before_anything_starts(behind, tmp_path):
+    training = behind.training(tmp_path / "home", "stranger", "stranger")
+    refused = training.ends()
+    error = json.loads(refused.stdout)["error"]
+    assert (error["code"], error["where"]) == ("access_denied", "s3://clips/set")
+    assert "'clips'" in error["message"]
+    assert training.log() == ""
 
 
 def test_a_bucket_without_permission_is_told_before_anything_is_trained(servers, tmp_path, sample_clips):

@@ -150,6 +150,17 @@ class Way:
     def close(self) -> None:
         self._listener.close()
 
+    def away(self, seconds: float) -> None:
+        """Refuse connections for a while, as a server that is stopped does, and break those there are."""
+        where = self._listener.getsockname()
+        self.state = "cut"
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        time.sleep(seconds)
+        self.state = "open"
+        self._listener = socket.create_server(where)
+        threading.Thread(target=self._accept, daemon=True).start()
+
     def _accept(self) -> None:
         while True:
             try:
