@@ -19,7 +19,7 @@ from affekt.dataset import Unit
 from affekt.dataset.several import joined, places_of
 from affekt.errors import AffektError
 from affekt.home import home
-from affekt.json_document import JsonDocument
+from affekt.json_document import LEFT_OUT, JsonDocument
 from affekt.model_names import check_name
 from affekt.pipelines.container_owner import ended_with_us, remove_abandoned
 from affekt.pipelines.containers import check_image, container_runner, engine, folders_of, in_image
@@ -59,6 +59,7 @@ class Outcome(JsonDocument):
         steps: wall time of each step's own work.
         orchestration_share: share of the wall time that was no step's own work.
         unit: what the accuracy is of: ``clips`` of unseen subjects, or unseen ``images``.
+        deployed: address of the server that answers with the version; None where none was to.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Outcome(JsonDocument):
     steps: dict[str, float]
     orchestration_share: float
     unit: Unit = field(default="clips", metadata={"key": "things"})
+    deployed: str | None = field(default=None, metadata=LEFT_OUT)
 
     @property
     def mlflow_ui(self) -> str:

@@ -30,13 +30,7 @@ def main(options: argparse.Namespace) -> int:
     for clip in options.trial:
         if not Path(clip).is_file():
             raise DataError("there is no such file; check the path", code="missing_file", where=clip)
-    server = find_server(options.url, home())
-    if server is None:
-        raise AffektError(
-            f"no server that was started below {home()} answers there; start one with affekt serve",
-            code="no_server",
-            where=options.url,
-        )
+    server = server_at(options.url)
     if options.do == "status":
         _tell(manage(server, "GET", "/versions"), as_json=options.json)
     elif options.do == "promote":
@@ -48,6 +42,46 @@ def main(options: argparse.Namespace) -> int:
     else:
         _put(options, server)
     return 0
+
+
+def server_at(url: str) -> RunningServer:
+    """The server of this home at an address.
+
+    Raises:
+        AffektError: there is none.
+    """
+    server = find_server(url, home())
+    if server is None:
+        raise AffektError(
+            f"no server that was started below {home()} answers there; start one with affekt serve",
+            code="no_server",
+            where=url,
+        )
+    return server
+
+
+def deploy_promoted(url: str, reference: str) -> None:
+    """Let a server answer with a version that has become the champion; one that has it already is left as it is.
+
+    Raises:
+        AffektError: it does not; the message says that the version is the champion all the same.
+    """
+    try:
+        tracking = Tracking()
+        folder, server = resolve(reference, tracking), server_at(url)
+        meant = find(reference, tracking)
+        name = name_beside(manage(server, "GET", "/versions"), str(meant.version), meant.name, digest_of(folder), url)
+        with trials_of(folder, []) as trials:
+            deploy_ensemble(folder, server, version=name, trials=trials)
+    except AffektError as error:
+        if error.code == "already_deployed":
+            return
+        raise AffektError(
+            f"{reference} is the champion, and the server does not answer with it: {error.message}; once that is "
+            f"mended, affekt deploy {url}",
+            code=error.code,
+            where=url,
+        ) from error
 
 
 def _refused(options: argparse.Namespace) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from affekt.counted import counted
@@ -26,6 +27,10 @@ def main(options: argparse.Namespace) -> int:
     if refused := _refused(options):
         raise UsageError(refused, code="usage")
     when = when_of(options)
+    if options.deploy:
+        from affekt.pipelines.cli.deploy import deploy_promoted, server_at  # heavy: what serves
+
+        server_at(options.deploy)
     job = job_of(
         data_meant(options),
         faces=options.faces,
@@ -64,6 +69,9 @@ def main(options: argparse.Namespace) -> int:
             show_protocol(found)
         return 0
     outcome = run_training(job, say=StepLines(), runner=runner, fresh=options.fresh)
+    if options.deploy and outcome.promoted:
+        deploy_promoted(options.deploy, f"{outcome.name}/{outcome.version}")
+        outcome = replace(outcome, deployed=options.deploy)
     if options.json:
         print(json.dumps(outcome.to_dict(), indent=2))
     else:
@@ -81,6 +89,10 @@ def _refused(options: argparse.Namespace) -> str:
         )
     if options.fresh and options.protocol:
         return "--fresh starts one training anew, and --protocol keeps the folds that are done; leave one of them out"
+    if options.deploy and options.runner == "cluster":
+        return "--deploy puts the version into a server of this machine, which a cluster does not see; leave it out"
+    if options.deploy and options.protocol:
+        return "--protocol registers nothing that could be deployed; leave out --deploy"
     gate = [override.partition("=")[0] for override in options.overrides if override.strip().startswith("gate.")]
     if gate and options.protocol:
         return f"--protocol registers nothing, so that no gate decides; leave out --set {gate[0]}"
@@ -112,6 +124,8 @@ def summarise(outcome: Outcome) -> None:
     unseen = "subjects" if outcome.unit == "clips" else outcome.unit
     print(f"accuracy     {outcome.accuracy:.1%} on unseen {unseen}, 95 % interval {low:.1%} to {high:.1%}")
     print(f"time         {outcome.seconds:.0f} s, orchestration {outcome.orchestration_share:.0%} of it")
+    if outcome.deployed:
+        print(f"deployed     {outcome.deployed} answers with it")
     print(f"report       {outcome.report}")
     print(f"MLflow       {outcome.mlflow_ui}")
 

@@ -63,6 +63,11 @@ def cron_job(schedule: Schedule, image: str, tracking_uri: str, store_claim: str
             f"{schedule.name} runs with {schedule.runner}; a CronJob trains in its own pod: expected runner: local",
             code="not_exportable",
         )
+    if schedule.deploy:
+        raise DataError(
+            f"{schedule.name}: a pod does not see the server {schedule.deploy} of this machine; leave out deploy",
+            code="not_exportable",
+        )
     for what, place in (("data", schedule.data), ("faces", schedule.faces)):
         if place and not place.startswith("s3://"):
             raise DataError(f"{schedule.name}: pods do not see the {what} {place}; expected s3://", code="not_remote")

@@ -155,6 +155,8 @@ class _Reading:
         if runner == "cluster" and (notify := values.get("notify")):
             for problem in notify.not_of_the_secret():
                 self.wrong(_line(keys["notify"]), problem)
+        if runner == "cluster" and values.get("deploy"):
+            self.wrong(_line(keys["deploy"]), "deploy: a cluster does not see a server of this machine; leave it out")
         if values.get("profile"):
             self.profile(values, _line(keys["profile"]))
         if not self.problems and {"name", "cron", "time_zone", "data"} <= set(values):

@@ -84,6 +84,12 @@ def _notify(value: Any) -> Notify:
     return Notify.of({str(key): each for key, each in value.items()})
 
 
+def _address(value: Any) -> str:
+    if not _text(value).startswith(("http://", "https://")):
+        raise ValueError(f"expected the address of a server, like http://127.0.0.1:8080, got {value!r}")
+    return str(value).rstrip("/")
+
+
 def _models(value: Any) -> str:
     return ",".join(_one_of(*model_names())(name.strip()) for name in _text(value).split(","))
 
@@ -103,6 +109,7 @@ READ: dict[str, Callable[[Any], Any]] = {
     "profile": _text,
     "when": _when,
     "notify": _notify,
+    "deploy": _address,
     "enabled": _truth,
     "grace_minutes": _minutes,
 }

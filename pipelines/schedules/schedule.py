@@ -37,6 +37,7 @@ class Schedule(JsonDocument):
         when: what makes a training worth while; every start trains where nothing is said.
         notify: who hears of the end of a run.
         profile: what the steps ask of a cluster: a name, or the absolute path of a file.
+        deploy: address of a server of this machine that is to answer with what the gate promotes.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Schedule(JsonDocument):
     when: When | None = field(default=None, metadata=LEFT_OUT)
     notify: Notify | None = field(default=None, metadata=LEFT_OUT)
     profile: str | None = field(default=None, metadata=LEFT_OUT)
+    deploy: str | None = field(default=None, metadata=LEFT_OUT)
 
     @property
     def times(self) -> Cron:
@@ -69,7 +71,7 @@ class Schedule(JsonDocument):
     @property
     def arguments(self) -> tuple[str, ...]:
         """Those of ``affekt`` that do what one start of it does."""
-        optional: Mapping[str, str] = {"--faces": self.faces, "--only": self.only}
+        optional: Mapping[str, str] = {"--faces": self.faces, "--only": self.only, "--deploy": self.deploy or ""}
         return (
             "train", self.data, "--name", self.model, "--preset", self.preset, "--runner", self.runner,
             *(part for option, value in optional.items() if value for part in (option, value)),

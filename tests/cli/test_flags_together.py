@@ -16,6 +16,8 @@ REFUSED = {
     "train DATA --protocol fixed --fresh": "--fresh starts one training anew",
     "train DATA --runner cluster --fresh": "--fresh leaves aside",
     "train DATA --protocol fixed --set gate.decisions=12": "leave out --set gate.decisions",
+    "train DATA --runner cluster --deploy http://127.0.0.1:1": "which a cluster does not see",
+    "train DATA --protocol fixed --deploy http://127.0.0.1:1": "leave out --deploy",
     "pipeline submit DATA --only svc --set c3d.dropout=0.1 --json": "c3d.dropout: c3d is not trained",
     "schedule list FILE --most 3 --json": "--to-label",
     "schedule export FILE --claim home": "--claim",
@@ -36,6 +38,7 @@ REFUSED = {
 }  # fmt: skip
 #: What the parser refuses: the kind of a value.
 VALUES = {
+    "train DATA --deploy ftp://x": "expected an address like",
     "models rollback --to abc": "expected a whole number from 1 on, got abc",
     "models rollback --to 1.5": "expected a whole number",
     "schedule list FILE --to-label x.csv --most ٣": "expected a whole number",
@@ -130,3 +133,10 @@ def test_an_address_that_is_none_is_told_as_such(tiny_ensemble, capsys):
 def test_more_workers_than_memory_takes_are_refused(tiny_ensemble, capsys):
     assert run(["serve", "--model", str(tiny_ensemble), "--workers", "99999"]) == 1
     assert "99,999 workers of this model need more memory than this machine has" in capsys.readouterr().err
+
+
+def test_a_server_to_deploy_to_is_looked_for_before_the_training(given, capsys, tmp_path):
+    assert run(["train", given["DATA"], "--deploy", "http://127.0.0.1:1", "--json"]) == 1
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert (error["code"], error["where"]) == ("no_server", "http://127.0.0.1:1")
+    assert not (tmp_path / "home" / "runs").exists()

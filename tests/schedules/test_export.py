@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import kubernetes_validate
@@ -52,6 +53,14 @@ def test_a_cronjob_is_one_of_kubernetes(version):
     assert (spec["concurrencyPolicy"], spec["startingDeadlineSeconds"]) == ("Forbid", 720 * 60)
     container = spec["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]
     assert container["command"] == ["affekt", *WEEKLY.arguments]
+
+
+def test_a_server_of_this_machine_is_known_to_a_service_and_not_to_a_cronjob():
+    deployed = replace(WEEKLY, deploy="http://127.0.0.1:8080")
+    (service,) = (text for name, text in systemd_units(deployed, "/opt/affekt", "/srv").items() if "service" in name)
+    assert " --deploy http://127.0.0.1:8080" in service
+    with pytest.raises(DataError, match="leave out deploy"):
+        cron_job(deployed, "affekt:0.1.0", "http://tracking:5000", "affekt-home")
 
 
 def test_no_login_is_written_into_a_cronjob():

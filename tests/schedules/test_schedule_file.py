@@ -80,6 +80,8 @@ def test_a_key_that_is_there_twice_is_a_mistake(tmp_path):
         ("notify: {mail: a@example.org}", "mail is not known"),
         ("notify: {slack: $SLACK, results: [late]}", "expected a list of promoted"),
         ("profile: tiny", "is no profile"),
+        ("deploy: here", "expected the address of a server"),
+        ("deploy: http://127.0.0.1:8080", "a cluster does not see a server of this machine"),
     ],
 )
 def test_what_is_not_understood_or_not_built_is_refused(tmp_path, line, said):

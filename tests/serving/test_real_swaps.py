@@ -20,6 +20,9 @@ import requests
 from affekt.ensemble import Ensemble
 from affekt.ensemble.trials import add_trials
 from affekt.errors import AffektError
+from affekt.home import home
+from affekt.pipelines.cli.deploy import deploy_promoted
+from affekt.registry import Tracking, register
 from affekt.serving.client import predict
 from affekt.serving.rollout import begin_trial, carried_trials, deploy_ensemble, manage, trial_of
 from affekt.serving.server import LocalServer
@@ -182,3 +185,20 @@ def test_a_version_whose_workers_die_after_the_swap_is_taken_back_by_itself(engi
         assert "version 2 was taken back" in said["said"]
         assert server.predict(clip)["model"]["version"] == "1"
         assert set(codes) <= {200, 503}
+
+
+def test_a_version_that_became_the_champion_answers_as_soon_as_it_is_deployed(
+    tiny_ensemble, other, clip, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    tracking = Tracking()
+    assert register(tracking, other, name="affekt", run_id=tracking.start_parent("affekt")) == 1
+    with LocalServer(tiny_ensemble, engine="direct", workers=1, version="7", home=home()) as server:
+        assert predict(server.url, clip)["model"]["version"] == "7"
+        for _ in range(2):  # the second time there is nothing to do
+            deploy_promoted(server.url, "affekt/1")
+            assert predict(server.url, clip)["model"]["version"] == "1"
+    with pytest.raises(AffektError, match=r"affekt/1 is the champion, and .* does not answer with it") as raised:
+        deploy_promoted(server.url, "affekt/1")
+    assert raised.value.code == "no_server"

@@ -11,6 +11,7 @@ from affekt.pipelines.cli.arguments.kinds import (
     add_overrides,
     add_preset,
     protocol,
+    server_url,
 )
 
 
@@ -52,5 +53,10 @@ def add_train(command: AddCommand) -> None:
         help="train only if it is worth while, and otherwise say why not and end well: new_clips=20, new_subjects=2, "
         "days=90 (age of the champion) or drift=RECORDS (what servers kept, and one new clip); may be repeated, any of "
         "them is enough; clips without a label are then left out and not refused",
+    )  # fmt: skip
+    train.add_argument(
+        "--deploy", type=server_url, metavar="URL",
+        help="a server that affekt serve started on this machine: it answers with the version as soon as the gate has "
+        "promoted it",
     )  # fmt: skip
     add_json(train)
