@@ -45,12 +45,15 @@ class Detectable(JsonDocument):
 
     def told(self) -> str:
         """In a sentence."""
-        whom = counted(self.subjects, "subjects") if self.subjects else counted(self.clips, self.unit)
+        count, kind = (self.subjects, "subjects") if self.subjects else (self.clips, self.unit)
+        whom = f"{'this' if count == 1 else 'these'} {counted(count, kind)}"
         what = "a gain of" if self.over == "champion" else "a mean recall above chance by"
         hits = round(100 * self.found[str(_TOLD)])
-        text = f"On these {whom} {what} {_TOLD} points is found {counted(hits, 'times')} of 100"
+        text = f"On {whom} {what} {_TOLD} points is found {counted(hits, 'times')} of 100"
         if self.gain_found_80_of_100 is None:
-            return f"{text}; they are too few to find any gain 80 times of 100."
+            return (
+                f"{text}; {'it is too little' if count == 1 else 'they are too few'} to find any gain 80 times of 100."
+            )
         return f"{text}, one of {100 * self.gain_found_80_of_100:.3g} points 80 times of 100."
 
 

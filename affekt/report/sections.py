@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from affekt.extensions import model_spec
+from affekt.report import drawing
 from affekt.report.document import Evaluation
 from affekt.report.every_model import EveryModel, every_model
 from affekt.report.paper_tables import (
@@ -104,8 +105,7 @@ class Sections:
 
 def sections(report: Report) -> Sections:
     """The parts of a report."""
-    from affekt.report import figures  # heavy: matplotlib
-
+    figures = drawing.figures()
     evaluation = report.evaluation
     fusion = evaluation.chosen_fusion
     bins = evaluation.figures.reliability
@@ -155,7 +155,7 @@ def _matrices(evaluation: Evaluation) -> list[Picture]:
     The models are those that did best in the paper, of which there are figures: not those that do best on the clips
     that the figures are of.
     """
-    from affekt.report.figures import confusion_matrix  # heavy: matplotlib
+    confusion_matrix = drawing.figures().confusion_matrix
 
     def drawn(number: str, name: str, found: Figures) -> Picture:
         rows = zip(evaluation.labels, found.confusion, strict=True)
@@ -175,8 +175,7 @@ def _matrices(evaluation: Evaluation) -> list[Picture]:
 
 
 def _curves(history: Mapping[str, Path]) -> list[Picture]:
-    from affekt.report.figures import learning_curve  # heavy: matplotlib
-
+    learning_curve = drawing.figures().learning_curve
     curves = []
     for name, path in history.items():
         if not path.is_file():

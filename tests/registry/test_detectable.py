@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from affekt.registry import ScoreVectors, decide
@@ -28,6 +30,10 @@ def test_where_nobody_is_known_it_is_told_of_the_clips():
     could = above_champion(Design.of([""] * 5), [""] * 5, FIRST, 0.0, seed=0, unit="images")
     assert could.told().startswith("On these 5 images a gain of 10 points is found 0 times of 100; they are too few")
     assert could.gain_found_80_of_100 is None
+    alone = replace(could, subjects=1)
+    assert alone.told().startswith("On this 1 subject a gain") and alone.told().endswith(
+        "too little to find any gain 80 times of 100."
+    )
 
 
 def test_a_first_model_is_told_of_chance():

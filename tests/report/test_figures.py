@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree
@@ -60,6 +63,19 @@ def test_figures_need_no_network_and_no_font(drawn: dict[str, dict[str, bytes]])
 
 def test_the_same_figure_has_the_same_bytes() -> None:
     assert figures.class_balance({"happy": 1}) == figures.class_balance({"happy": 1})
+
+
+def test_drawing_makes_no_folders_among_the_person_s_own(tmp_path: Path) -> None:
+    code = "import os; from affekt.report import drawing; drawing.figures(); print(os.environ.get('MPLCONFIGDIR'))"
+    mine, state = tmp_path / "mine", tmp_path / "state"
+    mine.mkdir()
+    environment = {"HOME": str(mine), "AFFEKT_HOME": str(state), "PATH": os.environ["PATH"]}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "None\n"
+    assert list(mine.iterdir()) == []
+    assert (state / "cache" / "matplotlib").is_dir()
 
 
 def test_drawing_leaves_matplotlib_as_it_was() -> None:
