@@ -13,6 +13,7 @@ from typing import Any
 import affekt
 from affekt.errors import DataError
 from affekt.extensions import EXTENSIONS, extension_names, model_names, offered_by
+from affekt.fusion.person import ADAPTATION
 from affekt.media.prepared import PREPARATION
 from affekt.settings import Settings, settings_of_stored
 from affekt.storage import appearing, as_told, file_digest
@@ -68,6 +69,7 @@ def assemble(
         "models": list(models),
         "settings": as_told(settings.to_dict(), keep=("detector_model",)),
         "preparation": PREPARATION,
+        "adaptation": ADAPTATION,
         "packages": {name: metadata.version(name) for name in _PACKAGES},
         "offered_by": {name: offered_by("model", name) for name in members if offered_by("model", name) != "affekt"},
         "extensions": _extensions(settings),

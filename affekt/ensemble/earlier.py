@@ -22,43 +22,50 @@ class Earlier:
         clips: how many there were.
         said: by model, of the logarithms ``[L]`` of what it answered.
         rows: by model that adapts a person's clips to each other, of the features ``[F]`` by which it does.
+        fused: of the logarithms ``[L]`` of the fused answers, before what they have in common was taken away.
     """
 
     clips: int = 0
     said: Mapping[str, Moments] = field(default_factory=dict)
     rows: Mapping[str, Moments] = field(default_factory=dict)
+    fused: Moments | None = None
 
     @classmethod
-    def of(cls, seen: Seen, models: Sequence[str]) -> Earlier:
+    def of(cls, seen: Seen, models: Sequence[str], fused: np.ndarray) -> Earlier:
         """What one clip shows, in which a model has an answer.
 
         Args:
             seen: in the clip.
             models: M names, of its scores.
+            fused: float64 ``[L]``, the fused answer.
         """
         answers = {name: row for name, row in zip(models, seen.scores, strict=True) if not np.isnan(row).any()}
         said = {name: Moments.of(logs_of(vector)[np.newaxis]) for name, vector in answers.items()}
         rows = {name: Moments.of(row[np.newaxis]) for name, row in seen.rows.items() if name in answers}
-        return cls(1, said, rows)
+        return cls(1, said, rows, Moments.of(logs_of(fused)[np.newaxis]))
 
     def joined(self, other: Earlier) -> Earlier:
         """What these clips and the others show together."""
         said, rows = _joined(self.said, other.said), _joined(self.rows, other.rows)
-        return Earlier(self.clips + other.clips, said, rows)
+        fused = self.fused.joined(other.fused) if self.fused and other.fused else self.fused or other.fused
+        return Earlier(self.clips + other.clips, said, rows, fused)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values; no bit is lost."""
         kinds = {"said": self.said, "rows": self.rows}
         documents = {kind: {name: each.to_dict() for name, each in found.items()} for kind, found in kinds.items()}
-        return {"clips": self.clips, **documents}
+        return {"clips": self.clips, **documents, "fused": self.fused.to_dict() if self.fused else None}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Earlier:
         """What :meth:`to_dict` gave; nothing was earlier where it is empty."""
         if not document:
             return cls()
-        kinds = ({name: Moments.from_dict(each) for name, each in document[kind].items()} for kind in ("said", "rows"))
-        return cls(int(document["clips"]), *kinds)
+        said, rows = (
+            {name: Moments.from_dict(each) for name, each in document[kind].items()} for kind in ("said", "rows")
+        )
+        fused = document["fused"]
+        return cls(int(document["clips"]), said, rows, Moments.from_dict(fused) if fused else None)
 
 
 def scores_after(seen: Seen, models: Sequence[str], members: Members, earlier: Earlier) -> np.ndarray:

@@ -140,7 +140,8 @@ class Ensemble:
         """The answer for one more media file of a person, and what the file adds to what is known of the person.
 
         The answer is that which :meth:`predict_person` gives the file among all of the person's clips, though of the
-        earlier ones statistics alone are there. The first clip gets the answer of :meth:`predict_file`.
+        earlier ones statistics alone are there; what all fused answers have in common is taken from those which the
+        earlier clips got when they came. The first clip gets the answer of :meth:`predict_file`.
 
         Args:
             path: of the file.
@@ -152,11 +153,11 @@ class Ensemble:
         """
         fusion = self._fusions.adaptation()
         seen, answer = self._seen_in(path, deadline)
+        adapted = scores_after(seen, self.models, self._members, earlier)
+        fused, mixed = fusion.predict_after(seen.scores, adapted, earlier.clips, earlier.fused)
         if earlier.clips:
-            adapted = scores_after(seen, self.models, self._members, earlier)
-            fused = fusion.predict_after(seen.scores, adapted, earlier.clips)
             answer = self._answer(seen, self._fusions.trusted(seen, fused), self.known)
-        return replace(answer, earlier_clips=earlier.clips), Earlier.of(seen, self.models)
+        return replace(answer, earlier_clips=earlier.clips), Earlier.of(seen, self.models, mixed)
 
     def _seen_in(self, path: str | Path, deadline: Deadline | None) -> tuple[Seen, Answer]:
         """What is seen in a media file, and the plain answer, of which the listener is told."""

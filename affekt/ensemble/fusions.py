@@ -13,6 +13,7 @@ from affekt.ensemble.depth import DEPTH, Depth
 from affekt.ensemble.seen import Seen
 from affekt.errors import DataError
 from affekt.fusion import Fusion, PersonFusion
+from affekt.fusion.person import ADAPTATION
 from affekt.score_table import ScoreTable
 
 _PERSON = "fusion_person"
@@ -44,7 +45,10 @@ class Fusions:
             DataError: a file is missing or damaged.
         """
         alone, files = Fusion.load(folder / "fusion"), manifest["files"]
-        adapted = PersonFusion(alone, Fusion.load(folder / _PERSON)) if f"{_PERSON}/fusion.json" in files else None
+        adapted = None
+        if f"{_PERSON}/fusion.json" in files:
+            evens = int(manifest.get("adaptation", 1)) >= ADAPTATION
+            adapted = PersonFusion(alone, Fusion.load(folder / _PERSON), evens)
         depth = Depth.read(folder) if DEPTH in files else None
         return cls(folder, tuple(manifest["models"]), alone, adapted, depth)
 

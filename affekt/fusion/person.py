@@ -45,8 +45,13 @@ from affekt.fusion.fusion import Fusion
 from affekt.fusion.vectors import answered, as_probabilities
 from affekt.score_table import ScoreTable
 
+#: How clips of one person are adapted to each other, as an ensemble's manifest says; raised when answers change. The
+#: first took nothing away from what is fused.
+ADAPTATION = 2
 #: So many further clips of a person count as much as the assumption that the models are right about that person.
 _CLIPS = 10
+#: The same for what fused answers say of a person.
+_FUSED_CLIPS = 30
 #: Added to a probability before the logarithm of which the mean is taken, so that no single clip rules that mean.
 _SMALL = 0.02
 
@@ -84,15 +89,16 @@ def adapted(scores: np.ndarray, subjects: Sequence[str], known: np.ndarray | Non
     return np.where(present[..., np.newaxis] & ~np.isnan(known), known, result)
 
 
-def adapted_after(vector: np.ndarray, earlier: Moments) -> np.ndarray:
+def adapted_after(vector: np.ndarray, earlier: Moments, against: int = _CLIPS) -> np.ndarray:
     """As :func:`adapted` for one more clip of a person of whose earlier clips statistics are left alone.
 
     Args:
         vector: float64 ``[L]``, a model's probabilities.
         earlier: of :func:`logs_of` what the model answered to the earlier clips.
+        against: in place of the 10 there.
     """
     shown = earlier.joined(Moments.of(logs_of(vector)[np.newaxis]))
-    return _taken_away(vector, shown.mean, shown.count)
+    return _taken_away(vector, shown.mean, shown.count, against)
 
 
 def logs_of(probabilities: np.ndarray) -> np.ndarray:
@@ -101,9 +107,9 @@ def logs_of(probabilities: np.ndarray) -> np.ndarray:
     return logs
 
 
-def _taken_away(probabilities: np.ndarray, mean_log: np.ndarray, clips: int) -> np.ndarray:
+def _taken_away(probabilities: np.ndarray, mean_log: np.ndarray, clips: int, against: int = _CLIPS) -> np.ndarray:
     """Probabilities ``[…, L]`` of a person's clips without what a model says of the person in all of so many."""
-    shift = _weight(clips) * mean_log
+    shift = _weight(clips, against) * mean_log
     moved = probabilities * np.exp(shift.max() - shift)
     taken: np.ndarray = moved / moved.sum(axis=-1, keepdims=True)
     return taken
@@ -116,10 +122,13 @@ class PersonFusion:
     Attributes:
         plain: the method fitted on scores as they are.
         person: the same method fitted on adapted scores.
+        evens: whether what the fused answers say of a person in all clips is taken away as well, where the weights are
+            drawn to each other.
     """
 
     plain: Fusion
     person: Fusion
+    evens: bool = True
 
     @classmethod
     def fit(cls, table: ScoreTable, method: str, *, plain: Fusion | None = None, **how: Any) -> PersonFusion:
@@ -147,6 +156,8 @@ class PersonFusion:
         A fitted method learned from people of many clips. Of a person with n clips its answer has the part w of
         :func:`adapted`, the plain fusion's answer the rest: a lone clip gets the plain answer. Weights that are
         drawn to each other count for more (:attr:`Fusion.person_clips` in place of 10), a mean without any for all.
+        What answers of such weights say of the person in all clips is then taken away from each, as :func:`adapted`
+        does it with a model's, though with 30 in place of 10: adapted models share a bias still (:attr:`evens`).
 
         Args:
             scores: as for :meth:`Fusion.predict`.
@@ -157,8 +168,13 @@ class PersonFusion:
         Raises:
             DataError: as :meth:`Fusion.predict`.
         """
-        keep = np.ones(len(scores), dtype=bool) if rows is None else rows
-        answers = self.person.predict(adapted(scores, subjects, known)[keep])
+        answers = self._mixed(scores, subjects, known)
+        if self._evens:
+            answers = _evened(answers, subjects)
+        return answers if rows is None else answers[rows]
+
+    def _mixed(self, scores: np.ndarray, subjects: Sequence[str], known: np.ndarray | None) -> np.ndarray:
+        answers: np.ndarray = self.person.predict(adapted(scores, subjects, known))
         if not fusion_spec(self.person.method).learns:
             return answers
         usable = np.asarray(answered(as_probabilities(scores)).any(axis=1))
@@ -166,31 +182,56 @@ class PersonFusion:
         for own in rows_of(subjects):
             clips = max(1, int(usable[own].sum()))
             part[own] = self._part(clips)
-        part = part[keep, np.newaxis]
-        mixed: np.ndarray = part * answers + (1 - part) * self.plain.predict(np.asarray(scores)[keep])
+        mixed: np.ndarray = part[:, np.newaxis] * answers + (1 - part[:, np.newaxis]) * self.plain.predict(scores)
         return mixed
 
-    def predict_after(self, scores: np.ndarray, moved: np.ndarray, earlier: int) -> np.ndarray:
-        """Fused probabilities ``[L]`` of one more clip: what :meth:`predict` gives it among all clips of the person.
+    def predict_after(
+        self, scores: np.ndarray, moved: np.ndarray, earlier: int, fused: Moments | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Fused probabilities ``[L]`` of one more clip of a person, and the same before anything is taken away from it.
+
+        It is what :meth:`predict` gives the clip among all of the person's, but that of the earlier ones the answers
+        count which they got when they came.
 
         Args:
             scores: float64 ``[M, L]`` of the clip.
             moved: likewise, adapted to the person.
             earlier: how many clips there were before.
+            fused: of :func:`logs_of` their answers before anything was taken away; None where there are none.
 
         Raises:
             DataError: as :meth:`Fusion.predict`.
         """
-        answer: np.ndarray = self.person.predict(moved[np.newaxis])[0]
-        if not fusion_spec(self.person.method).learns:
-            return answer
-        part = self._part(earlier + 1)
-        mixed: np.ndarray = part * answer + (1 - part) * self.plain.predict(scores[np.newaxis])[0]
-        return mixed
+        mixed: np.ndarray = self.person.predict(moved[np.newaxis])[0]
+        if fusion_spec(self.person.method).learns:
+            part = self._part(earlier + 1)
+            mixed = part * mixed + (1 - part) * self.plain.predict(scores[np.newaxis])[0]
+        if not self._evens or fused is None or np.isnan(mixed).any():
+            return mixed, mixed
+        return adapted_after(mixed, fused, _FUSED_CLIPS), mixed
+
+    @property
+    def _evens(self) -> bool:
+        return self.evens and self._against < _CLIPS and fusion_spec(self.person.method).learns
+
+    @property
+    def _against(self) -> int:
+        return max(self.plain.person_clips, self.person.person_clips)
 
     def _part(self, clips: int) -> float:
         """The part of the adapted answer beside the plain one, of one of so many clips."""
-        return _weight(clips, max(self.plain.person_clips, self.person.person_clips)) if clips > 1 else 0.0
+        return _weight(clips, self._against) if clips > 1 else 0.0
+
+
+def _evened(answers: np.ndarray, subjects: Sequence[str]) -> np.ndarray:
+    """Fused answers ``[N, L]`` without what those of each person have in common; a lone one stays to the last bit."""
+    result = answers.copy()
+    there = ~np.isnan(answers).any(axis=1)
+    for rows in rows_of(subjects):
+        own = rows[there[rows]]
+        if len(own) > 1:
+            result[own] = _taken_away(answers[own], logs_of(answers[own]).mean(axis=0), len(own), _FUSED_CLIPS)
+    return result
 
 
 def _weight(clips: int, against: int = _CLIPS) -> float:

@@ -11,6 +11,7 @@ import pytest
 
 from affekt.ensemble import Ensemble, look_at, score_index
 from affekt.ensemble.earlier import Earlier
+from affekt.ensemble.fusions import Fusions
 from affekt.errors import DataError, MediaError
 from affekt.extensions import fusion_names, model_names
 from affekt.fusion import FusionKey
@@ -151,15 +152,27 @@ def test_a_damaged_adaptation_is_noticed(tiny_ensemble, tmp_path):
         Ensemble.load(copy)
 
 
-def test_one_more_clip_gets_the_answer_that_it_has_among_all_of_them(ensemble, clips, monkeypatch):
+@pytest.mark.parametrize(("evens", "apart"), [(False, 1e-12), (True, 0.1)])
+def test_one_more_clip_gets_the_answer_that_it_has_among_all_of_them(ensemble, clips, monkeypatch, evens, apart):
     monkeypatch.setattr(Ensemble, "prepare", lambda self, path, **how: clips[int(str(path))])
+    # What fused answers have in common is known of those alone that were given before.
+    fusions = ensemble._fusions
+    evening = dataclasses.replace(fusions, person=dataclasses.replace(fusions.person, evens=evens))
+    monkeypatch.setattr(ensemble, "_fusions", evening)
     earlier = Earlier()
     for number in range(len(clips)):
         said, shown = ensemble.predict_after(str(number), Earlier.from_dict(earlier.to_dict()))
         together = ensemble.predict_person(clips[: number + 1])[-1]
-        np.testing.assert_allclose(vectors([said]), vectors([together]), atol=1e-12)
+        np.testing.assert_allclose(vectors([said]), vectors([together]), atol=apart)
         assert said.earlier_clips == earlier.clips == number and said.models == together.models
         earlier = earlier.joined(Earlier.from_dict(shown.to_dict()))
     plain = ensemble.predict_file("0")
     assert dataclasses.replace(plain, earlier_clips=0) == ensemble.predict_after("0", Earlier())[0]
     assert vectors([plain]).tolist() != vectors([ensemble.predict_after("0", earlier)[0]]).tolist()
+
+
+def test_an_ensemble_stored_before_fused_answers_were_evened_does_not_even_them(tiny_ensemble):
+    manifest = json.loads((tiny_ensemble / "ensemble.json").read_text())
+    assert Fusions.load(tiny_ensemble, manifest).person.evens
+    del manifest["adaptation"]
+    assert not Fusions.load(tiny_ensemble, manifest).person.evens

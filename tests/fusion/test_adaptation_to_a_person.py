@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from affekt.classifiers import Moments
 from affekt.dataset import subject_folds
 from affekt.errors import DataError
 from affekt.extensions import fusion_names
@@ -158,11 +159,31 @@ def selecting(number: int, *weights: float) -> Fusion:
 
 @pytest.mark.parametrize(("plain", "person", "share"), [(0, 4, 2 / 6), (4, 0, 2 / 6), (2, 4, 2 / 12), (0, 0, 1)])
 def test_the_plain_answer_counts_as_much_as_the_more_careful_of_both_asks_for(plain, person, share, make_table):
-    fusion = PersonFusion(selecting(plain, 2.0, 0.5), selecting(person, 0.5, 2.0))
+    fusion = PersonFusion(selecting(plain, 2.0, 0.5), selecting(person, 0.5, 2.0), evens=False)
     scores = make_table(3, subjects=1).scores
     usual, own = fusion.plain.predict(scores), fusion.person.predict(adapted(scores, ["a"] * 3))
     np.testing.assert_allclose(fusion.predict(scores, ["a"] * 3), share * own + (1 - share) * usual)
     np.testing.assert_array_equal(fusion.predict(scores[:1], ["a"]), usual[:1])
+
+
+@pytest.mark.parametrize(("plain", "person", "evened"), [(0, 4, True), (4, 4, True), (2, 4, False), (4, 3, False)])
+def test_what_fused_answers_say_of_a_person_is_taken_away_where_weights_are_drawn_together(
+    plain, person, evened, make_table
+):
+    before = PersonFusion(selecting(plain, 2.0, 0.5), selecting(person, 0.5, 2.0), evens=False)
+    fusion, scores = replace(before, evens=True), make_table(4, subjects=1).scores
+    scores[3] = np.nan
+    mixed = before.predict(scores, ["a"] * 4)
+    logs = np.log(mixed[:3] + 0.02)
+    moved = mixed[:3] / np.exp(2 / 32 * logs.mean(axis=0))
+    expected = moved / moved.sum(axis=1, keepdims=True) if evened else mixed[:3]
+    np.testing.assert_allclose(fusion.predict(scores, ["a"] * 4)[:3], expected)
+    np.testing.assert_array_equal(fusion.predict(scores, list("abcd")), fusion.plain.predict(scores))
+    kept = np.array([False, True, False, False])
+    np.testing.assert_allclose(fusion.predict(scores, ["a"] * 4, kept), expected[1:2])
+    own = adapted(scores, ["a"] * 4)
+    said, found = fusion.predict_after(scores[2], own[2], 2, Moments.of(logs[:2]))
+    np.testing.assert_allclose(np.stack([said, found]), [expected[2], mixed[2]])
 
 
 def test_what_a_model_makes_of_a_person_itself_takes_the_place_of_its_adapted_scores(make_table):

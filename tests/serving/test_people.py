@@ -16,7 +16,7 @@ from affekt.serving.door.refusal import Refusal
 
 def shown(value: float):
     seen = SimpleNamespace(scores=np.array([[0.3, 0.7]]), rows={"svc": np.array([value, 1.0])})
-    return Earlier.of(seen, ["svc"]).to_dict()  # type: ignore[arg-type]
+    return Earlier.of(seen, ["svc"], seen.scores[0]).to_dict()  # type: ignore[arg-type]
 
 
 def run(check) -> None:
@@ -34,7 +34,7 @@ def test_clips_of_a_person_are_counted_and_summed_and_not_kept():
         for value in (1.0, 2.0, 6.0):
             people.add(key, shown(value))
         known = people.shown(key)
-        assert known["clips"] == 3 and set(known) == {"clips", "said", "rows"}
+        assert known["clips"] == 3 and set(known) == {"clips", "said", "rows", "fused"}
         moments = Earlier.from_dict(known).rows["svc"]
         assert (moments.count, moments.mean.tolist()) == (3, [3.0, 1.0])
         np.testing.assert_allclose(moments.variance, [14 / 3, 0], atol=1e-12)
