@@ -17,6 +17,7 @@ import pytest
 
 from affekt.dataset import load_clips
 from affekt.ensemble import Clips, Ensemble, Learned, contents_of
+from affekt.ensemble.assembly import identity_of
 from affekt.errors import AffektError
 from affekt.media import PreparedIndex
 from affekt.registry import Decision, ModelVersion, ScoreVectors, Tracking, list_models, promote, read_history, register
@@ -419,6 +420,33 @@ def test_clips_that_the_champion_learned_from_do_not_count(tracking, candidate, 
     assert (decision.promote, decision.evaluated) == (False, False)
     assert "7 of 7 images do not count" in decision.reasons[0]
     assert champion(tracking, first.name) == [first.version]
+
+
+def test_a_clip_is_marked_whose_subject_or_content_was_learned(
+    tracking, tiny_run, candidate, tiny_settings, tmp_path, monkeypatch
+):
+    marks = []
+
+    def decided(mine, theirs, **how):
+        marks.append(mine.learned)
+        assert mine.digest == identity_of(challenger.folder)
+        return Decision(False, ["no"])
+
+    monkeypatch.setattr("affekt.steps.run_gate.decide", decided)
+    good, index = candidate(1.0), PreparedIndex.read(tiny_run.prepared)
+    val = good.fused.split("val")
+
+    def of(**wanted: str) -> Learned:
+        rows = [row for row in index if all(getattr(row, name) == value for name, value in wanted.items())]
+        return Learned.of(dataclasses.replace(index, rows=tuple(dataclasses.replace(r, split="train") for r in rows)))
+
+    last = val.clips[-1]
+    taught = (Learned(of(split="val").subjects, frozenset()), Learned(frozenset(), of(clip=last).contents))
+    for number, learned in enumerate(taught):
+        folder = written(tiny_run, tmp_path / f"taught{number}", 1.0, learned)
+        challenger = dataclasses.replace(good, folder=folder)
+        run_gate(tracking, challenger, Known({}), settings=tiny_settings, check=None)
+    np.testing.assert_array_equal(marks, [[True] * len(val), [clip == last for clip in val.clips]])
 
 
 def test_clips_are_known_by_their_content_under_another_subject(tracking, candidate, tiny_run, tiny_settings):
