@@ -48,8 +48,7 @@ def member_accuracies(train: ScoreTable, test: ScoreTable) -> dict[str, dict[str
     """The accuracy of each model on the test rows and on the train rows; None where it has no labelled answer."""
     parts = {"accuracy": as_probabilities(test.scores), "train_accuracy": as_probabilities(train.scores)}
     known = test.truth >= 0
-    hits = np.nan_to_num(parts["accuracy"], nan=-1.0).argmax(axis=2) == test.truth[:, np.newaxis]
-    hits &= answered(parts["accuracy"])
+    hits = (parts["accuracy"].argmax(axis=2) == test.truth[:, np.newaxis]) & answered(parts["accuracy"])
     return {
         name: {key: accuracy_of(test if key == "accuracy" else train, part[:, number]) for key, part in parts.items()}
         | {"accuracy_on_all": float(hits[known, number].mean()) if known.any() else None}

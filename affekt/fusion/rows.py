@@ -53,7 +53,7 @@ def choose_rows(table: ScoreTable, train_split: str | None, test_split: str | No
                 f"no row has the split {name!r}; the table has {', '.join(present) or 'no splits'}",
                 code="unknown_split",
             )
-    if train_split is None and "train" in present and test_split != "train":
+    if train_split is None and "train" in present:
         train_split = "train"
     if test_split is None:
         test_split = next((name for name in ("test", "val") if name in present and name != train_split), None)
@@ -73,7 +73,7 @@ def choose_rows(table: ScoreTable, train_split: str | None, test_split: str | No
             "nothing to fuse and no accuracy",
             code="no_answers",
         )
-    train = table.rows((splits == train_split) & (table.truth >= 0)) if train_split is not None else table.rows([])
+    train = table.rows((splits == train_split) & (table.truth >= 0))
     return Rows(train, test, train_split, test_split or "all rows")
 
 

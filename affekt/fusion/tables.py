@@ -195,7 +195,7 @@ def _answer(
     if all(divisions):
         selects = fusion_spec(method).selects  # a mean of different selections is none of them
         vectors = cross_validated(rows.test, divisions[:1] if selects else divisions, method, how)
-        notes = fused_rows(rows.test, rows.test, None, method, **how)[1][:1] if selects else ()
+        _, notes = fused_rows(rows.test, rows.test, None, method, **how)
         return _Answer(vectors, f"{rows.test_split}, other subjects", notes)
     return None
 

@@ -158,6 +158,8 @@ def test_figures_are_those_of_the_labelled_rows() -> None:
     found = evaluated(table, fused, {"bootstrap": 50, "confidence": 0.9, "seed": 0})
     assert (found["accuracy"], found["clips"]) == (0.75, 4)
     assert found["unweighted_average_recall"] == pytest.approx((2 / 3 + 1) / 2)
+    fused[1] = np.nan  # wrong, too
+    assert evaluated(table, fused, {"bootstrap": 50, "confidence": 0.9, "seed": 0})["accuracy"] == 0.75
     low, high = found["accuracy_ci95"]
     assert low < 0.75 < high
 
@@ -315,6 +317,19 @@ def test_the_report_says_what_was_fused_and_what_was_fitted(make_table) -> None:
         table.split("train"), (table.split("train").scores * [[1], [2]]).sum(axis=1)
     )
     assert set(report["models"]) == {"face", "voice"}
+    assert (found.table.clips, found.table.splits) == (val.clips, val.splits)
+
+
+def test_what_is_known_without_labels_or_rows_enough_is_said(make_table) -> None:
+    table = make_table(12, subjects=4)
+    unlabelled = replace(table, truth=np.full(12, -1))
+    report = fuse_table(unlabelled, methods=["average", "weighted_average"], weights={"voice": 1.0}).report
+    assert (report["best"], report["models"]["face"]["accuracy_on_all"]) == ("weighted_average", None)
+    few = fuse_table(table, methods=["svm"], folds=2, bootstrap=5).report["methods"]["svm"]
+    assert few["fitted_on"] == "all rows, other subjects"
+    assert "too few labelled rows (12) for svm" in few["notes"][0]
+    better = fuse_table(make_table(100, strengths=(2.5, -1.0)), methods=["average"], bootstrap=5).report
+    assert better["warnings"][-1].startswith("face alone is right on ")
 
 
 def test_what_is_not_asked_for_is_as_documented(make_table) -> None:
@@ -344,11 +359,10 @@ def test_which_methods_are_tried_depends_on_the_rows_that_they_would_be_fitted_o
         return ("average", "maximum"), "left out one" if len(asked) == 1 else None
 
     monkeypatch.setattr("affekt.fusion.tables.fusions_for", offered)
-    table = rows_of(splits, truth=truth)
+    table = rows_of(splits, truth=truth, subjects=["a"] * 4)
     found, again = (fuse_table(table, bootstrap=5).report for _ in range(2))
-    assert (list(found["methods"]), found["warnings"], again["warnings"]) == (
-        ["average", "maximum"], ["left out one"], [],
-    )  # fmt: skip
+    assert list(found["methods"]) == ["average", "maximum"]
+    assert found["warnings"] == [*again["warnings"], "left out one"]
     assert asked == [rows, rows]
 
 
