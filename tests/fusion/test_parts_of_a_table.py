@@ -13,7 +13,7 @@ import pytest
 from affekt import events
 from affekt.dataset import subject_folds
 from affekt.errors import DataError
-from affekt.fusion import Fusion, PersonFusion, fuse_table
+from affekt.fusion import Fusion, PersonFusion, adapted, fuse_table
 from affekt.fusion.cross_validation import cross_validated, fold_masks, fused_rows, unseen_answers
 from affekt.fusion.figures import accuracy_of, below_the_best_model, best_method, evaluated, member_accuracies
 from affekt.fusion.rows import choose_rows
@@ -144,6 +144,14 @@ def test_some_rows_are_fused_as_among_all(make_table) -> None:
         fitted = fusion.fit(train, "stacking", folds=3)
         own = fitted.predict(test.scores, test.subjects) if adapt else fitted.predict(test.scores)
         np.testing.assert_array_equal(whole, own)
+
+
+def test_what_models_make_of_a_person_themselves_is_fused(make_table) -> None:
+    table = make_table(20, subjects=4)
+    known = np.full_like(table.scores, np.nan)
+    known[:, 1] = make_table(20, seed=1).scores[:, 1]
+    found, _ = fused_rows(table, replace(table, person=known), None, "average", **{**HOW, "adapt": True})
+    np.testing.assert_allclose(found, adapted(table.scores, table.subjects, known).mean(axis=1))
 
 
 @pytest.mark.parametrize("adapt", [False, True])
