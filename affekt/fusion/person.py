@@ -25,6 +25,9 @@ stacking, one-sided    +0.0  -0.2  -1.9  -3.3  -2.2  +2.3
 clips of one or two labels); 80 are nearly all clips of a speaker, so they are even. The plain figures are about 66 %
 for the average and 77 % for stacking.
 
+Where the fusion's weights are drawn to each other, what the fused answers say of a person in all clips is taken away as
+well; figures of that stand in ``docs/decisions.md``.
+
 How that was chosen: with ``_CLIPS`` = 1 instead of 10 the first gains come sooner (the average of 4 clips +4.7), but of
 ten one-sided clips the average loses 9.5 points and stacking 16. A fitted method that answers alone, without the
 mixture in :meth:`PersonFusion.predict`, loses 3.5 points on two clips, since it learned from people with many. Nothing
