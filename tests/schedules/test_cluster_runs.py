@@ -20,6 +20,7 @@ from affekt.registry.jobs import close_job
 from affekt.steps.news import News, keep_news
 from affekt.steps.tell_end import ended
 from affekt.steps.when import When
+from tests.schedules.conftest import processor_seconds
 from tests.schedules.test_notify import heard
 from tests.steps.test_news import Clips, registered
 
@@ -63,7 +64,9 @@ def test_with_nothing_new_the_run_ends_well_after_its_first_step_and_says_so(
     clips = Clips(tmp_path / "clips")
     registered(tracking, tmp_path / "first", clips.learned())
     driver = driven(tmp_path, clips, heard.address, real=frozenset({"look", "finish"}))
+    before = processor_seconds()
     assert driver.walk() == "SUCCEEDED", [path.read_text() for path in driver.folder.glob("*/log")][-1]
+    assert processor_seconds() - before < 60
     assert driver.tried == ["look", "finish"]
     (run,) = tracking.client.search_runs([tracking.experiment_id], "tags.`affekt.kind` = 'nothing_to_do'")
     assert (run.info.status, run.data.tags["affekt.job"]) == ("FINISHED", driver.run["run_id"])

@@ -23,7 +23,7 @@ from affekt.pipelines.schedules.serve import Server
 from affekt.pipelines.schedules.state import State
 from affekt.registry import Tracking, list_models, read_history
 from affekt.steps.when import When
-from tests.schedules.conftest import until
+from tests.schedules.conftest import processor_seconds, until
 from tests.shared_real_clips import rows, voices, write_manifest
 from tests.shared_s3 import client, variables
 
@@ -172,8 +172,10 @@ def test_four_weeks_with_real_trainings_and_a_server_that_follows(place, bucket,
         served.append(asked)
         asked.until_it_is(1)
 
-        # Week 2: nothing new.
+        # Week 2: nothing new, and so under a minute.
+        before_it = processor_seconds()
         assert week()["trains"] is False
+        assert processor_seconds() - before_it < 60
         assert len(list_models(Tracking())) == 1
 
         # Week 3: new speakers, and a better model.
