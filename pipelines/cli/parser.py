@@ -82,5 +82,6 @@ def add_loudness(parser: argparse.ArgumentParser) -> None:
 def _nearest(name: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches  # for refusals alone
 
-    near = get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {near[0]}" if near else ""
+    bare = {each.lstrip("-"): each for each in known}  # the dashes of two flags are no likeness
+    near = get_close_matches(name.lstrip("-"), list(bare), n=1, cutoff=0.6)
+    return f"; did you mean {bare[near[0]]}" if near else ""

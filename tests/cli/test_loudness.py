@@ -134,6 +134,7 @@ def test_what_contradicts_itself_is_wrong_usage(arguments, level, told, monkeypa
     [
         (["chek", "x"], "did you mean check"),
         (["check", "x", "--jsno"], "unknown option --jsno; did you mean --json"),
+        (["drift", "--model", "x"], "unknown option --model\n"),
         (["train", "x", "--only", "svcc"], "there is no 'svcc'; did you mean svc"),
         (["models", "lits"], "did you mean list"),
     ],
