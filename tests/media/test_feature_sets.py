@@ -85,6 +85,13 @@ def test_of_too_little_sound_opensmile_tells_nothing() -> None:
     assert np.isnan(values).any()
 
 
+def test_values_and_frames_of_opensmile_are_those_of_one_pass() -> None:
+    egemaps, noise = Egemaps(), np.random.default_rng(0).normal(0, 0.1, RATE // 2).astype(np.float32)
+    values, frames = egemaps.together(noise, RATE)
+    np.testing.assert_array_equal(egemaps(noise, RATE), values)
+    np.testing.assert_array_equal(egemaps.frames(noise, RATE), frames)
+
+
 @pytest.fixture
 def interrupts() -> Iterator[None]:
     """Interrupts as Python begins with them, also where a shell runs the tests in its background and ignores them."""

@@ -74,3 +74,6 @@ def test_descriptors_stay_where_the_sound_is() -> None:
     assert abs(len(trimmed) - len(plain)) <= 6
     middle = slice(130, 270)
     assert np.abs(trimmed[middle] - plain[middle]).max() < 1e-3 * np.abs(plain[middle]).max()
+    for outside in (trimmed[:80], trimmed[-80:]):  # as at the end that is next
+        np.testing.assert_array_equal(outside, outside[:1].repeat(80, axis=0))
+        assert outside.any()
