@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from affekt.errors import DataError
+from affekt.extensions.fusion import FusionSpec, LabelledScores
 from affekt.fusion import Fusion
 from affekt.fusion.estimator import FusionClassifier
 from affekt.fusion.methods.pooled import PooledLogs
@@ -104,6 +105,8 @@ def test_rows_without_a_label_or_an_answer_are_none_to_search_on() -> None:
     assert Fusion.fit(replace(rows, scores=scores, truth=truth), "weighted_average").notes
     assert Fusion.fit(replace(rows, scores=scores), "weighted_average").weights[0] > 0.5
     assert Fusion.fit(rows.rows([]), "weighted_average").notes
+    some = table([0, 1] * 6, ("right", "wrong"))
+    assert Fusion.fit(replace(some, truth=np.where(np.arange(12) < 5, some.truth, -1)), "weighted_average").notes
 
 
 @pytest.mark.usefixtures("looked_up_anew")
@@ -177,11 +180,43 @@ def test_boosting_that_finds_nothing_is_said_and_answered_by_the_average() -> No
     np.testing.assert_allclose(found.predict(alike.scores[:1]), found.weights @ alike.scores[0][None])
 
 
+def test_a_method_is_given_the_rows_of_its_models_and_what_was_asked_for(
+    make_table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, given = make_table(30, subjects=30), []
+
+    def fit(learned: LabelledScores, settings: object) -> None:
+        given.append((learned, settings))
+
+    own = FusionSpec("own", "Own", fit=fit)
+    monkeypatch.setattr("affekt.fusion.fusion.fusion_spec", lambda name: own)
+    monkeypatch.setattr("affekt.fusion.fusion.papers_settings", lambda: {"own": "the paper's"})
+    found = Fusion.fit(rows, "own", settings={"own": "asked for"}, folds=7, seed=9)
+    ((learned, settings),) = given
+    assert settings == "asked for"
+    assert (learned.models, learned.labels, learned.folds, learned.seed) == (2, 4, 7, 9)
+    assert learned.subjects == rows.subjects and learned.y.tolist() == rows.truth.tolist()
+    np.testing.assert_allclose(learned.x, rows.scores.reshape(30, 8))
+    assert found.weights[0] > 0.5  # of the weighted average
+    Fusion.fit(rows, "own")
+    assert given[1][1] == "the paper's"
+
+
+def test_sets_of_models_are_stored_each_with_its_own_kind_of_classifier(tmp_path: Path) -> None:
+    fusion = selecting(((0, 2), selected(4, 1.0, 1.0)), ((0, 1, 2), selected(4, 1.0, 0.0, 0.0)))
+    fusion.save(tmp_path)
+    loaded = Fusion.load(tmp_path)
+    assert list(loaded.classifiers) == [(0, 2), (0, 1, 2)]
+    assert [loaded.classifiers[each].weighing() for each in loaded.classifiers] == [(0, 1), (0,)]  # type: ignore[attr-defined]
+
+
 def test_seed_and_folds_reach_the_classifier(make_table) -> None:
     rows, new = make_table(90, subjects=30), make_table(20, seed=1).scores
     first, again, other = (fitted(rows, seed=seed).predict(new) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 0
+    own = FusionClassifier("random_forest", settings=FOREST["random_forest"], seed=1).fit(rows.scores, rows.truth)
+    assert np.abs(own.predict_proba(new) - other).max() == 0
     three, five, usual = (Fusion.fit(rows, "svm", **how).predict(new) for how in ({"folds": 3}, {"folds": 5}, {}))
     assert np.abs(three - five).max() > 0
     np.testing.assert_array_equal(usual, five)
@@ -247,6 +282,7 @@ def test_what_is_wrong_with_a_folder_has_a_code_and_a_place(tmp_path: Path, cont
     with pytest.raises(DataError) as caught:
         Fusion.load(tmp_path)
     assert (caught.value.code, caught.value.where) == (code, str(tmp_path / "fusion.json"))
+    assert caught.value.message
 
 
 def test_the_good_folder_of_these_is_good(tmp_path: Path) -> None:
@@ -267,6 +303,7 @@ def test_an_estimator_hands_on_what_it_was_given() -> None:
     np.testing.assert_allclose(default.predict_proba(x), x[:, 1])
     assert default.fusion_.models == ("model 0", "model 1")
     assert default.classes_.tolist() == [0, 1, 2]
+    assert default.fusion_.labels == ("0", "1", "2")
     assert FusionClassifier().get_params() == {
         "method": "stacking", "models": None, "labels": None, "weights": None, "settings": None, "folds": 5, "seed": 0,
     }  # fmt: skip
