@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def run(name: str, *, sample: int | None = None, again: bool = False) -> list[Mu
     """
     room, tree = ROOMS[name], WORK / name
     if again:
-        _renew_tests(room, tree)
+        _renew(room, tree)
         patterns = [mutant.name for mutant in results(room, tree) if mutant.status == "survived"]
         if not patterns:
             return list(results(room, tree))
@@ -81,14 +81,15 @@ def _drawn(room: Room, tree: Path, sample: int) -> list[str]:
     return names
 
 
-def _renew_tests(room: Room, tree: Path) -> None:
+def _renew(room: Room, tree: Path) -> None:
+    """Put today's tests, and today's code outside of the room, in the place of those of the last run."""
     for module in map(path_of, room.modules):
         built = tree / installed(module)
         if not built.is_file() or built.read_text(encoding="utf-8") != _reachable(module):
             raise SystemExit(f"{module} is not what the last run changed; run the room without --again")
     for folder in (tree, tree / "mutants"):
         shutil.rmtree(folder / "tests", ignore_errors=True)
-    shutil.copytree(ROOT / "tests", tree / "tests", ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+        _copy(folder, but=[ROOT / path_of(module) for module in room.modules])
     (tree / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
     _write_settings(room, tree)
 
@@ -99,15 +100,22 @@ def _reachable(module: str) -> str:
 
 def build(room: Room, tree: Path) -> None:
     """The tree as installed, with tests, the changed modules in a form that mutmut reaches, and its settings."""
-    copied = shutil.ignore_patterns("__pycache__", "*.pyc")
-    shutil.copytree(ROOT / "affekt", tree / "affekt", ignore=copied)
-    for folder in BELOW_AFFEKT:
-        shutil.copytree(ROOT / folder, tree / "affekt" / folder, ignore=copied)
-    shutil.copytree(ROOT / "tests", tree / "tests", ignore=copied)
+    _copy(tree)
     (tree / "mutants").mkdir()  # Python remembers of a path that is not there when it starts that it leads nowhere
     for path in map(path_of, room.modules):
         (tree / installed(path)).write_text(_reachable(path), encoding="utf-8")
     _write_settings(room, tree)
+
+
+def _copy(tree: Path, but: Sequence[Path] = ()) -> None:
+    """Code as installed, and tests; files that are there are written over."""
+
+    def left(folder: str, names: list[str]) -> set[str]:
+        return {name for name in names if name == "__pycache__" or Path(folder, name) in but}
+
+    places = {"affekt": "affekt", "tests": "tests", **{name: f"affekt/{name}" for name in BELOW_AFFEKT}}
+    for name, place in places.items():
+        shutil.copytree(ROOT / name, tree / place, ignore=left, dirs_exist_ok=True)
 
 
 def _write_settings(room: Room, tree: Path) -> None:

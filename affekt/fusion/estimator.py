@@ -102,8 +102,8 @@ class FusionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """Fused probabilities ``[N, L]``; NaN in a row where no model has an answer."""
-        check_is_fitted(self, "fusion_")
-        return self.fusion_.predict(np.asarray(X, dtype=float))
+        check_is_fitted(self)
+        return self.fusion_.predict(X)
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """The most probable label of each row.

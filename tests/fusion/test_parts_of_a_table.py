@@ -371,6 +371,7 @@ def test_which_methods_are_tried_depends_on_the_rows_that_they_would_be_fitted_o
     found, again = (fuse_table(table, bootstrap=5).report for _ in range(2))
     assert list(found["methods"]) == ["average", "maximum"]
     assert found["warnings"] == [*again["warnings"], "left out one"]
+    assert bool(again["warnings"]) == (splits[1] == "train")  # the same person is in both splits
     assert asked == [rows, rows]
 
 

@@ -156,7 +156,7 @@ def test_what_was_selected_is_stored_and_answers_as_before(make_table: Make, tmp
 
 def test_beside_shrunk_weights_a_persons_plain_answer_counts_as_four_further_clips(make_table: Make) -> None:
     table = make_table(240, strengths=(1.5, 1.5))
-    fusion = PersonFusion.fit(table, "selected")
+    fusion = replace(PersonFusion.fit(table, "selected"), evens=False)
     assert fusion.plain.person_clips == fusion.person.person_clips == 4
     lone = fusion.predict(table.scores[:1], ["ann"])
     np.testing.assert_array_equal(lone, fusion.plain.predict(table.scores[:1]))
