@@ -56,9 +56,11 @@ ROOMS = {
         tuple(f"tests/registry/test_{name}.py" for name in ("guards", "guard_bounds", "gate", "unseen_clips")),
     ),
     "statistics": Room(
-        tuple(f"affekt/statistics/{name}.py" for name in ("intervals", "metrics", "paired", "pairs", "power")),
+        tuple(f"affekt/statistics/{name}.py" for name in ("intervals", "metrics", "paired", "pairs")),
         ("tests/statistics",),
+        without=("test_power",),
     ),
+    "power": Room(("affekt/statistics/power.py",), ("tests/statistics/test_power.py",)),
     "dataset": Room(
         tuple(f"affekt/dataset/{name}.py" for name in ("splits", "image_splits", "clips", "problems")),
         tuple(

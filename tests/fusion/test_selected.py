@@ -96,7 +96,7 @@ def test_what_is_tried_is_fitted_on_the_other_subjects_and_the_chosen_one_on_all
 
     def chosen(right: dict[int, np.ndarray], subjects: tuple[str, ...], errors: float) -> int:
         asked.append((right, subjects, errors))
-        return 3
+        return (3, 1)[len(asked) - 1]
 
     monkeypatch.setattr("affekt.fusion.methods.selected._plainest", chosen)
     found = fit(LabelledScores(x, y, subjects, 2, 4, folds=3, seed=5), settings)
@@ -121,6 +121,9 @@ def test_what_is_tried_is_fitted_on_the_other_subjects_and_the_chosen_one_on_all
     np.testing.assert_array_equal(found.part.pooled.weights, fit_parts(x, y, 4, settings)[0].weights)
     expected = [np.nan, right[1].mean(), np.nan, right[3].mean(), right[4].mean()]
     np.testing.assert_array_equal(found.accuracies, expected)
+    alone = fit(LabelledScores(x, y, subjects, 2, 4, folds=3, seed=5), settings).part
+    assert isinstance(alone, PooledLogs)
+    np.testing.assert_array_equal(alone.weights, fit_alone(x, y, 4).weights)
 
 
 def test_a_model_weighs_whose_weight_is_above_zero() -> None:
@@ -189,6 +192,8 @@ def test_the_plainest_answer_is_that_within_an_error_of_the_best() -> None:
     assert plainest(np.stack([even, best]), subjects) == 1  # each subject loses the same: no spread
     assert plainest(np.stack([behind, best]), subjects) == 0  # one subject alone speaks against it
     assert plainest(np.stack([behind, best]), subjects, errors=0.5) == 1
+    two = np.stack([np.arange(40) >= 20, best])  # behind by 1.7 errors
+    assert [plainest(two, subjects), plainest(two, subjects, errors=2)] == [1, 0]
     assert plainest(np.array([[False, True], [True, True]]), ["a", "b"]) == 0  # behind by exactly an error
 
 

@@ -178,6 +178,13 @@ def test_the_interval_is_that_of_the_percentiles() -> None:
     assert Draws(-1.0, np.arange(101.0), "clips").interval(0.9) == pytest.approx((-1, 95))
 
 
+def test_where_fewer_than_five_draws_lie_beyond_an_end_it_is_that_of_their_spread() -> None:
+    far = [-100.0, 100.0]
+    assert Draws(0.0, np.array([*far, *[0.0] * 18]), "clips").interval(0.5) == (0, 0)  # a quarter of 20 is five
+    reach = 0.67449 * np.sqrt(2 * 100**2 / 19)
+    assert Draws(0.0, np.array([*far, *[0.0] * 17]), "clips").interval(0.5) == pytest.approx((-reach, reach), rel=1e-4)
+
+
 def test_without_trials_a_share_can_be_anything() -> None:
     assert wilson(0, 0, 0.95) == (0, 1)
 

@@ -12,7 +12,15 @@ from sklearn.metrics import confusion_matrix, f1_score, precision_score, recall_
 
 from affekt.dataset import LABELS
 from affekt.errors import DataError
-from affekt.statistics.metrics import Figures, accuracy_by, evaluate_scores, largest_class_share, p_above_share
+from affekt.statistics.metrics import (
+    Figures,
+    accuracy_by,
+    check_scores,
+    evaluate_scores,
+    largest_class_share,
+    p_above_share,
+)
+from affekt.statistics.perfect_calibration import perfect_calibration
 
 THREE = ("angry", "happy", "sad")
 
@@ -321,3 +329,16 @@ def test_more_answers_have_less_error_by_chance() -> None:
     )
     assert few is not None and many is not None
     assert many.expected < few.expected / 5
+
+
+def test_rows_without_a_label_are_left_out_with_their_subjects() -> None:
+    truth, scores, people = check_scores([0, -1, 1], np.eye(2)[[0, 1, 1]], ("a", "b"), ["x", "y", "z"])
+    assert (truth.tolist(), scores.tolist(), people) == ([0, 1], [[1, 0], [0, 1]], ["x", "z"])
+
+
+def test_the_calibration_to_be_expected_is_simulated_with_the_seed() -> None:
+    eighths = np.random.default_rng(0).integers(0, 9, 30) / 8
+    scores = np.stack([eighths, 1 - eighths], axis=1)
+    found = evaluate_scores([0] * 30, scores, ("a", "b"), bootstrap=10, seed=3).if_calibrated
+    expected = (perfect_calibration(scores.max(axis=1), seed=seed) for seed in (3, 0))
+    assert [found == each for each in expected] == [True, False]
