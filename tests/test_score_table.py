@@ -112,6 +112,11 @@ def test_the_smallest_difference_of_two_scores_is_kept(tmp_path):
     assert np.array_equal(ScoreTable.read(tmp_path / "t.csv").scores, one.scores)
 
 
+def test_a_table_without_rows_is_read_as_one(tmp_path):
+    read = ScoreTable.read(written(tmp_path))
+    assert (len(read), read.truth.dtype.kind) == (0, "i")
+
+
 def test_a_clip_may_be_called_like_a_missing_value_and_a_split_like_a_number(tmp_path):
     read = ScoreTable.read(written(tmp_path, "NA,happy,3,007,.5,.5"))
     assert (read.clips, read.subjects, read.splits) == (("NA",), ("3",), ("007",))
@@ -198,6 +203,7 @@ def test_adapted_scores_and_distances_go_where_their_rows_and_models_go():
     nothing = np.full((3, 2, 2), np.nan)
     np.testing.assert_array_equal(stacked.person, np.concatenate([joined.person, joined.person, nothing]))
     np.testing.assert_array_equal(stacked.distance, np.concatenate([joined.distance] * 2 + [nothing[:, :, 0]]))
+    np.testing.assert_array_equal(stack_tables([plain, joined]).distance[3:], joined.distance)
     for table in (join_tables([silent, ROWS]), stack_tables([silent]), silent.only(["voice"])):
         assert (table.person, table.distance) == (None, None)
     for name in ("person", "distance"):  # one of the two alone
