@@ -11,6 +11,7 @@ def score(
     source: str,
     model: str,
     url: str,
+    labels: str,
     kept: str,
     tracking_uri: str,
     table: Output[Dataset],
@@ -22,6 +23,7 @@ def score(
         source: a folder, a prefix or ``@LIST``, a file with a name a line; local or ``s3://``.
         model: a registered model, name@champion or name/7.
         url: of a server to ask instead, whose key is read from AFFEKT_KEY; empty for the registered model.
+        labels: those that can be right, where that is known, such as ``happy,sad``; empty for all.
         kept: ``s3://`` folder of what is worked out until the table is written, so that another pod goes on with it
             when this one dies; empty for none.
         tracking_uri: MLflow's tracking address.
@@ -34,7 +36,10 @@ def score(
     with step("score") as this:
         from affekt.steps.score_source import score_source
 
-        found = score_source(source, table.path, model=model, url=url, kept=kept, tracking_uri=tracking_uri)
+        among = [word for word in labels.split(",") if word.strip()]
+        found = score_source(
+            source, table.path, model=model, url=url, labels=among, kept=kept, tracking_uri=tracking_uri
+        )
         table.metadata.update(found.to_dict())
         figures.log_metric("rows", float(found.rows))
         figures.log_metric("answered", float(found.answered))

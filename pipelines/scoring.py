@@ -16,7 +16,7 @@ def scoring_pipeline(*, place: Callable[[Any], Any] = on_cluster) -> Callable[..
         place: says of a task where it runs, as of :func:`affekt.pipelines.training.training_pipeline`.
 
     Returns:
-        A KFP pipeline with the parameters ``source, model, url, kept, tracking_uri``, of which only the first has to
+        A KFP pipeline with the parameters ``source, model, url, labels, kept, tracking_uri``, of which only the first has to
         be given.
     """
 
@@ -25,9 +25,14 @@ def scoring_pipeline(*, place: Callable[[Any], Any] = on_cluster) -> Callable[..
         description="Score many clips into one table with a registered ensemble, or through a running server.",
     )
     def affekt_scoring(
-        source: str, model: str = "affekt@champion", url: str = "", kept: str = "", tracking_uri: str = ""
+        source: str,
+        model: str = "affekt@champion",
+        url: str = "",
+        labels: str = "",
+        kept: str = "",
+        tracking_uri: str = "",
     ) -> None:
-        place(score(source=source, model=model, url=url, kept=kept, tracking_uri=tracking_uri))
+        place(score(source=source, model=model, url=url, labels=labels, kept=kept, tracking_uri=tracking_uri))
 
     made: Callable[..., Any] = affekt_scoring
     return made

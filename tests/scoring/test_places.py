@@ -55,12 +55,14 @@ def bucket(monkeypatch: pytest.MonkeyPatch, sample_clips: Path) -> Iterator[str]
 def test_the_component_scores_a_prefix_and_leaves_nothing_of_what_it_kept(bucket, tiny_ensemble, tmp_path):
     table, figures = dsl.Dataset(uri=str(tmp_path / "run" / "table")), dsl.Metrics(uri=str(tmp_path / "figures"))
     score.python_func(
-        source=f"{bucket}/clips", model=str(tiny_ensemble), url="", kept=f"{bucket}/kept", tracking_uri="",
-        table=table, figures=figures,
+        source=f"{bucket}/clips", model=str(tiny_ensemble), url="", labels="Sad, angry", kept=f"{bucket}/kept",
+        tracking_uri="", table=table, figures=figures,
     )  # fmt: skip
     found = pd.read_parquet(table.path)
     assert [name.rpartition("/")[2] for name in found["file"]][-1] == "z.mp4"
     assert list(found["error_code"].isna()) == [True, True, False]
+    assert list(found["known_labels"][:2]) == ["angry+sad"] * 2
+    assert set(found["label"][:2]) <= {"angry", "sad"}
     assert (figures.metadata["rows"], figures.metadata["answered"]) == (3, 2)
     assert table.metadata["models"] == {found["model"][0]: 2}
     assert not storage.exists(f"{bucket}/kept")
@@ -70,8 +72,8 @@ def test_a_component_whose_clips_all_fail_fails(bucket, tiny_ensemble, tmp_path)
     table, figures = dsl.Dataset(uri=str(tmp_path / "table")), dsl.Metrics(uri=str(tmp_path / "figures"))
     with pytest.raises(DataError, match=r"none of its clips has an answer \(1 unreadable\)"):
         score.python_func(
-            source=f"{bucket}/clips/z.mp4", model=str(tiny_ensemble), url="", kept="", tracking_uri="",
-            table=table, figures=figures,
+            source=f"{bucket}/clips/z.mp4", model=str(tiny_ensemble), url="", labels="", kept="",
+            tracking_uri="", table=table, figures=figures,
         )  # fmt: skip
 
 
