@@ -16,8 +16,8 @@ def scoring_pipeline(*, place: Callable[[Any], Any] = on_cluster) -> Callable[..
         place: says of a task where it runs, as of :func:`affekt.pipelines.training.training_pipeline`.
 
     Returns:
-        A KFP pipeline with the parameters ``source, model, url, labels, kept, tracking_uri``, of which only the first has to
-        be given.
+        A KFP pipeline with the parameters ``source, model, url, labels, kept, tracking_uri``, of which only the first
+        has to be given.
     """
 
     @dsl.pipeline(

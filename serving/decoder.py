@@ -30,6 +30,11 @@ logger = logging.getLogger(__name__)
 
 #: How plain files begin: MP4 behind the length of its first box.
 _MP4, _MATROSKA = b"ftyp", b"\x1a\x45\xdf\xa3"
+#: A process that gets ready while others go first. What it imports is not for the thread that works.
+_START = (
+    "import importlib, sys; from affekt.serving.behind import behind; "
+    "behind(lambda: importlib.import_module('affekt.serving.decoder_process')).main(sys.argv[1:])"
+)
 #: Of the time that is left, the share that a fork may take: ffmpeg may have to decode the clip then.
 _SHARE = 0.5
 #: Seconds beyond a fork's time within which it is said what became of it.
@@ -46,7 +51,7 @@ class Decoder:
         with its:
             self.process = subprocess.Popen(
                 [
-                    sys.executable, "-P", "-m", "affekt.serving.decoder_process",
+                    sys.executable, "-P", "-c", _START,
                     str(os.getpid()), str(its.fileno()), json.dumps(dataclasses.asdict(settings)),
                 ],
                 env={

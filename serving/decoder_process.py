@@ -1,9 +1,9 @@
 """A process that has PyAV ready and gives each clip to a new fork of itself, which is used for that one clip.
 
-``python -m affekt.serving.decoder_process PARENT CHANNEL SETTINGS``, started by :mod:`affekt.serving.decoder`. It reads
-no clip itself, has one thread, no environment and no right over files but to read Python's. Each fork has less: it can
-open nothing, start nothing and reach nothing (:func:`affekt.serving.system_calls.only_decode`), and has the limits of
-:mod:`affekt.media.ffmpeg_start`. The next one is forked before it is needed.
+Started by :mod:`affekt.serving.decoder`. It reads no clip itself, has one thread, no environment and no right over
+files but to read Python's. Each fork has less: it can open nothing, start nothing and reach nothing
+(:func:`affekt.serving.system_calls.only_decode`), and has the limits of :mod:`affekt.media.ffmpeg_start`. The next one
+is forked before it is needed.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import signal
 import socket
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from affekt.media.ffmpeg_command import picture_side
 from affekt.media.ffmpeg_start import MEMORY
 from affekt.media.filter_graphs import Kind, levels_of
 from affekt.media.frames import Spill
+from affekt.serving.behind import behind
 from affekt.serving.confined import confine
 from affekt.serving.decoder_room import Room
 from affekt.serving.system_calls import only_decode
@@ -42,6 +44,8 @@ READY = b"ready"
 DECODED, FAILED, OTHER, UNCONFINED = 0, 1, 3, 4
 #: Bytes of a message.
 MESSAGE = 1 << 16
+#: Seconds within which threads end.
+_THREADS_END = 10.0
 _NAME = b"affekt-decoder"
 _PARENT_DEATH, _SET_NAME = 1, 15
 
@@ -198,9 +202,12 @@ def main(arguments: list[str]) -> None:
     channel = socket.socket(fileno=number)
     cv2.setNumThreads(1)
     _keep_heap()
-    _warm(settings)
-    if len([*Path("/proc/self/task").iterdir()]) > 1:
-        sys.exit("a process with threads is not forked")
+    behind(partial(_warm, settings))
+    ends = time.monotonic() + _THREADS_END
+    while len([*Path("/proc/self/task").iterdir()]) > 1:  # one that has ended may be there a moment longer
+        if time.monotonic() > ends:
+            sys.exit("a process with threads is not forked")
+        time.sleep(0.01)
     os.environ.clear()
     confine([], None)
     gc.collect()
@@ -208,7 +215,3 @@ def main(arguments: list[str]) -> None:
     gc.disable()
     channel.send(READY)
     serve(channel, settings)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -8,6 +8,7 @@ handler that is not there, looks among its own, and reports that instead of the 
 from __future__ import annotations
 
 import hmac
+import importlib
 import json
 import logging
 import os
@@ -23,6 +24,8 @@ logger = logging.getLogger(__name__)
 #: Environment variables of a worker behind the door: the folder of clips, that of temporary files, and the file of the
 #: word by which it knows the door. Such a worker takes names of clips alone, and no bytes.
 INBOX, SCRATCH, SECRET = "AFFEKT_INBOX", "AFFEKT_SCRATCH", "AFFEKT_DOOR_SECRET"
+#: And that of the file that is there while another version answers and this one is loaded.
+BESIDE = "AFFEKT_BESIDE"
 #: Folder for clips that came as bytes, to a server without the door.
 CLIP_FOLDER = "AFFEKT_CLIP_FOLDER"
 
@@ -32,7 +35,12 @@ class EmotionHandler:
 
     def initialize(self, context: Any) -> None:
         """Load the ensemble: ``ensemble/`` below the model folder, or the model folder itself."""
-        from affekt.serving.predictor import Predictor, error_document, guarded  # its ImportError would be hidden
+        from affekt.serving.behind import behind  # its ImportError would be hidden, as the next one's
+
+        beside = Path(os.environ.get(BESIDE) or os.devnull).is_file()
+        if beside:
+            behind(lambda: importlib.import_module("affekt.serving.predictor"))
+        from affekt.serving.predictor import Predictor, error_document, guarded  # as above
 
         folder = Path(context.system_properties["model_dir"])
         if (folder / "ensemble").is_dir():
@@ -41,7 +49,9 @@ class EmotionHandler:
         model = {"name": context.model_name, "version": version}
         self._secret = Path(os.environ[SECRET]).read_text(encoding="ascii") if SECRET in os.environ else ""
         inbox, scratch = Path(os.environ.get(INBOX) or _clip_folder()), os.environ.get(SCRATCH)
-        self._predictor = Predictor.load(folder, model, inbox, scratch=Path(scratch) if scratch else None)
+        self._predictor = Predictor.load(
+            folder, model, inbox, scratch=Path(scratch) if scratch else None, beside=beside
+        )
         self._error, self._guarded = error_document, guarded
         self._max_bytes = self._predictor.ensemble.settings.media.max_bytes
         logger.info("serving %s version %s", context.model_name, version)

@@ -8,6 +8,7 @@ import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from affekt.ensemble import Ensemble
 from affekt.ensemble.earlier import Earlier
 from affekt.ensemble.explained import Explanations
 from affekt.ensemble.timeline import EVERY, timeline
+from affekt.ensemble.trials import answer_of, trials_in
 from affekt.errors import AffektError, MediaError
 from affekt.media import pyav
 from affekt.media.deadline import Deadline
+from affekt.serving.behind import behind
 from affekt.serving.confined import confine
 from affekt.serving.decoder import Decoder
 from affekt.serving.recorder import recorder_of
@@ -54,7 +57,15 @@ class Predictor:
         self._explanations = Explanations(ensemble)
 
     @classmethod
-    def load(cls, folder: Path, model: Mapping[str, str], inbox: Path, *, scratch: Path | None = None) -> Predictor:
+    def load(
+        cls,
+        folder: Path,
+        model: Mapping[str, str],
+        inbox: Path,
+        *,
+        scratch: Path | None = None,
+        beside: bool = False,
+    ) -> Predictor:
         """Load the ensemble in a folder; its answers are recorded where the environment asks for that.
 
         Args:
@@ -63,11 +74,13 @@ class Predictor:
             inbox: likewise.
             scratch: the folder for temporary files; where given, this thread is confined to it
                 (:mod:`affekt.serving.confined`), and to what it reads.
+            beside: another version answers meanwhile: it is left the processor, and what a first answer pays for is
+                paid for here.
 
         Raises:
             DataError: as :meth:`affekt.ensemble.Ensemble.load`.
         """
-        ensemble = Ensemble.load(folder)
+        ensemble = behind(partial(_warmed, folder)) if beside else Ensemble.load(folder)
         ensemble.listener = recorder_of(ensemble)
         if scratch is not None:
             tempfile.tempdir = str(scratch)
@@ -83,12 +96,15 @@ class Predictor:
             task: ``clip``, the name of a file in the inbox; ``kind``: ``answer``, which is the default, ``timeline``
                 with ``every`` seconds, or ``explanations`` with ``label`` and ``frames``; ``labels``, those that can
                 be right, all by default; of an answer also ``person``, what the person's earlier clips showed
-                (:meth:`affekt.ensemble.earlier.Earlier.to_dict`; empty at the first), to which it is adapted.
+                (:meth:`affekt.ensemble.earlier.Earlier.to_dict`; empty at the first), to which it is adapted; and
+                ``behind``, whether others go first (:mod:`affekt.serving.behind`).
 
         Returns:
             200 and the answer with ``model`` added; or ``{"error": {"code", "message"}}`` with 400 or 413 where the
             clip is the reason, 500 or 507 where the server is.
         """
+        if task.get("behind"):
+            return behind(partial(self.reply, {**task, "behind": False}))
         asked = {"answer": self._answer, "timeline": self._timeline, "explanations": self._explained}
         kind = str(task.get("kind", "answer"))
 
@@ -131,6 +147,14 @@ class Predictor:
             except FileNotFoundError as error:
                 raise MediaError("nobody waits for this clip any more", code=GONE) from error
         raise AffektError("expected the name of a clip in the door's folder", code="bad_clip_name")
+
+
+def _warmed(folder: Path) -> Ensemble:
+    """The ensemble in a folder, which has been asked about a clip that it carries, where it carries one."""
+    ensemble = Ensemble.load(folder)
+    for trial in trials_in(folder)[:1]:
+        answer_of(ensemble, trial.clip)
+    return ensemble
 
 
 @dataclass(frozen=True)

@@ -173,7 +173,7 @@ class Swaps:
             clip = engine.inbox / f"trial-{version.name}-{number}.clip"
             try:
                 await asyncio.to_thread(clip.write_bytes, trial.clip.read_bytes())
-                _, said = await engine.ask(version.name, {"clip": clip.name}, version.seconds)
+                _, said = await engine.ask(version.name, {"clip": clip.name, "behind": True}, version.seconds)
             finally:
                 clip.unlink(missing_ok=True)
             if why := difference(said, trial.expected, trial.tolerance):

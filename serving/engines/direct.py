@@ -53,6 +53,7 @@ class DirectEngine:
             "model": {"name": self.name, "version": version},
             "inbox": str(self.inbox),
             "scratch": str(self.scratch),
+            "beside": bool(self._pools),
         }
         pool = _Pool(opened, self.threads)
         try:

@@ -95,6 +95,8 @@ class TorchServeEngine:
             )
         )
         offset = self.layout.log.stat().st_size if self.layout.log.exists() else 0
+        if self._versions:
+            self.layout.beside.touch()
         try:
             # With synchronous=true every request to another version would wait until this one is there.
             await self._manage("POST", "/models", {"url": archive.name, "synchronous": "false"})
@@ -102,6 +104,8 @@ class TorchServeEngine:
         except BaseException:
             await self.remove(version)
             raise
+        finally:
+            self.layout.beside.unlink(missing_ok=True)
         self._versions.add(version)
 
     async def ask(self, version: str, task: Mapping[str, Any], seconds: float) -> Reply:

@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 
 import affekt
 from affekt.errors import AffektError
-from affekt.serving.handler import INBOX, SCRATCH, SECRET
+from affekt.serving.handler import BESIDE, INBOX, SCRATCH, SECRET
 
 _LOOPBACK = "127.0.0.1"
 #: Minutes of ten years: the keys live as long as the server, and nobody is there to renew them.
@@ -87,6 +87,11 @@ class Layout:
     def secret(self) -> Path:
         """The file of the word by which workers know the door."""
         return self.temporary / "door.secret"
+
+    @property
+    def beside(self) -> Path:
+        """The file that is there while a version is loaded beside another one."""
+        return self.temporary / "beside"
 
     @property
     def keys(self) -> Path:
@@ -197,6 +202,7 @@ def server_environment(layout: Layout, threads: int) -> dict[str, str]:
         INBOX: str(layout.clips),
         SCRATCH: str(layout.scratch),
         SECRET: str(layout.secret),
+        BESIDE: str(layout.beside),
     }
 
 

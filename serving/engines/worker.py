@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from affekt import processes
+from affekt.serving.behind import behind
+
+if TYPE_CHECKING:
+    from affekt.serving.predictor import Predictor
 
 
 def opened(document: Any) -> Callable[[Any], dict[str, Any]]:
@@ -14,15 +18,15 @@ def opened(document: Any) -> Callable[[Any], dict[str, Any]]:
 
     Args:
         document: the ``ensemble``'s folder, what answers say of the ``model``, and the folders ``inbox`` and
-            ``scratch``.
+            ``scratch``; and whether another version answers ``beside`` this one.
     """
-    import cv2  # heavy, as the next: nothing of it is needed where the process is only imported
-
-    from affekt.serving.predictor import Predictor  # PyTorch
-
-    cv2.setNumThreads(1)
-    predictor = Predictor.load(
-        Path(document["ensemble"]), document["model"], Path(document["inbox"]), scratch=Path(document["scratch"])
+    beside = bool(document["beside"])
+    predictor = (behind(_predictor_class) if beside else _predictor_class()).load(
+        Path(document["ensemble"]),
+        document["model"],
+        Path(document["inbox"]),
+        scratch=Path(document["scratch"]),
+        beside=beside,
     )
 
     def answer(task: Any) -> dict[str, Any]:
@@ -32,6 +36,15 @@ def opened(document: Any) -> Callable[[Any], dict[str, Any]]:
         return {"status": status, "document": said}
 
     return answer
+
+
+def _predictor_class() -> type[Predictor]:
+    import cv2  # heavy, as the next: nothing of it is needed where the process is only imported
+
+    from affekt.serving.predictor import Predictor  # networks
+
+    cv2.setNumThreads(1)
+    return Predictor
 
 
 if __name__ == "__main__":
