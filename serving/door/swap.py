@@ -22,6 +22,8 @@ TOLERANCE = 1e-5
 #: A version is taken back when, of so many requests since it was put in place, more than this share failed through the
 #: server's fault, or when its answers take so many times as long as those of the version before.
 FEWEST, MOST_FAILED, MOST_SLOWER = 10, 0.1, 3.0
+#: Seconds by which they have to take longer at least: of fast ones the times are noise.
+NOTICED = 0.05
 #: Seconds for which a version is watched, and between two looks.
 WATCH_SECONDS, _LOOK = 60.0, 0.5
 
@@ -202,7 +204,8 @@ class Swaps:
             return ""
         if tally.failed > MOST_FAILED * tally.count:
             return f"{tally.failed} of {tally.count} requests failed"
-        if other is not None and other.tally.count >= FEWEST and tally.mean > MOST_SLOWER * other.tally.mean:
+        slow = other is not None and other.tally.count >= FEWEST and tally.mean > MOST_SLOWER * other.tally.mean
+        if other is not None and slow and tally.mean - other.tally.mean > NOTICED:
             return f"an answer takes {tally.mean:.2f} s, and {other.tally.mean:.2f} s with version {other.name}"
         return ""
 
