@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -91,28 +89,12 @@ class Members:
         Raises:
             MediaError: ``timeout``: the deadline was over before the last member was done.
         """
-        needed = {other for name in self._members for other in model_spec(name).needs}
-        chained = [name for name in self._members if name in needed or model_spec(name).needs]
-        alone = [name for name in self._members if name not in chained]
-        if not chained or not alone:
-            return self._looked(list(self._members), clip, deadline)
-        # Networks are computed without Python's lock, and these need nothing of those.
-        with ThreadPoolExecutor(1, "affekt-beside") as beside:
-            others = beside.submit(copy_context().run, self._looked, alone, clip, deadline)
-            said = self._looked(chained, clip, deadline)
-            said |= others.result()
-        return {name: said[name] for name in self._members}
-
-    def _looked(self, names: Sequence[str], clip: PreparedClip, deadline: Deadline | None) -> dict[str, Scored]:
-        """What some members say, one after the other; those that they need are among them."""
         said: dict[str, Scored] = {}
-        for name in names:
+        for name, member in self._members.items():
             if deadline is not None:
                 deadline.check(f"before {name} had looked at it")
             with stage(name):
-                said[name] = self._members[name].score(
-                    clip, {needed: said[needed].offers for needed in model_spec(name).needs}
-                )
+                said[name] = member.score(clip, {needed: said[needed].offers for needed in model_spec(name).needs})
         return said
 
     def score_person(self, name: str, rows: np.ndarray, vectors: np.ndarray) -> np.ndarray:
