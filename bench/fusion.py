@@ -139,11 +139,13 @@ def afew(folder: Path) -> list[str]:
         f"on the 396 clips of val with seed 0 as `affekt fuse` has it, and its range over {AFEW_SEEDS} seeds.", "",
         "| | convnet_svm + audio | all three models |", "|---|---:|---:|",
     ]  # fmt: skip
-    cells: dict[str, list[str]] = {method: [] for method in METHODS}
-    for models in (("convnet_svm", "audio"), ("convnet_mean", "convnet_svm", "audio")):
-        found = [
-            fuse_table(table, models=models, seed=seed, bootstrap=100).report["methods"] for seed in range(AFEW_SEEDS)
-        ]
+    cells: dict[str, list[str]] = {name: [] for name in (*table.models, *METHODS)}
+    for models in (("convnet_svm", "audio"), table.models):
+        reports = [fuse_table(table, models=models, seed=seed, bootstrap=100).report for seed in range(AFEW_SEEDS)]
+        for name in table.models:
+            alone = reports[0]["models"].get(name)
+            cells[name].append(f"{alone['accuracy']:.1%}" if alone else "")
+        found = [report["methods"] for report in reports]
         for method in METHODS:
             shares = [report[method]["accuracy"] for report in found]
             cells[method].append(f"{shares[0]:.1%} ({min(shares):.1%} to {max(shares):.1%})")
