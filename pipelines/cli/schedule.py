@@ -108,7 +108,7 @@ def change(file: ScheduleFile, *, prune: bool, act: bool, as_json: bool) -> int:
         done = sum(each.action not in ("keep", "left") for _, changes in planned for each in changes)
         print(f"applied: {counted(done, 'changes')}" if done else "nothing to change")
         if file.of(*Machine.runners):
-            remark("schedules of this machine start while `affekt schedule serve FILE` runs")
+            remark(f"schedules of this machine start while `{file.command('serve')}` runs")
     return 0
 
 

@@ -51,7 +51,7 @@ def read_schedules(path: Path) -> ScheduleFile:
     if reading.problems:
         listed = "".join(f"\n  - line {line}: {text}" for line, text in sorted(reading.problems))
         raise DataError(f"nothing of it is used:{listed}", code="schedules", where=str(path))
-    return found
+    return replace(found, place=str(path))
 
 
 @dataclass(frozen=True)

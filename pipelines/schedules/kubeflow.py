@@ -116,12 +116,12 @@ class Kubeflow:
         found = [each for each in self._kept() if each.name == schedule.name]
         if not found:
             raise DataError(
-                f"{schedule.name} was not applied in {self.place}; run `affekt schedule apply FILE` first",
+                f"{schedule.name} was not applied in {self.place}; run `{self.file.command('apply')}` first",
                 code="not_applied",
             )
         for each in found:
             self.client.disable_recurring_run(each.id)
-        return "paused; `affekt schedule apply` lets it go on"
+        return f"paused; `{self.file.command('apply')}` lets it go on"
 
     def listing(self) -> list[dict[str, Any]]:
         """A row a schedule of the file, in its order; times in the schedule's zone."""

@@ -67,7 +67,7 @@ class Machine:
         """
         if self.state.run_now(self._known(schedule).schedule) is None:
             raise DataError(f"a run of {schedule.name} is not over; wait for its end", code="schedule_busy")
-        return "is started by `affekt schedule serve` as soon as no other training runs"
+        return f"is started by `{self.file.command('serve')}` as soon as no other training runs"
 
     def pause(self, schedule: Schedule) -> str:
         """Let it start no more.
@@ -76,7 +76,7 @@ class Machine:
             DataError: it was not applied.
         """
         self.state.enable(self._known(schedule).schedule.name, False)
-        return "paused; `affekt schedule apply` lets it go on"
+        return f"paused; `{self.file.command('apply')}` lets it go on"
 
     def listing(self) -> list[dict[str, Any]]:
         """A row a schedule of the file, in its order; times in the schedule's zone."""
@@ -97,7 +97,7 @@ class Machine:
             if each.schedule.name == schedule.name:
                 return each
         raise DataError(
-            f"{schedule.name} was not applied on this machine; run `affekt schedule apply FILE` first",
+            f"{schedule.name} was not applied on this machine; run `{self.file.command('apply')}` first",
             code="not_applied",
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -114,10 +115,16 @@ class ScheduleFile:
     Attributes:
         group: to whom the schedules belong; what is removed with ``--prune`` is of the same group.
         schedules: in the order of the file.
+        place: of the file, as it was named.
     """
 
     group: str
     schedules: tuple[Schedule, ...] = field(default=())
+    place: str = "FILE"
+
+    def command(self, action: str) -> str:
+        """The command that does something with the file."""
+        return shlex.join(["affekt", "schedule", action, self.place])
 
     def named(self, name: str) -> Schedule | None:
         """The schedule of a name."""

@@ -57,7 +57,7 @@ def test_what_changed_is_replaced_and_what_is_gone_is_removed_when_told(capsys, 
 def test_a_paused_schedule_goes_on_when_the_file_is_applied(capsys, file):
     changes(capsys, "apply", str(file))
     assert run(["schedule", "pause", str(file), "weekly"]) == 0
-    capsys.readouterr()
+    assert f"`affekt schedule apply {file}`" in capsys.readouterr().out
     assert listed(capsys, file)["weekly"] == "paused"
     assert changes(capsys, "apply", str(file))[0] == ("resume", "weekly")
 
