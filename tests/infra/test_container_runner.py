@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import signal
 import subprocess
@@ -23,6 +24,9 @@ from affekt.pipelines.kfp_adapter import _lines
 from affekt.pipelines.run import run_training
 from affekt.pipelines.runners import Containers, runner_named
 from affekt.settings import load_settings
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "pipelines"))
+from shared_killed import Training
 
 FEW = ("svc.c_candidates=[0.1]", "fusion.folds=2", "evaluation.bootstrap=100")
 
@@ -174,6 +178,24 @@ def test_containers_end_with_their_command_whatever_ends_it(command, number):
     running.send_signal(number)
     running.wait()
     assert gone(name)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_training_in_containers_that_is_killed_leaves_none_and_is_gone_on_with(image, tmp_path, sample_clips):
+    before = containers()
+    training = Training(tmp_path / "home", sample_clips, "--only=svc", "--runner=docker")
+    training.killed_when(lambda log: "affekt: ingest: done" in log, after=1.0)
+    until = time.monotonic() + 60
+    while containers() - before and time.monotonic() < until:
+        time.sleep(0.5)
+    assert containers() <= before
+    done = training.ends()
+    assert done.returncode == 0, done.stderr
+    assert "was left open by a process that is gone: closed" in done.stderr
+    assert training.log().count("affekt: ingest: done in") == 1
+    assert json.loads(done.stdout)["version"] == 1
+    assert "RUNNING" not in training.states()
 
 
 @pytest.mark.slow

@@ -211,7 +211,8 @@ def test_clips_in_a_bucket_without_permission_are_told_before_anything_starts(be
     training = behind.training(tmp_path / "home", "stranger", "stranger")
     refused = training.ends()
     error = json.loads(refused.stdout)["error"]
-    assert (error["code"], error["where"]) == ("access_denied", "s3://clips/set")
+    assert error["code"] == "access_denied"
+    assert error["where"].startswith("s3://clips/set")
     assert "'clips'" in error["message"]
     assert training.log() == ""
 
