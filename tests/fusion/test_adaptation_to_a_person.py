@@ -164,6 +164,13 @@ def test_the_plain_answer_counts_as_much_as_the_more_careful_of_both_asks_for(pl
     usual, own = fusion.plain.predict(scores), fusion.person.predict(adapted(scores, ["a"] * 3))
     np.testing.assert_allclose(fusion.predict(scores, ["a"] * 3), share * own + (1 - share) * usual)
     np.testing.assert_array_equal(fusion.predict(scores[:1], ["a"]), usual[:1])
+    if (plain, person) == (0, 4):  # two clips are more than one
+        both = 1 / 5 * fusion.person.predict(adapted(scores[:2], ["a"] * 2)) + 4 / 5 * usual[:2]
+        np.testing.assert_allclose(fusion.predict(scores[:2], ["a"] * 2), both)
+        evened = replace(fusion, evens=True)
+        assert np.abs(evened.predict(scores[:2], ["a"] * 2) - both).max() > 1e-4
+        for answer in evened.predict_after(scores[0], scores[0], 0, None):  # the first clip of a person
+            np.testing.assert_allclose(answer, usual[0])
 
 
 @pytest.mark.parametrize(("plain", "person", "evened"), [(0, 4, True), (4, 4, True), (2, 4, False), (4, 3, False)])
