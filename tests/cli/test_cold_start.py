@@ -97,6 +97,13 @@ def test_a_wrong_split_is_told_before_a_file_is_opened_or_a_model_is_loaded(tiny
     assert "holds no clip of the split 'vall'; did you mean 'val'?" in said
 
 
+def test_a_file_that_is_no_exported_model_is_refused_without_mlflow(tmp_path):
+    (tmp_path / "cut.zip").write_bytes(b"PK\3\4 and nothing more")
+    ((_, code, said, heavy),) = ran(["models import cut.zip"], HEAVY, tmp_path)
+    assert (code, heavy) == (1, []), said
+    assert "cut.zip: cannot be read" in said
+
+
 def test_a_pipeline_is_compiled_without_a_cluster_s_client(tmp_path):
     ((_, code, said, heavy),) = ran(["pipeline compile"], ("kubernetes", "requests", "cv2"), tmp_path)
     assert (code, heavy) == (0, []), said
