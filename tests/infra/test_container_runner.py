@@ -185,7 +185,7 @@ def test_containers_end_with_their_command_whatever_ends_it(command, number):
 def test_a_training_in_containers_that_is_killed_leaves_none_and_is_gone_on_with(image, tmp_path, sample_clips):
     before = containers()
     training = Training(tmp_path / "home", sample_clips, "--only=svc", "--runner=docker")
-    training.killed_when(lambda log: "affekt: ingest: done" in log, after=1.0)
+    training.killed_when(lambda log: "affekt: plan_shards: done" in log)
     until = time.monotonic() + 60
     while containers() - before and time.monotonic() < until:
         time.sleep(0.5)
