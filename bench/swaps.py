@@ -80,6 +80,8 @@ def measured(
                 time.sleep(_PAUSE)
     usual = [end - begin for begin, end in spans if begin >= quiet and end < changed[0][0]]
     during = [end - begin for begin, end in spans if any(begin < till and end > since for since, till in changed)]
+    if not usual or not during:
+        raise SystemExit(f"{engine}, {clients}: too few answers ({len(usual)}, {len(during)}); failed: {failed[:3]}")
     took = np.median([till - since for since, till in changed])
     cells = [f"{1000 * np.quantile(part, share):.0f}" for part in (usual, during) for share in (0.5, 0.99)]
     ratio = np.quantile(during, 0.99) / np.quantile(usual, 0.99)
