@@ -62,7 +62,8 @@ demo: install
 	@$(BIN)/affekt demo
 
 test: install lint
-	@$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadgroup
+	@# one process more than two cores have: tests wait for servers a third of their time
+	@$(BIN)/python -m pytest -m "not slow" --numprocesses 3 --dist loadgroup
 
 docs: reference
 	@$(BIN)/python -m mkdocs --quiet build --strict

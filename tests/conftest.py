@@ -49,8 +49,16 @@ TINY = (
     "evaluation.bootstrap=100",
 )
 REPOSITORY = Path(__file__).resolve().parent.parent
-# With two test processes, what takes longest goes first, so that neither waits for the other at the end.
-FIRST = ("pipeline", "test_readme.py", "test_local_server.py", "test_python_func.py")
+# With several test processes, what takes longest goes first, so that none is waited for at the end.
+FIRST = (
+    "pipeline",
+    "test_readme.py",
+    "test_local_server.py",
+    "test_a_training_with_all_of_them.py",
+    "test_no_leak.py",
+    "test_check_model.py",
+    "test_python_func.py",
+)
 
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in its own hook
