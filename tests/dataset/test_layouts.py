@@ -127,7 +127,7 @@ def test_a_folder_in_no_known_layout_is_answered_with_the_layouts_and_what_was_f
 
 @pytest.mark.parametrize(
     ("names", "part"),
-    [([], "an empty folder"), (["notes.txt"], "notes.txt"), (["happy/1.png", "sad/2.jpg"], "--faces")],
+    [([], "an empty folder"), (["notes.txt"], "notes.txt"), (["happy/1.png", "sad/2.jpg"], "faces=")],
 )
 def test_a_folder_without_clips_says_what_it_holds(tree: Tree, tmp_path: Path, names: list[str], part: str) -> None:
     (tmp_path / "data").mkdir()

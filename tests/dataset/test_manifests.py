@@ -174,7 +174,7 @@ def test_an_unlabelled_test_clip_is_no_error(manifest: Manifest) -> None:
         ("path,label,label\na.mp4,sad,sad\n", "bad_row", "two columns"),
         ("", "empty", "empty"),
         ("path,label\n", "empty", "no clips"),
-        ("path,label\na.png,sad\n", "no_clips", "--faces"),
+        ("path,label\na.png,sad\n", "no_clips", "faces="),
     ],
 )
 def test_a_file_that_is_no_manifest_says_why(manifest: Manifest, text: str, code: str, part: str) -> None:

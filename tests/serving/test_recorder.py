@@ -60,9 +60,9 @@ def test_a_file_is_written_when_it_is_full_or_old(tmp_path):
     for _ in range(4):
         kept(clip(), ANSWER)
     ends = time.monotonic() + 20
-    while len(list(tmp_path.iterdir())) < 2 and time.monotonic() < ends:
+    while len(list(tmp_path.glob("*.parquet"))) < 2 and time.monotonic() < ends:
         time.sleep(0.02)
-    assert sorted(len(read_table(path)) for path in tmp_path.iterdir()) == [1, 3]
+    assert sorted(len(read_table(path)) for path in tmp_path.glob("*.parquet")) == [1, 3]
     kept.close()
 
 
