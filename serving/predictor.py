@@ -19,11 +19,9 @@ from affekt.ensemble.explained import Explanations
 from affekt.ensemble.timeline import EVERY, timeline
 from affekt.ensemble.trials import answer_of, trials_in
 from affekt.errors import AffektError, MediaError
-from affekt.media import pyav
 from affekt.media.deadline import Deadline
 from affekt.serving.behind import behind
 from affekt.serving.confined import confine
-from affekt.serving.decoder import Decoder
 from affekt.serving.recorder import recorder_of
 from affekt.stages import timed
 
@@ -84,8 +82,6 @@ class Predictor:
         ensemble.listener = recorder_of(ensemble)
         if scratch is not None:
             tempfile.tempdir = str(scratch)
-            # Started before this thread may start nothing but ffmpeg.
-            pyav.leave_to(Decoder.started(ensemble.settings.media))
             confine([folder.resolve(), inbox], scratch)
         return cls(ensemble, model, inbox)
 

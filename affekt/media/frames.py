@@ -52,15 +52,6 @@ class Frames:
         self._every = 1
         self.count = 0
 
-    @classmethod
-    def found(cls, width: int, height: int, count: int, spill: Spill) -> Frames:
-        """So many pictures that others of this class have left in the memory that is handed out here again."""
-        frames = cls(width, height, spill)
-        while frames.count < count:
-            frames.room()
-            frames.count = min(count, frames.count + frames._per_chunk)
-        return frames
-
     def __len__(self) -> int:
         return self.count
 

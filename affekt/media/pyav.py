@@ -1,7 +1,6 @@
-"""Decodes plain, whole files with PyAV, in processes that may die without harm.
+"""Decodes plain, whole files with PyAV in this process, for processes of a pool of which one may die without harm.
 
-Such are those of a pool, which decode within themselves, and those that a server has for one upload each
-(:mod:`affekt.serving.decoder`). What is decoded is, picture by picture and sample by sample, what ffmpeg gives
+What is decoded here is, picture by picture and sample by sample, what ffmpeg in a process of its own gives
 (:mod:`affekt.media.ffmpeg_run`): of anything that is not plain, not whole or not understood nothing is decoded here,
 and ffmpeg is asked. The libraries of another version may decode otherwise, so only those that were compared are used.
 """
@@ -14,10 +13,9 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -44,23 +42,7 @@ VIDEO_CODECS = frozenset({"h264", "hevc", "vp9", "vp8", "mpeg4", "ffv1"})
 AUDIO_CODECS = frozenset({"aac", "mp3", "opus", "vorbis", "flac", "pcm_s16le"})
 #: The containers whose sound may end within its last packet, where this or the stream says that it ends.
 _ENDS_WITHIN = "mov"
-#: What decodes a plain file, in this process or in another.
-Decode = Callable[[Path, MediaSettings, float], FfmpegRun | None]
-_decode: Decode | None = None
-
-
-class Plain(NamedTuple):
-    """What came out of a plain file.
-
-    Attributes:
-        run: as ffmpeg's.
-        listed: the text of which its listing was read.
-        kind: of its pictures.
-    """
-
-    run: FfmpegRun
-    listed: str
-    kind: Kind
+_allowed = False
 
 
 class _NotPlain(Exception):
@@ -69,18 +51,12 @@ class _NotPlain(Exception):
 
 def allow() -> None:
     """Decode plain files in this process from here on. It must be one whose sudden end does no harm."""
-    leave_to(_here if compared() else None)
-
-
-def leave_to(decode: Decode | None) -> None:
-    """From here on plain files are decoded so, or, with None, by ffmpeg as all others."""
-    global _decode
-    _decode = decode
+    global _allowed
+    _allowed = _compared()
 
 
 @cache
-def compared() -> bool:
-    """Whether the libraries here are those of which it is known that they decode as ffmpeg does."""
+def _compared() -> bool:
     if os.environ.get("IMAGEIO_FFMPEG_EXE") or (sys.platform, platform.machine()) != SYSTEM:
         return False
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
@@ -95,57 +71,31 @@ def run_pyav(path: Path, settings: MediaSettings, deadline: float) -> FfmpegRun 
     Raises:
         MediaError: ``timeout``.
     """
-    if _decode is None or is_truncated(path) or in_fragments(path):
+    if not _allowed or is_truncated(path) or in_fragments(path):
         return None
-    return _decode(path, settings, deadline)
-
-
-def _here(path: Path, settings: MediaSettings, deadline: float) -> FfmpegRun | None:
-    try:
-        with path.open("rb") as file:
-            plain = decoded(file.fileno(), settings, max_pixels(path, settings), deadline, Spill())
-    except TimeoutError:
-        raise out_of_time(path, settings) from None
-    return plain.run if plain else None
-
-
-def decoded(file: int, settings: MediaSettings, pixels: int, deadline: float, spill: Spill) -> Plain | None:
-    """What comes out of a plain file; None for any other.
-
-    Args:
-        file: its descriptor.
-        settings: the limits, the size of pictures and the sample rate.
-        pixels: that a picture may have.
-        deadline: of :func:`time.monotonic`.
-        spill: where pictures are put; a :class:`ValueError` says that there is no room.
-
-    Raises:
-        TimeoutError: the deadline is over.
-    """
     import av.logging  # heavy, and only where it is allowed
 
     av.logging.set_level(av.logging.INFO)
     try:
-        with av.logging.Capture() as said:
-            options = {"fd": str(file), "protocol_whitelist": "fd", "format_whitelist": _FORMATS}
+        with path.open("rb") as file, av.logging.Capture() as said:
+            options = {"fd": str(file.fileno()), "protocol_whitelist": "fd", "format_whitelist": _FORMATS}
             with av.open("fd:", options=options) as container:
-                plain = _run(container, settings, pixels, deadline, spill)
+                result = _run(container, path, settings, deadline)
     except (_NotPlain, av.FFmpegError, ValueError, OverflowError):
         return None
-    return None if any(level <= av.logging.WARNING or says_damage(text) for level, _, text in said) else plain
+    return None if any(level <= av.logging.WARNING or says_damage(text) for level, _, text in said) else result
 
 
-def _run(container: Any, settings: MediaSettings, pixels: int, deadline: float, spill: Spill) -> Plain:
-    listed = container.dumps_format()
-    listing = read_listing(listed)
+def _run(container: Any, path: Path, settings: MediaSettings, deadline: float) -> FfmpegRun:
+    listing = read_listing(container.dumps_format())
     shown, heard = _streams(container, listing, settings)
     video = container.streams[shown.number]
     audio = container.streams[heard.number] if heard else None
-    pictures = _Pictures(video, settings, pixels, spill)
+    pictures = _Pictures(video, path, settings)
     sound = _Sound(audio, settings, listing) if audio else None
     for packet in container.demux([stream for stream in (video, audio) if stream]):
         if time.monotonic() >= deadline:
-            raise TimeoutError
+            raise out_of_time(path, settings)
         if packet.is_corrupt:
             raise _NotPlain
         taker = pictures if packet.stream is video else sound
@@ -154,9 +104,9 @@ def _run(container: Any, settings: MediaSettings, pixels: int, deadline: float, 
             if frame.is_corrupt or frame.pts is None:
                 raise _NotPlain
             taker.take(frame, packet.duration or 0)
-    frames, times, kind = pictures.ended(shown)
+    frames, times = pictures.ended(shown)
     samples, start = sound.ended(heard.layout) if sound and heard else (np.empty(0, np.int16), 0.0)
-    return Plain(FfmpegRun(frames, times, samples, start, FileReport(listing), 0), listed, kind)
+    return FfmpegRun(frames, times, samples, start, FileReport(listing), 0)
 
 
 def _streams(container: Any, listing: Listing, settings: MediaSettings) -> tuple[Stream, Stream | None]:
@@ -186,13 +136,14 @@ def _streams(container: Any, listing: Listing, settings: MediaSettings) -> tuple
 class _Pictures:
     """The pictures of one stream, as they are decoded."""
 
-    def __init__(self, stream: Any, settings: MediaSettings, pixels: int, spill: Spill) -> None:
+    def __init__(self, stream: Any, path: Path, settings: MediaSettings) -> None:
         context = stream.codec_context
+        pixels = max_pixels(path, settings)
         if context.width * context.height > pixels or stream.sample_aspect_ratio not in (None, 0, 1):
             raise _NotPlain
         context.thread_count, context.thread_type = 1, "NONE"
         context.options = {"max_pixels": str(pixels)}
-        self._stream, self._side, self._spill = stream, picture_side(settings), spill
+        self._stream, self._side = stream, picture_side(settings)
         self._graph: Any = None
         self._levels: tuple[np.ndarray, ...] | None = None
         self._most = int(settings.max_seconds * MAX_FRAME_RATE)
@@ -218,7 +169,7 @@ class _Pictures:
     def _keep(self, frame: Any) -> None:
         seconds = frame.pts * frame.time_base.numerator / frame.time_base.denominator
         if self._frames is None:
-            self._frames = Frames(frame.width, frame.height, self._spill)
+            self._frames = Frames(frame.width, frame.height, Spill())
         frames = self._frames
         late = seconds >= self._seconds or (self._times and seconds <= self._times[-1])
         if late or len(frames) >= self._most or len(frames) * frames.stride > MAX_PICTURE_BYTES:
@@ -227,12 +178,12 @@ class _Pictures:
         frames.add(planes, self._levels)
         self._times.append(seconds)
 
-    def ended(self, stream: Stream) -> tuple[Frames, np.ndarray, Kind]:
-        """All of them, their times and their kind."""
-        if self._frames is None or self._kind is None or len(self._frames) < 2:
+    def ended(self, stream: Stream) -> tuple[Frames, np.ndarray]:
+        """All of them, and their times."""
+        if self._frames is None or len(self._frames) < 2:
             raise _NotPlain
         stamps = [(seconds, True) for seconds in self._times]
-        return self._frames, times_at(stamps, len(stamps), stream.frame_rate), self._kind
+        return self._frames, times_at(stamps, len(stamps), stream.frame_rate)
 
 
 class _Sound:

@@ -64,7 +64,7 @@ def encoded(make_clip: MakeClip) -> Path:
 
 @pytest.fixture
 def allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pyav, "_decode", None)  # and what it was, afterwards
+    monkeypatch.setattr(pyav, "_allowed", False)  # and what it was, afterwards
     pyav.allow()
 
 
@@ -78,7 +78,7 @@ def test_a_plain_file_gives_what_ffmpeg_gives(
 ) -> None:
     clip = make_clip(f"inside_{name}", "-i", encoded, *PLAIN[name])
     apart = decode(clip, settings)
-    monkeypatch.setattr(pyav, "_decode", None)
+    monkeypatch.setattr(pyav, "_allowed", False)
     pyav.allow()
 
     assert run(clip, settings) is not None
@@ -159,7 +159,7 @@ def test_only_processes_of_a_pool_decode_here(
     make_clip: MakeClip, encoded: Path, settings: MediaSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     clip = make_clip("inside_plain.mp4", "-i", encoded, *PLAIN["plain.mp4"])
-    monkeypatch.setattr(pyav, "_decode", None)
+    monkeypatch.setattr(pyav, "_allowed", False)
 
     before = run(clip, settings)
     workers._opened({"root": str(tmp_path), "settings": dataclasses.asdict(settings)})
@@ -170,8 +170,8 @@ def test_only_processes_of_a_pool_decode_here(
 
 @pytest.mark.parametrize("other", ["library", "program", "processor"])
 def test_versions_that_were_not_compared_are_not_used(other: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pyav, "_decode", pyav._here)
-    pyav.compared.cache_clear()
+    monkeypatch.setattr(pyav, "_allowed", True)
+    pyav._compared.cache_clear()
     if other == "library":
         monkeypatch.setitem(pyav.COMPARED, "av", "18.0.0")
     elif other == "processor":
@@ -181,5 +181,5 @@ def test_versions_that_were_not_compared_are_not_used(other: str, monkeypatch: p
 
     pyav.allow()
 
-    assert pyav._decode is None
-    pyav.compared.cache_clear()
+    assert not pyav._allowed
+    pyav._compared.cache_clear()

@@ -41,10 +41,9 @@ def mutants(content: bytes, count: int) -> list[bytes]:
 
 
 def processes(server) -> dict[int, psutil.Process]:
-    """The door, the engine, its workers and what forks decoders, by id; what decodes one clip is none of them."""
+    """The door, the engine and its workers, by id; what decodes a clip is none of them."""
     door = psutil.Process(server.running_server().process)
-    family, passing = (door, *door.children(recursive=True)), ("ffmpeg", "affekt-decoder")
-    return {found.pid: found for found in family if found.name() not in passing}
+    return {found.pid: found for found in (door, *door.children(recursive=True)) if "ffmpeg" not in found.name()}
 
 
 def memory(server) -> dict[int, int]:
