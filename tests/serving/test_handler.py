@@ -16,6 +16,7 @@ from ts.context import Context, RequestProcessor
 from affekt.ensemble import Ensemble
 from affekt.errors import DataError, MediaError
 from affekt.serving import handler as handler_module
+from affekt.serving.behind import behind
 from affekt.serving.handler import EmotionHandler
 
 
@@ -45,6 +46,25 @@ def ask(handler, *rows):
     answers = handler.handle(list(rows), context)
     statuses = [context.get_response_status(position)[0] for position in range(len(rows))]
     return list(zip(statuses, [json.loads(answer) for answer in answers], strict=True))
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_version_that_is_loaded_beside_another_lets_that_go_first(tiny_ensemble, tmp_path, monkeypatch, beside):
+    done = []
+
+    def noted(work):
+        done.append(made := behind(work))
+        return made
+
+    monkeypatch.setattr("affekt.serving.behind.behind", noted)
+    monkeypatch.setattr("affekt.serving.predictor.behind", noted)
+    if beside:
+        (tmp_path / "beside").touch()
+    monkeypatch.setenv("AFFEKT_BESIDE", str(tmp_path / "beside"))
+    EmotionHandler().initialize(context_of(tiny_ensemble, 0))
+    assert [getattr(each, "__name__", type(each).__name__) for each in done] == (
+        ["affekt.serving.predictor", "Ensemble"] if beside else []
+    )
 
 
 @pytest.mark.parametrize("field", ["body", "data", "file"])
