@@ -9,7 +9,7 @@ from affekt.registry.jobs import close_abandoned, close_job, name_failed, open_j
 from affekt.registry.models import ModelVersion, list_models, resolve, version_of
 from affekt.registry.registering import register
 from affekt.registry.score_vectors import ScoreVectors
-from affekt.registry.tracking import ChildRun, Tracking
+from affekt.registry.tracking import ChildRun, Tracking, status_after
 from affekt.registry.writable import check_registry, check_store
 
 __all__ = [
@@ -32,5 +32,6 @@ __all__ = [
     "register",
     "resolve",
     "rollback",
+    "status_after",
     "version_of",
 ]

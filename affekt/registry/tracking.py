@@ -46,6 +46,15 @@ _FLUSH_SECONDS = 2.0
 _AGAIN_SECONDS = 15.0
 
 
+def status_after(error: BaseException) -> str:
+    """MLflow's status of a run that an error ended: FAILED, or KILLED where it was interrupted or nobody listens to it.
+
+    A step whose command is killed meets a broken pipe when it says something before it is ended itself.
+    """
+    interrupted = isinstance(error, BrokenPipeError) or not isinstance(error, Exception)
+    return "KILLED" if interrupted else "FAILED"
+
+
 class Tracking:
     """Where runs are recorded and models are registered.
 
@@ -190,7 +199,7 @@ class Tracking:
                 run.tag("error", f"{type(error).__name__}: {error}"[:500])
                 run.tag("affekt.error", as_affekt_error(error).code)
                 run.flush()
-                self.finish(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
+                self.finish(run_id, status_after(error))
                 raise
         self.finish(run_id)
 

@@ -171,9 +171,9 @@ def step(
 
 def _name_failed(tracking_uri: str, job: str, name: str, error: BaseException) -> None:
     """Let MLflow say which task failed; where it cannot be reached, that must not hide why."""
-    from affekt.registry import Tracking, name_failed  # heavy: requests
+    from affekt.registry import Tracking, name_failed, status_after  # heavy: requests
 
-    status = "FAILED" if isinstance(error, Exception) else "KILLED"
+    status = status_after(error)
     why, code = f"{type(error).__name__}: {error}", as_affekt_error(error).code
     try:
         name_failed(Tracking(tracking_uri or None), job, name, why, status, code=code)

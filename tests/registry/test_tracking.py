@@ -102,6 +102,15 @@ def test_a_step_that_died_before_it_could_say_so_is_named(tracking):
     assert len(runs(tracking)) == 4
 
 
+@pytest.mark.parametrize(
+    ("error", "status"), [(ValueError, "FAILED"), (KeyboardInterrupt, "KILLED"), (BrokenPipeError, "KILLED")]
+)
+def test_a_step_to_which_nobody_listens_is_killed_and_has_not_failed(tracking, error, status):
+    with pytest.raises(error), tracking.child(tracking.start_parent("weekly"), "vgg"):
+        raise error
+    assert runs(tracking)["vgg"].info.status == status
+
+
 def test_a_killed_job_is_killed_with_its_children(tracking):
     parent = tracking.start_parent("weekly", tags={"affekt.job": "job-1"})
     tracking.child(parent, "vgg").__enter__()

@@ -358,15 +358,15 @@ def test_a_server_with_the_challenger_is_asked_about_the_files(tracking, candida
     assert decision.figures["accuracy_challenger"] == 1
 
 
-def test_the_version_says_how_long_a_server_took_with_it(tracking, candidate, tiny_settings, tmp_path):
-    times = {"load_seconds": 1.25, "latency_ms": None}
+@pytest.mark.parametrize(("latency", "tag"), [(None, None), (8, "8.000")])
+def test_the_version_says_how_long_a_server_took_with_it(tracking, candidate, tiny_settings, tmp_path, latency, tag):
+    times = {"load_seconds": 1.25, "latency_ms": latency}
     run_gate(
         tracking, candidate(1.0), Known({}, (tmp_path / "a",)), settings=tiny_settings,
         check=lambda folder, files: served_well(folder, files) | times,
     )  # fmt: skip
     tags = tracking.client.get_model_version(NAME, str(SHARES.index(1.0) + 1)).tags
-    assert tags["affekt.load_seconds"] == "1.250"
-    assert "affekt.latency_ms" not in tags
+    assert (tags["affekt.load_seconds"], tags.get("affekt.latency_ms")) == ("1.250", tag)
 
 
 def test_why_a_model_that_cannot_be_served_is_not_promoted(tracking, candidate, tiny_settings, tmp_path):
