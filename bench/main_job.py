@@ -10,47 +10,21 @@ of packages (pip install --no-deps --target); both codes run in turn with this i
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import resource
-import subprocess
-import sys
 import tempfile
-import time
-from importlib.metadata import distributions
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from installation import run
 from record import add_out, header, publish
 
 
-def command_in(code: Path | None) -> str:
-    """The program text of `affekt` of an installation, by its entry point."""
-    if code is None:
-        module = "affekt.pipelines.cli"
-    else:
-        points = (point for found in distributions(path=[str(code)]) for point in found.entry_points)
-        module = next(point.module for point in points if point.name == "affekt" and point.group == "console_scripts")
-    return f"import sys; from {module} import main; sys.argv[0] = 'affekt'; sys.exit(main())"
-
-
-def run(code: Path | None, folder: Path, arguments: list[str]) -> tuple[float, float, dict[str, Any]]:
-    """Seconds, processor seconds of the whole tree, and the document of one training in a new home."""
-    folder.mkdir()
-    environment = {**os.environ, "AFFEKT_HOME": str(folder / "home")}
-    environment.pop("OMP_NUM_THREADS", None)
-    if code is not None:
-        environment["PYTHONPATH"] = str(code.resolve())
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    line = [sys.executable, "-c", command_in(code), "train", *arguments, "--json"]
-    with (folder / "log").open("wb") as log:
-        done = subprocess.run(line, stdout=subprocess.PIPE, stderr=log, env=environment, cwd=folder)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(arguments)}: status {done.returncode}; {(folder / 'log').read_text()[-2000:]}")
-    took, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-    return took, cpu, json.loads(done.stdout)
+def home_in(folder: str, name: str) -> Path:
+    """A new home."""
+    home = Path(folder, name)
+    home.mkdir()
+    return home
 
 
 def slowest(document: dict[str, Any], count: int = 6) -> str:
@@ -75,11 +49,11 @@ def main() -> None:
         found: dict[str, list[tuple[float, float, dict[str, Any]]]] = {way: [] for way in codes}
         for turn in range(options.runs):
             for way, code in codes.items():
-                found[way].append(run(code, Path(folder, f"{way}-{turn}"), [data]))
+                found[way].append(run(code, home_in(folder, f"{way}-{turn}"), ["train", data]))
         named = {f"clips alone, {way}": each for way, each in found.items()}
         if options.faces:
             faces = str(Path(options.faces).resolve())
-            named["with face images, now"] = [run(None, Path(folder, "faces"), [data, "--faces", faces])]
+            named["with face images, now"] = [run(None, home_in(folder, "faces"), ["train", data, "--faces", faces])]
         for name, runs in named.items():
             wall, cpu = median(each[0] for each in runs), median(each[1] for each in runs)
             rows.append(f"| {name} | {wall:.0f} | {cpu:.0f} | {slowest(runs[-1][2])} |")

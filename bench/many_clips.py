@@ -12,38 +12,17 @@ whose store the first evaluation fills; it does not count. Each row has one turn
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from installation import run
 from record import add_out, header, publish
 
 from affekt.dataset import load_clips
-
-COMMAND = "import sys; from affekt.pipelines.cli import main; sys.argv[0] = 'affekt'; sys.exit(main())"
-
-
-def run(code: Path | None, home: Path, arguments: list[str]) -> tuple[float, float, dict[str, Any]]:
-    """Seconds, processor seconds of the whole tree, and the document of one command."""
-    environment = {**os.environ, "AFFEKT_HOME": str(home)}
-    environment.pop("OMP_NUM_THREADS", None)
-    if code is not None:
-        environment["PYTHONPATH"] = str(code.resolve())
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    line = [sys.executable, "-c", COMMAND, *arguments, "--json"]
-    done = subprocess.run(
-        line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, env=environment, cwd=home
-    )
-    took, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    document: dict[str, Any] = json.loads(done.stdout)
-    return took, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime, document
 
 
 def answers(document: dict[str, Any]) -> list[str]:

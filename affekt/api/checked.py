@@ -46,10 +46,10 @@ class Checked(CheckReport):
 def check(data: str | Path | Sequence[str | Path]) -> Checked:
     """Everything that is wrong with a data set of clips or of face images.
 
+    What cannot be read at all is an error among the findings, in a report of no clips.
+
     Args:
         data: a folder or a CSV file, local or ``s3://``, as ``affekt check`` takes it; or several.
-
-    What cannot be read at all is an error among the findings, in a report of no clips.
 
     Raises:
         AffektError: a data set is named twice.
