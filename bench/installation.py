@@ -9,9 +9,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
+
+_COMMAND = "import sys; from affekt.pipelines.cli import main; sys.argv[0] = 'affekt'; sys.exit(main())"
 
 
 def run(code: Path | None, home: Path, arguments: list[str]) -> tuple[float, float, dict[str, Any]]:
@@ -29,7 +30,7 @@ def run(code: Path | None, home: Path, arguments: list[str]) -> tuple[float, flo
     environment.pop("OMP_NUM_THREADS", None)
     if code is not None:
         environment["PYTHONPATH"] = str(code.resolve())
-    line = [sys.executable, "-c", _program(code), *arguments, "--json"]
+    line = [sys.executable, "-c", _COMMAND, *arguments, "--json"]
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
         done = subprocess.run(line, stdout=subprocess.PIPE, stderr=said, env=environment, cwd=home)
@@ -40,12 +41,3 @@ def run(code: Path | None, home: Path, arguments: list[str]) -> tuple[float, flo
                 f"{arguments[0]} of {code or 'this code'}: status {done.returncode}\n{said.read()[-2000:]}"
             )
     return took, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime, json.loads(done.stdout)
-
-
-def _program(code: Path | None) -> str:
-    """The program text of ``affekt`` of an installation, by its entry point."""
-    module = "affekt.pipelines.cli"
-    if code is not None:
-        points = (point for found in distributions(path=[str(code)]) for point in found.entry_points)
-        module = next(point.module for point in points if point.name == "affekt" and point.group == "console_scripts")
-    return f"import sys; from {module} import main; sys.argv[0] = 'affekt'; sys.exit(main())"
