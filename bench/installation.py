@@ -37,7 +37,6 @@ def run(code: Path | None, home: Path, arguments: list[str]) -> tuple[float, flo
         took, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
         if done.returncode:
             said.seek(0)
-            raise SystemExit(
-                f"{arguments[0]} of {code or 'this code'}: status {done.returncode}\n{said.read()[-2000:]}"
-            )
+            words = said.read() + done.stdout.decode(errors="replace")  # the error is the document
+            raise SystemExit(f"{arguments[0]} of {code or 'this code'}: status {done.returncode}\n{words[-2000:]}")
     return took, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime, json.loads(done.stdout)
