@@ -12,7 +12,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-_COMMAND = "import sys; from affekt.pipelines.cli import main; sys.argv[0] = 'affekt'; sys.exit(main())"
+_COMMAND = """
+import sys
+try:
+    from affekt.pipelines.cli import main
+except ModuleNotFoundError:  # where the command stood before it had a room
+    from affekt.__main__ import main
+sys.argv[0] = 'affekt'
+sys.exit(main())
+"""
 
 
 def run(code: Path | None, home: Path, arguments: list[str]) -> tuple[float, float, dict[str, Any]]:
