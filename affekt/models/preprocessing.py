@@ -60,19 +60,31 @@ class Preprocessing:
 
         The result is a permuted view: the channels stay last in memory, which is what the convolutions want.
         """
+        values = self._values(pixels, self.mean)
+        return values.expand(*values.shape[:-1], 3).movedim(-1, -3)
+
+    @property
+    def one_channel(self) -> bool:
+        """Whether the network's three channels are equal."""
+        return self.grey and (self.contrast or len(set(self.mean)) == 1)
+
+    def to_channels(self, pixels: Tensor) -> Tensor:
+        """As :meth:`to_input`, but one channel where the three would be equal: ``[…, 1 or 3, H, W]``."""
+        return self._values(pixels, self.mean[:1] if self.one_channel else self.mean).movedim(-1, -3)
+
+    def _values(self, pixels: Tensor, means: tuple[float, ...]) -> Tensor:
+        """Float32 ``[…, H, W, C]``: as many channels as the pixels have or, without ``contrast``, the means."""
         values = pixels.float()
         if self.grey and values.shape[-1] == 3:  # the weights of ITU-R BT.601, as cv2 takes them
             values = values @ _row((0.299, 0.587, 0.114), values.device, values.dtype).unsqueeze(1)
         if self.order == "bgr" and values.shape[-1] == 3:
             values = values.flip(-1)
-        if self.contrast:
-            import torch  # heavy: as above
+        if not self.contrast:
+            return (values - _row(means, values.device, values.dtype)) * self.scale
+        import torch  # heavy: as above
 
-            deviation, mean = torch.std_mean(values, dim=(-3, -2, -1), keepdim=True)
-            values = ((values - mean) / (deviation + 1)).expand(*values.shape[:-1], 3)
-        else:
-            values = (values - _row(self.mean, values.device, values.dtype)) * self.scale
-        return values.movedim(-1, -3)
+        deviation, mean = torch.std_mean(values, dim=(-3, -2, -1), keepdim=True)
+        return (values - mean) / (deviation + 1)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values."""
