@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TextIO, TypeVar
 
@@ -19,6 +21,11 @@ T = TypeVar("T")
 PLAIN_INTERVAL = 10.0
 #: The same where another process listens, which shows what it likes of them.
 EVENT_INTERVAL = 1.0
+#: Seconds until a bar is drawn, and until a wait without one is told.
+_DRAWN_AFTER, _TOLD_AFTER = 0.5, 2.0
+_MEGA = 1_000_000
+_bars = True
+_drawn = 0
 
 
 def heard() -> bool:
@@ -29,6 +36,17 @@ def heard() -> bool:
 def on_terminal(stream: TextIO) -> bool:
     """Whether a stream is a terminal that moves its cursor and shows colours; ``TERM=dumb`` is not."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """Within it a terminal gets plain lines as well: beside a document for machines."""
+    global _bars
+    before, _bars = _bars, False
+    try:
+        yield
+    finally:
+        _bars = before
 
 
 class Progress:
@@ -46,8 +64,12 @@ class Progress:
         self._started = self._spoke = time.monotonic()
         self._interval = EVENT_INTERVAL if events.listened() else PLAIN_INTERVAL
         self._bar: tqdm | None = None
-        if on_terminal(sys.stderr) and heard():
-            self._bar = tqdm(total=total, initial=before, desc=label, unit=unit, leave=False, dynamic_ncols=True)
+        if _bars and on_terminal(sys.stderr) and heard():
+            global _drawn
+            _drawn += 1
+            self._bar = tqdm(
+                total=total, initial=before, desc=label, unit=unit, leave=False, dynamic_ncols=True, delay=_DRAWN_AFTER
+            )
 
     def advance(self, count: int = 1, note: str = "") -> None:
         """Report ``count`` more units as done, with a short note such as the loss."""
@@ -69,7 +91,54 @@ class Progress:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._bar is not None:
+            global _drawn
+            _drawn -= 1
             self._bar.close()
+
+
+class MegaBytes:
+    """Progress of what is counted in bytes, shown in megabytes; use it as a context manager.
+
+    Args:
+        label: what is done with them.
+        total: bytes; None where nobody knows.
+        have: those that are done already.
+    """
+
+    def __init__(self, label: str, total: int | None, have: int = 0) -> None:
+        self._progress = Progress(label, (total or 0) // _MEGA, "MB")
+        self._progress.advance(have // _MEGA)
+
+    def at(self, have: int) -> None:
+        """Report that so many bytes are done in all."""
+        if have // _MEGA > self._progress.done:
+            self._progress.advance(have // _MEGA - self._progress.done)
+
+    def __enter__(self) -> MegaBytes:
+        self._progress.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.__exit__(kind, value, trace)
+
+
+@contextmanager
+def told_when_slow(what: str) -> Iterator[None]:
+    """Within it a line says what is waited for, once that takes longer than two seconds and no bar shows it."""
+
+    def tell() -> None:
+        if not _drawn:
+            logging.getLogger("affekt.progress").info("%s …", what)
+
+    timer = threading.Timer(_TOLD_AFTER, tell)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def track(items: Iterable[T], label: str, total: int, unit: str = "clip") -> Iterator[T]:

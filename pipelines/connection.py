@@ -14,6 +14,8 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, Ne
 from affekt.errors import AffektError
 from affekt.pipelines.backend_version import check_backend
 from affekt.pipelines.runners import Cluster
+from affekt.progress import told_when_slow
+from affekt.storage import without_secrets
 
 #: Seconds that a connection, and then an answer, may take.
 LIMITS = (10, 60)
@@ -151,10 +153,12 @@ def connect(cluster: Cluster) -> Any:
         AffektError: ``cluster_unreachable``, ``cluster_login``, ``cluster_busy``, ``cluster_refused`` or
             ``cluster_too_old``, from the client's methods as well.
     """
-    client = _Client(
-        host=cluster.endpoint or None,
-        existing_token=cluster.token or None,
-        **({"namespace": cluster.namespace} if cluster.namespace else {}),
-    ).guarded()
-    check_backend(client, cluster.endpoint or "the cluster of this pod")
+    where = cluster.endpoint or "the cluster of this pod"
+    with told_when_slow(f"waiting for Kubeflow Pipelines at {without_secrets(where)}"):
+        client = _Client(
+            host=cluster.endpoint or None,
+            existing_token=cluster.token or None,
+            **({"namespace": cluster.namespace} if cluster.namespace else {}),
+        ).guarded()
+        check_backend(client, where)
     return client

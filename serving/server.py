@@ -26,6 +26,7 @@ from affekt.counted import counted
 from affekt.ensemble.assembly import read_manifest
 from affekt.errors import AffektError, require
 from affekt.home import folder_for_sockets
+from affekt.progress import told_when_slow
 from affekt.serving.client import predict
 from affekt.serving.door.options import LOCAL, LOOPBACK, EngineName, Options
 from affekt.serving.keys import read_keys
@@ -183,7 +184,8 @@ class LocalServer:
                     f"for {most}",
                     code="too_many_workers",
                 )
-            self._launch(Options.from_dict({**self.options.to_dict(), "workers": workers}))
+            with told_when_slow(f"starting {counted(workers, 'workers')}"):
+                self._launch(Options.from_dict({**self.options.to_dict(), "workers": workers}))
             self._record()
         except BaseException:
             self.stop(drain=False)

@@ -8,6 +8,7 @@ from affekt.checks.findings import CheckReport, check_source
 from affekt.dataset.problems import Problem, raise_errors
 from affekt.dataset.several import places_of
 from affekt.dataset.source import NO_LABEL
+from affekt.progress import told_when_slow
 
 #: Faults of single files: such a clip is skipped with its reason, and too many of them end the run by themselves.
 FILE_FAULTS = frozenset({"unreadable", "timeout", "nothing_usable", "empty", "missing", "too_large", "truncated"})
@@ -39,7 +40,8 @@ def check_before(
     Raises:
         DataError: in the words of ``affekt check``: the data set has errors with which nothing should be started.
     """
-    report = check_source(data)
+    with told_when_slow(f"reading {data}"):
+        report = check_source(data)
     refused = [
         problem
         for problem in report.errors

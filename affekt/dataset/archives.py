@@ -19,6 +19,7 @@ from typing import IO, Any, BinaryIO, cast
 from affekt.counted import counted
 from affekt.dataset.tables import is_table_name
 from affekt.errors import DataError
+from affekt.storage import open_large
 
 _SUFFIXES = (".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".zip", ".tar.gz", ".tar.bz2", ".tar.xz")
 #: What archives may hold in all; bytes are counted as unpacked.
@@ -57,7 +58,7 @@ def opened(path: Path, where: str) -> Iterator[Iterator[Member]]:
         DataError: it is none, is damaged, encrypted, or holds more than the limits of this module allow.
     """
     try:
-        with path.open("rb") as file, contextlib.closing(_found(file, where)) as found:
+        with open_large(path) as file, contextlib.closing(_found(file, where)) as found:
             yield _limited(found, where)
     except _DAMAGED as error:
         raise DataError(f"not a readable archive: {error}", code="unreadable", where=where) from error

@@ -23,6 +23,7 @@ from typing import Any, BinaryIO, cast
 
 from affekt.counted import counted
 from affekt.errors import DataError
+from affekt.storage import open_large
 
 #: How the names of tables end, before the ending of what packs them.
 TABLE_SUFFIXES = (".csv", ".tsv")
@@ -168,7 +169,7 @@ def open_table(path: Path, where: str) -> Iterator[Table]:
     Raises:
         DataError: it cannot be read, is empty, or two of its columns have the same name; rows raise, too.
     """
-    with path.open("rb") as file, _explained(where), _unpacked(file, where) as raw:
+    with open_large(path) as file, _explained(where), _unpacked(file, where) as raw:
         yield Table(text_of(raw), where)
 
 

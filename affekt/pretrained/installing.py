@@ -17,6 +17,7 @@ from affekt.pretrained.catalogue import LAYOUTS, Published, published
 from affekt.pretrained.collection import DESCRIPTION, WEIGHTS, Held, check_weights, folder_of, held
 from affekt.pretrained.layers import Size, check_shapes
 from affekt.pretrained.not_a_checkpoint import MAX_BYTES, refuse_other_content
+from affekt.progress import told_when_slow
 from affekt.storage import appearing, file_digest
 from affekt.storage.download import download, shown
 
@@ -99,12 +100,18 @@ def install(
     """
     entry = published(checkpoint)
     name, source = name or checkpoint, source or str(path.absolute())
-    folder = folder_of(name)
+    folder_of(name)  # refuses a name that cannot be one
     if layout is not None and layout not in LAYOUTS:
         raise DataError(f"unknown layout; expected one of {', '.join(LAYOUTS)}", code="unknown_layout", where=layout)
     if not path.is_file():
         raise DataError("there is no such file; expected a checkpoint", code="missing", where=source)
     refuse_other_content(path, source)
+    with told_when_slow(f"converting {source}"):
+        return _converted(path, entry, layout, name, source, sha256)
+
+
+def _converted(path: Path, entry: Published, layout: str | None, name: str, source: str, sha256: str | None) -> Held:
+    """A file of these weights, compared with its digest, converted and kept."""
     digest = file_digest(path)
     _check_digest(digest, entry, name, sha256, source)
     for other, expected in entry.beside.items():
@@ -117,13 +124,13 @@ def install(
     layout = layout or layout_of(path, state)
     if layout not in entry.conventions:
         raise DataError(
-            f"is in the layout {layout}; {checkpoint} comes as {' or '.join(entry.conventions)}",
+            f"is in the layout {layout}; {entry.name} comes as {' or '.join(entry.conventions)}",
             code="wrong_layout",
             where=source,
         )
     state = converted(state, entry.network, layout, where=source)
     size = check_shapes(entry.network, {key: tuple(value.shape) for key, value in state.items()}, where=source)
-    with _replaced(folder) as part:
+    with _replaced(folder_of(name)) as part:
         save_file(state, part / WEIGHTS)
         result = described_as(entry, name, layout, size, part / WEIGHTS)
         result.source.update(uri=source, sha256=digest, bytes=path.stat().st_size)

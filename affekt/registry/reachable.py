@@ -6,6 +6,7 @@ import os
 
 from affekt.errors import AffektError
 from affekt.patience import patience, repeated
+from affekt.progress import told_when_slow
 from affekt.storage import without_secrets
 
 _ANSWER_WITHIN = 10
@@ -23,13 +24,14 @@ def check_server(uri: str, otherwise: str) -> None:
         AffektError: ``tracking_unreachable``, ``tracking_login`` or ``tracking_other`` as :func:`_check` says;
             ``unanswered``: nobody answered for as long as a step waits.
     """
-    repeated(
-        lambda: _check(uri, otherwise),
-        lambda error: float("inf") if getattr(error, "code", "") == "tracking_unreachable" else 0.0,
-        seconds=patience(),
-        service="MLflow",
-        where=without_secrets(uri),
-    )
+    with told_when_slow(f"waiting for MLflow at {without_secrets(uri)}"):
+        repeated(
+            lambda: _check(uri, otherwise),
+            lambda error: float("inf") if getattr(error, "code", "") == "tracking_unreachable" else 0.0,
+            seconds=patience(),
+            service="MLflow",
+            where=without_secrets(uri),
+        )
 
 
 def _check(uri: str, otherwise: str) -> None:

@@ -18,6 +18,7 @@ from affekt.storage.access import (
     write_bytes,
 )
 from affekt.storage.files import appearing, file_digest, read_optional, require_folder_of
+from affekt.storage.large_file import open_large
 from affekt.storage.uris import Entry, as_told, is_remote, join, secrets_hidden, without_secrets
 from affekt.storage.walk import PassedOver
 
@@ -36,6 +37,7 @@ __all__ = [
     "list_entries",
     "list_files",
     "list_folder",
+    "open_large",
     "open_local",
     "read_bytes",
     "read_optional",

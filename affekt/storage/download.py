@@ -15,7 +15,7 @@ from typing import Any
 
 from affekt.errors import DataError
 from affekt.patience import patience, repeated
-from affekt.progress import Progress
+from affekt.progress import MegaBytes
 from affekt.storage import s3
 from affekt.storage.uris import split_s3
 
@@ -89,7 +89,7 @@ def _download(uri: str, path: Path, label: str, max_bytes: int, deadline: float)
         _check_size(opened.total or 0, max_bytes, where)
         notes.write_text(json.dumps({"uri": where, "version": opened.version}), encoding="utf-8")
         have = opened.start
-        with part.open("r+b" if have else "wb") as file, _MegaBytes(label, opened.total, have) as progress:
+        with part.open("r+b" if have else "wb") as file, MegaBytes(label, opened.total, have) as progress:
             file.seek(have)
             file.truncate()
             while block := opened.read(_BLOCK):
@@ -261,22 +261,3 @@ def _check_size(size: int, limit: int, where: str) -> None:
 
 def _amount(total: int | None) -> str:
     return f"{total:,}" if total is not None else "an unknown number"
-
-
-class _MegaBytes:
-    """Progress of a transfer, in megabytes."""
-
-    def __init__(self, label: str, total: int | None, have: int) -> None:
-        self._progress = Progress(label, (total or 0) // 1_000_000, "MB")
-        self._progress.advance(have // 1_000_000)
-
-    def at(self, have: int) -> None:
-        if have // 1_000_000 > self._progress.done:
-            self._progress.advance(have // 1_000_000 - self._progress.done)
-
-    def __enter__(self) -> _MegaBytes:
-        self._progress.__enter__()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._progress.__exit__(*error)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from affekt.progress import told_when_slow
+
 if TYPE_CHECKING:
     from affekt.ensemble import Ensemble
 
@@ -27,6 +29,12 @@ def loaded(ref: str, *, overrides: Sequence[str] = (), files: int = 1) -> Ensemb
     # Threads that wait for work of a few milliseconds would spin, and take as much time as the work itself. It is read
     # when PyTorch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    with told_when_slow(f"loading {ref}"):
+        ensemble = _loaded(ref, files)
+        return ensemble.with_limits(overrides) if overrides else ensemble
+
+
+def _loaded(ref: str, files: int) -> Ensemble:
     from affekt.ensemble import Ensemble, is_ensemble  # PyTorch, which a server's answer does not need
     from affekt.ensemble.asking import FEWEST_FILES  # as above
 
@@ -35,5 +43,4 @@ def loaded(ref: str, *, overrides: Sequence[str] = (), files: int = 1) -> Ensemb
         from affekt.registry import Tracking, resolve  # MLflow, which a folder does not need
 
         folder = resolve(ref, Tracking())
-    ensemble = Ensemble.load(folder, later=files >= FEWEST_FILES)
-    return ensemble.with_limits(overrides) if overrides else ensemble
+    return Ensemble.load(folder, later=files >= FEWEST_FILES)

@@ -14,6 +14,7 @@ from affekt.counted import counted
 from affekt.errors import AffektError, DataError, UsageError
 from affekt.home import home
 from affekt.pipelines.cli.remarks import remark
+from affekt.progress import told_when_slow
 from affekt.registry import Tracking, resolve, version_of
 from affekt.registry.models import digest_of, find
 from affekt.serving.rollout import begin_trial, deploy_ensemble, manage
@@ -78,7 +79,7 @@ def deploy_promoted(url: str, reference: str) -> None:
             return
         raise AffektError(
             f"{reference} is the champion, and the server does not answer with it: {error.message}; once that is "
-            f"mended, affekt deploy {url}",
+            f"mended, affekt deploy --url {url}",
             code=error.code,
             where=url,
         ) from error
@@ -110,7 +111,10 @@ def _put(options: argparse.Namespace, server: RunningServer) -> None:
     meant, status = find(model, tracking), manage(server, "GET", "/versions")
     # Before any clip is tried.
     version = name_beside(status, str(meant.version), meant.name, digest_of(folder), options.url)
-    with trials_of(folder, options.trial) as trials:
+    with (
+        told_when_slow(f"loading {model} beside what answers, and trying it"),
+        trials_of(folder, options.trial) as trials,
+    ):
         if options.canary is None and not options.shadow:
             deploy_ensemble(folder, server, version=version, trials=trials)
             _say(options, f"{options.url} now answers with {model} (version {version})", "default", version)

@@ -13,6 +13,7 @@ from affekt.ensemble.drift import Drift, measure
 from affekt.ensemble.records import REFERENCE, read_records, read_table
 from affekt.errors import DataError, naming
 from affekt.pipelines.cli.remarks import remark
+from affekt.progress import told_when_slow
 from affekt.registry import Tracking, resolve
 from affekt.registry.models import digest_of
 from affekt.report.drift_page import Compared, write_drift
@@ -24,7 +25,8 @@ DRIFTED = 3
 def compare(options: argparse.Namespace, records: str, since: datetime | None, until: datetime | None) -> int:
     """Compare the answers of a folder of records, within bounds of time, and say what came of it; the exit code."""
     folder = resolve(options.model, Tracking())
-    found = read_records(records, since=None if options.before else since, until=until)
+    with told_when_slow(f"reading {records}"):
+        found = read_records(records, since=None if options.before else since, until=until)
     if not len(found):
         within = " of that time" if since or until else ""
         remark(f"affekt: {records} holds no answers{within}; servers write them where AFFEKT_RECORDS names it")

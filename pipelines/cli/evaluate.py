@@ -16,6 +16,7 @@ from affekt.home import home
 from affekt.pipelines.cli.data_sets import data_meant
 from affekt.pipelines.cli.outputs import check_output, figures_kept, write_output
 from affekt.pipelines.cli.remarks import remark
+from affekt.progress import told_when_slow
 from affekt.registry.models import resolve
 from affekt.registry.tracking import Tracking
 
@@ -30,7 +31,8 @@ def main(options: argparse.Namespace) -> int:
     for output in filter(None, (file, options.report)):
         check_output(output)
     data = data_meant(options)
-    folder = resolve(options.model, Tracking())
+    with told_when_slow(f"looking for {options.model}"):
+        folder = resolve(options.model, Tracking())
     require_split(data, options.split)
     from affekt.checks import check_before, remarks  # heavy: OpenCV, after what may be refused
     from affekt.ensemble import Ensemble  # heavy: models
@@ -40,7 +42,8 @@ def main(options: argparse.Namespace) -> int:
     report = check_before(data, learns=False, images=unit_of(data) == "images")
     if said := remarks(report, data):
         remark(f"affekt: {said}")
-    ensemble = Ensemble.load(folder, later=True).among(options.labels)
+    with told_when_slow(f"loading {options.model}"):
+        ensemble = Ensemble.load(folder, later=True).among(options.labels)
     found = evaluate_model(ensemble, data, home() / "store", model=options.model, split=options.split)
     document = found.evaluation.to_dict()
     as_json = options.json == "-"

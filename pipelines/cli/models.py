@@ -11,6 +11,7 @@ from affekt.ensemble.exported import export_ensemble, open_exported
 from affekt.errors import DataError
 from affekt.pipelines.cli.outputs import check_output
 from affekt.pipelines.cli.version_shown import version_shown
+from affekt.progress import told_when_slow
 from affekt.registry import Tracking, list_models, promote, register, resolve, rollback
 from affekt.registry.history import entries_in
 from affekt.registry.models import registered_model
@@ -39,10 +40,12 @@ def main(options: argparse.Namespace) -> int:
         return show_history(tracking, options.name, as_json=options.json)
     elif options.action == "export":
         check_output(options.file)
-        digest = export_ensemble(resolve(options.ref, tracking), Path(options.file))
+        with told_when_slow(f"writing {options.file}"):
+            digest = export_ensemble(resolve(options.ref, tracking), Path(options.file))
         print(f"{options.file}\nsha256 {digest}")
     else:
-        version = bring_in(Path(options.file), options.name, tracking, sha256=options.sha256)
+        with told_when_slow(f"reading {options.file}, trying the model and registering it as {options.name}"):
+            version = bring_in(Path(options.file), options.name, tracking, sha256=options.sha256)
         ref = f"{options.name}/{version}"
         print(f"{ref} is registered; to make it the champion: affekt models promote {ref}")
     return 0

@@ -16,6 +16,7 @@ from pathlib import Path
 from affekt.errors import AffektError, DataError, UsageError, as_affekt_error, printable
 from affekt.home import caches
 from affekt.pipelines.cli.colours import painted
+from affekt.progress import without_bars
 
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -24,7 +25,7 @@ def run_command(options: argparse.Namespace) -> int:
     """Run the command that was parsed; every error is told, and is its exit code."""
     as_json = getattr(options, "json", None) in (True, "-")
     try:
-        with _surroundings(*_levels(options)):
+        with _surroundings(*_levels(options)), without_bars() if as_json else contextlib.nullcontext():
             _look_for(options)
             module = importlib.import_module(f"affekt.pipelines.cli.{options.module}")
             code = int(module.main(options) or 0)

@@ -29,6 +29,7 @@ from affekt.pipelines.schedules.plan import Change
 from affekt.pipelines.schedules.schedule import Schedule, ScheduleFile
 from affekt.pipelines.schedules.serve import Server, next_start
 from affekt.pipelines.schedules.state import State
+from affekt.progress import told_when_slow
 from affekt.storage import is_remote
 
 #: Clips to label of each schedule, where nothing else is said.
@@ -149,8 +150,9 @@ def write_to_label(file: ScheduleFile, path: str, most: int) -> None:
         if not champion:
             remark(f"{schedule.name}: {schedule.model} has no champion to ask")
             continue
-        ensemble = Ensemble.load(resolve(champion[0].reference, tracking))
-        found = next_to_label(ensemble, schedule.data, str(home() / "store"), most=most)
+        with told_when_slow(f"{schedule.name}: asking {champion[0].reference}"):
+            ensemble = Ensemble.load(resolve(champion[0].reference, tracking))
+            found = next_to_label(ensemble, schedule.data, str(home() / "store"), most=most)
         text += as_csv(found, schedule.name, header=False)
         remark(f"{schedule.name}: {counted(len(found), 'clips')} to label, {path}")
     write_output(path, text)

@@ -13,6 +13,7 @@ from affekt.pretrained import collection
 from affekt.pretrained.catalogue import CATALOGUE, Published, published
 from affekt.pretrained.collection import Held, folder_of, kept_names, verify
 from affekt.pretrained.installing import fetch, install
+from affekt.progress import told_when_slow
 
 
 def main(options: argparse.Namespace) -> int:
@@ -92,7 +93,9 @@ def _verify(which: str | None) -> int:
     wrong = 0
     for name in names:
         try:
-            print(f"{name}: ok, {_summary(verify(name))}")
+            with told_when_slow(f"reading {name}"):
+                found = verify(name)
+            print(f"{name}: ok, {_summary(found)}")
         except AffektError as error:
             wrong = 1
             print(error if error.where == name else f"{name}: {error}")

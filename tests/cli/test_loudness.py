@@ -10,6 +10,8 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from affekt.pipelines.cli import build_parser, run
 from affekt.pipelines.cli.colours import painted
 from affekt.pipelines.cli.reference import _commands
 from affekt.pipelines.cli.steps import StepLines
+from affekt.progress import told_when_slow
 from affekt.revision import revision
 
 
@@ -106,6 +109,32 @@ def test_quiet_says_no_steps_and_remarks(monkeypatch):
     assert not stream.getvalue()
     steps(events.Done(1.0, step="ingest"))
     assert stream.getvalue() == "ingest              1.0 s\n"
+
+
+@pytest.mark.parametrize(
+    ("flags", "stream", "drawn"),
+    [([], Terminal, True), (["--json"], Terminal, False), (["-q"], Terminal, False), ([], io.StringIO, False)],
+)
+def test_the_reading_of_a_large_archive_is_drawn_on_a_terminal_alone(flags, stream, drawn, tmp_path, monkeypatch):
+    with tarfile.open(tmp_path / "faces.tar", "w") as archive:
+        (tmp_path / "large.txt").write_bytes(bytes(6_000_000))
+        archive.add(tmp_path / "large.txt", "happy/large.txt")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("affekt.progress._DRAWN_AFTER", 0.0)
+    monkeypatch.setattr(logging.getLogger("affekt"), "level", logging.INFO)
+    monkeypatch.setattr(sys, "stderr", shown := stream())
+    run(["check", str(tmp_path / "faces.tar"), *flags])
+    assert ("read faces.tar" in shown.getvalue()) == drawn
+
+
+def test_what_takes_long_without_a_bar_is_told_once(monkeypatch, caplog):
+    monkeypatch.setattr("affekt.progress._TOLD_AFTER", 0.05)
+    with caplog.at_level(logging.INFO):
+        with told_when_slow("loading x"):
+            pass
+        with told_when_slow("loading y"):
+            time.sleep(0.2)
+    assert caplog.messages == ["loading y …"]
 
 
 def test_verbose_is_debug_here_and_in_other_processes(monkeypatch, capsys):
