@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,10 +42,12 @@ def choose_rows(table: ScoreTable, train_split: str | None, test_split: str | No
 
     Raises:
         DataError: ``no_rows``: the table has none; ``unknown_split``; ``no_test_rows``: nothing is left to be fused;
-            ``no_answers``: no model answers for any row that is to be fused.
+            ``no_answers``: no model answers for any row that is to be fused; ``not_probabilities``: a score is negative
+            or infinite.
     """
     if not len(table):
         raise DataError("holds a header and no row, so there is nothing to fuse or to evaluate on", code="no_rows")
+    _refuse_what_is_no_amount(table)
     present = [split for split in dict.fromkeys(table.splits) if split]
     train_split, test_split = (_known(name, present) for name in (train_split, test_split))
     for name in (train_split, test_split):
@@ -75,6 +78,30 @@ def choose_rows(table: ScoreTable, train_split: str | None, test_split: str | No
         )
     train = table.rows((splits == train_split) & (table.truth >= 0))
     return Rows(train, test, train_split, test_split or "all rows")
+
+
+def rows_left_out(table: ScoreTable, rows: Rows) -> list[str]:
+    """A sentence on the rows that are in neither part, if there are any."""
+    others: Counter[str] = Counter()
+    if rows.test_split in table.splits:
+        others.update(split for split in table.splits if split not in (rows.train_split, rows.test_split))
+    told = [f"{counted(number, 'rows')} of {split or 'no split'}" for split, number in others.items()]
+    unlabelled = sum(split == rows.train_split for split in table.splits) - len(rows.train)
+    told += [f"{counted(unlabelled, 'rows')} of {rows.train_split} without a label"] if unlabelled else []
+    return [f"neither fitted on nor fused: {', '.join(told)}"] if told else []
+
+
+def _refuse_what_is_no_amount(table: ScoreTable) -> None:
+    wrong = np.argwhere((table.scores < 0) | np.isinf(table.scores))
+    if len(wrong):
+        row, model, label = wrong[0]
+        more = f", and {counted(len(wrong) - 1, 'further scores')} like it" if len(wrong) > 1 else ""
+        raise DataError(
+            f"clip {table.clips[row]!r}, column {table.models[model]}_{table.labels[label]}: the score "
+            f"{table.scores[row, model, label]:g} is negative or infinite{more}; fusion needs probabilities, votes or "
+            "other amounts from 0 up (apply the softmax to logits first)",
+            code="not_probabilities",
+        )
 
 
 def _known(name: str | None, present: Sequence[str]) -> str | None:

@@ -15,7 +15,7 @@ from affekt.extensions import fusion_spec, fusions_for
 from affekt.fusion.cross_validation import cross_validated, fold_masks, fused_rows
 from affekt.fusion.figures import accuracy_of, below_the_best_model, best_method, evaluated, member_accuracies
 from affekt.fusion.overfitting import overfitted
-from affekt.fusion.rows import Rows, choose_rows
+from affekt.fusion.rows import Rows, choose_rows, rows_left_out
 from affekt.progress import Progress
 from affekt.score_table import ScoreTable
 
@@ -109,6 +109,7 @@ def fuse_table(
     members = member_accuracies(rows.train, rows.test)
     warnings = _overfitted_warnings(rows, members)
     train = rows.train.rows([]) if warnings else rows.train
+    warnings += rows_left_out(table, rows)
     warnings += _subject_warnings(train, rows.test, adapt)
     if methods is not None:
         wanted = tuple(dict.fromkeys(methods))

@@ -16,7 +16,7 @@ from affekt.errors import DataError
 from affekt.fusion import Fusion, PersonFusion, adapted, fuse_table
 from affekt.fusion.cross_validation import cross_validated, fold_masks, fused_rows, unseen_answers
 from affekt.fusion.figures import accuracy_of, below_the_best_model, best_method, evaluated, member_accuracies
-from affekt.fusion.rows import choose_rows
+from affekt.fusion.rows import choose_rows, rows_left_out
 from affekt.score_table import ScoreTable
 
 HOW = {"adapt": False, "seed": 0, "settings": None, "folds": 3}
@@ -63,6 +63,31 @@ def test_rows_are_taken_of_the_splits_that_are_named_or_usual(
 def test_nothing_is_fitted_on_rows_without_a_label() -> None:
     found = choose_rows(rows_of(["train", "train", "val", "val"], truth=[-1, 0, -1, 1]), None, None)
     assert (found.train.clips, found.test.clips) == (("c1",), ("c2", "c3"))
+
+
+@pytest.mark.parametrize(
+    ("splits", "truth", "said"),
+    [
+        (["train", "foo", "val", "test", "foo"], [0, 1, 0, 1, 0], "2 rows of foo, 1 row of val"),
+        (["train", "", "test"], [0, 1, 0], "1 row of no split"),
+        (["train", "train", "foo", "test"], [-1, 0, 0, 1], "1 row of foo, 1 row of train without a label"),
+        (["train", "test", "test"], [0, -1, 1], None),
+        (["train", "foo", ""], [0, 1, 0], None),  # all are fused
+    ],
+)
+def test_rows_in_neither_part_are_told(splits: list[str], truth: list[int], said: str | None) -> None:
+    table = rows_of(splits, truth=truth)
+    expected = [] if said is None else [f"neither fitted on nor fused: {said}"]
+    assert rows_left_out(table, choose_rows(table, None, None)) == expected
+
+
+def test_a_score_that_is_no_amount_is_named() -> None:
+    table = rows_of(["test", "test"])
+    scores = np.array(table.scores)
+    scores[0, 0, 1], scores[1, 0, 0] = -0.5, np.inf
+    where = f"clip 'c0', column {table.models[0]}_{table.labels[1]}: the score -0.5 .*, and 1 further score like it"
+    with pytest.raises(DataError, match=where):
+        choose_rows(replace(table, scores=scores), None, None)
 
 
 @pytest.mark.parametrize(
@@ -371,7 +396,8 @@ def test_which_methods_are_tried_depends_on_the_rows_that_they_would_be_fitted_o
     found, again = (fuse_table(table, bootstrap=5).report for _ in range(2))
     assert list(found["methods"]) == ["average", "maximum"]
     assert found["warnings"] == [*again["warnings"], "left out one"]
-    assert bool(again["warnings"]) == (splits[1] == "train")  # the same person is in both splits
+    same_person = any("subject" in warning for warning in again["warnings"])
+    assert same_person == (splits[1] == "train")
     assert asked == [rows, rows]
 
 
