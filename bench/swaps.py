@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -22,6 +24,7 @@ import numpy as np
 from record import add_out, header, publish
 
 from affekt.client import Client
+from affekt.ensemble.trials import add_trials
 from affekt.errors import AffektError
 from affekt.serving.door.options import EngineName
 from affekt.serving.rollout import carried_trials, deploy_ensemble
@@ -102,12 +105,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add_out(parser)
     options = parser.parse_args(arguments)
     rows: list[str] = []
-    for engine in options.engine:
-        for clients in options.clients:
-            rows.append(
-                measured(engine, options.model, options.clip, options.swaps, clients, options.seconds, options.budget)
-            )
-            publish(_report(rows), options.out, "swaps.md")
+    with tempfile.TemporaryDirectory() as temporary:
+        model = Path(temporary) / "model"
+        shutil.copytree(options.model, model)
+        if not carried_trials(model):  # as what is trained carries them
+            add_trials(model, [options.clip])
+        for engine in options.engine:
+            for clients in options.clients:
+                rows.append(
+                    measured(engine, model, options.clip, options.swaps, clients, options.seconds, options.budget)
+                )
+                publish(_report(rows), options.out, "swaps.md")
 
 
 def _report(rows: Sequence[str]) -> str:

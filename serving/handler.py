@@ -8,7 +8,6 @@ handler that is not there, looks among its own, and reports that instead of the 
 from __future__ import annotations
 
 import hmac
-import importlib
 import json
 import logging
 import os
@@ -35,13 +34,9 @@ class EmotionHandler:
 
     def initialize(self, context: Any) -> None:
         """Load the ensemble: ``ensemble/`` below the model folder, or the model folder itself."""
-        from affekt.serving.behind import behind  # its ImportError would be hidden, as the next one's
+        from affekt.serving.predictor import Predictor, error_document, guarded  # its ImportError would be hidden
 
         beside = Path(os.environ.get(BESIDE) or os.devnull).is_file()
-        if beside:
-            behind(lambda: importlib.import_module("affekt.serving.predictor"))
-        from affekt.serving.predictor import Predictor, error_document, guarded  # as above
-
         folder = Path(context.system_properties["model_dir"])
         if (folder / "ensemble").is_dir():
             folder = folder / "ensemble"

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ FEWEST, MOST_FAILED, MOST_SLOWER = 10, 0.1, 3.0
 NOTICED = 0.05
 #: Seconds for which a version is watched, and between two looks.
 WATCH_SECONDS, _LOOK = 60.0, 0.5
+#: Seconds in which the version before answers what waits for it, before the new one has all of its workers.
+_HAND_OVER = 6.0
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,8 @@ class Swaps:
     async def _put(self, version: Version, started: float) -> Swapped:
         versions = self.versions
         before = versions.default
+        if before in versions.all:
+            version.line.follow(versions.all[before].line, _HAND_OVER)
         versions.default, versions.canary, versions.shadow = version.name, "", ""
         version.tally.forget()
         self.said = ""
@@ -171,7 +176,8 @@ class Swaps:
         status, document = await engine.ask(version.name, {"clip": ""}, version.seconds)
         if (status, document.get("error", {}).get("code")) != _HANDSHAKE:
             raise AffektError(f"the trial request was answered with {status}: {document}", code="trial_failed")
-        for number, trial in enumerate(trials):
+        # Every worker gets one: its first answer pays for what the others do not.
+        for number, trial in enumerate(islice(cycle(trials), max(len(trials), version.line.places))):
             clip = engine.inbox / f"trial-{version.name}-{number}.clip"
             try:
                 await asyncio.to_thread(clip.write_bytes, trial.clip.read_bytes())

@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds that TorchServe gets to start without a model, and to end.
 _STARTS, _ENDS = 60.0, 20.0
+#: What TorchServe's log has when a worker process has ended, and seconds without a word after which that is whole.
+_DEAD, _TRACEBACK = "Backend worker process died", 0.3
 #: What TorchServe answers where it has no worker for a request, and where one died with it.
 _NO_WORKER, _DIED = 503, 500
 
@@ -89,9 +91,11 @@ class TorchServeEngine:
     async def add(self, version: str, ensemble: Path, workers: int) -> None:
         """Build the archive of a version, register it and wait until its workers are ready."""
         stem = f"{self.name}-{version}"
+        # Beside a version that answers one after the other, so that cores are left to it.
+        steps = list(range(1, workers + 1)) if self._versions else [workers]
         archive = await self._in_thread(
             lambda: build_archive(
-                ensemble, self.layout.store, name=self.name, version=version, file_name=stem, workers=workers
+                ensemble, self.layout.store, name=self.name, version=version, file_name=stem, workers=steps[0]
             )
         )
         offset = self.layout.log.stat().st_size if self.layout.log.exists() else 0
@@ -100,7 +104,11 @@ class TorchServeEngine:
         try:
             # With synchronous=true every request to another version would wait until this one is there.
             await self._manage("POST", "/models", {"url": archive.name, "synchronous": "false"})
-            await self._wait_ready(version, workers, offset)
+            await self._wait_ready(version, steps[0], offset)
+            for count in steps[1:]:
+                query = {"min_worker": str(count), "max_worker": str(count), "synchronous": "false"}
+                await self._manage("PUT", f"/models/{self.name}/{version}", query)
+                await self._wait_ready(version, count, offset)
         except BaseException:
             await self.remove(version)
             raise
@@ -211,7 +219,10 @@ class TorchServeEngine:
                 if pids.setdefault(worker["id"], worker["pid"]) not in (-1, worker["pid"]):
                     raise AffektError(f"the model could not be loaded:\n{self._said(offset)}", code="model_failed")
                 pids[worker["id"]] = worker["pid"]
-            if _DEAD in self._said(offset, raw=True):
+            if _DEAD in (text := self._said(offset, raw=True)):
+                await asyncio.sleep(_TRACEBACK)  # which follows line by line
+                while text != (text := self._said(offset, raw=True)):
+                    await asyncio.sleep(_TRACEBACK)
                 raise AffektError(f"the model could not be loaded:\n{self._said(offset)}", code="model_failed")
             await asyncio.sleep(0.1)
         raise AffektError(f"no worker was ready after {START_SECONDS} s:\n{self.log_tail()}", code="server_timeout")
@@ -251,7 +262,3 @@ class TorchServeEngine:
 
     async def _in_thread(self, call: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)
-
-
-#: The text in TorchServe's log when a worker process has ended.
-_DEAD = "Backend worker process died"

@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape
 
 import affekt
 from affekt.errors import AffektError
+from affekt.serving.engines import torchserve_worker
 from affekt.serving.handler import BESIDE, INBOX, SCRATCH, SECRET
 
 _LOOPBACK = "127.0.0.1"
@@ -179,7 +180,7 @@ def java_command(layout: Layout) -> list[str]:
         f"-Djava.io.tmpdir={layout.temporary}",
         f"-Dlog4j.configurationFile={(layout.work / 'log4j2.xml').as_uri()}",
         *("-cp", str(package / "frontend" / "*"), "org.pytorch.serve.ModelServer"),
-        *("--python", sys.executable, "-f", str(layout.properties), "-s", str(layout.store), "-ncs"),
+        *("--python", torchserve_worker.python(), "-f", str(layout.properties), "-s", str(layout.store), "-ncs"),
     ]
 
 
@@ -202,6 +203,7 @@ def server_environment(layout: Layout, threads: int) -> dict[str, str]:
         INBOX: str(layout.clips),
         SCRATCH: str(layout.scratch),
         SECRET: str(layout.secret),
+        torchserve_worker.PYTHON: sys.executable,
         BESIDE: str(layout.beside),
     }
 

@@ -27,6 +27,11 @@ def test_it_installs_affekt_and_no_other_package(wheel):
     assert {"affekt/components/gate.py", "affekt/pipelines/cli/__init__.py", "affekt/serving/handler.py"} <= set(names)
 
 
+def test_it_holds_what_torchserve_starts_as_a_program(wheel):
+    entry = zipfile.ZipFile(wheel).getinfo("affekt/serving/engines/torchserve_python.sh")
+    assert (entry.external_attr >> 16) & 0o111 == 0o111
+
+
 def test_it_holds_data_and_licences(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     information = f"affekt-{affekt.__version__}.dist-info/licenses"

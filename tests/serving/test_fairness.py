@@ -59,6 +59,30 @@ def test_who_leaves_the_line_takes_no_turn():
     assert asyncio.run(scene()) == ([0, 3], 0)
 
 
+def test_a_line_that_takes_over_waits_for_those_who_came_before_but_not_for_ever():
+    async def scene(seconds):
+        old, new, order = Line(2, 5), Line(2, 5), []
+        go = asyncio.Event()
+
+        async def one(line, name):
+            async with line:
+                order.append(name)
+                await (asyncio.sleep(0) if name == "c" else go.wait())
+
+        tasks = [asyncio.create_task(one(old, name)) for name in "abc"]
+        await asyncio.sleep(0)
+        new.follow(old, seconds)
+        tasks += [asyncio.create_task(one(new, name)) for name in "de"]
+        await asyncio.sleep(0.02)
+        before = "".join(order)
+        go.set()
+        await asyncio.gather(*tasks)
+        return before, "".join(order), old.busy, new.busy
+
+    assert asyncio.run(scene(60.0)) == ("ab", "abcde", 0, 0)
+    assert asyncio.run(scene(0.01))[0] == "abde"
+
+
 @pytest.fixture(params=["direct", pytest.param("torchserve", marks=pytest.mark.slow)])
 def either(request):
     """A server of either engine."""

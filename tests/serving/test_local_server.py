@@ -47,6 +47,15 @@ def gone(leader: int, seconds: float = 60) -> bool:
     return not of_session(leader)
 
 
+def test_workers_of_torchserve_import_no_pytorch_but_for_networks_that_need_it(server):
+    [worker] = [
+        each
+        for each in psutil.Process(server.running_server().process).children(recursive=True)
+        if "affekt.serving.engines.torchserve_worker" in each.cmdline()
+    ]
+    assert not [each.path for each in worker.memory_maps() if "libtorch" in each.path]
+
+
 def test_the_served_answer_is_that_of_this_process(server, tiny_ensemble, clip):
     document = server.predict(clip)
     model = document.pop("model")
