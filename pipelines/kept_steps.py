@@ -5,7 +5,6 @@ Nothing that is kept names the home that it lies in, so that one that was moved,
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import logging
@@ -22,13 +21,13 @@ from kfp import dsl
 
 from affekt.dataset import load_clips, read_faces, unit_of
 from affekt.home import state_folder
+from affekt.pipelines.interrupted import NOTE, locked
 from affekt.settings import Settings
 from affekt.steps.step import code_digest
 from affekt.storage import file_digest, is_remote, versions
 
 logger = logging.getLogger(__name__)
 
-_NOTE = "training.json"
 #: Always run: it closes the MLflow run.
 _LAST = "finish"
 #: Arguments that may lie in the home; no step writes them into what it leaves.
@@ -82,7 +81,7 @@ class KeptSteps:
 
     def complete(self) -> None:
         """The training has ended well: the next start is a new one."""
-        (self.folder / _NOTE).unlink(missing_ok=True)
+        (self.folder / NOTE).unlink(missing_ok=True)
         shutil.rmtree(self.folder / "steps", ignore_errors=True)
 
     def _note(self, task: str, executor: Any, arguments: Mapping[str, Any]) -> Path:
@@ -136,19 +135,19 @@ def kept_steps(folder: Path, key: str, *, fresh: bool, elsewhere: bool = False) 
             what the original may go on with: both would write into one run.
     """
     with ExitStack() as stack:
-        for note in [] if fresh else sorted(folder.parent.glob(f"*/{_NOTE}"), reverse=True):
+        for note in [] if fresh else sorted(folder.parent.glob(f"*/{NOTE}"), reverse=True):
             known = json.loads(note.read_text(encoding="utf-8"))
             if known["key"] != key or (elsewhere and _of_another_home(note, known.get("folder"))):
                 continue
-            if _locked(stack, note):
+            if locked(stack, note):
                 found = len(list((note.parent / "steps").glob("*.json")))
                 yield KeptSteps(note.parent, known["job"], found)
                 return
         folder = _made(folder)
-        note, job = folder / _NOTE, uuid.uuid4().hex
+        note, job = folder / NOTE, uuid.uuid4().hex
         part = note.with_suffix(".part")
         part.write_text(json.dumps({"key": key, "job": job, "folder": str(folder)}), encoding="utf-8")
-        _locked(stack, part)  # before another start of the same training can see it
+        locked(stack, part)  # before another start of the same training can see it
         part.replace(note)
         yield KeptSteps(folder, job)
 
@@ -182,7 +181,7 @@ def _wherever_home_is(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def _of_another_home(note: Path, folder: str | None) -> bool:
     """Whether a training was begun in another home, of which this one is a copy, and waits there still."""
-    begun = Path(folder or note.parent, _NOTE)
+    begun = Path(folder or note.parent, NOTE)
     if not begun.exists() or begun.samefile(note):
         return False
     logger.warning("an interrupted training is left to the home that this one is a copy of: %s", begun.parent)
@@ -219,13 +218,3 @@ def _made(folder: Path) -> Path:
             folder = folder.with_name(f"{folder.name}-again")
         else:
             return folder
-
-
-def _locked(stack: ExitStack, note: Path) -> bool:
-    """Take a training for this process, until its end; False where another has it, or it ended meanwhile."""
-    try:
-        file = stack.enter_context(note.open("rb"))
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return note.exists()

@@ -23,6 +23,7 @@ from affekt.json_document import LEFT_OUT, JsonDocument
 from affekt.model_names import check_name
 from affekt.pipelines.container_owner import ended_with_us, remove_abandoned
 from affekt.pipelines.containers import check_image, container_runner, engine, folders_of, in_image
+from affekt.pipelines.interrupted import any_interrupted
 from affekt.pipelines.job import TrainingJob, settings_of, unit_to_train
 from affekt.pipelines.kept_steps import KeptSteps, in_home, kept_steps, key_of
 from affekt.pipelines.local import LocalRun, run_locally
@@ -87,7 +88,12 @@ class Outcome(JsonDocument):
 
 
 def run_training(
-    job: TrainingJob, *, say: events.Listener, runner: Processes | Containers = HERE, fresh: bool = False
+    job: TrainingJob,
+    *,
+    say: events.Listener,
+    runner: Processes | Containers = HERE,
+    fresh: bool = False,
+    then: Callable[[Outcome], Outcome] = lambda outcome: outcome,
 ) -> Outcome:
     """Run the training pipeline on this machine and read what it produced.
 
@@ -98,6 +104,7 @@ def run_training(
         say: called with each event of a step.
         runner: in what the steps run.
         fresh: whether it starts anew all the same.
+        then: the last thing that belongs to the training; where it fails or is interrupted, the next start does it.
 
     Raises:
         AffektError: a step failed, or there is no engine or image for containers.
@@ -116,9 +123,16 @@ def run_training(
                 flag("fresh", "train"),
             )
         run = run_pipeline(job, kept.folder, say=say, runner=runner, kept=kept)
-        outcome = _outcome(job, run, tracking)
+        outcome = then(_outcome(job, run, tracking))
         kept.complete()
     return outcome
+
+
+def is_interrupted(job: TrainingJob, *, runner: Processes | Containers = HERE) -> bool:
+    """Whether a training of the same data, settings and code was interrupted, so that a start goes on with it."""
+    arguments = _arguments(job, unit_to_train(job.data, job.faces, job.models))
+    key = key_of(arguments, job.settings, job.models, type(runner).__name__)
+    return any_interrupted(home() / "runs", key)
 
 
 def _close_abandoned(tracking: Tracking) -> None:

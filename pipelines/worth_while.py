@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from affekt.dataset import unit_of
@@ -10,9 +11,11 @@ from affekt.home import home
 from affekt.json_document import JsonDocument
 from affekt.model_names import check_name
 from affekt.pipelines.job import TrainingJob
-from affekt.registry import Tracking
+from affekt.registry import Tracking, close_abandoned
 from affekt.steps.news import News, find_news, keep_news
 from affekt.steps.when import When
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ def look(job: TrainingJob, when: When, *, store: str = "") -> Looked:
         raise UsageError("--when compares clips; for still images leave it out", code="usage")
     check_name(job.name)
     tracking = Tracking()
+    for said in close_abandoned(tracking):
+        logger.warning("%s", said)
     news = find_news(job.data, job.name, job.settings, when, store=store or str(home() / "store"), tracking=tracking)
     run_id = "" if news.worth_while else keep_news(news, when, job.name, job.data, tracking)
     return Looked(job.name, news.worth_while, news.sentence(when), news, run_id, tracking.shown)

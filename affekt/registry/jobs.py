@@ -65,6 +65,19 @@ def job_run(tracking: Tracking, job: str) -> Run | None:
     return _run_of(tracking, job)
 
 
+def was_decided_on(tracking: Tracking, run_id: str) -> bool:
+    """Whether the gate decided on what a run registered, or may yet; False where the run ended before."""
+    from mlflow.exceptions import MlflowException  # heavy: mlflow
+
+    try:
+        run = tracking.client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return True  # nobody knows
+        raise
+    return run.info.status == "RUNNING" or DECIDED in run.data.tags
+
+
 def last_failure(tracking: Tracking, run_id: str) -> Run | None:
     """The child of a parent run that failed last; None where none did."""
     failed = f"tags.`mlflow.parentRunId` = '{run_id}' and attributes.status = 'FAILED'"

@@ -21,7 +21,7 @@ from affekt.ensemble.records import REFERENCE, read_records, read_table
 from affekt.errors import DataError
 from affekt.json_document import JsonDocument
 from affekt.registry import Tracking, list_models, resolve
-from affekt.registry.jobs import JOB, job_run
+from affekt.registry.jobs import JOB, job_run, was_decided_on
 from affekt.registry.models import digest_of
 from affekt.settings import Settings
 from affekt.steps.when import When
@@ -89,7 +89,8 @@ class News(JsonDocument):
 def find_news(data: str, name: str, settings: Settings, when: When, *, store: str, tracking: Tracking) -> News:
     """Compare a data set of clips with what the champion of a name learned from.
 
-    What the newest version learned from counts as known, too, since the gate would decide the same on it again.
+    What the newest version learned from counts as known, too, since the gate would decide the same on it again; not so
+    where its training ended before the gate decided.
 
     Args:
         data: folder, CSV file or ``s3://`` address.
@@ -127,7 +128,7 @@ def find_news(data: str, name: str, settings: Settings, when: When, *, store: st
     known = contents([clip.uri for clip in train], store)
     unknown = [clip for clip in train if not known[clip.uri] or own.is_new(known[clip.uri], clip.label)]
     newest, allowed = unknown, [stored_settings(folder)]
-    if versions[0].version > champion.version:
+    if versions[0].version > champion.version and was_decided_on(tracking, versions[0].run_id):
         later = resolve(versions[0].reference, tracking)
         allowed.append(stored_settings(later))
         tried = Learned.read(later)

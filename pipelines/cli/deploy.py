@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,14 @@ from affekt.home import home
 from affekt.pipelines.cli.remarks import remark
 from affekt.progress import told_when_slow
 from affekt.registry import Tracking, resolve, version_of
-from affekt.registry.models import digest_of, find
+from affekt.registry.models import champion_of, digest_of, find
 from affekt.serving.rollout import begin_trial, deploy_ensemble, manage
 from affekt.serving.running import RunningServer, find_server
 
 #: Sample clips that a version is tried with, where none are given.
 _SAMPLES = 2
+#: How long a deployment waits for another change of the server's versions, seconds.
+_BUSY_SECONDS = 300.0
 
 
 def main(options: argparse.Namespace) -> int:
@@ -61,28 +64,52 @@ def server_at(url: str) -> RunningServer:
     return server
 
 
-def deploy_promoted(url: str, reference: str) -> None:
-    """Let a server answer with a version that has become the champion; one that has it already is left as it is.
+def deploy_promoted(url: str, name: str, version: int) -> bool:
+    """Let a server answer with a version that has become the champion.
+
+    Returns:
+        Whether it does; not where another version is the champion by now, which stays where it is.
 
     Raises:
         AffektError: it does not; the message says that the version is the champion all the same.
     """
-    try:
-        tracking = Tracking()
-        folder, server = resolve(reference, tracking), server_at(url)
-        meant = find(reference, tracking)
-        name = name_beside(manage(server, "GET", "/versions"), str(meant.version), meant.name, digest_of(folder), url)
-        with trials_of(folder, []) as trials:
-            deploy_ensemble(folder, server, version=name, trials=trials)
-    except AffektError as error:
-        if error.code == "already_deployed":
-            return
-        raise AffektError(
-            f"{reference} is the champion, and the server does not answer with it: {error.message}; once that is "
-            f"mended, affekt deploy --url {url}",
-            code=error.code,
-            where=url,
-        ) from error
+    tracking, ends = Tracking(), time.monotonic() + _BUSY_SECONDS
+    champion = champion_of(name, tracking)
+    if champion is None or champion.version != version:
+        remark(
+            f"affekt: {name}/{version} is not the champion any more"
+            f"{f', {champion.reference} is' if champion else ''}; {url} is left as it is"
+        )
+        return False
+    while True:
+        try:
+            answer_with(champion.reference, tracking, server_at(url))
+        except AffektError as error:
+            if error.code == "busy" and time.monotonic() < ends:
+                time.sleep(1.0)
+                continue
+            raise AffektError(
+                f"{champion.reference} is the champion, and the server does not answer with it: {error.message}; once "
+                f"that is mended, affekt deploy --model {name}@champion --url {url}",
+                code=error.code,
+                where=url,
+            ) from error
+        return True
+
+
+def answer_with(reference: str, tracking: Tracking, server: RunningServer) -> None:
+    """Let a server answer with a version; one that answers already is left as it is.
+
+    Raises:
+        AffektError: it does not, for the reasons of :func:`affekt.serving.rollout.deploy_ensemble`.
+    """
+    meant, folder = find(reference, tracking), resolve(reference, tracking)
+    status, digest = manage(server, "GET", "/versions"), digest_of(folder)
+    if status["versions"].get(status["default"], {}).get("digest") == digest:
+        return
+    name = name_beside(status, str(meant.version), meant.name, digest, server.url)
+    with trials_of(folder, []) as trials:
+        deploy_ensemble(folder, server, version=name, trials=trials)
 
 
 def _refused(options: argparse.Namespace) -> str:

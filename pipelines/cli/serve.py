@@ -12,11 +12,10 @@ from pathlib import Path
 
 from affekt.errors import AffektError, UsageError, as_affekt_error
 from affekt.home import home
-from affekt.pipelines.cli.deploy import trials_of
+from affekt.pipelines.cli.deploy import answer_with
 from affekt.pipelines.cli.remarks import remark
 from affekt.registry import Tracking, resolve, version_of
 from affekt.serving.door.options import LOCAL
-from affekt.serving.rollout import deploy_ensemble
 from affekt.serving.running import RunningServer
 from affekt.serving.server import LocalServer
 
@@ -88,9 +87,7 @@ def _followed(reference: str, version: str | None, server: RunningServer) -> str
         meant = version_of(reference, tracking)
         if meant in (None, version):
             return version
-        folder = resolve(reference, tracking)
-        with trials_of(folder, []) as trials:
-            deploy_ensemble(folder, server, version=str(meant), trials=trials)
+        answer_with(reference, tracking, server)
     except (AffektError, OSError) as error:
         print(f"affekt: {reference} could not be followed: {as_affekt_error(error)}", file=sys.stderr, flush=True)
         return version

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from affekt.counted import counted
 from affekt.errors import UsageError
+from affekt.home import home
 from affekt.pipelines.cli.data_sets import data_meant
 from affekt.pipelines.cli.remarks import remark
 from affekt.pipelines.cli.steps import StepLines
-from affekt.pipelines.job import check_data, job_of
-from affekt.pipelines.runners import Cluster, check_reachable_from_pods, runner_named
+from affekt.pipelines.interrupted import any_interrupted
+from affekt.pipelines.job import TrainingJob, check_data, job_of
+from affekt.pipelines.runners import Cluster, Runner, check_reachable_from_pods, runner_named
 from affekt.steps.when import When
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ def main(options: argparse.Namespace) -> int:
     )
     if isinstance(runner, Cluster):
         check_reachable_from_pods(runner, data=job.data, faces=job.faces)
-    if when is not None:
+    if when is not None and not _goes_on(job, runner, options):
         from affekt.pipelines.worth_while import look  # heavy: what is registered
 
         looked = look(job, when, store=runner.store if isinstance(runner, Cluster) else "")
@@ -68,15 +70,27 @@ def main(options: argparse.Namespace) -> int:
         else:
             show_protocol(found)
         return 0
-    outcome = run_training(job, say=StepLines(), runner=runner, fresh=options.fresh)
-    if options.deploy and outcome.promoted:
-        deploy_promoted(options.deploy, f"{outcome.name}/{outcome.version}")
-        outcome = replace(outcome, deployed=options.deploy)
+
+    def then(outcome: Outcome) -> Outcome:
+        if options.deploy and outcome.promoted and deploy_promoted(options.deploy, outcome.name, outcome.version):
+            return replace(outcome, deployed=options.deploy)
+        return outcome
+
+    outcome = run_training(job, say=StepLines(), runner=runner, fresh=options.fresh, then=then)
     if options.json:
         print(json.dumps(outcome.to_dict(), indent=2))
     else:
         summarise(outcome)
     return 0
+
+
+def _goes_on(job: TrainingJob, runner: Runner, options: argparse.Namespace) -> bool:
+    """Whether this start finishes an interrupted one, which was found to be worth while."""
+    if isinstance(runner, Cluster) or options.fresh or not any_interrupted(home() / "runs"):
+        return False
+    from affekt.pipelines.run import is_interrupted  # heavy: kfp, and most starts have none to go on with
+
+    return is_interrupted(job, runner=runner)
 
 
 def _refused(options: argparse.Namespace) -> str:

@@ -9,6 +9,7 @@ from kfp import dsl
 
 from affekt import events
 from affekt.errors import AffektError
+from affekt.pipelines.interrupted import any_interrupted
 from affekt.pipelines.kept_steps import kept_steps, key_of
 from affekt.pipelines.local import run_locally
 from affekt.settings import load_settings
@@ -135,6 +136,17 @@ def test_a_training_is_known_wherever_its_home_lies(tmp_path, monkeypatch):
         return key_of({"data": "", "faces": "", "store": str(tmp_path / store / "store")}, load_settings("small"))
 
     assert key("a", "a") == key("b", "b") != key("b", "elsewhere")
+
+
+def test_whether_a_training_is_unfinished_is_asked_of_its_key_and_not_while_somebody_is_at_work(tmp_path):
+    with pytest.raises(ValueError, match="stopped"), kept_steps(tmp_path / "run", "key", fresh=False):
+        assert not any_interrupted(tmp_path, "key")
+        raise ValueError("stopped")
+    assert any_interrupted(tmp_path)
+    assert [any_interrupted(tmp_path, key) for key in ("key", "other")] == [True, False]
+    with kept_steps(tmp_path / "run", "key", fresh=False) as kept:
+        kept.complete()
+    assert not any_interrupted(tmp_path)
 
 
 def test_a_finished_training_is_not_gone_on_with(tmp_path):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import pytest
 from shared_killed import Training
 
-from affekt.registry import Tracking
+from affekt.registry import Tracking, promote
 from tests.conftest import TINY
 
 
@@ -42,6 +43,27 @@ def test_nobody_outlives_a_killed_command_and_the_next_start_closes_its_run(tmp_
     assert training.log().count("affekt: ingest: done in") == 1
     assert len(list((training.home / "runs").iterdir())) == 1
     assert "RUNNING" not in training.states()
+
+
+@pytest.mark.slow
+def test_between_registration_and_gate_a_start_that_asks_for_new_clips_goes_on_too(tmp_path, sample_clips):
+    with (sample_clips / "manifest.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    few = tmp_path / "few.csv"
+    with few.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows({**row, "path": sample_clips / row["path"]} for row in rows[: len(rows) * 2 // 3])
+    first = Training(tmp_path / "home", few, "--only=svc")
+    assert first.ends().returncode == 0
+    tracking = Tracking(home=first.home)
+    promote("affekt/1", tracking)
+    training = Training(first.home, sample_clips, "--only=svc", "--when=new_clips=1")
+    training.killed_when(lambda log: "affekt: registration: done" in log)
+    done = training.ends()
+    assert done.returncode == 0, done.stderr
+    assert (json.loads(done.stdout)["version"], training.states() - {"RUNNING"}) == (2, training.states())
+    assert json.loads(training.ends().stdout)["trains"] is False
 
 
 #: What the log says before each kill: in the first step, in the preparation, in each of the six models, in the fusion,

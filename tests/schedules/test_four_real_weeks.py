@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
-import requests
 from moto.server import ThreadedMotoServer
 
-from affekt.client import Client
 from affekt.home import home
 from affekt.pipelines.schedules.one_run import read_outcome
 from affekt.pipelines.schedules.schedule import Schedule
@@ -24,6 +18,7 @@ from affekt.pipelines.schedules.state import State
 from affekt.registry import Tracking, list_models, read_history
 from affekt.steps.when import When
 from tests.schedules.conftest import processor_seconds, until
+from tests.schedules.shared_server import WAIT, Asked
 from tests.shared_real_clips import rows, voices, write_manifest
 from tests.shared_s3 import client, variables
 
@@ -33,7 +28,6 @@ SETTINGS = (
     "gate.min_subjects=4", "gate.false_promotions=1", "gate.confidence=0.8",
 )  # fmt: skip
 DATA = "s3://arrivals/voices"
-WAIT = 1200.0
 
 
 @pytest.fixture
@@ -67,53 +61,6 @@ class Arrivals:
             self.folder / "manifest.csv", [{**row, "path": name} for row, name in zip(found, names, strict=True)]
         )
         self.s3.upload_file(str(path), "arrivals", "voices/manifest.csv")
-
-
-class Asked:
-    """``affekt serve --follow`` and somebody who asks it all the time."""
-
-    def __init__(self, clips: list[str], records: Path, log: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.url = f"http://127.0.0.1:{free.getsockname()[1]}"
-        command = [sys.executable, "-m", "affekt", "serve", "--follow", "--engine", "direct", "--workers", "1"]
-        with log.open("wb") as said:
-            self.process = subprocess.Popen(
-                [*command, "--port", self.url.rpartition(":")[2]], stdout=said, stderr=said,
-                env={**os.environ, "AFFEKT_RECORDS": str(records)},
-            )  # fmt: skip
-        until(self._ready, 300)
-        self.versions: list[str] = []
-        self.faults: list[Exception] = []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._ask, args=(clips,))
-        self._thread.start()
-
-    def _ready(self) -> bool:
-        try:
-            return requests.get(f"{self.url}/v2/health/ready", timeout=2).ok
-        except requests.RequestException:
-            return False
-
-    def _ask(self, clips: list[str]) -> None:
-        with Client(self.url) as asking:
-            number = 0
-            while not self._stop.wait(0.5):
-                try:
-                    answer = asking.predict(clips[number % len(clips)])
-                    self.versions.append(str(answer.model["version"]))
-                except Exception as error:
-                    self.faults.append(error)
-                number += 1
-
-    def until_it_is(self, version: int) -> None:
-        until(lambda: self.versions and self.versions[-1] == str(version), WAIT)
-
-    def close(self) -> None:
-        self._stop.set()
-        self._thread.join()
-        self.process.terminate()
-        self.process.wait(60)
 
 
 @pytest.fixture
@@ -168,7 +115,7 @@ def test_four_weeks_with_real_trainings_and_a_server_that_follows(place, bucket,
         arrivals.put(voices(shared_data, 3, 3))
         assert week()["promoted"] is True
         others = [row["path"] for row in rows(shared_data, ("05", "10"), 4, "java_sed_wav")]
-        asked = Asked(others, records, place / "serve.log")
+        asked = Asked(others, place / "serve.log", "--follow", "--engine", "direct", records=records)
         served.append(asked)
         asked.until_it_is(1)
 

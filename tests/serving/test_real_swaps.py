@@ -22,7 +22,7 @@ from affekt.ensemble.trials import add_trials
 from affekt.errors import AffektError
 from affekt.home import home
 from affekt.pipelines.cli.deploy import deploy_promoted
-from affekt.registry import Tracking, register
+from affekt.registry import Tracking, promote, register
 from affekt.serving.client import predict
 from affekt.serving.rollout import begin_trial, carried_trials, deploy_ensemble, manage, trial_of
 from affekt.serving.server import LocalServer
@@ -196,9 +196,11 @@ def test_a_version_that_became_the_champion_answers_as_soon_as_it_is_deployed(
     assert register(tracking, other, name="affekt", run_id=tracking.start_parent("affekt")) == 1
     with LocalServer(tiny_ensemble, engine="direct", workers=1, version="7", home=home()) as server:
         assert predict(server.url, clip)["model"]["version"] == "7"
+        assert not deploy_promoted(server.url, "affekt", 1)  # another became the champion, or none
+        promote("affekt/1", tracking)
         for _ in range(2):  # the second time there is nothing to do
-            deploy_promoted(server.url, "affekt/1")
+            assert deploy_promoted(server.url, "affekt", 1)
             assert predict(server.url, clip)["model"]["version"] == "1"
     with pytest.raises(AffektError, match=r"affekt/1 is the champion, and .* does not answer with it") as raised:
-        deploy_promoted(server.url, "affekt/1")
+        deploy_promoted(server.url, "affekt", 1)
     assert raised.value.code == "no_server"

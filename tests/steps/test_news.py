@@ -16,7 +16,7 @@ from affekt.ensemble import Learned
 from affekt.ensemble.records import REFERENCE, put_records, write_table
 from affekt.media import PreparedIndex
 from affekt.media.prepared import PreparedRow
-from affekt.registry import Tracking, promote, register, resolve
+from affekt.registry import Tracking, list_models, promote, register, resolve
 from affekt.registry.models import digest_of
 from affekt.settings import load_settings
 from affekt.steps.news import find_news, keep_news
@@ -128,6 +128,13 @@ def test_what_changes_is_counted_by_content_and_label_and_decides(clips, trackin
     registered(tracking, tmp_path / "second", clips.learned(), champion=False)
     found = news(clips, tracking, When(new_clips=1))
     assert (found.new_clips, found.tried, found.worth_while) == (0, 2, False)
+    # It did not: its training ended before the gate.
+    run_id = list_models(tracking, "affekt")[0].run_id
+    tracking.finish(run_id, "KILLED")
+    found = news(clips, tracking, When(new_clips=1))
+    assert (found.new_clips, found.tried, found.worth_while) == (2, 0, True)
+    tracking.client.set_tag(run_id, "affekt.promoted", "False")
+    assert not news(clips, tracking, When(new_clips=1)).worth_while
 
 
 def test_with_drift_one_new_clip_is_enough_and_none_is_not(clips, tracking, tmp_path):
