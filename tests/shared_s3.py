@@ -44,10 +44,14 @@ def client(endpoint: str) -> Any:
 
 
 @contextmanager
-def seaweedfs() -> Iterator[str]:
-    """SeaweedFS with an empty S3; yields its address."""
+def seaweedfs(below: Path | None = None) -> Iterator[str]:
+    """SeaweedFS with an empty S3; yields its address.
+
+    Args:
+        below: the folder that its own is made in; default the system's for temporary files.
+    """
     assert _WEED, NO_SEAWEEDFS
-    folder = Path(tempfile.mkdtemp(prefix="affekt-seaweedfs-"))
+    folder = Path(tempfile.mkdtemp(prefix="affekt-seaweedfs-", dir=below))
     people = [
         {"name": key, "credentials": [{"accessKey": key, "secretKey": "secret"}], "actions": may}
         for key, may in _MAY.items()

@@ -37,26 +37,29 @@ class Notify(JsonDocument):
         Raises:
             ValueError: says what is wrong.
         """
-        known = ("webhook", "slack", "results", "clip_names")
-        for key in values:
-            if key not in known:
-                raise ValueError(f"{key} is not known; expected {', '.join(known)}")
-        if not values.get("webhook") and not values.get("slack"):
+        found = {key: cls.part(key, value) for key, value in values.items()}
+        if not found.get("webhook") and not found.get("slack"):
             raise ValueError("expected webhook: or slack: with an address, or with $NAME of a variable that holds it")
-        found: dict[str, Any] = {}
-        for key in ("webhook", "slack"):
-            if key in values:
-                found[key] = _address(key, values[key])
-        if "results" in values:
-            results = values["results"]
-            if not isinstance(results, list) or not results or any(each not in RESULTS for each in results):
-                raise ValueError(f"results is {results!r}; expected a list of {', '.join(RESULTS)}")
-            found["results"] = tuple(results)
-        if "clip_names" in values:
-            if not isinstance(values["clip_names"], bool):
-                raise ValueError(f"clip_names is {values['clip_names']!r}; expected true or false")
-            found["clip_names"] = values["clip_names"]
         return cls(**found)
+
+    @staticmethod
+    def part(key: str, value: Any) -> Any:
+        """One value of what a file says.
+
+        Raises:
+            ValueError: says what is wrong.
+        """
+        if key in ("webhook", "slack"):
+            return _address(key, value)
+        if key == "results":
+            if not isinstance(value, list) or not value or any(each not in RESULTS for each in value):
+                raise ValueError(f"results is {value!r}; expected a list of {', '.join(RESULTS)}")
+            return tuple(value)
+        if key == "clip_names":
+            if not isinstance(value, bool):
+                raise ValueError(f"clip_names is {value!r}; expected true or false")
+            return value
+        raise ValueError(f"{key} is not known; expected webhook, slack, results, clip_names")
 
     def not_of_the_secret(self) -> list[str]:
         """What is wrong for a run on a cluster: arguments of a pipeline are seen by all who see its runs.

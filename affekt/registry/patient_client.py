@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import sys
 import uuid
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from affekt.errors import AffektError
 from affekt.patience import patience, repeated
 
 if TYPE_CHECKING:
@@ -92,7 +94,14 @@ def answered(call: Callable[[], Any], where: str) -> Any:
     Raises:
         AffektError: ``unanswered``.
     """
-    return repeated(call, worth_repeating, seconds=patience(BRIEFLY), service="MLflow", where=where)
+    try:
+        return repeated(call, worth_repeating, seconds=patience(BRIEFLY), service="MLflow", where=where)
+    except AffektError as error:
+        # MLflow's client keeps the words of such an answer to itself.
+        if error.code == "unanswered" and re.search(r"\b50[03] error responses|\b500 Server Error", error.message):
+            said = f"{error.message}. A server whose database or place of files is full answers so, too: see its log"
+            raise AffektError(said, code=error.code, where=error.where) from error
+        raise
 
 
 def worth_repeating(error: Exception) -> float:

@@ -36,6 +36,8 @@ _ANSWERED = {
     "HeadObject": ("ContentLength", "ETag"),
     "ListObjectsV2": ("IsTruncated",),
 }
+#: MinIO's words, Ceph's and others', for a disk or a share of it that is used up; AWS has none.
+_NO_ROOM = {"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded", "InsufficientStorage", "507"}
 _CREDENTIALS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or run under a role that may read it"
 
 
@@ -115,6 +117,13 @@ def _refusal(error: Any, uri: str) -> DataError:
         )
     if code in {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"}:
         return DataError(f"the credentials are refused ({code}); {_CREDENTIALS}", code="no_credentials", where=uri)
+    if code in _NO_ROOM:
+        return DataError(
+            f"the S3 service has no room left ({code}): make room there, or raise the quota of the bucket {bucket!r}; "
+            "then start the same again",
+            code="storage_full",
+            where=uri,
+        )
     if code in {"SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "500", "502", "503", "504"}:
         return DataError(f"the S3 service is not ready ({code} {reason}".strip() + ")", code="busy", where=uri)
     return DataError(f"the S3 service refuses the request: {code} {reason}".strip(), code="storage", where=uri)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from affekt.errors import AffektError, DataError, SettingsError, as_affekt_error
-from affekt.pipelines.schedules.keys import NAME, READ
+from affekt.pipelines.schedules.keys import NAME, PARTS, READ
 from affekt.pipelines.schedules.schedule import Schedule, ScheduleFile
 from affekt.settings import load_settings
 from affekt.storage import is_remote
@@ -52,15 +52,6 @@ def read_schedules(path: Path) -> ScheduleFile:
         listed = "".join(f"\n  - line {line}: {text}" for line, text in sorted(reading.problems))
         raise DataError(f"nothing of it is used:{listed}", code="schedules", where=str(path))
     return replace(found, place=str(path))
-
-
-@dataclass(frozen=True)
-class _Value:
-    """A value with its line."""
-
-    value: Any
-    line: int
-    lines: Mapping[str, int] = field(default_factory=dict)
 
 
 class _Reading:
@@ -123,20 +114,33 @@ class _Reading:
             self.wrong(_line(node), f"the schedule has no {missing}")
         values: dict[str, Any] = {}
         for name, child in keys.items():
-            lines = {}
-            if isinstance(child, yaml.MappingNode):
-                lines = {str(key.value): _line(key) for key, _ in child.value}
-            given = _Value(loader.construct_object(child, deep=True), _line(child), lines)
+            if name in PARTS and isinstance(child, yaml.MappingNode) and not self.parts(name, child, loader):
+                continue
             try:
-                values[name] = READ[name](given.value)
+                values[name] = READ[name](loader.construct_object(child, deep=True))
             except ValueError as error:
-                self.wrong(given.line, f"{name}: {error}")
+                self.wrong(_line(child), f"{name}: {error}")
             except AffektError as error:
-                self.wrong(given.line, f"{name}: {error.message}")
+                self.wrong(_line(child), f"{name}: {error.message}")
         self.together(keys, values, _line(node))
         if len(self.problems) > before:
             return None
         return Schedule(**{name: value for name, value in values.items() if value is not None})
+
+    def parts(self, name: str, node: yaml.MappingNode, loader: yaml.SafeLoader) -> bool:
+        """Whether a value that has keys itself is right; what is wrong of each key stands at its line."""
+        before, seen = len(self.problems), set[str]()
+        for key, _ in node.value:
+            if str(key.value) in seen:
+                self.wrong(_line(key), f"{name}: the key {key.value} is there twice")
+            seen.add(str(key.value))
+        loader.flatten_mapping(node)
+        for key, value in node.value:
+            try:
+                PARTS[name](str(key.value), loader.construct_object(value, deep=True))
+            except ValueError as error:
+                self.wrong(_line(key), f"{name}: {error}")
+        return len(self.problems) == before
 
     def together(self, keys: Mapping[str, yaml.Node], values: dict[str, Any], line: int) -> None:
         """What concerns several keys: settings by preset, places by runner, models by data."""
@@ -185,12 +189,13 @@ class _Reading:
         if not isinstance(node, yaml.MappingNode) or not values.get("settings"):
             return
         preset, before = values.get("preset", "small"), len(self.problems)
-        for (key, _), override in zip(node.value, values["settings"], strict=True):
+        lines = {str(key.value): _line(key) for key, _ in node.value}
+        for override in values["settings"]:
             try:
                 load_settings(preset, [override])
             except SettingsError as error:
                 for problem in error.problems:
-                    self.wrong(_line(key), f"settings: {problem}")
+                    self.wrong(lines.get(override.partition("=")[0], _line(node)), f"settings: {problem}")
         if len(self.problems) == before:
             try:
                 load_settings(preset, values["settings"])

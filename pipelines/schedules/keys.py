@@ -67,9 +67,20 @@ def _one_of(*choices: str) -> Callable[[Any], str]:
 
 
 def _settings(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, dict) or any(isinstance(each, dict) for each in value.values()):
+    if not isinstance(value, dict):
         raise ValueError("expected setting: value, with whole names, like vgg.iterations: 300")
-    return tuple(f"{key}={each if isinstance(each, str) else json.dumps(each)}" for key, each in value.items())
+    return tuple(_setting(key, each) for key, each in value.items())
+
+
+def _setting(key: Any, value: Any) -> str:
+    if isinstance(value, dict):
+        raise ValueError(f"{key}: expected setting: value, with whole names, like vgg.iterations: 300")
+    try:
+        return f"{key}={value if isinstance(value, str) else json.dumps(value)}"
+    except TypeError:
+        raise ValueError(
+            f"{key}: expected a number, a text, true, false, null or a list, got {value!r}; a date is a text in quotes"
+        ) from None
 
 
 def _when(value: Any) -> When:
@@ -94,6 +105,12 @@ def _models(value: Any) -> str:
     return ",".join(_one_of(*model_names())(name.strip()) for name in _text(value).split(","))
 
 
+def _when_part(key: str, value: Any) -> None:
+    When.of({key: value})
+
+
+#: How each value is read of a key whose value has keys itself, which are looked at one by one.
+PARTS: dict[str, Callable[[str, Any], Any]] = {"settings": _setting, "when": _when_part, "notify": Notify.part}
 #: How the value of each key is read; it raises ValueError or AffektError.
 READ: dict[str, Callable[[Any], Any]] = {
     "name": _name,

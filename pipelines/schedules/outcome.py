@@ -60,8 +60,10 @@ class Outcome(JsonDocument):
 
     def sentence(self) -> str:
         """The result and why, in one line."""
-        said = self.result.replace("_", " ")
-        return ": ".join(part for part in (f"{said} {self.version}".strip(), self.why.partition("\n")[0]) if part)
+        said, why = self.result.replace("_", " "), self.why.partition("\n")[0]
+        if why.startswith(said):
+            return why
+        return ": ".join(part for part in (f"{said} {self.version}".strip(), why) if part)
 
     def ended(self, run: Run, log: str, *, clip_names: bool) -> Ended:
         """What is told of a run with this outcome.

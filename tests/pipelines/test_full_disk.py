@@ -3,47 +3,33 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from shared_disk import SmallDisk
 from shared_killed import Training, Watched
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 700 MiB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=700m", "tmpfs", str(place)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("this user may not mount a small disk")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", "-l", str(place)], check=True)
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    with SmallDisk.mounted(tmp_path / "disk", 700) as disk:
+        yield disk
 
 
 @pytest.mark.parametrize("point", ["'train-svc'", "'register'"])
 def test_a_full_disk_is_told_and_the_next_start_goes_on(small_disk, sample_clips, point):
-    training = Training(small_disk / "home", sample_clips, "--only=svc")
+    training = Training(small_disk.place / "home", sample_clips, "--only=svc")
     watched = Watched(training)
     watched.until(point)
-    ballast = small_disk / "ballast"
-    with suppress(OSError), ballast.open("wb", buffering=0) as file:
-        while file.write(bytes(1 << 16)):
-            pass
+    small_disk.fill()
     assert watched.ends() == 1
     assert json.loads(watched.said[0])["error"]["code"] == "disk_full", watched.said
     full = training.ends()
     assert json.loads(full.stdout)["error"]["code"] == "disk_full"
-    ballast.unlink()
+    small_disk.make_room()
     done = training.ends()
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["version"] == 1

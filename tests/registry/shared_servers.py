@@ -23,6 +23,17 @@ _BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 NO_POSTGRESQL = "" if _BINARIES else "PostgreSQL's server is not installed (Debian: postgresql)"
 
 
+#: MinIO's answer to whatever is sent to it once its disks are full.
+_FULL_BODY = (
+    b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>XMinioStorageFull</Code><Message>Storage backend has '
+    b"reached its minimum free drive threshold. Please delete a few objects to proceed.</Message></Error>"
+)
+_FULL = (
+    b"HTTP/1.1 507 Insufficient Storage\r\nContent-Type: application/xml\r\nConnection: close\r\n"
+    b"Content-Length: %d\r\n\r\n" % len(_FULL_BODY)
+) + _FULL_BODY
+
+
 def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -30,13 +41,16 @@ def free_port() -> int:
 
 
 @contextmanager
-def postgresql() -> Iterator[str]:
+def postgresql(below: Path | None = None) -> Iterator[str]:
     """A PostgreSQL with an empty database; yields its address as the documentation writes it.
 
     It refuses to run as root, who lets the user ``postgres`` do it.
+
+    Args:
+        below: the folder that its own is made in; default the system's for temporary files.
     """
     who = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
-    folder = Path(tempfile.mkdtemp(prefix="affekt-postgresql-"))
+    folder = Path(tempfile.mkdtemp(prefix="affekt-postgresql-", dir=below))
     if who:
         os.chown(folder, pwd.getpwnam("postgres").pw_uid, -1)
     data, port, bins = str(folder / "data"), free_port(), _BINARIES[-1]
@@ -137,7 +151,8 @@ class Way:
 
     Attributes:
         state: ``open``; ``503``: each request gets that answer; ``cut``: a connection ends after 100 bytes of an
-            answer; ``slow``: three seconds before each piece of an answer.
+            answer; ``slow``: three seconds before each piece of an answer; ``full``: what is sent there is answered as
+            by an S3 without room.
     """
 
     def __init__(self, port: int) -> None:
@@ -188,6 +203,12 @@ class Way:
             while piece := source.recv(65536):
                 if not answer and self.state == "503":
                     break  # one that was opened before; the next gets the answer
+                if not answer and self.state == "full" and piece.startswith((b"PUT ", b"POST ")):
+                    source.sendall(_FULL)
+                    source.shutdown(socket.SHUT_WR)
+                    while source.recv(65536):
+                        pass
+                    break
                 if answer and self.state == "slow":
                     time.sleep(3)
                 if answer and self.state == "cut":

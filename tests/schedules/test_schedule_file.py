@@ -68,6 +68,17 @@ def test_a_key_that_is_there_twice_is_a_mistake(tmp_path):
     assert mistakes(tmp_path, WEEKLY + "    only: vgg\n") == ["line 9: the key only is there twice"]
 
 
+def test_what_is_wrong_within_a_value_is_told_at_its_own_line(tmp_path):
+    text = WEEKLY.partition("    settings")[0] + (
+        "    settings:\n      svc.c: 2026-01-01\n      svc.c: 3\n    when:\n      new_clips: 0\n      newclips: 3\n"
+        "    notify:\n      slack: 5\n      results: [won]\n"
+    )
+    lines, words = (8, 9, 11, 12, 14, 15), ("a date", "twice", "is 0", "newclips", "slack", "won")
+    for said, line, word in zip(mistakes(tmp_path, text), lines, words, strict=True):
+        assert said.startswith(f"line {line}: ")
+        assert word in said
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [

@@ -128,6 +128,22 @@ def test_within_a_step_a_request_is_repeated_while_the_service_is_away(monkeypat
     assert len(tries) == asked
 
 
+def test_a_service_without_room_is_named_at_once(bucket: str, s3_service: Any, tmp_path: Path, monkeypatch) -> None:
+    way = Way(int(s3_service.meta.endpoint_url.rpartition(":")[2]))
+    way.state = "full"
+    write_bytes(f"{bucket}/there", b"0123")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", way.uri)
+    (tmp_path / "a").write_bytes(b"0123")
+    try:
+        for send in (lambda: write_bytes(f"{bucket}/a", b"0123"), lambda: s3.send(tmp_path / "a", f"{bucket}/b")):
+            with patience.as_a_step(), pytest.raises(DataError, match="no room left") as caught:
+                send()
+            assert caught.value.code == "storage_full"
+        assert read_bytes(f"{bucket}/there") == b"0123"
+    finally:
+        way.close()
+
+
 @pytest.mark.parametrize(
     "request_", [read_bytes, lambda uri: s3.read_range(uri, 1, 2), list_entries, s3.version,
                  lambda uri: open_local(uri).__enter__()],
