@@ -13,7 +13,7 @@ from affekt.dataset.archives import is_archive
 from affekt.dataset.clips import Clip
 from affekt.dataset.file_names import IMAGE_SUFFIXES, STILL_SUFFIXES, is_media, suffix_of
 from affekt.dataset.label_words import other_words
-from affekt.dataset.labels import LABELS
+from affekt.dataset.labels import LABELS, known_label
 from affekt.dataset.layouts import Told, told_of, understood
 from affekt.dataset.left_out import is_text, left_out
 from affekt.dataset.problems import Problem, some
@@ -106,8 +106,14 @@ def _without_split(chosen: Sequence[tuple[Entry, Told]], uri: str) -> list[Probl
     for folder, count in folders.items():
         found = f"{count} {'file has' if count == 1 else 'files have'} no split, while others are below {some(known)}"
         name = PurePosixPath(folder).name
-        why = f"{name!r} is no split that is known" if name else "they are in no folder of a split"
-        message = f"{found}: {why}; call it train, val or test, move it away, or list the files in a manifest.csv"
+        mend = "call it train, val or test, move it away"
+        if not name:
+            why = "they are in no folder of a split"
+        elif known_label(name):
+            why, mend = f"{name!r} is a label", "move it into the folder of a split"
+        else:
+            why = f"{name!r} is no split that is known"
+        message = f"{found}: {why}; {mend}, or list the files in a manifest.csv"
         problems.append(Problem("unknown_split", _inside(uri, folder) if folder else uri, message))
     return problems
 

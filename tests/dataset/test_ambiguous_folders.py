@@ -87,7 +87,7 @@ def test_two_splits_in_a_path_are_an_error(tree: Tree, path: str) -> None:
     ("paths", "where", "said"),
     [
         (["train/happy/1.mp4", "extra/happy/1.mp4", "extra/sad/1.mp4"], "/extra", "2 files have no split"),
-        (["train/happy/1.mp4", "happy/1.mp4"], "/happy", "'happy' is no split that is known"),
+        (["train/happy/1.mp4", "happy/1.mp4"], "/happy", "'happy' is a label; move it into the folder of a split"),
         (["set/train/happy/1.mp4", "set/trial/happy/1.mp4"], "/set/trial", "others are below set/train"),
         (["happy/train/1.mp4", "happy/final/1.mp4"], "/happy/final", "'final' is no split that is known"),
         (["val/03-01-08-01-02-01-12.wav", "03-01-08-01-02-01-13.wav"], "", "they are in no folder of a split"),
