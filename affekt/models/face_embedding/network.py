@@ -36,7 +36,10 @@ class MobileNet(nn.Module):
         self.depthwise, self.pointwise = nn.ModuleList(), nn.ModuleList()
         for number, channels in enumerate(CHANNELS, start=1):
             out = round(channels * width)
-            self.depthwise.append(nn.Conv2d(into, into, 3, stride=2 if number in HALVING else 1, groups=into))
+            halving = number in HALVING  # its border is behind alone
+            self.depthwise.append(
+                nn.Conv2d(into, into, 3, stride=1 + halving, padding=0 if halving else 1, groups=into)
+            )
             self.pointwise.append(nn.Conv2d(into, out, 1))
             into = out
         self.requires_grad_(False).eval()
@@ -68,21 +71,20 @@ class MobileNet(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """The same of a tensor."""
-        x = (pictures.flip(-1) if self.order == "bgr" else pictures).float()
-        x = (x - torch.tensor(self.mean)).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
-        x = _relu6(self.first(_padded(x, 2)))
+        x = (pictures.flip(-1) if self.order == "bgr" else pictures).permute(0, 3, 1, 2)
+        x = _relu6(self.first(_padded(x - torch.tensor(self.mean).reshape(3, 1, 1))))
         found = []
         for number, (depthwise, pointwise) in enumerate(zip(self.depthwise, self.pointwise, strict=True), start=1):
-            x = _relu6(depthwise(_padded(x, 2 if number in HALVING else 1)))
+            x = _relu6(depthwise(_padded(x) if number in HALVING else x))
             x = _relu6(pointwise(x))
             if number in READ:
                 found.append(x.mean(dim=(2, 3)))
         return torch.cat(found, dim=1)
 
 
-def _padded(x: Tensor, stride: int) -> Tensor:
-    """TensorFlow's padding ``SAME`` of a kernel of three and an even side: what halves has its border behind alone."""
-    return functional.pad(x, (0, 1, 0, 1) if stride == 2 else (1, 1, 1, 1))
+def _padded(x: Tensor) -> Tensor:
+    """TensorFlow's padding ``SAME`` of a kernel of three that halves an even side: its border is behind alone."""
+    return functional.pad(x, (0, 1, 0, 1))
 
 
 def _relu6(x: Tensor) -> Tensor:
