@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from affekt.argument_names import argument
+from affekt.argument_names import argument, takes
 from affekt.counted import counted
 from affekt.dataset.clips import Clip, ClipTable, table_of
 from affekt.dataset.file_names import CLIP_SUFFIXES, STILL_SUFFIXES, suffix_of
@@ -57,7 +57,7 @@ def read_source(uri: str) -> Source:
     """
     places = places_of(uri)
     if len(places) > 1:
-        parts = [read_source(place) for place in places]
+        parts = [_one_of_several(place) for place in places]
         named = zip(parts, names_of(places), strict=True)
         clips = [clip for part, name in named for clip in of_dataset(part.table, name)]
         return Source(table_of(clips), tuple(problem for part in parts for problem in part.problems))
@@ -65,14 +65,28 @@ def read_source(uri: str) -> Source:
     images = [clip for clip in clips if suffix_of(clip.uri) in STILL_SUFFIXES]
     if images and len(images) == len(clips):
         raise DataError(
-            f"lists still images and no clips; give them with {argument('faces')}, or train on them alone with "
-            f"{only_images()}",
+            f"lists still images and no clips; give them with {argument('faces', command='train')}, or train on them "
+            f"alone with {only_images()}",
             code="no_clips",
             where=uri,
         )
-    message = f"is a still image, not a clip; face images are given with {argument('faces')}"
+    message = f"is a still image, not a clip; face images are given with {argument('faces', command='train')}"
     problems += [Problem("still_image", clip.where, message) for clip in images]
     return Source(table_of(clips), tuple(problems))
+
+
+def _one_of_several(place: str) -> Source:
+    try:
+        return read_source(place)
+    except DataError as error:
+        if error.code != "no_clips":
+            raise
+        remedy = f"leave it out, or give face images with {argument('faces')}" if takes("faces") else "leave it out"
+        raise DataError(
+            f"holds no clips, and data sets that are taken together are of clips; {remedy}",
+            code="no_clips",
+            where=place,
+        ) from error
 
 
 def load_clips(uri: str, *, leave_out_unlabelled: bool = False) -> ClipTable:

@@ -168,8 +168,8 @@ def _nothing_of_the_kind(listing: Listing, uri: str, suffixes: frozenset[str]) -
     images = sum(is_media(entry.path, IMAGE_SUFFIXES) for entry in entries)
     if images and suffixes != IMAGE_SUFFIXES:
         message = (
-            f"holds {counted(images, 'still images')} and no clips; give them with {argument('faces')}, or train on "
-            f"them alone with {only_images()}; found {names}{told}"
+            f"holds {counted(images, 'still images')} and no clips; give them with "
+            f"{argument('faces', command='train')}, or train on them alone with {only_images()}; found {names}{told}"
         )
         return DataError(message, code="no_clips", where=uri)
     return DataError(f"holds no {_wanted(suffixes)}; found {names}{told}\n{understood()}", code="no_clips", where=uri)

@@ -135,7 +135,8 @@ def model_names() -> tuple[str, ...]:
 
 def only_images() -> str:
     """``--only vgg``, or ``only='vgg'``: what has to be said for a model that learns from still images alone."""
-    return " or ".join(argument("only", name) for name, spec in model_specs().items() if spec.answers_images)
+    alone = [name for name, spec in model_specs().items() if spec.answers_images]
+    return " or ".join(argument("only", name, command="train") for name in alone)
 
 
 def model_spec(name: str) -> ModelSpec:

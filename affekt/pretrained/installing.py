@@ -6,11 +6,13 @@ import contextlib
 import fcntl
 import json
 import logging
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 from safetensors import SafetensorError
 
+from affekt.argument_names import argument, takes
 from affekt.errors import DataError
 from affekt.home import home
 from affekt.pretrained.catalogue import LAYOUTS, Published, published
@@ -168,12 +170,18 @@ def _check_digest(digest: str, entry: Published, name: str, given: str | None, w
         logger.info("%s: no digest is published for %s; taken as it is, with the SHA-256 %s", where, entry.name, digest)
         return
     if digest != expected:
-        advice = (
-            "" if given else f"; if this file is the right one, remove {folder_of(name)} or give --sha256 or --name"
-        )
+        advice = "" if given else f"; if this file is the right one, {_to_take_it(entry, name, where, digest)}"
         raise DataError(
             f"has the SHA-256 {digest}, expected {expected} ({origin}){advice}", code="wrong_digest", where=where
         )
+
+
+def _to_take_it(entry: Published, name: str, where: str, digest: str) -> str:
+    """What makes a file that has another digest be taken."""
+    if entry.sha256:
+        return f"take it with: affekt weights fetch {entry.name} --from {shlex.quote(where)} --sha256 {digest}"
+    other = [argument(option) for option in ("sha256", "name") if takes(option)]
+    return f"remove {folder_of(name)} or give {' or '.join(other)}"
 
 
 def _check_beside(path: Path, expected: str) -> None:

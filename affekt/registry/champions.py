@@ -72,8 +72,9 @@ def rollback(name: str, tracking: Tracking, *, to: int | None = None, reason: st
         if to is None:
             way = way[:-1]
             if not way:
+                named = argument("to", command="models rollback")
                 raise AffektError(
-                    f"there is no champion before the present one; name a version with {argument('to')}",
+                    f"there is no champion before the present one; name a version with {named}",
                     code="no_previous",
                     where=name,
                 )

@@ -113,7 +113,9 @@ def _plan_in(uri: str) -> dict[str, Any]:
         return dict(json.loads(storage.read_bytes(uri)))
     except ValueError as error:
         raise DataError(
-            f"cannot be read; begin anew with {argument('fresh')}, or name another table", code="damaged", where=uri
+            f"cannot be read; begin anew with {argument('fresh', command='score')}, or name another table",
+            code="damaged",
+            where=uri,
         ) from error
 
 
@@ -141,7 +143,7 @@ def _check(before: Mapping[str, Any], plan: Mapping[str, Any], folder: str) -> N
         what = f"by another model or server ({before.get('by')}; this is {plan['by']})"
     raise DataError(
         f"holds the rows of a scoring that was not done, {what}; start that one again, or begin anew with "
-        f"{argument('fresh')}",
+        f"{argument('fresh', command='score')}",
         code="other_scoring",
         where=folder,
     )

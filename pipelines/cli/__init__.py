@@ -67,7 +67,8 @@ def _run(arguments: Sequence[str]) -> int:
     if not getattr(options, "module", None):
         parser.print_help()
         return 2
-    return run_command(options)
+    with arguments_named("flags", vars(options)):
+        return run_command(options)
 
 
 def build_parser() -> argparse.ArgumentParser:

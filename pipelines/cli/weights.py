@@ -27,7 +27,8 @@ def main(options: argparse.Namespace) -> int:
     else:
         kept = install(Path(options.file), options.checkpoint, layout=options.layout, name=options.name)
     print(f"{kept.name}: {_summary(kept)}")
-    print(f"in {folder_of(kept.name)}; to use it: --set {published(kept.checkpoint).model}.pretrained={kept.name}")
+    override = f"{published(kept.checkpoint).model}.pretrained={kept.name}"
+    print(f"in {folder_of(kept.name)}; to use it: affekt train DATA --set {override}")
     print(f"SHA-256 of the source  {kept.source['sha256']}")
     print(f"SHA-256 of the weights {kept.sha256}")
     print(f"licence: {published(kept.checkpoint).licence} ({published(kept.checkpoint).page})")

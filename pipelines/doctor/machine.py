@@ -39,7 +39,8 @@ def _memory() -> Finding:
     size = machine.memory()
     text = f"{size / (1 << 30):.1f} GiB"
     if size < _LITTLE_MEMORY:
-        return Finding(_GROUP, "memory", NOTE, text, "train with smaller batches, for example --set vgg.batch_size=8")
+        remedy = "train with smaller batches, for example affekt train DATA --set vgg.batch_size=8"
+        return Finding(_GROUP, "memory", NOTE, text, remedy)
     return Finding(_GROUP, "memory", OK, text)
 
 

@@ -33,5 +33,5 @@ def findings() -> Iterator[Finding]:
             yield Finding(_GROUP, entry.name, MISSING, text, remedy)
     for name in detector_names():
         if needs := detector_spec(name).weights:
-            remedy = f"to use it: --set media.detector={name} --set media.detector_model=FILE"
+            remedy = f"to use it: affekt train DATA --set media.detector={name} --set media.detector_model=FILE"
             yield Finding(_GROUP, name, NOTE, f"the detector needs {needs}", remedy)
