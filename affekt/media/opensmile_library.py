@@ -9,20 +9,36 @@ from __future__ import annotations
 import math
 import os
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import IO, Any, Self
 
 import numpy as np
 
+from affekt.media.opensmile_configuration import configuration_for
+
 #: What the library's components for sound from memory and values to memory are called in its configurations.
 _SOURCE, _FUNCTIONALS, _DESCRIPTORS = "extsource", "extsinkfunc", "extsinklld"
+#: A component that writes the descriptors into a file: a call back into Python for each row takes longer.
+_ROWS = "rows"
+_SINKS = f"""[componentInstances:cComponentManager]
+instance[{_FUNCTIONALS}].type=cExternalSink
+instance[{_ROWS}].type=cHtkSink
+[{_FUNCTIONALS}:cExternalSink]
+reader.dmLevel=func
+[{_ROWS}:cHtkSink]
+reader.dmLevel=lld
+filename=\\cm[{_ROWS}{{rows.htk}}:file of the descriptors]
+"""
+#: Bytes before the rows in such a file, whose numbers are big-endian.
+_HEAD, _NUMBER = 12, ">f4"
 _QUIET = 2
 #: Seconds from one request to stop to the next.
 _PAUSE = 0.01
@@ -43,16 +59,22 @@ class Extractor:
 
     def __init__(self, configuration: str) -> None:
         self._library, root = _library()
-        self._configuration = str(root / configuration)
-        self._options = {
-            "source": str(root / "shared" / "standard_external_wave_input.conf.inc"),
-            "sink": str(root / "shared" / "standard_external_data_output_multi.conf.inc"),
-            "bufferModeRbConf": str(root / "shared" / "BufferModeRb.conf.inc"),
-            "frameModeFunctionalsConf": str(root / "shared" / "FrameModeFunctionals.conf.inc"),
+        shared = root / "shared"
+        included = {
+            "source": str(shared / "standard_external_wave_input.conf.inc"),
+            "sink": str(shared / "standard_external_data_output_multi.conf.inc"),
+            "bufferModeRbConf": str(shared / "BufferModeRb.conf.inc"),
+            "frameModeFunctionalsConf": str(shared / "FrameModeFunctionals.conf.inc"),
         }
-        smile = self._started()
+        smile = self._started(str(root / configuration), included)
         self.names, self.frame_names = _names(smile, _FUNCTIONALS), _names(smile, _DESCRIPTORS)
         smile.free()
+        included["bufferModeConf"] = str(shared / "BufferMode.conf.inc")  # the library's own choice
+        included["bufferModeRbLagConf"] = str(shared / "BufferModeRbLag.conf.inc")
+        with _Nameless(_SINKS) as sinks:
+            included["sink"] = sinks.path
+            text = configuration_for([_FUNCTIONALS, _ROWS], root / configuration, included)
+        self._configuration = _Nameless(text)
 
     def __call__(
         self,
@@ -72,24 +94,24 @@ class Extractor:
         Raises:
             TimeoutError: it was given up.
         """
-        smile = self._started(sampleRate=sample_rate, nBits=16)
         functionals: list[np.ndarray] = []
-        descriptors: list[np.ndarray] = []
-        smile.external_sink_set_callback_ex(_FUNCTIONALS, lambda values, _: functionals.append(values.copy()))
-        smile.external_sink_set_callback_ex(_DESCRIPTORS, lambda values, _: descriptors.append(values.copy()))
-        smile.external_audio_source_write_data(_SOURCE, (sound * 32768).astype(np.int16).tobytes())
-        smile.external_audio_source_set_eoi(_SOURCE)
-        try:
-            with _given_up(smile, ends, stopped):
-                smile.run()
-        finally:
-            smile.free()
-        return _rows(functionals, len(self.names)), _rows(descriptors, len(self.frame_names))
+        with _Nameless() as rows:
+            smile = self._started(self._configuration.path, {"sampleRate": sample_rate, "nBits": 16, _ROWS: rows.path})
+            smile.external_sink_set_callback_ex(_FUNCTIONALS, lambda values, _: functionals.append(values.copy()))
+            smile.external_audio_source_write_data(_SOURCE, (sound * 32768).astype(np.int16).tobytes())
+            smile.external_audio_source_set_eoi(_SOURCE)
+            try:
+                with _given_up(smile, ends, stopped):
+                    smile.run()
+            finally:
+                smile.free()
+            descriptors = np.frombuffer(rows.read()[_HEAD:], _NUMBER).reshape(-1, len(self.frame_names))
+        found = np.vstack(functionals) if functionals else np.zeros((0, len(self.names)))
+        return found.astype(np.float32), descriptors.astype(np.float32)
 
-    def _started(self, **more: int) -> Any:
+    def _started(self, configuration: str, options: Mapping[str, Any]) -> Any:
         smile = self._library.OpenSMILE()
-        options = {**self._options, **more}
-        smile.initialize(config_file=self._configuration, options=options, loglevel=_QUIET, log_file=None, debug=False)
+        smile.initialize(config_file=configuration, options=options, loglevel=_QUIET, log_file=None, debug=False)
         return smile
 
 
@@ -100,8 +122,29 @@ def _names(smile: Any, sink: str) -> tuple[str, ...]:
     )
 
 
-def _rows(found: list[np.ndarray], columns: int) -> np.ndarray:
-    return np.vstack(found).astype(np.float32) if found else np.zeros((0, columns), np.float32)
+class _Nameless:
+    """A file that the library opens by a path, and that is gone with this object, however the process ends."""
+
+    def __init__(self, text: str = "") -> None:
+        if sys.platform == "linux":
+            self._file: IO[bytes] = os.fdopen(os.memfd_create("affekt-opensmile"), "w+b")
+            self.path = f"/proc/self/fd/{self._file.fileno()}"
+        else:
+            self._file = tempfile.NamedTemporaryFile(prefix="affekt-")  # noqa: SIM115
+            self.path = self._file.name
+        self._file.write(text.encode())
+        self._file.flush()
+
+    def read(self) -> bytes:
+        """All that is in it."""
+        self._file.seek(0)
+        return self._file.read()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from affekt.media import opensmile_library
 from affekt.media.decode import decode
 from affekt.media.functionals import HOP, as_float, feature_set, voice_of
 from affekt.media.mel import mel_spectrogram
+from affekt.media.opensmile_configuration import configuration_for
 from affekt.settings import MediaSettings
 
 RATE = 16000
@@ -210,6 +211,31 @@ def test_an_environment_may_lie_in_a_folder_with_a_space_and_an_accent(tmp_path,
     )
     monkeypatch.setattr(opensmile_library, "_library", opensmile_library._library.__wrapped__)
     there = opensmile_library.Extractor(configuration)
-    assert str(elsewhere) in there._configuration
+    assert opensmile_library._library()[1] == elsewhere / "core" / "config"
     for ours, theirs in zip(there(sound, RATE), expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_configuration_is_reduced_to_what_reaches_its_sinks(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.conf"
+    whole.write_text(
+        "// three components in a row, and one beside them\n"
+        "[componentInstances:cComponentManager]\n"
+        "instance[source].type=cWaveSource\ninstance[used].type=cEnergy\ninstance[unused].type=cMZcr\n"
+        "[source:cWaveSource]\nwriter.dmLevel=wave\n/* of the\n[sound:cWaveSource] */\n"
+        "[used:cEnergy]\nreader.dmLevel = wave\nwriter.dmLevel=energy\nrms=1\n"
+        "[unused:cMZcr]\nreader.dmLevel=wave\nwriter.dmLevel=crossings\n"
+        r"\{\cm[sink{?}:of values]}"
+    )
+    sink = tmp_path / "sink.inc"
+    sink.write_text(
+        "[componentInstances:cComponentManager]\ninstance[sink].type=cCsvSink\n[sink:cCsvSink]\nreader.dmLevel=energy\n"
+    )
+
+    text = configuration_for(["sink"], whole, {"sink": str(sink)})
+
+    assert "rms=1" in text and "[source:cWaveSource]" in text
+    assert "unused" not in text
+    sink.write_text(sink.read_text().replace("energy", "loudness"))
+    with pytest.raises(ValueError, match="nothing writes the level 'loudness'"):
+        configuration_for(["sink"], whole, {"sink": str(sink)})
