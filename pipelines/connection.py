@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from typing import Any
 
 import urllib3
@@ -154,7 +155,9 @@ def connect(cluster: Cluster) -> Any:
             ``cluster_too_old``, from the client's methods as well.
     """
     where = cluster.endpoint or "the cluster of this pod"
-    with told_when_slow(f"waiting for Kubeflow Pipelines at {without_secrets(where)}"):
+    with told_when_slow(f"waiting for Kubeflow Pipelines at {without_secrets(where)}"), warnings.catch_warnings():
+        # That it is none for backends before 2.0, and takes https where an address has no scheme, which errors show.
+        warnings.filterwarnings("ignore", module=r"kfp\.client")
         client = _Client(
             host=cluster.endpoint or None,
             existing_token=cluster.token or None,

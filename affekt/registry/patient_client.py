@@ -98,7 +98,7 @@ def answered(call: Callable[[], Any], where: str) -> Any:
         return repeated(call, worth_repeating, seconds=patience(BRIEFLY), service="MLflow", where=where)
     except AffektError as error:
         # MLflow's client keeps the words of such an answer to itself.
-        if error.code == "unanswered" and re.search(r"\b50[03] error responses|\b500 Server Error", error.message):
+        if error.code == "unanswered" and re.search(r"\b50[03] error responses|\b500 Server", str(error.__cause__)):
             said = f"{error.message}. A server whose database or place of files is full answers so, too: see its log"
             raise AffektError(said, code=error.code, where=error.where) from error
         raise

@@ -21,7 +21,7 @@ from affekt.notify.recipients import VARIABLE
 from affekt.pipelines.cli.outputs import check_output, write_output
 from affekt.pipelines.cli.remarks import remark
 from affekt.pipelines.schedules.backends import Backend, backends_of
-from affekt.pipelines.schedules.export import cron_job, systemd_units
+from affekt.pipelines.schedules.export import ENVIRONMENT_FILE, cron_job, systemd_units
 from affekt.pipelines.schedules.file import read_schedules
 from affekt.pipelines.schedules.machine import Machine
 from affekt.pipelines.schedules.outcome import Outcome
@@ -30,7 +30,7 @@ from affekt.pipelines.schedules.schedule import Schedule, ScheduleFile
 from affekt.pipelines.schedules.serve import Server, next_start
 from affekt.pipelines.schedules.state import State
 from affekt.progress import told_when_slow
-from affekt.storage import is_remote
+from affekt.storage import is_remote, secrets_hidden
 
 #: Clips to label of each schedule, where nothing else is said.
 _MOST = 50
@@ -198,7 +198,7 @@ def export(file: ScheduleFile, options: argparse.Namespace) -> int:
     for schedule in file.schedules:
         if options.to == "systemd":
             if schedule.enabled:
-                written |= systemd_units(schedule, command, str(home()))
+                written |= systemd_units(schedule, command, str(home()), uri if secrets_hidden(uri) == uri else "")
             else:
                 remark(f"{schedule.name} is disabled and left out")
             continue
@@ -207,5 +207,22 @@ def export(file: ScheduleFile, options: argparse.Namespace) -> int:
         write_output(str(folder / name), text)
         print(folder / name)
     if options.to == "systemd" and written:
+        if kept_back := _kept_back(uri):
+            remark(
+                f"not in the units, which see no shell: {', '.join(kept_back)}; write what they need into "
+                f"{home() / ENVIRONMENT_FILE}, NAME=value each"
+            )
         remark("copy them to ~/.config/systemd/user, then: systemctl --user enable --now NAME.timer")
     return 0
+
+
+def _kept_back(tracking_uri: str) -> list[str]:
+    """The variables that are set here, mean something to a training, and are not written into units."""
+    # Two of them are set by affekt itself.
+    said = {
+        "AFFEKT_HOME",
+        "AFFEKT_LOG_LEVEL",
+        "MLFLOW_DISABLE_TELEMETRY",
+        *([] if secrets_hidden(tracking_uri) != tracking_uri else ["MLFLOW_TRACKING_URI"]),
+    }
+    return sorted(name for name in os.environ if name.startswith(("AFFEKT_", "AWS_", "MLFLOW_")) and name not in said)

@@ -110,41 +110,63 @@ def check_shares(profile: Profile, models: Sequence[str], settings: Settings) ->
 
 
 def _changes(name: str, deep: int) -> list[tuple[str, Mapping[str, Any]]]:
-    document = _read(name)
-    problems: list[str] = []
+    document, lines, problems = _read(name)
+
+    def wrong(text: str, *keys: str) -> None:
+        problems.append((lines.get(keys, 1), text))
+
     below: list[tuple[str, Mapping[str, Any]]] = []
     found: list[tuple[str, Mapping[str, Any]]] = []
     base = document.pop("base", None)
     if base is not None:
         if not isinstance(base, str) or not deep:
-            problems.append(f"base is {base!r}; expected one of {', '.join(NAMES)}")
+            wrong(f"base is {base!r}; expected one of {', '.join(NAMES)}", "base")
         else:
             below = _changes(base, deep - 1)
     steps = all_resources()
     for to, values in document.items():
         if to not in (ALL, NETWORKS, *steps):
-            problems.append(f"{to} is no step; expected {ALL}, {NETWORKS} or one of {', '.join(steps)}")
+            wrong(f"{to} is no step; expected {ALL}, {NETWORKS} or one of {', '.join(steps)}", str(to))
         elif not isinstance(values, Mapping):
-            problems.append(f"{to} is {values!r}; expected values such as memory: 8Gi")
+            wrong(f"{to} is {values!r}; expected values such as memory: 8Gi", to)
         else:
             for key, value in values.items():
                 try:
                     StepPlace(gpus=1).changed({str(key): value})
                 except ValueError as error:
-                    problems.append(f"{to}: {error}")
+                    wrong(f"{to}: {error}", to, str(key))
             if "nodes" in values and to != NETWORKS and not trained_together(to):
-                problems.append(
-                    f"{to}: nodes is for steps that train a network; say it of {NETWORKS} or of one of them"
+                wrong(
+                    f"{to}: nodes is for steps that train a network; say it of {NETWORKS} or of one of them",
+                    to,
+                    "nodes",
                 )
             found.append((str(to), {str(key): value for key, value in values.items()}))
     if problems:
-        listed = "".join(f"\n  - {problem}" for problem in problems)
+        listed = "".join(f"\n  - line {line}: {problem}" for line, problem in sorted(problems))
         raise DataError(f"nothing of it is used:{listed}", code="profile", where=name)
     # What is said of all steps counts least, wherever it stands.
     return below + sorted(found, key=lambda change: {ALL: 0, NETWORKS: 1}.get(change[0], 2))
 
 
-def _read(name: str) -> dict[str, Any]:
+def _lines(node: yaml.Node | None) -> tuple[dict[tuple[str, ...], int], list[tuple[int, str]]]:
+    """The line of each key of a file and of the values below it, and what is wrong with keys: some are there twice."""
+    lines: dict[tuple[str, ...], int] = {}
+    problems: list[tuple[int, str]] = []
+
+    def walk(node: yaml.Node | None, *above: str) -> None:
+        for key, value in node.value if isinstance(node, yaml.MappingNode) and len(above) < 2 else ():
+            keys, line = (*above, str(key.value)), key.start_mark.line + 1
+            if keys in lines:
+                problems.append((line, f"{': '.join(keys)} is there twice"))
+            lines[keys] = line
+            walk(value, *keys)
+
+    walk(node)
+    return lines, problems
+
+
+def _read(name: str) -> tuple[dict[str, Any], dict[tuple[str, ...], int], list[tuple[int, str]]]:
     if name in NAMES:
         text = resources.files("affekt.pipelines.profiles").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
     else:
@@ -155,9 +177,9 @@ def _read(name: str) -> dict[str, Any]:
                 f"is no profile: expected {', '.join(NAMES)}, or a YAML file", code="profile", where=name
             ) from error
     try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        document, (lines, problems) = yaml.safe_load(text), _lines(yaml.compose(text, yaml.SafeLoader))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DataError(f"is no YAML: {' '.join(str(error).split())}", code="profile", where=name) from error
     if not isinstance(document, dict) or not document:
         raise DataError("expected values by all, networks or the names of steps", code="profile", where=name)
-    return document
+    return document, lines, problems

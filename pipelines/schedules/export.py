@@ -12,16 +12,22 @@ from affekt.pipelines.placement import SECRETS
 from affekt.pipelines.schedules.schedule import Schedule
 from affekt.storage import secrets_hidden
 
+#: In the home: variables of exported units, ``NAME=value`` each.
+ENVIRONMENT_FILE = "schedules.env"
 _PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./-]+")
 
 
-def systemd_units(schedule: Schedule, command: str, home: str) -> dict[str, str]:
+def systemd_units(schedule: Schedule, command: str, home: str, tracking_uri: str = "") -> dict[str, str]:
     """The timer and the service of a schedule, by file name.
+
+    What else the training needs of an environment, such as credentials, is read from :data:`ENVIRONMENT_FILE` in the
+    home where it is there.
 
     Args:
         schedule: to be started.
         command: the absolute path of ``affekt``.
         home: the absolute path of ``AFFEKT_HOME``.
+        tracking_uri: MLflow's address, where it is not in the home; without a login.
 
     Raises:
         DataError: it runs in Kubeflow.
@@ -33,10 +39,13 @@ def systemd_units(schedule: Schedule, command: str, home: str) -> dict[str, str]
         )
     name = f"affekt-{schedule.name}"
     started = " ".join(map(_quoted, [command, *schedule.arguments]))
+    variables = [f"AFFEKT_HOME={home}", *([f"MLFLOW_TRACKING_URI={tracking_uri}"] if tracking_uri else [])]
+    environment = "".join(f"Environment={_quoted(each)}\n" for each in variables)
+    file = f"EnvironmentFile=-{home}/{ENVIRONMENT_FILE}".replace("%", "%%")
     service = (
         f"[Unit]\nDescription=affekt: training {schedule.name}\nAfter=network-online.target\n"
         "Wants=network-online.target\n\n"
-        f"[Service]\nType=oneshot\nEnvironment={_quoted(f'AFFEKT_HOME={home}')}\nExecStart={started}\n"
+        f"[Service]\nType=oneshot\n{environment}{file}\nExecStart={started}\n"
     )
     timer = (
         f"[Unit]\nDescription=affekt: when {schedule.name} trains ({schedule.cron}, {schedule.time_zone})\n\n"

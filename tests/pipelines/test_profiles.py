@@ -258,17 +258,17 @@ networks: {gpus: -1, node_selector: {spot: true}, speed: 3}
     path.write_text(path.read_text().replace("base: tiny\n", ""))
     with pytest.raises(DataError) as caught:
         read_profile(str(path))
-    for word in (
-        "train-vg is no step",
-        "memory",
-        "WorkloadPriorityClass",
-        "not latest",
-        "Like",
-        "gpus",
-        "spot",
-        "speed",
-    ):
-        assert word in str(caught.value)
+    told = caught.value.message.split("\n  - ")[1:]
+    words = ("train-vg is no step", "memory", "not latest", "WorkloadPriorityClass", "Like", "gpus", "spot", "speed")
+    assert [line.partition(":")[0] for line in told] == [f"line {line}" for line in (1, 2, 2, 2, 2, 3, 3, 3)]
+    assert all(any(word in line for line in told) for word in words)
+
+
+def test_what_is_said_twice_is_refused(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("train-vgg: {gpus: 2}\nall:\n  retries: 1\n  retries: 2\ntrain-vgg: {gpus: 4}\n")
+    with pytest.raises(DataError, match=r"line 4: all: retries is there twice\n  - line 5: train-vgg is there twice"):
+        read_profile(str(path))
 
 
 @pytest.mark.parametrize("text", ["", "- a", "base: [", "base: 3"])

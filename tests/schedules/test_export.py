@@ -44,6 +44,12 @@ def test_a_service_quotes_what_systemd_would_change():
     assert 'ExecStart="/opt/my affekt/affekt" train "/srv/50%% of $$clips" --name affekt' in service
 
 
+def test_a_service_asks_the_same_mlflow_and_finds_credentials_in_the_home():
+    service = systemd_units(WEEKLY, "/opt/affekt", "/srv/a b%", "http://tracking:5000")["affekt-weekly.service"]
+    assert "Environment=MLFLOW_TRACKING_URI=http://tracking:5000\n" in service
+    assert "EnvironmentFile=-/srv/a b%%/schedules.env\n" in service
+
+
 @pytest.mark.parametrize("version", ["1.30", "1.32"])
 def test_a_cronjob_is_one_of_kubernetes(version):
     document = yaml.safe_load(cron_job(WEEKLY, "affekt:0.1.0", "http://tracking:5000", "affekt-home"))
