@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import hmac
 import json
@@ -14,7 +15,7 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 import requests
@@ -82,6 +83,23 @@ def _key(secret: str) -> bytes:
     return secret.encode()
 
 
+@contextlib.contextmanager
+def _connections_unheard() -> Iterator[None]:
+    """Within it urllib3 logs nothing of its tries: it writes the whole address, which is a secret."""
+    theirs = [logging.getLogger(f"urllib3.{part}") for part in ("connectionpool", "util.retry")]
+
+    def nothing(record: logging.LogRecord) -> bool:
+        return False
+
+    for each in theirs:
+        each.addFilter(nothing)
+    try:
+        yield
+    finally:
+        for each in theirs:
+            each.removeFilter(nothing)
+
+
 def _sent(kind: str, address: str, body: bytes, headers: Mapping[str, str]) -> bool:
     """Post a body; a server that is not ready is asked again, at longer and longer intervals."""
     if variable := VARIABLE.fullmatch(address):
@@ -95,7 +113,7 @@ def _sent(kind: str, address: str, body: bytes, headers: Mapping[str, str]) -> b
     )  # fmt: skip
     place = urlsplit(address).hostname or ""  # the rest of such an address is a secret
     try:
-        with requests.Session() as session:
+        with _connections_unheard(), requests.Session() as session:
             session.mount("http://", HTTPAdapter(max_retries=retry))
             session.mount("https://", HTTPAdapter(max_retries=retry))
             answer = session.post(

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from affekt.notify import Ended, Notify, signed, tell
+from affekt.notify import Ended, Notify, sending, signed, tell
 from affekt.pipelines.schedules import one_run
 from affekt.pipelines.schedules.outcome import Outcome
 from affekt.pipelines.schedules.schedule import Schedule
@@ -124,10 +124,18 @@ def test_only_the_wanted_results_are_told(heard):
 @pytest.mark.parametrize("status", [302, 404])
 def test_what_does_not_arrive_is_logged_without_the_address(heard, caplog, status):
     heard.statuses = [status]
-    with caplog.at_level(logging.ERROR):
+    with caplog.at_level(logging.DEBUG):
         assert not tell(Notify(slack=heard.address), ended(FAILED))
     assert len(heard.requests) == 1
     assert f"127.0.0.1 answers {status}" in caplog.text
+    assert "secret-part" not in caplog.text
+
+
+def test_an_address_at_which_nobody_answers_is_in_no_log(monkeypatch, caplog):
+    monkeypatch.setattr(sending, "_TRIES", 1)
+    with caplog.at_level(logging.DEBUG):
+        assert not tell(Notify.of({"webhook": "http://127.0.0.1:9/secret-part"}), ended(FAILED))
+    assert "127.0.0.1 was not told" in caplog.text
     assert "secret-part" not in caplog.text
 
 
