@@ -131,7 +131,7 @@ def test_what_is_padded_behind_alone_is_what_halves_the_picture():
     picture = np.zeros((1, 224, 224, 3), np.uint8)
     picture[0, 0, 0] = 255
     x = torch.from_numpy(picture).float().permute(0, 3, 1, 2)
-    assert float((encoder.first(_padded(x, 2)) - encoder.first.bias.view(1, -1, 1, 1))[0, 0, 0, 0]) == pytest.approx(3)
+    assert float((encoder.first(_padded(x)) - encoder.first.bias.view(1, -1, 1, 1))[0, 0, 0, 0]) == pytest.approx(3)
 
 
 def test_blue_comes_first_where_the_encoder_expects_it():
