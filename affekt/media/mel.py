@@ -37,14 +37,28 @@ def mel_spectrogram(sound: np.ndarray, sample_rate: int) -> np.ndarray:
     return np.asarray(power @ _bands().T, dtype=np.float32)
 
 
+def band_centres() -> np.ndarray:
+    """The frequency in the middle of each band, Hz, float64 ``[40]``, ascending."""
+    centres: np.ndarray = _edges()[1:-1]
+    return centres
+
+
 @cache
-def _bands() -> np.ndarray:
-    """How much each frequency counts in each band, float64 ``[40, 201]``: triangles of equal area."""
+def _edges() -> np.ndarray:
+    """Where the triangles of the bands begin, are highest and end, Hz, float64 ``[42]``."""
     top = _BREAK / _LINEAR + np.log(RATE / 2 / _BREAK) / _LOG_STEP
     mel = np.linspace(0, top, BANDS + 2)
     above = mel >= _BREAK / _LINEAR
-    edges = np.where(above, _BREAK * np.exp(_LOG_STEP * (mel - _BREAK / _LINEAR)), mel * _LINEAR)
+    edges: np.ndarray = np.where(above, _BREAK * np.exp(_LOG_STEP * (mel - _BREAK / _LINEAR)), mel * _LINEAR)
+    return edges
+
+
+@cache
+def _bands() -> np.ndarray:
+    """How much each frequency counts in each band, float64 ``[40, 201]``: triangles of equal area."""
+    edges = _edges()
     distance = edges[:, None] - np.linspace(0, RATE / 2, FRAME // 2 + 1)
     width = np.diff(edges)[:, None]
     bands: np.ndarray = np.maximum(0, np.minimum(-distance[:-2] / width[:-1], distance[2:] / width[1:]))
-    return bands * (2 / (edges[2:] - edges[:-2]))[:, None]
+    even: np.ndarray = bands * (2 / (edges[2:] - edges[:-2]))[:, None]
+    return even

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,13 +30,29 @@ logger = logging.getLogger(__name__)
 class Rows:
     """What a classifier is fitted on: features float64 ``[N, F]``, label numbers ``[N]``, and whose each row is.
 
-    ``possible``, bool ``[N, L]``, are the labels that each row's data set has; None where all have the same.
+    ``possible``, bool ``[N, L]``, are the labels that each row's data set has; None where all have the same. Each clip
+    is there so many ``times``: first all as they are, then all copies of one kind, and so on.
     """
 
     x: np.ndarray
     y: np.ndarray
     subjects: list[str]
     possible: np.ndarray | None = None
+    times: int = 1
+
+    def with_copies(self, copies: Sequence[np.ndarray]) -> Rows:
+        """These rows and their copies ``[N, F]``, with the same labels and subjects."""
+        times = 1 + len(copies)
+        possible = None if self.possible is None else np.tile(self.possible, (times, 1))
+        return Rows(
+            np.concatenate([self.x, *copies]), np.tile(self.y, times), self.subjects * times, possible, times
+        )  # fmt: skip
+
+    @property
+    def people(self) -> list[str]:
+        """Whose each row is, where the copies of a kind of a subject's clips are those of one more person."""
+        clips = len(self.subjects) // self.times
+        return [name and f"{row // clips} {name}" for row, name in enumerate(self.subjects)]
 
 
 #: A classifier fitted on rows, and what was chosen from them for its description. What is chosen from data is chosen
@@ -46,7 +62,9 @@ Fit = Callable[[Rows, Given], tuple[ArrayClassifier, Mapping[str, Any]]]
 Read = Callable[[ClipStore, Sequence[str]], Sequence[np.ndarray | None]]
 
 
-def train_classifier(given: Given, features: Features, fit: Fit, read: Read | None = None) -> ScoreTable:
+def train_classifier(
+    given: Given, features: Features, fit: Fit, read: Read | None = None, copies: Sequence[Features] = ()
+) -> ScoreTable:
     """Fit a classifier on the train clips once for each fold and once on all.
 
     Writes into ``given.out``: ``model.safetensors`` and ``model.json`` for
@@ -61,6 +79,7 @@ def train_classifier(given: Given, features: Features, fit: Fit, read: Read | No
         features: one row of a clip, or None.
         fit: the fitting.
         read: the same features of many clips at once, for those that the store keeps apart from the pictures.
+        copies: what is learned from besides: the features of a clip changed as if another person had shown or said it.
 
     Raises:
         DataError: no train clip is usable, they have fewer than two labels, or their features are of different numbers.
@@ -70,24 +89,27 @@ def train_classifier(given: Given, features: Features, fit: Fit, read: Read | No
     require_two_labels(given, folds)
     given.out.mkdir(parents=True, exist_ok=True)
     possible = _possible(given)
+    learns = {int(number) for fold in folds for number in fold.learns}
+    changed = [_features(given, each, None, learns) for each in copies]
     scores: dict[int, np.ndarray | None] = {}
     adapted: dict[int, np.ndarray] = {}
     distances: dict[int, float] = {}
     for fold in folds:
-        learned = Rows(
-            np.stack([row for number in fold.learns if (row := rows[number]) is not None]),
+        shown = Rows(
+            _stacked(rows, fold.learns),
             np.array([given.labels.index(given.index.rows[number].label) for number in fold.learns], dtype=int),
             [given.index.rows[number].subject for number in fold.learns],
             None if possible is None else possible[fold.learns],
         )
-        logger.info("%s %s: fitting on %s", given.member, fold.name, counted(len(learned.y), "clips"))
+        learned = shown.with_copies([_stacked(each, fold.learns) for each in changed])
+        logger.info("%s %s: fitting on %s", given.member, fold.name, counted(len(shown.y), "clips"))
         model, facts = fit(learned, given if fold.final else dataclasses.replace(given, log=None))
         person = _person(learned, fit, given)
-        familiar = Familiar.fit(learned.x)
+        familiar = Familiar.fit(shown.x)
         known = [int(number) for number in fold.scores if rows[number] is not None]
         scores.update(dict.fromkeys(map(int, fold.scores)))
         if known:
-            asked = np.stack([row for number in known if (row := rows[number]) is not None])
+            asked = _stacked(rows, known)
             found = model.predict(asked)
             scores.update(zip(known, found, strict=True))
             distances.update(zip(known, familiar.distances(asked).tolist(), strict=True))
@@ -97,10 +119,10 @@ def train_classifier(given: Given, features: Features, fit: Fit, read: Read | No
     description = {
         "member": given.member,
         "labels": list(given.labels),
-        "features": int(learned.x.shape[1]),
+        "features": int(shown.x.shape[1]),
         "weights": WEIGHTS,
         "sha256": save_classifiers(given.out / WEIGHTS, {given.member: model} | ({PERSON: person} if person else {})),
-        "train_clips": len(learned.y),
+        "train_clips": len(shown.y),
         "settings": {**dataclasses.asdict(given.group), "seed": given.settings.seed},
         **facts,
     }
@@ -132,10 +154,10 @@ def _person(rows: Rows, fit: Fit, given: Given) -> PersonClassifier | None:
     def inner(x: np.ndarray, kept: np.ndarray) -> ArrayClassifier:
         subjects = [name for name, there in zip(rows.subjects, kept, strict=True) if there]
         possible = None if rows.possible is None else rows.possible[kept]
-        return fit(Rows(x, rows.y[kept], subjects, possible), dataclasses.replace(given, log=None))[0]
+        return fit(Rows(x, rows.y[kept], subjects, possible, rows.times), dataclasses.replace(given, log=None))[0]
 
     try:
-        return PersonClassifier.fit(rows.x, rows.subjects, inner)
+        return PersonClassifier.fit(rows.x, rows.people, inner)
     except ValueError:  # those with several clips show a single label
         return None
 
@@ -148,9 +170,18 @@ def _adapted(person: PersonClassifier, x: np.ndarray, plain: np.ndarray, subject
     return answers
 
 
-def _features(given: Given, features: Features, read: Read | None) -> list[np.ndarray | None]:
-    """The features float64 ``[F]`` of each clip, None where there are none."""
+def _stacked(rows: Sequence[np.ndarray | None], numbers: Iterable[int]) -> np.ndarray:
+    """The named rows that there are, float64 ``[N, F]``."""
+    return np.stack([row for number in numbers if (row := rows[number]) is not None])
+
+
+def _features(
+    given: Given, features: Features, read: Read | None, wanted: set[int] | None = None
+) -> list[np.ndarray | None]:
+    """The features float64 ``[F]`` of each clip, None where there are none, or where its number is not asked for."""
     asked = has_what_is_needed(given.member, given.index)
+    if wanted is not None:
+        asked &= np.isin(np.arange(len(asked)), list(wanted))
     rows: list[np.ndarray | None] = []
     with Progress(f"{given.member}: reading {features.__name__}", len(given.index)) as progress:
         for row, there in zip(given.index, asked, strict=True):

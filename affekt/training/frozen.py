@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -17,7 +17,11 @@ from affekt.training.given import Given
 
 
 def train_head(
-    given: Given, encoder: nn.Module, features: Features, facts: Mapping[str, Any] = MappingProxyType({})
+    given: Given,
+    encoder: nn.Module,
+    features: Features,
+    facts: Mapping[str, Any] = MappingProxyType({}),
+    copies: Sequence[Features] = (),
 ) -> ScoreTable:
     """Fit the head with the penalty of the model's settings, and write the encoder beside it.
 
@@ -26,11 +30,13 @@ def train_head(
         encoder: that ``features`` asks.
         features: of a clip.
         facts: what the description is to say besides.
+        copies: as of :func:`affekt.training.classifier.train_classifier`; a clip and its copies count as one clip.
     """
     digest = save_encoder(given.out, encoder.state_dict())
 
     def fit(rows: Rows, given: Given) -> tuple[ArrayClassifier, Mapping[str, Any]]:
-        head = fit_logistic(rows.x, rows.y, len(given.labels), c=given.group.c, possible=rows.possible)
+        c = given.group.c / rows.times
+        head = fit_logistic(rows.x, rows.y, len(given.labels), c=c, possible=rows.possible)
         return head, {DIGEST: digest, **facts}
 
-    return train_classifier(given, features, fit)
+    return train_classifier(given, features, fit, copies=copies)

@@ -1,11 +1,12 @@
-"""The mel spectrogram is librosa's, whatever the rate of the sound."""
+"""The mel spectrogram is librosa's, whatever the rate of the sound; its frequencies can be multiplied."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from affekt.media.mel import mel_spectrogram
+from affekt.media.mel import band_centres, mel_spectrogram
+from affekt.media.vocal_tract import at_frequencies
 
 SECONDS = np.arange(4000) / 16000
 
@@ -30,3 +31,18 @@ def test_sound_of_another_rate_gives_the_same_bands(rate):
     other = mel_spectrogram(0.3 * np.sin(2 * np.pi * 1000 * np.arange(rate // 4) / rate), rate)
     assert other.shape == tone.shape
     np.testing.assert_allclose(other[5:-5], tone[5:-5], rtol=0.02, atol=1e-4)
+
+
+@pytest.mark.parametrize("factor", [0.82, 1.22])
+@pytest.mark.parametrize("hertz", [900, 3000])
+def test_a_tone_of_multiplied_frequencies_is_where_the_other_tone_is(factor, hertz):
+    tone, other = (mel_spectrogram(0.3 * np.sin(2 * np.pi * f * SECONDS), 16000)[12] for f in (hertz, factor * hertz))
+    warped = at_frequencies(tone[None], factor)[0]
+    where = [np.average(np.arange(40), weights=np.sqrt(power)) for power in (warped, other, tone)]
+    assert abs(where[0] - where[1]) < 0.5 < abs(where[2] - where[1])
+
+
+def test_frequencies_multiplied_by_one_are_the_same():
+    mel = np.random.default_rng(0).exponential(size=(3, 40)).astype(np.float32)
+    np.testing.assert_allclose(at_frequencies(mel, 1.0), mel, rtol=1e-5)
+    assert np.diff(band_centres()).min() > 0

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 import torch
 
+from affekt.classifiers import fit_logistic
 from affekt.errors import DataError
 from affekt.models.face_embedding.network import CHANNELS, MobileNet, _padded
 from affekt.models.members import Members
+from affekt.models.voice import functionals
 from affekt.models.voice_embedding.network import VoiceEncoder
 from affekt.models.voice_embedding.utterances import PARTIAL, STEP, partial_statistics_of, statistics_of
 from affekt.pretrained import installing, published, resemblyzer, verify
@@ -20,6 +22,7 @@ from affekt.pretrained.installing import fetch, install
 from affekt.pretrained.opening import open_start
 from affekt.pretrained.tensorflow_js import read_graph
 from affekt.settings import load_settings
+from affekt.training.classifier import train_classifier
 from affekt.training.face_embedding import absent as face_absent
 from affekt.training.given import Given, train_member
 from affekt.training.sitting_out import SatOut, train_or_sit_out
@@ -72,6 +75,25 @@ def test_a_trained_head_holds_its_encoder_and_notices_another(make_set, tmp_path
     (out / "encoder.safetensors").write_bytes((out / "model.safetensors").read_bytes())
     with pytest.raises(DataError, match="not the encoder that the model was trained on"):
         Members.load({"voice_embedding": out})
+
+
+def test_copies_are_learned_from_as_other_peoples_clips_and_count_no_clip_twice(make_set, tmp_path):
+    index, store = make_set(PEOPLE)
+    learned = []
+
+    def fit(rows, given):
+        learned.append(rows)
+        return fit_logistic(rows.x, rows.y, len(LABELS), c=1.0), {}
+
+    given = Given("svc", index, store, load_settings("small"), LABELS, tmp_path / "svc")
+    train_classifier(given, functionals, fit, copies=[lambda clip: functionals(clip) + 1000])
+    plain, person = learned[-2:]  # of all train clips, as they are and normalised by their people
+    assert json.loads((tmp_path / "svc" / "model.json").read_text())["train_clips"] == len(plain.y) / 2 == 32
+    np.testing.assert_allclose(plain.x[32:], plain.x[:32] + 1000)
+    np.testing.assert_array_equal(plain.y[32:], plain.y[:32])
+    assert plain.times == person.times == 2
+    assert plain.subjects[:32] == plain.subjects[32:]
+    assert len({*plain.people}) == 8 and not {*plain.people[:32]} & {*plain.people[32:]}
 
 
 def test_without_its_encoder_it_sits_out_with_a_word(make_set, tmp_path, caplog):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from affekt.extensions.model import ModelSpec, Resources
 from affekt.settings.fields import In
@@ -15,6 +16,14 @@ class VoiceEmbeddingSettings:
 
     pretrained: Annotated[str, "the encoder: resemblyzer, the installed package's, or a file of its layers"]
     c: Annotated[float, In(1e-9), "inverse penalty of the head's squared weights, on standardised statistics"]
+    frequency_factors: Annotated[
+        list[float], "the head learns from each clip also with its frequencies multiplied so, as if others had spoken"
+    ]
+
+    def contradictions(self, name: str, settings: Any) -> Iterator[str]:
+        """Factors that no voice is like."""
+        if not all(0.5 <= factor <= 2 for factor in self.frequency_factors):
+            yield f"{name}.frequency_factors: expected factors from 0.5 to 2, got {self.frequency_factors}"
 
 
 SPEC = ModelSpec(
