@@ -91,7 +91,8 @@ def find_faces(
             box = Box(*place)
             area = settings.face_side == "area"
             side = (box.width * box.height) ** 0.5 if area else max(box.width, box.height)
-            squares[number] = box.centre, side * margin
+            x, y = box.centre
+            squares[number] = (float(x), float(y)), float(side * margin)  # NumPy's numbers are slow to round
             boxes[number] = place * (*to_source, *to_source)
             present[number] = True
     why_none = ""

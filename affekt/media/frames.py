@@ -25,17 +25,23 @@ class Spill:
     def array(self, shape: tuple[int, ...]) -> np.ndarray:
         """An uninitialised (file pages: zeroed) uint8 array of the given shape."""
         size = int(np.prod(shape, dtype=np.int64))
-        if size <= self._left or size == 0:
-            self._left -= size
+        if self.counts(size) or size == 0:
             return np.empty(shape, np.uint8)
         with tempfile.TemporaryFile(prefix="affekt-") as file:
             file.truncate(size)
             pages = mmap.mmap(file.fileno(), size)
         return np.frombuffer(pages, np.uint8).reshape(shape)
 
+    def counts(self, size: int) -> bool:
+        """Whether so many bytes are within the budget; they are counted then."""
+        if size > self._left:
+            return False
+        self._left -= size
+        return True
+
 
 class Frames:
-    """Pictures in YUV 4:2:0 with full-range BT.601 values, as they came through the pipe.
+    """Pictures in YUV 4:2:0 with full-range BT.601 values.
 
     Attributes:
         width, height: of the pictures, pixels; both even.
@@ -49,6 +55,8 @@ class Frames:
         self._per_chunk = max(1, _CHUNK // self.stride)
         self._chunks: list[np.ndarray] = []
         self._spill = spill
+        #: The planes of the first pictures, where whoever decoded them has left them.
+        self._left: list[list[np.ndarray]] = []
         self._every = 1
         self.count = 0
 
@@ -57,28 +65,31 @@ class Frames:
 
     def room(self) -> memoryview:
         """Free memory behind the last whole picture, a multiple of one picture with its marker."""
-        chunk, used = divmod(self.count, self._per_chunk)
+        chunk, used = divmod(self.count - len(self._left), self._per_chunk)
         if chunk == len(self._chunks):
             self._chunks.append(self._spill.array((self._per_chunk * self.stride,)))
         return self._chunks[chunk].data[used * self.stride :]
 
     def add(self, planes: Sequence[np.ndarray], levels: Sequence[np.ndarray] | None = None) -> None:
-        """Keep one more picture.
+        """Keep one more picture: where it is if nothing changes and there is memory for it, otherwise a copy.
 
         Args:
-            planes: its three planes, uint8 ``[height, width]`` and twice half of both; rows may be longer.
+            planes: its three planes, uint8 ``[height, width]`` and twice half of both; rows may be longer. Nobody may
+                write to them from here on.
             levels: what takes the place of each value in each plane, uint8 ``[256]``; None for the values themselves.
         """
-        room = np.frombuffer(self.room(), np.uint8, self.stride - len(MARKER), len(MARKER))
-        area = self.width * self.height
-        shape = (self.height // 2, self.width // 2)
-        whole = (room[:area].reshape(self.height, self.width), *room[area:].reshape(2, *shape))
-        for number, (kept, plane) in enumerate(zip(whole, planes, strict=True)):
-            part = plane[: kept.shape[0], : kept.shape[1]]
-            if levels is None:
-                kept[:] = part
-            else:
-                cv2.LUT(part, levels[number], kept)
+        half = (self.height // 2, self.width // 2)
+        shapes = ((self.height, self.width), half, half)
+        parts = [plane[:rows, :columns] for plane, (rows, columns) in zip(planes, shapes, strict=True)]
+        if levels is None and not self._chunks and self._spill.counts(sum(plane.nbytes for plane in planes)):
+            self._left.append(parts)
+        else:
+            room = np.frombuffer(self.room(), np.uint8, self.stride - len(MARKER), len(MARKER))
+            for number, (part, kept) in enumerate(zip(parts, self._split(room), strict=True)):
+                if levels is None:
+                    kept[:] = part
+                else:
+                    cv2.LUT(part, levels[number], kept)
         self.count += 1
 
     def keep_every(self, step: int) -> None:
@@ -86,22 +97,30 @@ class Frames:
         self.count = -(-self.count // step)
         self._every *= step
 
-    def _bytes(self, number: int) -> np.ndarray:
-        if not 0 <= number < self.count:
-            raise IndexError(number)
-        chunk, row = divmod(number * self._every, self._per_chunk)
-        start = row * self.stride + len(MARKER)
-        return self._chunks[chunk][start : start + self.width * self.height * 3 // 2]
-
     def luma(self, number: int) -> np.ndarray:
         """The brightness of a picture, uint8 ``[height, width]``, a view."""
-        return self._bytes(number)[: self.width * self.height].reshape(self.height, self.width)
+        return self._planes(number)[0]
 
     def chroma(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """The two colour planes (Cb, Cr) of a picture, uint8 ``[height/2, width/2]``, views."""
-        data, area = self._bytes(number), self.width * self.height
-        shape = (self.height // 2, self.width // 2)
-        return data[area : area * 5 // 4].reshape(shape), data[area * 5 // 4 :].reshape(shape)
+        _, blue, red = self._planes(number)
+        return blue, red
+
+    def _planes(self, number: int) -> list[np.ndarray]:
+        if not 0 <= number < self.count:
+            raise IndexError(number)
+        place = number * self._every
+        if place < len(self._left):
+            return self._left[place]
+        chunk, row = divmod(place - len(self._left), self._per_chunk)
+        start = row * self.stride + len(MARKER)
+        return self._split(self._chunks[chunk][start : start + self.stride - len(MARKER)])
+
+    def _split(self, picture: np.ndarray) -> list[np.ndarray]:
+        """The three planes in the bytes of one picture."""
+        area, half = self.width * self.height, (self.height // 2, self.width // 2)
+        blue, red = picture[area : area * 5 // 4], picture[area * 5 // 4 :]
+        return [picture[:area].reshape(self.height, self.width), blue.reshape(half), red.reshape(half)]
 
     def rgb(self, number: int) -> np.ndarray:
         """A whole picture, uint8 ``[height, width, 3]`` RGB."""

@@ -42,6 +42,8 @@ VIDEO_CODECS = frozenset({"h264", "hevc", "vp9", "vp8", "mpeg4", "ffv1"})
 AUDIO_CODECS = frozenset({"aac", "mp3", "opus", "vorbis", "flac", "pcm_s16le"})
 #: The containers whose sound may end within its last packet, where this or the stream says that it ends.
 _ENDS_WITHIN = "mov"
+#: Frames of sound that the filter is given before it is asked what it has ready.
+_AT_ONCE = 32
 _allowed = False
 
 
@@ -167,7 +169,8 @@ class _Pictures:
         self._keep(frame)
 
     def _keep(self, frame: Any) -> None:
-        seconds = frame.pts * frame.time_base.numerator / frame.time_base.denominator
+        base = frame.time_base  # a new fraction each time
+        seconds = frame.pts * base.numerator / base.denominator
         if self._frames is None:
             self._frames = Frames(frame.width, frame.height, Spill())
         frames = self._frames
@@ -200,7 +203,7 @@ class _Sound:
         self._most = int((settings.max_seconds + 2) * settings.sample_rate)
         self._parts: list[np.ndarray] = []
         self._start = 0.0
-        self._count = 0
+        self._count = self._waiting = 0
 
     def take(self, frame: Any, duration: int) -> None:
         kind = (frame.sample_rate, frame.format.name, frame.layout.name)
@@ -213,7 +216,10 @@ class _Sound:
 
     def _push(self, frame: Any) -> None:
         self._graph.push(frame)
-        self._pull()
+        self._waiting += 1
+        if frame is None or self._waiting >= _AT_ONCE:  # asking once too often, as each time, costs as much as a frame
+            self._waiting = 0
+            self._pull()
 
     def _pull(self) -> None:
         for frame in given(self._graph):
