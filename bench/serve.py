@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument("clip", type=Path)
     parser.add_argument("--requests", type=int, default=40)
     parser.add_argument("--clients", type=int, default=4)
-    parser.add_argument("--code", type=Path, help="another commit's tree, to be asked in turns")
+    parser.add_argument("--code", type=Path, help="another commit's tree or installation, to be asked in turns")
     add_out(parser)
     options = parser.parse_args()
     loaded = Ensemble.load(options.model)

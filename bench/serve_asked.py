@@ -2,7 +2,8 @@
 
     python bench/serve_asked.py MODEL CLIP [CODE]
 
-CODE is the root of another commit's tree. What its ``pyproject.toml`` offers as entry points is offered here.
+CODE is the root of another commit's tree, what whose ``pyproject.toml`` offers as entry points is offered here; or a
+folder in which another commit is installed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 
 
 def of_other_code(code: Path) -> None:
-    """From now on ``affekt`` is that of another tree."""
+    """From now on ``affekt`` is that of another tree, or of a folder in which it is installed."""
+    sys.path.insert(0, str(code))
+    if not (code / "pyproject.toml").is_file():
+        return
     offered = tomllib.loads((code / "pyproject.toml").read_text(encoding="utf-8"))["project"]["entry-points"]
     lines = []
     for group, names in offered.items():
@@ -26,7 +30,7 @@ def of_other_code(code: Path) -> None:
     folder.mkdir()
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: affekt\nVersion: 0.1.0\n", encoding="utf-8")
     (folder / "entry_points.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    sys.path[:0] = [str(code), str(folder.parent)]
+    sys.path.insert(1, str(folder.parent))
 
 
 def cpu() -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -76,7 +77,12 @@ class _Streams:
         return listing.length_of(*(listing.stream(number) for number in (here.video, here.sound) if number is not None))
 
 
-def decode(path: str | Path, settings: MediaSettings, ends: float | None = None) -> Decoded:
+def decode(
+    path: str | Path,
+    settings: MediaSettings,
+    ends: float | None = None,
+    arrived: Callable[[Frames], None] = lambda frames: None,
+) -> Decoded:
     """Decode one file.
 
     Of several pictures or sounds the default one is taken; where it is a single still, the first that moves. Streams
@@ -90,6 +96,8 @@ def decode(path: str | Path, settings: MediaSettings, ends: float | None = None)
         path: of the file.
         settings: the limits, the size of pictures and the sample rate.
         ends: when the time is over, by :func:`time.monotonic`; after ``media.timeout_seconds`` where not given.
+        arrived: is called with what has been decoded each time when there are more pictures of it; they may be given
+            up for others in the end.
 
     Raises:
         MediaError: ``missing``, ``empty``, ``too_large``, ``too_long``, ``too_many_pixels``, ``unreadable``,
@@ -104,6 +112,7 @@ def decode(path: str | Path, settings: MediaSettings, ends: float | None = None)
         agreed=lambda listing: _allowed(path, settings, listing) is None
         and streams.in_file(listing) == _Streams.wanted(listing)
         and _step(listing, streams.video) == 1,
+        arrived=arrived,
     )  # fmt: skip
     refused = _allowed(path, settings, result.report.listing)
     if refused is not None:
@@ -111,9 +120,11 @@ def decode(path: str | Path, settings: MediaSettings, ends: float | None = None)
     if result.stopped:
         streams = _Streams.wanted(result.report.listing)
         step = _step(result.report.listing, streams.video)
-        result = run_ffmpeg(path, settings, deadline, video=streams.video, sound=streams.sound, step=step)
+        result = run_ffmpeg(
+            path, settings, deadline, video=streams.video, sound=streams.sound, step=step, arrived=arrived
+        )
     result = _whole(path, settings, deadline, streams, result)
-    result = _run_apart(path, settings, deadline, result)
+    result = _run_apart(path, settings, deadline, result, arrived)
     result, streams = _moving(path, settings, deadline, streams, result)
     result = _as_fast_as_seen(path, settings, deadline, streams, result)
     return _within_limits(path, settings, streams.in_file(result.report.listing), result)
@@ -203,7 +214,9 @@ def _expected_bytes(streams: _Streams, result: FfmpegRun) -> float:
     return max(stated, 2.0 * MAX_PICTURE_BYTES)
 
 
-def _run_apart(path: Path, settings: MediaSettings, deadline: float, result: FfmpegRun) -> FfmpegRun:
+def _run_apart(
+    path: Path, settings: MediaSettings, deadline: float, result: FfmpegRun, arrived: Callable[[Frames], None]
+) -> FfmpegRun:
     """The result with the picture or the sound that it lacks, each decoded on its own: one may have kept the other."""
     report = result.report
     wanted = _Streams.wanted(report.listing)
@@ -218,7 +231,7 @@ def _run_apart(path: Path, settings: MediaSettings, deadline: float, result: Ffm
     if wanted.video is not None and result.frames is None:
         streams = _Streams(wanted.video, None)
         step = _step(report.listing, wanted.video)
-        picture = run_ffmpeg(path, settings, deadline, video=wanted.video, sound=None, step=step)
+        picture = run_ffmpeg(path, settings, deadline, video=wanted.video, sound=None, step=step, arrived=arrived)
         picture = _whole(path, settings, deadline, streams, picture)
         result = replace(picture, sound=result.sound, sound_start=result.sound_start)
     return result

@@ -13,7 +13,7 @@ from affekt.media.boxes import Box
 from affekt.media.detectors import detector_for
 from affekt.media.frames import Frames
 from affekt.media.person import PROMINENT, person_of
-from affekt.media.shots import shots_of
+from affekt.media.shots import ShotFinder
 from affekt.media.smooth import boxes_between
 from affekt.media.tracks import Tracker
 from affekt.settings import MediaSettings
@@ -45,13 +45,37 @@ class Faces:
         return np.array([self.cut(number) for number in range(len(self.present))], np.uint8)
 
 
+class FaceSearch:
+    """Faces are followed in the first pictures of a clip while further ones are decoded; :func:`find_faces` goes on.
+
+    Args:
+        settings: as for :func:`find_faces`.
+        check: likewise.
+    """
+
+    def __init__(self, frames: Frames, settings: MediaSettings, check: Callable[[], None] = lambda: None) -> None:
+        self.frames, self.shots = frames, ShotFinder(frames)
+        self.tracker = Tracker(
+            frames, detector_for(settings), every=settings.detect_every, height=settings.detection_height, check=check
+        )
+
+    def go_on(self, count: int) -> None:
+        """Follow faces in the pictures before a number, as far as they are sure to belong to the first shot."""
+        self.tracker.follow_ahead(self.shots.first(count))
+
+
 def find_faces(
-    frames: Frames, settings: MediaSettings, who: str = PROMINENT, check: Callable[[], None] = lambda: None
+    frames: Frames,
+    settings: MediaSettings,
+    who: str = PROMINENT,
+    check: Callable[[], None] = lambda: None,
+    begun: FaceSearch | None = None,
 ) -> Faces:
     """Find, follow and cut out the face that a clip is about, or that of another person (:mod:`affekt.media.person`).
 
     Frame t of the result is frame t of the clip, always: a frame without a face is marked, never left out.
     ``check`` is called every few frames and may end the search by an error.
+    ``begun`` is what has been searched of these frames.
     """
     count, size = len(frames), settings.face_size
     squares: dict[int, tuple[tuple[float, float], float]] = {}
@@ -65,14 +89,14 @@ def find_faces(
     boxes = np.full((count, 4), np.nan, np.float32)
     if not count:
         return Faces(cut, present, boxes, ("no_video",), {}, "no picture")
-    black, shots = shots_of(frames)
+    search = begun or FaceSearch(frames, settings, check)
+    tracker = search.tracker
+    black, shots = search.shots.shots()
     check()
     flags, details = [], {}
     if black.any():
         flags.append("black_frames")
         details["black_frames"] = int(black.sum())
-    detector = detector_for(settings)
-    tracker = Tracker(frames, detector, every=settings.detect_every, height=settings.detection_height, check=check)
     person = person_of(tracker.tracks(shots), tracker, frames, who)
     if person.others:
         flags.append("several_faces")

@@ -71,6 +71,7 @@ def run_ffmpeg(
     size: tuple[int, int] | None = None,
     step: int = 1,
     agreed: Callable[[Listing], bool] | None = None,
+    arrived: Callable[[Frames], None] = lambda frames: None,
 ) -> FfmpegRun:
     """Run ffmpeg once and read its pipes until all are at their end. It never outlives this call.
 
@@ -84,6 +85,7 @@ def run_ffmpeg(
         size: the pictures' width and height, where they shall all have the same.
         step: of so many pictures one is decoded to the end.
         agreed: is asked whether to go on once the file is listed, before more than a few pictures are decoded.
+        arrived: as for :func:`affekt.media.pipes.read_frames`.
 
     Raises:
         MediaError: ``timeout``.
@@ -113,7 +115,7 @@ def run_ffmpeg(
         stamp = Drain(stamp_pipe[0], _STAMP_BYTES) if stamp_pipe else None
         samples = int(seconds * settings.sample_rate) * 2 * _MOST_CHANNELS
         channels = Drain(sound_pipe[0], samples) if sound_pipe else None
-        frames, changed, overflow = read_frames(process.stdout) if picture else (None, False, False)
+        frames, changed, overflow = read_frames(process.stdout, arrived) if picture else (None, False, False)
         if changed or overflow:
             process.kill()
         for drain in (log, times, stamp, channels):

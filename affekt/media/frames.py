@@ -63,6 +63,11 @@ class Frames:
     def __len__(self) -> int:
         return self.count
 
+    @property
+    def thinned(self) -> bool:
+        """Whether pictures were left out by :meth:`keep_every`."""
+        return self._every > 1
+
     def room(self) -> memoryview:
         """Free memory behind the last whole picture, a multiple of one picture with its marker."""
         chunk, used = divmod(self.count - len(self._left), self._per_chunk)

@@ -67,8 +67,15 @@ class Drain(threading.Thread):
         return (self._first + self._last).decode("utf-8", "replace")
 
 
-def read_frames(pipe: IO[bytes]) -> tuple[Frames | None, bool, bool]:
-    """The pictures of a YUV4MPEG2 stream, whether their size changed on the way, and whether they were too many."""
+def read_frames(
+    pipe: IO[bytes], arrived: Callable[[Frames], None] = lambda frames: None
+) -> tuple[Frames | None, bool, bool]:
+    """The pictures of a YUV4MPEG2 stream, whether their size changed on the way, and whether they were too many.
+
+    Args:
+        pipe: to read.
+        arrived: is called each time when there are more of them.
+    """
     with contextlib.suppress(OSError):
         fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
     header = b""
@@ -82,20 +89,20 @@ def read_frames(pipe: IO[bytes]) -> tuple[Frames | None, bool, bool]:
     frames = Frames(int(fields[b"W"]), int(fields[b"H"]), Spill())
     while True:
         room = frames.room()
-        filled = len(rest)
-        if filled > len(room):  # several tiny pictures came with the header
-            filled = len(room)
-        room[:filled] = rest[:filled]
-        rest = rest[filled:]
-        while filled < len(room) and (count := pipe.readinto(room[filled:])):  # type: ignore[attr-defined]
-            filled += count
-        whole = filled // frames.stride
-        for number in range(whole):
-            start = number * frames.stride
-            if room[start : start + len(MARKER)] != MARKER:
-                frames.count += number
-                return frames, True, False
-        frames.count += whole
+        filled = min(len(rest), len(room))  # several tiny pictures may have come with the header
+        room[:filled], rest = rest[:filled], rest[filled:]
+        start, more = 0, 1
+        while more:
+            before = start
+            while filled - start >= frames.stride:
+                if room[start : start + len(MARKER)] != MARKER:
+                    return frames, True, False
+                frames.count += 1
+                start += frames.stride
+            if start > before:
+                arrived(frames)
+            more = pipe.readinto(room[filled:]) if filled < len(room) else 0  # type: ignore[attr-defined]
+            filled += more
         if filled < len(room):
             return frames, False, False
         if frames.count * frames.stride > MAX_PICTURE_BYTES:

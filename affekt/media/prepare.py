@@ -15,6 +15,7 @@ import numpy as np
 
 from affekt.counted import counted
 from affekt.errors import AffektError, DataError, MediaError
+from affekt.media.ahead import Ahead
 from affekt.media.deadline import Deadline
 from affekt.media.decode import Decoded, decode, decode_sound
 from affekt.media.faces import find_faces
@@ -54,16 +55,15 @@ def prepare_file(
     """
     check_choice(who)
     deadline = deadline or Deadline.of(settings, path)
-    with stage("decode"):
-        decoded = decode(path, settings, deadline.ends)
+    check = partial(deadline.check, "while its faces were searched")
     # Sound and faces of a clip need nothing of each other, and both are worked out without Python's lock.
-    with ThreadPoolExecutor(1, "affekt-sound") as beside:
+    with Ahead(settings, check) as ahead, ThreadPoolExecutor(1, "affekt-sound") as beside:
+        with stage("decode"):
+            decoded = decode(path, settings, deadline.ends, ahead.arrived)
         sound = beside.submit(copy_context().run, _voice, path, decoded, settings, deadline)
         try:
             with stage("faces"):
-                found = find_faces(
-                    decoded.frames, settings, who, partial(deadline.check, "while its faces were searched")
-                )
+                found = find_faces(decoded.frames, settings, who, check, ahead.search_of(decoded.frames))
         except MediaError as error:
             raise MediaError(error.message, code=error.code, where=str(path)) from error
         voice, sound_flags = sound.result()

@@ -103,6 +103,15 @@ class Track:
         return patch_box.moved(right_by, down_by)
 
 
+@dataclass
+class _Followed:
+    """How far the faces of a shot have been followed: over how many key frames, whose are lost and whose are not."""
+
+    keys: int = 0
+    ended: list[Track] = field(default_factory=list)
+    live: list[Track] = field(default_factory=list)
+
+
 class Tracker:
     """Finds the face tracks of one clip."""
 
@@ -121,6 +130,7 @@ class Tracker:
         self._patience = max(1, min(PATIENCE, PATIENCE_FRAMES // every))
         #: Frames that a face may be lost as the same track.
         self.gap = self._patience * every
+        self._ahead = _Followed()
 
     def view(self, number: int) -> View:
         """A frame as the detector sees it."""
@@ -130,24 +140,36 @@ class Tracker:
         """The tracks of all shots; none crosses from one shot into another."""
         return [track for shot in shots for track in self._shot(shot)]
 
+    def follow_ahead(self, count: int) -> None:
+        """Follow faces in the frames before a number, which are part of the first shot, before its end is known."""
+        self._follow(self._ahead, range(count), list(range(0, count, self.every)))
+
     def _shot(self, shot: range) -> list[Track]:
         keys = list(shot[:: self.every])
         if keys[-1] != shot[-1]:
             keys.append(shot[-1])
-        ended: list[Track] = []
-        live: list[Track] = []
-        for position, number in enumerate(keys):
-            self._advance(live, number, shot, search=position % self._search_every == 0)
-            ended += [track for track in live if track.missed > self._patience]
-            live = _distinct([track for track in live if track.missed <= self._patience])
-        tracks = ended + live
+        followed, self._ahead = self._ahead, _Followed()
+        if shot.start or (followed.keys - 1) * self.every >= shot.stop:
+            followed = _Followed()
+        self._follow(followed, shot, keys)
+        tracks = followed.ended + followed.live
         for track in tracks:
+            track.shot = shot
             self._extend(track, keys)
         joined = _joined(tracks, self.gap)
         if self.every >= FAR_APART:
             for track in joined:
                 self._halve(track)
         return joined
+
+    def _follow(self, followed: _Followed, shot: range, keys: list[int]) -> None:
+        """Go on over the key frames from where it stopped."""
+        for position in range(followed.keys, len(keys)):
+            live = followed.live
+            self._advance(live, keys[position], shot, search=position % self._search_every == 0)
+            followed.ended += [track for track in live if track.missed > self._patience]
+            followed.live = _distinct([track for track in live if track.missed <= self._patience])
+            followed.keys += 1
 
     def _advance(self, live: list[Track], number: int, shot: range, *, search: bool) -> None:
         """Find every live track in the next key frame, and new ones where the whole picture is searched.

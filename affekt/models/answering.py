@@ -14,7 +14,7 @@ _PIXELS_AT_ONCE = 16 * 224 * 224
 
 def faces_of(clip: PreparedClip, frames: np.ndarray) -> np.ndarray:
     """The face pictures of the named frames, read from the disk now: uint8 ``[N, S, S, 3]``."""
-    return np.stack([clip.faces[frame] for frame in frames])
+    return np.asarray(clip.faces[frames])
 
 
 def centred(pictures: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from affekt.errors import DataError, MediaError
+from affekt.media.ahead import Ahead
 from affekt.media.decode import decode
-from affekt.media.faces import Faces, crop, find_faces
+from affekt.media.faces import Faces, FaceSearch, crop, find_faces
 from affekt.media.frames import Frames
 from affekt.media.prepare import prepare_file
 from affekt.settings import MediaSettings
@@ -80,6 +81,35 @@ def test_both_back_ends_give_one_kind_of_box(shared_data: Path, settings: MediaS
 
     assert first.present.all() and second.present.all()
     assert np.median([_overlap(*pair) for pair in zip(first.boxes, second.boxes, strict=True)]) > 0.85
+
+
+@pytest.mark.parametrize("kind", ["one shot", "a cut", "black at first"])
+def test_faces_that_are_searched_while_a_clip_is_decoded_are_those_of_a_search_afterwards(
+    film: Film, astronaut: np.ndarray, settings: MediaSettings, kind: str
+) -> None:
+    pictures = np.stack([_scene(astronaut, 0.5, 20 + 2 * number, 20) for number in range(23)])
+    if kind == "a cut":
+        pictures[14:] = np.stack([_scene(astronaut, 0.6, -60, 10)] * 9) // 2
+    elif kind == "black at first":
+        pictures[:3] = 0
+    with Ahead(settings, lambda: None) as ahead:
+        frames = decode(film(kind, pictures), settings, arrived=ahead.arrived).frames
+        assert ahead.search_of(decode(film(kind, pictures), settings).frames) is None
+        begun = ahead.search_of(frames)
+    by_parts = FaceSearch(frames, settings)
+    for count in (1, 8, 20, 23):
+        by_parts.go_on(count)
+
+    plain = find_faces(frames, settings)
+
+    assert by_parts.shots.first(23) == {"one shot": 20, "a cut": 14, "black at first": 0}[kind]
+    assert plain.present.sum() > 10
+    for search in (begun, by_parts):
+        assert search is not None
+        faces = find_faces(frames, settings, begun=search)
+        np.testing.assert_array_equal(faces.boxes, plain.boxes)
+        np.testing.assert_array_equal(faces.crops, plain.crops)
+        assert (faces.flags, faces.details) == (plain.flags, plain.details)
 
 
 def test_absent_weights_are_named(settings: MediaSettings, film: Film, astronaut: np.ndarray) -> None:
