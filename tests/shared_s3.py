@@ -48,7 +48,7 @@ def seaweedfs(below: Path | None = None) -> Iterator[str]:
     """SeaweedFS with an empty S3; yields its address.
 
     Args:
-        below: the folder that its own is made in; default the system's for temporary files.
+        below: the folder that its own is made in, which may be small; default the system's for temporary files.
     """
     assert _WEED, NO_SEAWEEDFS
     folder = Path(tempfile.mkdtemp(prefix="affekt-seaweedfs-", dir=below))
@@ -64,8 +64,19 @@ def seaweedfs(below: Path | None = None) -> Iterator[str]:
     command += [f"-{name}.port={web[name]}" for name in services] + [
         f"-{name}.port.grpc={grpc[name]}" for name in services
     ]
-    command += [f"-s3.config={folder / 'keys.json'}", "-s3.port.iceberg=0", "-volume.max=0", "-volume.minFreeSpace=1"]
-    command += ["-master.volumeSizeLimitMB=64", "-master.telemetry=false", "-s3.autoCreateBucket=false"]
+    command += [
+        f"-s3.config={folder / 'keys.json'}",
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+        "-volume.max=0",
+        "-volume.minFreeSpace=1",
+    ]
+    # Each bucket takes seven volumes at once.
+    command += [
+        f"-master.volumeSizeLimitMB={16 if below else 64}",
+        "-master.telemetry=false",
+        "-s3.autoCreateBucket=false",
+    ]
     endpoint = f"http://127.0.0.1:{web['s3']}"
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)

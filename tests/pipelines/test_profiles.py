@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from pathlib import Path
 
 import kubernetes_validate
@@ -85,6 +86,11 @@ def pods(spec: dict, platform: dict) -> dict[str, dict]:
 @pytest.fixture(scope="module")
 def gpu(tmp_path_factory) -> tuple[dict, dict]:
     return compiled(tmp_path_factory.mktemp("gpu"), "gpu")
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory) -> tuple[dict, dict]:
+    return compiled(tmp_path_factory.mktemp("nodes"), "multi-node")
 
 
 #: One of each kind; the others are compiled where all tests run.
@@ -292,6 +298,9 @@ def test_what_is_no_profile_is_refused(tmp_path, text):
         ),
         (lambda c, s: s["emptyDirMounts"][0].pop("sizeLimit"), "has no bound"),
         (lambda c, s: s.update(noSuchField=1), "none by the schema"),
+        (lambda c, s: c["resources"].pop("resourceCpuRequest"), "no request of cpu"),
+        (lambda c, s: s.update(pvcMount=[{"mountPath": "/data", "constant": "mine"}]), "mounts a claim"),
+        (lambda c, s: s.update(emptyDirMounts=[]), "without shared memory"),
     ],
 )
 def test_the_lint_sees_what_is_missing(gpu, change, said):
@@ -300,6 +309,31 @@ def test_the_lint_sees_what_is_missing(gpu, change, said):
     change(spec["deploymentSpec"]["executors"]["exec-train-vgg"]["container"], settings["exec-train-vgg"])
     (problem,) = lint(spec, platform)
     assert problem.startswith("train-vgg: ")
+    assert said in problem
+
+
+def test_a_pipeline_that_is_none_by_the_schema_is_seen(gpu):
+    spec, platform = copy.deepcopy(gpu)
+    spec["root"]["noSuchField"] = 1
+    assert "none by Kubeflow's schema" in lint(spec, platform)[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"image": "affekt"}, "image of its nodes"),
+        ({"secrets": {"mine": ["key"]}}, "secret mine of its nodes"),
+        ({"shared_memory": ""}, "without shared memory"),
+        ({}, "does not know its own pod"),
+    ],
+)
+def test_the_lint_sees_what_is_wrong_with_nodes(nodes, change, said):
+    spec, platform = copy.deepcopy(nodes)
+    (variable,) = [each for each in executor(spec, "train-vgg")["env"] if each["name"] == VARIABLE]
+    variable["value"] = json.dumps({**json.loads(variable["value"]), **change})
+    if not change:
+        platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]["exec-train-vgg"].pop("fieldPathAsEnv")
+    (problem,) = lint(spec, platform)
     assert said in problem
 
 
