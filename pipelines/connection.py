@@ -70,7 +70,9 @@ class _Guarded(RESTClientObject):  # type: ignore[misc]
                     continue
                 raise self._refused(error, method) from error
             except (HTTPError, TimeoutError) as error:
-                if wait is not None and (method in ("GET", "DELETE") or _not_sent(error)):
+                # Who takes the question and has said nothing for a minute is not asked for three minutes more.
+                again = method in ("GET", "DELETE") and _reason(error) != "ReadTimeoutError"
+                if wait is not None and (again or _not_sent(error)):
                     time.sleep(wait)
                     continue
                 raise self._lost(error, method) from error

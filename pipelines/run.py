@@ -84,7 +84,8 @@ class Outcome(JsonDocument):
         if self.tracking_uri.startswith(("http://", "https://")):
             return f"in a browser: {without_secrets(self.tracking_uri)}"
         command = [str(Path(sys.executable).with_name("mlflow")), "ui", "--backend-store-uri", self.tracking_uri]
-        return f"MLFLOW_DISABLE_TELEMETRY=true {shlex.join(command)}"
+        # Its jobs are of no use to runs, and leave a lock in the temporary folder.
+        return f"MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false {shlex.join(command)}"
 
 
 def run_training(

@@ -53,7 +53,7 @@ def _client(process: int, environment: tuple[str, ...]) -> Any:
 
     # A session of its own, since boto3's default one keeps the credentials that it first found.
     retries = {"max_attempts": 4, "mode": "standard"}
-    config = Config(retries=retries, connect_timeout=10, read_timeout=60, max_pool_connections=32)
+    config = Config(retries=retries, connect_timeout=10, read_timeout=30, max_pool_connections=32)
     made = boto3.session.Session().client("s3", config=config)
     for operation in _ANSWERED:
         made.meta.events.register(f"after-call.s3.{operation}", _check_whole)

@@ -20,7 +20,7 @@ from affekt.errors import AffektError, DataError, MediaError, UsageError, as_aff
 from affekt.pipelines.cli.asked import DEFAULT, loaded
 from affekt.pipelines.cli.remarks import remark
 from affekt.pipelines.cli.timelines import Timelines
-from affekt.progress import track
+from affekt.progress import told_when_slow, track
 from affekt.settings.limits import with_limits
 from affekt.settings.loading import load_settings
 from affekt.storage import is_remote, open_local
@@ -99,7 +99,8 @@ def _answers(
         return
     if options.url:
         answers = _by_server(options.url, files, options.labels)
-        yield from track(answers, "predict", len(files)) if show and len(files) > 1 else answers
+        with told_when_slow(f"waiting for {options.url}"):
+            yield from track(answers, "predict", len(files)) if show and len(files) > 1 else answers
         return
     together = len(files) if options.every is None else 0
     ensemble = loaded(options.model or DEFAULT, overrides=options.overrides, files=together)

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import signal
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from affekt.pipelines.run import Outcome
+from affekt.registry import Tracking
 
 # Under these MLflow keeps quiet by itself, and nothing could be seen.
 QUIET = {
@@ -86,3 +95,40 @@ def test_it_is_off_in_whatever_process_is_started(module):
     script = f"import os, {module}; print(os.environ['MLFLOW_DISABLE_TELEMETRY'])"
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "true"
+
+
+@pytest.mark.slow
+def test_the_line_that_opens_mlflow_tells_nobody_and_leaves_nothing(tmp_path):
+    folders = {name: tmp_path / name for name in ("HOME", "TMPDIR", "here")}
+    for folder in folders.values():
+        folder.mkdir()
+    tracking = Tracking(home=tmp_path / "state")
+    assert tracking.experiment_id
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = Outcome.mlflow_ui.fget(SimpleNamespace(tracking_uri=tracking.uri))  # type: ignore[attr-defined]
+    environment = {key: value for key, value in os.environ.items() if key not in QUIET and not key.startswith("XDG_")}
+    environment |= {"HOME": str(folders["HOME"]), "TMPDIR": str(folders["TMPDIR"])}
+    with subprocess.Popen(
+        ["env", *shlex.split(command), "--port", str(port)],
+        env=environment,
+        cwd=folders["here"],
+        stderr=subprocess.DEVNULL,
+    ) as ui:
+        try:
+            assert wait_for(f"http://127.0.0.1:{port}/version")
+        finally:
+            ui.send_signal(signal.SIGINT)
+    assert [path for folder in folders.values() for path in folder.rglob("*")] == []
+
+
+def wait_for(address: str) -> bool:
+    """Whether a server answers within a minute."""
+    for _ in range(120):
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return True
+        except OSError:
+            time.sleep(0.5)
+    return False
