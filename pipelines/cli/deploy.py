@@ -105,8 +105,11 @@ def answer_with(reference: str, tracking: Tracking, server: RunningServer) -> No
     """
     meant, folder = find(reference, tracking), resolve(reference, tracking)
     status, digest = manage(server, "GET", "/versions"), digest_of(folder)
-    if status["versions"].get(status["default"], {}).get("digest") == digest:
+    there = next((name for name, known in status["versions"].items() if known.get("digest") == digest), "")
+    if there and there == status["default"]:
         return
+    if there and there not in (status["canary"], status["shadow"]):
+        raise AffektError(f"version {there} answered before, and is being taken away; try again later", code="busy")
     name = name_beside(status, str(meant.version), meant.name, digest, server.url)
     with trials_of(folder, []) as trials:
         deploy_ensemble(folder, server, version=name, trials=trials)
