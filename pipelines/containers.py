@@ -138,7 +138,8 @@ def folders_of(data: str, faces: str, settings: Settings) -> list[Path]:
         DataError: the data set cannot be read, or has errors.
     """
     found = {_folder(Path(source)) for source in (*places_of(data), faces) if source and not is_remote(source)}
-    rows = read_faces(data) if unit_of(data) == "images" else load_clips(data)
+    images = unit_of(data) == "images"
+    rows = read_faces(data) if images else load_clips(data, leave_out_unlabelled=settings.leave_out_unlabelled)
     found |= {Path(row.uri).resolve().parent for row in rows if not is_remote(row.uri) and Path(row.uri).is_file()}
     named = [Path(value) for value in settings.flat().values() if isinstance(value, str)]
     found |= {_folder(path) for path in named if path.is_absolute() and path.exists()}

@@ -156,7 +156,7 @@ def key_of(arguments: Mapping[str, Any], settings: Settings, *parts: object) -> 
     """What a training is of: arguments, the state of its data and of named files, the code and all packages."""
     named = [value for value in settings.flat().values() if isinstance(value, str) and Path(value).is_absolute()]
     packages = sorted(f"{each.name}=={each.version}" for each in metadata.distributions())
-    data = [_state(str(arguments[name])) for name in ("data", "faces")]
+    data = [_state(str(arguments[name]), settings.leave_out_unlabelled) for name in ("data", "faces")]
     text = json.dumps(
         [_wherever_home_is(arguments), data, _stamps(named), code_digest(), packages, parts],
         sort_keys=True,
@@ -188,11 +188,12 @@ def _of_another_home(note: Path, folder: str | None) -> bool:
     return True
 
 
-def _state(uri: str) -> Any:
+def _state(uri: str, leave_out_unlabelled: bool) -> Any:
     """Every file of a data set as it is: where it lies, its size and time, or in S3 its version."""
     if not uri:
         return []
-    rows = read_faces(uri) if unit_of(uri) == "images" else load_clips(uri)
+    images = unit_of(uri) == "images"
+    rows = read_faces(uri) if images else load_clips(uri, leave_out_unlabelled=leave_out_unlabelled)
     return _stamps([uri, *(row.uri for row in rows)])
 
 

@@ -167,7 +167,8 @@ def _checked_folds(job: TrainingJob, protocol: str) -> tuple[list[Fold], dict[st
             code="no_clips",
             where=job.data,
         )
-    folds = protocol_folds(load_clips(job.data), protocol, seed=job.settings.seed, val_share=job.settings.val_share)
+    clips = load_clips(job.data, leave_out_unlabelled=job.settings.leave_out_unlabelled)
+    folds = protocol_folds(clips, protocol, seed=job.settings.seed, val_share=job.settings.val_share)
     digests = content_digests(folds[0].table.clips)  # every fold deals out the same clips
     refuse_leaks({fold.name: fold.table for fold in folds}, digests)
     return folds, digests

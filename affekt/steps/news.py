@@ -74,11 +74,12 @@ class News(JsonDocument):
         if self.new_subjects:
             found.append(f"of {counted(self.new_subjects, 'new subjects')}")
         if self.tried:
-            found.append(f"{self.tried} more were tried before, and the gate did not promote that version")
+            were = "was" if self.tried == 1 else "were"
+            found.append(f"{self.tried} more {were} tried before, and the gate did not promote that version")
         if self.removed:
-            found.append(f"{self.removed} are gone that the champion learned from")
+            found.append(f"{self.removed} {'is' if self.removed == 1 else 'are'} gone that the champion learned from")
         if self.unlabelled:
-            found.append(f"{self.unlabelled} have no label")
+            found.append(f"{self.unlabelled} {'has' if self.unlabelled == 1 else 'have'} no label")
         if self.drift:
             found.append(self.drift)
         if self.worth_while:

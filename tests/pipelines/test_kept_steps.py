@@ -8,7 +8,8 @@ import pytest
 from kfp import dsl
 
 from affekt import events
-from affekt.errors import AffektError
+from affekt.errors import AffektError, DataError
+from affekt.pipelines.containers import folders_of
 from affekt.pipelines.interrupted import any_interrupted
 from affekt.pipelines.kept_steps import kept_steps, key_of
 from affekt.pipelines.local import run_locally
@@ -136,6 +137,19 @@ def test_a_training_is_known_wherever_its_home_lies(tmp_path, monkeypatch):
         return key_of({"data": "", "faces": "", "store": str(tmp_path / store / "store")}, load_settings("small"))
 
     assert key("a", "a") == key("b", "b") != key("b", "elsewhere")
+
+
+def test_rows_without_a_label_are_left_out_where_that_was_said(tmp_path):
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).write_text(name)
+    data = tmp_path / "clips.csv"
+    data.write_text("path,label,subject,split\na.wav,happy,s1,train\nb.wav,,s2,train\n")
+    given = {"data": str(data), "faces": ""}
+    waiting = load_settings("small", ["leave_out_unlabelled=true"])
+    assert key_of(given, waiting)
+    assert folders_of(str(data), "", waiting) == [tmp_path]
+    with pytest.raises(DataError, match="no label"):
+        key_of(given, load_settings("small"))
 
 
 def test_whether_a_training_is_unfinished_is_asked_of_its_key_and_not_while_somebody_is_at_work(tmp_path):

@@ -120,8 +120,9 @@ def test_training_promotion_and_deployment_are_one_walk(engine, place, shared_da
     def versions() -> dict:
         return json.loads(place.affekt("deploy", "status", "--url", asked.url, "--json"))
 
-    # Better than the champion: promoted, and in the server when the run is over.
-    write_manifest(place.data, voices(shared_data, 8, 7))
+    # Better than the champion: promoted, and in the server when the run is over. A row without a label waits for one.
+    waiting = {**rows(shared_data, ("02",), 1, "java_sed_wav")[0], "label": "", "split": "train"}
+    write_manifest(place.data, [*voices(shared_data, 8, 7), waiting])
     outcome = place.trained()
     assert (outcome["result"], outcome["version"]) == ("promoted", "affekt/2")
     assert versions()["default"] == "2"
@@ -129,18 +130,18 @@ def test_training_promotion_and_deployment_are_one_walk(engine, place, shared_da
 
     # One more clip makes no better model: refused, and never in the server.
     extra = rows(shared_data, ("01",), 1, "java_sed_wav")[:1]
-    grown = [*voices(shared_data, 8, 7), {**extra[0], "split": "train"}]
-    write_manifest(place.data, grown)
+    write_manifest(place.data, [*voices(shared_data, 8, 7), waiting, {**extra[0], "split": "train"}])
     assert place.trained()["result"] == "refused"
     assert (versions()["default"], "3" in versions()["versions"]) == ("2", False)
 
     # Nothing new is nothing to deploy.
-    assert place.trained()["result"] == "nothing_to_do"
+    found = place.trained()
+    assert (found["result"], "1 has no label" in found["why"]) == ("nothing_to_do", True)
     assert versions()["default"] == "2"
 
     # Killed with its scheduler between promotion and deployment: the next one finishes it, without another training.
     place.affekt("models", "rollback", "--reason", "to let a version win again")
-    write_manifest(place.data, voices(shared_data, 8, 8))
+    write_manifest(place.data, [*voices(shared_data, 8, 8), waiting])
     before = place.log().count("affekt: finish: done in")
     run = place.asked()
     killed_when(place.scheduler, lambda: place.log().count("affekt: finish: done in") > before)
