@@ -17,6 +17,7 @@ from affekt.pipelines.profiles.lint import lint
 from affekt.pipelines.profiles.profile import DEFAULT, read_profile
 from affekt.pipelines.scoring import scoring_pipeline
 from affekt.pipelines.training import training_pipeline
+from affekt.storage import appearing
 
 if TYPE_CHECKING:
     from affekt.dataset import Unit
@@ -65,10 +66,15 @@ def _compile(
 
     placed = placed_by(read_profile(profile), labels)
     # KFP looks at all frames of its caller at each setting of a task: in a thread of its own there are few of them.
-    with ThreadPoolExecutor(1) as alone:
-        alone.submit(lambda: compiler.Compiler().compile(pipeline(placed), str(path))).result()
-    if profile != DEFAULT:  # that of the default is what the tests of affekt say of it
-        documents = list(yaml.load_all(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
-        if problems := lint(documents[0], documents[1]):
-            listed = "".join(f"\n  - {problem}" for problem in problems)
-            raise DataError(f"gives a pipeline that should not be run:{listed}", code="profile", where=profile)
+    with appearing(path) as part:
+        with ThreadPoolExecutor(1) as alone:
+            alone.submit(lambda: compiler.Compiler().compile(pipeline(placed), str(part))).result()
+        if profile != DEFAULT:  # that of the default is what the tests of affekt say of it
+            _check(part, profile)
+
+
+def _check(path: Path, profile: str) -> None:
+    documents = list(yaml.load_all(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    if problems := lint(documents[0], documents[1]):
+        listed = "".join(f"\n  - {problem}" for problem in problems)
+        raise DataError(f"gives a pipeline that should not be run:{listed}", code="profile", where=profile)

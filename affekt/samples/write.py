@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import logging
 import os
 import re
@@ -221,5 +222,8 @@ def _encode(path: Path, pictures: np.ndarray, sound: np.ndarray) -> None:
                 cmd=imageio_ffmpeg.get_ffmpeg_exe(), input=pictures.tobytes(), capture_stdout=True, capture_stderr=True
             )
         except ffmpeg.Error as error:
-            said = " / ".join(error.stderr.decode(errors="replace").strip().splitlines()[-3:])
+            told = error.stderr.decode(errors="replace").strip()
+            said = " / ".join(told.splitlines()[-3:])
+            if os.strerror(errno.ENOSPC) in told:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
             raise MediaError(f"ffmpeg could not write the clip: {said}", code="encode", where=str(path)) from error

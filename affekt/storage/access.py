@@ -10,12 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from affekt.errors import DataError
+from affekt.errors import DataError, as_affekt_error
 from affekt.storage import s3
 from affekt.storage.files import appearing
 from affekt.storage.uris import Entry, is_remote, join
 from affekt.storage.walk import PassedOver, walk
 
+#: What no file is to blame for.
+_UNWRITABLE = ("disk_full", "file_too_large", "read_only")
 _TRANSFERS = 8  # at once; an object store answers slowly but widely
 
 
@@ -258,4 +260,6 @@ def _local_errors(uri: str | Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise DataError("there is no such file; check the path", code="missing_file", where=str(uri)) from error
     except OSError as error:
-        raise DataError(f"{error.strerror or error}", code="unreadable", where=str(uri)) from error
+        found = as_affekt_error(error)
+        code = found.code if found.code in _UNWRITABLE else "unreadable"
+        raise DataError(found.message, code=code, where=str(uri)) from error

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from affekt.errors import DataError
+from affekt.errors import DataError, naming
 
 _Held = TypeVar("_Held")
 
@@ -65,18 +66,24 @@ def appearing(target: str | Path) -> Iterator[Path]:
 
     Whoever reads sees the old content or the new, whole, also where several processes write. If the block raises,
     ``target`` stays as it was and nothing is left beside it. Its folders are made. A pipe or a device, which a rename
-    would take away, is written to as it is.
+    would take away, is written to as it is, and so is ``/dev/stdout``; of another link what it leads to is replaced.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: it cannot be written; where the system does not say what, it names the target.
     """
     target = Path(target)
-    if target.exists() and not target.is_file() and not target.is_dir():
+    if target.exists() and not (target.is_file() or target.is_dir()):
         yield target
         return
+    if target.is_symlink():
+        if target.is_relative_to("/dev"):
+            yield target
+            return
+        target = Path(os.path.realpath(target))  # of links in a circle one of them, which then cannot be written
     target.parent.mkdir(parents=True, exist_ok=True)
     # Hidden and beside the target, so that a rename stays on one disk.
-    with tempfile.TemporaryDirectory(prefix=f".{target.name[:32]}-", suffix=".part", dir=target.parent) as holder:
+    hidden = tempfile.TemporaryDirectory(prefix=f".{target.name[:32]}-", suffix=".part", dir=target.parent)
+    with naming(target), hidden as holder:
         part = Path(holder) / target.name
         yield part
         if part.is_dir() and target.exists():

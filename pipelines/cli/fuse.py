@@ -18,6 +18,7 @@ from affekt.extensions import fusion_spec, fusion_specs
 from affekt.fusion import FusedTable, fuse_table
 from affekt.pipelines.cli.outputs import check_output, figures_kept
 from affekt.score_table import ScoreTable
+from affekt.storage import appearing
 
 
 def main(options: argparse.Namespace) -> int:
@@ -78,7 +79,7 @@ def parse_weights(text: str | None) -> dict[str, float] | None:
 def write_answers(fused: FusedTable, path: Path) -> None:
     """Write ``clip,predicted`` and the fused probability of each label; blank where no model answered."""
     vectors, labels = fused.vectors[fused.report["best"]], fused.table.labels
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with appearing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["clip", "predicted", *labels])
         for clip, vector in zip(fused.table.clips, vectors, strict=True):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from affekt.errors import as_affekt_error, naming
-from affekt.storage import require_folder_of
+from affekt.storage import appearing, require_folder_of
 
 
 def check_output(name: str) -> None:
@@ -22,6 +23,8 @@ def check_output(name: str) -> None:
     require_folder_of(name)
     path = Path(name)
     new = not path.exists()
+    if new and path.is_symlink():
+        path = Path(os.path.realpath(path))  # the link itself stays
     if not new and not path.is_file() and not path.is_dir():
         return  # a pipe or a device: to open it may wait, or be heard
     with path.open("a"):
@@ -46,10 +49,10 @@ def figures_kept(failed: dict[str, Any]) -> Iterator[None]:
 
 
 def write_output(name: str, text: str) -> None:
-    """Write the file.
+    """Write the file, whole or not at all.
 
     Raises:
         OSError: it cannot be written; it names the file.
     """
-    with naming(name):
-        Path(name).write_text(text, encoding="utf-8")
+    with naming(name), appearing(name) as part:
+        part.write_text(text, encoding="utf-8")

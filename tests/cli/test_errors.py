@@ -280,6 +280,13 @@ def test_figures_are_shown_when_their_file_cannot_be_written(given, capsys):
     assert document["best"] and document["error"]["code"] == "disk_full"
 
 
+def test_an_output_is_written_where_a_link_leads_and_the_link_stays(given, tmp_path, capsys):
+    (tmp_path / "link.csv").symlink_to("real.csv")
+    assert run(["fuse", given["SCORES"], "--out", str(tmp_path / "link.csv")]) == 0
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "real.csv").read_text().startswith("clip,predicted")
+
+
 def test_an_evaluation_whose_report_cannot_be_written_is_still_one_document(given, capsys):
     command = ["evaluate", given["CLIPS"], "--split", "val", "--model", "tiny/1", "--report", "/dev/full", "--json"]
     assert run(command) == 1

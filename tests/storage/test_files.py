@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -54,6 +55,24 @@ def test_an_error_leaves_the_old_one_and_nothing_beside_it(tmp_path):
 def test_there_is_one_digest_of_a_file():
     code = [path for room in ("affekt", "components", "pipelines", "serving") for path in (ROOT / room).rglob("*.py")]
     assert [path.name for path in code if re.search(r"hashlib\.file_digest", path.read_text())] == ["files.py"]
+
+
+def test_what_a_link_leads_to_is_replaced_and_the_link_stays(tmp_path):
+    for name in ("real", "absent"):
+        link = tmp_path / f"to-{name}"
+        link.symlink_to(name)
+    (tmp_path / "real").write_text("old")
+    for name in ("real", "absent"):
+        with appearing(tmp_path / f"to-{name}") as part:
+            part.write_text("new")
+        assert (tmp_path / f"to-{name}").is_symlink()
+        assert (tmp_path / name).read_text() == "new"
+
+
+def test_what_the_system_does_not_name_is_about_the_target(tmp_path):
+    with pytest.raises(OSError) as caught, appearing(tmp_path / "x.zip"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert caught.value.filename == str(tmp_path / "x.zip")
 
 
 def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path):
