@@ -39,6 +39,10 @@ class Admission:
         Raises:
             Refusal: it is not let in.
         """
+        if "transfer-encoding" in request.headers and "content-length" in request.headers:
+            # Something on the way may take the one for the end of the body, and the door the other.
+            message = "expected Content-Length or Transfer-Encoding, got both"
+            raise Refusal(400, "bad_http", message, headers={"Connection": "close"})
         host = request.headers.get("host", "")
         if self._hosts and _name(host) not in self._hosts:
             raise Refusal(421, "bad_host", f"{host[:80]!r} is no name of this server; see affekt serve --host")

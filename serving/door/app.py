@@ -133,6 +133,7 @@ async def _http(request: Request, error: Exception) -> Response:
     code = _CODES.get(error.status_code, "refused")
     message = {404: "there is nothing at this address; /docs says what there is"}.get(error.status_code, error.detail)
     if error.status_code == 405:
-        message = f"{request.method} is not for this address; {(error.headers or {}).get('Allow', '')} is"
+        allowed = (error.headers or {}).get("Allow", "")
+        message = f"{request.method} is not for this address; {allowed} {'are' if ',' in allowed else 'is'}"
     request.state.note["code"] = code
     return JSONResponse({"error": {"code": code, "message": message}}, error.status_code, headers=error.headers)

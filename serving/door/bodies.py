@@ -179,6 +179,9 @@ class _Form:
             self._writer.write(data)
             return
         self._other += len(data)
+        if self._other > _FORM_BYTES and self.clips > 1:
+            message = "the form has several files, of which none is the field 'data' or 'body'; send one clip a request"
+            raise Refusal(400, "no_clip", message)
         if self._other > _FORM_BYTES:
             raise Refusal(413, "too_large", f"the form has more than {_FORM_BYTES:,} bytes besides the clip")
         if self._names:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -20,6 +20,7 @@ from affekt.serving.door.versions import Gone, Version
 
 #: Bytes of a request: a clip in base64 is held in memory.
 MOST_BYTES = 32 << 20
+_OUTPUTS = ("label", "confidence", "probabilities")
 _EXPECTED = (
     'expected "inputs": [{"name": "clip", "datatype": "BYTES", "shape": [1], "data": ["…"]}] with the clip in base64, '
     'or with the name "uri" and an s3:// address'
@@ -48,7 +49,7 @@ def routes(desk: Desk) -> list[Route]:
     async def metadata(request: Request) -> Response:
         version = desk.version_of(request)
         count = len(version.labels)
-        outputs = [("label", "BYTES", [1]), ("confidence", "FP64", [1]), ("probabilities", "FP64", [1, count])]
+        outputs = zip(_OUTPUTS, ("BYTES", "FP64", "FP64"), ([1], [1], [1, count]), strict=True)
         return JSONResponse(
             {
                 "name": desk.versions.model,
@@ -66,10 +67,10 @@ def routes(desk: Desk) -> list[Route]:
             asked = await read_json(request, desk.inbox, MOST_BYTES)
         except ClientDisconnect:
             raise Gone from None
-        task = _labels(asked)  # before there is a clip, which a refusal would leave behind
+        task, wanted = _labels(asked), _outputs(asked)  # before there is a clip, which a refusal would leave behind
         person = desk.person_of(request.query_params.get("person"), _parameters(asked).get("person"))
         status, document = await desk.reply(request, version, await _clip(desk, asked), task, person)
-        return JSONResponse(_inferred(asked, document) if status == 200 else document, status)
+        return JSONResponse(_inferred(asked, wanted, document) if status == 200 else document, status)
 
     model = "/v2/models/{model}"
     both = (model, f"{model}/versions/{{version}}")
@@ -94,6 +95,16 @@ def _labels(asked: Mapping[str, Any]) -> dict[str, list[str]]:
     return {"labels": names}
 
 
+def _outputs(asked: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the outputs that are wanted; all of them where none is named."""
+    given = asked.get("outputs") or []
+    names = [item.get("name") for item in given if isinstance(item, Mapping)] if isinstance(given, list) else [given]
+    if not set(map(str, names)) <= set(_OUTPUTS):
+        message = f'expected as "outputs" a list of objects with a "name" that is one of {", ".join(_OUTPUTS)}'
+        raise Refusal(400, "bad_inputs", message)
+    return tuple(map(str, names)) or _OUTPUTS
+
+
 def _parameters(asked: Mapping[str, Any]) -> Mapping[str, Any]:
     parameters = asked.get("parameters")
     return parameters if isinstance(parameters, Mapping) else {}
@@ -109,11 +120,13 @@ async def _clip(desk: Desk, asked: Mapping[str, Any]) -> Clip:
     try:
         (given,) = asked["inputs"]
         name, kind, data = str(given["name"]), given.get("datatype", "BYTES"), given["data"]
+        shape = given.get("shape", [1])
         while isinstance(data, list):
             (data,) = data
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Refusal(400, "bad_inputs", _EXPECTED) from None
-    if kind != "BYTES" or name not in ("clip", "uri") or not isinstance(data, str):
+    one = isinstance(shape, list) and shape != [] and all(size == 1 and size is not True for size in shape)
+    if kind != "BYTES" or name not in ("clip", "uri") or not isinstance(data, str) or not one:
         raise Refusal(400, "bad_inputs", _EXPECTED)
     if name == "uri":
         return await desk.named({"uri": data})
@@ -128,7 +141,7 @@ async def _clip(desk: Desk, asked: Mapping[str, Any]) -> Clip:
         return writer.done()
 
 
-def _inferred(asked: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:
+def _inferred(asked: Mapping[str, Any], wanted: Sequence[str], answer: Mapping[str, Any]) -> dict[str, Any]:
     """The answer as the protocol's tensors; the whole of it is a parameter."""
     labels = list(answer["probabilities"])
     outputs: list[dict[str, Any]] = [
@@ -142,15 +155,11 @@ def _inferred(asked: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, 
             "parameters": {"labels": labels},
         },
     ]
-    wanted = asked.get("outputs")
-    if isinstance(wanted, list):
-        names = {item.get("name") for item in wanted if isinstance(item, Mapping)}
-        outputs = [output for output in outputs if output["name"] in names]
     request_id = {"id": str(asked["id"])} if "id" in asked else {}
     return {
         "model_name": answer["model"]["name"],
         "model_version": answer["model"]["version"],
         **request_id,
-        "outputs": outputs,
+        "outputs": [output for output in outputs if output["name"] in wanted],
         "parameters": {"answer": answer},
     }

@@ -74,6 +74,7 @@ def test_a_version_may_be_named(door):
         ({"data": b""}, 400, "no_clip"),
         ({"data": b"no clip"}, 400, "unreadable"),
         ({"files": {"a": b"1", "b": b"2"}}, 400, "no_clip"),
+        ({"files": {"a": b"1", "b": 70_000 * b"2"}}, 400, "no_clip"),
         ({"files": {"a": (None, "")}}, 400, "no_clip"),
         ({"data": b"nonsense", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}, 400, "bad_form"),
         ({"data": b"--x--\r\n", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}, 400, "no_clip"),
@@ -118,10 +119,17 @@ def test_an_address_that_is_none_is_an_error_like_all(door, method, path, status
     assert error_of(requests.request(method, f"{door.base}{path}", data=b"", timeout=30)) == (status, code)
 
 
-def test_what_is_no_http_is_an_error_like_all(door):
+TWO_ENDS = (
+    b"POST /predictions/affekt HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"0\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize("sent", [b"hello\r\n\r\n", TWO_ENDS])
+def test_what_is_no_http_is_an_error_like_all_and_ends_the_connection(door, sent):
     host, port = door.base.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=30) as used:
-        used.sendall(b"hello\r\n\r\n")
+        used.sendall(sent)
         answer = used.makefile("rb").read()
     assert answer.startswith(b"HTTP/1.1 400")
     head, _, body = answer.partition(b"\r\n\r\n")
@@ -178,6 +186,8 @@ def test_the_open_inference_protocol_is_spoken(door, clip, expected):
         {"inputs": [{"name": "clip", "data": ["!"]}]},
         {"inputs": [{"name": "x", "data": ["eA=="]}]},
         {"inputs": [{"name": "clip", "data": [["eA==", "eA=="]]}]},
+        *({"inputs": [{"name": "clip", "data": ["eA=="], "shape": shape}]} for shape in ([2], [0], [], [1, 2], "1", 1)),
+        *({"inputs": [{"name": "clip", "data": ["eA=="]}], "outputs": names} for names in ("x", [{"name": "x"}], [{}])),
     ],
 )
 def test_inputs_that_are_none_are_refused(door, asked):
