@@ -78,12 +78,12 @@ class LocalServer:
         room: requests that wait before the next is refused.
         buckets: of S3, from which clips may be fetched.
         watch: seconds for which a new version is watched, and taken back where it fails or is slow.
+        slower: times as long as the version before that a new one may take for an answer.
         keys: file of keys (:mod:`affekt.serving.keys`), of which a client needs one.
         without_keys: offer it without keys on an address that other machines reach.
         hosts: names of this server in the Host header.
         origins: of web pages of other sites that may ask.
-        people: persons named by callers, of whose earlier clips statistics are kept in memory; with 0 none may be
-            named.
+        people: persons whom callers may name, of whose clips statistics are kept in memory; 0 for none.
         people_minutes: after the last clip of a person, until they are forgotten.
         home: affekt's home. There the server leaves its address (:mod:`affekt.serving.running`), and, where ``port`` is
             given, its logs under ``serving/<port>``; else they go into a temporary folder that is removed at the end.
@@ -111,6 +111,7 @@ class LocalServer:
         room: int = 32,
         buckets: Sequence[str] = (),
         watch: float = 60.0,
+        slower: float = 3.0,
         keys: Path | None = None,
         without_keys: bool = False,
         hosts: Sequence[str] = (),
@@ -137,7 +138,7 @@ class LocalServer:
         self.options = Options(
             ensemble=str(ensemble.absolute()), work=str(work), temporary=str(temporary), engine=engine, name=name,
             version=version, address=address, port=port, metrics_port=metrics_port, threads=threads, room=room,
-            buckets=tuple(buckets), watch=watch, keys=str(keys.absolute()) if keys else "",
+            buckets=tuple(buckets), watch=watch, slower=slower, keys=str(keys.absolute()) if keys else "",
             hosts=tuple(host.lower() for host in hosts), origins=tuple(origin.lower() for origin in origins),
             people=people, people_minutes=people_minutes,
         )  # fmt: skip

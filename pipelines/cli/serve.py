@@ -43,6 +43,8 @@ def main(options: argparse.Namespace) -> int:
         without_keys=options.without_keys,
         hosts=options.host,
         origins=options.origin,
+        watch=options.watch,
+        slower=options.slower,
         people=options.people,
         people_minutes=options.people_minutes,
         home=home(),

@@ -16,11 +16,11 @@ from affekt.serving.door.swap import TOLERANCE, Swaps, Trial
 from affekt.serving.door.versions import Versions
 
 
-def admin_application(versions: Versions, watch: float) -> ASGIApp:
+def admin_application(versions: Versions, watch: float, slower: float) -> ASGIApp:
     """``GET /versions`` tells how they do; ``POST /versions`` puts another one in place, or on trial with ``canary`` or
     ``shadow``; ``POST /promote`` and ``POST /abort`` end a trial.
     """
-    swaps = Swaps(versions, watch)
+    swaps = Swaps(versions, watch, slower)
 
     async def tell(request: Request) -> Response:
         return JSONResponse(swaps.status())

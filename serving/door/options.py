@@ -32,6 +32,7 @@ class Options:
         room: requests that wait before the next is refused with 503.
         buckets: of S3, from which clips may be fetched.
         watch: seconds for which a new version is watched, and taken back where it fails or is slow.
+        slower: times as long as the version before that a new one may take for an answer.
         keys: file of keys, of which a client needs one; empty for none.
         hosts: names of this server in the Host header; those of loopback are always.
         origins: of web pages of other sites that may ask.
@@ -53,6 +54,7 @@ class Options:
     room: int = 32
     buckets: tuple[str, ...] = ()
     watch: float = 60.0
+    slower: float = 3.0
     keys: str = ""
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()

@@ -111,7 +111,8 @@ async def _started(
     versions.default = first.name
     desk = Desk(options, versions, Inbox(engine.inbox, first.max_bytes))
     admin = stack.enter_context(_socket_file(options.admin))
-    servers = [(_server(application(desk)), front), (_server(admin_application(versions, options.watch)), admin)]
+    management = admin_application(versions, options.watch, options.slower)
+    servers = [(_server(application(desk)), front), (_server(management), admin)]
     if metrics is not None:
         servers.append((_server(metrics_application(desk)), metrics))
     return servers

@@ -21,7 +21,7 @@ _HANDSHAKE = (400, "bad_clip_name")
 #: Largest difference of a probability where nothing else is said; threads may sum in another order.
 TOLERANCE = 1e-5
 #: A version is taken back when, of so many requests since it was put in place, more than this share failed through the
-#: server's fault, or when its answers take so many times as long as those of the version before.
+#: server's fault, or when a worker takes so many times as long as one of the version before.
 FEWEST, MOST_FAILED, MOST_SLOWER = 10, 0.1, 3.0
 #: Seconds by which they have to take longer at least: of fast ones the times are noise.
 NOTICED = 0.05
@@ -67,10 +67,11 @@ class Swaps:
     Args:
         versions: of the door.
         watch: seconds for which a new version is watched while the old one is kept.
+        slower: times as long as the version before that a new one may take for an answer.
     """
 
-    def __init__(self, versions: Versions, watch: float = WATCH_SECONDS) -> None:
-        self.versions, self.watch = versions, watch
+    def __init__(self, versions: Versions, watch: float = WATCH_SECONDS, slower: float = MOST_SLOWER) -> None:
+        self.versions, self.watch, self.slower = versions, watch, slower
         self.said = ""
         self._one = asyncio.Lock()
         self._watching: asyncio.Task[None] | None = None
@@ -203,16 +204,17 @@ class Swaps:
             await self.versions.remove(other)
             logger.info("version %s replaced %s", name, other)
 
-    @staticmethod
-    def _worse(version: Version, other: Version | None) -> str:
+    def _worse(self, version: Version, other: Version | None) -> str:
         tally = version.tally
         if tally.count < FEWEST:
             return ""
         if tally.failed > MOST_FAILED * tally.count:
             return f"{tally.failed} of {tally.count} requests failed"
-        slow = other is not None and other.tally.count >= FEWEST and tally.mean > MOST_SLOWER * other.tally.mean
-        if other is not None and slow and tally.mean - other.tally.mean > NOTICED:
-            return f"an answer takes {tally.mean:.2f} s, and {other.tally.mean:.2f} s with version {other.name}"
+        if other is None or other.tally.count < FEWEST:
+            return ""
+        took, before = tally.usual, other.tally.usual
+        if took > self.slower * before and took - before > NOTICED:
+            return f"an answer takes {took:.2f} s, and {before:.2f} s with version {other.name}"
         return ""
 
     async def _withdraw(self, name: str, why: str) -> None:

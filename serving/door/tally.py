@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 #: Answers of which the time is kept.
@@ -17,27 +18,30 @@ class Tally:
     Attributes:
         count: all that were answered, with whatever.
         failed: of them through the server's fault.
-        seconds: of the last answers.
+        seconds: of the last answers, with the time in the line.
+        worked: of the last answers, without it.
     """
 
     count: int = 0
     failed: int = 0
     seconds: list[float] = field(default_factory=list)
+    worked: list[float] = field(default_factory=list)
 
-    def add(self, seconds: float, *, failed: bool) -> None:
-        """Count a request."""
+    def add(self, seconds: float, worked: float, *, failed: bool) -> None:
+        """Count a request, which took so many seconds, and a worker so many of them."""
         self.count += 1
         self.failed += failed
         self.seconds = [*self.seconds[-_KEPT + 1 :], seconds]
+        self.worked = [*self.worked[-_KEPT + 1 :], worked]
 
     def forget(self) -> None:
         """Begin anew."""
-        self.count, self.failed, self.seconds = 0, 0, []
+        self.count, self.failed, self.seconds, self.worked = 0, 0, [], []
 
     @property
-    def mean(self) -> float:
-        """Seconds of an answer, the mean of the last."""
-        return sum(self.seconds) / len(self.seconds) if self.seconds else 0.0
+    def usual(self) -> float:
+        """Seconds that a worker takes for an answer, the median of the last."""
+        return median(self.worked) if self.worked else 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""

@@ -197,7 +197,7 @@ class Versions:
     async def _computed(
         self, version: Version, clip: Clip, task: dict[str, Any], note: dict[str, Any] | None = None
     ) -> Reply:
-        began = time.monotonic()
+        began = started = time.monotonic()
         try:
             async with version.line:
                 if not clip.size:
@@ -206,14 +206,16 @@ class Versions:
                 if note is not None:
                     note["queue"] = round(started - began, 5)
                 said = await self.engine.ask(version.name, {**task, "clip": clip.name}, version.seconds)
-                version.took += 0.2 * (time.monotonic() - started - version.took)
-                version.tally.add(time.monotonic() - began, failed=said[0] >= 500)
+                now = time.monotonic()
+                version.took += 0.2 * (now - started - version.took)
+                version.tally.add(now - began, now - started, failed=said[0] >= 500)
                 return said
         except Full:
             message = f"{version.line.room} requests wait already; try again later"
             raise Refusal(503, "busy", message, retry_after=version.retry_after) from None
         except EngineError as error:
-            version.tally.add(time.monotonic() - began, failed=True)
+            now = time.monotonic()
+            version.tally.add(now - began, now - started, failed=True)
             status = ENGINE_STATUS.get(error.code, 500)
             wait = version.retry_after if status == 503 else 0
             raise Refusal(status, error.code, error.message, retry_after=wait) from error

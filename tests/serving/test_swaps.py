@@ -131,6 +131,26 @@ def test_a_version_that_fails_after_the_swap_is_taken_back_by_itself(scene, tiny
     assert scene(act) == ("1", ["1"], "version 2 was taken back: 10 of 10 requests failed")
 
 
+@pytest.mark.parametrize(("seconds", "outliers", "kept"), [(0.3, 0, "1"), (0.1, 0, "2"), (0.08, 4, "2")])
+def test_a_version_that_is_slow_after_the_swap_is_taken_back_but_for_no_outliers_and_no_line(
+    scene, tiny_ensemble, seconds, outliers, kept
+):
+    async def act(engine, versions, swaps):
+        for _ in range(swap.FEWEST):
+            versions.all["1"].tally.add(9.0, 0.08, failed=False)
+        await swaps.replace("2", tiny_ensemble)
+        for number in range(swap.FEWEST):
+            versions.all["2"].tally.add(60.0, 20.0 if number < outliers else seconds, failed=False)
+        await asyncio.sleep(0.05)
+        return versions.default, swaps.status()["said"]
+
+    default, said = scene(act)
+    assert default == kept
+    assert said == (
+        "version 2 was taken back: an answer takes 0.30 s, and 0.08 s with version 1" if kept == "1" else ""
+    )
+
+
 def test_clips_that_cannot_be_used_are_no_fault_of_a_version(scene, tiny_ensemble):
     async def act(engine, versions, swaps):
         await swaps.replace("2", tiny_ensemble)

@@ -145,6 +145,17 @@ def whole(text: str) -> int:
     return int(text)
 
 
+def times(text: str) -> float:
+    """A number above 1."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 1 < found < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number above 1, as 2 or 1.5, got {text}")
+    return found
+
+
 def of_hundred(text: str) -> int:
     """How many of 100, from 1 on."""
     if not _WHOLE.fullmatch(text) or not 1 <= int(text) <= 100:

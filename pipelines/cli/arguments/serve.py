@@ -12,6 +12,7 @@ from affekt.pipelines.cli.arguments.kinds import (
     port,
     positive,
     server_url,
+    times,
     whole,
 )
 
@@ -37,6 +38,14 @@ def add_serve(command: AddCommand) -> None:
     serve.add_argument(
         "--follow", action="store_true", help="deploy what --model means whenever it means another version"
     )
+    serve.add_argument(
+        "--watch", type=positive, default=60, metavar="N",
+        help="seconds for which a version that is deployed is watched, and the one before kept (default 60)",
+    )  # fmt: skip
+    serve.add_argument(
+        "--slower", type=times, default=3.0, metavar="N",
+        help="such a version is taken back where an answer takes more than N times as long as before (default 3)",
+    )  # fmt: skip
     serve.add_argument("--address", default="127.0.0.1", help="of the network (default 127.0.0.1: this machine alone)")
     serve.add_argument("--keys", metavar="FILE", help="of keys, of which a client needs one; see affekt keys")
     serve.add_argument("--without-keys", action="store_true", help="let other machines ask without a key")
