@@ -27,7 +27,7 @@ from prepare_peers import cpu_seconds
 from record import add_out, header, publish
 
 from affekt.media import prepare_file
-from affekt.settings import load_settings
+from affekt.settings import MediaSettings, load_settings
 from affekt.store.entries import Store
 
 PACKAGES = ("numpy", "opencv-python-headless", "opensmile", "imageio-ffmpeg", "av")
@@ -36,7 +36,11 @@ NAMES = {
     "before": "the earlier checkout",
     "opencv": "OpenCV, YuNet on every fifth frame, openSMILE",
     "pyav": "PyAV, YuNet on every fifth frame, openSMILE",
+    "decoders": "libav's decoders alone",
 }
+PEERS = ("opencv", "pyav", "decoders")
+#: What a clip costs: decoding, faces searched for, sound described.
+PARTS = ("decoding", "search", "sound")
 Result = dict[str, float]
 
 
@@ -65,7 +69,30 @@ def prepare_all(clips: list[Path], preset: str) -> Result:
         faces = sum(map(prepare, clips))
         cpu, wall = cpu_seconds() - cpu, time.perf_counter() - wall
     memory = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return {"cpu": cpu / len(clips), "wall": wall / len(clips), "memory": memory / 1024, "faces": faces}
+    whole = {"cpu": cpu / len(clips), "wall": wall / len(clips), "memory": memory / 1024, "faces": faces}
+    return whole | parts_of(clips, settings)
+
+
+def parts_of(clips: list[Path], settings: MediaSettings) -> Result:
+    """What decoding, faces and sound each cost a clip, one behind the other."""
+    try:
+        from affekt.media.decode import decode
+        from affekt.media.faces import find_faces
+        from affekt.media.functionals import voice_of
+    except ImportError:  # of an earlier checkout
+        return {}
+    costs = dict.fromkeys(PARTS, 0.0)
+    for clip in clips:
+        at = [cpu_seconds()]
+        decoded = decode(clip, settings)
+        at.append(cpu_seconds())
+        find_faces(decoded.frames, settings)
+        at.append(cpu_seconds())
+        voice_of(decoded.sound, settings.sample_rate, level=settings.one_level, trim=settings.trim_silence)
+        at.append(cpu_seconds())
+        for name, cost in zip(costs, np.diff(at), strict=True):
+            costs[name] += float(cost) / len(clips)
+    return costs
 
 
 def run_way(way: str, folder: Path, clips: list[Path], arguments: argparse.Namespace) -> Result:
@@ -107,14 +134,26 @@ def measured(folder: Path, ways: list[str], arguments: argparse.Namespace) -> li
         "",
         f"## {len(clips)} clips of `{folder.name}`",
         "",
-        "| | CPU a clip, ms | affekt beside it | wall a clip, ms | peak memory, MiB | pictures with a face |",
-        "|---|---:|---:|---:|---:|---:|",
+        "| | CPU a clip, ms | affekt beside it | decoding | faces | sound | wall a clip, ms | peak memory, MiB "
+        "| pictures with a face |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for way in ways:
         cpu, wall, memory = (median(turn[name] for turn in turns[way]) for name in ("cpu", "wall", "memory"))
         ratio = median(ours["cpu"] / turn["cpu"] for ours, turn in zip(turns["affekt"], turns[way], strict=True))
+        parts = " | ".join(
+            f"{1000 * median(turn[name] for turn in turns[way]):.0f}" if turns[way][0].get(name) else ""
+            for name in PARTS
+        )
         faces = int(turns[way][0]["faces"])
-        lines.append(f"| {NAMES[way]} | {1000 * cpu:.0f} | {ratio:.2f} | {1000 * wall:.0f} | {memory:.0f} | {faces} |")
+        lines.append(
+            f"| {NAMES[way]} | {1000 * cpu:.0f} | {ratio:.2f} | {parts} | {1000 * wall:.0f} | {memory:.0f} | {faces} |"
+        )
+    if "decoders" in turns:
+        floor = median(turn["cpu"] for turn in turns["decoders"]) + median(turn["sound"] for turn in turns["affekt"])
+        best = min(median(turn["cpu"] for turn in turns[way]) for way in PEERS[:-1])
+        alone = f"{1000 * floor:.0f} ms, {floor / best:.2f} of the best of the others"
+        lines += ["", f"The decoders and openSMILE's pass alone take {alone}."]
     return lines
 
 
@@ -134,13 +173,15 @@ def main() -> None:
     if arguments.inner:
         print(json.dumps(prepare_all(find_clips(arguments.folders[0], arguments.clips), arguments.preset)))
         return
-    ways = ["affekt", *(["before"] if arguments.before else []), *(["opencv", "pyav"] if arguments.peers else [])]
+    ways = ["affekt", *(["before"] if arguments.before else []), *(PEERS if arguments.peers else [])]
     lines = [
         *header("Preparing clips", *PACKAGES, more=f"load {os.getloadavg()[0]:.1f}"),
         f"Preset `{arguments.preset}`; {arguments.runs} turns, one process and one thread each; CPU is user and system "
         "time of the process and of its ffmpeg, the ratio the median of those within a turn. affekt cuts a face out of "
         "every picture and describes the sound in functionals and frame by frame; the others search every fifth "
-        "picture, reduced to the same height, cut the first face out of it, and take the functionals alone.",
+        "picture, reduced to the same height, cut the first face out of it, and take the functionals alone. What is "
+        "left of affekt's time beside decoding, faces and sound are the pictures, cut out and coded, and the entry. "
+        "libav's decoders alone decode every picture and sound, and do nothing with it.",
     ]
     for folder in arguments.folders:
         lines += measured(folder, ways, arguments)

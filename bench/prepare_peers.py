@@ -1,13 +1,15 @@
 """What a clip costs by other means: OpenCV or PyAV, YuNet on every fifth frame, and openSMILE's functionals.
 
-    python bench/prepare_peers.py opencv|pyav WEIGHTS HEIGHT CLIP ...
+    python bench/prepare_peers.py opencv|pyav|decoders WEIGHTS HEIGHT CLIP ...
 
 Run by bench/prepare.py, with the interpreter that has these packages. Pictures are searched with their short side
-reduced to HEIGHT pixels; decoders have one thread. Prints the processor time a clip and what was found as JSON.
+reduced to HEIGHT pixels; decoders have one thread. Prints the processor time a clip, in all and by part, and what was
+found as JSON. ``decoders`` are those of libav alone: every picture and sound is decoded, and nothing is done with it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import resource
 import subprocess
@@ -68,6 +70,17 @@ def by_pyav(path: str) -> tuple[Iterator[np.ndarray], np.ndarray]:
     return iter(pictures), np.concatenate(sound)
 
 
+def decode_alone(path: str) -> None:
+    """Decode every picture and sound, and keep nothing."""
+    import av
+
+    with av.open(path) as container:
+        for stream in container.streams:
+            stream.codec_context.thread_count = 1
+        for packet in container.demux():
+            packet.decode()
+
+
 def main(way: str, weights: str, height: int, paths: list[str]) -> None:
     """Prepare every clip, after the first has been prepared once."""
     import opensmile
@@ -76,31 +89,52 @@ def main(way: str, weights: str, height: int, paths: list[str]) -> None:
     smile = opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.Functionals)
     yunet: Any = cv2.FaceDetectorYN.create(weights, "", (320, 240), 0.7)
     faces = 0
+    parts = dict.fromkeys(("decoding", "search", "sound"), 0.0)
+
+    @contextlib.contextmanager
+    def part(name: str) -> Iterator[None]:
+        before = cpu_seconds()
+        yield
+        parts[name] += cpu_seconds() - before
+
+    def search(picture: np.ndarray) -> None:
+        nonlocal faces
+        scale = min(1.0, height / min(picture.shape[:2]))
+        small = picture if scale == 1 else cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        yunet.setInputSize((small.shape[1], small.shape[0]))
+        _, found = yunet.detect(small)
+        if found is not None:
+            left, top, wide, high = (max(0, int(value / scale)) for value in found[0, :4])
+            cv2.resize(picture[top : top + high + 1, left : left + wide + 1], (FACE, FACE))
+            faces += 1
 
     def prepare(path: str) -> None:
-        nonlocal faces
-        pictures, sound = {"opencv": by_opencv, "pyav": by_pyav}[way](path)
-        for picture in pictures:
-            scale = min(1.0, height / min(picture.shape[:2]))
-            small = (
-                picture if scale == 1 else cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-            )
-            yunet.setInputSize((small.shape[1], small.shape[0]))
-            _, found = yunet.detect(small)
-            if found is not None:
-                left, top, wide, high = (max(0, int(value / scale)) for value in found[0, :4])
-                cv2.resize(picture[top : top + high + 1, left : left + wide + 1], (FACE, FACE))
-                faces += 1
-        smile.process_signal(sound.astype(np.float32) / 32768, RATE)
+        if way == "decoders":
+            with part("decoding"):
+                decode_alone(path)
+            return
+        with part("decoding"):
+            pictures, sound = {"opencv": by_opencv, "pyav": by_pyav}[way](path)
+        while True:
+            with part("decoding"):
+                picture = next(pictures, None)
+            if picture is None:
+                break
+            with part("search"):
+                search(picture)
+        with part("sound"):
+            smile.process_signal(sound.astype(np.float32) / 32768, RATE)
 
     prepare(paths[0])
-    faces = 0
+    faces, parts = 0, dict.fromkeys(parts, 0.0)
     cpu, wall = cpu_seconds(), time.perf_counter()
     for path in paths:
         prepare(path)
     cpu, wall = cpu_seconds() - cpu, time.perf_counter() - wall
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"cpu": cpu / len(paths), "wall": wall / len(paths), "memory": memory, "faces": faces}))
+    count = len(paths)
+    told = {"cpu": cpu / count, "wall": wall / count, "memory": memory, "faces": faces}
+    print(json.dumps(told | {name: seconds / count for name, seconds in parts.items()}))
 
 
 if __name__ == "__main__":

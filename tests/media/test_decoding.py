@@ -297,6 +297,17 @@ def test_pictures_beyond_the_memory_budget_are_the_same(
     assert all(np.array_equal(frames.luma(number), expected.luma(number)) for number in range(75))
 
 
+def test_pictures_stay_where_they_were_decoded_within_the_budget_and_are_copied_beyond() -> None:
+    padded = np.random.default_rng(0).integers(0, 256, (5, 3, 6, 16), np.uint8)
+    frames = frame_store.Frames(8, 6, frame_store.Spill(budget=400))  # each takes 192 bytes
+    for luma, blue, red in padded:
+        frames.add([luma, blue[:3], red[:3]])
+
+    assert [np.shares_memory(frames.luma(number), padded) for number in range(5)] == [True, True, False, False, False]
+    assert all(np.array_equal(frames.luma(number), padded[number, 0, :, :8]) for number in range(5))
+    assert all(np.array_equal(frames.chroma(number)[1], padded[number, 2, :3, :4]) for number in range(5))
+
+
 def test_a_clip_of_too_many_pictures_is_decoded_smaller(
     make_clip: MakeClip, pattern: list[str], settings: MediaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
