@@ -42,8 +42,9 @@ VIDEO_CODECS = frozenset({"h264", "hevc", "vp9", "vp8", "mpeg4", "ffv1"})
 AUDIO_CODECS = frozenset({"aac", "mp3", "opus", "vorbis", "flac", "pcm_s16le"})
 #: The containers whose sound may end within its last packet, where this or the stream says that it ends.
 _ENDS_WITHIN = "mov"
-#: Frames of sound that the filter is given before it is asked what it has ready.
-_AT_ONCE = 32
+#: Frames that are decoded before any is looked at, and frames of sound that the filter is given before it is asked
+#: what it has ready.
+_AT_ONCE = 24
 _allowed = False
 
 
@@ -95,6 +96,7 @@ def _run(container: Any, path: Path, settings: MediaSettings, deadline: float) -
     audio = container.streams[heard.number] if heard else None
     pictures = _Pictures(video, path, settings)
     sound = _Sound(audio, settings, listing) if audio else None
+    taken: list[tuple[_Pictures | _Sound, Any, int]] = []
     for packet in container.demux([stream for stream in (video, audio) if stream]):
         if time.monotonic() >= deadline:
             raise out_of_time(path, settings)
@@ -102,13 +104,23 @@ def _run(container: Any, path: Path, settings: MediaSettings, deadline: float) -
             raise _NotPlain
         taker = pictures if packet.stream is video else sound
         assert taker is not None
-        for frame in packet.decode():
-            if frame.is_corrupt or frame.pts is None:
-                raise _NotPlain
-            taker.take(frame, packet.duration or 0)
+        duration = packet.duration or 0
+        taken += [(taker, frame, duration) for frame in packet.decode()]
+        if len(taken) >= _AT_ONCE:
+            _take(taken)
+    _take(taken)
     frames, times = pictures.ended(shown)
     samples, start = sound.ended(heard.layout) if sound and heard else (np.empty(0, np.int16), 0.0)
     return FfmpegRun(frames, times, samples, start, FileReport(listing), 0)
+
+
+def _take(frames: list[tuple[_Pictures | _Sound, Any, int]]) -> None:
+    """Give frames to what takes them; many at a time, since the decoder between them empties the processor's caches."""
+    for taker, frame, duration in frames:
+        if frame.is_corrupt or frame.pts is None:
+            raise _NotPlain
+        taker.take(frame, duration)
+    frames.clear()
 
 
 def _streams(container: Any, listing: Listing, settings: MediaSettings) -> tuple[Stream, Stream | None]:
