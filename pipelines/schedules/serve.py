@@ -92,6 +92,7 @@ class Server:
 
     def serve(self) -> None:
         """Start what is due, until :attr:`stopping` is set."""
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)  # what it warns of is said here, in words
         self._scheduler.add_listener(self._missed, EVENT_JOB_MISSED)
         self._scheduler.start()
         try:

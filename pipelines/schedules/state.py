@@ -99,11 +99,15 @@ class State:
     def __init__(self, file: Path | None = None) -> None:
         self.file = file or home() / "schedules.db"
         self._engine = sql.create_engine(f"sqlite:///{self.file}", connect_args={"timeout": 30})
-        _TABLES.create_all(self._engine)
+        if not sql.inspect(self._engine).has_table(_RUNS.name):
+            with self._changing() as connection:
+                _TABLES.create_all(connection)
 
     @contextmanager
     def _changing(self) -> Iterator[sql.Connection]:
+        """Within it nobody else changes the database, so that what was read there still holds when it is written."""
         with self._engine.begin() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
 
     def known(self, group: str | None = None) -> list[Known]:
@@ -111,7 +115,7 @@ class State:
         query = sql.select(_SCHEDULES).order_by(_SCHEDULES.c.name)
         if group is not None:
             query = query.where(_SCHEDULES.c.group == group)
-        with self._changing() as connection:
+        with self._engine.connect() as connection:
             return [
                 Known(row.group, Schedule.from_dict(json.loads(row.schedule), str(self.file)), row.enabled, row.next)
                 for row in connection.execute(query)
@@ -158,11 +162,11 @@ class State:
 
         Returns:
             The state of the run: ``waiting``, or ``missed`` where it is too late or an earlier run is not over; ``""``
-            where the schedule was changed or paused meanwhile.
+            where the schedule was changed or paused meanwhile, or another server took this start down.
         """
         with self._changing() as connection:
             due = connection.execute(sql.select(_SCHEDULES.c.next).where(_same(schedule))).scalar()
-            if not due:
+            if not due or due > stamp(datetime.now(UTC)):
                 return ""
             state = "missed" if missed or self._open(connection, schedule.name) else "waiting"
             self._add(connection, schedule, due, state)
@@ -221,11 +225,11 @@ class State:
         query = sql.select(*columns).order_by(_RUNS.c.id)
         if states:
             query = query.where(_RUNS.c.state.in_(states))
-        with self._changing() as connection:
+        with self._engine.connect() as connection:
             return [Run(**row._mapping) for row in connection.execute(query)]
 
     def schedule_of(self, run_id: int) -> Schedule:
         """The schedule as it was when the run was due."""
-        with self._changing() as connection:
+        with self._engine.connect() as connection:
             text = connection.execute(sql.select(_RUNS.c.schedule).where(_RUNS.c.id == run_id)).scalar_one()
         return Schedule.from_dict(json.loads(text), str(self.file))

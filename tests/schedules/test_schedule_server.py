@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -123,10 +124,18 @@ def test_a_paused_schedule_does_not_start(state, tmp_path):
 
 def test_a_start_is_left_out_while_an_earlier_run_is_not_over(state):
     put(state, timedelta(minutes=30))
-    later = datetime.now(UTC) + timedelta(hours=1)
-    assert state.due(HOURLY, later) == "waiting"
-    assert state.due(HOURLY, later) == "missed"
+    assert state.due(HOURLY, datetime.now(UTC) - timedelta(minutes=1)) == "waiting"
+    assert state.due(HOURLY, datetime.now(UTC) + timedelta(hours=1)) == "missed"
     assert states(state) == ["waiting", "missed"]
+
+
+def test_of_two_servers_that_hear_of_a_start_one_takes_it_down(state):
+    put(state, timedelta(minutes=30))
+    later = datetime.now(UTC) + timedelta(hours=1)
+    with ThreadPoolExecutor(4) as servers:
+        said = list(servers.map(lambda _: State().due(HOURLY, later), range(8)))
+    assert sorted(said) == [""] * 7 + ["waiting"]
+    assert states(state) == ["waiting"]
 
 
 def test_a_start_of_a_schedule_that_changed_meanwhile_is_none(state):
