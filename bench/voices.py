@@ -2,7 +2,7 @@
 
     python bench/voices.py DATA OTHER --store DIR [--out docs/benchmarks]
 
-Linear heads on functionals and on the frozen voice encoder's statistics, as the model ``voice_embedding`` has them, and
+Linear heads on functionals and on statistics of the frozen voice encoder's second layer, without copies of clips, and
 the mean of their log posteriors. Each speaker is answered by heads that learned from others.
 """
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
+from affekt.media.other_speakers import at_frequencies, at_tempo
 from affekt.media.prepared import PreparedClip
-from affekt.media.vocal_tract import at_frequencies
 from affekt.models.classifier import Features
 from affekt.models.voice_embedding.network import VoiceEncoder
-from affekt.models.voice_embedding.utterances import LAYERS_FACT, READ_LAYERS, voice_features
+from affekt.models.voice_embedding.utterances import GATES_FACT, LAYERS_FACT, READ_LAYERS, voice_features
 from affekt.pretrained.resemblyzer import open_voice_encoder
 from affekt.score_table import ScoreTable
 from affekt.training.frozen import train_head
@@ -20,23 +22,24 @@ from affekt.training.given import Given
 def train(given: Given) -> ScoreTable:
     """Fit the head once for each fold and once on all train clips; the encoder's weights are kept beside it.
 
-    It learns from each clip as it is and as if others with longer and shorter vocal tracts had spoken
-    (:mod:`affekt.media.vocal_tract`). Files and errors as for :func:`affekt.training.classifier.train_classifier`.
+    It learns from each clip as it is and as if others had spoken (:mod:`affekt.media.other_speakers`).
+    Files and errors as for :func:`affekt.training.classifier.train_classifier`.
 
     Raises:
         DataError: ``missing``: the encoder is not here.
     """
-    encoder = VoiceEncoder.of(open_voice_encoder(given.group.pretrained), READ_LAYERS)
-    facts = {LAYERS_FACT: READ_LAYERS}
+    encoder = VoiceEncoder.of(open_voice_encoder(given.group.pretrained), READ_LAYERS, gates=True)
+    facts = {LAYERS_FACT: READ_LAYERS, GATES_FACT: True}
     features = voice_features(encoder.hear, facts)
-    copies = [_warped(features, factor) for factor in given.group.frequency_factors]
-    return train_head(given, encoder, features, facts, copies)
+    changes = [partial(at_frequencies, factor=factor) for factor in given.group.frequency_factors]
+    changes += [partial(at_tempo, factor=factor) for factor in given.group.tempo_factors]
+    return train_head(given, encoder, features, facts, [_of_changed(features, change) for change in changes])
 
 
-def _warped(features: Features, factor: float) -> Features:
-    """The features of a clip whose frequencies are so many times as high."""
+def _of_changed(features: Features, change: Callable[[np.ndarray], np.ndarray]) -> Features:
+    """The features of a clip whose mel spectrogram is changed."""
 
-    def warped_features(clip: PreparedClip) -> np.ndarray | None:
-        return features(replace(clip, mel=at_frequencies(clip.mel, factor)) if len(clip.mel) else clip)
+    def changed_features(clip: PreparedClip) -> np.ndarray | None:
+        return features(replace(clip, mel=change(clip.mel)) if len(clip.mel) else clip)
 
-    return warped_features
+    return changed_features

@@ -1,4 +1,4 @@
-"""The mel spectrogram is librosa's, whatever the rate of the sound; its frequencies can be multiplied."""
+"""The mel spectrogram is librosa's, whatever the rate of the sound; its frequencies and tempo can be multiplied."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from affekt.media.mel import band_centres, mel_spectrogram
-from affekt.media.vocal_tract import at_frequencies
+from affekt.media.other_speakers import at_frequencies, at_tempo
 
 SECONDS = np.arange(4000) / 16000
 
@@ -42,7 +42,14 @@ def test_a_tone_of_multiplied_frequencies_is_where_the_other_tone_is(factor, her
     assert abs(where[0] - where[1]) < 0.5 < abs(where[2] - where[1])
 
 
-def test_frequencies_multiplied_by_one_are_the_same():
+def test_frequencies_and_tempo_multiplied_by_one_are_the_same():
     mel = np.random.default_rng(0).exponential(size=(3, 40)).astype(np.float32)
     np.testing.assert_allclose(at_frequencies(mel, 1.0), mel, rtol=1e-5)
+    np.testing.assert_array_equal(at_tempo(mel, 1.0), mel)
     assert np.diff(band_centres()).min() > 0
+
+
+def test_a_sound_that_is_faster_rises_sooner():
+    mel = np.repeat(np.arange(101, dtype=np.float32)[:, None], 40, axis=1)
+    np.testing.assert_allclose(at_tempo(mel, 1.25)[:, 0], np.linspace(0, 100, 81), rtol=1e-5)
+    assert at_tempo(mel[:1], 0.5).shape == (2, 40) and at_tempo(mel[:1], 2.0).shape == (1, 40)

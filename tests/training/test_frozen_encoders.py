@@ -50,6 +50,18 @@ def test_a_voice_is_read_by_statistics_of_the_second_layer_over_all_frames(encod
     )
 
 
+def test_the_second_layers_output_gates_are_told_beside_its_outputs(encoder):
+    mel = np.random.default_rng(0).exponential(size=(1, 5, 40)).astype(np.float32)
+    told = VoiceEncoder.of(encoder.state_dict(), 2, gates=True)
+    again = VoiceEncoder.of(told.state_dict(), 2, gates=True)
+    outputs, gates = np.split(again.hear(mel), 2, axis=2)
+    np.testing.assert_allclose(outputs, VoiceEncoder.of(encoder.state_dict(), 2).hear(mel), atol=1e-6)
+    # An output is the gate times the hyperbolic tangent of the cell, which PyTorch tells of the last frame.
+    below = torch.from_numpy(VoiceEncoder.of(encoder.state_dict(), 1).hear(mel))
+    cell = np.tanh(told.last(below)[1][1][0, 0].numpy())
+    np.testing.assert_allclose(gates[0, -1] * cell, outputs[0, -1], atol=1e-6)
+
+
 def test_models_stored_before_read_the_state_after_partial_utterances(encoder):
     mel = np.random.default_rng(0).exponential(size=(PARTIAL + 3 * STEP + 5, 40)).astype(np.float32)
     alone = [encoder.hear(mel[None, first : first + PARTIAL])[0, -1] for first in range(0, 4 * STEP, STEP)]

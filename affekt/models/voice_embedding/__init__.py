@@ -20,10 +20,13 @@ class VoiceEmbeddingSettings:
         list[float], "the head learns from each clip also with its frequencies multiplied so, as if others had spoken"
     ]
 
+    tempo_factors: Annotated[list[float], "the head learns from each clip also so many times as fast"]
+
     def contradictions(self, name: str, settings: Any) -> Iterator[str]:
         """Factors that no voice is like."""
-        if not all(0.5 <= factor <= 2 for factor in self.frequency_factors):
-            yield f"{name}.frequency_factors: expected factors from 0.5 to 2, got {self.frequency_factors}"
+        for setting in ("frequency_factors", "tempo_factors"):
+            if not all(0.5 <= factor <= 2 for factor in getattr(self, setting)):
+                yield f"{name}.{setting}: expected factors from 0.5 to 2, got {getattr(self, setting)}"
 
 
 SPEC = ModelSpec(

@@ -9,13 +9,14 @@ from affekt.models.classifier import DESCRIPTION, ClassifierMember, read_descrip
 from affekt.models.frozen import load_encoder
 from affekt.models.member import HardwareChoice, Member
 from affekt.models.voice_embedding.network import LAYERS, VoiceEncoder
-from affekt.models.voice_embedding.utterances import LAYERS_FACT, voice_features
+from affekt.models.voice_embedding.utterances import GATES_FACT, LAYERS_FACT, voice_features
 
 
 def load_voice_encoder(folder: Path) -> VoiceEncoder:
     """The encoder in a member's folder, with the layers that the model reads."""
-    layers = int(read_description(folder / DESCRIPTION).get(LAYERS_FACT, LAYERS))
-    return VoiceEncoder.of(load_encoder(folder), layers)
+    description = read_description(folder / DESCRIPTION)
+    layers, gates = int(description.get(LAYERS_FACT, LAYERS)), bool(description.get(GATES_FACT, False))
+    return VoiceEncoder.of(load_encoder(folder), layers, gates=gates)
 
 
 def load(folder: Path, needs: Mapping[str, Member], hardware: HardwareChoice) -> ClassifierMember:

@@ -15,16 +15,18 @@ from affekt.models.classifier import Features
 READ_LAYERS = 2
 #: What a model's description calls them.
 LAYERS_FACT = "layers"
+#: And whether that layer's output gates are read beside its outputs.
+GATES_FACT = "gates"
 #: Frames of a partial utterance, 1.6 s, which is what the encoder was trained on, and from one to the next, 0.2 s.
 PARTIAL, STEP = 160, 20
 _PARTS_AT_ONCE = 256
 
-#: An encoder's last layer: float32 ``[N, T, 256]`` at each frame of utterances float32 ``[N, T, 40]``.
+#: An encoder's last layer that is read: float32 ``[N, T, F]`` at each frame of utterances float32 ``[N, T, 40]``.
 Hear = Callable[[np.ndarray], np.ndarray]
 
 
 def statistics_of(mel: np.ndarray, hear: Hear) -> np.ndarray:
-    """Mean and deviation of what is heard over all frames of an utterance, float64 ``[512]``.
+    """Mean and deviation of what is heard over all frames of an utterance, float64 ``[2 F]``.
 
     An utterance of less than 1.6 seconds is followed by silence.
 
@@ -55,7 +57,7 @@ def partial_statistics_of(mel: np.ndarray, hear: Hear) -> np.ndarray:
 
 
 def voice_features(hear: Hear, description: Mapping[str, Any]) -> Features:
-    """What an encoder makes of a clip, as a model's description has it read: float64 ``[512]``.
+    """What an encoder makes of a clip, as a model's description has it read: float64 ``[2 F]``.
 
     None without usable sound.
     """

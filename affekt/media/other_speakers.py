@@ -1,4 +1,4 @@
-"""A mel spectrogram as if somebody with a longer or shorter vocal tract had said the same in the same way.
+"""A mel spectrogram as if somebody else had said the same: with another vocal tract, or at another tempo.
 
 All resonances of a vocal tract move together, by about a fifth between women and men. A spectrogram whose frequencies
 are multiplied is nearly that of another speaker (Jaitly and Hinton, "Vocal tract length perturbation (VTLP) improves
@@ -26,8 +26,25 @@ def at_frequencies(mel: np.ndarray, factor: float) -> np.ndarray:
     """
     centres = band_centres()
     source = np.interp(centres / factor, centres, np.arange(len(centres)))
-    below = np.minimum(source.astype(int), len(centres) - 2)
-    share = source - below
-    logs = np.log(mel + _LEAST)
-    warped: np.ndarray = np.exp(logs[:, below] * (1 - share) + logs[:, below + 1] * share)
+    warped: np.ndarray = np.exp(_between(np.log(mel + _LEAST).T, source).T)
     return warped.astype(np.float32)
+
+
+def at_tempo(mel: np.ndarray, factor: float) -> np.ndarray:
+    """A mel spectrogram that is so many times as fast, float32 ``[round(B / factor), 40]``, at least one frame.
+
+    Args:
+        mel: float32 ``[B, 40]``, at least one frame.
+        factor: above 1 faster, below 1 slower.
+    """
+    count = max(1, round(len(mel) / factor))
+    return _between(mel, np.linspace(0, len(mel) - 1, count)).astype(np.float32)
+
+
+def _between(rows: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Rows ``[P, F]`` at the P places between rows ``[N, F]``, linearly."""
+    below = np.minimum(places.astype(int), max(0, len(rows) - 2))
+    above = np.minimum(below + 1, len(rows) - 1)
+    share = (places - below)[:, np.newaxis]
+    found: np.ndarray = rows[below] * (1 - share) + rows[above] * share
+    return found
