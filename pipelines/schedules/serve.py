@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from apscheduler.events import EVENT_JOB_MISSED, JobExecutionEvent
@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 #: How often the database is asked what was applied, paused or asked for, and whether a run waits.
 SECONDS = 5.0
+#: By how much clocks are changed at most.
+_CHANGE = timedelta(hours=3)
 #: A run that was interrupted so often is given up.
 TRIES = 3
 
@@ -45,23 +47,33 @@ class WallClock(CronTrigger):  # type: ignore[misc]
         def field(values: tuple[int, ...]) -> str:
             return ",".join(map(str, values)) or "*"
 
-        super().__init__(
-            minute=field(cron.minutes),
-            hour=field(cron.hours),
-            day=field(cron.days),
-            month=field(cron.months),
-            day_of_week=cron.named_weekdays,
-            timezone=zone,
-        )
-        self._fixed = bool(cron.hours)
+        fields = {
+            "minute": field(cron.minutes),
+            "hour": field(cron.hours),
+            "day": field(cron.days),
+            "month": field(cron.months),
+            "day_of_week": cron.named_weekdays,
+        }
+        super().__init__(**fields, timezone=zone)
+        # APScheduler's own way loses what falls into a midnight that is skipped, as in Santiago: it counts days first.
+        self._by_the_wall = CronTrigger(**fields, timezone=UTC) if cron.hours else None
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
         """The next start after the last one."""
-        found: datetime | None = super().get_next_fire_time(previous_fire_time, now)
-        # An hour that comes twice has another offset at its first time.
-        while found is not None and self._fixed and found.utcoffset() != found.replace(fold=0).utcoffset():
-            found = super().get_next_fire_time(found, found)
-        return found
+        if self._by_the_wall is None:
+            found: datetime | None = super().get_next_fire_time(previous_fire_time, now)
+            return found
+        zone = self.timezone
+        earliest = (previous_fire_time + timedelta(microseconds=1) if previous_fire_time else now).astimezone(UTC)
+        # What the wall showed before the clocks changed last may be still to come.
+        wall = (earliest - _CHANGE).astimezone(zone).replace(tzinfo=UTC, fold=0)
+        while wall := self._by_the_wall.get_next_fire_time(None, wall):
+            # Of a time that comes twice it is the first, and one that is skipped counts on from before.
+            start: datetime = wall.replace(tzinfo=zone).astimezone(UTC)
+            if start >= earliest:
+                return start.astimezone(zone)
+            wall += timedelta(microseconds=1)
+        return None
 
 
 def next_start(schedule: Schedule, after: datetime) -> datetime | None:

@@ -44,6 +44,28 @@ def test_an_hour_that_is_skipped_starts_once():
     assert second.isoformat(timespec="minutes") == "2026-03-30T02:30+02:00"
 
 
+def test_a_midnight_that_is_skipped_starts_once_too():
+    santiago = ZoneInfo("America/Santiago")
+    clock, found = WallClock(Cron.parse("30 0 * * *"), santiago), []
+    last, now = None, datetime(2026, 9, 5, 0, tzinfo=santiago)
+    for _ in range(3):
+        last = now = clock.get_next_fire_time(last, now)
+        found.append(last.isoformat(timespec="minutes")[5:])
+    assert found == ["09-05T00:30-04:00", "09-06T01:30-03:00", "09-07T00:30-03:00"]
+
+
+def test_what_is_skipped_is_still_to_come_for_a_server_that_starts_behind_the_change():
+    clock = WallClock(Cron.parse("30 2,3 * * *"), BERLIN)
+    first = clock.get_next_fire_time(None, datetime.fromisoformat("2026-03-29T03:10+02:00"))
+    second = clock.get_next_fire_time(first, first)
+    assert [each.isoformat(timespec="minutes") for each in (first, second)] == [
+        "2026-03-29T03:30+02:00", "2026-03-30T02:30+02:00",
+    ]  # fmt: skip
+    # Between the two times of an hour that comes twice the first is over.
+    between = clock.get_next_fire_time(None, datetime.fromisoformat("2026-10-25T02:10+01:00"))
+    assert between.isoformat(timespec="minutes") == "2026-10-25T03:30+01:00"
+
+
 def test_every_half_hour_goes_by_the_time_that_passes():
     at = starts("*/30 * * * *", "2026-10-25T01:30", 6)
     assert at == [f"10-25T{t}" for t in ("01:30+02:00", "02:00+02:00", "02:30+02:00", "02:00+01:00", "02:30+01:00",
