@@ -43,8 +43,8 @@ AUDIO_CODECS = frozenset({"aac", "mp3", "opus", "vorbis", "flac", "pcm_s16le"})
 #: The containers whose sound may end within its last packet, where this or the stream says that it ends.
 _ENDS_WITHIN = "mov"
 #: Frames that are decoded before any is looked at, and frames of sound that the filter is given before it is asked
-#: what it has ready.
-_AT_ONCE = 24
+#: what it has ready, at most; and bytes of such pictures, which the processor's caches shall hold.
+_AT_ONCE, _AT_ONCE_BYTES = 24, 4 << 20
 _allowed = False
 
 
@@ -96,6 +96,7 @@ def _run(container: Any, path: Path, settings: MediaSettings, deadline: float) -
     audio = container.streams[heard.number] if heard else None
     pictures = _Pictures(video, path, settings)
     sound = _Sound(audio, settings, listing) if audio else None
+    at_once = min(_AT_ONCE, 1 + _AT_ONCE_BYTES // max(1, shown.width * shown.height * 3 // 2))
     taken: list[tuple[_Pictures | _Sound, Any, int]] = []
     for packet in container.demux([stream for stream in (video, audio) if stream]):
         if time.monotonic() >= deadline:
@@ -106,7 +107,7 @@ def _run(container: Any, path: Path, settings: MediaSettings, deadline: float) -
         assert taker is not None
         duration = packet.duration or 0
         taken += [(taker, frame, duration) for frame in packet.decode()]
-        if len(taken) >= _AT_ONCE:
+        if len(taken) >= at_once:
             _take(taken)
     _take(taken)
     frames, times = pictures.ended(shown)
