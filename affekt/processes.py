@@ -133,6 +133,7 @@ class _Worker:
             lifeline.command(module),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            process_group=0,  # Ctrl-C is for the process that started it, which ends it
             env={**os.environ, **ONE_THREAD, **lifeline.environment(), "PYTHONPATH": path},
         )
         self.task = -1

@@ -54,3 +54,17 @@ def test_nothing_is_loaded_from_elsewhere(site):
     for page in site.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         assert not re.findall(r'<(?:script|img|link)[^>]+(?:src|href)="(?:https?:)?//', text), page
+
+
+def test_code_in_tables_has_its_bars(site):
+    text = (site / "commands.html").read_text(encoding="utf-8")
+    assert "--preset small|paper" in text
+    assert "\\|" not in text
+
+
+def test_wide_tables_are_scrolled_by_themselves(site):
+    style = (site / "site.css").read_text(encoding="utf-8")
+    assert "table { display: block; max-width: 100%; overflow-x: auto; }" in style
+    for page in site.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        assert page.name == "404.html" or ('site.css"' in text and 'role="main"' in text), page

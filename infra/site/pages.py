@@ -17,6 +17,7 @@ PAGES = {
     "SECURITY.md": "security.md",
 }
 ROOT = Path(__file__).resolve().parents[2]
+_CELL = re.compile(r"<td\b.*?</td>", re.DOTALL)
 _LINK = re.compile(r"(\]\()([^)\s#:]+)(#[^)\s]*)?(\))")
 
 
@@ -34,6 +35,11 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     if place in PAGES.values():
         return markdown
     return rewritten(markdown, posixpath.join("docs", posixpath.dirname(place)))
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Take away what escapes the bars in the code of tables; called by MkDocs, which shows it."""
+    return _CELL.sub(lambda cell: cell[0].replace("\\|", "|"), html)
 
 
 def rewritten(markdown: str, folder: str) -> str:
