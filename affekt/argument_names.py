@@ -31,6 +31,11 @@ def argument(name: str, value: str = "", *, command: str = "") -> str:
     return f"affekt {command} {flag}" if command and (_style == "commands" or not takes(name)) else flag
 
 
+def typed(name: str, value: str) -> str:
+    """A value as it is given: behind its flag where a command runs that takes it, else alone."""
+    return argument(name, value) if _style == "flags" and takes(name) else value
+
+
 def takes(name: str) -> bool:
     """Whether the command that runs takes an argument; whoever asks from Python can call what does."""
     return _taken is None or name in _taken

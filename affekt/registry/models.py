@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 
+from affekt.argument_names import typed
 from affekt.counted import there_are
 from affekt.errors import AffektError, DataError
 from affekt.model_names import NAME
@@ -114,6 +115,8 @@ def registered_model(name: str, tracking: Tracking, *, where: str | None = None)
     if name not in known:
         none = f"none is registered yet in {tracking.place}; `affekt train` does that"
         listed = there_are(sorted(known)) if known else none
+        if known and where:  # a reference was asked for
+            listed += f"; say {typed('model', f'{min(known)}@champion')}"
         raise AffektError(f"no model is registered as {name!r}; {listed}", code="unknown_model", where=where or name)
     return tracking.reader.model(name)
 

@@ -80,7 +80,7 @@ def test_a_folder_of_the_models_name_does_not_hide_the_model(four, tmp_path, mon
 @pytest.mark.parametrize(
     ("reference", "code", "words"),
     [
-        ("other", "unknown_model", "there is affekt"),
+        ("other", "unknown_model", "there is affekt; say affekt@champion"),
         ("affekt", "unknown_alias", "promote one with"),
         ("affekt@best", "unknown_alias", "affekt@challenger"),
         ("affekt/9", "unknown_version", "there are 4, 3, 2, 1"),
