@@ -21,6 +21,7 @@ from affekt.media.loudness import at_level, heard_part
 from affekt.media.mel import BANDS, mel_spectrogram
 from affekt.media.opensmile_library import Extractor
 from affekt.media.voicing import is_voice
+from affekt.media.wanted import unwanted
 
 _EGEMAPS = "egemaps/v02/eGeMAPSv02.conf"
 #: Less sound than this says nothing about a voice (openSMILE gives NaN for 0.05 s), seconds.
@@ -85,7 +86,7 @@ class Egemaps:
 
     def together(self, sound: np.ndarray, sample_rate: int, ends: float = math.inf) -> tuple[np.ndarray, np.ndarray]:
         with _interrupt_later() as interrupted:
-            values, rows = self._extractor(sound, sample_rate, ends, interrupted)
+            values, rows = self._extractor(sound, sample_rate, ends, interrupted or unwanted())
         return (values[0] if len(values) else np.full(len(self.names), np.nan, np.float32)), rows
 
     def holds_voice(self, values: np.ndarray) -> bool:

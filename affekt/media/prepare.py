@@ -25,6 +25,7 @@ from affekt.media.loudness import level_of
 from affekt.media.person import PROMINENT, check_choice
 from affekt.media.pictures import FacePictures
 from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex
+from affekt.media.wanted import wanted
 from affekt.progress import track
 from affekt.settings import MediaSettings
 from affekt.stages import stage
@@ -57,7 +58,7 @@ def prepare_file(
     deadline = deadline or Deadline.of(settings, path)
     check = partial(deadline.check, "while its faces were searched")
     # Sound and faces of a clip need nothing of each other, and both are worked out without Python's lock.
-    with Ahead(settings, check) as ahead, ThreadPoolExecutor(1, "affekt-sound") as beside:
+    with Ahead(settings, check) as ahead, ThreadPoolExecutor(1, "affekt-sound") as beside, wanted():
         with stage("decode"):
             decoded = decode(path, settings, deadline.ends, ahead.arrived)
         sound = beside.submit(copy_context().run, _voice, path, decoded, settings, deadline)

@@ -124,7 +124,7 @@ def test_images_among_several_data_sets_of_clips_are_called_that(data, tmp_path)
     faces.touch()
     with pytest.raises(
         DataError,
-        match="holds 1 still image and no clips; give them with faces=, or train on them alone with only='vgg'",
+        match="data sets that are taken together are of clips; leave it out, or give face images with faces=",
     ) as error:
         check_before(joined([data(CLEAN), str(tmp_path / "faces")]), learns=True)
     assert error.value.where == str(tmp_path / "faces")

@@ -9,6 +9,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ import pytest
 
 from affekt.errors import SettingsError
 from affekt.media.functionals import Egemaps, _interrupt_later, check_feature_set, feature_set, offers_frames, voice_of
+from affekt.media.wanted import unwanted, wanted
 
 RATE = 16000
 TONE = np.full(2 * RATE, 1000, np.int16)
@@ -179,3 +182,13 @@ def test_an_interrupt_ends_the_library_wherever_it_is() -> None:
     assert time.monotonic() - begun < 2.0  # four minutes of sound take several
     values, _ = egemaps.together(sound[: 16000 * 2], 16000)
     assert np.isfinite(values).all()
+
+
+def test_sound_that_nobody_waits_for_any_more_is_listened_to_no_further() -> None:
+    sound = np.random.default_rng(3).normal(0, 0.1, 60 * RATE).astype(np.float32)
+    egemaps = Egemaps()
+    with pytest.raises(KeyboardInterrupt), ThreadPoolExecutor(1) as beside, wanted():
+        listening = beside.submit(copy_context().run, egemaps.together, sound, RATE)
+        raise KeyboardInterrupt
+    assert isinstance(listening.exception(), TimeoutError)
+    assert unwanted() is None
