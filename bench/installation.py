@@ -15,9 +15,9 @@ from typing import Any
 _COMMAND = """
 import sys
 try:
+    from affekt.__main__ import main  # where the command stood before it had a room
+except ImportError:
     from affekt.pipelines.cli import main
-except ModuleNotFoundError:  # where the command stood before it had a room
-    from affekt.__main__ import main
 sys.argv[0] = 'affekt'
 sys.exit(main())
 """
