@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -38,6 +39,14 @@ def test_a_change_of_the_code_installs_no_dependency_again():
 def test_the_code_is_a_layer_of_its_own_above_the_dependencies():
     copies = re.findall(r"^COPY --from=(\w+)", STAGES["runtime"], re.MULTILINE)
     assert copies == ["build", "package"]
+
+
+def test_without_another_driver_the_database_stage_installs_nothing_and_goes_on(tmp_path):
+    run = re.search(r"^RUN (.*?)(?<!\\)\n", STAGES["database"], re.MULTILINE | re.DOTALL)
+    assert run is not None
+    command = run[1].replace("\\\n", "").replace("/opt/database", str(tmp_path / "database"))
+    subprocess.run(["sh", "-c", command], check=True, env={"PATH": "/usr/bin:/bin", "DATABASE_DRIVER": ""})
+    assert list((tmp_path / "database").iterdir()) == []
 
 
 def test_the_recipe_names_no_address_to_install_from():
