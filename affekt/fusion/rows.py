@@ -11,7 +11,7 @@ import numpy as np
 from affekt.counted import counted
 from affekt.dataset.split_names import canonical_split
 from affekt.errors import DataError
-from affekt.fusion.vectors import as_probabilities
+from affekt.fusion.vectors import as_probabilities, not_amounts
 from affekt.score_table import ScoreTable
 
 
@@ -96,11 +96,9 @@ def _refuse_what_is_no_amount(table: ScoreTable) -> None:
     if len(wrong):
         row, model, label = wrong[0]
         more = f", and {counted(len(wrong) - 1, 'further scores')} like it" if len(wrong) > 1 else ""
-        raise DataError(
+        raise not_amounts(
             f"clip {table.clips[row]!r}, column {table.models[model]}_{table.labels[label]}: the score "
-            f"{table.scores[row, model, label]:g} is negative or infinite{more}; fusion needs probabilities, votes or "
-            "other amounts from 0 up (apply the softmax to logits first)",
-            code="not_probabilities",
+            f"{table.scores[row, model, label]:g} is negative or infinite{more}"
         )
 
 

@@ -21,14 +21,18 @@ def as_probabilities(scores: np.ndarray) -> np.ndarray:
     """
     values = np.asarray(scores, dtype=float)
     if (values < 0).any() or np.isinf(values).any():
-        raise DataError(
-            "a score is negative or infinite; fusion needs probabilities, votes or other amounts from 0 up "
-            "(apply the softmax to logits first)",
-            code="not_probabilities",
-        )
+        raise not_amounts("a score is negative or infinite")
     total = values.sum(axis=2, keepdims=True)
     with np.errstate(invalid="ignore"):
         return np.where(total > 0, values / total, np.nan)
+
+
+def not_amounts(found: str) -> DataError:
+    """The error of scores that fusion cannot weigh."""
+    return DataError(
+        f"{found}; fusion needs probabilities, votes or other amounts from 0 up (apply the softmax to logits first)",
+        code="not_probabilities",
+    )
 
 
 def answered(probabilities: np.ndarray) -> np.ndarray:
