@@ -21,11 +21,19 @@ T = TypeVar("T")
 PLAIN_INTERVAL = 10.0
 #: The same where another process listens, which shows what it likes of them.
 EVENT_INTERVAL = 1.0
-#: Seconds until a bar is drawn, and until a wait without one is told.
-_DRAWN_AFTER, _TOLD_AFTER = 0.5, 2.0
+#: Seconds until a bar is drawn, and until a wait without one is told; between looks whether it has to be.
+_DRAWN_AFTER, _TOLD_AFTER, _LOOK = 0.5, 2.0, 0.25
+#: Seconds after which a rate says something.
+_SETTLED = 1.0
 _MEGA = 1_000_000
 _bars = True
-_drawn = 0
+
+
+class _Shown:
+    """What this process shows: bars, all that count work, when the last of them ended, and when one last spoke."""
+
+    drawn = counting = 0
+    ended = spoke = time.monotonic()
 
 
 def heard() -> bool:
@@ -61,15 +69,28 @@ class Progress:
     def __init__(self, label: str, total: int, unit: str = "clip", *, before: int = 0) -> None:
         self.label, self.total, self.unit = label, total, unit
         self.done = self._before = before
-        self._started = self._spoke = time.monotonic()
+        self._started = time.monotonic()
         self._interval = EVENT_INTERVAL if events.listened() else PLAIN_INTERVAL
+        # The first line need not wait where another piece of work was the last to speak, long ago.
+        sooner = 0.0 if events.listened() else max(PLAIN_INTERVAL - _SETTLED, 0.0)
+        self._spoke = max(_Shown.spoke, self._started - sooner)
         self._bar: tqdm | None = None
+        self._drawing: threading.Timer | None = None
         if _bars and on_terminal(sys.stderr) and heard():
-            global _drawn
-            _drawn += 1
             self._bar = tqdm(
                 total=total, initial=before, desc=label, unit=unit, leave=False, dynamic_ncols=True, delay=_DRAWN_AFTER
             )
+            self._drawing = threading.Timer(_DRAWN_AFTER, self._draw)
+            self._drawing.daemon = True
+            self._drawing.start()
+        _Shown.drawn += self._bar is not None
+        _Shown.counting += 1
+
+    def _draw(self) -> None:
+        """Draw the bar, though nothing may be done yet."""
+        if self._bar is not None:
+            self._bar.delay = 0
+            self._bar.refresh()
 
     def advance(self, count: int = 1, note: str = "") -> None:
         """Report ``count`` more units as done, with a short note such as the loss."""
@@ -79,7 +100,7 @@ class Progress:
                 self._bar.set_postfix_str(note, refresh=False)
             self._bar.update(count)
         elif time.monotonic() - self._spoke >= self._interval:
-            self._spoke = time.monotonic()
+            self._spoke = _Shown.spoke = time.monotonic()
             rate = (self.done - self._before) / (self._spoke - self._started)
             left = (self.total - self.done) / rate if rate else None
             events.log(events.Progress(self.label, self.done, self.total, self.unit, rate, left, note))
@@ -90,10 +111,14 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._drawing is not None:
+            self._drawing.cancel()
+            self._drawing.join()
         if self._bar is not None:
-            global _drawn
-            _drawn -= 1
             self._bar.close()
+        _Shown.drawn -= self._bar is not None
+        _Shown.counting -= 1
+        _Shown.ended = time.monotonic()
 
 
 class MegaBytes:
@@ -126,19 +151,29 @@ class MegaBytes:
 
 @contextmanager
 def told_when_slow(what: str) -> Iterator[None]:
-    """Within it a line says what is waited for, once that takes longer than two seconds and no bar shows it."""
+    """Within it a line says what is waited for, once that takes longer than two seconds and no bar shows it.
+
+    Where bars or lines of progress came and went in the meantime, and it is silent again for as long, it is told again.
+    """
+    over = threading.Event()
 
     def tell() -> None:
-        if not _drawn:
-            logging.getLogger("affekt.progress").info("%s …", what)
+        silent_since, told = time.monotonic(), False
+        while not over.wait(min(_LOOK, _TOLD_AFTER)):
+            if _Shown.drawn or (told and _Shown.counting):
+                continue
+            if _Shown.ended > silent_since:
+                silent_since, told = _Shown.ended, False
+            if not told and time.monotonic() - silent_since >= _TOLD_AFTER:
+                told, _Shown.spoke = True, time.monotonic()
+                logging.getLogger("affekt.progress").info("%s …", what)
 
-    timer = threading.Timer(_TOLD_AFTER, tell)
-    timer.daemon = True
-    timer.start()
+    watching = threading.Thread(target=tell, daemon=True)
+    watching.start()
     try:
         yield
     finally:
-        timer.cancel()
+        over.set()
 
 
 def track(items: Iterable[T], label: str, total: int, unit: str = "clip") -> Iterator[T]:

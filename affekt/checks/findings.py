@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from affekt.checks.inspection import Inspected, inspect_clips, inspect_faces
 from affekt.counted import counted
 from affekt.dataset.archives import is_archive
@@ -244,6 +242,8 @@ def _lengths(clips: Sequence[Clip], inspected: Sequence[Inspected | None]) -> li
     ]
     if len(timed) < _LENGTH_CLIPS:
         return []
+    import numpy as np  # heavy: numpy
+
     logs = np.log([duration for _, duration in timed])
     distance = np.abs(logs - np.median(logs))
     usual = 1.4826 * np.median(distance)  # the standard deviation, were the logarithms normally distributed

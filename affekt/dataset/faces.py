@@ -6,9 +6,7 @@ import logging
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Literal
 
 from affekt.counted import counted
 from affekt.dataset.archives import Held, Kept, is_archive, opened
@@ -24,6 +22,9 @@ from affekt.dataset.tables import Table, header_of, is_table_name, open_table, p
 from affekt.dataset.tree import clips_of_tree
 from affekt.errors import DataError, MediaError
 from affekt.storage import Entry, Listing, PassedOver, list_entries, open_local, read_bytes
+
+if TYPE_CHECKING:
+    import numpy as np
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class FaceImage:
             MediaError: it is missing, over a limit, or cannot be decoded.
         """
         if self.pixels is not None:
-            return np.repeat(self.pixels[:, :, None], 3, axis=2)
+            return self.pixels[:, :, None].repeat(3, axis=2)
         return decode_picture(self.content(), self.uri)
 
     def content(self) -> bytes:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import warnings
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from affekt.errors import MediaError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 #: Width times height of a picture, and bytes of its file; those of a still picture with the presets' media limits.
 MOST_PIXELS, MOST_BYTES = 8 * 4096 * 2304, 256 << 20
@@ -33,6 +35,7 @@ def decode_picture(content: bytes, where: str, *, grey: bool = False) -> np.ndar
             where=where,
         )
     import cv2  # heavy: cv2
+    import numpy as np  # heavy: numpy
 
     how = cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR_RGB
     try:

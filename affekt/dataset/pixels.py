@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from affekt.counted import counted
 from affekt.dataset.labels import LABELS, canonical_label
@@ -14,6 +13,9 @@ from affekt.dataset.problems import Problem, some
 from affekt.dataset.split_names import canonical_split
 from affekt.dataset.tables import COLUMNS, Row, Table, is_missing
 from affekt.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _PIXELS = ("pixels", "pixel", "pixel_values", "image_pixels")
 #: Of all pictures of a table, which are in memory while it is used.
@@ -120,4 +122,6 @@ def _square(text: str) -> np.ndarray:
         raise DataError(
             f"{counted(len(values), 'pixels')} make no square picture; FER2013 has 48 x 48 = 2304", code="bad_pixels"
         )
+    import numpy as np  # heavy: numpy
+
     return np.frombuffer(values, np.uint8).reshape(side, side)

@@ -6,14 +6,16 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from affekt.counted import counted
 from affekt.dataset.clips import Clip, ClipTable
 from affekt.dataset.problems import some
 from affekt.dataset.splits import assign_splits, subject_folds
 from affekt.errors import DataError, SettingsError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 logger = logging.getLogger(__name__)
 
@@ -115,6 +117,8 @@ def _divisions(clips: Sequence[Clip], protocol: str, seed: int) -> dict[str, np.
                 where=unknown[0].where or None,
             )
         names = sorted(set(subjects))
+        import numpy as np  # heavy: numpy
+
         return {name: np.array([subject == name for subject in subjects]) for name in names}
     if unknown:
         logger.warning(

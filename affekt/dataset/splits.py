@@ -7,14 +7,16 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from affekt.counted import counted
 from affekt.dataset.clips import SPLITS, Clip, ClipTable
 from affekt.dataset.problems import Problem, some
 from affekt.dataset.several import DATASET
 from affekt.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 logger = logging.getLogger(__name__)
 _SEEDS = 100  # that are tried for one with which nobody has to stand in
@@ -192,6 +194,8 @@ def _groups(subjects: Sequence[str]) -> list[int]:
 
 def _label_counts(labels: Sequence[str], groups: Sequence[int]) -> np.ndarray:
     """How many rows of each label each group has, int ``[G, L]``, over the labels that occur."""
+    import numpy as np  # heavy: numpy
+
     column = {label: number for number, label in enumerate(sorted(set(labels)))}
     counts = np.zeros((max(groups) + 1, len(column)), dtype=int)
     np.add.at(counts, (list(groups), [column[label] for label in labels]), 1)
@@ -223,6 +227,8 @@ def subject_folds(
             f"folds need two subjects at least; found {len(sizes)} in {counted(len(subjects), 'rows')}",
             code="too_few_subjects",
         )
+    import numpy as np  # heavy: numpy
+
     counts = _label_counts(labels if labels is not None else [""] * len(groups), groups)
     total = np.maximum(counts.sum(axis=0), 1)
     order = np.random.default_rng(seed).permutation(len(sizes))

@@ -7,12 +7,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from affekt.errors import AffektError, MediaError, as_affekt_error
 from affekt.progress import told_when_slow
+from affekt.storage import is_remote
 
 if TYPE_CHECKING:
     from affekt.ensemble import Ensemble
 
 DEFAULT = "affekt@champion"
+
+
+def absent(name: str) -> AffektError | None:
+    """Why a file of this machine cannot be there, or is not."""
+    try:
+        if is_remote(name) or Path(name).exists():
+            return None
+    except OSError as error:
+        return as_affekt_error(error)
+    return MediaError("there is no such file; check the path", code="missing", where=name)
 
 
 def loaded(ref: str, *, overrides: Sequence[str] = (), files: int = 1) -> Ensemble:

@@ -17,13 +17,13 @@ from affekt.dataset.cells import cell
 from affekt.dataset.file_names import STILL_SUFFIXES, suffix_of
 from affekt.dataset.files_meant import files_meant
 from affekt.errors import AffektError, DataError, MediaError, UsageError, as_affekt_error, naming, printable
-from affekt.pipelines.cli.asked import DEFAULT, loaded
+from affekt.pipelines.cli.asked import DEFAULT, absent, loaded
 from affekt.pipelines.cli.remarks import remark
 from affekt.pipelines.cli.timelines import Timelines
 from affekt.progress import told_when_slow, track
 from affekt.settings.limits import with_limits
 from affekt.settings.loading import load_settings
-from affekt.storage import is_remote, open_local
+from affekt.storage import open_local
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,8 +42,9 @@ def main(options: argparse.Namespace) -> int:
     """Print one answer per file, in order; 1 when a file has none."""
     if refused := _refused(options):
         raise UsageError(refused, code="usage")
-    with_limits(load_settings("small").media, options.overrides)  # refuses what a model would refuse once it is loaded
     files = files_meant(options.files)
+    if any(absent(name) is None for name in files):  # where none is there, that is told before anything is imported
+        with_limits(load_settings("small").media, options.overrides)  # refuses what a model would refuse once loaded
     quiet = options.json or options.csv
     faces = Thumbnails(options.thumbnails) if options.thumbnails else None
     pages = Timelines(files) if options.every is not None else None
@@ -93,9 +94,9 @@ def _refused(options: argparse.Namespace) -> str:
 def _answers(
     options: argparse.Namespace, files: Sequence[str], faces: Thumbnails | None, *, show: bool
 ) -> Iterator[dict[str, Any]]:
-    absent = {name: error for name in files if (error := _absent(name)) is not None}
-    if len(absent) == len(set(files)):  # no model is loaded for nothing
-        yield from (_error(name, absent[name]) for name in files)
+    missing = {name: error for name in files if (error := absent(name)) is not None}
+    if len(missing) == len(set(files)):  # no model is loaded for nothing
+        yield from (_error(name, missing[name]) for name in files)
         return
     if options.url:
         answers = _by_server(options.url, files, options.labels)
@@ -120,16 +121,6 @@ def _answers(
             yield from answer(name)
         except (AffektError, OSError) as error:
             yield _error(name, as_affekt_error(error))
-
-
-def _absent(name: str) -> AffektError | None:
-    """Why a file of this machine cannot be there, or is not."""
-    try:
-        if is_remote(name) or Path(name).exists():
-            return None
-    except OSError as error:
-        return as_affekt_error(error)
-    return MediaError("there is no such file; check the path", code="missing", where=name)
 
 
 class Thumbnails:
@@ -186,7 +177,7 @@ def _whole(
                 raise seen
             yield {"file": name, **ensemble.answer(seen).to_dict(), **(faces.keep(name, seen.picture) if faces else {})}
         except AffektError as error:
-            told = _error(name, _absent(name) or error)
+            told = _error(name, absent(name) or error)
             if error.code == "too_long":
                 told["error"]["message"] += ", or let --every SECONDS answer it in windows"
             yield told
@@ -247,7 +238,7 @@ def _by_server(url: str, files: Sequence[str], labels: Sequence[str]) -> Iterato
                 with open_local(name) as path:
                     return client.document(path, labels=labels)
             except (AffektError, OSError) as error:
-                return _absent(name) or as_affekt_error(error)
+                return absent(name) or as_affekt_error(error)
 
         answered = False
         for name, found in zip(files, in_order(answer, files, client.at_once), strict=True):

@@ -5,14 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from affekt.counted import counted
 from affekt.dataset.files_meant import files_meant
 from affekt.errors import UsageError
-from affekt.pipelines.cli.asked import DEFAULT, loaded
-from affekt.scoring import Answering, ByServer, Scored, check_table, score_files
+from affekt.pipelines.cli.asked import DEFAULT, absent, loaded
 from affekt.settings.limits import with_limits
 from affekt.settings.loading import load_settings
+
+if TYPE_CHECKING:
+    from affekt.scoring import Answering, Scored
 
 
 def main(options: argparse.Namespace) -> int:
@@ -24,16 +29,36 @@ def main(options: argparse.Namespace) -> int:
         )
     if options.at_once and not options.url:
         raise UsageError("--at-once is for --url; a loaded model uses all cores", code="usage")
+    files = files_meant(options.files)
+    if not Path(f"{options.out}.parts").exists():  # what an earlier start worked out needs no file any more
+        _look_for_one(files)
+    from affekt.scoring import check_table, score_files  # heavy: requests and OpenCV, after what may be refused
+
     check_table(options.out)
     with_limits(load_settings("small").media, options.overrides)  # refuses what a model would refuse once it is loaded
-    files = files_meant(options.files)
     found = score_files(files, options.out, _answering(options, len(files)), fresh=options.fresh)
     print(json.dumps(found.to_dict(), indent=2) if options.json else said(found))
     return 0 if found.answered else 1
 
 
+def _look_for_one(files: Sequence[str]) -> None:
+    """Look whether one of the files is there; that some are not, their rows tell.
+
+    Raises:
+        AffektError: none of this machine is, and none is elsewhere.
+    """
+    first = absent(files[0])
+    if first is None or any(absent(name) is None for name in files[1:]):
+        return
+    if len(files) > 1:
+        first.message += f"; of {counted(len(files), 'files')} none is there"
+    raise first
+
+
 def _answering(options: argparse.Namespace, files: int) -> Answering:
     if options.url:
+        from affekt.scoring import ByServer  # as above
+
         return ByServer(
             options.url, key=os.environ.get("AFFEKT_KEY"), at_once=options.at_once or 4, labels=options.labels
         )

@@ -22,7 +22,7 @@ from affekt.pipelines.cli import build_parser, run
 from affekt.pipelines.cli.colours import painted
 from affekt.pipelines.cli.reference import _commands
 from affekt.pipelines.cli.steps import StepLines
-from affekt.progress import told_when_slow
+from affekt.progress import Progress, told_when_slow
 from affekt.revision import revision
 
 
@@ -135,6 +135,42 @@ def test_what_takes_long_without_a_bar_is_told_once(monkeypatch, caplog):
         with told_when_slow("loading y"):
             time.sleep(0.2)
     assert caplog.messages == ["loading y …"]
+
+
+def test_a_wait_is_told_again_once_a_bar_came_and_went(monkeypatch, caplog):
+    monkeypatch.setattr("affekt.progress._TOLD_AFTER", 0.1)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with caplog.at_level(logging.INFO), told_when_slow("reading x"):
+        with Progress("check", 3):
+            time.sleep(0.25)
+            assert caplog.messages == [], "the bar shows it"
+        time.sleep(0.6)
+    assert caplog.messages == ["reading x …"]
+
+
+def test_a_bar_is_drawn_before_the_first_unit_is_done_and_leaves_nothing(monkeypatch):
+    monkeypatch.setattr("affekt.progress._DRAWN_AFTER", 0.05)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", shown := Terminal())
+    with Progress("check", 3):
+        deadline = time.monotonic() + 10
+        while "check:   0%" not in shown.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert "check:   0%" in shown.getvalue()
+    assert shown.getvalue().endswith("\r"), "the line is empty again"
+    assert not shown.getvalue().split("\r")[-2].strip()
+
+
+def test_lines_of_one_work_after_another_are_no_further_apart_than_those_of_one(monkeypatch, caplog):
+    monkeypatch.setattr("affekt.progress._SETTLED", 0.05)
+    monkeypatch.delenv(events.LISTENED, raising=False)
+    monkeypatch.setattr("affekt.progress._Shown.spoke", time.monotonic() - 10)
+    with caplog.at_level(logging.INFO), Progress("check", 3) as progress:
+        time.sleep(0.1)
+        progress.advance()
+        progress.advance()
+    assert [message.split(" (")[0] for message in caplog.messages] == ["check: 1 of 3"]
 
 
 def test_verbose_is_debug_here_and_in_other_processes(monkeypatch, capsys):
