@@ -126,8 +126,7 @@ class Predictor:
         return self.ensemble.among(task.get("labels") or ())
 
     def _explained(self, clip: Path, task: Mapping[str, Any], deadline: Deadline) -> dict[str, Any]:
-        prepared = self.ensemble.prepare(clip, deadline=deadline)
-        seen = self.ensemble.look(prepared, clip.name, deadline)
+        prepared, seen = self.ensemble.look_in(clip, clip.name, deadline=deadline)
         answer = self.ensemble.answer(seen)
         label, frames = task.get("label"), int(task.get("frames", 3))
         why = self._explanations.of(prepared, seen, answer, label=label, frames=frames)

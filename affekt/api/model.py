@@ -166,5 +166,5 @@ def _entry(ensemble: Ensemble, name: str, seen: Seen | AffektError) -> Predictio
 
 
 def _answer(ensemble: Ensemble, path: Path, name: str, who: str) -> Prediction:
-    clip = ensemble.prepare(path, who)
-    return _prediction(name, ensemble.predict(clip, where=name or "the arrays"), clip.middle_face)
+    clip, seen = ensemble.look_in(path, name or "the arrays", who)
+    return _prediction(name, ensemble.answer(seen), clip.middle_face)

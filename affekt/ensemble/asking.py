@@ -126,8 +126,7 @@ def looking(ensemble: Ensemble, store: Store | None) -> Callable[[Mapping[str, A
         local = not is_remote(task["file"])  # whose absence the decoder tells in its own words
         with contextlib.nullcontext(task["file"]) if local else open_local(task["file"]) as path:
             deadline = Deadline.of(ensemble.settings.media, task["file"])
-            clip = ensemble.prepare(path, task["who"], deadline)
-            seen = ensemble.look(clip, task["file"], deadline)
+            clip, seen = ensemble.look_in(path, task["file"], task["who"], deadline)
         return replace(seen, picture=clip.middle_face) if task["picture"] else seen
 
     return look

@@ -27,7 +27,7 @@ from affekt.media import PreparedClip, prepare_file
 from affekt.media.deadline import Deadline
 from affekt.media.person import PROMINENT
 from affekt.media.prepared import PREPARATION
-from affekt.models.member import Member
+from affekt.models.member import Member, Scored
 from affekt.models.members import Members
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings, settings_of_stored
@@ -162,8 +162,7 @@ class Ensemble:
     def _seen_in(self, path: str | Path, deadline: Deadline | None) -> tuple[Seen, Answer]:
         """What is seen in a media file, and the plain answer, of which the listener is told."""
         deadline = deadline or Deadline.of(self.settings.media, path)
-        clip = self.prepare(path, deadline=deadline)
-        seen = self.look(clip, str(path), deadline)
+        clip, seen = self.look_in(path, str(path), deadline=deadline)
         answer = self.answer(seen)
         if self.listener is not None:
             # What a caller knows of the labels is no news of the clips, by which drift is told.
@@ -287,14 +286,41 @@ class Ensemble:
                 found.append(replace(answer, warnings=(*answer.warnings, _ALONE)) if alone else answer)
         return found
 
+    def look_in(
+        self, path: str | Path, where: str, who: str = PROMINENT, deadline: Deadline | None = None
+    ) -> tuple[PreparedClip, Seen]:
+        """A media file as :meth:`prepare` gives it, and as :meth:`look` sees it.
+
+        It takes less time than both do: the faces are looked at while the voice is listened to.
+
+        Args:
+            path: as for :meth:`prepare`.
+            where: as for :meth:`look`.
+            who: as for :meth:`prepare`.
+            deadline: likewise.
+
+        Raises:
+            MediaError: as both.
+        """
+        deadline = deadline or Deadline.of(self.settings.media, path)
+        faces: dict[str, Scored] = {}
+        clip = prepare_file(
+            path, self.settings.media, who, deadline,
+            seen=lambda clip: faces.update(self._members.look_at_faces(clip, deadline)),
+        )  # fmt: skip
+        return clip, self._seen(clip, where, self._members.look(clip, deadline, faces))
+
     def look(self, clip: PreparedClip, where: str = "clip", deadline: Deadline | None = None) -> Seen:
         """What the members see in a prepared clip, which :meth:`answer` takes.
 
         Raises:
             MediaError: ``timeout``: the deadline was over before the last member was done.
         """
+        return self._seen(clip, where, self._members.look(clip, deadline))
+
+    def _seen(self, clip: PreparedClip, where: str, looked: Mapping[str, Scored]) -> Seen:
         pixels = int(clip.details.get("width", 0)) * int(clip.details.get("height", 0))
-        looked, present = self._members.look(clip, deadline), clip.present
+        present = clip.present
         rows = {name: said.row for name, said in looked.items() if said.row is not None and name in self.models}
         distances = {
             name: said.distance for name, said in looked.items() if said.distance is not None and name in self.models

@@ -42,7 +42,7 @@ def timeline(ensemble: Ensemble, path: Path, every: float, deadline: Deadline) -
         deadline.check("while its windows were looked at")
         where = {"from": round(window.start, 3), "to": round(window.end, 3)}
         try:
-            seen = ensemble.look(ensemble.prepare(window.file, deadline=deadline), path.name, deadline)
+            _, seen = ensemble.look_in(window.file, path.name, deadline=deadline)
             answer = ensemble.answer(seen)
         except MediaError as error:  # a part without a face and a voice is no end of the others
             deadline.check("while its windows were looked at")

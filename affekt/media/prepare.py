@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from affekt.errors import AffektError, DataError, MediaError
 from affekt.media.ahead import Ahead
 from affekt.media.deadline import Deadline
 from affekt.media.decode import Decoded, decode, decode_sound
-from affekt.media.faces import find_faces
+from affekt.media.faces import Faces, find_faces
 from affekt.media.frames import Spill
 from affekt.media.functionals import Voice, voice_of
 from affekt.media.loudness import level_of
@@ -37,7 +38,11 @@ logger = logging.getLogger(__name__)
 
 
 def prepare_file(
-    path: str | Path, settings: MediaSettings, who: str = PROMINENT, deadline: Deadline | None = None
+    path: str | Path,
+    settings: MediaSettings,
+    who: str = PROMINENT,
+    deadline: Deadline | None = None,
+    seen: Callable[[PreparedClip], None] = lambda clip: None,
 ) -> PreparedClip:
     """Prepare one media file. The result depends on nothing but the bytes of the file, the settings and the person.
 
@@ -48,6 +53,8 @@ def prepare_file(
         settings: the limits, and what is made of a file.
         who: the person whose face is cut out.
         deadline: until when; that of ``media.timeout_seconds`` from now on where not given.
+        seen: is given a clip with a face while its sound is still listened to, once all that is seen of it is there:
+            what is heard is missing, and ``voice`` is false. What it raises ends the preparation.
 
     Raises:
         MediaError: ``missing``, ``empty``, ``too_large``, ``too_long``, ``too_many_pixels``, ``unreadable``,
@@ -67,6 +74,9 @@ def prepare_file(
                 found = find_faces(decoded.frames, settings, who, check, ahead.search_of(decoded.frames))
         except MediaError as error:
             raise MediaError(error.message, code=error.code, where=str(path)) from error
+        clip = _seen(decoded, found, settings)
+        if found.present.any():
+            seen(clip)
         voice, sound_flags = sound.result()
     if not found.present.any() and not voice.usable:
         reasons = [found.why_none, *(flag.replace("_", " ") for flag in voice.flags)]
@@ -74,7 +84,16 @@ def prepare_file(
             f"has neither a face nor a voice that can be used ({', '.join(filter(None, reasons))})",
             code="nothing_usable", where=str(path),
         )  # fmt: skip
-    flags = [*found.flags, *sound_flags]
+    of_file = clip.flags[len(found.flags) :]
+    return replace(
+        clip, functionals=voice.functionals, voice=voice.usable, flags=(*found.flags, *sound_flags, *of_file),
+        descriptors=voice.descriptors, mel=voice.mel,
+    )  # fmt: skip
+
+
+def _seen(decoded: Decoded, found: Faces, settings: MediaSettings) -> PreparedClip:
+    """A clip without what is heard of it."""
+    flags = list(found.flags)
     flags += ["several_videos"] if len(decoded.report.listing.videos) > 1 else []
     flags += ["truncated"] if decoded.truncated else ["damaged"] if decoded.report.damaged else []
     details: dict[str, Any] = {
@@ -91,8 +110,7 @@ def prepare_file(
     faces = FacePictures.of(found.cut, found.present, settings.face_size, settings.picture_quality)
     return PreparedClip(
         faces=faces, present=found.present, boxes=found.boxes, times=decoded.times,
-        functionals=voice.functionals, voice=voice.usable, flags=tuple(flags), details=details,
-        descriptors=voice.descriptors, mel=voice.mel,
+        functionals=np.zeros(0, np.float32), voice=False, flags=tuple(flags), details=details,
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -83,14 +83,43 @@ class Members:
         looked = self.look(clip, deadline)
         return {name: scored.vector for name, scored in looked.items() if scored.vector is not None}
 
-    def look(self, clip: PreparedClip, deadline: Deadline | None = None) -> dict[str, Scored]:
+    def look(
+        self, clip: PreparedClip, deadline: Deadline | None = None, seen: Mapping[str, Scored] | None = None
+    ) -> dict[str, Scored]:
         """What each member says of a clip.
+
+        Args:
+            clip: the clip.
+            deadline: until when.
+            seen: what :meth:`look_at_faces` gave of the same clip, which is not asked again.
 
         Raises:
             MediaError: ``timeout``: the deadline was over before the last member was done.
         """
+        return self._said(clip, deadline, self._members, seen or {})
+
+    def look_at_faces(self, clip: PreparedClip, deadline: Deadline | None = None) -> dict[str, Scored]:
+        """What those members say of a clip that look at nothing but faces, nor do those that they need.
+
+        Raises:
+            MediaError: as :meth:`look`.
+        """
+        names: list[str] = []
+        for name in self._members:
+            spec = model_spec(name)
+            if not spec.hears and all(needed in names for needed in spec.needs):
+                names.append(name)
+        return self._said(clip, deadline, names, {})
+
+    def _said(
+        self, clip: PreparedClip, deadline: Deadline | None, names: Iterable[str], known: Mapping[str, Scored]
+    ) -> dict[str, Scored]:
         said: dict[str, Scored] = {}
-        for name, member in self._members.items():
+        for name in names:
+            if name in known:
+                said[name] = known[name]
+                continue
+            member = self._members[name]
             if deadline is not None:
                 deadline.check(f"before {name} had looked at it")
             with stage(name):

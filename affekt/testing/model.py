@@ -37,8 +37,9 @@ def check_model(name: str, settings: Sequence[str] = (), *, folder: Path | None 
 
     The spec's module is light to import; there are rows for the preset ``paper``; score vectors are probabilities; two
     trainings with one seed write the same bytes; what is read back answers as the score table says; a clip without
-    what the model looks at has no answer; no label of a person reaches that person's own out-of-fold scores; and of a
-    model that is explained there are pictures for every label.
+    what the model looks at has no answer; what looks at faces alone answers before a voice is heard; no label of a
+    person reaches that person's own out-of-fold scores; and of a model that is explained there are pictures for every
+    label.
 
     Args:
         name: of the model.
@@ -197,13 +198,27 @@ def _check_loaded(trial: _Trial, table: ScoreTable) -> None:
         members.labels == LABELS, who, f"it should know the labels {LABELS} when it is loaded, found {members.labels}"
     )
     for number, row in enumerate(trial.index):
-        answer = members.score(trial.store.get(row.key)).get(spec.name)
+        clip = trial.store.get(row.key)
+        answer = members.score(clip).get(spec.name)
         if not _has_what_it_looks_at(spec, row):
             require(answer is None, who, f"{row.clip} lacks what it looks at, and is answered")
         elif row.split != "train":
             require(answer is not None, who, f"{row.clip} has what it looks at, and is not answered")
             same = answer is not None and np.allclose(answer, table.scores[number, 0], atol=1e-6)
             require(bool(same), who, f"{row.clip}: what is loaded should answer as the score table says")
+        early = members.look_at_faces(_unheard(clip)).get(spec.name)
+        require(
+            spec.hears or (early is not None and np.array_equal(early.vector, answer)),  # type: ignore[arg-type]
+            who,
+            f"{row.clip}: a model that looks at faces alone should answer as well while the voice is listened to",
+        )
+
+
+def _unheard(clip: PreparedClip) -> PreparedClip:
+    """A clip of which nothing has been heard yet."""
+    return dataclasses.replace(
+        clip, functionals=clip.functionals[:0], voice=False, descriptors=clip.descriptors[:0], mel=clip.mel[:0]
+    )
 
 
 def _check_no_leak(trial: _Trial, table: ScoreTable) -> None:

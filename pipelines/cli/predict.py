@@ -196,8 +196,8 @@ def _in_windows(ensemble: Ensemble, every: float, who: str, faces: Thumbnails | 
             for window in windows:
                 where = {"file": name, "from": round(window.start, 3), "to": round(window.end, 3)}
                 try:
-                    clip = ensemble.prepare(window.file, who)
-                    found = ensemble.predict(clip, where=name)
+                    clip, seen = ensemble.look_in(window.file, name, who)
+                    found = ensemble.answer(seen)
                 except MediaError as error:  # a part without a face and a voice is no end of the others
                     yield {**where, **_error(name, error)}
                     continue

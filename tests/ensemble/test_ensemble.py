@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import threading
 import time
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from affekt.ensemble import Ensemble, relabel, score_index
 from affekt.errors import DataError, MediaError
 from affekt.extensions import members_needed
-from affekt.media import PreparedIndex
+from affekt.media import PreparedIndex, prepare
 from affekt.media.deadline import Deadline
 from affekt.score_table import ScoreTable
 from affekt.steps.fit_fusion import reported_split
@@ -35,6 +36,31 @@ def test_a_file_and_its_prepared_clip_get_the_same_answer(ensemble, tiny_run, ti
     row = PreparedIndex.read(tiny_run.prepared).rows[-1]
     stored = ensemble.predict(Store(tiny_run.store, tiny_settings.media).get(row.key))
     assert ensemble.predict_file(sample_clips / row.clip) == stored
+
+
+def test_a_files_faces_are_looked_at_once_and_while_its_voice_is_listened_to(
+    ensemble, tiny_run, sample_clips, monkeypatch
+):
+    file = sample_clips / PreparedIndex.read(tiny_run.prepared).rows[-1].clip
+    expected, looked, passes = ensemble.predict(ensemble.prepare(file)), threading.Event(), []
+    members, vgg, listen = ensemble._members, ensemble.member("vgg"), prepare.voice_of
+    look, score = members.look_at_faces, vgg.score
+
+    def look_and_tell(*clip):
+        said = look(*clip)
+        looked.set()
+        return said
+
+    def listen_late(*sound, **how):
+        assert looked.wait(60), "nothing was looked at while the voice was listened to"
+        return listen(*sound, **how)
+
+    monkeypatch.setattr(members, "look_at_faces", look_and_tell)
+    monkeypatch.setattr(vgg, "score", lambda *clip: passes.append(clip) or score(*clip))
+    monkeypatch.setattr(prepare, "voice_of", listen_late)
+
+    assert ensemble.predict_file(file) == expected
+    assert len(passes) == 1
 
 
 def test_scores_of_unseen_clips_are_those_of_the_members_tables(tiny_ensemble, tiny_run, tiny_settings):

@@ -95,6 +95,22 @@ def test_a_member_that_answers_without_what_it_looks_at_is_told(monkeypatch: pyt
         check_model("svc", SMALL)
 
 
+def test_a_member_of_faces_that_listens_all_the_same_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from affekt.models.vgg import member as module
+
+    original = module.load
+
+    def load(folder: Path, needs: Any, hardware: Any) -> Any:
+        member = original(folder, needs, hardware)
+        answer = member.score
+        member.score = lambda clip, needed=None: answer(clip) if clip.voice else Scored(np.eye(3)[0], {})  # type: ignore[method-assign]
+        return member
+
+    monkeypatch.setattr(module, "load", load)
+    with pytest.raises(ConformanceError, match="answer as well while the voice is listened to"):
+        check_model("vgg", SMALL)
+
+
 @pytest.mark.parametrize(
     ("drawn", "says"),
     [
