@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,12 +19,15 @@ from affekt.client.refusals import no_server, refusal_of, unreachable
 from affekt.client.sent_clip import Clip, Progress, SentClip
 from affekt.errors import AffektError, MediaError
 
+logger = logging.getLogger(__name__)
 #: Answers after which the same request may well succeed: the line is full, a worker was replaced, a key asks often.
 _AGAIN = frozenset({429, 502, 503, 504})
 #: Seconds that a connection may take at most: who is there takes it at once, however busy.
 _CONNECTED_WITHIN = 10.0
 #: Seconds that a server's Retry-After is followed at most.
 _LONGEST = 30.0
+#: Seconds of a wait from which on it is told, once for each reason.
+_TOLD_FROM = 2.0
 
 
 class Client:
@@ -53,6 +57,7 @@ class Client:
         self._base, _, self._path = self.url.partition("/predictions/")
         self._timeout, self._retries, self.at_once = timeout, retries, at_once
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._told: set[str] = set()
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
 
@@ -180,8 +185,16 @@ class Client:
                     body.close()
             if answer.status_code not in _AGAIN or attempt == left:
                 return answer
-            time.sleep(min(_LONGEST, _seconds(answer.headers.get("Retry-After")) or 0.5 * 2**attempt))
+            seconds = min(_LONGEST, _seconds(answer.headers.get("Retry-After")) or 0.5 * 2**attempt)
+            self._tell(refusal_of(answer, self.url, None), seconds)
+            time.sleep(seconds)
         raise unreachable(address)
+
+    def _tell(self, refusal: AffektError, seconds: float) -> None:
+        """Say why a long wait is, once for each reason."""
+        if seconds >= _TOLD_FROM and refusal.code not in self._told:
+            self._told.add(refusal.code)
+            logger.info("%s; asking again, the first time after %g s", refusal, seconds)
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)

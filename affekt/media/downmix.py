@@ -30,7 +30,7 @@ def downmix(channels: np.ndarray, layout: str = "") -> np.ndarray:
         channels: the samples.
         layout: ffmpeg's name of the channels' places.
     """
-    if channels.shape[1] == 1:
+    if channels.shape[1] == 1 or not len(channels):  # a part of a file may lie before its sound begins
         return np.ascontiguousarray(channels[:, 0])
     power = np.array([float(np.square(column.astype(np.float64)).mean()) for column in channels.T])
     low = _LOW_FREQUENCIES.get(layout, len(power))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from affekt.counted import counted
 from affekt.dataset.files_meant import files_meant
 from affekt.errors import UsageError
 from affekt.pipelines.cli.asked import DEFAULT, absent, loaded
+from affekt.progress import told_when_slow
 from affekt.settings.limits import with_limits
 from affekt.settings.loading import load_settings
 
@@ -36,7 +38,9 @@ def main(options: argparse.Namespace) -> int:
 
     check_table(options.out)
     with_limits(load_settings("small").media, options.overrides)  # refuses what a model would refuse once it is loaded
-    found = score_files(files, options.out, _answering(options, len(files)), fresh=options.fresh)
+    answering = _answering(options, len(files))
+    with told_when_slow(f"waiting for {options.url}") if options.url else contextlib.nullcontext():
+        found = score_files(files, options.out, answering, fresh=options.fresh)
     print(json.dumps(found.to_dict(), indent=2) if options.json else said(found))
     return 0 if found.answered else 1
 

@@ -101,9 +101,14 @@ class Inbox:
             self.used += size
 
     def writer(self) -> Writer:
-        """A new clip to be written."""
+        """A new clip to be written.
+
+        Raises:
+            Refusal: the disk takes no further file.
+        """
         clip = Clip(self, f"{uuid4().hex}.clip")
-        return Writer(clip, os.fdopen(os.open(clip.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"))
+        with _room():
+            return Writer(clip, os.fdopen(os.open(clip.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"))
 
     def refuse_size(self, size: int) -> None:
         """Refuse a clip of a size that is over the limit.

@@ -161,7 +161,11 @@ class Versions:
         if shadow.line.busy + shadow.line.waiting >= shadow.line.places:
             self.comparison.passed_over += 1
             return None
-        return clip.again()
+        try:
+            return clip.again()
+        except OSError:  # the disk takes no further name; the answer is not lost with the comparison
+            self.comparison.passed_over += 1
+            return None
 
     def _compare(self, copy: Clip | None, work: asyncio.Task[Reply]) -> None:
         shadow = self.all.get(self.shadow)

@@ -73,6 +73,11 @@ def test_the_channel_of_low_frequencies_is_not_heard() -> None:
     assert np.abs(downmix(channels, "2.1").astype(int) - VOICE).max() <= 1
 
 
+@pytest.mark.filterwarnings("error")
+def test_no_sample_is_none_and_nothing_is_said_of_it() -> None:
+    assert downmix(np.zeros((0, 2), np.int16), "stereo").shape == (0,)
+
+
 def test_silence_is_silence() -> None:
     assert not downmix(np.stack([NOTHING] * 6, axis=1), "5.1").any()
 

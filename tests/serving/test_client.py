@@ -77,6 +77,16 @@ def test_a_busy_server_is_asked_again(file):
     assert len(seen) == 3
 
 
+def test_a_long_wait_for_a_busy_server_is_told_once_with_its_reason(file, caplog, monkeypatch):
+    monkeypatch.setattr("affekt.client.client._TOLD_FROM", 0.5)
+    said = '{"error": {"code": "no_room", "message": "the server cannot keep the clip"}}'
+    with caplog.at_level("INFO"), answering((503, said), (503, said), (200, '{"label": "happy"}')) as (url, _):
+        predict(url, file)
+    assert caplog.messages == [
+        f"{url}/predictions/affekt: the server cannot keep the clip; asking again, the first time after 0.5 s"
+    ]
+
+
 def test_a_server_that_stays_busy_is_given_up(file):
     with answering((503, "busy")) as (url, seen), pytest.raises(AffektError) as raised:
         predict(url, file, retries=1)

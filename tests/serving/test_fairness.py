@@ -208,6 +208,16 @@ def test_a_disk_without_room_for_the_last_bytes_is_said_and_nothing_stays(tmp_pa
     assert (box.used, list(tmp_path.iterdir())) == (0, [])
 
 
+def test_a_disk_that_takes_no_further_file_is_said(tmp_path):
+    """It is out of inodes; here the folder itself is gone, as root may write everywhere else."""
+    (folder := tmp_path / "clips").mkdir()
+    box = inbox.Inbox(folder, 100)
+    folder.rmdir()
+    with pytest.raises(inbox.Refusal) as raised:
+        box.writer()
+    assert (raised.value.status, raised.value.code) == (503, "no_room")
+
+
 @pytest.mark.slow
 def test_half_of_a_request_is_closed(either):
     for text, code in ((b"POST /predictions/affekt HT", None), (head(either, 100) + b"x", "slow_body")):
