@@ -143,3 +143,15 @@ def test_what_a_server_refuses_is_said_to_whoever_looks(browser, door, no_clip):
     browser.choose("#file", no_clip)
     browser.until("document.getElementById('status').textContent.includes('not a readable media file')")
     assert browser.value("document.getElementById('result').hidden")
+
+
+@pytest.mark.slow
+def test_a_clip_may_be_chosen_again_when_it_failed(browser, door, no_clip):
+    asked = "performance.getEntriesByType('resource').filter(each => each.name.includes('/predictions/')).length"
+    browser.open(f"{door.base}/")
+    browser.choose("#file", no_clip)
+    browser.until(f"{asked} === 1")
+    browser.value("document.getElementById('file').addEventListener('click', event => event.preventDefault())")
+    browser.value("document.getElementById('file').click()")  # as whoever chooses does; without the window of files
+    browser.choose("#file", no_clip)
+    browser.until(f"{asked} === 2")

@@ -148,6 +148,7 @@ async function record() {
   setTimeout(() => { if (recorder) recorder.stop(); }, 10000);
 }
 
+at("file").onclick = (event) => { event.target.value = ""; };  // the same clip may be chosen again
 at("file").onchange = (event) => { if (event.target.files[0]) tried(() => ask(event.target.files[0])); };
 at("record").onclick = () => tried(record);
 at("course").onclick = () => tried(course);
