@@ -8,7 +8,9 @@ without Kubeflow and MLflow, which a bare GPU host may not have, and not one fol
 
 `networks` trains the models that see, the networks and what reads them, for each speaker and leaves their score tables
 and learning curves; `evaluate` fits those that only hear and every fusion, pools the held-out clips and writes the
-report. A model whose published encoder is not here sits out, as it does in a training.
+report. A model whose published encoder is not here sits out, as it does in a training. With `--models` only these are
+trained and fused; where none of them is a network, `networks` has nothing to do. With `--against` the report compares
+the answers with those of another RUN that was evaluated.
 PREPARED and STORE are what preparing the clips left, FACES is a packed set of face images, which voices do not need.
 """
 
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import hashlib
 import json
 import logging
 import os
@@ -28,18 +31,22 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from record import header, publish
 
-from affekt.extensions import model_names, model_spec, model_specs
+from affekt.extensions import members_needed, model_names, model_spec, model_specs
 from affekt.fusion import FusionKey
 from affekt.media import FaceSet, PreparedIndex
 from affekt.report.document import Evaluation
+from affekt.score_table import ScoreTable
 from affekt.settings import Settings, load_settings
-from affekt.statistics import Figures, Paired
+from affekt.statistics import Figures, Paired, compare_paired
 from affekt.store.entries import Store
 
 #: What `networks` tells of itself to `evaluate`.
 NETWORKS_FACTS = "networks.json"
+#: In a RUN that was evaluated: the overrides of its settings, and the folder of the pooled clips.
+OVERRIDES, POOLED = "overrides.json", "pooled"
 
 
 def main() -> None:
@@ -54,6 +61,9 @@ def main() -> None:
     parser.add_argument("--set", dest="overrides", action="append", default=[])
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--only", default="", help="one speaker, in this process")
+    parser.add_argument("--models", type=lambda text: tuple(text.split(",")), default=model_names())
+    parser.add_argument("--kept", action="store_true", help="models whose scores lie in RUN are not trained again")
+    parser.add_argument("--against", type=Path, help="another RUN, of the same clips")
     parser.add_argument("--report", type=Path, help="folder for the Markdown report; without it, it is only printed")
     parser.add_argument("--file", default="leave-one-speaker-out.md", help="its name there")
     arguments = parser.parse_args()
@@ -136,7 +146,7 @@ def train_networks(index: PreparedIndex, speaker: str, settings: Settings, argum
     faces = FaceSet.read(arguments.faces) if arguments.faces else None
     out, checkpoints = arguments.out / speaker, str(arguments.store / "checkpoints")
     started = time.monotonic()
-    for name in [name for name, spec in model_specs().items() if spec.sees]:
+    for name in networks_of(arguments.models):
         train_or_sit_out(
             Given(
                 name, fold, store, settings, index.labels, out / name, faces=faces,
@@ -145,6 +155,27 @@ def train_networks(index: PreparedIndex, speaker: str, settings: Settings, argum
             )
         )  # fmt: skip
     (out / "seconds.json").write_text(json.dumps(time.monotonic() - started))
+
+
+def networks_of(models: tuple[str, ...]) -> list[str]:
+    """Of the models and those that they read, the networks and what reads them; a frozen encoder alone is none."""
+    seeing = [name for name in members_needed(models) if model_spec(name).sees]
+    return seeing if any(model_spec(name).learns_from_images for name in seeing) else []
+
+
+def look_once() -> None:
+    """Have the frozen face encoder look at each clip once for all folds, which changes no bit of what it says."""
+    from affekt.models.face_embedding.network import MobileNet
+
+    look, known = MobileNet.look, dict[str, Any]()
+
+    def remembered(self: MobileNet, pictures: Any) -> Any:
+        key = hashlib.sha256(pictures).hexdigest()
+        if key not in known:
+            known[key] = look(self, pictures)
+        return known[key]
+
+    MobileNet.look = remembered  # type: ignore[method-assign]
 
 
 def log(name: str, speaker: str) -> Any:
@@ -166,22 +197,26 @@ def evaluate(index: PreparedIndex, speakers: list[str], settings: Settings, argu
     from affekt.training.sitting_out import train_or_sit_out
 
     store = Store(arguments.store, settings.media)
+    look_once()
     folds = []
     for speaker in speakers:
         fold, out = fold_of(index, speaker), arguments.out / speaker
         fold.write(out / "prepared")
-        for name in [name for name, spec in model_specs().items() if not spec.sees]:
-            train_or_sit_out(Given(name, fold, store, settings, index.labels, out / name))
+        for name in [name for name in arguments.models if name not in networks_of(arguments.models)]:
+            if not (arguments.kept and (out / name / "scores.csv").is_file()):
+                train_or_sit_out(Given(name, fold, store, settings, index.labels, out / name))
         shutil.rmtree(out / "ensemble", ignore_errors=True)
-        fused = fit_fusions({name: out / name for name in model_names()}, model_names(), settings, out / "ensemble")
+        members = {name: out / name for name in members_needed(arguments.models)}
+        fused = fit_fusions(members, arguments.models, settings, out / "ensemble")
         fused.write(out / "scores")
         clips = tuple(row.clip for row in fold if row.split == "test")
         folds.append(FoldScores(speaker, (speaker,), "test", clips, out / "prepared", out / "scores"))
-    found = pool_folds(folds, "leave_one_subject_out", settings, arguments.out / "pooled", store=str(arguments.store))
-    return markdown(found, arguments)
+    (arguments.out / OVERRIDES).write_text(json.dumps(arguments.overrides), encoding="utf-8")
+    found = pool_folds(folds, "leave_one_subject_out", settings, arguments.out / POOLED, store=str(arguments.store))
+    return markdown(found, settings, arguments)
 
 
-def markdown(found: Evaluation, arguments: argparse.Namespace) -> str:
+def markdown(found: Evaluation, settings: Settings, arguments: argparse.Namespace) -> str:
     """Every model, every row of Table 3 and every fusion, with intervals."""
 
     def row(name: str, figures: Figures) -> str:
@@ -190,7 +225,8 @@ def markdown(found: Evaluation, arguments: argparse.Namespace) -> str:
             f"| {name} | {figures.accuracy:.1%} | {low:.1%} to {high:.1%} | {figures.unweighted_average_recall:.1%} |"
         )
 
-    facts = json.loads((arguments.out / NETWORKS_FACTS).read_text(encoding="utf-8"))
+    told = arguments.out / NETWORKS_FACTS
+    facts = json.loads(told.read_text(encoding="utf-8")) if told.is_file() else None
     head = "|---|---:|---:|---:|"
     columns = "accuracy | 95 % interval | unweighted average recall |"
     lines = [
@@ -198,7 +234,10 @@ def markdown(found: Evaluation, arguments: argparse.Namespace) -> str:
         *_networks(facts),
         f"{found.figures.clips} clips of {found.figures.subjects} speakers, {len(found.labels)} labels; "
         f"always answering one of them is right for {found.figures.largest_class_share:.1%}.",
-        f"Settings: `--preset {arguments.preset}" + "".join(f" --set {text}" for text in arguments.overrides) + "`.",
+        f"Settings: `--preset {arguments.preset}"
+        + "".join(f" --set {text}" for text in arguments.overrides)
+        + "`."
+        + ("" if arguments.models == model_names() else " Of all models these alone were trained and fused."),
         "",
         f"| model | {columns}",
         head,
@@ -218,6 +257,7 @@ def markdown(found: Evaluation, arguments: argparse.Namespace) -> str:
         + ".",
         "",
         *ablations(found),
+        *(against(arguments.out, arguments.against, settings) if arguments.against else []),
         f"| adapted to the person by all of the speaker's clips, without labels | {columns}",
         head,
         *(row(str(key), adapted.figures) for key, adapted in found.person.methods.items()),
@@ -228,8 +268,34 @@ def markdown(found: Evaluation, arguments: argparse.Namespace) -> str:
     return "\n".join(lines)
 
 
-def _networks(facts: dict[str, Any]) -> list[str]:
-    if not facts["first_stages_seconds"]:
+def against(run: Path, other: Path, settings: Settings) -> list[str]:
+    """Models and the answering fusion beside those of another run, on the same clips."""
+    overrides = json.loads((other / OVERRIDES).read_text(encoding="utf-8"))
+    chosen = {str(FusionKey(settings.fusion.method)), str(FusionKey(settings.fusion.method, person=True))}
+    lines = []
+    for file in ("scores.csv", "fused.csv"):
+        ours, theirs = (ScoreTable.read(folder / POOLED / file) for folder in (run, other))
+        if (ours.clips, ours.labels) != (theirs.clips, theirs.labels):
+            raise SystemExit(f"{other} holds the scores of other clips")
+        for name in [name for name in ours.models if name in theirs.models]:
+            one, two = (table.scores[:, table.models.index(name)] for table in (theirs, ours))
+            if (file == "fused.csv" and name not in chosen) or np.array_equal(one, two, equal_nan=True):
+                continue
+            paired = compare_paired(ours.truth, one, two, ours.subjects, bootstrap=settings.evaluation.bootstrap)
+            lines.append(f"| {name} | {paired.accuracy_a:.1%} | {paired.accuracy_b:.1%} | {gain(paired)} |")
+    told = "".join(f" --set {text}" for text in overrides) or " no others"
+    return [
+        f"Beside a run with the settings `{told.strip()}`; what is not named answers alike to the last bit:",
+        "",
+        "| model or fusion | there | here | points, with the interval over speakers |",
+        "|---|---:|---:|---:|",
+        *lines,
+        "",
+    ]
+
+
+def _networks(facts: dict[str, Any] | None) -> list[str]:
+    if facts is None or not facts["first_stages_seconds"]:
         return []
     return [
         f"Networks: {facts['device']}, {facts['versions']}, {facts['seconds']} s, of which the first stages on face "

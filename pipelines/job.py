@@ -15,6 +15,7 @@ from affekt.extensions import members_needed, model_names, model_spec, model_spe
 from affekt.media.functionals import offers_frames
 from affekt.model_names import check_name
 from affekt.pipelines.starts import check_starts
+from affekt.pipelines.wide_pictures import with_wide_pictures
 from affekt.settings import Settings, load_settings
 from affekt.settings.loading import read_override
 
@@ -66,6 +67,8 @@ def job_of(
     settings = load_settings(preset, overrides, images=unit == "images")
     if unit == "clips" and not only:
         models = models_that_can_hear(models, settings.media.functionals)
+    if unit == "clips":
+        settings = with_wide_pictures(settings, models, elsewhere=elsewhere)
     if idle := without_effect(overrides, models, unit):
         listed = "".join(f"\n  - {each}" for each in idle)
         raise UsageError(f"{counted(len(idle), 'settings')} would change nothing:{listed}", code="usage")

@@ -61,6 +61,8 @@ class ModelSpec:
         stands_in: of the models that it needs, the one in whose place it is fused where that one is right less often on
             train subjects that neither had seen, by more than a standard error; ``""`` for none.
         learns_from_images: whether still face images teach it as well.
+        reads_wide: whether it reads faces with a margin around them, which are kept where the weights are here that
+            ``pretrained`` of its settings names (``media.wide_size``).
         answers_images: whether it can be trained and evaluated on still images alone.
         needs_descriptors: whether the audio feature set has to have frame-level descriptors.
         processes: whether several processes, one for each GPU, can train it together.
@@ -86,6 +88,7 @@ class ModelSpec:
     optional: bool | tuple[str, ...] = False
     stands_in: str = ""
     learns_from_images: bool = False
+    reads_wide: bool = False
     answers_images: bool = False
     needs_descriptors: bool = False
     processes: bool = False

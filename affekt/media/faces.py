@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import cv2
@@ -25,6 +26,7 @@ class Faces:
 
     Attributes:
         cut: gives the crop of a frame, uint8 ``[S, S, 3]`` RGB, zeros without a face; it holds the clip's frames.
+        cut_wide: likewise with ``media.wide_margin`` around the face, ``media.wide_size`` a side.
         present: bool ``[T]``.
         boxes: float32 ``[T, 4]``, left, top, width, height in source pixels, NaN without a face.
         flags: ``no_video``, ``no_face``, ``black_frames``, ``several_faces``.
@@ -33,6 +35,7 @@ class Faces:
     """
 
     cut: Callable[[int], np.ndarray]
+    cut_wide: Callable[[int], np.ndarray]
     present: np.ndarray
     boxes: np.ndarray
     flags: tuple[str, ...] = ()
@@ -77,18 +80,20 @@ def find_faces(
     ``check`` is called every few frames and may end the search by an error.
     ``begun`` is what has been searched of these frames.
     """
-    count, size = len(frames), settings.face_size
+    count = len(frames)
     squares: dict[int, tuple[tuple[float, float], float]] = {}
 
-    def cut(number: int) -> np.ndarray:
+    def cut(number: int, margin: float = settings.face_margin, size: int = settings.face_size) -> np.ndarray:
         if number not in squares:
             return np.zeros((size, size, 3), np.uint8)
-        return crop(frames, number, *squares[number], size)
+        centre, side = squares[number]
+        return crop(frames, number, centre, side * (1 + 2 * margin), size)
 
+    cut_wide = partial(cut, margin=settings.wide_margin, size=settings.wide_size or 0)
     present = np.zeros(count, bool)
     boxes = np.full((count, 4), np.nan, np.float32)
     if not count:
-        return Faces(cut, present, boxes, ("no_video",), {}, "no picture")
+        return Faces(cut, cut_wide, present, boxes, ("no_video",), {}, "no picture")
     search = begun or FaceSearch(frames, settings, check)
     tracker = search.tracker
     black, shots = search.shots.shots()
@@ -104,7 +109,6 @@ def find_faces(
     if person.people > 1:
         details |= {"people": person.people, "person": person.place}
     scale = tracker.view(0).scale
-    margin = 1 + 2 * settings.face_margin
     to_source = (frames.source_width / frames.width, frames.source_height / frames.height)
     for track in person.tracks:
         numbers, places = boxes_between(track)
@@ -116,14 +120,14 @@ def find_faces(
             area = settings.face_side == "area"
             side = (box.width * box.height) ** 0.5 if area else max(box.width, box.height)
             x, y = box.centre
-            squares[number] = (float(x), float(y)), float(side * margin)  # NumPy's numbers are slow to round
+            squares[number] = (float(x), float(y)), float(side)  # NumPy's numbers are slow to round
             boxes[number] = place * (*to_source, *to_source)
             present[number] = True
     why_none = ""
     if not present.any():
         flags.append("no_face")
         why_none = "all frames are black" if black.all() else "no face in any frame"
-    return Faces(cut, present, boxes, tuple(flags), details, why_none)
+    return Faces(cut, cut_wide, present, boxes, tuple(flags), details, why_none)
 
 
 def crop(frames: Frames, number: int, centre: tuple[float, float], side: float, size: int) -> np.ndarray:

@@ -19,13 +19,14 @@ from affekt.errors import AffektError, DataError, MediaError
 from affekt.media.ahead import Ahead
 from affekt.media.deadline import Deadline
 from affekt.media.decode import Decoded, decode, decode_sound
+from affekt.media.even_frames import even_frames
 from affekt.media.faces import Faces, find_faces
 from affekt.media.frames import Spill
 from affekt.media.functionals import Voice, voice_of
 from affekt.media.loudness import level_of
 from affekt.media.person import PROMINENT, check_choice
 from affekt.media.pictures import FacePictures
-from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex
+from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex, WidePictures
 from affekt.media.wanted import wanted
 from affekt.progress import track
 from affekt.settings import MediaSettings
@@ -111,7 +112,21 @@ def _seen(decoded: Decoded, found: Faces, settings: MediaSettings) -> PreparedCl
     return PreparedClip(
         faces=faces, present=found.present, boxes=found.boxes, times=decoded.times,
         functionals=np.zeros(0, np.float32), voice=False, flags=tuple(flags), details=details,
+        wide=_wide(found, settings),
     )  # fmt: skip
+
+
+def _wide(found: Faces, settings: MediaSettings) -> WidePictures | None:
+    """The faces with a margin around them, where the settings ask for them."""
+    if not settings.wide_size:
+        return None
+    shown = np.flatnonzero(found.present)
+    frames = np.unique(even_frames(shown, settings.wide_frames)) if len(shown) else shown
+    pictures = FacePictures.of(
+        lambda number: found.cut_wide(int(frames[number])),
+        np.ones(len(frames), bool), settings.wide_size, settings.picture_quality,
+    )  # fmt: skip
+    return WidePictures(frames, pictures)
 
 
 def _voice(path: str | Path, decoded: Decoded, settings: MediaSettings, deadline: Deadline) -> tuple[Voice, list[str]]:

@@ -23,6 +23,19 @@ PREPARATION = 5
 
 
 @dataclass(frozen=True)
+class WidePictures:
+    """Faces with a margin around them, of some of a clip's frames.
+
+    Attributes:
+        frames: int ``[N]``, the numbers of the frames, ascending; every one has a face.
+        pictures: uint8 ``[N, W, W, 3]`` RGB, as :attr:`PreparedClip.faces`.
+    """
+
+    frames: np.ndarray
+    pictures: np.ndarray | FacePictures
+
+
+@dataclass(frozen=True)
 class PreparedClip:
     """All that the models see of one clip. Row t of every per-frame array belongs to the same decoded frame.
 
@@ -37,6 +50,7 @@ class PreparedClip:
             (25 of eGeMAPSv02); never NaN; no rows where ``voice`` is false.
         mel: float32 ``[B, 40]``, the power mel spectrogram of what is heard (:mod:`affekt.media.mel`); no rows where
             ``voice`` is false.
+        wide: faces with a margin of evenly spaced frames; None where the settings ask for none.
         voice: whether the functionals come from usable sound.
         flags: words such as ``no_face``, ``no_sound``, ``silent``, ``short_sound``, ``black_frames``, ``truncated``.
         details: counts that belong to the flags (``{"black_frames": 12}``) and facts of the source.
@@ -52,6 +66,7 @@ class PreparedClip:
     details: dict[str, Any] = field(default_factory=dict)
     descriptors: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     mel: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    wide: WidePictures | None = None
 
     @property
     def face_frames(self) -> np.ndarray:

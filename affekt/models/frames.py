@@ -1,4 +1,4 @@
-"""Which of a clip's face frames a model looks at: evenly spaced ones, or windows of consecutive ones."""
+"""Windows of consecutive frames of a clip's faces, which a model looks at."""
 
 from __future__ import annotations
 
@@ -10,15 +10,6 @@ def window_frames(frames: np.ndarray, first: int, window: int) -> np.ndarray:
     if len(frames) >= window:
         return frames[first : first + window]
     return np.resize(frames, window)
-
-
-def even_frames(frames: np.ndarray, count: int) -> np.ndarray:
-    """``count`` of the frame numbers, evenly spaced in time; with fewer than ``count`` some occur several times.
-
-    For a divisor of ``count`` the result is a part of the one for ``count``, so that VGG's answer and the Bi-LSTM's
-    can come from the same forward passes.
-    """
-    return frames[np.arange(count) * len(frames) // count]
 
 
 def even_windows(frames: np.ndarray, count: int, window: int) -> list[np.ndarray]:

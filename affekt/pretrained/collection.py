@@ -16,11 +16,12 @@ from affekt.errors import DataError
 from affekt.home import home
 from affekt.pretrained.catalogue import CATALOGUE, Convention, published
 from affekt.pretrained.layers import check_shapes
-from affekt.storage import file_digest
+from affekt.storage import exists, file_digest, is_remote, join
 
 #: The layout of the folder; a reader refuses a number that it does not know.
 FORMAT = 1
 WEIGHTS, DESCRIPTION = "weights.safetensors", "weights.json"
+_FILES = {".pth", ".pt", ".pickle", ".pkl", ".bin", ".safetensors", ".npz"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -180,6 +181,26 @@ def absent(name: str) -> DataError:
     else:
         advice = f"affekt weights import FILE --as CHECKPOINT --name {name} keeps a file under this name"
     return DataError(f"no checkpoint of this name is in {home() / 'weights'}; {advice}", code="missing", where=name)
+
+
+def is_here(pretrained: str) -> None:
+    """Look whether there is something under what a setting names, without reading the weights.
+
+    Raises:
+        DataError: there is not; says how it comes here.
+    """
+    if is_name(pretrained) and not Path(pretrained).exists():
+        if held(pretrained) is None:
+            raise absent(pretrained)
+    elif not is_folder(pretrained):
+        raise DataError("no checkpoint is kept there", code="missing", where=pretrained)
+
+
+def is_folder(uri: str) -> bool:
+    """Whether a checkpoint's folder is there; S3 is not asked about what is plainly a file."""
+    if is_remote(uri):
+        return Path(uri).suffix not in _FILES and exists(join(uri, DESCRIPTION))
+    return (Path(uri) / DESCRIPTION).is_file()
 
 
 def check_weights(path: Path, expected: Held) -> None:

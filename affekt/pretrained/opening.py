@@ -20,13 +20,13 @@ from affekt.pretrained.collection import (
     described,
     folder_of,
     held,
+    is_folder,
     is_name,
 )
 from affekt.pretrained.reading import layout_of, read_state
-from affekt.storage import exists, is_remote, join, open_local, read_bytes
+from affekt.storage import join, open_local, read_bytes
 
 logger = logging.getLogger(__name__)
-_FILES = {".pth", ".pt", ".pickle", ".pkl", ".bin", ".safetensors", ".npz"}
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def open_start(pretrained: str, network: str) -> Start:
             return _of_folder(found, str(folder_of(pretrained)), network)
         if "." not in pretrained:
             raise absent(pretrained)
-    if _is_folder(pretrained):
+    if is_folder(pretrained):
         where = join(pretrained, DESCRIPTION)
         return _of_folder(described(read_bytes(where), where), pretrained, network)
     with open_local(pretrained) as path:
@@ -73,26 +73,6 @@ def open_start(pretrained: str, network: str) -> Start:
             where=pretrained,
         )
     return Start(state, of_network(network).conventions["pytorch"], pretrained)
-
-
-def is_here(pretrained: str) -> None:
-    """Look whether there is something under what a setting names, without reading the weights.
-
-    Raises:
-        DataError: there is not; says how it comes here.
-    """
-    if is_name(pretrained) and not Path(pretrained).exists():
-        if held(pretrained) is None:
-            raise absent(pretrained)
-    elif not _is_folder(pretrained):
-        raise DataError("no checkpoint is kept there", code="missing", where=pretrained)
-
-
-def _is_folder(uri: str) -> bool:
-    """Whether a checkpoint's folder is there; S3 is not asked about what is plainly a file."""
-    if is_remote(uri):
-        return Path(uri).suffix not in _FILES and exists(join(uri, DESCRIPTION))
-    return (Path(uri) / DESCRIPTION).is_file()
 
 
 def _of_folder(found: Held, folder: str, network: str) -> Start:

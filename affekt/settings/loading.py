@@ -18,6 +18,7 @@ from affekt.settings.setting import Setting, built, nearest, settings_of
 _BEFORE = {
     "media.face_side": "longer",
     "media.picture_quality": 0,
+    "media.wide_size": 0,
     "media.one_level": False,
     "media.trim_silence": False,
     **{f"{model}.averaging": 0.0 for model in ("vgg", "c3d", "bilstm", "joint")},

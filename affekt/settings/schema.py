@@ -25,6 +25,14 @@ class MediaSettings:
     picture_quality: Annotated[
         int, In(0, 100), "JPEG quality of face crops, in the store and in answers alike; 0 keeps every bit"
     ]
+    wide_size: Annotated[
+        int | None,
+        In(0, 512),
+        "side of the wider pictures that the face encoder reads, pixels; 0: it reads the face crops; "
+        "null: 160 where it is trained and its weights are here",
+    ]
+    wide_margin: Annotated[float, In(0, 2), "context on each side of the face in them, as a share of that side"]
+    wide_frames: Annotated[int, In(1, 1024), "evenly spaced face frames of a clip of which there is one"]
     detector: Annotated[str, In(one_of=detector_names), "what finds faces in a picture"]
     detector_model: Annotated[str | None, "file of the detector's weights, where the detector needs one"]
     detect_every: Annotated[int, In(1, 100), "frames from one detection to the next; between them faces are tracked"]

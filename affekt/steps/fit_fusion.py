@@ -24,7 +24,7 @@ from affekt.fusion import Fusion, FusionKey, PersonFusion
 from affekt.fusion.cross_validation import unseen_answers
 from affekt.json_document import JsonDocument
 from affekt.media import PreparedClip, PreparedIndex
-from affekt.models.frames import even_frames
+from affekt.media.even_frames import even_frames
 from affekt.report.document import Ablation, Fallback
 from affekt.report.paper_tables import TABLE_3, readings
 from affekt.score_table import ScoreTable, join_tables

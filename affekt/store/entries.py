@@ -22,7 +22,7 @@ from affekt.errors import DataError
 from affekt.extensions import detector_spec
 from affekt.home import home
 from affekt.media.pictures import Code, FacePictures
-from affekt.media.prepared import PreparedClip
+from affekt.media.prepared import PreparedClip, WidePictures
 from affekt.media.weights import check_weights
 from affekt.settings import MediaSettings
 from affekt.settings.limits import LIMITS
@@ -40,11 +40,14 @@ SHARD_CLIPS, SHARD_BYTES = 256, 256 << 20
 _AT_ONCE = 8
 #: Settings that only say which files are refused, or where copies are; they do not change what is prepared.
 _LIMITS = (*LIMITS, "max_skipped", "cache_gib")
+#: Settings that say nothing where there are no wider pictures.
+_OF_WIDE = ("wide_size", "wide_margin", "wide_frames")
 
 
 def content_digest(settings: MediaSettings) -> str:
     """16 hexadecimal digits of what in the settings decides the content of an entry; weights count by their bytes."""
-    values = {name: value for name, value in dataclasses.asdict(settings).items() if name not in _LIMITS}
+    left = _LIMITS if settings.wide_size else (*_LIMITS, *_OF_WIDE)  # without them entries are as they were before
+    values = {name: value for name, value in dataclasses.asdict(settings).items() if name not in left}
     if settings.detector_model:
         check_weights(settings)
         values["detector_model"] = file_digest(settings.detector_model)
@@ -195,7 +198,7 @@ class Store:
                 raise DataError(meta["failure"]["reason"], code=meta["failure"]["code"], where=key)
             return PreparedClip(
                 faces=self._faces(key, meta), voice=meta["voice"], flags=tuple(meta["flags"]),
-                details=meta["details"], **shard.arrays(row),
+                details=meta["details"], wide=self._wide(key, shard, row), **shard.arrays(row),
             )  # fmt: skip
         except DAMAGED as error:
             raise DataError(f"is not what was written ({error}); prepare the clips again", code="damaged",
@@ -207,6 +210,18 @@ class Store:
             return shard.code(row, frame)
 
         return FacePictures(code, meta["frames"], meta["side"], coded=meta["coding"] == "jpeg")
+
+    def _wide(self, key: str, shard: Shard, row: int) -> WidePictures | None:
+        if "wide" not in shard.meta[row]:
+            return None
+
+        def code(number: int) -> Code:
+            there, place = self._find(key)  # anew, as above
+            return there.wide_code(place, number)
+
+        facts = shard.meta[row]["wide"]
+        pictures = FacePictures(code, facts["count"], facts["side"], coded=facts["coding"] == "jpeg")
+        return WidePictures(shard.wide_frames(row), pictures)
 
     def describe(self, key: str) -> dict[str, Any]:
         """What is known of a clip without its arrays: frames, frames_with_face, voice, flags, details; or failure."""

@@ -22,6 +22,8 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 #: What a clip has in a row each hundredth of a second of its sound, and with that all that is kept besides pictures.
 _SOUND = ("descriptors", "mel")
 _KEPT = ("boxes", "times", "present", "functionals", *_SOUND)
+#: What there is besides of wider pictures.
+_WIDE = ("wide_frames", "wide_bytes")
 
 
 class Source(Protocol):
@@ -50,35 +52,51 @@ class Entry:
     """All that is kept of one clip.
 
     Attributes:
-        meta: what is written as JSON: key, frames, frames_with_face, voice, flags, details, side, coding; or failure.
-        arrays: the clip's rows of each column but ``pictures``.
+        meta: what is written as JSON: key, frames, frames_with_face, voice, flags, details, side, coding, and of wider
+            pictures their side and number; or failure.
+        arrays: the clip's rows of each column but those of pictures.
         codes: of each frame's picture.
+        wide: of each wider picture.
     """
 
     meta: dict[str, Any]
     arrays: dict[str, np.ndarray]
     codes: Sequence[Code]
+    wide: Sequence[Code] = ()
 
     @classmethod
     def of(cls, key: str, clip: PreparedClip) -> Entry:
         """A clip as it was prepared; pictures that are not coded are kept as they are."""
-        faces = clip.faces
-        coded = isinstance(faces, FacePictures) and faces.coded
-        read = faces.code if isinstance(faces, FacePictures) else lambda frame: faces[frame].tobytes()
-        codes = [read(frame) for frame in range(len(faces))]
+        faces, codes, coding = clip.faces, *_coded(clip.faces)
         meta = {
             "key": key, "frames": len(faces), "frames_with_face": int(clip.present.sum()), "voice": bool(clip.voice),
             "flags": list(clip.flags), "details": clip.details, "side": int(faces.shape[1]),
-            "coding": "jpeg" if coded else "raw", "descriptors": list(clip.descriptors.shape),
+            "coding": coding, "descriptors": list(clip.descriptors.shape),
             "mel": list(clip.mel.shape),
         }  # fmt: skip
         arrays = {name: getattr(clip, name) for name in _KEPT}
-        return cls(meta, {**arrays, "picture_bytes": np.array([len(code) for code in codes], np.int32)}, codes)
+        arrays["picture_bytes"] = _lengths(codes)
+        if clip.wide is None:
+            return cls(meta, arrays, codes)
+        wide, coding = _coded(clip.wide.pictures)
+        meta["wide"] = {"side": int(clip.wide.pictures.shape[1]), "coding": coding, "count": len(wide)}
+        return cls(meta, {**arrays, "wide_frames": clip.wide.frames, "wide_bytes": _lengths(wide)}, codes, wide)
 
     @classmethod
     def failed(cls, key: str, code: str, reason: str) -> Entry:
         """A file that cannot be prepared."""
         return cls({"key": key, "failure": {"code": code, "reason": reason}}, {}, ())
+
+
+def _coded(pictures: np.ndarray | FacePictures) -> tuple[list[Code], str]:
+    """The code of each picture, and how they are coded."""
+    if isinstance(pictures, FacePictures):
+        return [pictures.code(number) for number in range(len(pictures))], "jpeg" if pictures.coded else "raw"
+    return [picture.tobytes() for picture in pictures], "raw"
+
+
+def _lengths(codes: Sequence[Code]) -> np.ndarray:
+    return np.array([len(code) for code in codes], np.int32)
 
 
 def write_shard(path: Path, entries: Sequence[Entry]) -> None:
@@ -87,12 +105,17 @@ def write_shard(path: Path, entries: Sequence[Entry]) -> None:
     What is asked of all clips comes last, so that one short read from the end gets it.
     """
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        _write(archive, "pictures", np.uint8, (_sizes(entries),), (code for entry in entries for code in entry.codes))
+        _pictures(archive, "pictures", [entry.codes for entry in entries])
+        wide = any("wide" in entry.meta for entry in entries)
+        if wide:
+            _pictures(archive, "wide", [entry.wide for entry in entries])
         for name in _SOUND:
             _column(archive, name, entries, np.float32, 2)
         _column(archive, "boxes", entries, np.float32, 2)
         for name, dtype in (("times", np.float32), ("present", np.bool_), ("picture_bytes", np.int32)):
             _column(archive, name, entries, dtype, 1)
+        for name in _WIDE if wide else ():
+            _column(archive, name, entries, np.int32, 1)
         meta = json.dumps([entry.meta for entry in entries], sort_keys=True).encode()
         _write(archive, "meta", np.uint8, (len(meta),), [meta])
         voice = np.array([entry.meta.get("voice", False) for entry in entries], np.bool_)
@@ -105,13 +128,15 @@ def write_shard(path: Path, entries: Sequence[Entry]) -> None:
         _write(archive, "key", keys.dtype, keys.shape, [keys.tobytes()])
 
 
-def _sizes(entries: Sequence[Entry]) -> int:
-    return sum(len(code) for entry in entries for code in entry.codes)
+def _pictures(archive: zipfile.ZipFile, name: str, codes: Sequence[Sequence[Code]]) -> None:
+    """The codes of all clips' pictures behind each other."""
+    size = sum(len(code) for of_clip in codes for code in of_clip)
+    _write(archive, name, np.uint8, (size,), (code for of_clip in codes for code in of_clip))
 
 
 def _column(archive: zipfile.ZipFile, name: str, entries: Sequence[Entry], dtype: Any, dimensions: int) -> None:
     """The rows of all clips below each other."""
-    parts = [entry.arrays[name] for entry in entries if entry.arrays and len(entry.arrays[name])]
+    parts = [entry.arrays[name] for entry in entries if len(entry.arrays.get(name, ()))]
     shape = (sum(len(part) for part in parts), *(parts[0].shape[1:] if parts else (0,) * (dimensions - 1)))
     _write(archive, name, dtype, shape, (np.ascontiguousarray(part, dtype).tobytes() for part in parts))
 
@@ -162,7 +187,13 @@ class Shard:
             return Entry(meta, {}, ())
         arrays = self.arrays(row)
         arrays["picture_bytes"] = self._rows("picture_bytes", self._frames[row], meta["frames"])
-        return Entry(meta, arrays, [self.code(row, frame) for frame in range(meta["frames"])])
+        codes = [self.code(row, frame) for frame in range(meta["frames"])]
+        if "wide" not in meta:
+            return Entry(meta, arrays, codes)
+        count = meta["wide"]["count"]
+        for name in _WIDE:
+            arrays[name] = self._rows(name, self._wide[row], count)
+        return Entry(meta, arrays, codes, [self.wide_code(row, number) for number in range(count)])
 
     def arrays(self, row: int) -> dict[str, np.ndarray]:
         """The arrays of one clip but its pictures."""
@@ -177,9 +208,19 @@ class Shard:
 
     def code(self, row: int, frame: int) -> Code:
         """The code of one frame's picture."""
-        number = self._frames[row] + frame
-        first, last = self._pictures[number], self._pictures[number + 1]
-        return self._source.read(self._layout["pictures"][2] + int(first), int(last - first))
+        return self._code("pictures", self._pictures, self._frames[row] + frame)
+
+    def wide_frames(self, row: int) -> np.ndarray:
+        """The frames of which one clip has wider pictures."""
+        return self._rows("wide_frames", self._wide[row], self.meta[row]["wide"]["count"])
+
+    def wide_code(self, row: int, number: int) -> Code:
+        """The code of one wider picture."""
+        return self._code("wide", self._wide_pictures, self._wide[row] + number)
+
+    def _code(self, name: str, places: np.ndarray, number: int) -> Code:
+        first, last = places[number], places[number + 1]
+        return self._source.read(self._layout[name][2] + int(first), int(last - first))
 
     @cached_property
     def _frames(self) -> list[int]:
@@ -193,6 +234,14 @@ class Shard:
     def _pictures(self) -> np.ndarray:
         """Where the pictures begin, int64 ``[T + 1]``."""
         return np.concatenate([[0], np.cumsum(self.column("picture_bytes"), dtype=np.int64)])
+
+    @cached_property
+    def _wide(self) -> list[int]:
+        return [0, *np.cumsum([meta.get("wide", {"count": 0})["count"] for meta in self.meta]).tolist()]
+
+    @cached_property
+    def _wide_pictures(self) -> np.ndarray:
+        return np.concatenate([[0], np.cumsum(self.column("wide_bytes"), dtype=np.int64)])
 
     @cached_property
     def _layout(self) -> dict[str, tuple[np.dtype, tuple[int, ...], int]]:

@@ -6,8 +6,9 @@ from typing import Any
 
 from affekt.errors import DataError
 from affekt.models.face_embedding.network import MobileNet
-from affekt.models.face_embedding.pictures import face_features
-from affekt.pretrained.opening import is_here, open_start
+from affekt.models.face_embedding.pictures import CROPS, WIDE, face_features
+from affekt.pretrained.collection import is_here
+from affekt.pretrained.opening import open_start
 from affekt.score_table import ScoreTable
 from affekt.training.frozen import train_head
 from affekt.training.given import Given
@@ -32,5 +33,7 @@ def train(given: Given) -> ScoreTable:
     """
     start = open_start(given.group.pretrained, "mobilenet")
     encoder = MobileNet.of(start.state, start.convention.order, start.convention.mean)
-    features = face_features(encoder.look, given.group.frames_per_clip)
-    return train_head(given, encoder, features, {"preprocessing": start.convention.to_dict()})
+    wide = bool(given.settings.media.wide_size)
+    features = face_features(encoder.look, given.group.frames_per_clip, wide=wide)
+    facts = {"preprocessing": start.convention.to_dict(), "pictures": WIDE if wide else CROPS}
+    return train_head(given, encoder, features, facts)

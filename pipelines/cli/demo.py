@@ -9,12 +9,14 @@ from pathlib import Path
 
 from affekt import events
 from affekt.dataset import load_clips
+from affekt.extensions import model_names
 from affekt.home import home
 from affekt.pipelines.cli.predict import line
 from affekt.pipelines.cli.steps import StepLines
 from affekt.pipelines.cli.train import summarise
 from affekt.pipelines.job import TrainingJob
 from affekt.pipelines.run import run_training
+from affekt.pipelines.wide_pictures import with_wide_pictures
 from affekt.registry import Tracking, resolve
 from affekt.samples.write import write_sample_faces, write_samples
 from affekt.serving.client import predict
@@ -44,7 +46,8 @@ def main(options: argparse.Namespace) -> int:
         write_samples(clips, clips_per_label=options.clips_per_label)
         write_sample_faces(faces, per_label=40)
         steps(events.Done(time.monotonic() - began, step="samples"))
-    job = TrainingJob(data=str(clips), faces=str(faces), settings=load_settings("small", SETTINGS), name=NAME)
+    settings = with_wide_pictures(load_settings("small", SETTINGS), model_names())
+    job = TrainingJob(data=str(clips), faces=str(faces), settings=settings, name=NAME)
     outcome = run_training(job, say=steps)
 
     began = time.monotonic()

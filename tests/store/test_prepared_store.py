@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zipfile
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from affekt.errors import DataError
 from affekt.media import PreparedClip
 from affekt.media.pictures import FacePictures
+from affekt.media.prepared import WidePictures
 from affekt.settings import MediaSettings
 from affekt.store import entries as storing
 from affekt.store.entries import Store, content_digest
@@ -176,6 +178,7 @@ DECIDES = {
     "face_size": 33, "face_margin": 0.31, "face_side": "longer", "picture_quality": 0,
     "detect_every": 3, "detection_height": 121,
     "sample_rate": 8001, "functionals": "other", "one_level": False, "trim_silence": False,
+    "wide_size": 81, "wide_margin": 0.31, "wide_frames": 7,
 }  # fmt: skip
 WEIGHTS = {"detector", "detector_model"}  # one needs the other: see the tests of weights
 
@@ -191,8 +194,35 @@ def test_a_key_follows_no_limit(settings: MediaSettings, name: str) -> None:
 
 @pytest.mark.parametrize("name", DECIDES)
 def test_a_key_follows_each_setting_that_decides(settings: MediaSettings, name: str) -> None:
+    settings = replace(settings, wide_size=80)
     assert getattr(settings, name) != DECIDES[name]
     assert content_digest(replace(settings, **{name: DECIDES[name]})) != content_digest(settings)  # type: ignore[arg-type]
+
+
+def test_without_wider_pictures_a_key_follows_no_setting_of_them(settings: MediaSettings) -> None:
+    none = replace(settings, wide_size=0)
+    assert content_digest(none) == content_digest(replace(settings, wide_size=None))
+    assert content_digest(none) == content_digest(replace(none, wide_margin=0.7, wide_frames=3))
+
+
+def test_shards_have_columns_of_wider_pictures_only_where_clips_have_them(
+    tmp_path: Path, clip: PreparedClip, settings: MediaSettings
+) -> None:
+    pictures = np.arange(2 * 6 * 6 * 3, dtype=np.uint8).reshape(2, 6, 6, 3)
+    wide = replace(clip, wide=WidePictures(np.array([1, 3]), pictures))
+    none = replace(clip, wide=WidePictures(np.array([], int), pictures[:0]))
+    columns = {}
+    for name, clips in {"without": [clip, clip], "with": [none, wide, none, wide]}.items():
+        store = Store(tmp_path / name, settings)
+        for number, each in enumerate(clips):
+            store.put(f"k{number}", each)
+        store.pack()
+        (shard,) = store.shelf.names()
+        with zipfile.ZipFile(store.folder / "shards" / shard) as archive:
+            columns[name] = set(archive.namelist())
+        assert all(same_clip(store.get(f"k{number}"), each) for number, each in enumerate(clips))
+
+    assert columns["with"] - columns["without"] == {"wide.npy", "wide_frames.npy", "wide_bytes.npy"}
 
 
 def test_a_key_follows_the_detector(tmp_path: Path, settings: MediaSettings) -> None:
@@ -285,6 +315,7 @@ def test_processes_that_write_the_same_clips_at_once_leave_each_once(tmp_path: P
 import numpy as np
 from affekt.media import PreparedClip
 from affekt.media.pictures import FacePictures
+from affekt.media.prepared import WidePictures
 from affekt.store.entries import Store
 from affekt.settings import MediaSettings
 store = Store({str(tmp_path)!r}, {settings!r})

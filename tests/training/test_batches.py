@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from affekt.models.frames import even_frames, even_windows, window_frames
+from affekt.media.even_frames import even_frames
+from affekt.models.frames import even_windows, window_frames
 from affekt.models.preprocessing import Preprocessing
 from affekt.training.augmentation import Distortions
 from affekt.training.picture_batches import FaceClip, FrameBatches, StillBatches, WindowBatches

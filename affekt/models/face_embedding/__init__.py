@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from affekt.extensions.model import ModelSpec, Resources
 from affekt.settings.fields import In
@@ -16,6 +17,15 @@ class FaceEmbeddingSettings:
     pretrained: Annotated[str, "the encoder: a name, path or uri of what affekt weights import keeps"]
     frames_per_clip: Annotated[int, In(1, 1024), "evenly spaced face frames that are read of a clip"]
     c: Annotated[float, In(1e-9), "inverse penalty of the head's squared weights, on standardised statistics"]
+
+    def contradictions(self, name: str, settings: Any) -> Iterator[str]:
+        """What cannot be so together, each as ``"<name>.<setting>: why"``."""
+        media = settings.media
+        if media.wide_size != 0 and self.frames_per_clip > media.wide_frames:
+            yield (
+                f"{name}.frames_per_clip: {self.frames_per_clip} is more than media.wide_frames ({media.wide_frames}), "
+                "of so many there are the pictures that it reads"
+            )
 
 
 SPEC = ModelSpec(
@@ -31,5 +41,6 @@ SPEC = ModelSpec(
     absent="affekt.training.face_embedding:absent",
     resources=Resources(cpu="4", memory="8Gi"),
     optional=("paper",),
+    reads_wide=True,
     order=80,
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from affekt.models.classifier import DESCRIPTION, ClassifierMember, read_description
 from affekt.models.face_embedding.network import MobileNet
-from affekt.models.face_embedding.pictures import face_features
+from affekt.models.face_embedding.pictures import face_features, reads_wide
 from affekt.models.frozen import load_encoder
 from affekt.models.member import HardwareChoice, Member
 
@@ -17,4 +17,5 @@ def load(folder: Path, needs: Mapping[str, Member], hardware: HardwareChoice) ->
     description = read_description(folder / DESCRIPTION)
     first, second, third = description["preprocessing"]["mean"]
     encoder = MobileNet.of(load_encoder(folder), description["preprocessing"]["order"], (first, second, third))
-    return ClassifierMember.load(folder, face_features(encoder.look, description["settings"]["frames_per_clip"]))
+    frames = description["settings"]["frames_per_clip"]
+    return ClassifierMember.load(folder, face_features(encoder.look, frames, wide=reads_wide(description)))

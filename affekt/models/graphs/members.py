@@ -15,7 +15,7 @@ from affekt.models.base_embedding.fc6 import fc6_statistics
 from affekt.models.c3d.reading import C3dReading
 from affekt.models.classifier import DESCRIPTION, ClassifierMember, read_description
 from affekt.models.engine import Graph
-from affekt.models.face_embedding.pictures import face_features
+from affekt.models.face_embedding.pictures import face_features, reads_wide
 from affekt.models.fc6_reading import Fc6Reading, vgg_read_by
 from affekt.models.joint.acoustic_steps import with_voice
 from affekt.models.member import HardwareChoice, Member
@@ -120,8 +120,9 @@ def load_voice(folder: Path, needs: Mapping[str, Member], hardware: HardwareChoi
 def load_face(folder: Path, needs: Mapping[str, Member], hardware: HardwareChoice) -> ClassifierMember:
     """The head on the face encoder in a member's folder."""
     graph = Graph(folder, hardware.precision)
-    frames = read_description(folder / DESCRIPTION)["settings"]["frames_per_clip"]
-    return ClassifierMember.load(folder, face_features(lambda pictures: graph(pictures)[0], frames))
+    description = read_description(folder / DESCRIPTION)
+    frames, wide = description["settings"]["frames_per_clip"], reads_wide(description)
+    return ClassifierMember.load(folder, face_features(lambda pictures: graph(pictures)[0], frames, wide=wide))
 
 
 def load_base(folder: Path, needs: Mapping[str, Member], hardware: HardwareChoice) -> ClassifierMember:

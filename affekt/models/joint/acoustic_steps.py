@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from affekt.media.even_frames import even_frames
 from affekt.media.functionals import HOP
 from affekt.media.prepared import PreparedClip
-from affekt.models.frames import even_frames
 
 
 def acoustic_steps(clip: PreparedClip, frames: np.ndarray) -> np.ndarray | None:

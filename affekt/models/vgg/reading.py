@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from affekt.media.deadline import check_time
+from affekt.media.even_frames import even_frames
 from affekt.media.prepared import PreparedClip
 from affekt.models.answering import at_once, centred, faces_of, mean_vector
-from affekt.models.frames import even_frames
 from affekt.models.member import Scored
 from affekt.models.preprocessing import Preprocessing
 
