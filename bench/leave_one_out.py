@@ -12,6 +12,9 @@ report. A model whose published encoder is not here sits out, as it does in a tr
 trained and fused; where none of them is a network, `networks` has nothing to do. With `--against` the report compares
 the answers with those of another RUN that was evaluated.
 PREPARED and STORE are what preparing the clips left, FACES is a packed set of face images, which voices do not need.
+DATA in place of PREPARED is prepared here; of voices alone one command is enough:
+
+    python bench/leave_one_out.py evaluate --data DATA --models random_forest,svc,voice_embedding --store DIR --out RUN
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ from typing import Any
 import numpy as np
 from record import header, publish
 
+from affekt.dataset import load_clips
 from affekt.extensions import members_needed, model_names, model_spec, model_specs
 from affekt.fusion import FusionKey
 from affekt.media import FaceSet, PreparedIndex
@@ -42,6 +46,7 @@ from affekt.score_table import ScoreTable
 from affekt.settings import Settings, load_settings
 from affekt.statistics import Figures, Paired, compare_paired
 from affekt.store.entries import Store
+from affekt.store.preparing import prepare_clips
 
 #: What `networks` tells of itself to `evaluate`.
 NETWORKS_FACTS = "networks.json"
@@ -53,7 +58,9 @@ def main() -> None:
     """Train or evaluate."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("part", choices=["networks", "evaluate"])
-    parser.add_argument("--prepared", type=Path, required=True)
+    given = parser.add_mutually_exclusive_group(required=True)
+    given.add_argument("--prepared", type=Path, help="folder of a prepared set")
+    given.add_argument("--data", help="clips, which are prepared first as far as the store does not hold them")
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--faces", type=Path)
     parser.add_argument("--out", type=Path, required=True)
@@ -68,6 +75,10 @@ def main() -> None:
     parser.add_argument("--file", default="leave-one-speaker-out.md", help="its name there")
     arguments = parser.parse_args()
     settings = load_settings(arguments.preset, arguments.overrides)
+    if arguments.data:
+        index = prepare_clips(load_clips(arguments.data), Store(arguments.store, settings.media))
+        arguments.prepared = arguments.out / "prepared"
+        index.write(arguments.prepared)
     index = PreparedIndex.read(arguments.prepared)
     speakers = sorted({row.subject for row in index})
     if arguments.part == "evaluate":

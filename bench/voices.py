@@ -2,8 +2,8 @@
 
     python bench/voices.py DATA OTHER --store DIR [--out docs/benchmarks]
 
-Linear heads on functionals and on statistics of the frozen voice encoder's second layer, without copies of clips, and
-the mean of their log posteriors. Each speaker is answered by heads that learned from others.
+Linear heads on functionals with contours and on statistics of the frozen voice encoder's second layer, without copies
+of clips, and the mean of their log posteriors. Each speaker is answered by heads that learned from others.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from affekt.classifiers.familiar import Familiar
 from affekt.dataset import LABELS, load_clips, subject_folds
 from affekt.dataset.several import DATASET, joined
 from affekt.ensemble.depth import UNLIKE, Depth
-from affekt.models.voice import functionals
+from affekt.models.voice import functionals_and_contours
 from affekt.models.voice_embedding.network import VoiceEncoder
 from affekt.models.voice_embedding.utterances import LAYERS_FACT, READ_LAYERS, voice_features
 from affekt.pretrained.resemblyzer import NAME, open_voice_encoder
@@ -32,7 +32,7 @@ from affekt.store.entries import Store
 from affekt.store.preparing import prepare_clips
 
 #: Inverse penalties of the two heads, and folds of the speakers who are answered, and of those who are learned from.
-PENALTY = (0.03, 0.01)
+PENALTY = (0.01, 0.01)
 FOLDS, INNER = 7, 3
 
 
@@ -83,7 +83,7 @@ def read(data: str, store: Path) -> list[Voices]:
     found = []
     for name in dict.fromkeys(row.attributes[DATASET] for row in index):
         own = [(row, opened.get(row.key)) for row in index if row.attributes[DATASET] == name]
-        pairs = [(row, functionals(clip), statistics(clip)) for row, clip in own]
+        pairs = [(row, functionals_and_contours(clip), statistics(clip)) for row, clip in own]
         kept = [(row, one, two) for row, one, two in pairs if one is not None and two is not None]
         truth = np.array([LABELS.index(row.label) for row, _, _ in kept])
         possible = np.tile(np.isin(np.arange(len(LABELS)), truth), (len(kept), 1))

@@ -20,6 +20,7 @@ from affekt.extensions import model_spec, named
 from affekt.media import PreparedClip
 from affekt.media.functionals import feature_set
 from affekt.models.classifier import ClassifierMember
+from affekt.models.contours import contour_names
 from affekt.models.explainer import Explainer
 from affekt.models.shapley import shapley_values
 
@@ -91,13 +92,17 @@ class Explanations:
         if not clip.voice or self._usual is None:
             return {}
         found = {}
-        names = feature_set(self.ensemble.settings.media.functionals).names
+        features = feature_set(self.ensemble.settings.media.functionals)
+        functionals = np.array([self._usual.get(each, 0.0) for each in features.names])
         for name, member in self._classifiers.items():
             row = member.row_of(clip)
+            names, usual = list(features.names), functionals
+            if row is not None and len(row) > len(names) and member.usual is not None:
+                names += contour_names(getattr(features, "frame_names", ()))
+                usual = np.concatenate([usual, member.usual[len(usual) :]])
             if row is None or len(row) != len(names):
                 continue
             place = member.labels.index(label)
-            usual = np.array([self._usual.get(each, 0.0) for each in names])
 
             def probability(rows: np.ndarray, member: ClassifierMember = member, place: int = place) -> np.ndarray:
                 return member.score_rows(rows)[:, place]

@@ -77,12 +77,17 @@ class ClassifierMember:
             return Scored(None)
         if len(row) != self._count:
             raise DataError(
-                f"{self.name} was fitted on {self._count} {self._features.__name__}, the clip has {len(row)}",
+                f"{self.name} was fitted on {self._count} {in_words(self._features)}, the clip has {len(row)}",
                 code="wrong_features",
             )
         vector = self._classifier.predict(row[None])[0]
         distance = None if self._familiar is None else float(self._familiar.distances(row[None])[0])
         return Scored(vector, row=row if self._person else None, distance=distance)
+
+    @property
+    def usual(self) -> np.ndarray | None:
+        """The mean features float64 ``[F]`` of what was learned from; None for a model stored without."""
+        return None if self._familiar is None else self._familiar.mean
 
     def row_of(self, clip: PreparedClip) -> np.ndarray | None:
         """The features float64 ``[F]`` of a clip, from which :meth:`score_rows` answers; None where it has none."""
@@ -108,6 +113,11 @@ class ClassifierMember:
         shown = earlier.joined(Moments.of(row[np.newaxis]))
         adapted: np.ndarray = self._person.mixed(row[np.newaxis], vector[np.newaxis], shown)[0]
         return adapted
+
+
+def in_words(features: Features) -> str:
+    """What features are called where people read it."""
+    return features.__name__.replace("_", " ")
 
 
 def read_description(path: Path) -> dict[str, Any]:

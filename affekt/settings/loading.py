@@ -21,6 +21,8 @@ _BEFORE = {
     "media.wide_size": 0,
     "media.one_level": False,
     "media.trim_silence": False,
+    "svc.contours": False,
+    "random_forest.contours": False,
     **{f"{model}.averaging": 0.0 for model in ("vgg", "c3d", "bilstm", "joint")},
     **{f"{model}.{name}": 0.0 for model in ("vgg", "c3d") for name in ("rotation", "erasing", "mixup")},
     "fusion.random_forest.trees": 200,

@@ -16,7 +16,7 @@ from affekt.classifiers.familiar import Familiar
 from affekt.counted import counted
 from affekt.dataset.several import possible_labels
 from affekt.errors import DataError
-from affekt.models.classifier import DESCRIPTION, PERSON, WEIGHTS, Features
+from affekt.models.classifier import DESCRIPTION, PERSON, WEIGHTS, Features, in_words
 from affekt.progress import Progress
 from affekt.score_table import ScoreTable
 from affekt.training.given import ClipStore, Given
@@ -183,7 +183,7 @@ def _features(
     if wanted is not None:
         asked &= np.isin(np.arange(len(asked)), list(wanted))
     rows: list[np.ndarray | None] = []
-    with Progress(f"{given.member}: reading {features.__name__}", len(given.index)) as progress:
+    with Progress(f"{given.member}: reading {in_words(features)}", len(given.index)) as progress:
         for row, there in zip(given.index, asked, strict=True):
             rows.append(features(given.store.get(row.key)) if there and read is None else None)
             progress.advance()
@@ -195,6 +195,6 @@ def _features(
     sizes = {len(row) for row in rows if row is not None}
     if len(sizes) > 1:
         raise DataError(
-            f"the prepared clips have different numbers of {features.__name__}: {sorted(sizes)}", code="wrong_features"
+            f"the prepared clips have different numbers of {in_words(features)}: {sorted(sizes)}", code="wrong_features"
         )
     return rows

@@ -1,4 +1,4 @@
-"""Fit the models of the voice on the functionals: random forest and support vector classifier (paper.md, 4.2.2)."""
+"""Fit the models of the voice on statistics of it: random forest and support vector classifier (paper.md, 4.2.2)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from affekt.classifiers import ArrayClassifier, choose_c, fit_forest, fit_svc
-from affekt.models.voice import functionals
+from affekt.models.voice import CONTOURS_FACT, voice_statistics
 from affekt.score_table import ScoreTable
-from affekt.training.classifier import Rows, train_classifier
+from affekt.training.classifier import Fit, Rows, train_classifier
 from affekt.training.given import ClipStore, Given
 
 
 def train_random_forest(given: Given) -> ScoreTable:
     """Fit the random forest; files and errors as for :func:`affekt.training.classifier.train_classifier`."""
-    return train_classifier(given, functionals, _forest, _read)
+    return _train(given, _forest)
 
 
 def train_svc(given: Given) -> ScoreTable:
@@ -24,7 +24,18 @@ def train_svc(given: Given) -> ScoreTable:
 
     Files and errors as for :func:`affekt.training.classifier.train_classifier`.
     """
-    return train_classifier(given, functionals, _svc, _read)
+    return _train(given, _svc)
+
+
+def _train(given: Given, fit: Fit) -> ScoreTable:
+    contours: bool = given.group.contours
+
+    def fit_described(rows: Rows, given: Given) -> tuple[ArrayClassifier, Mapping[str, Any]]:
+        classifier, facts = fit(rows, given)
+        return classifier, {**facts, CONTOURS_FACT: contours}
+
+    # The functionals of all clips are apart from what else the store has of them.
+    return train_classifier(given, voice_statistics(contours), fit_described, None if contours else _read)
 
 
 def _read(store: ClipStore, keys: Sequence[str]) -> list[np.ndarray | None]:

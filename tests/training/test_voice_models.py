@@ -191,7 +191,7 @@ def test_a_member_in_the_wrong_place_is_refused(make_set, tmp_path):
 def test_a_clip_with_other_functionals_is_refused(make_set, make_clip, tmp_path):
     index, store = make_set(PEOPLE)
     train_member(Given("svc", index, store, QUICK, LABELS, tmp_path / "svc"))
-    with pytest.raises(DataError, match="88 functionals, the clip has 62"):
+    with pytest.raises(DataError, match="88 functionals and contours, the clip has 62"):
         Members.load({"svc": tmp_path / "svc"}).score(make_clip(np.zeros(62)))
 
 
@@ -256,3 +256,35 @@ def test_labels_of_a_person_do_not_reach_the_persons_adapted_scores(make_set, tm
     assert first is not None and second is not None
     own = [row for row, item in enumerate(index) if item.subject == "s0"]
     np.testing.assert_allclose(first[own], second[own], atol=1e-6)
+
+
+@pytest.mark.parametrize("member", MEMBERS)
+def test_how_descriptors_run_is_read_beside_the_functionals(member, make_set, tmp_path):
+    index, store = make_set(PEOPLE)
+    random = np.random.default_rng(1)
+    for row in index:  # the label is in how descriptors move alone
+        clip = store.get(row.key)
+        rows = random.normal(1.0, 0.1, size=(80, 25)).astype(np.float32)
+        rows[:, 10:] += 25 + np.linspace(-1, 1, 80, dtype=np.float32)[:, np.newaxis] * 4 * LABELS.index(row.label)
+        store.put(row.key, replace(clip, descriptors=rows, functionals=random.normal(size=88).astype(np.float32)))
+    found = {}
+    for contours in (True, False):
+        out = tmp_path / str(contours)
+        settings = QUICK.with_group(member, contours=contours)
+        table = train_member(Given(member, index, store, settings, LABELS, out))
+        found[contours] = (table.scores[:, 0].argmax(axis=1) == table.truth).mean()
+        answered = Members.load({member: out}).score(store.get(index.rows[-1].key))[member]
+        np.testing.assert_allclose(answered, table.scores[-1, 0], atol=1e-12)
+    assert found[True] > 0.8 > 0.5 > found[False]
+
+
+@pytest.mark.parametrize("member", MEMBERS)
+def test_a_model_stored_before_there_were_contours_reads_the_functionals(member, make_set, tmp_path):
+    index, store = make_set(PEOPLE)
+    out = tmp_path / member
+    table = train_member(Given(member, index, store, QUICK.with_group(member, contours=False), LABELS, out))
+    description = json.loads((out / "model.json").read_text())
+    del description["contours"]
+    (out / "model.json").write_text(json.dumps(description))
+    clip = replace(store.get(index.rows[-1].key), descriptors=np.ones((80, 25), np.float32))
+    np.testing.assert_allclose(Members.load({member: out}).score(clip)[member], table.scores[-1, 0], atol=1e-12)

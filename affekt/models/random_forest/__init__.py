@@ -13,6 +13,8 @@ from affekt.settings.fields import In
 class RandomForestSettings:
     """Random forest on the 88 functionals (paper.md, section 4.2.2)."""
 
+    contours: Annotated[bool, "whether it also reads how the descriptors under the functionals run through a clip"]
+
     trees: Annotated[int, In(1), "whose votes are averaged"]
     min_samples_split: Annotated[int, In(2), "clips that a branch needs to be divided further"]
 

@@ -14,6 +14,8 @@ from affekt.settings.fields import In
 class SvcSettings:
     """Support vector classifier on the 88 functionals (paper.md, section 4.2.2)."""
 
+    contours: Annotated[bool, "whether it also reads how the descriptors under the functionals run through a clip"]
+
     c: Annotated[float | None, In(1e-12), "penalty; null: chosen from c_candidates on held-out subjects"]
     c_candidates: Annotated[list[float], "penalties to choose from"]
     tolerance: Annotated[float, In(1e-9), "at which fitting stops"]
