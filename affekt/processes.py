@@ -25,6 +25,8 @@ from affekt.errors import as_affekt_error
 Document = Mapping[str, Any]
 #: Threads of every library; several processes of one thread do more than threads that wait for each other.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+#: Processes that were started before there was anything to do, by their module.
+_ready: dict[str, list[_Worker]] = {}
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,33 @@ class Ended:
     result: Document | None
     code: str = ""
     reason: str = ""
+
+
+@contextlib.contextmanager
+def ready(module: str, count: int) -> Iterator[None]:
+    """Within it, the first so many processes of a module are started already when :func:`run` wants them.
+
+    They import what they need meanwhile; those that nobody wanted end with it.
+    """
+    waiting = _ready.setdefault(module, [])
+    try:
+        for _ in range(count):
+            waiting.append(_Worker(module))
+        yield
+    finally:
+        while waiting:
+            waiting.pop().stop()
+
+
+def _started(module: str) -> _Worker:
+    """A process that waits for what to open."""
+    waiting = _ready.get(module, [])
+    while waiting:
+        worker = waiting.pop()
+        if worker.alive:
+            return worker
+        worker.stop()
+    return _Worker(module)
 
 
 def run(module: str, opened: Document, tasks: Iterable[Document], count: int, *, limit: float) -> Iterator[Ended]:
@@ -64,7 +93,8 @@ def run(module: str, opened: Document, tasks: Iterable[Document], count: int, *,
     def start() -> None:
         if (task := next(waiting, None)) is None:
             return
-        worker = _Worker(module, opened)
+        worker = _started(module)
+        worker.open(opened)
         workers.add(worker)
         selector.register(worker.output, selectors.EVENT_READ, worker)
         worker.give(*task)
@@ -127,7 +157,7 @@ def serve(opening: Callable[[Any], Callable[[Any], Document]]) -> None:
 class _Worker:
     """One process of the pool, with at most one task in hand."""
 
-    def __init__(self, module: str, opened: Document) -> None:
+    def __init__(self, module: str) -> None:
         path = os.pathsep.join(path for path in sys.path if path)
         self._process = subprocess.Popen(
             lifeline.command(module),
@@ -139,6 +169,8 @@ class _Worker:
         self.task = -1
         self._since = time.monotonic()
         self._part = b""
+
+    def open(self, opened: Document) -> None:
         self._send({"opened": opened, "level": logging.getLogger("affekt").getEffectiveLevel()})
 
     @property

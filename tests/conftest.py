@@ -75,7 +75,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def looked_up_anew() -> Iterator[None]:
     """For tests that change what is installed, which a process looks up once; afterwards it is looked up again."""
-    kept = (found._offers, found.extension, found.extensions, detector_spec, fusion_specs, layout_specs, model_specs)
+    kept = (
+        found._installed, found._offers, found.extension, found.extensions,
+        detector_spec, fusion_specs, layout_specs, model_specs,
+    )  # fmt: skip
     for lookup in kept:
         lookup.cache_clear()
     yield

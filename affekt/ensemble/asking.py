@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from affekt import machine, processes
+from affekt import processes
+from affekt.answering_pool import FEWEST_CLIPS, FEWEST_FILES, MODULE, processes_for
 from affekt.ensemble.ensemble import Ensemble
 from affekt.ensemble.seen import Seen
 from affekt.errors import AffektError, MediaError, as_affekt_error
@@ -22,10 +23,6 @@ from affekt.score_table import ScoreTable
 from affekt.storage import is_remote, open_local
 from affekt.store.entries import Store
 
-#: Fewer files, or fewer prepared clips, are not worth the start of another process (some two seconds).
-FEWEST_FILES, FEWEST_CLIPS = 6, 48
-#: Bytes that a process takes besides its networks.
-_BYTES = 700 << 20
 #: Seconds beyond twice the decoding limit that one file may take.
 _GRACE = 600.0
 
@@ -107,7 +104,7 @@ def _looked(
     limit = 2 * media.timeout_seconds + _GRACE
     arrived: dict[int, Seen | AffektError] = {}
     next_one = 0
-    for ended in processes.run("affekt.ensemble.process", opened, tasks, count, limit=limit):
+    for ended in processes.run(MODULE, opened, tasks, count, limit=limit):
         if ended.result is None:
             arrived[ended.number] = MediaError(ended.reason, code=ended.code)
         else:
@@ -133,8 +130,7 @@ def looking(ensemble: Ensemble, store: Store | None) -> Callable[[Mapping[str, A
 
 
 def _processes(ensemble: Ensemble, tasks: int, fewest: int) -> int:
-    """As many as there are cores, two tasks for each, and memory for their networks; one for few tasks."""
     if tasks < fewest:
         return 1
     weights = sum(path.stat().st_size for path in ensemble.folder.rglob("*") if path.is_file())
-    return max(1, min(machine.whole_cores(), tasks // 2, machine.free_memory() // (_BYTES + 3 * weights)))
+    return processes_for(tasks, fewest, weights)

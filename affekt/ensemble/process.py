@@ -12,7 +12,7 @@ from affekt import processes
 from affekt.ensemble.asking import looking
 from affekt.ensemble.ensemble import Ensemble
 from affekt.media import pyav
-from affekt.settings import MediaSettings
+from affekt.settings import MediaSettings, load_settings
 from affekt.store.entries import Store
 
 
@@ -33,4 +33,5 @@ def opened(document: Any) -> Callable[[Any], dict[str, Any]]:
 
 
 if __name__ == "__main__":
+    load_settings()  # what is installed, which every ensemble asks: it is looked up before it is known which comes
     processes.serve(opened)

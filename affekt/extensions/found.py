@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import EntryPoint, distribution, entry_points
+from importlib.metadata import Distribution, EntryPoint, distribution, entry_points
 from pkgutil import resolve_name
 from typing import Any
 
@@ -60,7 +60,7 @@ def extension(kind: str, name: str) -> Any:
 
 def offered_by(kind: str, name: str) -> str:
     """The name of the package that offers something of a kind (``affekt`` itself offers its own)."""
-    return next(_package(point) for point in entry_points(group=EXTENSIONS[kind], name=name))
+    return next(_package(point) for point in _installed().select(group=EXTENSIONS[kind], name=name))
 
 
 def named(reference: str, what: str) -> Any:
@@ -84,9 +84,16 @@ def named(reference: str, what: str) -> Any:
 
 
 @cache
+def _installed() -> Any:  # of another type in each version of Python; all have ``select``
+    """What all packages offer, read once: there are hundreds of them, and several kinds to look for."""
+    return entry_points()
+
+
+@cache
 def _offers(kind: str) -> Mapping[str, EntryPoint]:
     points: dict[str, EntryPoint] = {}
-    for point in sorted(entry_points(group=EXTENSIONS[kind]), key=lambda point: (not _ours(point), point.name)):
+    offered = _installed().select(group=EXTENSIONS[kind])
+    for point in sorted(offered, key=lambda point: (not _ours(point), point.name)):
         other = points.get(point.name)
         if other is not None and other.value != point.value:
             raise AffektError(
@@ -123,4 +130,9 @@ def _ours(point: EntryPoint) -> bool:
 
 
 def _package(point: EntryPoint) -> str:
-    return point.dist.name if point.dist is not None else "?"
+    return _name(point.dist) if point.dist is not None else "?"
+
+
+@cache
+def _name(package: Distribution) -> str:
+    return package.name  # reads all that the package says of itself

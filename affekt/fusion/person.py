@@ -80,13 +80,9 @@ def adapted(scores: np.ndarray, subjects: Sequence[str], known: np.ndarray | Non
     """
     probabilities = as_probabilities(scores)
     present = answered(probabilities)
-    logs = logs_of(probabilities)
-    result = probabilities.copy()
-    for rows in rows_of(subjects):
-        for model in range(probabilities.shape[1]):
-            own = rows[present[rows, model]]
-            if len(own) > 1:
-                result[own, model] = _taken_away(probabilities[own, model], logs[own, model].mean(axis=0), len(own))
+    people, models = rows_of(subjects), range(probabilities.shape[1])
+    columns = [_without_person(probabilities[:, model], present[:, model], people) for model in models]
+    result = np.stack(columns, axis=1) if columns else probabilities
     if known is None:
         return result
     return np.where(present[..., np.newaxis] & ~np.isnan(known), known, result)
@@ -110,10 +106,37 @@ def logs_of(probabilities: np.ndarray) -> np.ndarray:
     return logs
 
 
-def _taken_away(probabilities: np.ndarray, mean_log: np.ndarray, clips: int, against: int = _CLIPS) -> np.ndarray:
+def _without_person(
+    answers: np.ndarray, there: np.ndarray, people: Sequence[np.ndarray], against: int = _CLIPS
+) -> np.ndarray:
+    """Answers ``[N, L]`` without what those of each person have in common; a lone one stays to the last bit.
+
+    Args:
+        answers: one model's, or fused ones.
+        there: bool ``[N]``, where there is one.
+        people: the rows of each person.
+        against: in place of the 10 in :func:`adapted`.
+    """
+    whose = np.full(len(answers), len(people))  # nobody's
+    for number, rows in enumerate(people):
+        whose[rows[there[rows]]] = number
+    counts = np.bincount(whose, minlength=len(people) + 1)
+    counts[len(people)] = 1
+    own = np.flatnonzero(counts[whose] > 1)
+    result = answers.copy()
+    if len(own):
+        whose, clips = whose[own], counts[whose[own], np.newaxis]
+        sums = [np.bincount(whose, column, minlength=len(people)) for column in logs_of(answers[own]).T]
+        result[own] = _taken_away(answers[own], np.stack(sums, axis=1)[whose] / clips, clips, against)
+    return result
+
+
+def _taken_away(
+    probabilities: np.ndarray, mean_log: np.ndarray, clips: int | np.ndarray, against: int = _CLIPS
+) -> np.ndarray:
     """Probabilities ``[…, L]`` of a person's clips without what a model says of the person in all of so many."""
     shift = _weight(clips, against) * mean_log
-    moved = probabilities * np.exp(shift.max() - shift)
+    moved = probabilities * np.exp(shift.max(axis=-1, keepdims=True) - shift)
     taken: np.ndarray = moved / moved.sum(axis=-1, keepdims=True)
     return taken
 
@@ -227,15 +250,9 @@ class PersonFusion:
 
 
 def _evened(answers: np.ndarray, subjects: Sequence[str]) -> np.ndarray:
-    """Fused answers ``[N, L]`` without what those of each person have in common; a lone one stays to the last bit."""
-    result = answers.copy()
-    there = ~np.isnan(answers).any(axis=1)
-    for rows in rows_of(subjects):
-        own = rows[there[rows]]
-        if len(own) > 1:
-            result[own] = _taken_away(answers[own], logs_of(answers[own]).mean(axis=0), len(own), _FUSED_CLIPS)
-    return result
+    """Fused answers ``[N, L]`` without what those of each person have in common."""
+    return _without_person(answers, ~np.isnan(answers).any(axis=1), rows_of(subjects), _FUSED_CLIPS)
 
 
-def _weight(clips: int, against: int = _CLIPS) -> float:
+def _weight(clips: Any, against: int = _CLIPS) -> Any:
     return (clips - 1) / (clips - 1 + against)

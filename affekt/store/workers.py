@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 _GRACE = 120.0
 #: Failures that the same bytes will always meet.
 _LASTING = ("unreadable", "no_streams", "nothing_usable")
+#: Clips that are looked for in the store at a time before any process is started.
+_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,42 @@ def run_tasks(tasks: Sequence[Task], store: Store, workers: int, *, apart: bool 
         for task in tasks:
             yield run_task(task, store)
         return
+    missing: list[Task] = []
+    for task, there in _looked_for(tasks, store, count):
+        if there:
+            yield run_task(task, store)
+        else:
+            missing.append(task)
+    if missing:
+        yield from _by_processes(missing, store, count)
+
+
+def _looked_for(tasks: Sequence[Task], store: Store, count: int) -> Iterator[tuple[Task, bool]]:
+    """The tasks, and whether the entry is there and whole; none is looked for any more once most of them are not.
+
+    So no process is started for what is prepared already, and of what is not a little is read twice.
+    """
+    with ThreadPoolExecutor(count) as pool:  # digests are worked out without Python's lock
+        for first in range(0, len(tasks), _AT_ONCE):
+            some = list(pool.map(_with_digest, tasks[first : first + _AT_ONCE]))
+            there = [bool(task.digest) and store.check(store.key_of(task.digest)) for task in some]
+            yield from zip(some, there, strict=True)
+            if 2 * sum(there) < len(some):
+                yield from ((task, False) for task in tasks[first + _AT_ONCE :])
+                return
+
+
+def _with_digest(task: Task) -> Task:
+    """The task with its digest, where that is known or told by a file of this machine."""
+    if task.digest or storage.is_remote(task.uri):
+        return task
+    try:
+        return dataclasses.replace(task, digest=file_digest(task.uri))
+    except OSError:  # which whoever prepares it tells
+        return task
+
+
+def _by_processes(tasks: Sequence[Task], store: Store, count: int) -> Iterator[Outcome]:
     opened = {"root": store.root, "settings": dataclasses.asdict(store.settings)}
     limit = 2 * store.settings.timeout_seconds + _GRACE
     given = [dataclasses.asdict(task) for task in tasks]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from affekt.answering_pool import FEWEST_FILES
 from affekt.errors import AffektError, MediaError, as_affekt_error
 from affekt.progress import told_when_slow
 from affekt.storage import is_remote
@@ -48,7 +49,6 @@ def loaded(ref: str, *, overrides: Sequence[str] = (), files: int = 1) -> Ensemb
 
 def _loaded(ref: str, files: int) -> Ensemble:
     from affekt.ensemble import Ensemble, is_ensemble  # PyTorch, which a server's answer does not need
-    from affekt.ensemble.asking import FEWEST_FILES  # as above
 
     folder = Path(ref).expanduser()
     if not is_ensemble(folder):

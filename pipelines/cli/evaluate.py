@@ -5,11 +5,16 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from affekt.answering_pool import FEWEST_CLIPS, ready
 from affekt.counted import counted
 from affekt.dataset import unit_of
+from affekt.dataset.file_names import CLIP_SUFFIXES, suffix_of
+from affekt.dataset.several import places_of
 from affekt.dataset.split_asked import require_split
 from affekt.errors import naming
 from affekt.home import home
@@ -17,12 +22,11 @@ from affekt.pipelines.cli.data_sets import data_meant
 from affekt.pipelines.cli.outputs import check_output, figures_kept, write_output
 from affekt.pipelines.cli.remarks import remark
 from affekt.progress import told_when_slow
-from affekt.registry.models import resolve
-from affekt.registry.tracking import Tracking
 
 if TYPE_CHECKING:
     from affekt.report.document import Evaluation
     from affekt.statistics import Figures
+    from affekt.steps.evaluate_model import ModelEvaluation
 
 
 def main(options: argparse.Namespace) -> int:
@@ -31,20 +35,8 @@ def main(options: argparse.Namespace) -> int:
     for output in filter(None, (file, options.report)):
         check_output(output)
     data = data_meant(options)
-    with told_when_slow(f"looking for {options.model}"):
-        folder = resolve(options.model, Tracking())
-    require_split(data, options.split)
-    from affekt.checks import check_before, remarks  # heavy: OpenCV, after what may be refused
-    from affekt.ensemble import Ensemble  # heavy: models
-    from affekt.report.page import write_report  # heavy: plots
-    from affekt.steps.evaluate_model import evaluate_command, evaluate_model  # heavy: pandas
-
-    report = check_before(data, learns=False, images=unit_of(data) == "images")
-    if said := remarks(report, data):
-        remark(f"affekt: {said}")
-    with told_when_slow(f"loading {options.model}"):
-        ensemble = Ensemble.load(folder, later=True).among(options.labels)
-    found = evaluate_model(ensemble, data, home() / "store", model=options.model, split=options.split)
+    with ready(_clips_seen(data), FEWEST_CLIPS):
+        found = _evaluated(options, data)
     document = found.evaluation.to_dict()
     as_json = options.json == "-"
     if not as_json:
@@ -54,6 +46,9 @@ def main(options: argparse.Namespace) -> int:
         if file:
             write_output(file, json.dumps(document, indent=2))
         if options.report:
+            from affekt.report.page import write_report  # heavy: plots
+            from affekt.steps.evaluate_model import evaluate_command  # heavy: pandas
+
             with naming(options.report):
                 command = evaluate_command(data, options.model, options.split, options.labels)
                 write_report(Path(options.report), found.report(command))
@@ -61,6 +56,32 @@ def main(options: argparse.Namespace) -> int:
     if as_json:
         print(json.dumps({**document, **failed}, indent=2))
     return 1 if failed else 0
+
+
+def _clips_seen(data: str) -> int:
+    """How many clips a glance at the folders of this machine shows, up to the number that one process answers alone."""
+    names = (name for place in places_of(data) for _, _, found in os.walk(place) for name in found)
+    clips = (name for name in names if suffix_of(name) in CLIP_SUFFIXES)
+    return sum(1 for _ in islice(clips, FEWEST_CLIPS))
+
+
+def _evaluated(options: argparse.Namespace, data: str) -> ModelEvaluation:
+    from affekt.registry.models import resolve  # heavy, and what answers imports meanwhile
+    from affekt.registry.tracking import Tracking  # as above
+
+    with told_when_slow(f"looking for {options.model}"):
+        folder = resolve(options.model, Tracking())
+    require_split(data, options.split)
+    from affekt.checks import check_before, remarks  # heavy: OpenCV, after what may be refused
+    from affekt.ensemble import Ensemble  # heavy: models
+    from affekt.steps.evaluate_model import evaluate_model  # heavy: pandas
+
+    report = check_before(data, learns=False, images=unit_of(data) == "images")
+    if said := remarks(report, data):
+        remark(f"affekt: {said}")
+    with told_when_slow(f"loading {options.model}"):
+        ensemble = Ensemble.load(folder, later=True).among(options.labels)
+    return evaluate_model(ensemble, data, home() / "store", model=options.model, split=options.split)
 
 
 def show(evaluation: Evaluation) -> None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from affekt.answering_pool import FEWEST_FILES, ready
 from affekt.counted import counted
 from affekt.dataset.cells import cell
 from affekt.dataset.file_names import STILL_SUFFIXES, suffix_of
@@ -104,8 +105,14 @@ def _answers(
             yield from track(answers, "predict", len(files)) if show and len(files) > 1 else answers
         return
     together = len(files) if options.every is None else 0
-    ensemble = loaded(options.model or DEFAULT, overrides=options.overrides, files=together)
-    ensemble = ensemble.among(options.labels)
+    with ready(together, FEWEST_FILES):
+        ensemble = loaded(options.model or DEFAULT, overrides=options.overrides, files=together)
+        yield from _by_model(ensemble.among(options.labels), options, files, faces, show=show)
+
+
+def _by_model(
+    ensemble: Ensemble, options: argparse.Namespace, files: Sequence[str], faces: Thumbnails | None, *, show: bool
+) -> Iterator[dict[str, Any]]:
     who = options.person or "prominent"
     if options.same_person:
         yield from _of_one_person(ensemble, files, who)

@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 import pytest
 
-from affekt import machine
+from affekt import answering_pool, machine
 from affekt.ensemble import Ensemble, asking, look_at, score_index
 from affekt.errors import AffektError
 from affekt.media import PreparedIndex
@@ -70,6 +70,35 @@ def test_scores_of_prepared_clips_are_those_of_one_process(ensemble, tiny_run, t
     assert table.clips == alone.clips == tuple(row.clip for row in index)
 
 
+def test_processes_that_are_started_ahead_are_those_that_answer(ensemble, sample_clips, tiny_run, several, monkeypatch):
+    def there() -> set[int]:
+        return {p.pid for p in psutil.Process().children() if answering_pool.MODULE in p.cmdline()}
+
+    monkeypatch.setattr(machine, "whole_cores", lambda: 3)
+    files = files_of(sample_clips, tiny_run, 4)
+    with answering_pool.ready(len(files), 2):
+        ahead = there()
+        looked = look_at(ensemble, files)
+        seen = [next(looked)]
+        answering = there()
+        seen += looked
+    with answering_pool.ready(len(files), len(files) + 1):
+        assert not there()
+
+    assert len(ahead) == 2 and answering <= ahead and not there()
+    assert [one.scores.tolist() for one in seen] == [one.scores.tolist() for one in look_at(ensemble, files)]
+
+
+def test_what_was_started_ahead_and_died_is_replaced(ensemble, sample_clips, tiny_run, several):
+    files = files_of(sample_clips, tiny_run, 2)
+    with answering_pool.ready(4, 2):
+        for process in psutil.Process().children():
+            if answering_pool.MODULE in process.cmdline():
+                process.kill()
+                process.wait()
+        assert not any(isinstance(one, AffektError) for one in look_at(ensemble, files))
+
+
 def test_a_process_that_dies_is_one_file_without_an_answer(ensemble, sample_clips, tiny_run, several, monkeypatch):
     killed: list[int] = []
 
@@ -97,5 +126,5 @@ def test_processes_are_as_many_as_cores_tasks_and_memory_allow(ensemble, monkeyp
     monkeypatch.setattr(machine, "whole_cores", lambda: 4)
     assert asking._processes(ensemble, 3, 2) == 1 and asking._processes(ensemble, 100, 2) in range(1, 5)
     assert asking._processes(ensemble, 100, 101) == 1
-    monkeypatch.setattr(asking, "_BYTES", 1 << 60)
+    monkeypatch.setattr(answering_pool, "_BYTES", 1 << 60)
     assert asking._processes(ensemble, 100, 2) == 1

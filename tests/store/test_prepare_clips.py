@@ -15,6 +15,7 @@ import numpy as np
 import psutil
 import pytest
 
+from affekt import processes
 from affekt.dataset import Clip, ClipTable, table_of
 from affekt.dataset.faces import FaceImage
 from affekt.errors import DataError, MediaError, SettingsError
@@ -100,6 +101,27 @@ def test_one_content_is_decoded_once_and_a_second_run_decodes_nothing(
 
     assert index.decoded == 6  # of eight: one is there twice, one is absent
     assert prepare_clips(table, store, workers=1, progress=False).decoded == 0
+
+
+def test_no_process_is_started_for_what_is_prepared_already(
+    table: ClipTable,
+    prepared: tuple[PreparedIndex, Store],
+    settings: MediaSettings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    index, store = prepared
+    there = ClipTable(tuple(clip for clip in table if clip.id != "absent"))
+    again = Store(store.root, settings)
+    with monkeypatch.context() as none:
+        none.setattr(processes, "run", lambda *_, **__: pytest.fail("a process is started"))
+        found = prepare_clips(there, again, workers=2, progress=False)
+    assert (found.rows, found.decoded) == (index.rows, 0)
+
+    half = Store(tmp_path, settings)
+    prepare_clips(ClipTable(tuple(there)[:3]), half, workers=1, progress=False)
+    rest = prepare_clips(there, half, workers=2, progress=False)
+    assert rest.rows == index.rows and rest.decoded == len({row.key for row in rest.rows[1:]})
 
 
 def test_a_file_that_cannot_be_decoded_is_tried_once(tmp_path: Path, settings: MediaSettings) -> None:
