@@ -61,6 +61,7 @@ class Outcome(JsonDocument):
         orchestration_share: share of the wall time that was no step's own work.
         unit: what the accuracy is of: ``clips`` of unseen subjects, or unseen ``images``.
         deployed: address of the server that answers with the version; None where none was to.
+        experiment_id: of the runs, in MLflow.
     """
 
     name: str
@@ -77,15 +78,26 @@ class Outcome(JsonDocument):
     orchestration_share: float
     unit: Unit = field(default="clips", metadata={"key": "things"})
     deployed: str | None = field(default=None, metadata=LEFT_OUT)
+    experiment_id: str = ""
 
     @property
     def mlflow_ui(self) -> str:
-        """How to look at the run in MLflow: a command, or the server's address."""
+        """How to look at the run in MLflow: a command, or nothing where a server is there."""
         if self.tracking_uri.startswith(("http://", "https://")):
-            return f"in a browser: {without_secrets(self.tracking_uri)}"
+            return ""
         command = [str(Path(sys.executable).with_name("mlflow")), "ui", "--backend-store-uri", self.tracking_uri]
         # Its jobs are of no use to runs, and leave a lock in the temporary folder.
         return f"MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false {shlex.join(command)}"
+
+    @property
+    def mlflow_page(self) -> str:
+        """The address of the runs, on the server that is there or on the one that :attr:`mlflow_ui` starts.
+
+        A browser that was not there before opens on traces of language models, whatever kind the experiment is of,
+        unless the address says what it is about (MLflow 3.17).
+        """
+        server = "http://127.0.0.1:5000" if self.mlflow_ui else without_secrets(self.tracking_uri).rstrip("/")
+        return f"{server}/#/experiments/{self.experiment_id}?workflowType=machine_learning"
 
 
 def run_training(
@@ -270,6 +282,7 @@ def _outcome(job: TrainingJob, run: LocalRun, tracking: Any) -> Outcome:
         steps=run.steps,
         orchestration_share=run.orchestration_share,
         unit=found.unit,
+        experiment_id=tracking.experiment_id,
     )
 
 

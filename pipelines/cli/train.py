@@ -141,7 +141,9 @@ def summarise(outcome: Outcome) -> None:
     if outcome.deployed:
         print(f"deployed     {outcome.deployed} answers with it")
     print(f"report       {outcome.report}")
-    print(f"MLflow       {outcome.mlflow_ui}")
+    if outcome.mlflow_ui:
+        print(f"MLflow       {outcome.mlflow_ui}")
+    print(f"{'' if outcome.mlflow_ui else 'MLflow':12} in a browser: {outcome.mlflow_page}")
 
 
 def show_protocol(outcome: ProtocolOutcome) -> None:
