@@ -154,7 +154,11 @@ def test_a_damaged_adaptation_is_noticed(tiny_ensemble, tmp_path):
 
 @pytest.mark.parametrize(("evens", "apart"), [(False, 1e-12), (True, 0.1)])
 def test_one_more_clip_gets_the_answer_that_it_has_among_all_of_them(ensemble, clips, monkeypatch, evens, apart):
-    monkeypatch.setattr(Ensemble, "prepare", lambda self, path, **how: clips[int(str(path))])
+    def look_in(self, path, where, **how):
+        clip = clips[int(str(path))]
+        return clip, self.look(clip, where)
+
+    monkeypatch.setattr(Ensemble, "look_in", look_in)
     # What fused answers have in common is known of those alone that were given before.
     fusions = ensemble._fusions
     evening = dataclasses.replace(fusions, person=dataclasses.replace(fusions.person, evens=evens))
