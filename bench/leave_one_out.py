@@ -175,18 +175,27 @@ def networks_of(models: tuple[str, ...]) -> list[str]:
 
 
 def look_once() -> None:
-    """Have the frozen face encoder look at each clip once for all folds, which changes no bit of what it says."""
+    """Have each frozen encoder look at or listen to a clip once for all folds, which changes no bit of what it says."""
     from affekt.models.face_embedding.network import MobileNet
+    from affekt.models.voice_embedding import utterances
 
-    look, known = MobileNet.look, dict[str, Any]()
+    look, statistics = MobileNet.look, utterances.statistics_of
+    seen, heard = dict[str, Any](), dict[str, np.ndarray]()
 
     def remembered(self: MobileNet, pictures: Any) -> Any:
         key = hashlib.sha256(pictures).hexdigest()
-        if key not in known:
-            known[key] = look(self, pictures)
-        return known[key]
+        if key not in seen:
+            seen[key] = look(self, pictures)
+        return seen[key]
+
+    def remembered_statistics(mel: np.ndarray, hear: utterances.Hear) -> np.ndarray:
+        key = hashlib.sha256(mel.tobytes()).hexdigest()
+        if key not in heard:
+            heard[key] = statistics(mel, hear)
+        return heard[key]
 
     MobileNet.look = remembered  # type: ignore[method-assign]
+    utterances.statistics_of = remembered_statistics
 
 
 def log(name: str, speaker: str) -> Any:
