@@ -12,6 +12,8 @@ from affekt.ensemble.explained import Explanations
 from affekt.ensemble.timeline import timeline
 from affekt.errors import MediaError
 from affekt.media.deadline import Deadline
+from affekt.media.functionals import feature_set
+from affekt.models.contours import contour_names, contours_of
 from affekt.models.shapley import shapley_values
 
 
@@ -54,6 +56,22 @@ def test_an_answer_is_explained_by_face_voice_and_models(explained):
         shares = sum(each["share"] for each in said["descriptors"]) + said["rest"]
         assert shares == pytest.approx(said["probability"] - said["reference"])
     assert set(why["voice"]) == {"svc", "random_forest"} or not (ensemble.folder / "reference.parquet").is_file()
+
+
+def test_how_descriptors_run_is_named_beside_the_functionals(explained, monkeypatch):
+    ensemble, clip, seen, answer, explanations = explained
+    monkeypatch.setattr("affekt.ensemble.explained.MOST_DESCRIPTORS", 1000)
+    functionals = dict(zip(feature_set(ensemble.settings.media.functionals).names, clip.functionals, strict=True))
+    frames = feature_set(ensemble.settings.media.functionals).frame_names
+    contours = dict(zip(contour_names(frames), contours_of(clip.descriptors), strict=True))
+    why = explanations.of(clip, seen, answer, frames=0)["voice"]
+    assert set(why) == {"svc", "random_forest"}
+    for said in why.values():
+        values = {each["name"]: each["value"] for each in said["descriptors"]}
+        assert values == pytest.approx({**functionals, **contours})
+        slope = next(each for each in said["descriptors"] if each["name"] == "Loudness_sma3.slope")
+        assert np.isfinite([slope["reference"], slope["share"]]).all() and slope["reference"] != slope["value"]
+        assert said["rest"] == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.parametrize(("asked", "code"), [({"label": "bored"}, "bad_label"), ({"frames": 9}, "bad_frames")])
