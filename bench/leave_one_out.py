@@ -14,7 +14,8 @@ the answers with those of another RUN that was evaluated.
 PREPARED and STORE are what preparing the clips left, FACES is a packed set of face images, which voices do not need.
 DATA in place of PREPARED is prepared here; of voices alone one command is enough:
 
-    python bench/leave_one_out.py evaluate --data DATA --models random_forest,svc,voice_embedding --store DIR --out RUN
+    python bench/leave_one_out.py evaluate --data DATA --models random_forest,svc,voice_embedding,speech_embedding
+        --store DIR --out RUN
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -177,10 +179,10 @@ def networks_of(models: tuple[str, ...]) -> list[str]:
 def look_once() -> None:
     """Have each frozen encoder look at or listen to a clip once for all folds, which changes no bit of what it says."""
     from affekt.models.face_embedding.network import MobileNet
+    from affekt.models.speech_embedding import frames
     from affekt.models.voice_embedding import utterances
 
-    look, statistics = MobileNet.look, utterances.statistics_of
-    seen, heard = dict[str, Any](), dict[str, np.ndarray]()
+    look, seen = MobileNet.look, dict[str, Any]()
 
     def remembered(self: MobileNet, pictures: Any) -> Any:
         key = hashlib.sha256(pictures).hexdigest()
@@ -188,14 +190,20 @@ def look_once() -> None:
             seen[key] = look(self, pictures)
         return seen[key]
 
-    def remembered_statistics(mel: np.ndarray, hear: utterances.Hear) -> np.ndarray:
-        key = hashlib.sha256(mel.tobytes()).hexdigest()
-        if key not in heard:
-            heard[key] = statistics(mel, hear)
-        return heard[key]
+    def once(statistics: Callable[[np.ndarray, Any], np.ndarray]) -> Callable[[np.ndarray, Any], np.ndarray]:
+        heard = dict[str, np.ndarray]()
+
+        def remembered_statistics(sound: np.ndarray, hear: Any) -> np.ndarray:
+            key = hashlib.sha256(sound.tobytes()).hexdigest()
+            if key not in heard:
+                heard[key] = statistics(sound, hear)
+            return heard[key]
+
+        return remembered_statistics
 
     MobileNet.look = remembered  # type: ignore[method-assign]
-    utterances.statistics_of = remembered_statistics
+    utterances.statistics_of = once(utterances.statistics_of)
+    frames.statistics_of = once(frames.statistics_of)
 
 
 def log(name: str, speaker: str) -> Any:

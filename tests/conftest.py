@@ -102,6 +102,7 @@ def encoders(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     from safetensors.torch import save_file
 
     from affekt.models.face_embedding.network import MobileNet
+    from affekt.models.speech_embedding.network import SpeechEncoder
     from affekt.models.voice_embedding.network import VoiceEncoder
     from affekt.pretrained import published
     from affekt.pretrained.collection import DESCRIPTION, WEIGHTS
@@ -112,11 +113,13 @@ def encoders(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         save_file(VoiceEncoder().state_dict(), folder / "voice.safetensors")
+        save_file(SpeechEncoder(32).state_dict(), folder / "speech.safetensors")
         save_file(MobileNet(1 / 16, "bgr", (0, 0, 0)).state_dict(), folder / WEIGHTS)
     kept = described_as(published("faceres"), "small", "tensorflow_js", Size(0, 1 / 16), folder / WEIGHTS)
     (folder / DESCRIPTION).write_text(json.dumps(kept.to_dict()), encoding="utf-8")
     return (
         f"voice_embedding.pretrained={folder / 'voice.safetensors'}",
+        f"speech_embedding.pretrained={folder / 'speech.safetensors'}",
         f"face_embedding.pretrained={folder}",
         "face_embedding.frames_per_clip=2",
         "base_embedding.frames_per_clip=2",

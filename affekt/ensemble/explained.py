@@ -18,9 +18,9 @@ from affekt.ensemble.seen import Seen
 from affekt.errors import MediaError
 from affekt.extensions import model_spec, named
 from affekt.media import PreparedClip
+from affekt.media.contours import contour_names
 from affekt.media.functionals import feature_set
 from affekt.models.classifier import ClassifierMember
-from affekt.models.contours import contour_names
 from affekt.models.explainer import Explainer
 from affekt.models.shapley import shapley_values
 

@@ -18,8 +18,8 @@ from affekt.counted import there_are
 from affekt.errors import SettingsError
 from affekt.extensions import extension, extension_names
 from affekt.media.loudness import at_level, heard_part
-from affekt.media.mel import BANDS, mel_spectrogram
 from affekt.media.opensmile_library import Extractor
+from affekt.media.sound_code import RATE
 from affekt.media.voicing import is_voice
 from affekt.media.wanted import unwanted
 
@@ -141,15 +141,14 @@ class Voice:
             false, no columns where the feature set has none.
         usable: whether they come from sound that can carry a voice.
         flags: ``no_sound``, ``silent``, ``short_sound``, ``no_voice`` or ``unusable_sound``.
-        mel: float32 ``[A, 40]``, :func:`affekt.media.mel.mel_spectrogram` of the sound that the functionals are of; no
-            rows where ``usable`` is false.
+        sound: int16 ``[n]`` at 16 kHz, the sound that the functionals are of; none where ``usable`` is false.
     """
 
     functionals: np.ndarray
     descriptors: np.ndarray
     usable: bool
     flags: tuple[str, ...] = ()
-    mel: np.ndarray = field(default_factory=lambda: np.zeros((0, BANDS), np.float32))
+    sound: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int16))
 
 
 @cache
@@ -225,7 +224,8 @@ def voice_of(
     heard = sound[part]
     if heard.size < UNUSABLE_SECONDS * sample_rate:
         return Voice(*nothing, False, ("short_sound",))
-    samples = as_float(at_level(heard, sample_rate) if level else heard)
+    heard = at_level(heard, sample_rate) if level else heard
+    samples = as_float(heard)
     with _ONE_AT_A_TIME:
         values, rows = _described(features, samples, sample_rate, ends)
     if not np.isfinite(values).all() or not np.isfinite(rows).all():
@@ -236,7 +236,19 @@ def voice_of(
         hop = HOP * sample_rate
         rows = np.pad(rows, ((round(part.start / hop), round((len(sound) - part.stop) / hop)), (0, 0)), mode="edge")
     flags = ("short_sound",) if heard.size < SHORT_SECONDS * sample_rate else ()
-    return Voice(values, rows, True, flags, mel_spectrogram(samples, sample_rate))
+    return Voice(values, rows, True, flags, _at_rate(heard, sample_rate))
+
+
+def _at_rate(sound: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Int16 sound at the rate that encoders of voices hear."""
+    if sample_rate == RATE:
+        return sound
+    from scipy.signal import resample_poly  # heavy: scipy.signal
+
+    common = math.gcd(sample_rate, RATE)
+    resampled = resample_poly(sound.astype(np.float64), RATE // common, sample_rate // common)
+    whole: np.ndarray = np.clip(np.rint(resampled), -32768, 32767).astype(np.int16)
+    return whole
 
 
 def _described(features: FeatureSet, sound: np.ndarray, sample_rate: int, ends: float) -> tuple[np.ndarray, np.ndarray]:

@@ -6,31 +6,26 @@ from functools import cache
 
 import numpy as np
 
-#: Bands of the spectrogram, and the sample rate that it is made at, Hz; other sound is resampled to it.
-BANDS, RATE = 40, 16000
+from affekt.media.sound_code import RATE
+
+#: Bands of the spectrogram.
+BANDS = 40
 #: Samples of a frame (25 ms), and from one frame to the next (10 ms).
 FRAME, HOP = 400, 160
 # Slaney's scale: linear up to 1000 Hz, which is 15 mel, then 27 mel from there to 6400 Hz.
 _LINEAR, _BREAK, _LOG_STEP = 200 / 3, 1000.0, np.log(6.4) / 27
 
 
-def mel_spectrogram(sound: np.ndarray, sample_rate: int) -> np.ndarray:
-    """The power mel spectrogram of sound in [-1, 1), float32 ``[1 + n // 160, 40]``; equal to librosa's.
+def mel_spectrogram(sound: np.ndarray) -> np.ndarray:
+    """The power mel spectrogram of sound at 16 kHz in [-1, 1), float32 ``[1 + n // 160, 40]``; equal to librosa's.
 
     Frames of 25 ms below a Hann window, centred on every tenth millisecond, zeros beyond the ends; bands of equal area
     on Slaney's scale (Slaney, "Auditory Toolbox", 1998) from 0 to 8000 Hz.
 
     Args:
         sound: float ``[n]``.
-        sample_rate: Hz; what is not at 16 kHz is resampled.
     """
-    samples = np.asarray(sound, dtype=np.float64)
-    if sample_rate != RATE:
-        from scipy.signal import resample_poly  # heavy: scipy.signal
-
-        common = int(np.gcd(sample_rate, RATE))
-        samples = resample_poly(samples, RATE // common, sample_rate // common)
-    padded = np.pad(samples, FRAME // 2)
+    padded = np.pad(np.asarray(sound, dtype=np.float64), FRAME // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, FRAME)[::HOP]
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FRAME) / FRAME)
     power = np.abs(np.fft.rfft(frames * window)) ** 2

@@ -27,6 +27,7 @@ from affekt.media.loudness import level_of
 from affekt.media.person import PROMINENT, check_choice
 from affekt.media.pictures import FacePictures
 from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex, WidePictures
+from affekt.media.sound_code import Sound
 from affekt.media.wanted import wanted
 from affekt.progress import track
 from affekt.settings import MediaSettings
@@ -88,7 +89,7 @@ def prepare_file(
     of_file = clip.flags[len(found.flags) :]
     return replace(
         clip, functionals=voice.functionals, voice=voice.usable, flags=(*found.flags, *sound_flags, *of_file),
-        descriptors=voice.descriptors, mel=voice.mel,
+        descriptors=voice.descriptors, sound=Sound(voice.sound),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from sys import intern
 from typing import Any
@@ -15,7 +16,10 @@ import numpy as np
 from affekt.dataset.faces import Unit
 from affekt.dataset.labels import in_order
 from affekt.errors import DataError
+from affekt.media.contours import contours_in
+from affekt.media.mel import BANDS, mel_spectrogram
 from affekt.media.pictures import FacePictures
+from affekt.media.sound_code import Sound
 
 #: The way in which files are prepared. Raised whenever the code prepares the same file differently, so that the store's
 #: old entries are not taken for new ones and a model that learned from them can be told.
@@ -48,8 +52,7 @@ class PreparedClip:
         functionals: float32 ``[88]`` eGeMAPSv02 functionals; never NaN; zeros where ``voice`` is false.
         descriptors: float32 ``[A, D]`` acoustic descriptors of short frames, one each 0.01 s from the start of the clip
             (25 of eGeMAPSv02); never NaN; no rows where ``voice`` is false.
-        mel: float32 ``[B, 40]``, the power mel spectrogram of what is heard (:mod:`affekt.media.mel`); no rows where
-            ``voice`` is false.
+        sound: what the functionals are of, mono at 16 kHz; no samples where ``voice`` is false.
         wide: faces with a margin of evenly spaced frames; None where the settings ask for none.
         voice: whether the functionals come from usable sound.
         flags: words such as ``no_face``, ``no_sound``, ``silent``, ``short_sound``, ``black_frames``, ``truncated``.
@@ -65,7 +68,7 @@ class PreparedClip:
     flags: tuple[str, ...] = ()
     details: dict[str, Any] = field(default_factory=dict)
     descriptors: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
-    mel: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    sound: Sound = field(default_factory=Sound)
     wide: WidePictures | None = None
 
     @property
@@ -78,6 +81,17 @@ class PreparedClip:
         """The face in the middle of the time that it is seen, uint8 ``[S, S, 3]``; None where there is none."""
         frames = self.face_frames
         return np.asarray(self.faces[frames[len(frames) // 2]]) if len(frames) else None
+
+    @cached_property
+    def mel(self) -> np.ndarray:
+        """The power mel spectrogram of what is heard, float32 ``[B, 40]``; no rows without sound."""
+        samples = self.sound.samples
+        return mel_spectrogram(samples.astype(np.float32) / 32768) if len(samples) else np.zeros((0, BANDS), np.float32)
+
+    @cached_property
+    def contours(self) -> np.ndarray | None:
+        """How the descriptors run, float32 ``[360]`` (:mod:`affekt.media.contours`); None without eGeMAPS' 25."""
+        return contours_in(self.descriptors)
 
 
 @dataclass(frozen=True, slots=True)

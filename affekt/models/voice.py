@@ -9,7 +9,6 @@ import numpy as np
 
 from affekt.media.prepared import PreparedClip
 from affekt.models.classifier import DESCRIPTION, ClassifierMember, Features, read_description
-from affekt.models.contours import DESCRIPTORS, contours_of
 from affekt.models.member import HardwareChoice, Member
 
 #: What a model's description calls it that it reads how descriptors run as well.
@@ -22,14 +21,14 @@ def functionals(clip: PreparedClip) -> np.ndarray | None:
 
 
 def functionals_and_contours(clip: PreparedClip) -> np.ndarray | None:
-    """The functionals and how descriptors run (:mod:`affekt.models.contours`), float64 ``[F + 360]``.
+    """The functionals and how descriptors run (:mod:`affekt.media.contours`), float64 ``[F + 360]``.
 
     The functionals alone where the clip has no descriptors, or others than eGeMAPS'; None without usable sound.
     """
     values = functionals(clip)
-    if values is None or not len(clip.descriptors) or clip.descriptors.shape[1] != DESCRIPTORS:
+    if values is None or clip.contours is None:
         return values
-    return np.concatenate([values, contours_of(clip.descriptors)])
+    return np.concatenate([values, clip.contours])
 
 
 def voice_statistics(contours: bool) -> Features:

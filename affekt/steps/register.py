@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 from affekt.ensemble.assembly import read_manifest
+from affekt.pretrained import moonshine, resemblyzer
 from affekt.pretrained.catalogue import CATALOGUE
-from affekt.pretrained.resemblyzer import LICENCE, NAME
 from affekt.registry import Tracking, register
 from affekt.registry.dataset import DATA, name_of
 from affekt.report.model_card import CardFacts, licences_of, model_card
@@ -18,6 +18,12 @@ from affekt.steps.step_image import IMAGE_VARIABLE
 
 #: The tag of a version with the image that its training ran in; none where that was processes of a machine.
 IMAGE = "affekt.image"
+
+
+def _licences() -> dict[str, str]:
+    """The licence of everything that models start from or read, by name."""
+    packages = {module.NAME: module.LICENCE for module in (resemblyzer, moonshine)}
+    return {entry.name: entry.licence for entry in CATALOGUE} | packages
 
 
 def register_ensemble(tracking: Tracking, ensemble: Path, evaluation: Path, *, name: str, run_id: str) -> int:
@@ -45,7 +51,7 @@ def register_ensemble(tracking: Tracking, ensemble: Path, evaluation: Path, *, n
             models=tuple(manifest["models"]),
             revision=revision(),
             packages=manifest["packages"],
-            licences=licences_of(manifest, {**{entry.name: entry.licence for entry in CATALOGUE}, NAME: LICENCE}),
+            licences=licences_of(manifest, _licences()),
             sample=facts.sample,
         ),
     )

@@ -21,8 +21,10 @@ from affekt import storage
 from affekt.errors import DataError
 from affekt.extensions import detector_spec
 from affekt.home import home
+from affekt.media.contours import CONTOURS
 from affekt.media.pictures import Code, FacePictures
 from affekt.media.prepared import PreparedClip, WidePictures
+from affekt.media.sound_code import Sound
 from affekt.media.weights import check_weights
 from affekt.settings import MediaSettings
 from affekt.settings.limits import LIMITS
@@ -33,7 +35,7 @@ from affekt.store.shelf import DAMAGED, LocalShelf, RemoteShelf, Shelf, shard_na
 logger = logging.getLogger(__name__)
 
 #: Raised with PREPARATION, and when an entry comes to hold more of a clip that is prepared as before.
-VERSION = 6
+VERSION = 7
 #: Clips in a shard, and bytes after which it is full all the same.
 SHARD_CLIPS, SHARD_BYTES = 256, 256 << 20
 #: Shards that are asked for their keys at once; an object store answers slowly but widely.
@@ -198,7 +200,8 @@ class Store:
                 raise DataError(meta["failure"]["reason"], code=meta["failure"]["code"], where=key)
             return PreparedClip(
                 faces=self._faces(key, meta), voice=meta["voice"], flags=tuple(meta["flags"]),
-                details=meta["details"], wide=self._wide(key, shard, row), **shard.arrays(row),
+                details=meta["details"], sound=Sound(read=lambda: self._sound(key)),
+                wide=self._wide(key, shard, row), **shard.arrays(row),
             )  # fmt: skip
         except DAMAGED as error:
             raise DataError(f"is not what was written ({error}); prepare the clips again", code="damaged",
@@ -210,6 +213,10 @@ class Store:
             return shard.code(row, frame)
 
         return FacePictures(code, meta["frames"], meta["side"], coded=meta["coding"] == "jpeg")
+
+    def _sound(self, key: str) -> Code:
+        shard, row = self._find(key)  # anew, as above
+        return shard.sound(row)
 
     def _wide(self, key: str, shard: Shard, row: int) -> WidePictures | None:
         if "wide" not in shard.meta[row]:
@@ -237,23 +244,38 @@ class Store:
         Raises:
             DataError: ``not_prepared``: one is not there.
         """
+        found: dict[int, tuple[np.ndarray, bool]] = {}
+        for shard, wanted in self._columns_of(keys):
+            functionals, voice = shard.column("functionals"), shard.column("voice")
+            found.update((number, (functionals[row], bool(voice[row]))) for number, row in wanted)
+        ordered = [found[number] for number in range(len(keys))]
+        return np.stack([values for values, _ in ordered]), np.array([heard for _, heard in ordered], bool)
+
+    def contours(self, keys: Sequence[str]) -> np.ndarray:
+        """Of so many clips how the descriptors run, float32 ``[N, 360]``, NaN of a clip without any that tell it.
+
+        Nothing else is read of a shard: 1.4 KB a clip.
+
+        Raises:
+            DataError: ``not_prepared``: one is not there.
+        """
+        told = np.full((len(keys), CONTOURS), np.nan, np.float32)
+        for shard, wanted in self._columns_of(keys):
+            numbers, rows = zip(*wanted, strict=True)
+            told[list(numbers)] = shard.contours()[list(rows)]
+        return told
+
+    def _columns_of(self, keys: Sequence[str]) -> Iterator[tuple[Shard, list[tuple[int, int]]]]:
+        """The shards in which clips are, to read columns of: which clips by their numbers, and the row of each."""
         rows: dict[str, list[tuple[int, int]]] = {}
-        alone: list[tuple[int, Shard]] = []
         for number, key in enumerate(keys):
             place = self._place(key)
             if place is None:
-                alone.append((number, self._find(key)[0]))
+                yield self._find(key)[0], [(number, 0)]
             else:
                 rows.setdefault(place[0], []).append((number, place[1]))
-        found: dict[int, tuple[np.ndarray, bool]] = {}
         for name, wanted in rows.items():
-            shard = self.shelf.columns(name)
-            functionals, voice = shard.column("functionals"), shard.column("voice")
-            found.update((number, (functionals[row], bool(voice[row]))) for number, row in wanted)
-        for number, shard in alone:
-            found[number] = shard.column("functionals")[0], bool(shard.column("voice")[0])
-        ordered = [found[number] for number in range(len(keys))]
-        return np.stack([values for values, _ in ordered]), np.array([heard for _, heard in ordered], bool)
+            yield self.shelf.columns(name), wanted
 
     @contextlib.contextmanager
     def preparing(self, key: str) -> Iterator[None]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from affekt.counted import counted
 from affekt.dataset import FaceImage, assign_image_splits, repeated_across_splits
+from affekt.media.contours import CONTOURS
 from affekt.media.prepare import check_skipped, prepare_faces
 from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex, PreparedRow, SkippedClip
 from affekt.settings import Settings
@@ -81,3 +82,7 @@ class ImageStore:
     def functionals(self, keys: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Images have none."""
         return np.zeros((len(keys), 88), np.float32), np.zeros(len(keys), bool)
+
+    def contours(self, keys: Sequence[str]) -> np.ndarray:
+        """Images have none."""
+        return np.full((len(keys), CONTOURS), np.nan, np.float32)

@@ -14,14 +14,16 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from affekt.media.contours import CONTOURS
 from affekt.media.pictures import Code, FacePictures
 from affekt.media.prepared import PreparedClip
 
 #: Zip files say when a member was written; here that is always the same, so that equal clips give equal bytes.
 _DATE = (1980, 1, 1, 0, 0, 0)
-#: What a clip has in a row each hundredth of a second of its sound, and with that all that is kept besides pictures.
-_SOUND = ("descriptors", "mel")
-_KEPT = ("boxes", "times", "present", "functionals", *_SOUND)
+#: Bytes of the sizes that stand between a member's name and its content.
+_EXTRA = 20
+#: All that is kept of a clip besides its pictures and its sound.
+_KEPT = ("boxes", "times", "present", "functionals", "descriptors")
 #: What there is besides of wider pictures.
 _WIDE = ("wide_frames", "wide_bytes")
 
@@ -33,6 +35,9 @@ class Source(Protocol):
 
     def read(self, first: int, count: int) -> Code:
         """``count`` bytes from ``first`` on."""
+
+    def expect(self, first: int, count: int) -> None:
+        """So many bytes are going to be read, in parts."""
 
 
 class FileBytes:
@@ -46,6 +51,9 @@ class FileBytes:
         with self._path.open("rb", buffering=0) as file:
             return os.pread(file.fileno(), count, first)
 
+    def expect(self, first: int, count: int) -> None:
+        """Parts cost as much as the whole."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -57,30 +65,34 @@ class Entry:
         arrays: the clip's rows of each column but those of pictures.
         codes: of each frame's picture.
         wide: of each wider picture.
+        sound: of what is heard.
     """
 
     meta: dict[str, Any]
     arrays: dict[str, np.ndarray]
     codes: Sequence[Code]
     wide: Sequence[Code] = ()
+    sound: Code = b""
 
     @classmethod
     def of(cls, key: str, clip: PreparedClip) -> Entry:
         """A clip as it was prepared; pictures that are not coded are kept as they are."""
         faces, codes, coding = clip.faces, *_coded(clip.faces)
+        sound = clip.sound.code()
         meta = {
             "key": key, "frames": len(faces), "frames_with_face": int(clip.present.sum()), "voice": bool(clip.voice),
             "flags": list(clip.flags), "details": clip.details, "side": int(faces.shape[1]),
-            "coding": coding, "descriptors": list(clip.descriptors.shape),
-            "mel": list(clip.mel.shape),
+            "coding": coding, "descriptors": list(clip.descriptors.shape), "sound": len(sound),
         }  # fmt: skip
         arrays = {name: getattr(clip, name) for name in _KEPT}
         arrays["picture_bytes"] = _lengths(codes)
+        if clip.contours is not None:
+            arrays["contours"] = clip.contours
         if clip.wide is None:
-            return cls(meta, arrays, codes)
+            return cls(meta, arrays, codes, sound=sound)
         wide, coding = _coded(clip.wide.pictures)
         meta["wide"] = {"side": int(clip.wide.pictures.shape[1]), "coding": coding, "count": len(wide)}
-        return cls(meta, {**arrays, "wide_frames": clip.wide.frames, "wide_bytes": _lengths(wide)}, codes, wide)
+        return cls(meta, {**arrays, "wide_frames": clip.wide.frames, "wide_bytes": _lengths(wide)}, codes, wide, sound)
 
     @classmethod
     def failed(cls, key: str, code: str, reason: str) -> Entry:
@@ -105,12 +117,12 @@ def write_shard(path: Path, entries: Sequence[Entry]) -> None:
     What is asked of all clips comes last, so that one short read from the end gets it.
     """
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        _pictures(archive, "pictures", [entry.codes for entry in entries])
+        _codes(archive, "pictures", [entry.codes for entry in entries])
         wide = any("wide" in entry.meta for entry in entries)
         if wide:
-            _pictures(archive, "wide", [entry.wide for entry in entries])
-        for name in _SOUND:
-            _column(archive, name, entries, np.float32, 2)
+            _codes(archive, "wide", [entry.wide for entry in entries])
+        _codes(archive, "sound", [[entry.sound] for entry in entries])
+        _column(archive, "descriptors", entries, np.float32, 2)
         _column(archive, "boxes", entries, np.float32, 2)
         for name, dtype in (("times", np.float32), ("present", np.bool_), ("picture_bytes", np.int32)):
             _column(archive, name, entries, dtype, 1)
@@ -118,18 +130,16 @@ def write_shard(path: Path, entries: Sequence[Entry]) -> None:
             _column(archive, name, entries, np.int32, 1)
         meta = json.dumps([entry.meta for entry in entries], sort_keys=True).encode()
         _write(archive, "meta", np.uint8, (len(meta),), [meta])
+        _vectors(archive, "contours", entries, np.nan)
         voice = np.array([entry.meta.get("voice", False) for entry in entries], np.bool_)
         _write(archive, "voice", voice.dtype, voice.shape, [voice.tobytes()])
-        width = max((len(entry.arrays["functionals"]) for entry in entries if entry.arrays), default=0)
-        heard = (entry.arrays["functionals"] if entry.arrays else np.zeros(width, np.float32) for entry in entries)
-        rows = (np.ascontiguousarray(row, np.float32).tobytes() for row in heard)
-        _write(archive, "functionals", np.float32, (len(entries), width), rows)
+        _vectors(archive, "functionals", entries, 0.0)
         keys = np.array([entry.meta["key"] for entry in entries], np.bytes_)
         _write(archive, "key", keys.dtype, keys.shape, [keys.tobytes()])
 
 
-def _pictures(archive: zipfile.ZipFile, name: str, codes: Sequence[Sequence[Code]]) -> None:
-    """The codes of all clips' pictures behind each other."""
+def _codes(archive: zipfile.ZipFile, name: str, codes: Sequence[Sequence[Code]]) -> None:
+    """The codes of all clips' pictures, or of their sounds, behind each other."""
     size = sum(len(code) for of_clip in codes for code in of_clip)
     _write(archive, name, np.uint8, (size,), (code for of_clip in codes for code in of_clip))
 
@@ -139,6 +149,14 @@ def _column(archive: zipfile.ZipFile, name: str, entries: Sequence[Entry], dtype
     parts = [entry.arrays[name] for entry in entries if len(entry.arrays.get(name, ()))]
     shape = (sum(len(part) for part in parts), *(parts[0].shape[1:] if parts else (0,) * (dimensions - 1)))
     _write(archive, name, dtype, shape, (np.ascontiguousarray(part, dtype).tobytes() for part in parts))
+
+
+def _vectors(archive: zipfile.ZipFile, name: str, entries: Sequence[Entry], absent: float) -> None:
+    """One row a clip, filled up where it has none."""
+    width = max((len(entry.arrays.get(name, ())) for entry in entries), default=0)
+    rows = (entry.arrays.get(name, np.full(width, absent, np.float32)) for entry in entries)
+    _write(archive, name, np.float32, (len(entries), width),
+           (np.ascontiguousarray(row, np.float32).tobytes() for row in rows))  # fmt: skip
 
 
 def _write(archive: zipfile.ZipFile, name: str, dtype: Any, shape: tuple[int, ...], parts: Iterable[Code]) -> None:
@@ -173,6 +191,9 @@ class Shard:
 
     def column(self, name: str) -> np.ndarray:
         """A whole column; its checksum is looked at."""
+        info = self._archive.getinfo(f"{name}.npy")
+        head = 30 + len(info.filename) + _EXTRA
+        self._source.expect(info.header_offset, head + info.file_size)
         with self._archive.open(f"{name}.npy") as file:
             return np.lib.format.read_array(file, allow_pickle=False)
 
@@ -187,28 +208,39 @@ class Shard:
             return Entry(meta, {}, ())
         arrays = self.arrays(row)
         arrays["picture_bytes"] = self._rows("picture_bytes", self._frames[row], meta["frames"])
+        if not np.isnan(contours := self.contours()[row]).any():
+            arrays["contours"] = contours
         codes = [self.code(row, frame) for frame in range(meta["frames"])]
         if "wide" not in meta:
-            return Entry(meta, arrays, codes)
+            return Entry(meta, arrays, codes, sound=self.sound(row))
         count = meta["wide"]["count"]
         for name in _WIDE:
             arrays[name] = self._rows(name, self._wide[row], count)
-        return Entry(meta, arrays, codes, [self.wide_code(row, number) for number in range(count)])
+        wide = [self.wide_code(row, number) for number in range(count)]
+        return Entry(meta, arrays, codes, wide, self.sound(row))
 
     def arrays(self, row: int) -> dict[str, np.ndarray]:
-        """The arrays of one clip but its pictures."""
+        """The arrays of one clip but its pictures and its sound."""
         meta = self.meta[row]
         first, count = self._frames[row], meta["frames"]
         arrays = {name: self._rows(name, first, count) for name in ("boxes", "times", "present")}
-        for name in _SOUND:
-            shape = meta[name]
-            arrays[name] = self._rows(name, self._steps[name][row], shape[0]).reshape(shape)
+        shape = meta["descriptors"]
+        arrays["descriptors"] = self._rows("descriptors", self._steps[row], shape[0]).reshape(shape)
         arrays["functionals"] = self._rows("functionals", row, 1)[0]
         return arrays
+
+    def contours(self) -> np.ndarray:
+        """How the descriptors of each clip run, float32 ``[N, 360]``, NaN where there are none that tell it."""
+        told = self.column("contours")
+        return told if told.shape[1] else np.full((len(told), CONTOURS), np.nan, np.float32)
 
     def code(self, row: int, frame: int) -> Code:
         """The code of one frame's picture."""
         return self._code("pictures", self._pictures, self._frames[row] + frame)
+
+    def sound(self, row: int) -> Code:
+        """The code of what is heard of one clip."""
+        return self._code("sound", self._sounds, row)
 
     def wide_frames(self, row: int) -> np.ndarray:
         """The frames of which one clip has wider pictures."""
@@ -218,7 +250,7 @@ class Shard:
         """The code of one wider picture."""
         return self._code("wide", self._wide_pictures, self._wide[row] + number)
 
-    def _code(self, name: str, places: np.ndarray, number: int) -> Code:
+    def _code(self, name: str, places: Sequence[int] | np.ndarray, number: int) -> Code:
         first, last = places[number], places[number + 1]
         return self._source.read(self._layout[name][2] + int(first), int(last - first))
 
@@ -227,8 +259,12 @@ class Shard:
         return [0, *np.cumsum([meta.get("frames", 0) for meta in self.meta]).tolist()]
 
     @cached_property
-    def _steps(self) -> dict[str, list[int]]:
-        return {name: [0, *np.cumsum([meta.get(name, [0])[0] for meta in self.meta]).tolist()] for name in _SOUND}
+    def _steps(self) -> list[int]:
+        return [0, *np.cumsum([meta.get("descriptors", [0])[0] for meta in self.meta]).tolist()]
+
+    @cached_property
+    def _sounds(self) -> list[int]:
+        return [0, *np.cumsum([meta.get("sound", 0) for meta in self.meta]).tolist()]
 
     @cached_property
     def _pictures(self) -> np.ndarray:

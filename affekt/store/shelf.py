@@ -230,13 +230,23 @@ class _Stretches:
 
     def read(self, first: int, count: int) -> Code:
         with self._lock:
-            for start, data in self._held.items():
-                if start <= first and first + count <= start + len(data):
-                    return memoryview(data)[first - start : first - start + count]
-            # Near the end all that is left belongs together: the directory of the zip file, and the keys.
-            start = min(first, max(0, self.size - _STRETCH)) if self.size - first < _STRETCH else first
-            data = storage.read_range(self._uri, start, min(max(count, _STRETCH), self.size - start))
-            self._held[start] = data
-            if len(self._held) > 4:
-                self._held.popitem(last=False)
+            start, data = self._stretch(first, count)
             return memoryview(data)[first - start : first - start + count]
+
+    def expect(self, first: int, count: int) -> None:
+        """Fetched at once."""
+        with self._lock:
+            self._stretch(first, count)
+
+    def _stretch(self, first: int, count: int) -> tuple[int, bytes]:
+        """Bytes among which these are, and the place of the first of them."""
+        for start, data in self._held.items():
+            if start <= first and first + count <= start + len(data):
+                return start, data
+        # Near the end all that is left belongs together: the directory of the zip file, and the keys.
+        start = min(first, max(0, self.size - _STRETCH)) if self.size - first < _STRETCH else first
+        data = storage.read_range(self._uri, start, min(max(count, _STRETCH), self.size - start))
+        self._held[start] = data
+        if len(self._held) > 4:
+            self._held.popitem(last=False)
+        return start, data

@@ -21,6 +21,9 @@ class PreparedStore(Protocol):
     def functionals(self, keys: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """The functionals ``[N, F]`` of so many clips, and whether they are of a voice, bool ``[N]``."""
 
+    def contours(self, keys: Sequence[str]) -> np.ndarray:
+        """How the descriptors of so many clips run, ``[N, 360]``, NaN where a clip has none that tell it."""
+
 
 def store_of(index: PreparedIndex, root: str, settings: MediaSettings) -> PreparedStore:
     """Where the clips or images of an index are.

@@ -13,6 +13,7 @@ import numpy as np
 
 from affekt.extensions import ModelSpec, members_needed, model_spec, named
 from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex, PreparedRow
+from affekt.media.sound_code import RATE, Sound
 from affekt.models.explainer import Explainer
 from affekt.models.members import Members
 from affekt.score_table import ScoreTable
@@ -126,7 +127,7 @@ def _clips(root: Path, settings: Settings) -> tuple[Store, PreparedIndex, FaceSe
             voice,
             flags=tuple(flag for flag, lacks in (("no_face", not face), ("no_sound", not voice)) if lacks),
             descriptors=(rng.normal(size=(48 if voice else 0, 25)) + label).astype(np.float32),
-            mel=_mel(48 if voice else 0, number, label),
+            sound=_sound(7680 if voice else 0, number, label),
         )
         key = f"{number:032d}-0"
         store.put(key, clip)
@@ -138,11 +139,11 @@ def _clips(root: Path, settings: Settings) -> tuple[Store, PreparedIndex, FaceSe
     return store, PreparedIndex(tuple(rows)), FaceSet(images, words, ("train",) * 16 + ("val",) * 8)
 
 
-def _mel(frames: int, number: int, label: int) -> np.ndarray:
-    """A mel spectrogram float32 ``[frames, 40]``, louder in some bands by the label."""
-    powers: np.ndarray = np.random.default_rng(number).exponential(size=(frames, 40)).astype(np.float32)
-    powers[:, 10 * label : 10 * label + 10] *= 4
-    return powers
+def _sound(count: int, number: int, label: int) -> Sound:
+    """So many samples of noise, and of a tone that is as high as the label says."""
+    noise = np.random.default_rng(number).normal(size=count)
+    tone = np.sin(2 * np.pi * 300 * (label + 1) * np.arange(count) / RATE)
+    return Sound((1000 * noise + 3000 * tone).astype(np.int16))
 
 
 def _has_what_it_looks_at(spec: ModelSpec, row: PreparedRow) -> bool:
@@ -217,7 +218,7 @@ def _check_loaded(trial: _Trial, table: ScoreTable) -> None:
 def _unheard(clip: PreparedClip) -> PreparedClip:
     """A clip of which nothing has been heard yet."""
     return dataclasses.replace(
-        clip, functionals=clip.functionals[:0], voice=False, descriptors=clip.descriptors[:0], mel=clip.mel[:0]
+        clip, functionals=clip.functionals[:0], voice=False, descriptors=clip.descriptors[:0], sound=Sound()
     )
 
 

@@ -27,6 +27,9 @@ class ClipStore(Protocol):
     def functionals(self, keys: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """The functionals ``[N, F]`` of so many clips, and whether they are of a voice, bool ``[N]``."""
 
+    def contours(self, keys: Sequence[str]) -> np.ndarray:
+        """How the descriptors of so many clips run, ``[N, 360]``, NaN where a clip has none that tell it."""
+
 
 @dataclass(frozen=True)
 class Given:

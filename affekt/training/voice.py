@@ -34,14 +34,24 @@ def _train(given: Given, fit: Fit) -> ScoreTable:
         classifier, facts = fit(rows, given)
         return classifier, {**facts, CONTOURS_FACT: contours}
 
-    # The functionals of all clips are apart from what else the store has of them.
-    return train_classifier(given, voice_statistics(contours), fit_described, None if contours else _read)
+    # These statistics of all clips are apart from what else the store has of them.
+    read = _read_contours if contours else _read
+    return train_classifier(given, voice_statistics(contours), fit_described, read)
 
 
 def _read(store: ClipStore, keys: Sequence[str]) -> list[np.ndarray | None]:
     """:func:`affekt.models.voice.functionals` of many clips."""
     values, voice = store.functionals(keys)
     return [np.asarray(row, dtype=float) if heard else None for row, heard in zip(values, voice, strict=True)]
+
+
+def _read_contours(store: ClipStore, keys: Sequence[str]) -> list[np.ndarray | None]:
+    """:func:`affekt.models.voice.functionals_and_contours` of many clips."""
+    rows = zip(_read(store, keys), store.contours(keys), strict=True)
+    return [
+        values if values is None or np.isnan(courses).any() else np.concatenate([values, courses])
+        for values, courses in rows
+    ]
 
 
 def _forest(rows: Rows, given: Given) -> tuple[ArrayClassifier, Mapping[str, Any]]:

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
-import numpy as np
-
 from affekt.media.other_speakers import at_frequencies, at_tempo
-from affekt.media.prepared import PreparedClip
-from affekt.models.classifier import Features
 from affekt.models.voice_embedding.network import VoiceEncoder
 from affekt.models.voice_embedding.utterances import GATES_FACT, LAYERS_FACT, READ_LAYERS, voice_features
 from affekt.pretrained.resemblyzer import open_voice_encoder
@@ -33,13 +27,5 @@ def train(given: Given) -> ScoreTable:
     features = voice_features(encoder.hear, facts)
     changes = [partial(at_frequencies, factor=factor) for factor in given.group.frequency_factors]
     changes += [partial(at_tempo, factor=factor) for factor in given.group.tempo_factors]
-    return train_head(given, encoder, features, facts, [_of_changed(features, change) for change in changes])
-
-
-def _of_changed(features: Features, change: Callable[[np.ndarray], np.ndarray]) -> Features:
-    """The features of a clip whose mel spectrogram is changed."""
-
-    def changed_features(clip: PreparedClip) -> np.ndarray | None:
-        return features(replace(clip, mel=change(clip.mel)) if len(clip.mel) else clip)
-
-    return changed_features
+    copies = [voice_features(encoder.hear, facts, change) for change in changes]
+    return train_head(given, encoder, features, facts, copies)

@@ -22,7 +22,7 @@ COMMANDS = [
 ]  # fmt: skip
 
 # Fused only if that helps, or only where its encoder is installed.
-MAYBE = {"joint", "voice_embedding", "face_embedding", "base_embedding"}
+MAYBE = {"joint", "voice_embedding", "speech_embedding", "face_embedding", "base_embedding"}
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def test_a_clip_without_a_face_is_answered_from_the_voice(ensemble, prepared):
     faceless = dataclasses.replace(prepared, present=np.zeros_like(prepared.present), flags=("no_face",))
     answer = ensemble.predict(faceless)
     assert answer.modalities == ("voice",)
-    assert set(answer.models) - {"voice_embedding"} == {"random_forest", "svc"}
+    assert set(answer.models) - {"voice_embedding", "speech_embedding"} == {"random_forest", "svc"}
     assert "no face was found" in answer.warnings[0]
 
 

@@ -15,8 +15,7 @@ import pytest
 from affekt.errors import SettingsError
 from affekt.media import opensmile_library
 from affekt.media.decode import decode
-from affekt.media.functionals import HOP, as_float, feature_set, voice_of
-from affekt.media.mel import mel_spectrogram
+from affekt.media.functionals import HOP, _at_rate, as_float, feature_set, voice_of
 from affekt.media.opensmile_configuration import configuration_for
 from affekt.settings import MediaSettings
 
@@ -82,11 +81,20 @@ def test_descriptors_are_where_the_sound_is() -> None:
     assert loud.max() == pytest.approx(2.0, abs=0.05)
 
 
-def test_the_mel_spectrogram_is_of_the_sound_that_the_functionals_are_of() -> None:
+@pytest.mark.parametrize("rate", [8000, 48000])
+def test_sound_of_another_rate_is_kept_at_16_khz(rate: int) -> None:
+    tone = np.rint(9000 * np.sin(2 * np.pi * 1000 * np.arange(rate) / rate)).astype(np.int16)
+    kept = _at_rate(tone, rate)
+    expected = 9000 * np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE)
+    assert kept.dtype == np.int16 and len(kept) == RATE
+    np.testing.assert_allclose(kept[500:-500], expected[500:-500], atol=90)
+
+
+def test_the_sound_that_is_kept_is_the_one_that_the_functionals_are_of() -> None:
     sound = _vowel(1.5)
     found = voice_of(np.concatenate([np.zeros(RATE, np.int16), sound, np.zeros(RATE, np.int16)]), RATE, trim=True)
-    assert 150 < len(found.mel) < 200  # frames every hundredth of a second, without most of the silence around it
-    np.testing.assert_array_equal(voice_of(sound, RATE).mel, mel_spectrogram(as_float(sound), RATE))
+    assert 1.5 * RATE < len(found.sound) < 2 * RATE  # without most of the silence around it
+    np.testing.assert_array_equal(voice_of(sound, RATE).sound, sound)
 
 
 def test_full_scale_does_not_wrap_round(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The mel spectrogram is librosa's, whatever the rate of the sound; its frequencies and tempo can be multiplied."""
+"""The mel spectrogram is librosa's; its frequencies and tempo can be multiplied."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SECONDS = np.arange(4000) / 16000
 
 def test_it_equals_librosas():
     chirp = 0.3 * np.sin(2 * np.pi * (200 + 3000 * SECONDS) * SECONDS)
-    found = mel_spectrogram(chirp.astype(np.float32), 16000)
+    found = mel_spectrogram(chirp.astype(np.float32))
     # librosa 0.11.0: feature.melspectrogram(y, sr=16000, n_fft=400, hop_length=160, n_mels=40), transposed
     expected = [
         [0.585465, 0.02924, 0.000794, 0.000069, 0.000001],
@@ -25,18 +25,10 @@ def test_it_equals_librosas():
     np.testing.assert_allclose(found[np.ix_([0, 3, 12, 25], [0, 5, 12, 20, 39])], expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("rate", [8000, 48000])
-def test_sound_of_another_rate_gives_the_same_bands(rate):
-    tone = mel_spectrogram(0.3 * np.sin(2 * np.pi * 1000 * SECONDS), 16000)
-    other = mel_spectrogram(0.3 * np.sin(2 * np.pi * 1000 * np.arange(rate // 4) / rate), rate)
-    assert other.shape == tone.shape
-    np.testing.assert_allclose(other[5:-5], tone[5:-5], rtol=0.02, atol=1e-4)
-
-
 @pytest.mark.parametrize("factor", [0.82, 1.22])
 @pytest.mark.parametrize("hertz", [900, 3000])
 def test_a_tone_of_multiplied_frequencies_is_where_the_other_tone_is(factor, hertz):
-    tone, other = (mel_spectrogram(0.3 * np.sin(2 * np.pi * f * SECONDS), 16000)[12] for f in (hertz, factor * hertz))
+    tone, other = (mel_spectrogram(0.3 * np.sin(2 * np.pi * f * SECONDS))[12] for f in (hertz, factor * hertz))
     warped = at_frequencies(tone[None], factor)[0]
     where = [np.average(np.arange(40), weights=np.sqrt(power)) for power in (warped, other, tone)]
     assert abs(where[0] - where[1]) < 0.5 < abs(where[2] - where[1])

@@ -36,7 +36,7 @@ def test_all_but_the_voice_of_a_clip_is_seen_first(
     (seen,) = given
 
     assert clip.voice and "short_sound" in clip.flags
-    assert not seen.voice and not seen.functionals.size and not seen.descriptors.size and not seen.mel.size
+    assert not seen.voice and not seen.functionals.size and not seen.descriptors.size and not seen.sound.samples.size
     assert seen.flags == tuple(flag for flag in clip.flags if flag != "short_sound")
     assert seen.details == clip.details and seen.faces is clip.faces
     assert all(np.array_equal(getattr(seen, name), getattr(clip, name)) for name in ("present", "boxes", "times"))

@@ -23,8 +23,8 @@ from affekt.settings import load_settings
 
 STEPS = {
     "ingest", "plan_shards", "prepare[0/2]", "prepare[1/2]", "prepare", "faces", "vgg", "c3d", "bilstm",
-    "joint", "random_forest", "svc", "voice_embedding", "face_embedding", "base_embedding", "fusion", "evaluation",
-    "registration", "gate", "finish",
+    "joint", "random_forest", "svc", "voice_embedding", "speech_embedding", "face_embedding", "base_embedding",
+    "fusion", "evaluation", "registration", "gate", "finish",
 }  # fmt: skip
 
 
@@ -58,7 +58,8 @@ def test_the_parent_run_shows_figures_data_and_models(pipeline_run):
     }  # fmt: skip
     assert run.data.metrics["largest_class_share"] == figures["largest_class_share"]
     assert run.data.metrics["subjects"] == 1
-    assert run.data.tags["affekt.models"] == "vgg,c3d,bilstm,joint,random_forest,svc,voice_embedding,base_embedding"
+    models = "vgg,c3d,bilstm,joint,random_forest,svc,voice_embedding,speech_embedding,base_embedding"
+    assert run.data.tags["affekt.models"] == models
     shown = f"{100 * figures['accuracy']:.1f}% ({100 * low:.1f} to {100 * high:.1f})"
     assert re.fullmatch(rf"tiny \d{{4}}-\d\d-\d\d \d\d:\d\d · {re.escape(shown)}", run.info.run_name)
     (data,) = run.inputs.dataset_inputs

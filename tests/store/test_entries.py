@@ -14,6 +14,7 @@ import pytest
 from affekt.errors import DataError
 from affekt.extensions import detector_spec
 from affekt.media import PreparedClip
+from affekt.media.sound_code import Sound, encode
 from affekt.settings import MediaSettings
 from affekt.store import entries as storing
 from affekt.store.entries import Store, content_digest
@@ -32,7 +33,7 @@ def clip() -> PreparedClip:
         flags=("short_sound", "black_frames"),
         details={"seconds": 0.1},
         descriptors=np.arange(50, dtype=np.float32).reshape(2, 25),
-        mel=np.arange(120, dtype=np.float32).reshape(3, 40),
+        sound=Sound(np.arange(500, dtype=np.int16)),
     )
 
 
@@ -92,7 +93,7 @@ def test_an_entry_tells_what_is_in_it(store: Store, clip: PreparedClip) -> None:
         assert store.describe("abcd") == {
             "key": "abcd", "frames": 2, "frames_with_face": 1, "voice": True, "flags": ["short_sound", "black_frames"],
             "details": {"seconds": 0.1}, "side": 4, "coding": "raw", "descriptors": [2, 25],
-            "mel": [3, 40],
+            "sound": len(encode(clip.sound.samples)),
         }  # fmt: skip
         store.pack()
 

@@ -89,6 +89,24 @@ def test_coded_pictures_are_kept_as_they_look(tmp_path: Path, clip: PreparedClip
         faces[5]
 
 
+def test_contours_of_many_clips_are_those_of_each(tmp_path: Path, clip: PreparedClip, settings: MediaSettings) -> None:
+    store = Store(tmp_path, settings)
+    for number in range(5):
+        store.put(f"k{number}", clip if number == 3 else _heard(clip, number))
+    store.pack(["k0", "k1", "k3"])
+    contours = store.contours(["k4", "k3", "k0", "k4"])
+
+    assert contours.shape == (4, 360) and np.isnan(contours[1]).all()
+    for row, number in ((0, 4), (2, 0), (3, 4)):
+        assert np.array_equal(contours[row], _heard(clip, number).contours)
+        assert np.array_equal(contours[row], store.get(f"k{number}").contours)
+
+
+def _heard(clip: PreparedClip, number: int) -> PreparedClip:
+    """A clip of which is heard what no other number says."""
+    return replace(clip, descriptors=np.random.default_rng(number).normal(size=(30, 25)).astype(np.float32))
+
+
 def test_functionals_of_many_clips_are_read_alone(tmp_path: Path, clip: PreparedClip, settings: MediaSettings) -> None:
     store = Store(tmp_path, settings)
     for number in range(5):

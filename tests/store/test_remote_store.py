@@ -13,6 +13,7 @@ import pytest
 from affekt.dataset import Clip, table_of
 from affekt.errors import DataError
 from affekt.media import PreparedClip
+from affekt.media.contours import contours_of
 from affekt.settings import MediaSettings
 from affekt.storage import s3
 from affekt.store.entries import Store
@@ -111,6 +112,24 @@ def test_functionals_are_fetched_without_pictures(
 
     assert np.array_equal(functionals, np.tile(clip.functionals, (256, 1))) and voice.all()
     assert sum(one.bytes for one in requests_of if one.operation == "GetObject") <= 256 * 1024
+
+
+def test_contours_are_fetched_without_pictures(
+    bucket: str, tmp_path: Path, clip: PreparedClip, settings: MediaSettings, monkeypatch: pytest.MonkeyPatch,
+    requests_of: list[Request],
+) -> None:  # fmt: skip
+    root = f"s3://{bucket}/prepared"
+    sound = np.random.default_rng(0).normal(size=(40, 25)).astype(np.float32)
+    large = replace(clip, faces=np.zeros((5, 64, 64, 3), np.uint8), descriptors=sound)
+    _kept(root, settings, large, 1, 256)
+    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path / "another"))
+    store = Store(root, settings)
+    requests_of.clear()
+    contours = store.contours([f"k0-{number}" for number in range(256)])
+
+    assert np.array_equal(contours, np.tile(contours_of(sound), (256, 1)))
+    fetched = [one.bytes for one in requests_of if one.operation == "GetObject"]
+    assert len(fetched) <= 2 and sum(fetched) <= 256 * 1024 * 2  # the directory with the keys, and the column
 
 
 def test_copies_of_shards_take_no_more_room_than_they_may(

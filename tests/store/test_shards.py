@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from affekt.media import PreparedClip
+from affekt.media.contours import contours_of
 from affekt.media.pictures import FacePictures
+from affekt.media.sound_code import Sound, decode
 from affekt.store.shard import Entry, FileBytes, Shard, _File, write_shard
 
 
@@ -21,7 +23,7 @@ def entries(clip: PreparedClip) -> list[Entry]:
     """A clip, a file that cannot be prepared, a clip of another length with sound, and one without anything."""
     cut = {name: getattr(clip, name)[:2] for name in ("faces", "present", "boxes", "times")}
     spoken = replace(clip, **cut, functionals=clip.functionals + 1, descriptors=np.ones((4, 25), np.float32))
-    spoken = replace(spoken, mel=np.ones((6, 40), np.float32))
+    spoken = replace(spoken, sound=Sound(np.arange(960, dtype=np.int16)))
     none = {name: getattr(clip, name)[:0] for name in ("faces", "present", "boxes", "times")}
     silent = replace(clip, **none, functionals=np.zeros(88, np.float32), voice=False, flags=(), details={})
     return [
@@ -40,18 +42,22 @@ def test_numpy_reads_a_shard_without_affekt(path: Path, clip: PreparedClip, entr
     with np.load(path, allow_pickle=False) as file:
         columns = dict(file)
     assert {name: (column.dtype.str, column.shape) for name, column in columns.items()} == {
-        "pictures": ("|u1", (7 * 8 * 8 * 3,)), "descriptors": ("<f4", (4, 25)), "mel": ("<f4", (6, 40)),
-        "boxes": ("<f4", (7, 4)),
+        "pictures": ("|u1", (7 * 8 * 8 * 3,)), "descriptors": ("<f4", (4, 25)),
+        "sound": ("|u1", (len(entries[2].sound),)), "boxes": ("<f4", (7, 4)),
         "times": ("<f4", (7,)), "present": ("|b1", (7,)), "picture_bytes": ("<i4", (7,)),
-        "meta": ("|u1", columns["meta"].shape), "voice": ("|b1", (4,)), "functionals": ("<f4", (4, 88)),
+        "meta": ("|u1", columns["meta"].shape), "contours": ("<f4", (4, 360)), "voice": ("|b1", (4,)),
+        "functionals": ("<f4", (4, 88)),
         "key": ("|S6", (4,)),
     }  # fmt: skip
     assert columns["pictures"].tobytes() == clip.faces[:].tobytes() + clip.faces[:2].tobytes()
     assert columns["picture_bytes"].tolist() == [8 * 8 * 3] * 7
     assert json.loads(columns["meta"].tobytes()) == [entry.meta for entry in entries]
+    np.testing.assert_array_equal(decode(columns["sound"].tobytes()), np.arange(960))
     assert columns["key"].tolist() == [b"first", b"bad", b"spoken", b"none"]
     assert columns["voice"].tolist() == [True, False, True, False]
     np.testing.assert_array_equal(columns["functionals"][:3], [clip.functionals, [0] * 88, clip.functionals + 1])
+    assert np.isnan(columns["contours"]).all(axis=1).tolist() == [True, True, False, True]
+    np.testing.assert_array_equal(columns["contours"][2], contours_of(np.ones((4, 25))))
     np.testing.assert_array_equal(columns["boxes"], np.concatenate([clip.boxes, clip.boxes[:2]]))
     np.testing.assert_array_equal(columns["times"], np.concatenate([clip.times, clip.times[:2]]))
     np.testing.assert_array_equal(columns["present"], np.concatenate([clip.present, clip.present[:2]]))
@@ -63,7 +69,7 @@ def test_nothing_in_a_shard_tells_when_it_was_written_and_what_is_asked_of_all_c
     assert {member.date_time for member in members} == {(1980, 1, 1, 0, 0, 0)}
     assert {member.compress_type for member in members} == {zipfile.ZIP_STORED}
     names = [member.filename.removesuffix(".npy") for member in members]
-    assert names[0] == "pictures" and names[-4:] == ["meta", "voice", "functionals", "key"]
+    assert names[0] == "pictures" and names[-5:] == ["meta", "contours", "voice", "functionals", "key"]
     text = np.load(path)["meta"].tobytes().decode()
     assert text == json.dumps(json.loads(text), sort_keys=True)
 
@@ -80,7 +86,7 @@ def test_the_entries_of_a_shard_make_the_same_shard_again(path: Path, tmp_path: 
 def test_each_clip_is_read_from_its_own_rows(path: Path, clip: PreparedClip) -> None:
     shard = Shard(FileBytes(path))
     first, spoken, none = (shard.arrays(row) for row in (0, 2, 3))
-    assert set(first) == {"boxes", "times", "present", "functionals", "descriptors", "mel"}
+    assert set(first) == {"boxes", "times", "present", "functionals", "descriptors"}
     np.testing.assert_array_equal(first["boxes"], clip.boxes, strict=True)
     np.testing.assert_array_equal(spoken["boxes"], clip.boxes[:2], strict=True)
     np.testing.assert_array_equal(spoken["functionals"], clip.functionals + 1, strict=True)
@@ -88,6 +94,8 @@ def test_each_clip_is_read_from_its_own_rows(path: Path, clip: PreparedClip) -> 
     assert (none["boxes"].shape, none["descriptors"].shape, first["descriptors"].shape) == ((0, 4), (0, 0), (0, 0))
     first["times"][0] = 9  # a copy, which may be written to
     assert shard.arrays(0)["times"][0] == 0
+    np.testing.assert_array_equal(decode(shard.sound(2)), np.arange(960))
+    assert not shard.sound(0) and not shard.sound(3)
     assert bytes(shard.code(0, 4)) == clip.faces[4].tobytes() and bytes(shard.code(2, 1)) == clip.faces[1].tobytes()
 
 

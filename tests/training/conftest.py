@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from affekt.media import PreparedClip, PreparedIndex, PreparedRow
+from affekt.media.sound_code import RATE, Sound
 from affekt.settings import load_settings
 from affekt.store.entries import Store
 
@@ -20,8 +21,15 @@ def prepared_clip(functionals: np.ndarray, voice: bool = True) -> PreparedClip:
     return PreparedClip(
         faces=empty, present=np.zeros(0, bool), boxes=np.zeros((0, 4), np.float32), times=np.zeros(0, np.float32),
         functionals=functionals.astype(np.float32), voice=voice, flags=() if voice else ("no_sound",),
-        mel=np.outer(np.linspace(0, 1, 20), np.abs(functionals[:40])).astype(np.float32)[: 20 * voice],
+        sound=Sound(_tones(functionals)[: 6400 * voice]),
     )  # fmt: skip
+
+
+def _tones(functionals: np.ndarray) -> np.ndarray:
+    """Samples in which the first functionals can be heard, int16 ``[6400]``."""
+    hertz = np.geomspace(150, 6000, 20)
+    tones = np.sin(2 * np.pi * hertz[:, None] * np.arange(6400) / RATE)
+    return np.clip(600 * np.abs(functionals[:20]) @ tones, -32768, 32767).astype(np.int16)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pytest
 from affekt.extensions import fusion_specs, model_names, model_specs
 from affekt.fusion import Fusion
 from affekt.media import FaceSet, PreparedClip, PreparedIndex, PreparedRow
+from affekt.media.sound_code import Sound
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings, load_settings
 from affekt.steps import fit_fusion as fusing
@@ -50,7 +51,7 @@ def clips(store: Store) -> PreparedIndex:
             rng.integers(0, 255, (10, 40, 40, 3), dtype=np.uint8), frames, np.zeros((10, 4), np.float32),
             np.arange(10, dtype=np.float32) / 25, rng.normal(size=88).astype(np.float32), True,
             descriptors=rng.normal(size=(40, 5)).astype(np.float32),
-            mel=rng.uniform(0, 1, (170, 40)).astype(np.float32),
+            sound=Sound(rng.normal(0, 3000, 27000).astype(np.int16)),
         )  # fmt: skip
         key = f"{number:032d}-0"
         store.put(key, clip)

@@ -15,6 +15,7 @@ from affekt.media import PreparedIndex, PreparedRow
 from affekt.models.members import Members
 from affekt.score_table import ScoreTable
 from affekt.settings import load_settings
+from affekt.store import Store
 from affekt.training.given import Given, train_member
 from affekt.training.person_scores import read_scores
 
@@ -50,6 +51,31 @@ def test_the_scorer_answers_as_the_score_table(member, make_set, tmp_path):
         elif item.split == "val":
             np.testing.assert_allclose(answer[member], table.scores[row, 0], atol=1e-12)
             np.testing.assert_array_equal(read.scores[row], table.scores[row])
+
+
+@pytest.mark.parametrize("member", MEMBERS)
+def test_contours_are_learned_from_without_any_clip_being_read_and_are_the_clips(
+    member, make_set, tmp_path, monkeypatch
+):
+    index, plain = make_set(PEOPLE, mute=(3, 41))
+    store = Store(tmp_path / "heard", plain.settings)
+    rng = np.random.default_rng(0)
+    for row in index:
+        clip = plain.get(row.key)
+        rows = LABELS.index(row.label) + rng.normal(size=(40, 25))
+        store.put(row.key, replace(clip, descriptors=rows.astype(np.float32)) if clip.voice else clip)
+    store.pack()
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "get", None)
+        table = train_member(Given(member, index, store, QUICK, LABELS, tmp_path / member))
+    assert json.loads((tmp_path / member / "model.json").read_text())["features"] == 88 + 360
+    scorer = Members.load({member: tmp_path / member})
+    for row, item in enumerate(index):
+        if item.split == "val":
+            answer = scorer.score(store.get(item.key))
+            assert (answer == {}) == (row == 41)
+            if answer:
+                np.testing.assert_allclose(answer[member], table.scores[row, 0], atol=1e-12)
 
 
 @pytest.mark.parametrize("member", MEMBERS)

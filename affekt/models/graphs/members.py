@@ -20,6 +20,7 @@ from affekt.models.fc6_reading import Fc6Reading, vgg_read_by
 from affekt.models.joint.acoustic_steps import with_voice
 from affekt.models.member import HardwareChoice, Member
 from affekt.models.preprocessing import Preprocessing
+from affekt.models.speech_embedding.frames import speech_features
 from affekt.models.vgg.reading import VggReading
 from affekt.models.voice_embedding.utterances import voice_features
 
@@ -115,6 +116,12 @@ def load_voice(folder: Path, needs: Mapping[str, Member], hardware: HardwareChoi
     graph = Graph(folder, hardware.precision)
     description = read_description(folder / DESCRIPTION)
     return ClassifierMember.load(folder, voice_features(lambda utterances: graph(utterances)[0], description))
+
+
+def load_speech(folder: Path, needs: Mapping[str, Member], hardware: HardwareChoice) -> ClassifierMember:
+    """The head on the speech encoder in a member's folder."""
+    graph = Graph(folder, hardware.precision)
+    return ClassifierMember.load(folder, speech_features(lambda sound: graph(sound)[0]))
 
 
 def load_face(folder: Path, needs: Mapping[str, Member], hardware: HardwareChoice) -> ClassifierMember:

@@ -23,6 +23,8 @@ from affekt.models.joint.network import JointBiLSTM
 from affekt.models.model_folder import StoredModel, load_model
 from affekt.models.normalisation import folded
 from affekt.models.preprocessing import Preprocessing
+from affekt.models.speech_embedding.frames import LEAST
+from affekt.models.speech_embedding.member import load_speech_encoder
 from affekt.models.vgg.network import VGG16
 from affekt.models.voice_embedding.member import load_voice_encoder
 from affekt.models.voice_embedding.utterances import PARTIAL
@@ -119,6 +121,11 @@ def write_joint(folder: Path) -> None:
 def write_voice(folder: Path) -> None:
     """Of a member's folder, the encoder of voices, whose utterances may have any length."""
     _write(folder, load_voice_encoder(folder), torch.zeros(2, PARTIAL, BANDS), any_length=True)
+
+
+def write_speech(folder: Path) -> None:
+    """Of a member's folder, the encoder of speech, whose sound may have any length."""
+    _write(folder, load_speech_encoder(folder), torch.zeros(2, LEAST), any_length=True)
 
 
 def write_face(folder: Path) -> None:

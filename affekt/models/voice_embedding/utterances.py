@@ -56,15 +56,17 @@ def partial_statistics_of(mel: np.ndarray, hear: Hear) -> np.ndarray:
     return np.concatenate([values.mean(axis=0), values.std(axis=0)])
 
 
-def voice_features(hear: Hear, description: Mapping[str, Any]) -> Features:
+def voice_features(
+    hear: Hear, description: Mapping[str, Any], change: Callable[[np.ndarray], np.ndarray] = lambda mel: mel
+) -> Features:
     """What an encoder makes of a clip, as a model's description has it read: float64 ``[2 F]``.
 
-    None without usable sound.
+    None without usable sound. ``change`` is made to the mel spectrogram first.
     """
     statistics = statistics_of if LAYERS_FACT in description else partial_statistics_of
 
     def features(clip: PreparedClip) -> np.ndarray | None:
-        return statistics(clip.mel, hear) if clip.voice and len(clip.mel) else None
+        return statistics(change(clip.mel), hear) if clip.voice and len(clip.mel) else None
 
     return features
 

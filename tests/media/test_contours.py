@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from affekt.media.contours import DESCRIPTORS, LOUDNESS, PITCH, contour_names, contours_of
 from affekt.media.functionals import feature_set
-from affekt.models.contours import DESCRIPTORS, LOUDNESS, PITCH, contour_names, contours_of
 
 NAMES = contour_names(feature_set("egemaps").frame_names)
 

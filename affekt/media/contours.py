@@ -29,6 +29,8 @@ _RHYTHM = (
     "seconds", "logSeconds", "voicedShare", "spokenShare", "voicedPerSecond", "voicedMean", "voicedDeviation",
     "voicedMaximum", "gapMean", "loudPerSecond",
 )  # fmt: skip
+#: How many numbers that is.
+CONTOURS = len(_STATISTICS) * DESCRIPTORS + len(_RHYTHM)
 
 
 def contour_names(descriptors: Sequence[str]) -> list[str]:
@@ -38,8 +40,13 @@ def contour_names(descriptors: Sequence[str]) -> list[str]:
     return [*courses, *(f"speech.{name}" for name in _RHYTHM)]
 
 
+def contours_in(descriptors: np.ndarray) -> np.ndarray | None:
+    """:func:`contours_of` the descriptors of a clip; None where there are none, or others than eGeMAPS'."""
+    return contours_of(descriptors) if len(descriptors) and descriptors.shape[1] == DESCRIPTORS else None
+
+
 def contours_of(descriptors: np.ndarray) -> np.ndarray:
-    """Statistics of how descriptors run from the first frame in which somebody speaks to the last, float64 ``[360]``.
+    """Statistics of how descriptors run from the first frame in which somebody speaks to the last, float32 ``[360]``.
 
     Of each descriptor, over the frames in which somebody speaks or, from the pitch on, over the voiced ones: mean,
     deviation, five percentiles and the distance of the outer two, slope and bend over time, mean size and deviation of
@@ -54,9 +61,8 @@ def contours_of(descriptors: np.ndarray) -> np.ndarray:
     rows = _spoken(np.pad(rows, ((0, max(0, 3 - len(rows))), (0, 0)), mode="edge"))
     speaks = rows[:, LOUDNESS] >= _SPEAKS * np.percentile(rows[:, LOUDNESS], 95)
     voiced = rows[:, PITCH] > 0
-    return np.concatenate(
-        [_courses(rows[:, :PITCH], speaks), _courses(rows[:, PITCH:], voiced), _rhythm(rows, speaks, voiced)]
-    )
+    parts = [_courses(rows[:, :PITCH], speaks), _courses(rows[:, PITCH:], voiced), _rhythm(rows, speaks, voiced)]
+    return np.concatenate(parts, dtype=np.float32)  # as stores keep them
 
 
 def _spoken(rows: np.ndarray) -> np.ndarray:

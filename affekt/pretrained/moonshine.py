@@ -1,0 +1,121 @@
+"""The speech encoder of the package moonshine-voice: its weights, read from the package, which is not imported."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from affekt.errors import DataError
+from affekt.models.speech_embedding.network import SpeechEncoder
+from affekt.pretrained.onnxruntime_format import OrtGraph
+from affekt.pretrained.reading import read_state
+from affekt.storage import file_digest
+
+#: The name under which settings know it; the package, the version whose weights these are, and their digest.
+NAME, PACKAGE, VERSION = "moonshine", "moonshine-voice", "0.0.4"
+SHA256 = "e091ae52fc2a912197af8f7b7ae2e8365b656ff58463313e0660cce59d9e81d3"
+LICENCE = "Moonshine tiny, English (moonshine-voice 0.0.4), MIT, Moonshine AI; trained on some 200,000 hours of speech"
+_REMEDY = f"pip install --no-deps {PACKAGE}=={VERSION} brings it, make install does so as well"
+_FILE = "moonshine_voice/assets/tiny-en/encoder_model.ort"
+#: What the layers are called there and here, those of a block behind its number.
+_CONVOLUTIONS = {"conv1": "first", "conv2": "second", "conv3": "third"}
+_LINEAR = {
+    "self_attn/q_proj/MatMul": "query", "self_attn/k_proj/MatMul": "key", "self_attn/v_proj/MatMul": "value",
+    "self_attn/o_proj/MatMul": "out", "mlp/fc1/Add": "wide", "mlp/fc2/Add": "narrow",
+}  # fmt: skip
+_OTHER = {
+    "input_layernorm.weight": "attention_norm.weight", "post_attention_layernorm.weight": "norm.weight",
+    "mlp.fc1.bias": "wide.bias", "mlp.fc2.bias": "narrow.bias",
+}  # fmt: skip
+
+
+def absent(group: Any) -> str:
+    """Why the encoder that the model's settings name cannot be had here, in a sentence; ``""`` where it can."""
+    try:
+        _file_of(group.pretrained)
+    except DataError as error:
+        return str(error)
+    return ""
+
+
+def open_speech_encoder(pretrained: str) -> dict[str, Tensor]:
+    """The weights of the encoder's layers.
+
+    Args:
+        pretrained: ``moonshine``, or a file with a state dict of :class:`SpeechEncoder`.
+
+    Raises:
+        DataError: ``missing``: it is not here; ``damaged``: it is another file than the package's version has;
+            ``wrong_layout``: it holds other layers.
+    """
+    path = _file_of(pretrained)
+    if pretrained != NAME:
+        state = read_state(path)
+    elif file_digest(path) != SHA256:
+        raise DataError(
+            f"is not the file of {PACKAGE} {VERSION} (SHA-256 {SHA256[:16]}…); {_REMEDY}",
+            code="damaged",
+            where=str(path),
+        )
+    else:
+        state = _state_of(OrtGraph.read(path))
+    try:
+        return dict(SpeechEncoder.of(state).state_dict())
+    except RuntimeError as error:
+        raise DataError(
+            f"holds other layers than the speech encoder's: {str(error).splitlines()[-1].strip()}",
+            code="wrong_layout",
+            where=str(path),
+        ) from error
+
+
+def _file_of(pretrained: str) -> Path:
+    if pretrained != NAME:
+        path = Path(pretrained)
+        if not path.is_file():
+            raise DataError(f"no such file; expected a speech encoder, or {NAME}", code="missing", where=pretrained)
+        return path
+    try:
+        found = metadata.distribution(PACKAGE)
+    except metadata.PackageNotFoundError:
+        raise DataError(f"the package is not installed; {_REMEDY}", code="missing", where=PACKAGE) from None
+    path = Path(str(found.locate_file(_FILE)))
+    if not path.is_file():  # later versions fetch their models
+        raise DataError(f"version {found.version} has no model in it; {_REMEDY}", code="missing", where=PACKAGE)
+    return path
+
+
+def _state_of(graph: OrtGraph) -> dict[str, Tensor]:
+    """The layers by the names that :class:`SpeechEncoder` has for them."""
+    arrays = {
+        f"{own}.{part}": graph.arrays[name]
+        for theirs, own in _CONVOLUTIONS.items()
+        for part, name in (("weight", f"{theirs}.weight"), ("bias", f"{theirs}.bias"))
+        if name in graph.arrays
+    }
+    for operation, inputs, output in graph.nodes:
+        if output in ("/groupnorm/Mul_output_0", "/groupnorm/Add_output_0"):
+            part = "weight" if operation == "Mul" else "bias"
+            arrays[f"level.{part}"] = graph.arrays[inputs[1]].reshape(-1)
+        layer, _, name = output.removeprefix("/layers.").partition("/")
+        if operation in ("DynamicQuantizeMatMul", "MatMulIntegerToFloat"):
+            name = name.removesuffix("_output_0")
+            arrays[f"blocks.{layer}.{_LINEAR[name]}.weight"] = _dequantised(graph, inputs[1]).T
+    for name, array in graph.arrays.items():
+        layer, _, part = name.removeprefix("layers.").partition(".")
+        if name.startswith("layers.") and part in _OTHER:
+            arrays[f"blocks.{layer}.{_OTHER[part]}"] = array
+    return {name: torch.from_numpy(np.array(array, dtype=np.float32, order="C")) for name, array in arrays.items()}
+
+
+def _dequantised(graph: OrtGraph, quantised: str) -> np.ndarray:
+    """The weights float32 of those kept in eight bits, with one scale and one zero point for a matrix."""
+    name = quantised.removesuffix("_quantized")
+    scale, zero = graph.arrays[f"{name}_scale"], graph.arrays[f"{name}_zero_point"]
+    weights: np.ndarray = (graph.arrays[quantised].astype(np.float32) - np.float32(zero)) * scale
+    return weights
