@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -12,9 +12,11 @@ from torch import Tensor
 
 from affekt.errors import DataError
 from affekt.models.speech_embedding.network import SpeechEncoder
-from affekt.pretrained.onnxruntime_format import OrtGraph
 from affekt.pretrained.reading import read_state
 from affekt.storage import file_digest
+
+if TYPE_CHECKING:
+    from affekt.pretrained.onnxruntime_format import OrtGraph
 
 #: The name under which settings know it; the package, the version whose weights these are, and their digest.
 NAME, PACKAGE, VERSION = "moonshine", "moonshine-voice", "0.0.4"
@@ -63,6 +65,8 @@ def open_speech_encoder(pretrained: str) -> dict[str, Tensor]:
             where=str(path),
         )
     else:
+        from affekt.pretrained.onnxruntime_format import OrtGraph  # flatbuffers, which trainings alone have
+
         state = _state_of(OrtGraph.read(path))
     try:
         return dict(SpeechEncoder.of(state).state_dict())
