@@ -179,7 +179,7 @@ def look_once() -> None:
     from affekt.models.face_embedding.network import MobileNet
     from affekt.models.voice_embedding import utterances
 
-    look, statistics = MobileNet.look, utterances.statistics_of
+    look, frames_of = MobileNet.look, utterances.frames_of
     seen, heard = dict[str, Any](), dict[str, np.ndarray]()
 
     def remembered(self: MobileNet, pictures: Any) -> Any:
@@ -188,14 +188,14 @@ def look_once() -> None:
             seen[key] = look(self, pictures)
         return seen[key]
 
-    def remembered_statistics(mel: np.ndarray, hear: utterances.Hear) -> np.ndarray:
+    def remembered_frames(mel: np.ndarray, hear: utterances.Hear) -> np.ndarray:
         key = hashlib.sha256(mel.tobytes()).hexdigest()
         if key not in heard:
-            heard[key] = statistics(mel, hear)
+            heard[key] = frames_of(mel, hear)
         return heard[key]
 
     MobileNet.look = remembered  # type: ignore[method-assign]
-    utterances.statistics_of = remembered_statistics
+    utterances.frames_of = remembered_frames
 
 
 def log(name: str, speaker: str) -> Any:
