@@ -32,7 +32,8 @@ def frames_of(mel: np.ndarray, hear: Hear) -> np.ndarray:
 
     An utterance of less than 1.6 seconds is followed by silence.
     """
-    return hear(_padded(mel)[np.newaxis])[0]
+    heard: np.ndarray = hear(_padded(mel)[np.newaxis])[0]
+    return heard
 
 
 def statistics_of(mel: np.ndarray, hear: Hear, directions: Directions | None = None) -> np.ndarray:
