@@ -190,19 +190,19 @@ def look_once() -> None:
             seen[key] = look(self, pictures)
         return seen[key]
 
-    def once(statistics: Callable[[np.ndarray, Any], np.ndarray]) -> Callable[[np.ndarray, Any], np.ndarray]:
+    def once(listen: Callable[[np.ndarray, Any], np.ndarray]) -> Callable[[np.ndarray, Any], np.ndarray]:
         heard = dict[str, np.ndarray]()
 
-        def remembered_statistics(sound: np.ndarray, hear: Any) -> np.ndarray:
+        def remembered_sound(sound: np.ndarray, hear: Any) -> np.ndarray:
             key = hashlib.sha256(sound.tobytes()).hexdigest()
             if key not in heard:
-                heard[key] = statistics(sound, hear)
+                heard[key] = listen(sound, hear)
             return heard[key]
 
-        return remembered_statistics
+        return remembered_sound
 
     MobileNet.look = remembered  # type: ignore[method-assign]
-    utterances.statistics_of = once(utterances.statistics_of)
+    utterances.frames_of = once(utterances.frames_of)
     frames.statistics_of = once(frames.statistics_of)
 
 

@@ -22,6 +22,7 @@ from affekt.models.member import HardwareChoice, Member
 from affekt.models.preprocessing import Preprocessing
 from affekt.models.speech_embedding.frames import speech_features
 from affekt.models.vgg.reading import VggReading
+from affekt.models.voice_embedding.directions import Directions
 from affekt.models.voice_embedding.utterances import voice_features
 
 
@@ -115,7 +116,10 @@ def load_voice(folder: Path, needs: Mapping[str, Member], hardware: HardwareChoi
     """The head on the voice encoder in a member's folder."""
     graph = Graph(folder, hardware.precision)
     description = read_description(folder / DESCRIPTION)
-    return ClassifierMember.load(folder, voice_features(lambda utterances: graph(utterances)[0], description))
+    directions = Directions.read(folder, description)
+    return ClassifierMember.load(
+        folder, voice_features(lambda utterances: graph(utterances)[0], description, directions)
+    )
 
 
 def load_speech(folder: Path, needs: Mapping[str, Member], hardware: HardwareChoice) -> ClassifierMember:

@@ -8,6 +8,7 @@ from pathlib import Path
 from affekt.models.classifier import DESCRIPTION, ClassifierMember, read_description
 from affekt.models.frozen import load_encoder
 from affekt.models.member import HardwareChoice, Member
+from affekt.models.voice_embedding.directions import Directions
 from affekt.models.voice_embedding.network import LAYERS, VoiceEncoder
 from affekt.models.voice_embedding.utterances import GATES_FACT, LAYERS_FACT, voice_features
 
@@ -22,4 +23,5 @@ def load_voice_encoder(folder: Path) -> VoiceEncoder:
 def load(folder: Path, needs: Mapping[str, Member], hardware: HardwareChoice) -> ClassifierMember:
     """Read the folder that :func:`affekt.training.voice_embedding.train` wrote; the encoder runs on the CPU."""
     description = read_description(folder / DESCRIPTION)
-    return ClassifierMember.load(folder, voice_features(load_voice_encoder(folder).hear, description))
+    directions = Directions.read(folder, description)
+    return ClassifierMember.load(folder, voice_features(load_voice_encoder(folder).hear, description, directions))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from affekt.media.prepared import PreparedClip
 from affekt.models.classifier import Features
+from affekt.models.voice_embedding.directions import Directions
 
 #: Layers of the encoder that are read: the second one's output says more of how something is said than the last one's,
 #: which is left with who says it (docs/decisions.md).
@@ -25,17 +27,28 @@ _PARTS_AT_ONCE = 256
 Hear = Callable[[np.ndarray], np.ndarray]
 
 
-def statistics_of(mel: np.ndarray, hear: Hear) -> np.ndarray:
-    """Mean and deviation of what is heard over all frames of an utterance, float64 ``[2 F]``.
+def frames_of(mel: np.ndarray, hear: Hear) -> np.ndarray:
+    """What is heard at each frame of an utterance ``[B, 40]``, float32 ``[T, F]``.
 
     An utterance of less than 1.6 seconds is followed by silence.
+    """
+    heard: np.ndarray = hear(_padded(mel)[np.newaxis])[0]
+    return heard
+
+
+def statistics_of(mel: np.ndarray, hear: Hear, directions: Directions | None = None) -> np.ndarray:
+    """Mean and deviation of what is heard over all frames of an utterance, float64 ``[2 F]``.
+
+    With directions their covariances along these follow (:mod:`affekt.models.voice_embedding.directions`).
 
     Args:
         mel: float32 ``[B, 40]``, at least one row.
         hear: the encoder.
+        directions: along which frames vary.
     """
-    values = hear(_padded(mel)[np.newaxis])[0].astype(np.float64)
-    return np.concatenate([values.mean(axis=0), values.std(axis=0)])
+    values = frames_of(mel, hear).astype(np.float64)
+    together = [] if directions is None else [directions.covariances_of(values)]
+    return np.concatenate([values.mean(axis=0), values.std(axis=0), *together])
 
 
 def partial_statistics_of(mel: np.ndarray, hear: Hear) -> np.ndarray:
@@ -57,13 +70,17 @@ def partial_statistics_of(mel: np.ndarray, hear: Hear) -> np.ndarray:
 
 
 def voice_features(
-    hear: Hear, description: Mapping[str, Any], change: Callable[[np.ndarray], np.ndarray] = lambda mel: mel
+    hear: Hear,
+    description: Mapping[str, Any],
+    directions: Directions | None = None,
+    change: Callable[[np.ndarray], np.ndarray] = lambda mel: mel,
 ) -> Features:
-    """What an encoder makes of a clip, as a model's description has it read: float64 ``[2 F]``.
+    """What an encoder makes of a clip, as a model's description has it read: float64, 2 F numbers and covariances.
 
     None without usable sound. ``change`` is made to the mel spectrogram first.
     """
-    statistics = statistics_of if LAYERS_FACT in description else partial_statistics_of
+    whole = partial(statistics_of, directions=directions)
+    statistics = whole if LAYERS_FACT in description else partial_statistics_of
 
     def features(clip: PreparedClip) -> np.ndarray | None:
         return statistics(change(clip.mel), hear) if clip.voice and len(clip.mel) else None
