@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from affekt.ensemble.assembly import read_manifest
+from affekt.ensemble.manifest import read_manifest
 from affekt.pretrained import moonshine, resemblyzer
 from affekt.pretrained.catalogue import CATALOGUE
 from affekt.registry import Tracking, register
