@@ -56,7 +56,8 @@ $(STAMP): pyproject.toml setup.py constraints.txt
 	@$(PIP) --no-deps resemblyzer==0.1.4 \
 		|| echo "the voice encoder (resemblyzer 0.1.4) could not be installed: trainings go on without the model voice_embedding." \
 		"To try again: $(BIN)/python -m pip install --no-deps resemblyzer==0.1.4" >&2
-	@# pip compiles on one core; every core does it here, and what is hardly ever imported is compiled where it is
+	@# pip compiles on one core; every core does it here
+	@# what is hardly ever imported is compiled when it is
 	@$(BIN)/python -c "import compileall, re, sysconfig; compileall.compile_dir(sysconfig.get_path('purelib'), quiet=2, workers=0, \
 		rx=re.compile(r'site-packages.*($(RARE))'))"
 	@touch $@
