@@ -7,12 +7,14 @@ HOUSE := $(VENV)/house
 TORCH_INDEX ?=
 NVIDIA := test -e /dev/nvidiactl -o -e /dev/dxg
 RECENT := 'import sys; sys.exit(sys.version_info < (3, 11))'
+# Their own tests, what mypy has in C, and the services of Amazon's that moto plays besides S3: a third of the code.
+RARE = /tests?/|/testing/_internal/|/mypyc?/|/moto/(?!(core|s3|s3bucket_path|moto_api|moto_server|settings|utilities)\b)|/(libcst|textual)/
 # What a part that failed says where the disk is full: that is nobody else's fault.
 ROOM = free=$$(df -Pk . | awk 'NR == 2 { print int($$4 / 1024) }'); test "$$free" -ge 300 || { echo "the disk is full:" \
 	"$$free MB are free here, and $(VENV) takes 2.7 GB; make room, and make install goes on from here" >&2; exit 1; }
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 
-.PHONY: help install demo test test-slow fuzz docs wheel wheel-test mutation lint format reference golden clean
+.PHONY: help install demo test suite test-slow fuzz docs wheel wheel-test mutation lint format reference golden clean
 
 help:
 	@echo "make install    set up $(VENV) (idempotent)"
@@ -59,14 +61,20 @@ $(STAMP): pyproject.toml setup.py constraints.txt
 		|| echo "the speech encoder (moonshine-voice 0.0.4) could not be installed: trainings go on without the model speech_embedding." \
 		"To try again: $(BIN)/python -m pip install --no-deps moonshine-voice==0.0.4" >&2
 	@# pip compiles on one core; every core does it here
-	@$(BIN)/python -c "import compileall, sysconfig; compileall.compile_dir(sysconfig.get_path('purelib'), quiet=2, workers=0)"
+	@# what is hardly ever imported is compiled when it is
+	@$(BIN)/python -c "import compileall, re, sysconfig; compileall.compile_dir(sysconfig.get_path('purelib'), quiet=2, workers=0, \
+		rx=re.compile(r'site-packages.*($(RARE))'))"
 	@touch $@
 
 demo: install
 	@$(BIN)/affekt demo
 
-test: install lint
-	@# one process more than two cores have: tests wait for servers a third of their time
+test: install
+	@# beside each other: the type check takes one core, and tests wait for servers a third of their time
+	@$(MAKE) --no-print-directory --jobs 2 lint suite
+
+suite: install
+	@# one process more than two cores have
 	@$(BIN)/python -m pytest -m "not slow" --numprocesses 3 --dist loadgroup
 
 docs: reference

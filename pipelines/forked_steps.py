@@ -25,6 +25,7 @@ from io import BufferedRWPair
 from typing import IO, Any
 
 from affekt import lifeline
+from affekt.extensions import model_specs
 
 #: What every step needs, and what most of those do that come behind the first.
 FIRST = ("kfp.dsl.executor_main", "affekt.steps.step", "affekt.registry", "mlflow.tracking")
@@ -39,6 +40,9 @@ _ENDS = 20.0
 _RUNTIME = {"_KFP_RUNTIME": "true"}
 #: A request is one byte, with the pipe for the step's output and the socket on which all else is said.
 _ASKED = b"s"
+#: The same, of a step that trains a network: its optimiser imports PyTorch's compiler, which takes 2 CPU seconds.
+_ASKED_FOR_A_NETWORK = b"n"
+_COMPILER = "torch._dynamo"
 
 
 def possible() -> bool:
@@ -74,7 +78,8 @@ class ForkedSteps:
                     if self._asking is None:
                         self._open()
                     assert self._asking is not None
-                    socket.send_fds(self._asking, [_ASKED], [writing, theirs.fileno()])
+                    request = _ASKED_FOR_A_NETWORK if _trains_a_network(arguments) else _ASKED
+                    socket.send_fds(self._asking, [request], [writing, theirs.fileno()])
             finally:
                 theirs.close()  # held here, it would hide that the process has died with the request unread
                 os.close(writing)
@@ -140,6 +145,10 @@ class ForkedStep:
         return int(status) if status else -signal.SIGKILL
 
 
+def _trains_a_network(arguments: Sequence[str]) -> bool:
+    return any(f"train_{name}" in arguments for name, model in model_specs().items() if model.processes)
+
+
 def _serve(asking: socket.socket) -> tuple[list[str], int] | None:
     """Fork for each request, until there will be none: None then, and in a fork the step's arguments."""
     parent = os.getppid()
@@ -165,6 +174,8 @@ def _serve(asking: socket.socket) -> tuple[list[str], int] | None:
                     if os.getppid() != parent:  # it was killed; the steps follow
                         return None
                     continue
+                if message == _ASKED_FOR_A_NETWORK:
+                    _imported(_COMPILER)  # once for all of them
                 output, said = given[0], socket.socket(fileno=given[1])
                 server, child = os.getpid(), os.fork()
                 if child == 0:

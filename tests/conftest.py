@@ -49,11 +49,13 @@ TINY = (
     "evaluation.bootstrap=100",
 )
 REPOSITORY = Path(__file__).resolve().parent.parent
+SERVING = REPOSITORY / "tests" / "serving"
 # With several test processes, what takes longest goes first, so that none is waited for at the end.
 FIRST = (
     "pipeline",
+    "server",
     "test_readme.py",
-    "test_local_server.py",
+    "door",
     "test_a_training_with_all_of_them.py",
     "test_no_leak.py",
     "test_check_model.py",
@@ -63,10 +65,22 @@ FIRST = (
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in its own hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of one file in one process, and those that look at the pipeline's run too: it is made once."""
-    groups = {
-        item: "pipeline" if "pipeline_run" in getattr(item, "fixturenames", ()) else item.path.name for item in items
-    }
+    """Keep the tests of one file in one process, and those that look at the pipeline's run too: it is made once.
+
+    Likewise the files of ``tests/serving`` that ask its TorchServe (``server``), and those that ask its other one alone
+    (``door``): each process would start its own.
+    """
+    used: dict[Path, set[str]] = {}
+    for item in items:
+        used.setdefault(item.path, set()).update(getattr(item, "fixturenames", ()))
+
+    def group(item: pytest.Item) -> str:
+        if "pipeline_run" in getattr(item, "fixturenames", ()):
+            return "pipeline"
+        servers = [name for name in ("server", "door") if name in used[item.path]]
+        return servers[0] if servers and item.path.parent == SERVING else item.path.name
+
+    groups = {item: group(item) for item in items}
     for item, group in groups.items():
         item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: FIRST.index(groups[item]) if groups[item] in FIRST else len(FIRST))

@@ -134,6 +134,7 @@ def _clips(root: Path, settings: Settings) -> tuple[Store, PreparedIndex, FaceSe
         split = "train" if subject < _SUBJECTS - _VALIDATE else "val"
         frames = _FRAMES if face else 0
         rows.append(PreparedRow(f"clip{number}", LABELS[label], f"s{subject}", split, key, _FRAMES, frames, voice))
+    store.pack()  # as after every preparation; of clips that wait, a file is opened for each picture
     images = rng.integers(0, 255, (24, _FACE, _FACE, 3), dtype=np.uint8)
     words = tuple(LABELS[number % len(LABELS)] for number in range(24))
     return store, PreparedIndex(tuple(rows)), FaceSet(images, words, ("train",) * 16 + ("val",) * 8)

@@ -182,6 +182,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Any:
                 len(clip.present), int(clip.present.sum()), clip.voice,
             )
         )  # fmt: skip
+    store.pack()
     index = PreparedIndex(tuple(rows))
     train_member(Given("vgg", index, store, settings, LABELS, root / "vgg"))
     table = train_member(Given("joint", index, store, settings, LABELS, root / "joint", needs={"vgg": root / "vgg"}))

@@ -23,13 +23,13 @@ def forks() -> Iterator[ForkedSteps]:
     forks.close()
 
 
-def _started(forks: ForkedSteps, folder: Path, body: str, **variables: str) -> ForkedStep:
-    """A step with this body."""
+def _started(forks: ForkedSteps, folder: Path, body: str, name: str = "work", **variables: str) -> ForkedStep:
+    """A step with this body and name."""
     program = folder / "ephemeral_component.py"
     lines = "".join(f"    {line}\n" for line in body.splitlines())
-    program.write_text(f"import os, signal, sys, time\ndef work():\n{lines}", encoding="utf-8")
+    program.write_text(f"import os, signal, sys, time\ndef {name}():\n{lines}", encoding="utf-8")
     asked = json.dumps({"inputs": {}, "outputs": {"outputFile": str(folder / "output.json")}})
-    given = ["--component_module_path", str(program), "--executor_input", asked, "--function_to_execute", "work"]
+    given = ["--component_module_path", str(program), "--executor_input", asked, "--function_to_execute", name]
     return forks.start(given, {"PATH": os.environ["PATH"], **variables})
 
 
@@ -40,6 +40,13 @@ def test_a_step_has_the_environment_and_the_output_that_it_was_given(forks, tmp_
     assert step.wait() == 0
     assert "['MINE', 'PATH']" in lines
     assert "True" in lines
+
+
+def test_what_optimisers_import_is_there_for_steps_that_train_networks_and_imported_for_no_other(forks, tmp_path):
+    for name, expected in (("train_svc", "False"), ("train_vgg", "True")):
+        step = _started(forks, tmp_path, "print('torch._dynamo' in sys.modules)", name)
+        assert expected in step.stdout.read().splitlines()
+        assert step.wait() == 0
 
 
 def test_a_process_that_dies_with_a_request_unread_is_an_error_at_once():

@@ -37,6 +37,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
             f"clip{number}", LABELS[number % 3], f"s{number // 3}", split, f"{number:032d}-0", 20, seen, False
         )
         rows.append(row)
+    store.pack()
     PreparedIndex(tuple(rows)).write(root / "index")
     return root
 

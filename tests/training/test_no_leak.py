@@ -57,6 +57,7 @@ def clips(store: Store) -> PreparedIndex:
         store.put(key, clip)
         split = "train" if subject < SUBJECTS - 1 else "val"
         rows.append(PreparedRow(f"clip{number}", LABELS[label], f"s{subject}", split, key, 10, 10, True))
+    store.pack()
     return PreparedIndex(tuple(rows))
 
 

@@ -87,6 +87,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
                 len(clip.present), int(clip.present.sum()), False,
             )
         )  # fmt: skip
+    store.pack()
     index = PreparedIndex(tuple(rows))
     labels = (*LABELS, "fear")
     faces = FaceSet(
