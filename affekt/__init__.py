@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from affekt.api import (
+        AffektError,
         Checked,
         Evaluated,
         Failure,
@@ -30,6 +31,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 __version__ = "0.1.0"
 __all__ = [
+    "AffektError",
     "Checked",
     "Evaluated",
     "Failure",

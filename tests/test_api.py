@@ -57,6 +57,49 @@ def test_a_single_bad_file_raises(model, tmp_path):
         model.predict(tmp_path / "none.mp4")
 
 
+@pytest.mark.parametrize("clips", ["", None, b"clip", [3], ["a.mp4", ""], [np.zeros((9, 9, 3), np.uint8)]])
+def test_what_is_no_clip_is_refused_and_the_folder_one_is_in_is_not_meant(model, clips):
+    with pytest.raises(UsageError, match="expected"):
+        model.predict(clips)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"frame_rate": None}, "expected a frame rate above 0 and up to 240 a second, got None"),
+        ({"frame_rate": "25"}, "got '25'"),
+        ({"sound": [0, 0]}, "expected sound as an array, got list"),
+        ({"sound": np.zeros((2, 16000), np.int16)}, "are samples and channels exchanged"),
+        ({"sound": np.zeros(16000, np.int16), "sample_rate": "16000"}, "expected a sample rate in whole Hz.*'16000'"),
+        ({"sound": np.zeros(16000, np.int16), "sample_rate": float("nan")}, "expected a sample rate in whole Hz"),
+    ],
+)
+def test_arrays_of_another_kind_are_one_sentence(model, given, said):
+    with pytest.raises(MediaError, match=said) as caught:
+        model.predict(np.zeros((2, 32, 32, 3), np.uint8), **given)
+    assert caught.value.code == "bad_array"
+
+
+@pytest.mark.parametrize("data", ["", [], 3, [3], None])
+@pytest.mark.parametrize("ask", [affekt.check, affekt.train, affekt.evaluate])
+def test_no_data_set_never_means_the_folder_one_is_in(ask, data):
+    with pytest.raises(UsageError, match="expected a folder or a CSV file, or a list of them, got"):
+        ask(data)
+
+
+@pytest.mark.parametrize("given", [{"settings": "svc.c=3"}, {"only": 3}])
+def test_settings_and_models_are_lists(given, sample_clips):
+    with pytest.raises(UsageError, match="like"):
+        affekt.train(sample_clips, **given)
+
+
+def test_all_errors_can_be_caught_by_a_name_of_the_package(model, tmp_path):
+    with pytest.raises(affekt.AffektError) as caught:
+        model.predict(tmp_path / "none.mp4")
+    assert affekt.AffektError is AffektError
+    assert caught.value.code == "missing"
+
+
 def test_the_table_has_a_row_a_clip_and_a_column_a_label(model, clip, tmp_path):
     table = model.predict([clip, tmp_path / "none.mp4"]).to_pandas()
     assert list(table["file"]) == [str(clip), str(tmp_path / "none.mp4")]

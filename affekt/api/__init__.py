@@ -5,8 +5,10 @@ from affekt.api.evaluated import Evaluated, evaluate
 from affekt.api.model import Model, load
 from affekt.api.predictions import Failure, Prediction, Predictions
 from affekt.api.trained import Trained, train
+from affekt.errors import AffektError
 
 __all__ = [
+    "AffektError",
     "Checked",
     "Evaluated",
     "Failure",

@@ -21,6 +21,7 @@ from affekt.ensemble.seen import Seen
 from affekt.errors import AffektError, UsageError, affekt_errors, rebuilt
 from affekt.media.person import PROMINENT, check_choice
 from affekt.progress import track
+from affekt.storage import is_remote, open_local
 
 #: A media file by its path.
 PathLike = str | Path
@@ -76,8 +77,8 @@ class Model:
         """Tell the emotion in a clip, in several, in all of a folder, or in arrays.
 
         Args:
-            clips: a media file; a list of them; a folder, whose media files are answered in the order of their names;
-                or frames uint8 ``[T, H, W, 3]`` RGB, or one picture ``[H, W, 3]``.
+            clips: a media file, local or ``s3://``; a list of them; a folder, whose media files are answered in the
+                order of their names; or frames uint8 ``[T, H, W, 3]`` RGB, or one picture ``[H, W, 3]``.
             person: who is analysed where several people are seen: ``left``, ``right``, ``largest``, ``longest``, or a
                 number counted from the left; by default who is seen longest, largest and most central.
             labels: those that can be right, where that is known: the answers are among them.
@@ -95,11 +96,11 @@ class Model:
             DataError: a folder holds no media file; or one of ``labels`` is unknown, or there is only one.
             UsageError: ``clips`` is nothing of that kind, or sound is given for files, which have their own.
         """
-        if not isinstance(clips, str | Path | np.ndarray | list | tuple):
-            raise UsageError(
-                f"expected a path, a list of paths, or frames uint8 [T, H, W, 3], got {type(clips).__name__}",
-                code="usage",
-            )
+        if isinstance(clips, list | tuple):
+            for each in clips:
+                _check_path(each, "paths in a list (pictures become frames by np.stack)")
+        elif not isinstance(clips, np.ndarray):
+            _check_path(clips, "a path, a list of paths, or frames uint8 [T, H, W, 3]")
         if sound is not None and not isinstance(clips, np.ndarray):
             raise UsageError("sound belongs to frames; a file has its own, so leave it out", code="usage")
         who = str(person)
@@ -115,6 +116,9 @@ class Model:
                     raise rebuilt(type(error).__name__, error.message, error.code, "the arrays") from error
         if isinstance(clips, str | Path):
             path = Path(clips)
+            if is_remote(str(clips)):
+                with affekt_errors(), open_local(str(clips)) as file:
+                    return _answer(ensemble, file, str(clips), who)
             if not path.is_dir():
                 with affekt_errors():
                     return _answer(ensemble, path, str(clips), who)
@@ -147,6 +151,12 @@ def load(reference: str | Path = "affekt@champion") -> Model:
         from affekt.registry import Tracking, resolve  # MLflow, which a folder does not need
 
         return Model(str(reference), Ensemble.load(resolve(reference, Tracking())))
+
+
+def _check_path(given: object, expected: str) -> None:
+    if not isinstance(given, str | Path) or given == "":
+        found = "an empty text" if isinstance(given, str) else type(given).__name__
+        raise UsageError(f"expected {expected}, got {found}", code="usage")
 
 
 def _prediction(name: str, answer: Answer, face: np.ndarray | None) -> Prediction:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from affekt.api import notebook
 from affekt.api.evaluated import figures_html, figures_table
 from affekt.api.model import Model, load
 from affekt.dataset.several import text_of
-from affekt.errors import affekt_errors
+from affekt.errors import UsageError, affekt_errors
 from affekt.extensions import extension
 from affekt.report.document import Evaluation
 from affekt.report.wording import headline
@@ -96,6 +96,7 @@ def train(
         progress: whether each step and its time is shown on standard error.
 
     Raises:
+        UsageError: ``data``, ``only`` or ``settings`` are nothing of that kind.
         AffektError: settings or data are wrong, the latter in the words of ``affekt check``; or a step failed, with
             that step's own error.
     """
@@ -103,7 +104,7 @@ def train(
         trained = extension("runner", "local")(
             text_of(data),
             faces=str(faces),
-            only=only if only is None or isinstance(only, str) else ",".join(only),
+            only=only if only is None or isinstance(only, str) else ",".join(_texts(only, "only", ["svc", "vgg"])),
             name=name,
             preset=preset,
             overrides=_overrides(settings),
@@ -114,6 +115,17 @@ def train(
 
 
 def _overrides(settings: Mapping[str, Any] | Sequence[str]) -> list[str]:
-    if not isinstance(settings, Mapping):
-        return list(settings)
-    return [f"{key}={json.dumps(value)}" for key, value in settings.items()]  # which YAML reads as it is
+    if isinstance(settings, Mapping):
+        return [f"{key}={json.dumps(value, default=str)}" for key, value in settings.items()]  # YAML reads it as it is
+    return _texts(settings, "settings", {"vgg.iterations": 300})
+
+
+def _texts(given: Any, name: str, like: Any) -> list[str]:
+    """A list of texts.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise UsageError(f"expected {name} like {like}, got {given!r}", code="usage")
+    return [str(each) for each in given]

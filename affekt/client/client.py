@@ -17,7 +17,8 @@ from affekt.client.in_order import in_order
 from affekt.client.prediction import Prediction
 from affekt.client.refusals import no_server, refusal_of, unreachable
 from affekt.client.sent_clip import Clip, Progress, SentClip
-from affekt.errors import AffektError, MediaError
+from affekt.errors import AffektError, MediaError, UsageError
+from affekt.server_address import check_server_address
 
 logger = logging.getLogger(__name__)
 #: Answers after which the same request may well succeed: the line is full, a worker was replaced, a key asks often.
@@ -41,6 +42,9 @@ class Client:
         timeout: seconds to wait for one answer.
         retries: how often a busy server is asked again, after what it says, or 0.5, 1, 2 … seconds.
         at_once: clips that are on their way together in :meth:`predict_many`.
+
+    Raises:
+        UsageError: ``url`` is no address.
     """
 
     def __init__(
@@ -218,7 +222,15 @@ class Client:
 
 
 def prediction_url(url: str, model: str = "affekt") -> str:
-    """The address of the model: the given one, or that of ``model`` on the given server."""
+    """The address of the model: the given one, or that of ``model`` on the given server.
+
+    Raises:
+        UsageError: it is no address.
+    """
+    try:
+        check_server_address(url)
+    except ValueError as error:
+        raise UsageError(str(error), code="usage") from error
     if "://" not in url:
         url = f"http://{url}"
     return url.rstrip("/") if urlsplit(url).path.strip("/") else f"{url.rstrip('/')}/predictions/{model}"

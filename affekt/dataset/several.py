@@ -15,7 +15,7 @@ from typing import Protocol
 
 from affekt.dataset.clips import Clip
 from affekt.dataset.labels import in_order
-from affekt.errors import DataError
+from affekt.errors import DataError, UsageError
 from affekt.storage import is_remote
 
 #: What stands between the places of several data sets, where a single text names them all.
@@ -53,8 +53,16 @@ def joined(places: Sequence[str]) -> str:
 
 
 def text_of(data: str | Path | Sequence[str | Path]) -> str:
-    """The text for one data set or several, as Python callers name them."""
-    return str(data) if isinstance(data, str | Path) else joined([str(place) for place in data])
+    """The text for one data set or several, as Python callers name them.
+
+    Raises:
+        UsageError: none is named, or something else is given.
+        DataError: one is named twice.
+    """
+    places = [data] if isinstance(data, str | Path) else list(data) if isinstance(data, Iterable) else []
+    if not places or not all(isinstance(place, str | Path) and str(place).strip() for place in places):
+        raise UsageError(f"expected a folder or a CSV file, or a list of them, got {data!r:.100}", code="usage")
+    return joined([str(place) for place in places])
 
 
 def places_of(uri: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import tempfile
 import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from affekt.media.ffmpeg_start import ENVIRONMENT
 
 #: Hz; more is no sound that is recorded.
 _FASTEST = 384_000
+#: More are samples that stand where channels belong.
+_MOST_CHANNELS = 64
 
 
 @contextmanager
@@ -39,8 +42,8 @@ def clip_of_arrays(
         raise MediaError(
             f"expected frames uint8 [T, H, W, 3], got {frames.dtype} {list(frames.shape)}", code="bad_array"
         )
-    if not 0 < frame_rate <= 240:
-        raise MediaError(f"expected a frame rate above 0 and up to 240 a second, got {frame_rate}", code="bad_array")
+    if not (isinstance(frame_rate, Real) and 0 < frame_rate <= 240):
+        raise MediaError(f"expected a frame rate above 0 and up to 240 a second, got {frame_rate!r}", code="bad_array")
     with tempfile.TemporaryDirectory(prefix="affekt-") as folder:
         file = Path(folder, "clip.mkv")
         height, width = frames.shape[1:3]
@@ -57,15 +60,23 @@ def clip_of_arrays(
 
 
 def _write_sound(file: Path, sound: np.ndarray, sample_rate: int) -> None:
+    if not isinstance(sound, np.ndarray):
+        raise MediaError(f"expected sound as an array, got {type(sound).__name__}", code="bad_array")
     samples = sound[:, np.newaxis] if sound.ndim == 1 else sound
     if samples.ndim != 2 or not samples.size or not (samples.dtype == np.int16 or samples.dtype.kind == "f"):
         raise MediaError(
             f"expected sound as float or int16 [n] or [n, channels], got {sound.dtype} {list(sound.shape)}",
             code="bad_array",
         )
-    if not 0 < int(sample_rate) == sample_rate <= _FASTEST:
+    if samples.shape[1] > _MOST_CHANNELS:
         raise MediaError(
-            f"expected a sample rate in whole Hz, above 0 and up to {_FASTEST:,}, got {sample_rate}", code="bad_array"
+            f"expected sound [n] or [n, channels] with at most {_MOST_CHANNELS} channels, got {list(sound.shape)}; are "
+            "samples and channels exchanged?",
+            code="bad_array",
+        )
+    if not (isinstance(sample_rate, Real) and 0 < sample_rate <= _FASTEST and sample_rate == int(sample_rate)):
+        raise MediaError(
+            f"expected a sample rate in whole Hz, above 0 and up to {_FASTEST:,}, got {sample_rate!r}", code="bad_array"
         )
     if samples.dtype.kind == "f":
         if not np.isfinite(samples).all() or np.abs(samples).max() > 1.001:

@@ -1,16 +1,77 @@
-"""Whether an MLflow server is there, lets one in, and is MLflow; MLflow's client asks for minutes before it says so."""
+"""Whether an address is one for MLflow, and its server there, open and MLflow: its client takes minutes to say so."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from affekt.errors import AffektError
 from affekt.patience import patience, repeated
 from affekt.progress import told_when_slow
+from affekt.server_address import check_server_address
 from affekt.storage import without_secrets
 
 _ANSWER_WITHIN = 10
 _LOGIN = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+
+
+def check_address(uri: str, otherwise: str, variable: str = "MLFLOW_TRACKING_URI") -> None:
+    """Whether MLflow can keep runs and models at an address, by the look of it.
+
+    Args:
+        uri: of a server or a database; or one that MLflow or one of its plugins knows by a scheme.
+        otherwise: what to do where none is wanted.
+        variable: of the environment, which names it.
+
+    Raises:
+        AffektError: ``tracking_address``: it is none, or the file store that MLflow has given up.
+    """
+    scheme, separator, rest = uri.partition(":")
+    if scheme in ("http", "https"):
+        try:
+            check_server_address(uri)
+        except ValueError as error:
+            raise _no_address(uri, otherwise, variable) from error
+    missing_slashes = scheme == "sqlite" and rest != "//" and not rest.startswith("///")
+    files = scheme == "file" or not separator
+    known = scheme.startswith("databricks") or (files and os.environ.get("MLFLOW_ALLOW_FILE_STORE") == "true")
+    if not known and (files or missing_slashes or not rest.startswith("//")):
+        raise _no_address(uri, otherwise, variable)
+
+
+def _no_address(uri: str, otherwise: str, variable: str) -> AffektError:
+    return AffektError(
+        f"MLflow keeps nothing there; {variable} has to be the address of an MLflow server, like "
+        f"http://127.0.0.1:5000, or of a database, like sqlite:////home/me/mlflow.db; mend it, or {otherwise}",
+        code="tracking_address",
+        where=without_secrets(uri),
+    )
+
+
+@contextmanager
+def usable(where: str, otherwise: str) -> Iterator[None]:
+    """Within it, what MLflow says of an address that it cannot use is one sentence.
+
+    Args:
+        where: the address as it may be shown.
+        otherwise: what to do where none is wanted.
+
+    Raises:
+        AffektError: ``not_installed``: the driver of its database; ``tracking_address``: MLflow knows no such kind, or
+            misses what it needs for it.
+    """
+    from mlflow.exceptions import MlflowException  # heavy: mlflow
+
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        message = f"this needs the Python package {error.name}, which is not installed; install it, or {otherwise}"
+        raise AffektError(message, code="not_installed", where=where) from error
+    except MlflowException as error:
+        said = " ".join(str(error).split()).partition(". ")[0]
+        message = f"MLflow cannot use it ({said}); check MLFLOW_TRACKING_URI, or {otherwise}"
+        raise AffektError(message, code="tracking_address", where=where) from error
 
 
 def check_server(uri: str, otherwise: str) -> None:

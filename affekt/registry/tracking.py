@@ -19,7 +19,7 @@ from affekt.owner import current_user
 from affekt.patience import at_most
 from affekt.registry.moved_home import ARTIFACTS, follow
 from affekt.registry.patient_client import PatientClient, answered, worth_repeating
-from affekt.registry.reachable import check_server
+from affekt.registry.reachable import check_address, check_server, usable
 from affekt.registry.reader import InPlace, Reader, ThroughMlflow
 from affekt.registry.writer import Writer, WritesInPlace, WritesThroughMlflow
 from affekt.storage import secrets_hidden, without_secrets
@@ -98,15 +98,19 @@ class Tracking:
         """MLflow's own client for this address, for all that is not here.
 
         Raises:
-            AffektError: no server answers at the address, or it does not let one in.
+            AffektError: it is no address, no server answers there, or it does not let one in; or the database's driver
+                is not installed.
         """
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         # It would print the address of each run to standard output, where commands write their JSON.
         os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
         # Its own repeats take eight minutes of silence.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        otherwise = f"unset the variable to keep runs in {self.home}"
+        check_address(self.uri, otherwise)
+        check_address(self.registry_uri, "unset it to keep models beside the runs", "MLFLOW_REGISTRY_URI")
         if self.uri.startswith(("http://", "https://")):
-            check_server(self.uri, f"unset the variable to keep runs in {self.home}")
+            check_server(self.uri, otherwise)
         from mlflow import MlflowClient  # heavy: mlflow
 
         # Alembic says a line for each of 60 migrations, MLflow one for each model that is logged.
@@ -116,7 +120,8 @@ class Tracking:
         beside = self.database_folder
         if beside is None:
             where = without_secrets(self.uri)
-            client = answered(lambda: MlflowClient(tracking_uri=self.uri, registry_uri=registry), where)
+            with usable(where, otherwise):
+                client = answered(lambda: MlflowClient(tracking_uri=self.uri, registry_uri=registry), where)
             return cast("MlflowClient", PatientClient(client, where))
         beside.mkdir(parents=True, exist_ok=True)
         with _one_at_a_time(beside / "mlflow.lock"):

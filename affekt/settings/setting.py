@@ -7,12 +7,24 @@ import dataclasses
 import difflib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any
 
 from affekt.settings.fields import In, Installed
+
+#: Words of other programs, and what bears them here.
+_CALLED_ELSEWHERE = {
+    "batch": ("batch_size",),
+    "epoch": ("iterations", "rounds"),
+    "epochs": ("iterations", "rounds"),
+    "l2": ("weight_decay",),
+    "lr": ("learning_rate",),
+    "optimizer": ("momentum", "learning_rate"),
+    "steps": ("iterations",),
+    "wd": ("weight_decay",),
+}
 
 
 @dataclass(frozen=True)
@@ -121,10 +133,27 @@ def built(group: type, values: Mapping[str, Any], prefix: str = "") -> Any:
     return group(**arguments)
 
 
-def nearest(key: str, known: Mapping[str, Any]) -> str:
-    """``"; did you mean …?"`` with the keys that somebody may have meant, or nothing."""
-    near = [name for name in known if name.endswith(f".{key}")] or difflib.get_close_matches(key, known, n=3)
+def nearest(key: str, known: Collection[str]) -> str:
+    """``"; did you mean …?"`` with the keys that somebody may have meant, or where the list of them is."""
+    group, _, field = key.lower().rpartition(".")
+    own = {name.removeprefix(f"{group}."): name for name in known if group and name.startswith(f"{group}.")}
+    elsewhere = [name for name in known if name.endswith(f".{field}")]
+    if own:
+        # By the last part alone: a likeness of the whole key is mostly that of its group.
+        near = [own[name] for name in _called_so(field, own) or difflib.get_close_matches(field, own, n=3)] or elsewhere
+        if not near:
+            return f"; affekt settings {group} lists those that there are"
+    else:
+        fields = _called_so(field, {name.rpartition(".")[2] for name in known})
+        near = elsewhere or difflib.get_close_matches(key, known, n=3)
+        near = near or [name for name in known if name.rpartition(".")[2] in fields]
     return f"; did you mean {' or '.join(near[:3])}?" if near else ""
+
+
+def _called_so(field: str, names: Collection[str]) -> list[str]:
+    """The names that others call so, or that have it as one of their words."""
+    meant = _CALLED_ELSEWHERE.get(field, ())
+    return [name for name in names if name in meant or field in name.split("_")]
 
 
 @cache

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from affekt.answering_pool import FEWEST_FILES
 from affekt.errors import AffektError, MediaError, as_affekt_error
+from affekt.pipelines.cli.parser import model_meant
 from affekt.progress import told_when_slow
 from affekt.storage import is_remote
 
@@ -25,7 +26,8 @@ def absent(name: str) -> AffektError | None:
             return None
     except OSError as error:
         return as_affekt_error(error)
-    return MediaError("there is no such file; check the path", code="missing", where=name)
+    remedy = ", or ".join(filter(None, ["check the path", model_meant([name])]))
+    return MediaError(f"there is no such file; {remedy}", code="missing", where=name)
 
 
 def loaded(ref: str, *, overrides: Sequence[str] = (), files: int = 1) -> Ensemble:

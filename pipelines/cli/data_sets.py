@@ -17,5 +17,8 @@ def data_meant(options: argparse.Namespace) -> str:
     """
     places = [place for place in (options.data, *options.further) if place]
     if not places:
-        raise UsageError("the following arguments are required: DATA", code="usage")
+        file = getattr(options, "json", None)  # of evaluate, which may have taken what stands behind it
+        taken = f"; --json took {file} as the file to write, so put DATA before it" if isinstance(file, str) else ""
+        taken = "" if file == "-" else taken
+        raise UsageError(f"the following arguments are required: DATA{taken}", code="usage")
     return joined(places)

@@ -16,6 +16,7 @@ from pathlib import Path
 from affekt.errors import AffektError, DataError, UsageError, as_affekt_error, printable
 from affekt.home import caches
 from affekt.pipelines.cli.colours import painted
+from affekt.pipelines.cli.parser import model_meant
 from affekt.progress import without_bars
 
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -61,7 +62,9 @@ def _look_for(options: argparse.Namespace) -> None:
         for place in given if isinstance(given, list) else [given]:
             here = place and "://" not in place and getattr(options, "runner", "") != "cluster"
             if here and not Path(place).exists():
-                raise DataError("there is no such file or folder; check the path", code="missing_file", where=place)
+                model = model_meant([place]) if hasattr(options, "model") else ""
+                remedy = ", or ".join(filter(None, ["check the path", model]))
+                raise DataError(f"there is no such file or folder; {remedy}", code="missing_file", where=place)
 
 
 def ended(error: AffektError, *, as_json: bool) -> int:

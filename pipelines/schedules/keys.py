@@ -12,6 +12,7 @@ from affekt.extensions import model_names
 from affekt.model_names import check_name
 from affekt.notify import Notify
 from affekt.pipelines.schedules.cron import Cron
+from affekt.server_address import check_server_address
 from affekt.steps.when import When
 
 #: The name of a schedule, and that of a group.
@@ -98,6 +99,7 @@ def _notify(value: Any) -> Notify:
 def _address(value: Any) -> str:
     if not _text(value).startswith(("http://", "https://")):
         raise ValueError(f"expected the address of a server, like http://127.0.0.1:8080, got {value!r}")
+    check_server_address(str(value))
     return str(value).rstrip("/")
 
 

@@ -74,6 +74,17 @@ def test_a_data_set_has_to_be_named(command, capsys):
     assert "required: DATA" in printed.err
 
 
+def test_data_that_stand_where_the_document_is_to_be_written_are_told(tmp_path, capsys):
+    assert run(["evaluate", "--json", str(tmp_path)]) == 2
+    assert f"--json took {tmp_path} as the file to write, so put DATA before it" in capsys.readouterr().err
+
+
+def test_files_stand_before_flags_and_behind_them(tmp_path, capsys):
+    assert run(["predict", str(tmp_path / "a.mp4"), "--model", "m/1", str(tmp_path / "b.mp4"), "--json"]) == 1
+    results = json.loads(capsys.readouterr().out)["results"]
+    assert [Path(result["file"]).name for result in results] == ["a.mp4", "b.mp4"]
+
+
 def test_no_command_shows_the_help(capsys):
     assert run([]) == 2
     assert "COMMAND" in capsys.readouterr().out

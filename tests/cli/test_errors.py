@@ -200,6 +200,14 @@ def test_a_state_folder_that_cannot_be_is_one_sentence(command, name, places, sa
     is_one_sentence(arguments, str(places[name])[:100], capsys, code)
 
 
+@pytest.mark.parametrize("command", ["evaluate", "predict", "score --out table.csv"])
+def test_a_model_in_the_place_of_a_file_is_told_its_flag(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run([*command.split(), "voice@champion"]) == 1
+    printed = capsys.readouterr()
+    assert "check the path, or name a model by --model voice@champion" in printed.out + printed.err
+
+
 @pytest.mark.parametrize("port", ["0", "-1", "65536", "99999999999", "8080.5", "http", "٣"])
 def test_a_port_that_is_none_is_wrong_usage(port, capsys):
     with pytest.raises(SystemExit) as ended:

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from affekt.errors import AffektError
+from affekt.registry import Tracking
 from affekt.registry.reachable import check_server
 
 JSON = "application/json"
@@ -50,6 +51,23 @@ def refused(uri):
     with pytest.raises(AffektError) as caught:
         check_server(uri, "unset it")
     return caught.value
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["127.0.0.1:5000", "localhost:5000", "http://", "http://:5000", "sqlite://runs.db", "sqlite:runs.db", "./mlruns",
+     "file:///tmp/mlruns", "nosuch://x"],
+)  # fmt: skip
+def test_what_is_no_address_for_mlflow_is_one_sentence(uri, tmp_path):
+    with pytest.raises(AffektError, match="MLFLOW_TRACKING_URI") as caught:
+        Tracking(uri, tmp_path).client  # noqa: B018 - it is the question
+    assert (caught.value.code, caught.value.where) == ("tracking_address", uri)
+
+
+def test_a_driver_that_is_not_installed_is_named(tmp_path):
+    with pytest.raises(AffektError, match="needs the Python package MySQLdb") as caught:
+        Tracking("mysql://db/runs", tmp_path).client  # noqa: B018 - it is the question
+    assert caught.value.code == "not_installed"
 
 
 def test_an_api_that_answers_is_fine_and_asked_once(server):

@@ -86,6 +86,11 @@ def test_an_override_is_read_as_yaml(override, key, value):
     ("override", "named"),
     [
         ("vgg.iteratons=5", "did you mean vgg.iterations"),
+        ("vgg.epochs=5", "did you mean vgg.iterations or vgg.rounds?"),
+        ("c3d.lr=0.1", "did you mean c3d.learning_rate?"),
+        ("svc.C=1", "did you mean svc.c or svc.c_candidates?"),
+        ("evaluation.folds=5", "did you mean fusion.folds?"),
+        ("vgg.nose=5", "affekt settings vgg lists those that there are"),
         ("vgg.iterations=many", "vgg.iterations: expected int"),
         ("vgg.iterations=0", "vgg.iterations: expected at least 1"),
         ("vgg.iterations=true", "vgg.iterations: expected int"),

@@ -11,6 +11,7 @@ from typing import Protocol
 from affekt.errors import DataError
 from affekt.extensions import extension_names
 from affekt.pipelines.cli.parser import add_loudness
+from affekt.server_address import check_server_address
 
 DATA = (
     f"a folder (with a manifest.csv, or laid out as one of {', '.join(extension_names('layout'))}) or a CSV file; "
@@ -38,7 +39,7 @@ class Actions:
     """The actions of a command, such as ``affekt models list``."""
 
     def __init__(self, command: argparse.ArgumentParser) -> None:
-        self._parsers = command.add_subparsers(title="actions", metavar="ACTION", required=True)
+        self._parsers = command.add_subparsers(title="actions", metavar="ACTION")
 
     def add(self, name: str, summary: str, reads: Sequence[str] | None = None) -> argparse.ArgumentParser:
         """Add an action; ``reads`` as of a command, by default what the command itself reads."""
@@ -120,14 +121,10 @@ def add_data(parser: argparse.ArgumentParser, meaning: str) -> None:
 
 def server_url(text: str) -> str:
     """The address of a server; one without a scheme is of http."""
-    scheme, separator, rest = text.rpartition("://")
-    if (
-        scheme not in ("", "http", "https")
-        or (not scheme and separator)
-        or not rest.strip("/")
-        or re.search(r"\s", text)
-    ):
-        raise argparse.ArgumentTypeError(f"expected an address like http://127.0.0.1:8080, got {text}")
+    try:
+        check_server_address(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
     return text
 
 
