@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 def main(options: argparse.Namespace) -> int:
     """Print the figures, or write them as JSON."""
+    data = data_meant(options)
     file = options.json if options.json != "-" else None
     for output in filter(None, (file, options.report)):
         check_output(output)
-    data = data_meant(options)
     with ready(_clips_seen(data), FEWEST_CLIPS):
         found = _evaluated(options, data)
     document = found.evaluation.to_dict()
