@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TextIO, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from tqdm import tqdm
 
@@ -26,6 +26,8 @@ _DRAWN_AFTER, _TOLD_AFTER, _LOOK = 0.5, 2.0, 0.25
 #: Seconds after which a rate says something.
 _SETTLED = 1.0
 _MEGA = 1_000_000
+#: Of a terminal that says that it has neither, as under script and in some CI.
+_COLUMNS, _ROWS = 79, 24
 _bars = True
 
 
@@ -44,6 +46,15 @@ def heard() -> bool:
 def on_terminal(stream: TextIO) -> bool:
     """Whether a stream is a terminal that moves its cursor and shows colours; ``TERM=dumb`` is not."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _room(stream: TextIO) -> dict[str, Any]:
+    """The room of a bar: the terminal's, as it changes; a usual line where the terminal says that it has none."""
+    try:
+        known = os.get_terminal_size(stream.fileno()).columns > 0
+    except (OSError, ValueError):
+        known = True
+    return {"dynamic_ncols": True} if known else {"ncols": _COLUMNS, "nrows": _ROWS}
 
 
 @contextmanager
@@ -78,7 +89,7 @@ class Progress:
         self._drawing: threading.Timer | None = None
         if _bars and on_terminal(sys.stderr) and heard():
             self._bar = tqdm(
-                total=total, initial=before, desc=label, unit=unit, leave=False, dynamic_ncols=True, delay=_DRAWN_AFTER
+                total=total, initial=before, desc=label, unit=unit, leave=False, delay=_DRAWN_AFTER, **_room(sys.stderr)
             )
             self._drawing = threading.Timer(_DRAWN_AFTER, self._draw)
             self._drawing.daemon = True

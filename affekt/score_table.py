@@ -11,6 +11,7 @@ import numpy as np
 from affekt.counted import counted
 from affekt.dataset.score_columns import read_cells
 from affekt.dataset.tables import open_table
+from affekt.did_you_mean import did_you_mean
 from affekt.errors import DataError, as_affekt_error
 
 
@@ -95,7 +96,9 @@ class ScoreTable:
         unknown = [name for name in models if name not in self.models]
         if unknown:
             raise DataError(
-                f"no model named {', '.join(unknown)}; the table has {', '.join(self.models)}", code="unknown_model"
+                f"no model named {', '.join(unknown)}{did_you_mean(unknown[0], self.models)}; "
+                f"the table has {', '.join(self.models)}",
+                code="unknown_model",
             )
         index = [self.models.index(name) for name in models]
         return ScoreTable(

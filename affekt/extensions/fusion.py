@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from affekt.did_you_mean import did_you_mean
 from affekt.errors import AffektError, DataError
 from affekt.extensions.found import extensions
 
@@ -130,5 +131,6 @@ def fusion_spec(name: str) -> FusionSpec:
     """
     specs = fusion_specs()
     if name not in specs:
-        raise DataError(f"no fusion method {name!r}; expected one of {', '.join(specs)}", code="unknown_method")
+        near = did_you_mean(name, specs)
+        raise DataError(f"no fusion method {name!r}{near}; expected one of {', '.join(specs)}", code="unknown_method")
     return specs[name]

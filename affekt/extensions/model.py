@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from affekt.argument_names import argument
+from affekt.did_you_mean import did_you_mean
 from affekt.errors import AffektError, DataError
 from affekt.extensions.found import extensions
 
@@ -150,7 +151,8 @@ def model_spec(name: str) -> ModelSpec:
     """
     specs = model_specs()
     if name not in specs:
-        raise DataError(f"unknown model {name!r}; expected one of {', '.join(specs)}", code="unknown_model")
+        near = did_you_mean(name, specs)
+        raise DataError(f"unknown model {name!r}{near}; expected one of {', '.join(specs)}", code="unknown_model")
     return specs[name]
 
 

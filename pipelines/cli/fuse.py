@@ -92,7 +92,8 @@ def write_answers(fused: FusedTable, path: Path) -> None:
 def show(report: dict[str, Any]) -> None:
     """Print the methods as a table."""
     adapted = ", adapted to each subject" if report["adapt"] else ""
-    fitted = report["train_split"] or "no split"
+    # Where the scores of the train split cannot be fitted on, methods were fitted on other rows.
+    fitted = " and ".join(sorted({each["fitted_on"] for each in report["methods"].values()} - {None})) or "no split"
     print(f"{counted(report['clips'], 'clips')} of {report['test_split']}, fitted on {fitted}{adapted}")
     print(f"{'':<20}{'accuracy':>9}  {'95 % interval':>15}")
     for kind in ("models", "methods"):

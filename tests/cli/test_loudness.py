@@ -65,6 +65,16 @@ def test_an_error_is_red_on_a_terminal_and_plain_elsewhere(tmp_path):
     assert piped.stderr.startswith(b"affekt: ")
 
 
+def test_a_terminal_that_tells_no_size_has_a_bar_as_well():
+    script = "import time; from affekt.progress import track\nfor _ in track(range(20), 'read', 20): time.sleep(.05)"
+    ours, theirs = pty.openpty()  # of no rows and no columns
+    environment = {**os.environ, "TERM": "xterm", "LC_ALL": "C.UTF-8"}
+    subprocess.run([sys.executable, "-c", script], stderr=theirs, env=environment, check=True)
+    assert b"/20 [" in os.read(ours, 4096)
+    os.close(ours)
+    os.close(theirs)
+
+
 def test_a_dumb_terminal_gets_lines_and_no_cursor_moves(monkeypatch):
     monkeypatch.setenv("TERM", "dumb")
     stream = Terminal()

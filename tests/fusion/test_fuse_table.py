@@ -14,6 +14,7 @@ from affekt.dataset import subject_folds
 from affekt.errors import DataError
 from affekt.extensions import fusion_names, fusion_specs, fusions_for
 from affekt.fusion import Fusion, PersonFusion, adapted, fuse_table
+from affekt.pipelines.cli.fuse import show
 from affekt.score_table import ScoreTable
 
 METHODS = fusion_names()
@@ -93,7 +94,7 @@ def test_the_choice_among_cross_validated_methods_says_that_it_flatters(make_tab
     assert "flatters" in fused.report["best_by"]
 
 
-def test_overfitted_train_scores_are_noticed_and_not_used(make_table):
+def test_overfitted_train_scores_are_noticed_and_not_used(make_table, capsys):
     good, bad = make_table(150, splits=("train",)), make_table(150, splits=("val",), strengths=(2.0, 0.2), seed=1)
     leaked = good.scores.copy()
     leaked[np.arange(150), 1, good.truth] += 3  # the second model knows its own train clips by heart
@@ -103,6 +104,8 @@ def test_overfitted_train_scores_are_noticed_and_not_used(make_table):
     assert len([each for each in fused.report["warnings"] if "look over-fitted" in each]) == 1
     assert fused.report["warnings"][0].startswith("voice is right on 100.0% of")
     assert fused.report["methods"]["weighted_average"]["fitted_on"] == "val, other subjects"
+    show(fused.report)
+    assert "150 clips of val, fitted on val, other subjects" in capsys.readouterr().out
     alone = fuse_table(bad, methods=["weighted_average"], **QUICK)
     np.testing.assert_array_equal(fused.vectors["weighted_average"], alone.vectors["weighted_average"])
 
@@ -155,6 +158,8 @@ def test_unlabelled_rows_among_labelled_ones_are_fused_too(make_table):
     ("arguments", "message"),
     [
         ({"methods": ["magic"]}, "no fusion method 'magic'"),
+        ({"methods": ["averge"]}, "did you mean average"),
+        ({"models": ["voces"]}, "did you mean voice"),
         ({"models": ["lstm"]}, "no model named lstm"),
         ({"test_split": "tset"}, "no row has the split 'tset'; the table has train, val"),
         ({"train_split": "odd"}, "no row has the split 'odd'"),
