@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+from pathlib import Path
 
 import pytest
 from starlette.requests import Request
@@ -191,6 +193,23 @@ def test_a_shadow_answers_nobody_and_is_compared(scene, tiny_ensemble):
     assert all(document == (200, ANSWER) for _, document in said)
     assert compared == {"requests": 3, "agreement": 0.0, "mean_shift": 0.5, "largest_shift": 0.5, "passed_over": 0}
     assert (gone, there) == ("2", ["1"])
+
+
+def test_a_disk_that_takes_no_copy_loses_the_comparison_and_no_answer(scene, tiny_ensemble, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async def act(engine, versions, swaps):
+        await swaps.beside("2", tiny_ensemble, [], percent=0, shadow=True)
+        monkeypatch.setattr(Path, "hardlink_to", full)
+        said = [await asked(versions) for _ in range(2)]
+        compared = swaps.status()["comparison"]
+        await swaps.abort()
+        return said, compared
+
+    said, compared = scene(act)
+    assert said == [("1", (200, ANSWER))] * 2
+    assert (compared["requests"], compared["passed_over"]) == (0, 2)
 
 
 def test_without_a_trial_there_is_nothing_to_promote(scene):
