@@ -6,6 +6,7 @@ import logging
 import re
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -138,8 +139,11 @@ def resolve(reference: str | Path, tracking: Tracking) -> Path:
     if (folder / MANIFEST).is_file():
         return folder
     text = str(reference)
+    if folder.is_file() and zipfile.is_zipfile(folder):
+        message = "is a file; affekt models import registers it, under a name that can be given here"
+        raise DataError(message, code="not_an_ensemble", where=text)
     if isinstance(reference, Path) or text.startswith((".", "/", "~")) or not _REFERENCE.fullmatch(text):
-        found = "holds no ensemble.json" if folder.is_dir() else "is no folder"
+        found = "holds no ensemble.json" if folder.is_dir() else "is a file" if folder.is_file() else "is no folder"
         raise DataError(f"{found}; expected a saved ensemble or name@champion", code="not_an_ensemble", where=text)
     version = find(text, tracking)
     digest = version.tags.get("ensemble_digest", "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 
 import pytest
 
@@ -93,6 +94,13 @@ def test_a_wrong_reference_says_what_there_is(four, reference, code, words):
         resolve(reference, four)
     assert raised.value.code == code
     assert words in str(raised.value)
+
+
+def test_a_file_that_was_handed_on_is_told_how_it_gets_a_name(four, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    zipfile.ZipFile("affekt.zip", "w").close()
+    with pytest.raises(DataError, match="affekt models import registers it"):
+        resolve("affekt.zip", four)
 
 
 def test_an_empty_registry_says_so(tracking):
