@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import requests
 
@@ -156,6 +157,7 @@ class Client:
         **further: Any,
     ) -> requests.Response:
         left = self._retries if retries is None else retries
+        own = {**self._headers, "X-Request-Id": uuid4().hex}  # by which the server knows one that is sent again
         for attempt in range(left + 1):
             body = None if clip is None else SentClip(clip, progress)
             content: Any = body if body is not None and len(body) else b""  # an empty one would be sent in chunks
@@ -164,7 +166,7 @@ class Client:
                     method,
                     address,
                     data=None if body is None else content,
-                    headers={**self._headers, **(headers or {})},
+                    headers={**own, **(headers or {})},
                     timeout=(min(_CONNECTED_WITHIN, self._timeout), self._timeout),
                     **further,
                 )

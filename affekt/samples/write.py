@@ -89,7 +89,7 @@ def write_samples(folder: Path, *, clips_per_label: int, seed: int = 0, progress
         folder: a new or empty folder, or one that this function wrote before (what differs is replaced).
         clips_per_label: 1 or more.
         seed: of everything that is left to chance, 0 or more.
-        progress: show progress.
+        progress: show progress, and tell at the end what was written.
 
     Returns:
         the folder.
@@ -117,7 +117,8 @@ def write_samples(folder: Path, *, clips_per_label: int, seed: int = 0, progress
         writer = csv.writer(file)
         writer.writerow(("path", "label", "subject", "split", "source"))
         writer.writerows((clip.path, clip.label, _name(clip.subject), clip.split, SAMPLE_SOURCE) for clip in planned)
-    logger.info("wrote %s to %s", counted(len(planned), "sample clips"), folder)
+    if progress:
+        logger.info("wrote %s to %s", counted(len(planned), "sample clips"), folder)
     return folder
 
 

@@ -219,7 +219,10 @@ def _tell(status: dict[str, Any], *, as_json: bool) -> None:
             if tally["p50_seconds"] is None
             else f", p50 {tally['p50_seconds']:.2f} s, p95 {tally['p95_seconds']:.2f} s"
         )
-        print(f"version {name} ({role}): {counted(tally['requests'], 'requests')}, {tally['failed']} failed{p50}")
+        again = f", {tally['again']} asked again after a failure" if tally.get("again") else ""
+        print(
+            f"version {name} ({role}): {counted(tally['requests'], 'requests')}, {tally['failed']} failed{again}{p50}"
+        )
     if compared := status["comparison"]:
         agreed = (
             "none yet"

@@ -72,8 +72,9 @@ class Entrance:
             return await self.app(scope, receive, send)
         request = Request(scope)
         given = request.headers.get("x-request-id", "")
-        scope["state"] = {**scope.get("state", {}), "id": given if _REQUEST_ID.fullmatch(given) else uuid4().hex}
-        note = scope["state"]["note"] = {}
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+        note = {"id": request_id}
+        scope["state"] = {**scope.get("state", {}), "id": request_id, "note": note}
         started, status = time.monotonic(), 0
 
         async def out(message: Message) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -52,7 +53,7 @@ def _fetch(bucket: str, key: str, writer: Writer) -> None:
     try:
         found = client().get_object(Bucket=bucket, Key=key)
         writer.clip.inbox.refuse_size(int(found["ContentLength"]))
-        with found["Body"] as body:
+        with contextlib.closing(found["Body"]) as body:
             for chunk in body.iter_chunks(_CHUNK):
                 writer.write(chunk)
     except ClientError as error:

@@ -209,7 +209,7 @@ class Swaps:
         if tally.count < FEWEST:
             return ""
         if tally.failed > MOST_FAILED * tally.count:
-            return f"{tally.failed} of {tally.count} requests failed"
+            return f"{tally.failed} of {tally.count} attempts failed"
         if other is None or other.tally.count < FEWEST:
             return ""
         took, before = tally.usual, other.tally.usual

@@ -7,36 +7,50 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-#: Answers of which the time is kept.
+#: Answers of which the time is kept, and requests that failed of which the id is.
 _KEPT = 200
 
 
 @dataclass
 class Tally:
-    """The requests of a version.
+    """The requests of a version. One that failed may be sent again under its id, which is another attempt of it.
 
     Attributes:
-        count: all that were answered, with whatever.
+        count: attempts that were answered, with whatever.
         failed: of them through the server's fault.
+        again: of them those after a failed one of the same request.
+        lost: requests of which the last attempt failed.
         seconds: of the last answers, with the time in the line.
         worked: of the last answers, without it.
     """
 
     count: int = 0
     failed: int = 0
+    again: int = 0
+    lost: int = 0
     seconds: list[float] = field(default_factory=list)
     worked: list[float] = field(default_factory=list)
+    _failing: dict[str, None] = field(default_factory=dict)
 
-    def add(self, seconds: float, worked: float, *, failed: bool) -> None:
-        """Count a request, which took so many seconds, and a worker so many of them."""
+    def add(self, seconds: float, worked: float, *, failed: bool, request: str = "") -> None:
+        """Count an attempt of a request of that id, which took so many seconds, and a worker so many of them."""
+        again = request in self._failing
         self.count += 1
         self.failed += failed
+        self.again += again
+        self.lost += failed - again
+        self._failing.pop(request, None)
+        if failed and request:
+            self._failing[request] = None
+            if len(self._failing) > _KEPT:
+                del self._failing[next(iter(self._failing))]
         self.seconds = [*self.seconds[-_KEPT + 1 :], seconds]
         self.worked = [*self.worked[-_KEPT + 1 :], worked]
 
     def forget(self) -> None:
         """Begin anew."""
-        self.count, self.failed, self.seconds, self.worked = 0, 0, [], []
+        self.count = self.failed = self.again = self.lost = 0
+        self.seconds, self.worked, self._failing = [], [], {}
 
     @property
     def usual(self) -> float:
@@ -47,7 +61,8 @@ class Tally:
         """As plain JSON values."""
         ordered = sorted(self.seconds)
         p50, p95 = (ordered[int(share * (len(ordered) - 1))] if ordered else None for share in (0.5, 0.95))
-        return {"requests": self.count, "failed": self.failed, "p50_seconds": p50, "p95_seconds": p95}
+        told = {"requests": self.count - self.again, "failed": self.lost, "again": self.again}
+        return {**told, "p50_seconds": p50, "p95_seconds": p95}
 
 
 @dataclass

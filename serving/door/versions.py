@@ -134,7 +134,7 @@ class Versions:
             version: that is asked.
             clip: in the inbox.
             task: what is asked, besides the clip's name.
-            note: gets the seconds in the ``queue``.
+            note: of the request: its ``id``, under which a caller may send it again; gets the seconds in the ``queue``.
             gone: is done when the caller has gone; then what waits is given up, and what is computed ends soon.
 
         Raises:
@@ -202,6 +202,7 @@ class Versions:
         self, version: Version, clip: Clip, task: dict[str, Any], note: dict[str, Any] | None = None
     ) -> Reply:
         began = started = time.monotonic()
+        request = str((note or {}).get("id", ""))
         try:
             async with version.line:
                 if not clip.size:
@@ -212,14 +213,14 @@ class Versions:
                 said = await self.engine.ask(version.name, {**task, "clip": clip.name}, version.seconds)
                 now = time.monotonic()
                 version.took += 0.2 * (now - started - version.took)
-                version.tally.add(now - began, now - started, failed=said[0] >= 500)
+                version.tally.add(now - began, now - started, failed=said[0] >= 500, request=request)
                 return said
         except Full:
             message = f"{version.line.room} requests wait already; try again later"
             raise Refusal(503, "busy", message, retry_after=version.retry_after) from None
         except EngineError as error:
             now = time.monotonic()
-            version.tally.add(now - began, now - started, failed=True)
+            version.tally.add(now - began, now - started, failed=True, request=request)
             status = ENGINE_STATUS.get(error.code, 500)
             wait = version.retry_after if status == 503 else 0
             raise Refusal(status, error.code, error.message, retry_after=wait) from error

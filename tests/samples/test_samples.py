@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import imageio_ffmpeg
@@ -96,6 +97,17 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(sample_clips
     first = [(again / row["path"]).read_bytes() for row in manifest(again)]
     assert first == [(sample_clips / row["path"]).read_bytes() for row in manifest(again)]
     assert make_subject(0, 1) != make_subject(0, 2)
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_what_was_written_is_told_to_those_who_asked_for_clips_alone(shown, tmp_path, monkeypatch, caplog) -> None:
+    for slow in ("film", "_encode"):
+        monkeypatch.setattr(f"affekt.samples.write.{slow}", lambda *_: None)
+    monkeypatch.setattr("affekt.samples.write.speak", lambda *_: SimpleNamespace(mouth=None, sound=None))
+    with caplog.at_level("INFO"):
+        write_samples(tmp_path, clips_per_label=1, progress=shown)
+    told = [text for text in caplog.messages if not text.startswith("writing")]  # how far it is, where that takes time
+    assert told == ([f"wrote 7 sample clips to {tmp_path}"] if shown else [])
 
 
 def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:

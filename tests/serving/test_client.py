@@ -77,6 +77,14 @@ def test_a_busy_server_is_asked_again(file):
     assert len(seen) == 3
 
 
+def test_a_request_has_one_id_however_often_it_is_sent_and_another_has_another(file):
+    with answering((503, "busy"), (200, '{"label": "happy"}')) as (url, seen):
+        predict(url, file)
+        predict(url, file)
+    first, again, other = (each["X-Request-Id"] for each in seen)
+    assert first == again != other
+
+
 def test_a_long_wait_for_a_busy_server_is_told_once_with_its_reason(file, caplog, monkeypatch):
     monkeypatch.setattr("affekt.client.client._TOLD_FROM", 0.5)
     said = '{"error": {"code": "no_room", "message": "the server cannot keep the clip"}}'

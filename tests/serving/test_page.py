@@ -12,6 +12,14 @@ import imageio_ffmpeg
 import pytest
 import requests
 
+#: The element that shows the camera, and whether it shows a picture rather than one colour.
+_SEEN = "document.getElementById('camera')"
+_SHADES = f"""(() => {{
+    const drawn = Object.assign(document.createElement('canvas'), {{ width: 32, height: 32 }}).getContext('2d');
+    drawn.drawImage({_SEEN}, 0, 0, 32, 32);
+    return new Set(drawn.getImageData(0, 0, 32, 32).data).size > 20;
+}})()"""
+
 
 def test_the_page_runs_nothing_but_its_own_script(door):
     answer = requests.get(f"{door.base}/", timeout=30)
@@ -86,6 +94,16 @@ class Browser:
             time.sleep(0.1)
         return found
 
+    def press(self, key):
+        """Press a key, as whoever uses no mouse does."""
+        for kind in ("keyDown", "keyUp"):
+            self.ask("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=13, text="\r")
+
+    def names(self, role):
+        """What a screen reader calls the elements of a role."""
+        nodes = self.ask("Accessibility.getFullAXTree")["nodes"]
+        return [node.get("name", {}).get("value") for node in nodes if node.get("role", {}).get("value") == role]
+
     def choose(self, selector, path):
         root = self.ask("DOM.getDocument")["root"]["nodeId"]
         node = self.ask("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
@@ -124,17 +142,50 @@ def test_a_clip_is_answered_explained_and_followed_in_time(browser, door, clip):
 
 
 @pytest.mark.slow
-def test_the_camera_is_recorded_and_sent(browser, door):
+def test_the_camera_is_shown_while_it_is_recorded_and_then_sent(browser, door):
     browser.open(f"{door.base}/")
-    browser.value("document.getElementById('record').click()")
+    browser.value("document.getElementById('record').focus()")
+    browser.press("Enter")
     browser.until("document.getElementById('record').textContent.startsWith('Stop')")
+    assert browser.value("document.getElementById('status').textContent").startswith("Recording")
+    browser.until(f"{_SEEN}.videoWidth > 0 && !{_SEEN}.paused && {_SHADES}")
+    assert browser.value(f"{_SEEN}.muted && !{_SEEN}.hidden && {_SEEN}.getBoundingClientRect().height > 50")
+    assert "What the camera sees" in browser.names("Video")
+    assert browser.value("document.activeElement.id") == "record", (
+        "whoever stops it by a key has to look for the button"
+    )
+    assert browser.value("document.documentElement.scrollWidth <= 390"), "wider than a telephone"
+    browser.value(f"window.recorded = {_SEEN}.srcObject; undefined")
     time.sleep(2)
-    browser.value("document.getElementById('record').click()")
+    browser.press("Enter")
     browser.until("!document.getElementById('result').hidden")
+    assert browser.value(f"{_SEEN}.hidden && {_SEEN}.srcObject === null")
+    assert browser.value("window.recorded.getTracks().every(track => track.readyState === 'ended')"), "the camera is on"
     found = json.loads(browser.value("document.getElementById('json').textContent"))
     assert (found["modalities"], found["face"]["people"]) == (["face", "voice"], 1)
     assert found["frames_with_face"] > 0.8 * found["frames"] > 0
     assert browser.value("document.getElementById('status').textContent").startswith("Answered")
+
+
+@pytest.mark.slow
+def test_a_camera_that_is_refused_is_told_and_nothing_is_shown(browser, door):
+    browser.open(f"{door.base}/")
+    browser.value(
+        "navigator.mediaDevices.getUserMedia = async () => { throw new Error('Permission denied'); }; undefined"
+    )
+    browser.value("document.getElementById('record').click()")
+    browser.until("document.getElementById('status').textContent.includes('Permission denied')")
+    assert browser.value(f"{_SEEN}.hidden && document.getElementById('record').textContent.startsWith('Record')")
+
+
+@pytest.mark.slow
+def test_the_camera_is_opened_once_however_often_it_is_asked_for(browser, door):
+    browser.open(f"{door.base}/")
+    browser.value(
+        "window.opened = 0; navigator.mediaDevices.getUserMedia = () => { opened++; return new Promise(() => 0); }; 0"
+    )
+    browser.value("for (const _ of [1, 2]) document.getElementById('record').click()")
+    assert browser.value("window.opened") == 1
 
 
 @pytest.mark.slow

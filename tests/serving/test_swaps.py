@@ -70,7 +70,7 @@ def scene(tmp_path, tiny_ensemble, monkeypatch):
     return play
 
 
-async def asked(versions, key="", version=None):
+async def asked(versions, key="", version=None, request=""):
     box = Inbox(versions.engine.inbox, 100)
     with box.writer() as writer:
         writer.write(b"clip")
@@ -78,7 +78,7 @@ async def asked(versions, key="", version=None):
     never = asyncio.create_task(asyncio.sleep(60))
     chosen = versions.named("affekt", version, key)
     try:
-        return chosen.name, await versions.reply(chosen, clip, {}, never)
+        return chosen.name, await versions.reply(chosen, clip, {}, never, {"id": request})
     except Exception as error:
         return chosen.name, error
     finally:
@@ -130,7 +130,7 @@ def test_a_version_that_fails_after_the_swap_is_taken_back_by_itself(scene, tiny
         await asyncio.sleep(0.1)
         return versions.default, engine.there, swaps.status()["said"]
 
-    assert scene(act) == ("1", ["1"], "version 2 was taken back: 10 of 10 requests failed")
+    assert scene(act) == ("1", ["1"], "version 2 was taken back: 10 of 10 attempts failed")
 
 
 @pytest.mark.parametrize(("seconds", "outliers", "kept"), [(0.3, 0, "1"), (0.1, 0, "2"), (0.08, 4, "2")])
@@ -219,6 +219,48 @@ def test_without_a_trial_there_is_nothing_to_promote(scene):
         return raised.value.code
 
     assert scene(act) == "no_trial"
+
+
+def attempts(*said):
+    """A scene: the answers to requests that are sent under ids, as ``("id", "crashed")`` or ``("id", "")``."""
+
+    async def act(engine, versions, swaps):
+        for request, code in said:
+            engine.says["1"] = EngineError("died", code=code) if code else ANSWER
+            await asked(versions, request=request)
+        return swaps.status()["versions"]["1"]
+
+    return act
+
+
+@pytest.mark.parametrize(
+    ("said", "requests", "failed", "again"),
+    [
+        ([("a", "crashed"), ("a", "")], 1, 0, 1),
+        ([("a", "crashed"), ("b", ""), ("a", "crashed"), ("a", "")], 2, 0, 2),
+        ([("a", "crashed"), ("a", "crashed")], 1, 1, 1),
+        ([("a", "crashed"), ("b", "")], 2, 1, 0),
+        ([("a", ""), ("a", "")], 2, 0, 0),
+        ([("", "crashed"), ("", "")], 2, 1, 0),
+    ],
+)
+def test_a_request_that_is_answered_at_another_attempt_has_not_failed(scene, said, requests, failed, again):
+    told = scene(attempts(*said))
+    assert (told["requests"], told["failed"], told["again"]) == (requests, failed, again)
+
+
+def test_a_version_that_answers_nobody_at_once_is_taken_back_though_every_request_is_answered_in_the_end(
+    scene, tiny_ensemble
+):
+    async def act(engine, versions, swaps):
+        await swaps.replace("2", tiny_ensemble)
+        for number in range(swap.FEWEST // 2):
+            for engine.says["2"] in (EngineError("died", code="crashed"), ANSWER):
+                await asked(versions, request=str(number))
+        await asyncio.sleep(0.1)
+        return versions.default, swaps.status()["said"]
+
+    assert scene(act) == ("1", "version 2 was taken back: 5 of 10 attempts failed")
 
 
 def test_the_status_is_json(scene):

@@ -4,7 +4,8 @@ const at = (id) => document.getElementById(id);
 const percent = (share) => `${Math.round(100 * share)} %`;
 let clip = null;
 const model = document.documentElement.dataset.model;
-let recorder = null;
+let recorder = null, opening = false;
+const LONGEST = 10;  // seconds of a recording
 
 function made(name, text, attributes = {}) {
   const element = document.createElement(name);
@@ -131,21 +132,45 @@ async function why() {
 
 async function record() {
   if (recorder) { recorder.stop(); return; }
-  const stream = await navigator.mediaDevices.getUserMedia({ video: true, audio: true });
-  const parts = [];
-  recorder = new MediaRecorder(stream);
-  recorder.ondataavailable = (event) => parts.push(event.data);
-  recorder.onstop = () => {
-    for (const track of stream.getTracks()) track.stop();
-    const kind = recorder.mimeType;
-    recorder = null;
-    at("record").textContent = "Record from the camera";
-    tried(() => ask(new Blob(parts, { type: kind })));
+  if (opening) return;
+  if (!navigator.mediaDevices) throw new Error("browsers give a camera to pages of https and of this machine alone.");
+  opening = true;  // a second click would open the camera twice
+  say("Waiting for the camera");
+  let stream;
+  try {
+    stream = await navigator.mediaDevices.getUserMedia({ video: true, audio: true });
+    taken(stream);
+  } catch (error) {
+    released(stream);
+    throw error;
+  } finally { opening = false; }
+}
+
+function taken(stream) {
+  const parts = [], started = new MediaRecorder(stream);
+  started.ondataavailable = (event) => parts.push(event.data);
+  started.onstop = () => {
+    clearTimeout(ends);
+    released(stream);
+    tried(() => ask(new Blob(parts, { type: started.mimeType })));
   };
-  recorder.start();
+  started.start();
+  const ends = setTimeout(() => started.stop(), 1000 * LONGEST);
+  recorder = started;
+  const seen = at("camera");
+  seen.srcObject = stream;
+  seen.hidden = false;
+  seen.play().catch(() => {});  // without a picture of it, it is recorded all the same
   at("record").textContent = "Stop and ask";
-  say("Recording");
-  setTimeout(() => { if (recorder) recorder.stop(); }, 10000);
+  say(`Recording; it ends by itself after ${LONGEST} seconds`);
+}
+
+function released(stream) {
+  for (const track of stream ? stream.getTracks() : []) track.stop();
+  recorder = null;
+  at("camera").srcObject = null;
+  at("camera").hidden = true;
+  at("record").textContent = "Record from the camera";
 }
 
 at("file").onclick = (event) => { event.target.value = ""; };  // the same clip may be chosen again
