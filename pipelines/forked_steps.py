@@ -31,7 +31,7 @@ from affekt.extensions import model_specs
 FIRST = ("kfp.dsl.executor_main", "affekt.steps.step", "affekt.registry", "mlflow.tracking")
 THEN = (
     "mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store", "torch", "pandas",
-    "sklearn.linear_model", "scipy.stats", "matplotlib.backends.backend_agg", "affekt.ensemble",
+    "sklearn.linear_model", "scipy.stats", "matplotlib.backends.backend_agg", "affekt.ensemble.champion",
     "affekt.report.confusions", "affekt.steps.train_member", "affekt.steps.fit_fusion", "affekt.steps.run_gate",
     "affekt.steps.register",
 )  # fmt: skip

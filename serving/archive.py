@@ -13,7 +13,7 @@ from model_archiver.model_archiver_config import ModelArchiverConfig
 from model_archiver.model_archiver_error import ModelArchiverError
 from model_archiver.model_packaging_utils import ModelExportUtils
 
-from affekt.ensemble.assembly import MANIFEST, read_manifest
+from affekt.ensemble.manifest import MANIFEST, read_manifest
 from affekt.errors import AffektError
 from affekt.serving.time_limits import MODEL_SECONDS, START_SECONDS
 

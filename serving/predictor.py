@@ -22,6 +22,7 @@ from affekt.errors import AffektError, MediaError
 from affekt.media.deadline import Deadline
 from affekt.serving.behind import behind
 from affekt.serving.confined import confine
+from affekt.serving.inner_fields import PERSON, TIMINGS
 from affekt.serving.recorder import recorder_of
 from affekt.stages import timed
 
@@ -31,10 +32,6 @@ logger = logging.getLogger(__name__)
 TOO_MUCH = frozenset({"too_large", "too_long", "too_many_pixels", "timeout"})
 #: The name of the reason for a clip that nobody waits for.
 GONE = "gone"
-#: The field with the seconds of each stage, which the door takes out unless they are asked for.
-TIMINGS = "timings"
-#: Of a task, what a person's earlier clips showed; of its answer, what this clip adds to that, for the door alone.
-PERSON = "person"
 
 Reply = tuple[int, dict[str, Any]]
 

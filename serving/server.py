@@ -23,7 +23,7 @@ from typing import Any
 import affekt
 from affekt import events, machine
 from affekt.counted import counted
-from affekt.ensemble.assembly import read_manifest
+from affekt.ensemble.manifest import read_manifest
 from affekt.errors import AffektError, require
 from affekt.home import folder_for_sockets
 from affekt.progress import told_when_slow

@@ -14,9 +14,9 @@ from affekt.api.predictions import Failure, Prediction, Predictions
 from affekt.dataset.media_files import media_files
 from affekt.ensemble.answer import Answer
 from affekt.ensemble.asking import look_at
-from affekt.ensemble.assembly import is_ensemble
 from affekt.ensemble.ensemble import Ensemble
 from affekt.ensemble.exported import open_exported
+from affekt.ensemble.manifest import is_ensemble
 from affekt.ensemble.seen import Seen
 from affekt.errors import AffektError, UsageError, affekt_errors, rebuilt
 from affekt.media.person import PROMINENT, check_choice

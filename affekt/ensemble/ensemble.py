@@ -16,10 +16,11 @@ import numpy as np
 from affekt.classifiers import rows_of
 from affekt.ensemble.among import labels_among, only_among
 from affekt.ensemble.answer import Answer
-from affekt.ensemble.assembly import MANIFEST, read_manifest, require_extensions
+from affekt.ensemble.assembly import require_extensions
 from affekt.ensemble.earlier import Earlier, scores_after
 from affekt.ensemble.face import Face
 from affekt.ensemble.fusions import Fusions
+from affekt.ensemble.manifest import MANIFEST, read_manifest
 from affekt.ensemble.seen import Seen
 from affekt.ensemble.telling import answer_of
 from affekt.errors import AffektError, MediaError

@@ -7,7 +7,7 @@ import tempfile
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from affekt.ensemble.assembly import MANIFEST, read_manifest
+from affekt.ensemble.manifest import MANIFEST, read_manifest
 from affekt.errors import DataError
 from affekt.home import home
 from affekt.storage import appearing, file_digest

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from affekt.ensemble.assembly import add_files, read_manifest
 from affekt.ensemble.ensemble import Ensemble
+from affekt.ensemble.manifest import add_files, read_manifest
 from affekt.errors import MediaError
 
 #: Largest difference of a probability: other processors sum in another order, and trainings may answer by a GPU.

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 import affekt
-from affekt.ensemble.assembly import identity_of
+from affekt.ensemble.manifest import identity_of
 from affekt.errors import DataError
 from affekt.model_names import check_name
 from affekt.models.engine import GRAPH

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from affekt.dataset.several import possible_labels
 from affekt.ensemble.among import only_possible
-from affekt.ensemble.assembly import MANIFEST, read_manifest
+from affekt.ensemble.manifest import MANIFEST, read_manifest
 from affekt.fusion import FusionKey
 from affekt.media import PreparedIndex
 from affekt.report.document import Evaluation

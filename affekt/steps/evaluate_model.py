@@ -17,7 +17,7 @@ from affekt.dataset.several import places_of, possible_labels
 from affekt.dataset.split_asked import no_clips, no_images
 from affekt.ensemble import Ensemble, prepare_and_score, score_images
 from affekt.ensemble.among import only_among, only_possible
-from affekt.ensemble.assembly import MANIFEST
+from affekt.ensemble.manifest import MANIFEST
 from affekt.errors import DataError
 from affekt.fusion import FusionKey
 from affekt.media import face_picture

@@ -14,9 +14,9 @@ from affekt.counted import counted
 from affekt.dataset import Clip, assign_splits, read_source
 from affekt.dataset.problems import raise_errors
 from affekt.dataset.unlabelled import unlabelled_clips
-from affekt.ensemble.assembly import stored_settings
 from affekt.ensemble.drift import Drift, measure
 from affekt.ensemble.learned import Learned
+from affekt.ensemble.manifest import stored_settings
 from affekt.ensemble.records import REFERENCE, read_records, read_table
 from affekt.errors import DataError
 from affekt.json_document import JsonDocument

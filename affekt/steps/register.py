@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from affekt.ensemble.assembly import read_manifest
+from affekt.ensemble.manifest import read_manifest
 from affekt.pretrained.catalogue import CATALOGUE
 from affekt.pretrained.resemblyzer import LICENCE, NAME
 from affekt.registry import Tracking, register

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from affekt.ensemble.assembly import identity_of
 from affekt.ensemble.champion import Material, relabel
 from affekt.ensemble.ensemble import Ensemble
 from affekt.ensemble.learned import Learned
+from affekt.ensemble.manifest import identity_of
 from affekt.errors import AffektError
 from affekt.registry import Decision, ModelVersion, ScoreVectors, Tracking, decide, promote, resolve
 from affekt.registry.champions import CHANGED

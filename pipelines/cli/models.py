@@ -6,8 +6,8 @@ import argparse
 import json
 from pathlib import Path
 
-from affekt.ensemble.assembly import read_manifest
 from affekt.ensemble.exported import export_ensemble, open_exported
+from affekt.ensemble.manifest import read_manifest
 from affekt.errors import DataError
 from affekt.pipelines.cli.outputs import check_output
 from affekt.pipelines.cli.version_shown import version_shown

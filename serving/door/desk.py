@@ -17,7 +17,7 @@ from affekt.serving.door.people import People, word_of
 from affekt.serving.door.refusal import Refusal
 from affekt.serving.door.versions import Version, Versions
 from affekt.serving.engines.engine import Reply
-from affekt.serving.predictor import PERSON, TIMINGS
+from affekt.serving.inner_fields import PERSON, TIMINGS
 
 
 class Desk:

@@ -15,10 +15,12 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from affekt.ensemble.earlier import Earlier
 from affekt.serving.door.refusal import Refusal
+
+if TYPE_CHECKING:
+    from affekt.ensemble.earlier import Earlier
 
 _WORD = re.compile(r"[A-Za-z0-9._:@-]{1,64}")
 
@@ -74,6 +76,8 @@ class People:
 
     def add(self, key: bytes, shown: Mapping[str, Any]) -> None:
         """Add what one more clip of a person showed."""
+        from affekt.ensemble.earlier import Earlier  # numpy, and few doors are told of persons
+
         self._forget()
         _, earlier = self._known.pop(key, (0.0, Earlier()))
         self._known[key] = time.monotonic(), earlier.joined(Earlier.from_dict(shown))

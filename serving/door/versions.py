@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from affekt.counted import there_are
-from affekt.ensemble.assembly import MANIFEST, read_manifest
+from affekt.ensemble.manifest import MANIFEST, read_manifest
 from affekt.serving.door.inbox import Clip
 from affekt.serving.door.line import Full, Line
 from affekt.serving.door.refusal import ENGINE_STATUS, Refusal

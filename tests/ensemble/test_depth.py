@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from affekt.ensemble import Ensemble
-from affekt.ensemble.assembly import MANIFEST
 from affekt.ensemble.depth import DEPTH, Depth
+from affekt.ensemble.manifest import MANIFEST
 from affekt.ensemble.seen import Seen
 from affekt.errors import DataError
 from affekt.media import PreparedIndex

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import affekt
-from affekt.ensemble.assembly import MANIFEST
 from affekt.ensemble.exported import export_ensemble, open_exported
+from affekt.ensemble.manifest import MANIFEST
 from affekt.ensemble.records import REFERENCE, write_table
 from affekt.errors import DataError
 from affekt.pipelines.cli import run

@@ -13,8 +13,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from affekt.ensemble import Ensemble
-from affekt.ensemble.assembly import read_manifest
 from affekt.ensemble.graphs import CLOSE, SAME, Agreement, compare
+from affekt.ensemble.manifest import read_manifest
 from affekt.errors import AffektError
 from affekt.media import PreparedIndex
 from affekt.models.engine import GRAPH, NUMBERS

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from affekt.ensemble import Learned, contents_of
-from affekt.ensemble.assembly import identity_of
+from affekt.ensemble.manifest import identity_of
 from affekt.errors import DataError
 from affekt.media import PreparedIndex, PreparedRow
 

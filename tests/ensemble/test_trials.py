@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from affekt.ensemble import Ensemble
-from affekt.ensemble.assembly import read_manifest
+from affekt.ensemble.manifest import read_manifest
 from affekt.ensemble.trials import add_trials, trials_in
 from affekt.errors import DataError
 from affekt.serving.archive import build_archive

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import affekt
-from affekt.ensemble.assembly import read_manifest
+from affekt.ensemble.manifest import read_manifest
 from affekt.registry import list_models
 from affekt.revision import revision
 from affekt.steps.evaluate import evaluate

@@ -17,7 +17,7 @@ import pytest
 
 from affekt.dataset import load_clips
 from affekt.ensemble import Clips, Ensemble, Learned, contents_of
-from affekt.ensemble.assembly import identity_of
+from affekt.ensemble.manifest import identity_of
 from affekt.errors import AffektError
 from affekt.media import PreparedIndex
 from affekt.registry import Decision, ModelVersion, ScoreVectors, Tracking, list_models, promote, read_history, register
