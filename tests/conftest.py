@@ -127,8 +127,8 @@ def encoders(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         save_file(VoiceEncoder().state_dict(), folder / "voice.safetensors")
-        save_file(SpeechEncoder(32).state_dict(), folder / "speech.safetensors")
         save_file(MobileNet(1 / 16, "bgr", (0, 0, 0)).state_dict(), folder / WEIGHTS)
+        save_file(SpeechEncoder(32).state_dict(), folder / "speech.safetensors")
     kept = described_as(published("faceres"), "small", "tensorflow_js", Size(0, 1 / 16), folder / WEIGHTS)
     (folder / DESCRIPTION).write_text(json.dumps(kept.to_dict()), encoding="utf-8")
     return (

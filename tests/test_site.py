@@ -45,7 +45,7 @@ def test_links_of_the_readme_lead_to_pages(site):
 
 def test_the_python_reference_has_the_public_names_with_their_docstrings(site):
     text = (site / "reference.html").read_text(encoding="utf-8")
-    shown = set(re.findall(r'id="(?:affekt|pipelines\.trained)\.(\w+)"', text))
+    shown = set(re.findall(r'id="(?:affekt|affekt\.errors|pipelines\.trained)\.(\w+)"', text))
     assert set(affekt.__all__) - {"__version__"} <= shown
     assert "Raises:" in text
 

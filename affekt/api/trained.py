@@ -13,7 +13,7 @@ from affekt.api.evaluated import figures_html, figures_table
 from affekt.api.model import Model, load
 from affekt.dataset.several import text_of
 from affekt.errors import UsageError, affekt_errors
-from affekt.extensions import extension
+from affekt.extensions import extension, model_names
 from affekt.report.document import Evaluation
 from affekt.report.wording import headline
 
@@ -104,7 +104,9 @@ def train(
         trained = extension("runner", "local")(
             text_of(data),
             faces=str(faces),
-            only=only if only is None or isinstance(only, str) else ",".join(_texts(only, "only", ["svc", "vgg"])),
+            only=only
+            if only is None or isinstance(only, str)
+            else ",".join(_texts(only, "only", list(model_names()[:2]))),
             name=name,
             preset=preset,
             overrides=_overrides(settings),

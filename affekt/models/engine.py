@@ -87,9 +87,11 @@ class Graph:
         folder: that holds the graph.
         precision: ``auto``, ``float32`` or ``bfloat16`` for the multiplications; auto takes bfloat16 where the
             processor multiplies matrices in it.
+        threads: at most; by default one a core. A graph whose sums over many numbers are shared out among threads
+            gives other last bits with another number of them.
     """
 
-    def __init__(self, folder: Path, precision: str = "auto") -> None:
+    def __init__(self, folder: Path, precision: str = "auto", threads: int = 0) -> None:
         if precision == "auto":
             precision = "bfloat16" if has_bfloat16() else "float32"
         self._one_at_a_time = threading.Lock()
@@ -99,7 +101,7 @@ class Graph:
             "CPU",
             {
                 "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
-                "INFERENCE_NUM_THREADS": int(os.environ.get("OMP_NUM_THREADS", "0")) or whole_cores(),
+                "INFERENCE_NUM_THREADS": threads or int(os.environ.get("OMP_NUM_THREADS", "0")) or whole_cores(),
                 "NUM_STREAMS": 1,
                 # Workers that each bind their only thread to a core would all take the first.
                 "ENABLE_CPU_PINNING": False,

@@ -59,7 +59,7 @@ def offered(*lines: str, shell: str = "bash", **environment: str) -> list[set[st
 
 @pytest.mark.parametrize("shell", ASKS)
 def test_every_shell_is_offered_commands_and_choices(shell):
-    commands, choices = offered("affekt tr", "affekt train x --only s", shell=shell)
+    commands, choices = offered("affekt tr", "affekt train x --only sv", shell=shell)
     assert (commands, choices) == ({"train"}, {"svc"})
 
 

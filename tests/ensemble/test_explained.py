@@ -11,9 +11,9 @@ from affekt.ensemble import Ensemble
 from affekt.ensemble.explained import Explanations
 from affekt.ensemble.timeline import timeline
 from affekt.errors import MediaError
+from affekt.media.contours import contour_names, contours_of
 from affekt.media.deadline import Deadline
 from affekt.media.functionals import feature_set
-from affekt.models.contours import contour_names, contours_of
 from affekt.models.shapley import shapley_values
 
 

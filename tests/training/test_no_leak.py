@@ -51,7 +51,7 @@ def clips(store: Store) -> PreparedIndex:
             rng.integers(0, 255, (10, 40, 40, 3), dtype=np.uint8), frames, np.zeros((10, 4), np.float32),
             np.arange(10, dtype=np.float32) / 25, rng.normal(size=88).astype(np.float32), True,
             descriptors=rng.normal(size=(40, 5)).astype(np.float32),
-            sound=Sound(rng.normal(0, 3000, 27000).astype(np.int16)),
+            sound=Sound(np.random.default_rng(number).normal(0, 3000, 27000).astype(np.int16)),
         )  # fmt: skip
         key = f"{number:032d}-0"
         store.put(key, clip)
