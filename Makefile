@@ -11,7 +11,7 @@ RECENT := 'import sys; sys.exit(sys.version_info < (3, 11))'
 RARE = /tests?/|/testing/_internal/|/mypyc?/|/moto/(?!(core|s3|s3bucket_path|moto_api|moto_server|settings|utilities)\b)|/(libcst|textual)/
 # What a part that failed says where the disk is full: that is nobody else's fault.
 ROOM = free=$$(df -Pk . | awk 'NR == 2 { print int($$4 / 1024) }'); test "$$free" -ge 300 || { echo "the disk is full:" \
-	"$$free MB are free here, and $(VENV) takes 2.7 GB; make room, and make install goes on from here" >&2; exit 1; }
+	"$$free MB are free here, and $(VENV) takes 3.1 GB; make room, and make install goes on from here" >&2; exit 1; }
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 
 .PHONY: help install demo test suite test-slow fuzz docs wheel wheel-test mutation lint format reference golden clean
@@ -42,7 +42,7 @@ $(STAMP): pyproject.toml setup.py constraints.txt
 	@# one that was made half, by an older Python or by one that is gone is made again
 	@{ $(BIN)/python -c $(RECENT) && $(BIN)/python -m pip --version; } >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) \
 		|| { $(ROOM); echo "$(VENV) could not be made: is Python's venv module here (Debian: python3.11-venv)?" >&2; exit 1; }
-	@echo "installing into $(VENV): about 1.1 GB to download the first time, 2.7 GB on the disk, a few minutes"
+	@echo "installing into $(VENV): about 1.1 GB to download the first time, 3.1 GB on the disk, a few minutes"
 	@test -n "$(TORCH_INDEX)" || $(NVIDIA) || echo "no NVIDIA device is here: where the package index has PyTorch's CUDA build" \
 		"alone, that is 2.7 GB more to download; TORCH_INDEX=address of an index with CPU builds avoids it"
 	@# torch first and by its exact version: a range would bring the CUDA packages with it
