@@ -271,7 +271,8 @@ class Store:
         for number, key in enumerate(keys):
             place = self._place(key)
             if place is None:
-                yield self._find(key)[0], [(number, 0)]
+                shard, row = self._find(key)  # a file of its own, or a shard that another process made meanwhile
+                yield shard, [(number, row)]
             else:
                 rows.setdefault(place[0], []).append((number, place[1]))
         for name, wanted in rows.items():

@@ -102,6 +102,21 @@ def test_contours_of_many_clips_are_those_of_each(tmp_path: Path, clip: Prepared
         assert np.array_equal(contours[row], store.get(f"k{number}").contours)
 
 
+def test_a_clip_that_another_process_packed_meanwhile_is_read_from_its_own_row(
+    tmp_path: Path, clip: PreparedClip, settings: MediaSettings
+) -> None:
+    first, second = Store(tmp_path, settings), Store(tmp_path, settings)
+    keys = [f"k{number}" for number in range(3)]
+    for number, key in enumerate(keys):
+        first.put(key, replace(_heard(clip, number), functionals=clip.functionals + number))
+    assert first.has(keys[2]) and second.has(keys[2])
+    first.functionals(keys)  # it has looked which shards there are
+    second.functionals(keys)
+    assert Store(tmp_path, settings).pack() == 3
+    assert np.array_equal(first.functionals(keys[2:])[0][0], clip.functionals + 2)
+    assert np.array_equal(second.contours(keys[2:])[0], _heard(clip, 2).contours)
+
+
 def _heard(clip: PreparedClip, number: int) -> PreparedClip:
     """A clip of which is heard what no other number says."""
     return replace(clip, descriptors=np.random.default_rng(number).normal(size=(30, 25)).astype(np.float32))
