@@ -18,8 +18,8 @@ SEED = 15
 _MANY = int(os.environ.get("FUZZ_CLIPS", "2000"))
 #: How often memory is looked at.
 _LOOKS = 10
-#: MiB by which a process may grow in the second half of the clips.
-_MIB = 4
+#: MiB by which a process may grow in the second half of the clips, and behind the first look.
+_MIB, _MIB_IN_ALL = 4, 48
 #: Pictures of the longest clip.
 _PICTURES = 60
 
@@ -103,6 +103,8 @@ def test_damaged_clips_crash_nothing_and_leave_nothing(server, door, clip, count
         half, last = looks[len(looks) // 2 - 1], looks[-1]
         grown = {pid: size - half.get(pid, 0) for pid, size in last.items()}
         assert max(grown.values()) < _MIB << 20, grown
+        in_all = {pid: size - looks[0].get(pid, size) for pid, size in last.items()}
+        assert max(in_all.values()) < _MIB_IN_ALL << 20, in_all
     for each in (server, door):
         assert set(processes(each)) == before[each.base], "a process died"
         assert left_behind(each) == []
