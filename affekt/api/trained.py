@@ -104,9 +104,7 @@ def train(
         trained = extension("runner", "local")(
             text_of(data),
             faces=str(faces),
-            only=only
-            if only is None or isinstance(only, str)
-            else ",".join(_texts(only, "only", list(model_names()[:2]))),
+            only=only if only is None or isinstance(only, str) else _names(only),
             name=name,
             preset=preset,
             overrides=_overrides(settings),
@@ -120,6 +118,10 @@ def _overrides(settings: Mapping[str, Any] | Sequence[str]) -> list[str]:
     if isinstance(settings, Mapping):
         return [f"{key}={json.dumps(value, default=str)}" for key, value in settings.items()]  # YAML reads it as it is
     return _texts(settings, "settings", {"vgg.iterations": 300})
+
+
+def _names(only: Sequence[str]) -> str:
+    return ",".join(_texts(only, "only", list(model_names()[:2])))
 
 
 def _texts(given: Any, name: str, like: Any) -> list[str]:

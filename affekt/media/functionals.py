@@ -19,6 +19,7 @@ from affekt.errors import SettingsError
 from affekt.extensions import extension, extension_names
 from affekt.media.loudness import at_level, heard_part
 from affekt.media.opensmile_library import Extractor
+from affekt.media.resampling import resampled
 from affekt.media.sound_code import RATE
 from affekt.media.voicing import is_voice
 from affekt.media.wanted import unwanted
@@ -243,12 +244,8 @@ def _at_rate(sound: np.ndarray, sample_rate: int) -> np.ndarray:
     """Int16 sound at the rate that encoders of voices hear."""
     if sample_rate == RATE:
         return sound
-    from scipy.signal import resample_poly  # heavy: scipy.signal
-
     common = math.gcd(sample_rate, RATE)
-    resampled = resample_poly(sound.astype(np.float64), RATE // common, sample_rate // common)
-    whole: np.ndarray = np.clip(np.rint(resampled), -32768, 32767).astype(np.int16)
-    return whole
+    return resampled(sound, RATE // common, sample_rate // common)
 
 
 def _described(features: FeatureSet, sound: np.ndarray, sample_rate: int, ends: float) -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,7 @@ from fractions import Fraction
 import numpy as np
 
 from affekt.media.mel import band_centres
+from affekt.media.resampling import resampled
 
 #: Power that is added before the logarithm between bands is taken.
 _LEAST = 1e-8
@@ -62,9 +63,5 @@ def at_speed(samples: np.ndarray, factor: float) -> np.ndarray:
         samples: int16 ``[n]``.
         factor: above 1 faster and higher, below 1 slower and lower; two decimals count.
     """
-    from scipy.signal import resample_poly  # heavy: scipy.signal
-
     share = Fraction(factor).limit_denominator(100)
-    played = resample_poly(samples.astype(np.float64), share.denominator, share.numerator)
-    whole: np.ndarray = np.clip(np.rint(played), -32768, 32767).astype(np.int16)
-    return whole
+    return resampled(samples, share.denominator, share.numerator)

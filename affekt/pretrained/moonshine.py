@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from affekt.errors import DataError
 from affekt.models.speech_embedding.network import SpeechEncoder
+from affekt.pretrained.package_file import PackageFile
 from affekt.pretrained.reading import read_state
-from affekt.storage import file_digest
 
 if TYPE_CHECKING:
     from affekt.pretrained.onnxruntime_format import OrtGraph
 
-#: The name under which settings know it; the package, the version whose weights these are, and their digest.
-NAME, PACKAGE, VERSION = "moonshine", "moonshine-voice", "0.0.4"
-SHA256 = "e091ae52fc2a912197af8f7b7ae2e8365b656ff58463313e0660cce59d9e81d3"
+#: The name under which settings know it, and where its weights are.
+NAME = "moonshine"
+FILE = PackageFile(
+    NAME, "speech encoder", "moonshine-voice", "0.0.4", "moonshine_voice/assets/tiny-en/encoder_model.ort",
+    "e091ae52fc2a912197af8f7b7ae2e8365b656ff58463313e0660cce59d9e81d3",
+)  # fmt: skip
 LICENCE = "Moonshine tiny, English (moonshine-voice 0.0.4), MIT, Moonshine AI; trained on some 200,000 hours of speech"
-_REMEDY = f"pip install --no-deps {PACKAGE}=={VERSION} brings it, make install does so as well"
-_FILE = "moonshine_voice/assets/tiny-en/encoder_model.ort"
 #: What the layers are called there and here, those of a block behind its number.
 _CONVOLUTIONS = {"conv1": "first", "conv2": "second", "conv3": "third"}
 _LINEAR = {
@@ -38,11 +36,7 @@ _OTHER = {
 
 def absent(group: Any) -> str:
     """Why the encoder that the model's settings name cannot be had here, in a sentence; ``""`` where it can."""
-    try:
-        _file_of(group.pretrained)
-    except DataError as error:
-        return str(error)
-    return ""
+    return FILE.absent(group.pretrained)
 
 
 def open_speech_encoder(pretrained: str) -> dict[str, Tensor]:
@@ -55,43 +49,13 @@ def open_speech_encoder(pretrained: str) -> dict[str, Tensor]:
         DataError: ``missing``: it is not here; ``damaged``: it is another file than the package's version has;
             ``wrong_layout``: it holds other layers.
     """
-    path = _file_of(pretrained)
+    path = FILE.path(pretrained)
     if pretrained != NAME:
-        state = read_state(path)
-    elif file_digest(path) != SHA256:
-        raise DataError(
-            f"is not the file of {PACKAGE} {VERSION} (SHA-256 {SHA256[:16]}…); {_REMEDY}",
-            code="damaged",
-            where=str(path),
-        )
-    else:
-        from affekt.pretrained.onnxruntime_format import OrtGraph  # flatbuffers, which trainings alone have
+        return FILE.layers(SpeechEncoder, read_state(path), path)
+    FILE.check(path)
+    from affekt.pretrained.onnxruntime_format import OrtGraph  # flatbuffers, which trainings alone have
 
-        state = _state_of(OrtGraph.read(path))
-    try:
-        return dict(SpeechEncoder.of(state).state_dict())
-    except RuntimeError as error:
-        raise DataError(
-            f"holds other layers than the speech encoder's: {str(error).splitlines()[-1].strip()}",
-            code="wrong_layout",
-            where=str(path),
-        ) from error
-
-
-def _file_of(pretrained: str) -> Path:
-    if pretrained != NAME:
-        path = Path(pretrained)
-        if not path.is_file():
-            raise DataError(f"no such file; expected a speech encoder, or {NAME}", code="missing", where=pretrained)
-        return path
-    try:
-        found = metadata.distribution(PACKAGE)
-    except metadata.PackageNotFoundError:
-        raise DataError(f"the package is not installed; {_REMEDY}", code="missing", where=PACKAGE) from None
-    path = Path(str(found.locate_file(_FILE)))
-    if not path.is_file():  # later versions fetch their models
-        raise DataError(f"version {found.version} has no model in it; {_REMEDY}", code="missing", where=PACKAGE)
-    return path
+    return FILE.layers(SpeechEncoder, _state_of(OrtGraph.read(path)), path)
 
 
 def _state_of(graph: OrtGraph) -> dict[str, Tensor]:

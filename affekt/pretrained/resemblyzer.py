@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +10,21 @@ from torch import Tensor
 
 from affekt.errors import DataError
 from affekt.models.voice_embedding.network import VoiceEncoder
+from affekt.pretrained.package_file import PackageFile
 from affekt.pretrained.reading import read_state
-from affekt.storage import file_digest
 
-#: The name under which settings know it; the version whose weights these are, and their digest.
-NAME, VERSION = "resemblyzer", "0.1.4"
-SHA256 = "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e"
+#: The name under which settings know it, and where its weights are.
+NAME = "resemblyzer"
+FILE = PackageFile(
+    NAME, "voice encoder", "resemblyzer", "0.1.4", "resemblyzer/pretrained.pt",
+    "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e",
+)  # fmt: skip
 LICENCE = "Resemblyzer 0.1.4, Apache-2.0, Resemble AI; trained on LibriSpeech (CC BY 4.0), VoxCeleb1 and VoxCeleb2"
-_REMEDY = f"pip install --no-deps {NAME}=={VERSION} brings it, make install does so as well"
 
 
 def absent(group: Any) -> str:
     """Why the encoder that the model's settings name cannot be had here, in a sentence; ``""`` where it can."""
-    try:
-        _file_of(group.pretrained)
-    except DataError as error:
-        return str(error)
-    return ""
+    return FILE.absent(group.pretrained)
 
 
 def open_voice_encoder(pretrained: str) -> dict[str, Tensor]:
@@ -37,36 +34,13 @@ def open_voice_encoder(pretrained: str) -> dict[str, Tensor]:
         pretrained: ``resemblyzer``, or a file with a state dict that has its ``lstm`` layers.
 
     Raises:
-        DataError: ``missing``: it is not here; ``damaged``: it is another file than the package's version has, or
-            holds other layers.
+        DataError: ``missing``: it is not here; ``damaged``: it is another file than the package's version has;
+            ``wrong_layout``: it holds other layers.
     """
-    path = _file_of(pretrained)
-    if pretrained == NAME and file_digest(path) != SHA256:
-        raise DataError(
-            f"is not the file of {NAME} {VERSION} (SHA-256 {SHA256[:16]}…); {_REMEDY}", code="damaged", where=str(path)
-        )
-    state = _state_of(path)
-    try:
-        return dict(VoiceEncoder.of(state).state_dict())
-    except RuntimeError as error:
-        raise DataError(
-            f"holds other layers than the voice encoder's: {str(error).splitlines()[-1].strip()}",
-            code="wrong_layout",
-            where=str(path),
-        ) from error
-
-
-def _file_of(pretrained: str) -> Path:
-    if pretrained != NAME:
-        path = Path(pretrained)
-        if not path.is_file():
-            raise DataError(f"no such file; expected a voice encoder, or {NAME}", code="missing", where=pretrained)
-        return path
-    try:
-        found = metadata.distribution(NAME)
-    except metadata.PackageNotFoundError:
-        raise DataError(f"the package is not installed; {_REMEDY}", code="missing", where=NAME) from None
-    return Path(str(found.locate_file("resemblyzer/pretrained.pt")))
+    path = FILE.path(pretrained)
+    if pretrained == NAME:
+        FILE.check(path)
+    return FILE.layers(VoiceEncoder, _state_of(path), path)
 
 
 def _state_of(path: Path) -> dict[str, Tensor]:

@@ -20,6 +20,7 @@ from affekt.models.voice_embedding.utterances import PARTIAL, STEP, partial_stat
 from affekt.pretrained import installing, published, resemblyzer, verify
 from affekt.pretrained.installing import fetch, install
 from affekt.pretrained.opening import open_start
+from affekt.pretrained.package_file import PackageFile
 from affekt.pretrained.tensorflow_js import read_graph
 from affekt.settings import load_settings
 from affekt.training.classifier import train_classifier
@@ -151,7 +152,7 @@ def test_a_model_of_faces_sits_out_where_no_clip_shows_one(make_set, tmp_path):
 def test_another_file_under_the_packages_name_is_refused(tmp_path, monkeypatch):
     other = tmp_path / "pretrained.pt"
     torch.save({"model_state": {}}, other)
-    monkeypatch.setattr(resemblyzer, "_file_of", lambda name: other)
+    monkeypatch.setattr(PackageFile, "path", lambda file, name: other)
     with pytest.raises(DataError, match=r"not the file of resemblyzer 0.1.4"):
         resemblyzer.open_voice_encoder("resemblyzer")
 

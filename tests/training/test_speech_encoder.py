@@ -13,6 +13,7 @@ from affekt.models.members import Members
 from affekt.models.speech_embedding.frames import AT_ONCE, LEAST, statistics_of
 from affekt.models.speech_embedding.network import BLOCKS, SpeechEncoder
 from affekt.pretrained import moonshine
+from affekt.pretrained.package_file import PackageFile
 from affekt.settings import load_settings
 from affekt.training.given import Given, train_member
 from affekt.training.sitting_out import SatOut, train_or_sit_out
@@ -107,7 +108,7 @@ def test_without_its_encoder_it_sits_out_with_a_word(make_set, tmp_path):
 
 def test_another_file_under_the_packages_name_is_refused(tmp_path, monkeypatch):
     (tmp_path / "encoder_model.ort").write_bytes(b"x" * 99)
-    monkeypatch.setattr(moonshine, "_file_of", lambda name: tmp_path / "encoder_model.ort")
+    monkeypatch.setattr(PackageFile, "path", lambda file, name: tmp_path / "encoder_model.ort")
     with pytest.raises(DataError, match=r"not the file of moonshine-voice 0.0.4"):
         moonshine.open_speech_encoder("moonshine")
 
