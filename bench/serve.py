@@ -1,6 +1,7 @@
 """Answers of a server: start to ready, one after the other, several at once, and at a fixed rate, by each engine.
 
-    python bench/serve.py MODEL CLIP [--requests 40] [--clients 4] [--code TREE] [--out docs/benchmarks]
+    python bench/serve.py MODEL CLIP [--requests 40] [--clients 4] [--code TREE [--code-model FOLDER]]
+        [--out docs/benchmarks]
 
 The closed loop waits for each answer before it asks again; the open loop asks at half the rate that the closed loop
 reached, whether answers come or not, and counts from when a request was due. In the process itself, without a server,
@@ -71,6 +72,11 @@ def row(name: str, seconds: list[float], rate: float | None, cpu: float | None) 
     )
 
 
+def models_of(folder: Path) -> str:
+    """The names of an ensemble's models."""
+    return ", ".join(sorted(each.name for each in (folder / "members").iterdir()))
+
+
 def main() -> None:
     """Measure and write the report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
@@ -79,6 +85,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=40)
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--code", type=Path, help="another commit's tree or installation, to be asked in turns")
+    parser.add_argument("--code-model", type=Path, help="what that code answers with, where it cannot read MODEL")
     add_out(parser)
     options = parser.parse_args()
     loaded = Ensemble.load(options.model)
@@ -103,13 +110,16 @@ def main() -> None:
             late = open_loop(ask, options.requests, rate / 2)
             rows.append(row(f"{engine}, {rate / 2:.2f} a second", late, None, None))
     load = f"Load of the machine at the end: {os.getloadavg()[0]:.1f}."
-    ways = {"code": Asked(options.model, options.clip, options.code)} if options.code else {}
+    of_code = options.code_model or options.model
+    ways = {"code": Asked(of_code, options.clip, options.code)} if options.code else {}
     ways["PyTorch"] = Asked(options.model, options.clip, AFFEKT_INFERENCE="torch")
     ways["graphs"] = Asked(options.model, options.clip)
     text = [
         *header("Answers of a server", "torch", "openvino", "torchserve", "uvicorn", "starlette", more=load),
         "",
-        f"{options.requests} requests each, one clip of {options.clip.stat().st_size:,} bytes.",
+        f"{options.requests} requests each, one clip of {options.clip.stat().st_size:,} bytes. "
+        f"Models: {models_of(options.model)}."
+        + (f" The other code's: {models_of(of_code)}." if options.code_model else ""),
         "",
         *starts,
         "",

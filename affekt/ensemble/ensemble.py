@@ -292,7 +292,7 @@ class Ensemble:
     ) -> tuple[PreparedClip, Seen]:
         """A media file as :meth:`prepare` gives it, and as :meth:`look` sees it.
 
-        It takes less time than both do: the faces are looked at while the voice is listened to.
+        It takes less time than both do: faces are looked at while the voice is listened to, by two threads.
 
         Args:
             path: as for :meth:`prepare`.
@@ -304,12 +304,9 @@ class Ensemble:
             MediaError: as both.
         """
         deadline = deadline or Deadline.of(self.settings.media, path)
-        faces: dict[str, Scored] = {}
-        clip = prepare_file(
-            path, self.settings.media, who, deadline,
-            seen=lambda clip: faces.update(self._members.look_at_faces(clip, deadline)),
-        )  # fmt: skip
-        return clip, self._seen(clip, where, self._members.look(clip, deadline, faces))
+        looking = self._members.looking(deadline)
+        clip = prepare_file(path, self.settings.media, who, deadline, looking.seen, looking.heard)
+        return clip, self._seen(clip, where, looking.whole(clip))
 
     def look(self, clip: PreparedClip, where: str = "clip", deadline: Deadline | None = None) -> Seen:
         """What the members see in a prepared clip, which :meth:`answer` takes.

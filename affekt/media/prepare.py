@@ -45,6 +45,7 @@ def prepare_file(
     who: str = PROMINENT,
     deadline: Deadline | None = None,
     seen: Callable[[PreparedClip], None] = lambda clip: None,
+    heard: Callable[[PreparedClip], None] = lambda clip: None,
 ) -> PreparedClip:
     """Prepare one media file. The result depends on nothing but the bytes of the file, the settings and the person.
 
@@ -57,6 +58,7 @@ def prepare_file(
         deadline: until when; that of ``media.timeout_seconds`` from now on where not given.
         seen: is given a clip with a face while its sound is still listened to, once all that is seen of it is there:
             what is heard is missing, and ``voice`` is false. What it raises ends the preparation.
+        heard: is given, in another thread, a clip once all that is heard of it is there: it has no frame. As ``seen``.
 
     Raises:
         MediaError: ``missing``, ``empty``, ``too_large``, ``too_long``, ``too_many_pixels``, ``unreadable``,
@@ -70,7 +72,7 @@ def prepare_file(
     with Ahead(settings, check) as ahead, ThreadPoolExecutor(1, "affekt-sound") as beside, wanted():
         with stage("decode"):
             decoded = decode(path, settings, deadline.ends, ahead.arrived)
-        sound = beside.submit(copy_context().run, _voice, path, decoded, settings, deadline)
+        sound = beside.submit(copy_context().run, _listen, path, decoded, settings, deadline, heard)
         try:
             with stage("faces"):
                 found = find_faces(decoded.frames, settings, who, check, ahead.search_of(decoded.frames))
@@ -87,10 +89,7 @@ def prepare_file(
             code="nothing_usable", where=str(path),
         )  # fmt: skip
     of_file = clip.flags[len(found.flags) :]
-    return replace(
-        clip, functionals=voice.functionals, voice=voice.usable, flags=(*found.flags, *sound_flags, *of_file),
-        descriptors=voice.descriptors, sound=Sound(voice.sound),
-    )  # fmt: skip
+    return _with_voice(replace(clip, flags=(*found.flags, *sound_flags, *of_file)), voice)
 
 
 def _seen(decoded: Decoded, found: Faces, settings: MediaSettings) -> PreparedClip:
@@ -128,6 +127,30 @@ def _wide(found: Faces, settings: MediaSettings) -> WidePictures | None:
         np.ones(len(frames), bool), settings.wide_size, settings.picture_quality,
     )  # fmt: skip
     return WidePictures(frames, pictures)
+
+
+def _with_voice(clip: PreparedClip, voice: Voice) -> PreparedClip:
+    return replace(
+        clip, functionals=voice.functionals, voice=voice.usable, descriptors=voice.descriptors, sound=Sound(voice.sound)
+    )
+
+
+def _listen(
+    path: str | Path,
+    decoded: Decoded,
+    settings: MediaSettings,
+    deadline: Deadline,
+    heard: Callable[[PreparedClip], None],
+) -> tuple[Voice, list[str]]:
+    """The voice of a clip, and the flags of its sound, once it was told what is heard."""
+    voice, flags = _voice(path, decoded, settings, deadline)
+    side = settings.face_size
+    unseen = PreparedClip(
+        faces=np.zeros((0, side, side, 3), np.uint8), present=np.zeros(0, bool), boxes=np.zeros((0, 4), np.float32),
+        times=np.zeros(0, np.float32), functionals=voice.functionals, voice=False, flags=tuple(flags),
+    )  # fmt: skip
+    heard(_with_voice(unseen, voice))
+    return voice, flags
 
 
 def _voice(path: str | Path, decoded: Decoded, settings: MediaSettings, deadline: Deadline) -> tuple[Voice, list[str]]:

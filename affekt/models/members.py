@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from affekt.errors import DataError
 from affekt.extensions import EXTENSIONS, model_spec, model_specs
 from affekt.media.deadline import Deadline
 from affekt.media.prepared import PreparedClip
+from affekt.models.looking import Looking
 from affekt.models.member import (
     HardwareChoice,
     ImageMember,
@@ -22,7 +23,6 @@ from affekt.models.member import (
     SessionMember,
     load_member,
 )
-from affekt.stages import stage
 
 
 class Members:
@@ -34,6 +34,7 @@ class Members:
 
     def __init__(self, members: Mapping[str, Member]) -> None:
         self._members = dict(members)
+        self._took: dict[str, float] = {}
         labels = {member.labels for member in members.values()}
         if len(labels) > 1:
             known = {name: member.labels for name, member in members.items()}
@@ -83,48 +84,21 @@ class Members:
         looked = self.look(clip, deadline)
         return {name: scored.vector for name, scored in looked.items() if scored.vector is not None}
 
-    def look(
-        self, clip: PreparedClip, deadline: Deadline | None = None, seen: Mapping[str, Scored] | None = None
-    ) -> dict[str, Scored]:
+    def look(self, clip: PreparedClip, deadline: Deadline | None = None) -> dict[str, Scored]:
         """What each member says of a clip.
 
         Args:
             clip: the clip.
             deadline: until when.
-            seen: what :meth:`look_at_faces` gave of the same clip, which is not asked again.
 
         Raises:
             MediaError: ``timeout``: the deadline was over before the last member was done.
         """
-        return self._said(clip, deadline, self._members, seen or {})
+        return self.looking(deadline).whole(clip)
 
-    def look_at_faces(self, clip: PreparedClip, deadline: Deadline | None = None) -> dict[str, Scored]:
-        """What those members say of a clip that look at nothing but faces, nor do those that they need.
-
-        Raises:
-            MediaError: as :meth:`look`.
-        """
-        names: list[str] = []
-        for name in self._members:
-            spec = model_spec(name)
-            if not spec.hears and all(needed in names for needed in spec.needs):
-                names.append(name)
-        return self._said(clip, deadline, names, {})
-
-    def _said(
-        self, clip: PreparedClip, deadline: Deadline | None, names: Iterable[str], known: Mapping[str, Scored]
-    ) -> dict[str, Scored]:
-        said: dict[str, Scored] = {}
-        for name in names:
-            if name in known:
-                said[name] = known[name]
-                continue
-            member = self._members[name]
-            if deadline is not None:
-                deadline.check(f"before {name} had looked at it")
-            with stage(name):
-                said[name] = member.score(clip, {needed: said[needed].offers for needed in model_spec(name).needs})
-        return said
+    def looking(self, deadline: Deadline | None = None) -> Looking:
+        """They are about to look at one clip, parts of which are there before others."""
+        return Looking(self._members, self._took, deadline)
 
     def score_person(self, name: str, rows: np.ndarray, vectors: np.ndarray) -> np.ndarray:
         """Score vectors float64 ``[N, L]`` of one person's clips by a member that gave their rows ``[N, F]``."""

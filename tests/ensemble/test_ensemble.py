@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import random
 import shutil
 import threading
 import time
@@ -16,6 +17,7 @@ from affekt.errors import DataError, MediaError
 from affekt.extensions import members_needed
 from affekt.media import PreparedIndex, prepare
 from affekt.media.deadline import Deadline
+from affekt.models.looking import Looking
 from affekt.score_table import ScoreTable
 from affekt.steps.fit_fusion import reported_split
 from affekt.store.entries import Store
@@ -43,24 +45,60 @@ def test_a_files_faces_are_looked_at_once_and_while_its_voice_is_listened_to(
 ):
     file = sample_clips / PreparedIndex.read(tiny_run.prepared).rows[-1].clip
     expected, looked, passes = ensemble.predict(ensemble.prepare(file)), threading.Event(), []
-    members, vgg, listen = ensemble._members, ensemble.member("vgg"), prepare.voice_of
-    look, score = members.look_at_faces, vgg.score
+    seen, vgg, listen = Looking.seen, ensemble.member("vgg"), prepare.voice_of
+    score = vgg.score
 
-    def look_and_tell(*clip):
-        said = look(*clip)
+    def look_and_tell(looking, clip):
+        seen(looking, clip)
         looked.set()
-        return said
 
     def listen_late(*sound, **how):
         assert looked.wait(60), "nothing was looked at while the voice was listened to"
         return listen(*sound, **how)
 
-    monkeypatch.setattr(members, "look_at_faces", look_and_tell)
+    monkeypatch.setattr(Looking, "seen", look_and_tell)
     monkeypatch.setattr(vgg, "score", lambda *clip: passes.append(clip) or score(*clip))
     monkeypatch.setattr(prepare, "voice_of", listen_late)
 
     assert ensemble.predict_file(file) == expected
     assert len(passes) == 1
+
+
+def test_a_files_voice_is_answered_once_and_while_its_faces_are_searched(ensemble, tiny_run, sample_clips, monkeypatch):
+    file = sample_clips / PreparedIndex.read(tiny_run.prepared).rows[-1].clip
+    expected, listened, passes = ensemble.predict(ensemble.prepare(file)), threading.Event(), []
+    heard, svc, search = Looking.heard, ensemble.member("svc"), prepare.find_faces
+    score = svc.score
+
+    def listen_and_tell(looking, clip):
+        heard(looking, clip)
+        listened.set()
+
+    def search_late(*frames, **how):
+        assert listened.wait(60), "no voice was answered while faces were searched"
+        return search(*frames, **how)
+
+    monkeypatch.setattr(Looking, "heard", listen_and_tell)
+    monkeypatch.setattr(svc, "score", lambda *clip: passes.append(clip) or score(*clip))
+    monkeypatch.setattr(prepare, "find_faces", search_late)
+
+    assert ensemble.predict_file(file) == expected
+    assert len(passes) == 1
+
+
+@pytest.mark.parametrize("inference", ["auto", "torch"])
+def test_the_order_in_which_two_threads_ask_the_models_changes_no_bit(
+    tiny_ensemble, tiny_run, sample_clips, inference
+):
+    ensemble, draw = Ensemble.load(tiny_ensemble, inference=inference), random.Random(0)
+    file = sample_clips / PreparedIndex.read(tiny_run.prepared).rows[-1].clip
+    one_after_the_other = ensemble.look(ensemble.prepare(file), str(file))
+    for _ in range(6):
+        ensemble._members._took.update({name: draw.random() for name in ensemble.models})
+        _, seen = ensemble.look_in(file, str(file))
+        assert np.array_equal(seen.scores, one_after_the_other.scores, equal_nan=True)
+        assert seen.rows.keys() == one_after_the_other.rows.keys() and seen.distances == one_after_the_other.distances
+        assert all(np.array_equal(row, one_after_the_other.rows[name]) for name, row in seen.rows.items())
 
 
 def test_scores_of_unseen_clips_are_those_of_the_members_tables(tiny_ensemble, tiny_run, tiny_settings):

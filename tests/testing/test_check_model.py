@@ -111,6 +111,22 @@ def test_a_member_of_faces_that_listens_all_the_same_is_told(monkeypatch: pytest
         check_model("vgg", SMALL)
 
 
+def test_a_member_of_voices_that_looks_all_the_same_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from affekt.models import voice
+
+    original = voice.load
+
+    def load(folder: Path, needs: Any, hardware: Any) -> Any:
+        member = original(folder, needs, hardware)
+        answer = member.score
+        member.score = lambda clip, needed=None: answer(clip) if len(clip.times) else Scored(np.eye(3)[0], {})  # type: ignore[method-assign]
+        return member
+
+    monkeypatch.setattr(voice, "load", load)
+    with pytest.raises(ConformanceError, match="answer as well while faces are searched"):
+        check_model("svc", SMALL)
+
+
 @pytest.mark.parametrize(
     ("drawn", "says"),
     [
