@@ -52,6 +52,8 @@ from affekt.store.preparing import prepare_clips
 
 #: What `networks` tells of itself to `evaluate`.
 NETWORKS_FACTS = "networks.json"
+#: How long the networks of a fold took; there once they are all trained.
+SECONDS = "seconds.json"
 #: In a RUN that was evaluated: the overrides of its settings, and the folder of the pooled clips.
 OVERRIDES, POOLED = "overrides.json", "pooled"
 
@@ -71,7 +73,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--only", default="", help="one speaker, in this process")
     parser.add_argument("--models", type=lambda text: tuple(text.split(",")), default=model_names())
-    parser.add_argument("--kept", action="store_true", help="models whose scores lie in RUN are not trained again")
+    parser.add_argument("--kept", action="store_true", help="what lies in RUN is not trained again")
     parser.add_argument("--against", type=Path, help="another RUN, of the same clips")
     parser.add_argument("--report", type=Path, help="folder for the Markdown report; without it, it is only printed")
     parser.add_argument("--file", default="leave-one-speaker-out.md", help="its name there")
@@ -107,7 +109,8 @@ def train_all(speakers: list[str], settings: Settings, arguments: argparse.Names
     if arguments.faces:
         train_first_stages(PreparedIndex.read(arguments.prepared), settings, arguments)
     first = time.monotonic() - started
-    waiting, running = list(speakers), {}
+    there = [each for each in speakers if arguments.kept and (arguments.out / each / SECONDS).is_file()]
+    waiting, running = [each for each in speakers if each not in there], {}
     command = [sys.executable, *sys.argv]
     while waiting or running:
         while waiting and len(running) < arguments.jobs:
@@ -125,6 +128,7 @@ def train_all(speakers: list[str], settings: Settings, arguments: argparse.Names
         "versions": f"Python {platform.python_version()}, torch {version('torch')}",
         "first_stages_seconds": round(first),
         "seconds": round(time.monotonic() - started),
+        "folds_there": len(there),
     }
     (arguments.out / NETWORKS_FACTS).write_text(json.dumps(facts), encoding="utf-8")
 
@@ -167,7 +171,7 @@ def train_networks(index: PreparedIndex, speaker: str, settings: Settings, argum
                 log=log(name, speaker), checkpoints=checkpoints,
             )
         )  # fmt: skip
-    (out / "seconds.json").write_text(json.dumps(time.monotonic() - started))
+    (out / SECONDS).write_text(json.dumps(time.monotonic() - started))
 
 
 def networks_of(models: tuple[str, ...]) -> list[str]:
@@ -325,9 +329,11 @@ def against(run: Path, other: Path, settings: Settings) -> list[str]:
 def _networks(facts: dict[str, Any] | None) -> list[str]:
     if facts is None or not facts["first_stages_seconds"]:
         return []
+    there = facts.get("folds_there", 0)
     return [
         f"Networks: {facts['device']}, {facts['versions']}, {facts['seconds']} s, of which the first stages on face "
-        f"images {facts['first_stages_seconds']} s (less where their checkpoints were there).",
+        f"images {facts['first_stages_seconds']} s (less where their checkpoints were there)"
+        + (f", without {there} of the folds, which were there already." if there else "."),
         "",
     ]
 
