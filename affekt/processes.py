@@ -25,8 +25,8 @@ from affekt.errors import as_affekt_error
 Document = Mapping[str, Any]
 #: Threads of every library; several processes of one thread do more than threads that wait for each other.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-#: A heap for all threads of a process that lives long: each thread of glibc's has one of its own otherwise, what is free
-#: in one serves no other, and a worker grows by some 30 MiB in 1,000 answers.
+#: One heap for all threads of a process that lives long: glibc gives each thread its own otherwise, what is free in one
+#: serves no other, and a worker grows by some 30 MiB in 1,000 answers.
 ONE_HEAP = {"MALLOC_ARENA_MAX": "1"}
 #: Processes that were started before there was anything to do, by their module.
 _ready: dict[str, list[_Worker]] = {}

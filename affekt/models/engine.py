@@ -101,7 +101,7 @@ class Graph:
             "CPU",
             {
                 "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
-                "INFERENCE_NUM_THREADS": threads or int(os.environ.get("OMP_NUM_THREADS", "0")) or whole_cores(),
+                "INFERENCE_NUM_THREADS": threads or int(os.environ.get("OMP_NUM_THREADS") or 0) or whole_cores(),
                 "NUM_STREAMS": 1,
                 # Workers that each bind their only thread to a core would all take the first.
                 "ENABLE_CPU_PINNING": False,

@@ -192,7 +192,9 @@ def server_environment(layout: Layout, threads: int) -> dict[str, str]:
     if environment.get("LC_ALL") in ("C", "POSIX"):  # Java would find no folder whose name has an accent
         environment["LC_ALL"] = "C.UTF-8"
     paths = [str(Path(str(affekt.__file__)).resolve().parent.parent), environment.get("PYTHONPATH", "")]
-    return ONE_HEAP | environment | {
+    return {
+        **ONE_HEAP,
+        **environment,
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)]),
         "TMPDIR": str(layout.temporary),

@@ -87,9 +87,7 @@ def test_a_files_voice_is_answered_once_and_while_its_faces_are_searched(ensembl
 
 
 @pytest.mark.parametrize("inference", ["auto", "torch"])
-def test_the_order_in_which_two_threads_ask_the_models_changes_no_bit(
-    tiny_ensemble, tiny_run, sample_clips, inference
-):
+def test_the_order_in_which_two_threads_ask_the_models_changes_no_bit(tiny_ensemble, tiny_run, sample_clips, inference):
     ensemble, draw = Ensemble.load(tiny_ensemble, inference=inference), random.Random(0)
     file = sample_clips / PreparedIndex.read(tiny_run.prepared).rows[-1].clip
     one_after_the_other = ensemble.look(ensemble.prepare(file), str(file))

@@ -80,6 +80,13 @@ def left_behind(server) -> list[str]:
     return found
 
 
+def test_the_threads_of_a_worker_have_one_heap(server, door):
+    for each in (server, door):
+        environments = [found.environ() for found in processes(each).values()]
+        workers = [found for found in environments if "OMP_WAIT_POLICY" in found]
+        assert workers and {found.get("MALLOC_ARENA_MAX") for found in workers} == {"1"}
+
+
 @pytest.mark.parametrize("count", [6, pytest.param(_MANY, marks=[pytest.mark.slow, pytest.mark.timeout(7200)])])
 def test_damaged_clips_crash_nothing_and_leave_nothing(server, door, clip, count, tmp_path):
     before = {each.base: set(processes(each)) for each in (server, door)}
