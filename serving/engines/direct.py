@@ -14,7 +14,7 @@ from typing import Any
 
 from affekt import events, lifeline
 from affekt.errors import AffektError
-from affekt.processes import ONE_HEAP, ONE_THREAD
+from affekt.processes import LONG_LIVED, ONE_THREAD
 from affekt.serving.engines.engine import EngineError, Reply
 from affekt.serving.engines.liveness import EVERY, runs, stopped
 from affekt.serving.time_limits import START_SECONDS
@@ -212,7 +212,7 @@ class _Worker:
             AffektError: it has not.
         """
         environment = {
-            **ONE_HEAP,
+            **LONG_LIVED,
             **os.environ,
             **dict.fromkeys(ONE_THREAD, str(threads)),
             **lifeline.environment(),

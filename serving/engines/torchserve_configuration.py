@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 
 import affekt
 from affekt.errors import AffektError
-from affekt.processes import ONE_HEAP
+from affekt.processes import LONG_LIVED
 from affekt.serving.engines import torchserve_worker
 from affekt.serving.handler import BESIDE, INBOX, SCRATCH, SECRET
 
@@ -193,7 +193,7 @@ def server_environment(layout: Layout, threads: int) -> dict[str, str]:
         environment["LC_ALL"] = "C.UTF-8"
     paths = [str(Path(str(affekt.__file__)).resolve().parent.parent), environment.get("PYTHONPATH", "")]
     return {
-        **ONE_HEAP,
+        **LONG_LIVED,
         **environment,
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)]),

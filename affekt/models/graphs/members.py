@@ -124,7 +124,7 @@ def load_voice(folder: Path, needs: Mapping[str, Member], hardware: HardwareChoi
 
 def load_speech(folder: Path, needs: Mapping[str, Member], hardware: HardwareChoice) -> ClassifierMember:
     """The head on the speech encoder in a member's folder; its sums over a whole sound are one thread's."""
-    graph = Graph(folder, hardware.precision, threads=1)
+    graph = Graph(folder, hardware.precision, threads=1, any_length=True)
     return ClassifierMember.load(folder, speech_features(lambda sound: graph(sound)[0]))
 
 
