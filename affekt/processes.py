@@ -25,10 +25,9 @@ from affekt.errors import as_affekt_error
 Document = Mapping[str, Any]
 #: Threads of every library; several processes of one thread do more than threads that wait for each other.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-#: What bounds the memory of a process that lives long. One heap for all threads: glibc gives each its own otherwise,
-#: what is free in one serves no other, and a worker grows by some 30 MiB in 1,000 answers. Pieces of code that oneDNN
-#: keeps: each new length of sound makes some 30 of them for the speech encoder, and 6 MiB of copied weights.
-LONG_LIVED = {"MALLOC_ARENA_MAX": "1", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "30"}
+#: What bounds the memory of a process that lives long: one heap for all threads. glibc gives each its own otherwise,
+#: what is free in one serves no other, and a worker grows by some 30 MiB in 1,000 answers.
+LONG_LIVED = {"MALLOC_ARENA_MAX": "1"}
 #: Processes that were started before there was anything to do, by their module.
 _ready: dict[str, list[_Worker]] = {}
 

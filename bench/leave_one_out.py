@@ -164,6 +164,8 @@ def train_networks(index: PreparedIndex, speaker: str, settings: Settings, argum
     out, checkpoints = arguments.out / speaker, str(arguments.store / "checkpoints")
     started = time.monotonic()
     for name in networks_of(arguments.models):
+        if arguments.kept and (out / name / "scores.csv").is_file():
+            continue
         train_or_sit_out(
             Given(
                 name, fold, store, settings, index.labels, out / name, faces=faces,

@@ -89,11 +89,9 @@ class Graph:
             processor multiplies matrices in it.
         threads: at most; by default one a core. A graph whose sums over many numbers are shared out among threads
             gives other last bits with another number of them.
-        any_length: its arrays may have any length. The engine makes code and copies of weights for each; it keeps none
-            of them beyond what it keeps for all graphs together.
     """
 
-    def __init__(self, folder: Path, precision: str = "auto", threads: int = 0, *, any_length: bool = False) -> None:
+    def __init__(self, folder: Path, precision: str = "auto", threads: int = 0) -> None:
         if precision == "auto":
             precision = "bfloat16" if has_bfloat16() else "float32"
         self._one_at_a_time = threading.Lock()
@@ -105,17 +103,18 @@ class Graph:
                 "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
                 "INFERENCE_NUM_THREADS": threads or int(os.environ.get("OMP_NUM_THREADS") or 0) or whole_cores(),
                 "NUM_STREAMS": 1,
-                **({"CPU_RUNTIME_CACHE_CAPACITY": 0} if any_length else {}),
                 # Workers that each bind their only thread to a core would all take the first.
                 "ENABLE_CPU_PINNING": False,
             },
         )
+        #: Arrays that it is given.
+        self.inputs = len(compiled.inputs)
         self._request = compiled.create_infer_request()
 
-    def __call__(self, array: np.ndarray) -> tuple[np.ndarray, ...]:
-        """What the network makes of an array, each output copied."""
+    def __call__(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        """What the network makes of its arrays, each output copied."""
         with self._one_at_a_time:
-            outputs = self._request.infer({0: array})
+            outputs = self._request.infer(dict(enumerate(arrays)))
             return tuple(np.array(outputs[number]) for number in range(len(outputs)))
 
 

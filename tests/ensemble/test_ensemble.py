@@ -40,47 +40,29 @@ def test_a_file_and_its_prepared_clip_get_the_same_answer(ensemble, tiny_run, ti
     assert ensemble.predict_file(sample_clips / row.clip) == stored
 
 
-def test_a_files_faces_are_looked_at_once_and_while_its_voice_is_listened_to(
-    ensemble, tiny_run, sample_clips, monkeypatch
+@pytest.mark.parametrize(
+    ("half", "model", "late"),
+    [("seen", "vgg", "voice_of"), ("heard", "svc", "find_faces")],
+    ids=["faces while the voice is listened to", "the voice while faces are searched"],
+)
+def test_half_of_a_file_is_looked_at_once_and_while_the_other_is_prepared(
+    ensemble, tiny_run, sample_clips, monkeypatch, half, model, late
 ):
     file = sample_clips / PreparedIndex.read(tiny_run.prepared).rows[-1].clip
-    expected, looked, passes = ensemble.predict(ensemble.prepare(file)), threading.Event(), []
-    seen, vgg, listen = Looking.seen, ensemble.member("vgg"), prepare.voice_of
-    score = vgg.score
+    expected, asked, passes = ensemble.predict(ensemble.prepare(file)), threading.Event(), []
+    ask, prepared, score = getattr(Looking, half), getattr(prepare, late), ensemble.member(model).score
 
-    def look_and_tell(looking, clip):
-        seen(looking, clip)
-        looked.set()
+    def ask_and_tell(looking, clip):
+        ask(looking, clip)
+        asked.set()
 
-    def listen_late(*sound, **how):
-        assert looked.wait(60), "nothing was looked at while the voice was listened to"
-        return listen(*sound, **how)
+    def prepare_late(*given, **how):
+        assert asked.wait(60), f"nothing was {half} before {late} was done"
+        return prepared(*given, **how)
 
-    monkeypatch.setattr(Looking, "seen", look_and_tell)
-    monkeypatch.setattr(vgg, "score", lambda *clip: passes.append(clip) or score(*clip))
-    monkeypatch.setattr(prepare, "voice_of", listen_late)
-
-    assert ensemble.predict_file(file) == expected
-    assert len(passes) == 1
-
-
-def test_a_files_voice_is_answered_once_and_while_its_faces_are_searched(ensemble, tiny_run, sample_clips, monkeypatch):
-    file = sample_clips / PreparedIndex.read(tiny_run.prepared).rows[-1].clip
-    expected, listened, passes = ensemble.predict(ensemble.prepare(file)), threading.Event(), []
-    heard, svc, search = Looking.heard, ensemble.member("svc"), prepare.find_faces
-    score = svc.score
-
-    def listen_and_tell(looking, clip):
-        heard(looking, clip)
-        listened.set()
-
-    def search_late(*frames, **how):
-        assert listened.wait(60), "no voice was answered while faces were searched"
-        return search(*frames, **how)
-
-    monkeypatch.setattr(Looking, "heard", listen_and_tell)
-    monkeypatch.setattr(svc, "score", lambda *clip: passes.append(clip) or score(*clip))
-    monkeypatch.setattr(prepare, "find_faces", search_late)
+    monkeypatch.setattr(Looking, half, ask_and_tell)
+    monkeypatch.setattr(ensemble.member(model), "score", lambda *clip: passes.append(clip) or score(*clip))
+    monkeypatch.setattr(prepare, late, prepare_late)
 
     assert ensemble.predict_file(file) == expected
     assert len(passes) == 1

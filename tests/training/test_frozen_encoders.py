@@ -16,7 +16,7 @@ from affekt.models.face_embedding.network import CHANNELS, MobileNet, _padded
 from affekt.models.members import Members
 from affekt.models.voice import functionals
 from affekt.models.voice_embedding.network import VoiceEncoder
-from affekt.models.voice_embedding.utterances import PARTIAL, STEP, partial_statistics_of, statistics_of
+from affekt.models.voice_embedding.utterances import PARTIAL, STEP, of_few_lengths, partial_statistics_of, statistics_of
 from affekt.pretrained import installing, published, resemblyzer, verify
 from affekt.pretrained.installing import fetch, install
 from affekt.pretrained.opening import open_start
@@ -70,6 +70,17 @@ def test_models_stored_before_read_the_state_after_partial_utterances(encoder):
     np.testing.assert_allclose(partial_statistics_of(mel, encoder.hear), expected, atol=1e-6)
     states = partial_statistics_of(mel, lambda parts: encoder.hear(parts)[:, -1])
     np.testing.assert_array_equal(states, partial_statistics_of(mel, encoder.hear))
+
+
+def test_silence_behind_an_utterance_changes_none_of_its_frames(encoder):
+    mel, told = np.random.default_rng(0).exponential(size=(1, PARTIAL + 3, 40)).astype(np.float32), []
+
+    def hear(utterances):
+        told.append(utterances.shape[1])
+        return encoder.hear(utterances)
+
+    np.testing.assert_allclose(of_few_lengths(hear)(mel), encoder.hear(mel), atol=1e-6)
+    assert told == [200]
 
 
 @pytest.mark.parametrize("statistics", [statistics_of, partial_statistics_of])

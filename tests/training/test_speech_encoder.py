@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from operator import le
+
 import numpy as np
 import pytest
 import torch
 
 from affekt.errors import DataError
 from affekt.media.other_speakers import at_speed
+from affekt.models.few_lengths import next_length
 from affekt.models.graphs.writing import write_speech
 from affekt.models.members import Members
-from affekt.models.speech_embedding.frames import AT_ONCE, LEAST, statistics_of
+from affekt.models.speech_embedding.frames import AT_ONCE, LEAST, of_few_lengths, statistics_of
 from affekt.models.speech_embedding.network import BLOCKS, SpeechEncoder
 from affekt.pretrained import moonshine
 from affekt.pretrained.package_file import PackageFile
@@ -54,6 +57,31 @@ def test_a_frame_is_heard_by_its_place_and_not_by_its_neighbours_order_alone(enc
     still = SpeechEncoder.of(encoder.state_dict())
     still.register_buffer("pace", changed, persistent=False)
     assert np.abs(still.hear(sound) - encoder.hear(sound)).max() > 1e-4
+
+
+@pytest.mark.parametrize("count", [LEAST, 895 + 63, RATE + 1, 3 * RATE])
+def test_silence_behind_sound_changes_none_of_its_frames(encoder, noise, count):
+    sound = noise[None, :count].astype(np.float32) / 32768
+    told = []
+
+    def hear(longer, samples):
+        told.append(longer.shape[1])
+        return encoder(torch.from_numpy(longer), torch.from_numpy(samples)).numpy()
+
+    np.testing.assert_allclose(of_few_lengths(hear)(sound), encoder.hear(sound), atol=1e-4)
+    assert told == [next_length(count, RATE // 2)]
+
+
+def test_the_first_convolution_is_one(encoder, noise):
+    for count in (895, 895 + 1, 895 + 63, RATE):
+        sound = torch.from_numpy(noise[None, :count].astype(np.float32) / 32768)
+        np.testing.assert_allclose(encoder._first(sound), encoder.first(sound.unsqueeze(1)), atol=1e-6)
+
+
+def test_sound_of_up_to_ten_seconds_has_thirteen_lengths():
+    found = [next_length(count, RATE // 2) for count in range(LEAST, AT_ONCE + 1, 100)]
+    assert [length / RATE for length in sorted(set(found))] == [0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 10]
+    assert found == sorted(found) and all(map(le, range(LEAST, AT_ONCE + 1, 100), found))
 
 
 def test_long_sound_is_heard_in_equal_parts(noise):

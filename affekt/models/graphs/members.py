@@ -20,10 +20,10 @@ from affekt.models.fc6_reading import Fc6Reading, vgg_read_by
 from affekt.models.joint.acoustic_steps import with_voice
 from affekt.models.member import HardwareChoice, Member
 from affekt.models.preprocessing import Preprocessing
-from affekt.models.speech_embedding.frames import speech_features
+from affekt.models.speech_embedding import frames
 from affekt.models.vgg.reading import VggReading
+from affekt.models.voice_embedding import utterances
 from affekt.models.voice_embedding.directions import Directions
-from affekt.models.voice_embedding.utterances import voice_features
 
 
 class GraphVgg(VggReading):
@@ -113,27 +113,35 @@ load_bilstm, load_joint = GraphBilstm.load, GraphJoint.load
 
 
 def load_voice(folder: Path, needs: Mapping[str, Member], hardware: HardwareChoice) -> ClassifierMember:
-    """The head on the voice encoder in a member's folder."""
+    """The head on the voice encoder in a member's folder; one that reads partial utterances meets one length anyway."""
     graph = Graph(folder, hardware.precision)
     description = read_description(folder / DESCRIPTION)
     directions = Directions.read(folder, description)
-    return ClassifierMember.load(
-        folder, voice_features(lambda utterances: graph(utterances)[0], description, directions)
-    )
+
+    def hear(heard: np.ndarray) -> np.ndarray:
+        return graph(heard)[0]
+
+    of_few = utterances.of_few_lengths(hear) if utterances.LAYERS_FACT in description else hear
+    return ClassifierMember.load(folder, utterances.voice_features(of_few, description, directions))
 
 
 def load_speech(folder: Path, needs: Mapping[str, Member], hardware: HardwareChoice) -> ClassifierMember:
-    """The head on the speech encoder in a member's folder; its sums over a whole sound are one thread's."""
-    graph = Graph(folder, hardware.precision, threads=1, any_length=True)
-    return ClassifierMember.load(folder, speech_features(lambda sound: graph(sound)[0]))
+    """The head on the speech encoder in a member's folder; its sums over a whole sound are one thread's.
+
+    A graph that was stored when it could not be told how much is sound is given sound as long as it is.
+    """
+    graph = Graph(folder, hardware.precision, threads=1)
+    told = frames.of_few_lengths(lambda sound, samples: graph(sound, samples)[0])
+    hear = told if graph.inputs > 1 else lambda sound: graph(sound)[0]
+    return ClassifierMember.load(folder, frames.speech_features(hear))
 
 
 def load_face(folder: Path, needs: Mapping[str, Member], hardware: HardwareChoice) -> ClassifierMember:
     """The head on the face encoder in a member's folder."""
     graph = Graph(folder, hardware.precision)
     description = read_description(folder / DESCRIPTION)
-    frames, wide = description["settings"]["frames_per_clip"], reads_wide(description)
-    return ClassifierMember.load(folder, face_features(lambda pictures: graph(pictures)[0], frames, wide=wide))
+    count, wide = description["settings"]["frames_per_clip"], reads_wide(description)
+    return ClassifierMember.load(folder, face_features(lambda pictures: graph(pictures)[0], count, wide=wide))
 
 
 def load_base(folder: Path, needs: Mapping[str, Member], hardware: HardwareChoice) -> ClassifierMember:

@@ -125,7 +125,7 @@ def write_voice(folder: Path) -> None:
 
 def write_speech(folder: Path) -> None:
     """Of a member's folder, the encoder of speech, whose sound may have any length."""
-    _write(folder, load_speech_encoder(folder), torch.zeros(2, LEAST), any_length=True)
+    _write(folder, load_speech_encoder(folder), torch.zeros(2, LEAST), torch.tensor([LEAST]), any_length=True)
 
 
 def write_face(folder: Path) -> None:
@@ -138,23 +138,24 @@ def write_face(folder: Path) -> None:
     _write(folder, encoder, torch.zeros(2, SIDE, SIDE, 3, dtype=torch.uint8))
 
 
-def _write(folder: Path, network: nn.Module, example: Tensor, *, any_length: bool = False) -> None:
+def _write(folder: Path, network: nn.Module, example: Tensor, *further: Tensor, any_length: bool = False) -> None:
     """Trace a network on an example, of which only the number of items may differ later, and write its graph.
 
-    With ``any_length`` the items' own first dimension may differ, too.
+    With ``any_length`` the items' own first dimension may differ, too. Further inputs have one shape.
     """
     manager, decoders = engine(".frontend").FrontEndManager(), engine(".frontend.pytorch.ts_decoder")
-    network = network.eval().requires_grad_(False)
+    network, examples = network.eval().requires_grad_(False), (example, *further)
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on what a trace cannot follow: nothing here depends on values
-        traced = torch.jit.trace(network, example, check_trace=False)
+        traced = torch.jit.trace(network, examples, check_trace=False)
         frontend = manager.load_by_framework("pytorch")
-        decoder = decoders.TorchScriptPythonDecoder(traced.eval(), example_input=(example,))  # kept until then
+        decoder = decoders.TorchScriptPythonDecoder(traced.eval(), example_input=examples)  # kept until then
         model = frontend.convert(frontend.load(decoder))
-    kinds = {torch.uint8: "u8", torch.float32: "f32"}
-    place = model.inputs[0].get_node()
-    place.set_element_type(getattr(engine().Type, kinds[example.dtype]))
+    kinds = {torch.uint8: "u8", torch.float32: "f32", torch.int64: "i64"}
     own = [-1, *example.shape[2:]] if any_length else [*example.shape[1:]]
-    place.set_partial_shape(engine().PartialShape([-1, *own]))
+    shapes = [[-1, *own], *(list(each.shape) for each in further)]
+    for given, place, shape in zip(examples, model.inputs, shapes, strict=True):
+        place.get_node().set_element_type(getattr(engine().Type, kinds[given.dtype]))
+        place.get_node().set_partial_shape(engine().PartialShape(shape))
     model.validate_nodes_and_infer_types()
     engine().save_model(model, folder / GRAPH, compress_to_fp16=False)

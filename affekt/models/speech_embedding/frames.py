@@ -4,18 +4,50 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from affekt.media.prepared import PreparedClip
 from affekt.media.sound_code import RATE
 from affekt.models.classifier import Features
+from affekt.models.few_lengths import next_length
 
 #: Samples that are heard at once at most, ten seconds, so that attention takes bounded room; and at least.
 AT_ONCE, LEAST = 10 * RATE, RATE // 4
 
+#: Width and step of the encoder's convolutions, the first one's in samples.
+CONVOLUTIONS = ((127, 64), (7, 3), (3, 2))
+
 #: An encoder's blocks: float32 ``[N, T, F]`` at each frame of sound float32 ``[N, n]``.
 Hear = Callable[[np.ndarray], np.ndarray]
+
+
+def windows_in(length: Any, width: int, step: int) -> Any:
+    """Windows of a width that fit into a length, a step from each to the next; numbers, or tensors of them."""
+    return (length - width) // step + 1
+
+
+def frames_in(samples: Any) -> Any:
+    """Frames that the encoder makes of so many samples, at least 895; likewise."""
+    for convolution in CONVOLUTIONS:
+        samples = windows_in(samples, *convolution)
+    return samples
+
+
+def of_few_lengths(hear: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Hear:
+    """An encoder that is given silence behind sound, so that it meets few lengths, and told how much is sound.
+
+    Args:
+        hear: is given float32 ``[N, n]`` and int64 ``[1]``, and may answer more frames than there are of that sound.
+    """
+
+    def heard(sound: np.ndarray) -> np.ndarray:
+        count = sound.shape[1]
+        longer = np.pad(sound, ((0, 0), (0, next_length(count, RATE // 2) - count)))
+        return hear(longer, np.array([count]))[:, : frames_in(count)]
+
+    return heard
 
 
 def statistics_of(samples: np.ndarray, hear: Hear) -> np.ndarray:

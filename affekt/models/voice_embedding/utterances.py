@@ -10,6 +10,7 @@ import numpy as np
 
 from affekt.media.prepared import PreparedClip
 from affekt.models.classifier import Features
+from affekt.models.few_lengths import next_length
 from affekt.models.voice_embedding.directions import Directions
 
 #: Layers of the encoder that are read: the second one's output says more of how something is said than the last one's,
@@ -22,6 +23,8 @@ GATES_FACT = "gates"
 #: Frames of a partial utterance, 1.6 s, which is what the encoder was trained on, and from one to the next, 0.2 s.
 PARTIAL, STEP = 160, 20
 _PARTS_AT_ONCE = 256
+#: Frames, half a second.
+_STEP_OF_LENGTHS = 50
 
 #: An encoder's last layer that is read: float32 ``[N, T, F]`` at each frame of utterances float32 ``[N, T, 40]``.
 Hear = Callable[[np.ndarray], np.ndarray]
@@ -86,6 +89,17 @@ def voice_features(
         return statistics(change(clip.mel), hear) if clip.voice and len(clip.mel) else None
 
     return features
+
+
+def of_few_lengths(hear: Hear) -> Hear:
+    """An encoder that is given silence behind utterances, so that it meets few lengths: it hears nothing in advance."""
+
+    def heard(utterances: np.ndarray) -> np.ndarray:
+        count = utterances.shape[1]
+        longer = np.pad(utterances, ((0, 0), (0, next_length(count, _STEP_OF_LENGTHS) - count), (0, 0)))
+        return hear(longer)[:, :count]
+
+    return heard
 
 
 def _padded(mel: np.ndarray) -> np.ndarray:
