@@ -74,6 +74,18 @@ def usable(where: str, otherwise: str) -> Iterator[None]:
         raise AffektError(message, code="tracking_address", where=where) from error
 
 
+def check_databricks(uri: str) -> None:
+    """Look for the login of an address of Databricks, which MLflow does at the first question only.
+
+    Raises:
+        MlflowException: there is none.
+    """
+    if uri.startswith("databricks"):
+        from mlflow.utils.databricks_utils import get_databricks_host_creds  # heavy: mlflow
+
+        get_databricks_host_creds(uri)
+
+
 def check_server(uri: str, otherwise: str) -> None:
     """Ask a tracking server one question, within a step as long as it takes until somebody answers.
 

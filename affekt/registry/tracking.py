@@ -19,7 +19,7 @@ from affekt.owner import current_user
 from affekt.patience import at_most
 from affekt.registry.moved_home import ARTIFACTS, follow
 from affekt.registry.patient_client import PatientClient, answered, worth_repeating
-from affekt.registry.reachable import check_address, check_server, usable
+from affekt.registry.reachable import check_address, check_databricks, check_server, usable
 from affekt.registry.reader import InPlace, Reader, ThroughMlflow
 from affekt.registry.writer import Writer, WritesInPlace, WritesThroughMlflow
 from affekt.storage import secrets_hidden, without_secrets
@@ -122,6 +122,8 @@ class Tracking:
             where = without_secrets(self.uri)
             with usable(where, otherwise):
                 client = answered(lambda: MlflowClient(tracking_uri=self.uri, registry_uri=registry), where)
+                for uri in (self.uri, registry):
+                    check_databricks(uri)
             return cast("MlflowClient", PatientClient(client, where))
         beside.mkdir(parents=True, exist_ok=True)
         with _one_at_a_time(beside / "mlflow.lock"):

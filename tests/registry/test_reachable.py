@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -56,9 +57,12 @@ def refused(uri):
 @pytest.mark.parametrize(
     "uri",
     ["127.0.0.1:5000", "localhost:5000", "http://", "http://:5000", "sqlite://runs.db", "sqlite:runs.db", "./mlruns",
-     "file:///tmp/mlruns", "nosuch://x"],
+     "file:///tmp/mlruns", "nosuch://x", "databricks"],
 )  # fmt: skip
-def test_what_is_no_address_for_mlflow_is_one_sentence(uri, tmp_path):
+def test_what_is_no_address_for_mlflow_is_one_sentence(uri, tmp_path, monkeypatch):
+    for name in [name for name in os.environ if name.startswith("DATABRICKS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DATABRICKS_CONFIG_FILE", str(tmp_path / "none"))
     with pytest.raises(AffektError, match="MLFLOW_TRACKING_URI") as caught:
         Tracking(uri, tmp_path).client  # noqa: B018 - it is the question
     assert (caught.value.code, caught.value.where) == ("tracking_address", uri)
