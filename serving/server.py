@@ -175,7 +175,7 @@ class LocalServer:
         """
         require(*_OF_THE_DOOR, *_OF_THE_ENGINES[self.options.engine])
         try:
-            read_manifest(self.ensemble)
+            read_manifest(self.ensemble, checked=False)  # the workers check what they load
             if self.options.keys:
                 read_keys(Path(self.options.keys))
             workers = self._workers or workers_for(self.ensemble)

@@ -79,7 +79,7 @@ class Versions:
         Raises:
             AffektError: it cannot be loaded.
         """
-        manifest = await asyncio.to_thread(read_manifest, folder)
+        manifest = read_manifest(folder, checked=False)  # the engine's workers check what they load
         await self.engine.add(name, folder, self.workers)
         media = manifest["settings"]["media"]
         seconds = float(media["timeout_seconds"]) + MODEL_SECONDS

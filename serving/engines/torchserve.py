@@ -57,12 +57,13 @@ class TorchServeEngine:
         self._versions: set[str] = set()
         #: When a worker of a version was ended here, since it was stopped.
         self._ended: dict[str, float] = {}
+        self._up: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
         # Requests wait in threads; the door gives a version no more than it has workers.
         self._threads = ThreadPoolExecutor(64, thread_name_prefix="torchserve")
 
     async def start(self) -> None:
-        """Start Java and wait until its management answers."""
+        """Start Java, which the first version waits for when its archive is there."""
         write_configuration(self.layout)
         self._secret = self.layout.secret.read_text(encoding="ascii")
         with self.layout.console.open("wb") as console:
@@ -74,6 +75,9 @@ class TorchServeEngine:
                 stdout=console,
                 stderr=subprocess.STDOUT,
             )
+        self._up = asyncio.create_task(self._starting())
+
+    async def _starting(self) -> None:
         ends = time.monotonic() + _STARTS
         while not await self._answers():
             if not self.running:
@@ -98,6 +102,8 @@ class TorchServeEngine:
                 ensemble, self.layout.store, name=self.name, version=version, file_name=stem, workers=steps[0]
             )
         )
+        assert self._up is not None
+        await asyncio.shield(self._up)
         offset = self.layout.log.stat().st_size if self.layout.log.exists() else 0
         if self._versions:
             self.layout.beside.touch()
@@ -168,8 +174,9 @@ class TorchServeEngine:
 
     async def stop(self) -> None:
         """End Java and with it the workers."""
-        if self._watching is not None:
-            self._watching.cancel()
+        for waiting in (self._up, self._watching):
+            if waiting is not None:
+                waiting.cancel()
         process, self._process = self._process, None
         if process is None:
             return

@@ -198,6 +198,15 @@ def test_a_model_that_does_not_load_is_an_error_with_the_workers_own_words_where
     assert list(short_place.iterdir()) == []
 
 
+@pytest.mark.parametrize("engine", ["torchserve", "direct"])
+def test_a_damaged_file_is_named_and_nothing_is_served(tiny_ensemble, tmp_path, engine):
+    damaged = shutil.copytree(tiny_ensemble, tmp_path / "damaged")
+    file = damaged / "fusion" / "fusion.json"
+    file.write_text(file.read_text() + " ")
+    with pytest.raises(AffektError, match=rf"{file}.* does not match its digest"):
+        LocalServer(damaged, engine=engine, workers=1).start()
+
+
 def test_stopping_answers_what_is_in_flight_and_leaves_nothing(tiny_ensemble, clip, tmp_path):
     server = LocalServer(tiny_ensemble, workers=1, home=tmp_path).start()
     session, folders = server.running_server().process, list(server._folders)
