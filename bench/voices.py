@@ -2,8 +2,9 @@
 
     python bench/voices.py DATA OTHER --store DIR [--out docs/benchmarks]
 
-Linear heads on functionals with contours and on statistics of the frozen voice encoder's second layer, without copies
-of clips, and the mean of their log posteriors. Each speaker is answered by heads that learned from others.
+Linear heads on functionals with contours, on statistics of the frozen voice encoder's second layer and on those of the
+frozen speech encoder's first blocks, without copies of clips, and the mean of their log posteriors. Each speaker is
+answered by heads that learned from others.
 """
 
 from __future__ import annotations
@@ -22,23 +23,28 @@ from affekt.classifiers.familiar import Familiar
 from affekt.dataset import LABELS, load_clips, subject_folds
 from affekt.dataset.several import DATASET, joined
 from affekt.ensemble.depth import UNLIKE, Depth
+from affekt.models.speech_embedding.frames import speech_features
+from affekt.models.speech_embedding.network import SpeechEncoder
 from affekt.models.voice import functionals_and_contours
 from affekt.models.voice_embedding.network import VoiceEncoder
 from affekt.models.voice_embedding.utterances import LAYERS_FACT, READ_LAYERS, voice_features
-from affekt.pretrained.resemblyzer import NAME, open_voice_encoder
+from affekt.pretrained import moonshine, resemblyzer
+from affekt.pretrained.moonshine import open_speech_encoder
+from affekt.pretrained.resemblyzer import open_voice_encoder
 from affekt.settings import load_settings
 from affekt.statistics import compare_paired, evaluate_scores
 from affekt.store.entries import Store
 from affekt.store.preparing import prepare_clips
 
-#: Inverse penalties of the two heads, and folds of the speakers who are answered, and of those who are learned from.
-PENALTY = (0.01, 0.01)
+#: What the heads read, the inverse penalties of each, and folds of the speakers who are answered and learned from.
+READ = ("functionals", "voice", "speech")
+PENALTY = (0.01, 0.01, 0.01)
 FOLDS, INNER = 7, 3
 
 
 @dataclass(frozen=True)
 class Voices:
-    """Rows of two kinds of features, ``[N, F]``, with the number of the label, the speaker and what could be."""
+    """Rows of each kind of features, ``[N, F]``, with the number of the label, the speaker and what could be."""
 
     name: str
     features: tuple[np.ndarray, ...]
@@ -78,17 +84,20 @@ def read(data: str, store: Path) -> list[Voices]:
     settings = load_settings("small")
     opened = Store(store, settings.media)
     index = prepare_clips(load_clips(data), opened)
-    encoder = VoiceEncoder.of(open_voice_encoder(NAME), READ_LAYERS)
-    statistics = voice_features(encoder.hear, {LAYERS_FACT: READ_LAYERS})
+    voice = VoiceEncoder.of(open_voice_encoder(resemblyzer.NAME), READ_LAYERS)
+    speech = SpeechEncoder.of(open_speech_encoder(moonshine.NAME))
+    readers = (
+        functionals_and_contours, voice_features(voice.hear, {LAYERS_FACT: READ_LAYERS}), speech_features(speech.hear)
+    )  # fmt: skip
     found = []
     for name in dict.fromkeys(row.attributes[DATASET] for row in index):
         own = [(row, opened.get(row.key)) for row in index if row.attributes[DATASET] == name]
-        pairs = [(row, functionals_and_contours(clip), statistics(clip)) for row, clip in own]
-        kept = [(row, one, two) for row, one, two in pairs if one is not None and two is not None]
-        truth = np.array([LABELS.index(row.label) for row, _, _ in kept])
+        pairs = [(row, [features(clip) for features in readers]) for row, clip in own]
+        kept = [(row, read) for row, read in pairs if all(each is not None for each in read)]
+        truth = np.array([LABELS.index(row.label) for row, _ in kept])
         possible = np.tile(np.isin(np.arange(len(LABELS)), truth), (len(kept), 1))
-        features = (np.stack([one for _, one, _ in kept]), np.stack([two for _, _, two in kept]))
-        found.append(Voices(name, features, truth, tuple(row.subject for row, _, _ in kept), possible))
+        features = tuple(np.stack(each) for each in zip(*(read for _, read in kept), strict=True))
+        found.append(Voices(name, features, truth, tuple(row.subject for row, _ in kept), possible))
     return found
 
 
@@ -197,12 +206,12 @@ def trusted(learned: Voices, asked: Voices) -> list[np.ndarray]:
     """Answers as they are, as they are trusted, and the share of unseen clips that lie at least as far."""
     known = Voices(learned.name, learned.features, learned.truth, learned.speakers, learned.possible)
     unseen, distances = folded(known, INNER, lambda own, held: [answered(own, held)[0], away(own, held)])
-    depth = Depth.fit(("functionals", "embedding"), distances, unseen, learned.truth, 0)
+    depth = Depth.fit(READ, distances, unseen, learned.truth, 0)
     assert depth is not None
     plain, here = answered(learned, asked)[0], away(learned, asked)
     columns = asked.possible[0]
     after = plain.copy()
-    small = Depth.fit(("functionals", "embedding"), distances, unseen[:, columns], _among(learned.truth, columns), 0)
+    small = Depth.fit(READ, distances, unseen[:, columns], _among(learned.truth, columns), 0)
     assert small is not None
     after[:, columns] = small.trusted(plain[:, columns], here)
     return [plain, after, depth.shares(here)]
@@ -214,7 +223,7 @@ def _among(truth: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
 
 def away(learned: Voices, asked: Voices) -> np.ndarray:
-    """Float64 ``[N, 2]``: the distances of both kinds of features."""
+    """Float64 ``[N, M]``: the distances of each kind of features."""
     pairs = zip(learned.features, asked.features, strict=True)
     return np.stack([Familiar.fit(x).distances(rows) for x, rows in pairs], axis=1)
 
