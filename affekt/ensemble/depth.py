@@ -3,7 +3,9 @@
 How far the clip lies from what each member learned from (:mod:`affekt.classifiers.familiar`) is held against how far
 train clips of people lay whom the member had not seen: what share of them lies at least as far. Of a clip like these
 every share is as likely as any other; of one from elsewhere it is small. Its answer is mixed with none at all, in which
-every label is as likely, the more the smaller the share. So that clips like those of the training keep the confidence
+every label is as likely, the more the smaller the share, and never wholly: of voices of another language and another
+recording, which an encoder of speech takes for nothing that it knows, answers are still right more often than not
+answering would be. So that clips like those of the training keep the confidence
 that they earn, the answer is made surer before, by one temperature that is fitted on the same train clips. The answered
 label stays. No label of the clips that are asked about is needed. The rule itself was chosen on two sets of voices,
 whose figures stand in ``docs/decisions.md``: of other clips it is not known how well it does.
@@ -28,8 +30,8 @@ DEPTH = "depth.json"
 UNLIKE = 0.05
 #: Fewer train clips of unseen people tell nothing of how far a clip may lie; more tell no more.
 _FEWEST, _MOST = 40, 2000
-#: With which power of the share the answer counts.
-_POWER = 0.5
+#: With which power of the share the answer counts, and for how much however far the clip lies.
+_POWER, _LEAST = 0.5, 0.3
 #: Temperatures that are tried: below one is surer.
 _TEMPERATURES = np.exp(np.linspace(np.log(0.4), np.log(1.5), 45))
 
@@ -43,11 +45,13 @@ class Depth:
         unseen: float64 ``[N, M]``, the distances of train clips from what members learned from that had not seen their
             subjects; NaN where there is none.
         temperature: by which answers are made surer before they are trusted less.
+        least: for how much an answer counts however far its clip lies; 0 for ensembles that were stored without.
     """
 
     models: tuple[str, ...]
     unseen: np.ndarray
     temperature: float
+    least: float = _LEAST
 
     @classmethod
     def fit(
@@ -84,7 +88,7 @@ class Depth:
         own, labels = answers[kept], truth[kept]
 
         def loss(temperature: float) -> float:
-            trusted = _trusted(own, shares, temperature)
+            trusted = _trusted(own, shares, temperature, _LEAST)
             return float(-np.log(trusted[np.arange(len(labels)), labels] + 1e-12).mean())
 
         return cls(found.models, found.unseen, float(min(_TEMPERATURES, key=loss)))
@@ -119,7 +123,7 @@ class Depth:
             distances: as for :meth:`shares`.
         """
         shares = self.shares(distances)
-        moved = _trusted(answers, shares, self.temperature)
+        moved = _trusted(answers, shares, self.temperature, self.least)
         return np.where(np.isnan(shares)[:, np.newaxis], answers, moved)
 
     def told(self, clip: Seen) -> str | None:
@@ -142,7 +146,9 @@ class Depth:
     def write(self, folder: Path) -> None:
         """Write ``depth.json`` into an ensemble's folder."""
         rows = [[None if np.isnan(value) else float(value) for value in row] for row in self.unseen]
-        document = {"models": list(self.models), "temperature": self.temperature, "unseen": rows}
+        document = {
+            "models": list(self.models), "temperature": self.temperature, "least": self.least, "unseen": rows
+        }  # fmt: skip
         (folder / DEPTH).write_text(json.dumps(document), encoding="utf-8")
 
     @classmethod
@@ -158,7 +164,8 @@ class Depth:
     def _of(cls, content: bytes) -> Depth:
         document = json.loads(content)
         unseen = np.array(document["unseen"], dtype=float)  # None becomes NaN
-        return cls(tuple(document["models"]), unseen, float(document["temperature"]))
+        least = float(document.get("least", 0.0))
+        return cls(tuple(document["models"]), unseen, float(document["temperature"]), least)
 
     @cached_property
     def _sorted(self) -> list[np.ndarray]:
@@ -189,10 +196,10 @@ def _share(known: np.ndarray, values: np.ndarray) -> np.ndarray:
     return share
 
 
-def _trusted(answers: np.ndarray, shares: np.ndarray, temperature: float) -> np.ndarray:
+def _trusted(answers: np.ndarray, shares: np.ndarray, temperature: float, least: float) -> np.ndarray:
     powers = np.log(answers + 1e-12) / temperature
     surer = np.exp(powers - powers.max(axis=1, keepdims=True))
     surer /= surer.sum(axis=1, keepdims=True)
-    part = shares[:, np.newaxis] ** _POWER
+    part = least + (1 - least) * shares[:, np.newaxis] ** _POWER
     mixed: np.ndarray = part * surer + (1 - part) / answers.shape[1]
     return mixed

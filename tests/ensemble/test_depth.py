@@ -53,8 +53,24 @@ def test_the_farther_a_clip_the_less_sure_its_answer_and_its_label_stays(depth):
     answers = np.tile([0.7, 0.2, 0.1], (4, 1))
     near, far, farther, farthest = depth.trusted(answers, np.array([[0.5] * 2, [1.4] * 2, [1.8] * 2, [9.0] * 2]))
     assert near[0] > far[0] > farther[0] >= farthest[0] > 1 / 3
-    assert farthest[0] < 0.4
+    assert farthest[0] < 0.55
     assert {row.argmax() for row in (near, far, farther, farthest)} == {0}
+
+
+def test_however_far_a_clip_lies_its_answer_counts_for_three_tenths():
+    known = Depth(("svc",), np.linspace(1, 2, 10_000)[:, np.newaxis], 1.0)
+    answers = np.array([[0.7, 0.2, 0.1]])
+    np.testing.assert_allclose(known.trusted(answers, np.array([[9.0]])), 0.3 * answers + 0.7 / 3, atol=0.005)
+
+
+def test_of_an_ensemble_that_was_stored_before_it_counts_for_nothing(tmp_path):
+    Depth(("svc",), np.linspace(1, 2, 10_000)[:, np.newaxis], 1.0).write(tmp_path)
+    stored = json.loads((tmp_path / DEPTH).read_text(encoding="utf-8"))
+    del stored["least"]
+    (tmp_path / DEPTH).write_text(json.dumps(stored), encoding="utf-8")
+    known = Depth.read(tmp_path)
+    assert known is not None
+    np.testing.assert_allclose(known.trusted(np.array([[0.7, 0.2, 0.1]]), np.array([[9.0]])), 1 / 3, atol=0.005)
 
 
 def test_a_clip_on_which_one_model_alone_tells_is_held_against_that_model(depth):
