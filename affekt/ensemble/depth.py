@@ -4,11 +4,11 @@ How far the clip lies from what each member learned from (:mod:`affekt.classifie
 train clips of people lay whom the member had not seen: what share of them lies at least as far. Of a clip like these
 every share is as likely as any other; of one from elsewhere it is small. Its answer is mixed with none at all, in which
 every label is as likely, the more the smaller the share, and never wholly: of voices of another language and another
-recording, which an encoder of speech takes for nothing that it knows, answers are still right more often than not
-answering would be. So that clips like those of the training keep the confidence
-that they earn, the answer is made surer before, by one temperature that is fitted on the same train clips. The answered
-label stays. No label of the clips that are asked about is needed. The rule itself was chosen on two sets of voices,
-whose figures stand in ``docs/decisions.md``: of other clips it is not known how well it does.
+recording, which an encoder of speech takes for nothing that it knows, answers are still right more often than chance
+is. So that clips like those of the training keep the confidence that they earn, the answer is made surer before, by one
+temperature that is fitted on the same train clips. The answered label stays. No label of the clips that are asked about
+is needed. The rule itself was chosen on two sets of voices, whose figures stand in ``docs/decisions.md``: of other
+clips it is not known how well it does.
 """
 
 from __future__ import annotations

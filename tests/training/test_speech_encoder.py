@@ -11,9 +11,10 @@ import torch
 from affekt.errors import DataError
 from affekt.media.other_speakers import at_speed
 from affekt.models.few_lengths import next_length
-from affekt.models.graphs.writing import write_speech
+from affekt.models.graphs.writing import _write, write_speech
 from affekt.models.members import Members
 from affekt.models.speech_embedding.frames import AT_ONCE, LEAST, of_few_lengths, statistics_of
+from affekt.models.speech_embedding.member import load_speech_encoder
 from affekt.models.speech_embedding.network import BLOCKS, SpeechEncoder
 from affekt.pretrained import moonshine
 from affekt.pretrained.package_file import PackageFile
@@ -124,6 +125,29 @@ def test_it_learns_from_copies_and_answers_as_a_graph_what_it_answers_in_pytorch
             clip = store.get(item.key)
             np.testing.assert_allclose(network.score(clip)["speech_embedding"], table.scores[row, 0], atol=1e-6)
             np.testing.assert_allclose(graph.score(clip)["speech_embedding"], table.scores[row, 0], atol=1e-4)
+
+
+class _NotTold(torch.nn.Module):
+    """The encoder as graphs were stored at first: nobody tells it how much is sound."""
+
+    def __init__(self, encoder):
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, sound):
+        return self.encoder(sound, torch.zeros(1, dtype=torch.int64) + sound.shape[1])
+
+
+def test_a_graph_that_is_not_told_how_much_is_sound_answers_as_it_did(make_set, tmp_path, encoders):
+    index, store = make_set(PEOPLE)
+    settings = load_settings("small", [*encoders, "speech_embedding.speed_factors=[]"])
+    out = tmp_path / "speech_embedding"
+    table = train_member(Given("speech_embedding", index, store, settings, LABELS, out))
+    _write(out, _NotTold(load_speech_encoder(out)), torch.zeros(2, LEAST), any_length=True)
+    graph = Members.load({"speech_embedding": out}, inference="openvino")
+    row = next(number for number, item in enumerate(index.rows) if item.split == "val")
+    scores = graph.score(store.get(index.rows[row].key))["speech_embedding"]
+    np.testing.assert_allclose(scores, table.scores[row, 0], atol=1e-4)
 
 
 def test_without_its_encoder_it_sits_out_with_a_word(make_set, tmp_path):

@@ -11,7 +11,7 @@ import numpy as np
 from affekt.media.prepared import PreparedClip
 from affekt.media.sound_code import RATE
 from affekt.models.classifier import Features
-from affekt.models.few_lengths import next_length
+from affekt.models.few_lengths import lengthened
 
 #: Samples that are heard at once at most, ten seconds, so that attention takes bounded room; and at least.
 AT_ONCE, LEAST = 10 * RATE, RATE // 4
@@ -44,8 +44,7 @@ def of_few_lengths(hear: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Hear
 
     def heard(sound: np.ndarray) -> np.ndarray:
         count = sound.shape[1]
-        longer = np.pad(sound, ((0, 0), (0, next_length(count, RATE // 2) - count)))
-        return hear(longer, np.array([count]))[:, : frames_in(count)]
+        return hear(lengthened(sound, RATE // 2), np.array([count]))[:, : frames_in(count)]
 
     return heard
 

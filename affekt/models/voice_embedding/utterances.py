@@ -10,7 +10,7 @@ import numpy as np
 
 from affekt.media.prepared import PreparedClip
 from affekt.models.classifier import Features
-from affekt.models.few_lengths import next_length
+from affekt.models.few_lengths import lengthened
 from affekt.models.voice_embedding.directions import Directions
 
 #: Layers of the encoder that are read: the second one's output says more of how something is said than the last one's,
@@ -95,9 +95,7 @@ def of_few_lengths(hear: Hear) -> Hear:
     """An encoder that is given silence behind utterances, so that it meets few lengths: it hears nothing in advance."""
 
     def heard(utterances: np.ndarray) -> np.ndarray:
-        count = utterances.shape[1]
-        longer = np.pad(utterances, ((0, 0), (0, next_length(count, _STEP_OF_LENGTHS) - count), (0, 0)))
-        return hear(longer)[:, :count]
+        return hear(lengthened(utterances, _STEP_OF_LENGTHS))[:, : utterances.shape[1]]
 
     return heard
 
