@@ -15,12 +15,14 @@ import numpy as np
 
 from affekt.errors import AffektError
 from affekt.machine import has_bfloat16, whole_cores
+from affekt.models import kept_graphs
 
 logger = logging.getLogger(__name__)
 
 #: The files of a graph in a member's folder: its operations, and its numbers.
 GRAPH, NUMBERS = "graph.xml", "graph.bin"
 _PACKAGE = "openvino"
+_first = threading.Lock()
 
 
 def is_installed() -> bool:
@@ -95,10 +97,9 @@ class Graph:
         if precision == "auto":
             precision = "bfloat16" if has_bfloat16() else "float32"
         self._one_at_a_time = threading.Lock()
-        core = _core()
-        compiled = core.compile_model(
-            core.read_model(folder / GRAPH),
-            "CPU",
+        # The engine goes on reading in what was kept.
+        compiled, self._kept = _compiled(
+            folder,
             {
                 "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
                 "INFERENCE_NUM_THREADS": threads or int(os.environ.get("OMP_NUM_THREADS") or 0) or whole_cores(),
@@ -118,6 +119,30 @@ class Graph:
             return tuple(np.array(outputs[number]) for number in range(len(outputs)))
 
 
-@cache
+def _compiled(folder: Path, settings: dict[str, Any]) -> tuple[Any, np.ndarray | None]:
+    """The graph in a folder, ready to be asked; and what was kept of it, where it was made from that."""
+    files = (folder / GRAPH, folder / NUMBERS)
+    # Neither threads nor streams change what is kept.
+    place = kept_graphs.place_of(files, engine().get_version(), settings["INFERENCE_PRECISION_HINT"])
+    if place is not None and (kept := kept_graphs.read(place)) is not None:
+        try:
+            return _core().import_model(engine().Tensor(kept, shared_memory=True), "CPU", settings), kept
+        except RuntimeError as error:
+            logger.info("%s cannot be read and is made again (%s)", place, error)
+    compiled = _core().compile_model(_core().read_model(folder / GRAPH), "CPU", settings)
+    if place is not None:
+        kept_graphs.keep(place, compiled.export_model().getbuffer())
+    return compiled, None
+
+
 def _core() -> Any:
+    with _first:
+        return _only_core()
+
+
+@cache
+def _only_core() -> Any:
+    # The first array that the engine hands to Python initialises what it does so with: two threads that get their
+    # first ones at once wait for each other for ever, each with what the other one needs (OpenVINO 2026.4).
+    _ = engine().Tensor(np.zeros(1, np.float32)).data
     return engine().Core()
