@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import logging
 import os
-import tempfile
 import zlib
 from functools import cache
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from affekt.home import state_folder
+from affekt.storage import appearing
 
 logger = logging.getLogger(__name__)
 
@@ -63,15 +63,9 @@ def keep(place: Path, made: memoryview) -> None:
     """Keep it there for others, if that can be done; nobody ever sees a part of it."""
     with contextlib.suppress(OSError):
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=place.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(made)
-                file.write(zlib.crc32(made).to_bytes(_SUM, "big"))
-            Path(name).replace(place)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        with appearing(place) as free, free.open("wb") as file:
+            file.write(made)
+            file.write(zlib.crc32(made).to_bytes(_SUM, "big"))
         _make_room(place.parent)
 
 

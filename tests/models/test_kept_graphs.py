@@ -66,7 +66,7 @@ def test_the_second_time_answers_from_what_is_kept_to_the_bit(folder, made):
     first = answers(folder)
     assert made == [folder] and len(kept(folder)) == 1
     assert answers(folder) == first and made == [folder]
-    assert kept(folder)[0].stat().st_mode & 0o077 == 0
+    assert kept(folder)[0].parent.stat().st_mode & 0o077 == 0
 
 
 def test_another_number_of_threads_answers_from_the_same(folder, made):
