@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import json
 import logging
 import os
@@ -11,42 +12,21 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import TextIO
-
-import uvicorn
-from starlette.types import ASGIApp
+from typing import TYPE_CHECKING, TextIO
 
 from affekt import events
 from affekt.errors import AffektError, as_affekt_error
-from affekt.serving.confined import possible
-from affekt.serving.door.admin import admin_application
-from affekt.serving.door.app import application, metrics_application
-from affekt.serving.door.desk import Desk
-from affekt.serving.door.http import Protocol
-from affekt.serving.door.inbox import Inbox
 from affekt.serving.door.options import LOOPBACK, Options
 from affekt.serving.door.versions import Versions
-from affekt.serving.engines.direct import DirectEngine
 from affekt.serving.engines.engine import Engine
-from affekt.serving.engines.torchserve import TorchServeEngine
 from affekt.serving.engines.torchserve_configuration import Layout
 
+if TYPE_CHECKING:
+    from affekt.serving.door.listening import Listening  # imported while the engine starts
+
 logger = logging.getLogger(__name__)
-
-#: Seconds that requests in flight have to be answered after SIGTERM.
-PATIENCE = 60
-
-
-class _Server(uvicorn.Server):
-    """A server that leaves signals to the process, which has several."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Take no signal."""
-        yield
 
 
 def main() -> int:
@@ -82,13 +62,13 @@ async def _serve(options: Options, answers: TextIO) -> None:
                 with contextlib.suppress(asyncio.CancelledError):
                     await serving
                 return
-            servers = serving.result()
+            servers, confinement = serving.result()
             running = [asyncio.create_task(server.serve(sockets=[used])) for server, used in servers]
             while not all(server.started for server, _ in servers) and not any(task.done() for task in running):
                 await asyncio.sleep(0.01)
-            logger.info("%s", possible())
+            logger.info("%s", confinement)
             said = {"port": front.getsockname()[1], "metrics_port": metrics.getsockname()[1] if metrics else 0}
-            said |= {"confinement": possible()}
+            said |= {"confinement": confinement}
             events.write(events.Done(time.monotonic() - started, said), answers)
             await stop.wait()
             for server, _ in servers:
@@ -104,42 +84,27 @@ async def _started(
     stack: contextlib.ExitStack,
     front: socket.socket,
     metrics: socket.socket | None,
-) -> list[tuple[_Server, socket.socket]]:
+) -> tuple[list[Listening], str]:
     await engine.start()
     versions = Versions(options.name, engine, workers=options.workers, room=options.room)
+    imported = asyncio.create_task(asyncio.to_thread(importlib.import_module, "affekt.serving.door.listening"))
     first = await versions.add(options.version, Path(options.ensemble))
     versions.default = first.name
-    desk = Desk(options, versions, Inbox(engine.inbox, first.max_bytes))
+    listening = await imported
     admin = stack.enter_context(_socket_file(options.admin))
-    management = admin_application(versions, options.watch, options.slower)
-    servers = [(_server(application(desk)), front), (_server(management), admin)]
-    if metrics is not None:
-        servers.append((_server(metrics_application(desk)), metrics))
-    return servers
+    return listening.servers(options, versions, engine.inbox, front, admin, metrics), listening.possible()
 
 
 def _engine(options: Options) -> Engine:
     layout = Layout(work=Path(options.work), temporary=Path(options.temporary))
     if options.engine == "direct":
+        from affekt.serving.engines.direct import DirectEngine  # one of the two is needed, and waited for
+
         layout.make()
         return DirectEngine(options.name, layout.clips, layout.scratch, options.threads)
+    from affekt.serving.engines.torchserve import TorchServeEngine  # as above
+
     return TorchServeEngine(options.name, layout, options.threads)
-
-
-def _server(app: ASGIApp) -> _Server:
-    return _Server(
-        uvicorn.Config(
-            app,
-            http=Protocol,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=30,
-            timeout_graceful_shutdown=PATIENCE,
-        )
-    )
 
 
 def _bound(address: str, port: int) -> socket.socket:

@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape
 
 import affekt
 from affekt.errors import AffektError
+from affekt.home import state_folder
 from affekt.processes import LONG_LIVED
 from affekt.serving.engines import torchserve_worker
 from affekt.serving.handler import BESIDE, INBOX, SCRATCH, SECRET
@@ -198,6 +199,7 @@ def server_environment(layout: Layout, threads: int) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)]),
         "TMPDIR": str(layout.temporary),
+        "AFFEKT_HOME": str(state_folder()),  # their current folder is another one
         "LOG_LOCATION": str(layout.log.parent),
         "METRICS_LOCATION": str(layout.log.parent),
         "OMP_NUM_THREADS": str(threads),
