@@ -27,7 +27,6 @@ from affekt.ensemble.manifest import read_manifest
 from affekt.errors import AffektError, require
 from affekt.home import folder_for_sockets
 from affekt.progress import told_when_slow
-from affekt.serving.client import predict
 from affekt.serving.door.options import LOCAL, LOOPBACK, EngineName, Options
 from affekt.serving.keys import read_keys
 from affekt.serving.running import RunningServer, remember
@@ -196,6 +195,8 @@ class LocalServer:
 
     def predict(self, clip: Path, *, timeout: float = 300.0) -> dict[str, Any]:
         """The server's answer for a clip file; see :func:`affekt.serving.client.predict`."""
+        from affekt.serving.client import predict  # heavy: not needed to start
+
         return predict(self.url, clip, timeout=timeout)
 
     def running(self) -> bool:
