@@ -121,6 +121,11 @@ def test_no_home_is_made_for_it(folder, made):
     assert not (folder.parent / "home").exists()
 
 
+def test_of_a_large_graph_nothing_is_kept(folder, made, monkeypatch):
+    monkeypatch.setattr(kept_graphs, "LARGEST", (folder / NUMBERS).stat().st_size)
+    assert answers(folder) == answers(folder) and made == [folder, folder] and not kept(folder)
+
+
 def test_where_nothing_can_be_kept_answers_come_all_the_same(folder, made):
     (folder.parent / "home" / "cache").write_text("no folder")
     assert answers(folder) == answers(folder) and made == [folder, folder]
