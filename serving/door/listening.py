@@ -10,7 +10,6 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
-from affekt.serving.confined import possible
 from affekt.serving.door.admin import admin_application
 from affekt.serving.door.app import application, metrics_application
 from affekt.serving.door.desk import Desk
@@ -19,10 +18,8 @@ from affekt.serving.door.inbox import Inbox
 from affekt.serving.door.options import Options
 from affekt.serving.door.versions import Versions
 
-__all__ = ["PATIENCE", "Listening", "possible", "servers"]
-
 #: Seconds that requests in flight have to be answered after SIGTERM.
-PATIENCE = 60
+_PATIENCE = 60
 
 
 class Server(uvicorn.Server):
@@ -75,6 +72,6 @@ def _server(app: ASGIApp) -> Server:
             access_log=False,
             server_header=False,
             timeout_keep_alive=30,
-            timeout_graceful_shutdown=PATIENCE,
+            timeout_graceful_shutdown=_PATIENCE,
         )
     )

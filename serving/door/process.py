@@ -62,13 +62,15 @@ async def _serve(options: Options, answers: TextIO) -> None:
                 with contextlib.suppress(asyncio.CancelledError):
                     await serving
                 return
-            servers, confinement = serving.result()
+            servers = serving.result()
             running = [asyncio.create_task(server.serve(sockets=[used])) for server, used in servers]
             while not all(server.started for server, _ in servers) and not any(task.done() for task in running):
                 await asyncio.sleep(0.01)
-            logger.info("%s", confinement)
+            from affekt.serving.confined import possible  # heavy: not before the engine is started
+
+            logger.info("%s", possible())
             said = {"port": front.getsockname()[1], "metrics_port": metrics.getsockname()[1] if metrics else 0}
-            said |= {"confinement": confinement}
+            said |= {"confinement": possible()}
             events.write(events.Done(time.monotonic() - started, said), answers)
             await stop.wait()
             for server, _ in servers:
@@ -84,7 +86,7 @@ async def _started(
     stack: contextlib.ExitStack,
     front: socket.socket,
     metrics: socket.socket | None,
-) -> tuple[list[Listening], str]:
+) -> list[Listening]:
     await engine.start()
     versions = Versions(options.name, engine, workers=options.workers, room=options.room)
     imported = asyncio.create_task(asyncio.to_thread(importlib.import_module, "affekt.serving.door.listening"))
@@ -92,7 +94,8 @@ async def _started(
     versions.default = first.name
     listening = await imported
     admin = stack.enter_context(_socket_file(options.admin))
-    return listening.servers(options, versions, engine.inbox, front, admin, metrics), listening.possible()
+    found: list[Listening] = listening.servers(options, versions, engine.inbox, front, admin, metrics)
+    return found
 
 
 def _engine(options: Options) -> Engine:

@@ -87,8 +87,7 @@ def test_processes_that_are_started_ahead_are_those_that_answer(ensemble, sample
 
     assert len(ahead) == 2 and answering <= ahead and not there()
     for one, again in zip(seen, look_at(ensemble, files), strict=True):
-        # One of some thousand first answers of a C3D ends in other bits (docs/decisions.md).
-        np.testing.assert_allclose(one.scores, again.scores, rtol=0, atol=1e-8, err_msg=f"rows are {ensemble.models}")
+        np.testing.assert_array_equal(one.scores, again.scores, f"rows are {ensemble.models}")
 
 
 def test_what_was_started_ahead_and_died_is_replaced(ensemble, sample_clips, tiny_run, several):
