@@ -56,8 +56,14 @@ def member_accuracies(train: ScoreTable, test: ScoreTable) -> dict[str, dict[str
     }
 
 
-def below_the_best_model(table: ScoreTable, vectors: Mapping[str, np.ndarray]) -> list[str]:
-    """A sentence where one model alone is right more often than every fusion, on the rows that it answered."""
+def below_the_best_model(table: ScoreTable, vectors: Mapping[str, np.ndarray], answering: str) -> list[str]:
+    """A sentence where one model alone is right more often than the answer, on the rows that it answered.
+
+    Args:
+        table: the fused rows.
+        vectors: float64 ``[N, L]`` of each method.
+        answering: the method whose vectors are the answer.
+    """
     probabilities = as_probabilities(table.scores)
     known = table.truth >= 0
     if not known.any() or not vectors or len(table.models) < 2:
@@ -69,13 +75,15 @@ def below_the_best_model(table: ScoreTable, vectors: Mapping[str, np.ndarray]) -
     if not rows.any():
         return []
     fused = {name: float((each[rows].argmax(axis=1) == table.truth[rows]).mean()) for name, each in vectors.items()}
-    method = max(fused, key=lambda name: fused[name])
-    if fused[method] >= shares[model]:
+    if fused[answering] >= shares[model]:
         return []
+    method = max(fused, key=lambda name: fused[name])
+    behind = f"the answer ({answering}: {fused[answering]:.1%})"
+    if fused[method] < shares[model]:
+        behind = f"every fusion (the best of them there, {method}: {fused[method]:.1%})"
     return [
         f"{table.models[model]} alone is right on {shares[model]:.1%} of {counted(int(rows.sum()), 'rows')} of the "
-        f"fused split that it answered, more often than every fusion (the best of them there, {method}: "
-        f"{fused[method]:.1%})"
+        f"fused split that it answered, more often than {behind}"
     ]
 
 
@@ -91,4 +99,5 @@ def best_method(report: Mapping[str, Mapping[str, Any]], weights: Mapping[str, f
             return selecting[0], "it selects by evidence within the other folds: there are no train rows to choose by"
         reason = "the test rows themselves, which flatters it: there are no train rows to choose by"
         return max(report, key=lambda method: report[method]["accuracy"]), reason
-    return ("weighted_average" if weights else "average"), "no labels to choose by"
+    plain = "weighted_average" if weights else "average"
+    return (plain if plain in report else next(iter(report))), "no labels to choose by"

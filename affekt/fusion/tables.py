@@ -120,10 +120,10 @@ def fuse_table(
     intervals = {"bootstrap": bootstrap, "confidence": confidence, "seed": seed}
     report, vectors = _every_method(wanted, train, rows, weights, how, intervals)
     warnings += _left_out([method for method in wanted if method not in vectors], named=methods is not None)
-    warnings += below_the_best_model(rows.test, vectors)
+    best, best_by = best_method(report, weights)
+    warnings += below_the_best_model(rows.test, vectors, best)
     for warning in warnings:
         logger.warning("%s", warning)
-    best, best_by = best_method(report, weights)
     return FusedTable(
         {
             "methods": report,
