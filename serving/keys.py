@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import math
+import re
 import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from affekt.errors import DataError, as_affekt_error
 from affekt.storage import appearing, require_folder_of
 
 #: Requests a minute of a key that says nothing else.
 PER_MINUTE = 600.0
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -42,13 +46,20 @@ def read_keys(path: Path) -> list[Key]:
     makes = "affekt keys add NAME --file FILE makes one"
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        return [Key(str(name), str(each["sha256"]), float(each["per_minute"])) for name, each in document.items()]
+        return [_read(str(name), each) for name, each in document.items()]
     except FileNotFoundError as error:
         raise DataError(f"there is no such file of keys; {makes}", code="bad_keys", where=str(path)) from error
     except OSError as error:
         raise DataError(as_affekt_error(error).message, code="bad_keys", where=str(path)) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"is something else than a file of keys; {makes}", code="bad_keys", where=str(path)) from error
+
+
+def _read(name: str, document: Mapping[str, Any]) -> Key:
+    found = Key(name, str(document["sha256"]), float(document["per_minute"]))
+    if not _DIGEST.fullmatch(found.digest) or not 0 < found.per_minute < math.inf:
+        raise ValueError
+    return found
 
 
 def add_key(path: Path, name: str, per_minute: float = PER_MINUTE) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 from uuid import uuid4
 
 import requests
@@ -18,7 +18,7 @@ from affekt.client.in_order import in_order
 from affekt.client.prediction import Prediction
 from affekt.client.refusals import no_server, refusal_of, unreachable
 from affekt.client.sent_clip import Clip, Progress, SentClip
-from affekt.errors import AffektError, MediaError, UsageError
+from affekt.errors import AffektError, MediaError, UsageError, as_affekt_error
 from affekt.server_address import check_server_address
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Client:
         at_once: clips that are on their way together in :meth:`predict_many`.
 
     Raises:
-        UsageError: ``url`` is no address.
+        UsageError: ``url`` is no address, ``key`` cannot be sent, or a number is none that can be meant.
     """
 
     def __init__(
@@ -60,8 +60,10 @@ class Client:
     ) -> None:
         self.url = prediction_url(url, model)
         self._base, _, self._path = self.url.partition("/predictions/")
+        _check(timeout=(timeout, timeout > 0, "seconds, more than 0"), at_once=(at_once, at_once >= 1, "1 or more"))
+        _check(retries=(retries, retries >= 0, "0 or more"))
         self._timeout, self._retries, self.at_once = timeout, retries, at_once
-        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._auth = _Key(key)
         self._told: set[str] = set()
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
@@ -139,7 +141,7 @@ class Client:
     ) -> requests.Response:
         if isinstance(clip, str) and clip.startswith("s3://"):
             return self._checked(self._sent("POST", address, json={"uri": clip}, params=query), clip)
-        if not isinstance(clip, bytes) and not Path(clip).is_file():
+        if not isinstance(clip, bytes) and not _is_file(clip):
             raise MediaError("there is no such file", code="missing", where=str(clip))
         headers = {"Content-Type": "application/octet-stream"}
         answer = self._sent("POST", address, clip=clip, progress=progress, headers=headers, params=query)
@@ -157,7 +159,7 @@ class Client:
         **further: Any,
     ) -> requests.Response:
         left = self._retries if retries is None else retries
-        own = {**self._headers, "X-Request-Id": uuid4().hex}  # by which the server knows one that is sent again
+        own = {"X-Request-Id": uuid4().hex}  # by which the server knows one that is sent again
         for attempt in range(left + 1):
             body = None if clip is None else SentClip(clip, progress)
             content: Any = body if body is not None and len(body) else b""  # an empty one would be sent in chunks
@@ -167,6 +169,8 @@ class Client:
                     address,
                     data=None if body is None else content,
                     headers={**own, **(headers or {})},
+                    auth=self._auth,
+                    allow_redirects=False,
                     timeout=(min(_CONNECTED_WITHIN, self._timeout), self._timeout),
                     **further,
                 )
@@ -178,17 +182,22 @@ class Client:
                     code="timeout",
                     where=address,
                 ) from error
-            except requests.ConnectionError as error:
+            except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
                 # A server that refuses the size of a body answers and hangs up while the body is still being sent.
                 if attempt < left and not no_server(error):
                     time.sleep(0.5 * 2**attempt)
                     continue
                 raise unreachable(address) from error
+            except requests.exceptions.ContentDecodingError as error:
+                raise AffektError(f"the answer cannot be read: {error}", code="bad_answer", where=address) from error
             except requests.RequestException as error:
                 raise AffektError(str(error), code="bad_address", where=address) from error
             finally:
                 if body is not None:
                     body.close()
+            if answer.is_redirect:
+                there = urljoin(address, answer.headers["Location"]).partition("/predictions/")[0]
+                raise AffektError(f"the server says that it is at {there}; ask there", code="moved", where=address)
             if answer.status_code not in _AGAIN or attempt == left:
                 return answer
             seconds = min(_LONGEST, _seconds(answer.headers.get("Retry-After")) or 0.5 * 2**attempt)
@@ -244,4 +253,32 @@ def _about(labels: Sequence[str], person: str = "") -> dict[str, str]:
 
 
 def _seconds(text: str | None) -> float:
-    return float(text) if text and text.isdigit() else 0.0
+    return float(text) if text and text.isascii() and text.isdigit() else 0.0
+
+
+def _is_file(clip: str | Path) -> bool:
+    try:
+        return Path(clip).is_file()
+    except OSError as error:  # its name is too long, or this user may not look there
+        found = as_affekt_error(error)
+        raise MediaError(found.message, code=found.code, where=str(clip)) from error
+
+
+def _check(**given: tuple[float, bool, str]) -> None:
+    for name, (value, good, expected) in given.items():
+        if not good:
+            raise UsageError(f"expected as {name} {expected}, got {value!r}", code="usage")
+
+
+class _Key(requests.auth.AuthBase):
+    """The client's key, or none: in either case not what a ``.netrc`` has for the server."""
+
+    def __init__(self, key: str | None) -> None:
+        if key and not (key.isascii() and key.isprintable()):
+            raise UsageError("expected a key of letters, digits and signs of ASCII in one line", code="usage")
+        self._header = f"Bearer {key}" if key else ""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._header:
+            request.headers["Authorization"] = self._header
+        return request

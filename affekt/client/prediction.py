@@ -56,8 +56,10 @@ class Prediction:
         names = [each.name for each in fields(cls) if each.name not in optional]
         try:
             values = {name: document[name] for name in names}
-        except (KeyError, TypeError) as error:
+            values |= {name: tuple(values[name]) for name in ("modalities", "warnings")}
+            values |= {"known_labels": tuple(document.get("known_labels", ()))}
+        except KeyError as error:
             raise AffektError(f"the answer is not of an affekt model: it lacks {error}", code="bad_answer") from error
-        values |= {name: tuple(values[name]) for name in ("modalities", "warnings")}
-        values |= {"known_labels": tuple(document.get("known_labels", ()))}
+        except TypeError as error:
+            raise AffektError(f"the answer is not of an affekt model: {error}", code="bad_answer") from error
         return cls(**values, earlier_clips=document.get("earlier_clips"), request_id=request_id, document=document)

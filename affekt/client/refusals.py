@@ -11,7 +11,7 @@ from affekt.counted import counted
 from affekt.errors import AffektError, MediaError
 
 
-def no_server(error: requests.ConnectionError) -> bool:
+def no_server(error: requests.RequestException) -> bool:
     """Whether no connection was made: nothing listens there, or no way leads there. Asking again changes neither."""
     inner = error.args[0] if error.args else None
     return isinstance(getattr(inner, "reason", None), NewConnectionError)

@@ -11,7 +11,7 @@ from affekt.errors import AffektError
 Found = Mapping[str, Any] | AffektError
 #: Codes of errors that the next file would meet as well: no row is made of them.
 _OF_ALL_FILES = frozenset({
-    "unreachable", "unanswered", "no_key", "wrong_key", "no_keys", "unauthorised", "bad_host", "bad_address",
+    "unreachable", "unanswered", "no_key", "wrong_key", "no_keys", "unauthorised", "bad_host", "bad_address", "moved",
     "bad_answer", "no_model", "no_version", "not_ready", "busy", "no_room", "too_many_requests", "no_credentials",
     "disk_full", "no_memory", "too_many_files", "not_installed", "unknown_label", "too_few_labels",
 })  # fmt: skip

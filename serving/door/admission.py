@@ -47,7 +47,7 @@ class Admission:
         if self._hosts and _name(host) not in self._hosts:
             raise Refusal(421, "bad_host", f"{host[:80]!r} is no name of this server; see affekt serve --host")
         self._check_origin(request, host)
-        path = request.url.path
+        path = request.scope["path"]  # a URL is put together with the Host header, which may be anything
         if self._keys is not None and path not in OPEN and not path.startswith("/page/"):
             self._check_key(request, self._keys)
 

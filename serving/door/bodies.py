@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from affekt.serving.door.inbox import Clip, Inbox, Writer
 from affekt.serving.door.refusal import Refusal
+from affekt.serving.door.words import LABELS
+from affekt.serving.inner_fields import PERSON
 
 #: Fields of a form that hold the clip, whatever else there is.
 _NAMED = ("body", "data")
-#: The field of a form that names the clip's person.
-_PERSON = "person"
+#: Fields of a form, and of a JSON document, that say something of the clip.
+WORDS = (PERSON, LABELS)
 #: Bytes of a form besides the clip, and of a JSON document.
 _FORM_BYTES, _JSON_BYTES = 64 << 10, 64 << 10
 NO_CLIP = (
@@ -25,8 +27,8 @@ NO_CLIP = (
 )
 
 
-async def received(request: Request, inbox: Inbox) -> tuple[Clip | dict[str, Any], str]:
-    """The clip of a request, or the JSON document that it consists of instead; and the field ``person`` of a form.
+async def received(request: Request, inbox: Inbox) -> tuple[Clip | dict[str, Any], dict[str, list[Any]]]:
+    """The clip of a request, or the JSON document that it consists of instead; and what the body says of it besides.
 
     Raises:
         Refusal: there is no clip, it is over a limit, or its encoding is not taken.
@@ -35,12 +37,12 @@ async def received(request: Request, inbox: Inbox) -> tuple[Clip | dict[str, Any
     refuse_encoding(request.headers)
     announced = request.headers.get("content-length", "")
     kind, options = parse_options_header(request.headers.get("content-type"))
-    form, person = kind == b"multipart/form-data", ""
+    form, words = kind == b"multipart/form-data", dict[str, list[Any]]()
     if announced.isdigit():
         inbox.refuse_size(int(announced) - (_FORM_BYTES if form else 0))
     with inbox.writer() as writer:
         if form:
-            person = await _form(request, inbox, writer, options.get(b"boundary", b""))
+            words = await _form(request, inbox, writer, options.get(b"boundary", b""))
         else:
             async for chunk in inbox.chunks(request):
                 writer.write(chunk)
@@ -49,19 +51,19 @@ async def received(request: Request, inbox: Inbox) -> tuple[Clip | dict[str, Any
             document = _json(clip.path.read_bytes())
             if document is not None:
                 clip.remove()
-                return document, ""
+                return document, {name: [document[name]] for name in WORDS if name in document}
         if not clip.size:
             raise Refusal(400, "no_clip", NO_CLIP)
-    return clip, person
+    return clip, words
 
 
-def refuse_encoding(headers: Mapping[str, str]) -> None:
+def refuse_encoding(headers: Headers) -> None:
     """Refuse a compressed body: a clip is compressed, and what unpacks to much would get round the limit.
 
     Raises:
         Refusal: it is.
     """
-    encoding = headers.get("content-encoding", "identity").strip().lower()
+    encoding = ", ".join(headers.getlist("content-encoding")).strip().lower()
     if encoding not in ("", "identity"):
         message = f"the Content-Encoding {encoding[:40]!r} is not taken; send the clip as it is"
         raise Refusal(415, "content_encoding", message, headers={"Accept-Encoding": "identity"})
@@ -112,7 +114,7 @@ def _parsed(content: bytes) -> Any:
     return document
 
 
-async def _form(request: Request, inbox: Inbox, writer: Writer, boundary: bytes) -> str:
+async def _form(request: Request, inbox: Inbox, writer: Writer, boundary: bytes) -> dict[str, list[Any]]:
     if not boundary:
         raise Refusal(400, "bad_form", "the Content-Type multipart/form-data names no boundary")
     form = _Form(writer)
@@ -125,21 +127,21 @@ async def _form(request: Request, inbox: Inbox, writer: Writer, boundary: bytes)
         raise Refusal(400, "bad_form", f"the form cannot be read: {error}") from None
     if form.clips != 1 or not form.ended:
         raise Refusal(400, "no_clip", NO_CLIP)
-    return form.person.decode(errors="replace")
+    return {name: [value.decode(errors="replace") for value in values] for name, values in form.words.items()}
 
 
 class _Form:
     """Takes the parts of a form: the field that is named so is the clip, else the only file, else the only field.
 
-    The field ``person`` without a file's name is a word about the clip.
+    The fields ``person`` and ``labels`` without a file's name are words about the clip.
     """
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
         self._headers: list[list[bytes]] = []
         self._other = 0
-        self._rank, self._writes, self._names = -1, False, False
-        self.person = b""
+        self._rank, self._writes, self._says = -1, False, ""
+        self.words: dict[str, list[bytes]] = {}
         self.clips = 0
         self.ended = False
 
@@ -162,9 +164,10 @@ class _Form:
         named = {name.lower(): value for name, value in self._headers}
         _, options = parse_options_header(named.get(b"content-disposition"))
         name = options.get(b"name", b"").decode(errors="replace")
-        self._names = name == _PERSON and b"filename" not in options
-        if self._names:
-            self._writes, self.person = False, b""
+        self._says = name if name in WORDS and b"filename" not in options else ""
+        if self._says:
+            self._writes = False
+            self.words.setdefault(name, []).append(b"")
             return
         rank = 2 if name in _NAMED else 1 if b"filename" in options else 0
         self._writes = rank > self._rank
@@ -184,8 +187,8 @@ class _Form:
             raise Refusal(400, "no_clip", message)
         if self._other > _FORM_BYTES:
             raise Refusal(413, "too_large", f"the form has more than {_FORM_BYTES:,} bytes besides the clip")
-        if self._names:
-            self.person += data
+        if self._says:
+            self.words[self._says][-1] += data
 
     def _end(self) -> None:
         self.ended = True

@@ -18,7 +18,11 @@ _CLIP: Document = {
         "multipart/form-data": {
             "schema": {
                 "type": "object",
-                "properties": {"data": {"type": "string", "format": "binary"}, "person": {"type": "string"}},
+                "properties": {
+                    "data": {"type": "string", "format": "binary"},
+                    "person": {"type": "string"},
+                    "labels": {"type": "string"},
+                },
             }
         },
         "application/json": {
@@ -28,6 +32,7 @@ _CLIP: Document = {
                 "properties": {
                     "uri": {"type": "string", "description": "s3:// address in a bucket that is allowed"},
                     "person": {"type": "string"},
+                    "labels": {"type": ["string", "array"], "items": {"type": "string"}},
                 },
             }
         },
@@ -53,7 +58,10 @@ ERRORS = {
 }
 #: What a parameter of the query means, where its name does not tell.
 _SAID = {
-    "labels": {"description": "labels that can be right, with commas: the answer is among them alone"},
+    "labels": {
+        "description": "labels that can be right, with commas: the answer is among them alone; also a field of a form "
+        "or of the JSON document"
+    },
     "person": {
         "description": "a word for the person whom the clip shows: the answer is adapted to what that person's clips "
         "showed before, of which statistics are kept for a while; also a field of a form or of the JSON document"
@@ -117,6 +125,7 @@ def _predictions() -> Document:
         "/predictions/{model}/{version}": {
             "post": _with_query(
                 _operation("The answer of one version", answer, _OF_CLIPS, *named, requestBody=_CLIP),
+                timings="integer",
                 labels="string",
                 person="string",
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -16,6 +17,7 @@ from affekt.serving.door.options import Options
 from affekt.serving.door.people import People, word_of
 from affekt.serving.door.refusal import Refusal
 from affekt.serving.door.versions import Version, Versions
+from affekt.serving.door.words import LABELS, labels_of, said
 from affekt.serving.engines.engine import Reply
 from affekt.serving.inner_fields import PERSON, TIMINGS
 
@@ -57,29 +59,32 @@ class Desk:
             raise Refusal(400, "no_people", "this server keeps nothing of earlier clips; leave person out")
         return word
 
-    async def clip_of(self, request: Request) -> tuple[Clip, str]:
-        """The clip of a request, its body or what its JSON document names; and the person whom the request names.
+    async def clip_of(self, request: Request) -> tuple[Clip, str, list[str]]:
+        """The clip of a request, its body or what its JSON document names; the person and the labels that it names.
 
         Raises:
-            Refusal: there is no clip, or no such person can be named.
+            Refusal: there is no clip, or no such person or labels can be named.
         """
-        asked = self.person_of(request.query_params.get(PERSON))
+        self._besides(request, {})  # before a body is waited for
         started = time.monotonic()
         try:
-            found, field = await received(request, self.inbox)
+            found, words = await received(request, self.inbox)
         except Refusal as error:
             if error.code != SLOW:  # its sender has been waited for already
                 await drained(request)
             raise
         try:
-            person = self.person_of(asked, field if isinstance(found, Clip) else found.get(PERSON))
+            person, labels = self._besides(request, words)
         except Refusal:
             if isinstance(found, Clip):
                 found.remove()
             raise
         clip = found if isinstance(found, Clip) else await self.named(found)
         request.state.note["receive"] = round(time.monotonic() - started, 5)
-        return clip, person
+        return clip, person, labels
+
+    def _besides(self, request: Request, words: Mapping[str, Sequence[Any]]) -> tuple[str, list[str]]:
+        return self.person_of(*said(request, PERSON, words)), labels_of(*said(request, LABELS, words))
 
     async def named(self, document: dict[str, Any]) -> Clip:
         """The clip that a JSON document names by its ``uri``.

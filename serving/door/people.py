@@ -39,7 +39,7 @@ def word_of(*given: object) -> str:
             )
             raise Refusal(400, "bad_person", message)
         if word != words[0]:
-            raise Refusal(400, "bad_person", "the query and the body name two persons; a clip is of one")
+            raise Refusal(400, "bad_person", "two persons are named; a clip is of one")
     return str(words[0]) if words else ""
 
 

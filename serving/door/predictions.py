@@ -11,6 +11,7 @@ from starlette.routing import Route
 from affekt.serving.door.desk import Desk
 from affekt.serving.door.refusal import Refusal
 from affekt.serving.door.versions import Gone
+from affekt.serving.door.words import said
 
 __all__ = ["Gone", "routes"]
 
@@ -21,23 +22,27 @@ def routes(desk: Desk) -> list[Route]:
     async def asked(request: Request, task: dict[str, Any]) -> Response:
         version = desk.version_of(request)
         try:
-            clip, person = await desk.clip_of(request)
+            clip, person, labels = await desk.clip_of(request)
         except ClientDisconnect:
             raise Gone from None
         if person and "kind" in task:
             clip.remove()
             raise Refusal(400, "bad_person", "answers of /predictions alone are adapted to a person; leave it out")
+        if labels and task.get("kind") == "explanations":
+            clip.remove()
+            raise Refusal(400, "bad_query", "explanations are of the answer among all labels; leave labels out")
+        task = {**task, **({"labels": labels} if labels else {})}
         status, document = await desk.reply(request, version, clip, task, person)
         return JSONResponse(document, status)
 
     async def predict(request: Request) -> Response:
-        return await asked(request, _labels(request))
+        return await asked(request, {})
 
     async def timeline(request: Request) -> Response:
-        return await asked(request, {"kind": "timeline", **_numbers(request, every=float), **_labels(request)})
+        return await asked(request, {"kind": "timeline", **_numbers(request, every=float)})
 
     async def explain(request: Request) -> Response:
-        label = request.query_params.get("label")
+        label = _once(request, "label")
         task = {"kind": "explanations", **_numbers(request, frames=int), **({"label": label} if label else {})}
         return await asked(request, task)
 
@@ -49,10 +54,16 @@ def routes(desk: Desk) -> list[Route]:
     ]
 
 
-def _labels(request: Request) -> dict[str, list[str]]:
-    """The labels that can be right, where a query names some: ``labels=happy,sad``."""
-    text = request.query_params.get("labels", "")
-    return {"labels": text.split(",")} if text else {}
+def _once(request: Request, name: str) -> str | None:
+    """What a query says under a name.
+
+    Raises:
+        Refusal: two things that differ.
+    """
+    given = set(said(request, name))
+    if len(given) > 1:
+        raise Refusal(400, "bad_query", f"the query has {name} {len(given)} times, and differently; name it once")
+    return next(iter(given), None)
 
 
 def _numbers(request: Request, **kinds: type[int] | type[float]) -> dict[str, float]:
@@ -63,7 +74,7 @@ def _numbers(request: Request, **kinds: type[int] | type[float]) -> dict[str, fl
     """
     found: dict[str, float] = {}
     for name, kind in kinds.items():
-        text = request.query_params.get(name)
+        text = _once(request, name)
         if text is None:
             continue
         try:

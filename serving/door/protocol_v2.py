@@ -12,11 +12,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 import affekt
-from affekt.serving.door.bodies import read_json
+from affekt.serving.door.bodies import WORDS, read_json
 from affekt.serving.door.desk import Desk
 from affekt.serving.door.inbox import Clip
 from affekt.serving.door.refusal import Refusal
 from affekt.serving.door.versions import Gone, Version
+from affekt.serving.door.words import LABELS, labels_of, said
+from affekt.serving.inner_fields import PERSON
 
 #: Bytes of a request: a clip in base64 is held in memory.
 MOST_BYTES = 32 << 20
@@ -67,8 +69,10 @@ def routes(desk: Desk) -> list[Route]:
             asked = await read_json(request, desk.inbox, MOST_BYTES)
         except ClientDisconnect:
             raise Gone from None
-        task, wanted = _labels(asked), _outputs(asked)  # before there is a clip, which a refusal would leave behind
-        person = desk.person_of(request.query_params.get("person"), _parameters(asked).get("person"))
+        wanted, words = _outputs(asked), _words(asked)  # before there is a clip, which a refusal would leave behind
+        labels = labels_of(*said(request, LABELS, words))
+        task = {"labels": labels} if labels else {}
+        person = desk.person_of(*said(request, PERSON, words))
         status, document = await desk.reply(request, version, await _clip(desk, asked), task, person)
         return JSONResponse(_inferred(asked, wanted, document) if status == 200 else document, status)
 
@@ -84,15 +88,16 @@ def routes(desk: Desk) -> list[Route]:
     ]
 
 
-def _labels(asked: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The labels that can be right, where the parameters of a request name some: a list, or a text with commas."""
-    given = _parameters(asked).get("labels")
-    if not given:
-        return {}
-    names = given.split(",") if isinstance(given, str) else given
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise Refusal(400, "bad_query", 'expected "labels" as a list of words, or as a text with commas')
-    return {"labels": names}
+def _words(asked: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """What the parameters of a request say of its clip.
+
+    Raises:
+        Refusal: they are no object, or the request's ``id`` is no text.
+    """
+    parameters = asked.get("parameters") or {}
+    if not isinstance(parameters, Mapping) or not isinstance(asked.get("id", ""), str | int | None):
+        raise Refusal(400, "bad_inputs", 'expected "parameters" as an object, and "id" as a text')
+    return {name: [parameters[name]] for name in WORDS if name in parameters}
 
 
 def _outputs(asked: Mapping[str, Any]) -> tuple[str, ...]:
@@ -103,11 +108,6 @@ def _outputs(asked: Mapping[str, Any]) -> tuple[str, ...]:
         message = f'expected as "outputs" a list of objects with a "name" that is one of {", ".join(_OUTPUTS)}'
         raise Refusal(400, "bad_inputs", message)
     return tuple(map(str, names)) or _OUTPUTS
-
-
-def _parameters(asked: Mapping[str, Any]) -> Mapping[str, Any]:
-    parameters = asked.get("parameters")
-    return parameters if isinstance(parameters, Mapping) else {}
 
 
 async def _require_ready(desk: Desk, version: Version) -> None:
@@ -155,7 +155,7 @@ def _inferred(asked: Mapping[str, Any], wanted: Sequence[str], answer: Mapping[s
             "parameters": {"labels": labels},
         },
     ]
-    request_id = {"id": str(asked["id"])} if "id" in asked else {}
+    request_id = {} if asked.get("id") is None else {"id": str(asked["id"])}
     return {
         "model_name": answer["model"]["name"],
         "model_version": answer["model"]["version"],

@@ -9,7 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from affekt.errors import AffektError, MediaError
+from affekt.client import AsyncClient, Client, Prediction
+from affekt.errors import AffektError, MediaError, UsageError
 from affekt.serving.client import predict, prediction_url
 
 
@@ -24,6 +25,10 @@ def answering(*replies: tuple[int, str]) -> Iterator[tuple[str, list[dict[str, s
             status, text = replies[min(len(seen), len(replies) - 1)]
             seen.append({**dict(self.headers), "path": self.path})
             self.send_response(status)
+            if status == 308:
+                self.send_header("Location", text)
+            if text.startswith("cut"):
+                self.send_header("Content-Length", "99")
             self.end_headers()
             self.wfile.write(text.encode())
 
@@ -61,6 +66,7 @@ def file(tmp_path):
         (418, "teapot", AffektError, "server_failed"),
         (200, "<html>", AffektError, "bad_answer"),
         (200, "[1]", AffektError, "bad_answer"),
+        (308, "https://elsewhere/predictions/affekt", AffektError, "moved"),
     ],
 )
 def test_each_status_has_its_meaning(file, status, text, kind, code):
@@ -130,6 +136,37 @@ def test_a_slow_server_is_an_error(file):
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again(file):
+    with answering((200, "cut"), (200, '{"label": "happy"}')) as (url, seen):
+        assert predict(url, file) == {"label": "happy"}
+    assert len(seen) == 2
+
+
+def test_a_key_goes_before_what_a_netrc_has(file, tmp_path, monkeypatch):
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login other password other\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with answering((200, "{}")) as (url, seen):
+        predict(url, file, token="secret")
+        predict(url, file)
+    assert [each.get("Authorization") for each in seen] == ["Bearer secret", None]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"at_once": 0}, {"retries": -1}, {"timeout": 0}, {"timeout": float("nan")}, {"key": "a\nb"}, {"key": "é"}]
+)
+def test_what_a_client_cannot_be_told_is_said_when_it_is_made(wrong):
+    for kind in (Client, AsyncClient):
+        with pytest.raises(UsageError):
+            kind("http://127.0.0.1:1", **wrong)
+
+
+def test_an_answer_of_other_kinds_is_none():
+    names = "label confidence probabilities models modalities frames frames_with_face warnings face model"
+    with pytest.raises(AffektError) as raised:
+        Prediction.of(dict.fromkeys(names.split()))
+    assert raised.value.code == "bad_answer"
 
 
 def test_a_missing_file_is_not_sent(tmp_path):

@@ -26,8 +26,8 @@ def test_answers_are_typed_and_told_how_far_they_are(door, sample_clips):
 def test_many_are_answered_in_order_and_an_error_stays_in_its_place(door, tmp_path):
     bad = tmp_path / "bad.mp4"
     bad.write_bytes(b"no clip")
-    given = [bad, tmp_path / "none.mp4", b"no clip", "s3://theirs/clip.mp4", b""]
-    codes = ["unreadable", "missing", "unreadable", "bucket_not_allowed", "no_clip"]
+    given = [bad, tmp_path / "none.mp4", b"no clip", "s3://theirs/clip.mp4", b"", tmp_path / ("x" * 300)]
+    codes = ["unreadable", "missing", "unreadable", "bucket_not_allowed", "no_clip", "name_too_long"]
 
     async def all_of_them():
         async with AsyncClient(door.base) as client:
@@ -36,6 +36,20 @@ def test_many_are_answered_in_order_and_an_error_stays_in_its_place(door, tmp_pa
     with Client(door.base) as client:
         assert [found.code for found in client.predict_many(given)] == codes
     assert asyncio.run(all_of_them()) == codes
+
+
+def test_clips_are_taken_as_they_are_needed(door):
+    taken = []
+
+    async def taken_at_the_first_answer():
+        async with AsyncClient(door.base, at_once=1) as client:
+            assert await client.ready() and (await client.versions())[0]["version"] == "7"
+            found = client.predict_many(taken.append(number) or b"no clip" for number in range(50))
+            assert (await anext(found)).code == "unreadable"
+            await found.aclose()
+            return len(taken)
+
+    assert asyncio.run(taken_at_the_first_answer()) == 3
 
 
 def test_a_server_that_is_not_there_says_so(tmp_path):

@@ -187,6 +187,8 @@ def test_the_open_inference_protocol_is_spoken(door, clip, expected):
         {"inputs": [{"name": "x", "data": ["eA=="]}]},
         {"inputs": [{"name": "clip", "data": [["eA==", "eA=="]]}]},
         *({"inputs": [{"name": "clip", "data": ["eA=="], "shape": shape}]} for shape in ([2], [0], [], [1, 2], "1", 1)),
+        {"inputs": [{"name": "clip", "data": ["eA=="]}], "parameters": ["labels"]},
+        {"inputs": [{"name": "clip", "data": ["eA=="]}], "id": {"a": 1}},
         *({"inputs": [{"name": "clip", "data": ["eA=="]}], "outputs": names} for names in ("x", [{"name": "x"}], [{}])),
     ],
 )
@@ -210,7 +212,8 @@ def test_labels_that_are_known_are_taken_by_every_way_that_a_clip_comes(door, cl
     inputs = [{"name": "clip", "datatype": "BYTES", "shape": [1], "data": [content]}]
     asked = {"inputs": inputs, "parameters": {"labels": known}}
     spoken = requests.post(f"{door.base}/v2/models/affekt/infer", json=asked, timeout=60).json()
-    for said in (plain, spoken["parameters"]["answer"]):
+    form = requests.post(door.url, files={"data": clip.read_bytes()}, data=query, timeout=60).json()
+    for said in (plain, form, spoken["parameters"]["answer"]):
         assert said["known_labels"] == known and said["label"] in known
         assert said["confidence"] == pytest.approx(expected["probabilities"][said["label"]] / total)
     timeline = f"{door.base}/timeline/affekt"
@@ -225,6 +228,33 @@ def test_a_word_that_is_no_label_is_refused_with_the_nearest_one(door, clip):
     asked = {"inputs": [{"name": "clip", "data": ["AAAA"]}], "parameters": {"labels": [1]}}
     assert error_of(requests.post(f"{door.base}/v2/models/affekt/infer", json=asked, timeout=30)) == (400, "bad_query")
     assert inbox(door) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/predictions/affekt?labels=happy,sad&labels=fear,sad", {"data": b"clip"}),
+        ("/predictions/affekt?labels=happy,sad", {"files": {"data": b"clip"}, "data": {"labels": "fear,sad"}}),
+        ("/predictions/affekt", {"json": {"uri": "s3://mine/a.mp4", "labels": {"happy": 1}}}),
+        ("/v2/models/affekt/infer?labels=happy,sad", {"json": {"inputs": [], "parameters": {"labels": "fear,sad"}}}),
+        ("/timeline/affekt?every=1&every=2", {"data": b"clip"}),
+        ("/explanations/affekt?label=happy&label=sad", {"data": b"clip"}),
+        ("/explanations/affekt?labels=happy,sad", {"data": b"clip"}),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_rather_than_passed_over(door, path, body):
+    assert error_of(requests.post(f"{door.base}{path}", timeout=30, **body)) == (400, "bad_query")
+    assert inbox(door) == []
+
+
+def test_every_header_of_an_encoding_counts(door):
+    connection = http.client.HTTPConnection(door.base.removeprefix("http://"), timeout=30)
+    connection.putrequest("POST", "/predictions/affekt")
+    for name, value in (("Content-Length", "4"), ("Content-Encoding", "identity"), ("Content-Encoding", "gzip")):
+        connection.putheader(name, value)
+    connection.endheaders(b"clip")
+    assert connection.getresponse().status == 415
+    connection.close()
 
 
 def test_a_person_is_named_by_every_way_that_a_clip_comes(door, clip, expected):
@@ -245,6 +275,8 @@ def test_a_person_is_named_by_every_way_that_a_clip_comes(door, clip, expected):
     [
         ("/predictions/affekt?person=a%20b", {"data": b"clip"}),
         ("/predictions/affekt?person=a", {"files": {"data": b"clip"}, "data": {"person": "b"}}),
+        ("/predictions/affekt?person=a&person=b", {"data": b"clip"}),
+        ("/predictions/affekt", {"files": {"data": b"clip"}, "data": {"person": ["a", "b"]}}),
         ("/predictions/affekt", {"json": {"uri": "s3://mine/a.mp4", "person": 7}}),
         ("/timeline/affekt?person=a", {"data": b"clip"}),
         ("/v2/models/affekt/infer", {"json": {"inputs": [], "parameters": {"person": ["a"]}}}),

@@ -54,6 +54,23 @@ def test_several_keys_hold_and_may_change_while_the_server_runs(file):
     assert keys.of(third).name == "c"
 
 
+@pytest.mark.parametrize("wrong", [{"per_minute": 0}, {"per_minute": float("nan")}, {"sha256": "the key itself"}])
+def test_a_file_whose_numbers_cannot_be_meant_is_damaged(file, wrong):
+    key = add_key(file, "a")
+    document = json.loads(file.read_text())
+    file.write_text(json.dumps({"a": {**document["a"], **wrong}}))
+    with pytest.raises(DataError, match="affekt keys add"):
+        read_keys(file)
+    assert refusal(Admission(options(keys=str(file))), host="localhost", authorization=f"Bearer {key}")[0] == 503
+
+
+def test_a_host_header_does_not_stand_for_an_address_without_keys(file):
+    add_key(file, "a")
+    admission = Admission(options(keys=str(file), address="0.0.0.0"))
+    for host in ("x/ping?", "x/docs#", "x/page/"):
+        assert refusal(admission, path="/models", method="GET", host=host)[0] == 401
+
+
 def test_a_key_has_its_rate(file):
     admission = Admission(options(keys=str(file)))
     key = f"Bearer {add_key(file, 'slow', per_minute=12)}"

@@ -1,0 +1,43 @@
+"""What a request says of its clip besides: in its query, in a field of its form, or in its JSON document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from starlette.requests import Request
+
+from affekt.serving.door.refusal import Refusal
+
+#: The labels that can be right, where that is known.
+LABELS = "labels"
+
+
+def said(request: Request, name: str, body: Mapping[str, Sequence[Any]] | None = None) -> list[Any]:
+    """All that a request says under a name: as often as its query has it, and what its body has.
+
+    Args:
+        request: whose query is looked at.
+        name: of a word.
+        body: what its form or its JSON document says, by name.
+    """
+    return [*request.query_params.getlist(name), *(body or {}).get(name, ())]
+
+
+def labels_of(*given: object) -> list[str]:
+    """The labels that can be right: a text with commas, or a list; none where nobody named any.
+
+    Raises:
+        Refusal: it is neither, or two are given that differ.
+    """
+    found: list[list[str]] = []
+    for value in given:
+        if value is None or value in ("", []):
+            continue
+        names = value.split(",") if isinstance(value, str) else value
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise Refusal(400, "bad_query", 'expected "labels" as a list of words, or as a text with commas')
+        found.append(names)
+    if any(names != found[0] for names in found):
+        raise Refusal(400, "bad_query", "the labels that can be right are given twice, and differ; name them once")
+    return found[0] if found else []
