@@ -126,6 +126,11 @@ class Depth:
         moved = _trusted(answers, shares, self.temperature, self.least)
         return np.where(np.isnan(shares)[:, np.newaxis], answers, moved)
 
+    def unlike(self, distances: np.ndarray) -> np.ndarray:
+        """Bool ``[N]``: which clips are unlike those that were learned from; ``distances`` as for :meth:`shares`."""
+        unlike: np.ndarray = self.shares(distances) <= UNLIKE
+        return unlike
+
     def told(self, clip: Seen) -> str | None:
         """A word on a clip that is unlike those that were learned from; None of another."""
         share = float(self.shares(clip.distances_of(self.models)[np.newaxis])[0])

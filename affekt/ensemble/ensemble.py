@@ -249,6 +249,13 @@ class Ensemble:
         """
         return self._possible(self._fusions.of_people(table))
 
+    def unlike(self, table: ScoreTable) -> np.ndarray | None:
+        """Bool ``[N]``: which clips of such a table are unlike those that were learned from; None where none is known.
+
+        Of these an answer has a warning (:mod:`affekt.ensemble.depth`).
+        """
+        return self._fusions.unlike(table.distance)
+
     def person_scores(
         self, scores: np.ndarray, rows: Sequence[Mapping[str, np.ndarray]], subjects: Sequence[str]
     ) -> np.ndarray | None:

@@ -96,6 +96,12 @@ class Fusions:
         """A word on a clip that is unlike those that were learned from; None of another."""
         return None if self.depth is None else self.depth.told(seen)
 
+    def unlike(self, distances: np.ndarray | None) -> np.ndarray | None:
+        """Bool ``[N]``: which clips of distances ``[N, M]`` are unlike those learned from; None where none is known."""
+        if self.depth is None or distances is None:
+            return None
+        return self.depth.unlike(self.depth.of(self.models, distances))
+
     def _trusted(self, answers: np.ndarray, distances: np.ndarray | None) -> np.ndarray:
         if self.depth is None or distances is None:
             return answers

@@ -165,6 +165,8 @@ class Evaluation(JsonDocument):
         known_labels: those that were given as possible; None where all are.
         adaptation: how adapted answers get better with the clips of a person that are known, where a registered model
             was asked.
+        unlike: how many clips are unlike those that the model learned from, where a registered model was asked that
+            knows.
         confused: the labels that are most often taken for another one, with clips.
         fallbacks: of the models that have a stand-in.
     """
@@ -195,6 +197,7 @@ class Evaluation(JsonDocument):
     power: DetectableGain | None = field(default=None, metadata=LEFT_OUT)
     known_labels: tuple[str, ...] | None = field(default=None, metadata=LEFT_OUT)
     adaptation: AdaptationCurve | None = field(default=None, metadata=LEFT_OUT)
+    unlike: int | None = field(default=None, metadata=LEFT_OUT)
     confused: tuple[ConfusedPair, ...] = ()
     fallbacks: tuple[Fallback, ...] = ()
 

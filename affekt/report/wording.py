@@ -113,7 +113,18 @@ def summary(evaluation: Evaluation) -> list[str]:
         )
     if evaluation.power is not None:
         lines.append(_power(evaluation.power, evaluation))
-    return [*lines, *_fallbacks(evaluation)]
+    return [*lines, *filter(None, [out_of_depth(evaluation)]), *_fallbacks(evaluation)]
+
+
+def out_of_depth(evaluation: Evaluation) -> str:
+    """How many clips are unlike those that the model learned from; nothing where none is, or it is not known."""
+    if not evaluation.unlike:
+        return ""
+    clips = evaluation.figures.clips + evaluation.unlabelled
+    return (
+        f"{evaluation.unlike} of {counted(clips, evaluation.unit)} ({percent(evaluation.unlike / clips)}%) are unlike "
+        "what the model learned from: the confidence of their answers was lowered, and may still be too high."
+    )
 
 
 def calibration(evaluation: Evaluation) -> str:

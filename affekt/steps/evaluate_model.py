@@ -112,7 +112,8 @@ def _of_clips(ensemble: Ensemble, data: str, store: Path, split: str | None) -> 
         seed=settings.seed,
         attributes=index.attributes(scores.clips),
     )
-    evaluation = replace(evaluation, adaptation=curve)
+    unlike = ensemble.unlike(scores)
+    evaluation = replace(evaluation, adaptation=curve, unlike=None if unlike is None else int(unlike.sum()))
     if not ensemble.adapts:
         reason = "the model was stored without an adaptation to a person"
         evaluation = replace(evaluation, person=replace(evaluation.person, reason=reason))

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from affekt.statistics import Figures
     from affekt.steps.evaluate_model import ModelEvaluation
 
+#: So many clips that could not be used for the same reason are named one by one.
+_NAMED = 5
+
 
 def main(options: argparse.Namespace) -> int:
     """Print the figures, or write them as JSON."""
@@ -86,7 +89,7 @@ def _evaluated(options: argparse.Namespace, data: str) -> ModelEvaluation:
 
 def show(evaluation: Evaluation) -> None:
     """Print an evaluation as a table."""
-    from affekt.report.wording import calibration, points, points_interval  # numpy and more, with what is evaluated
+    from affekt.report.wording import calibration, out_of_depth, points, points_interval  # numpy and more
 
     found, person = evaluation.figures, evaluation.person
     people = f", {counted(len(evaluation.by_subject), 'subjects')}" if evaluation.by_subject else ""
@@ -112,12 +115,26 @@ def show(evaluation: Evaluation) -> None:
     if evaluation.adaptation:
         steps = ", ".join(f"{point.known}: {point.accuracy:.1%}" for point in evaluation.adaptation.points)
         print(f"by the clips of a person that are known: {steps}")
-    if said := calibration(evaluation):
+    for said in filter(None, [calibration(evaluation), out_of_depth(evaluation)]):
         print(said)
     if evaluation.power:
         print(evaluation.power.told(evaluation.unit))
+    for line in _remarks(evaluation):
+        print(line)
+
+
+def _remarks(evaluation: Evaluation) -> list[str]:
+    """What could not be used, whole or in part: a line for each clip, or for many alike."""
+    alike: dict[str, list[str]] = {}
     for item in evaluation.skipped:
-        print(f"skipped {item.clip}: {item.reason}")
+        alike.setdefault(item.reason, []).append(item.clip)
+    lines = []
+    for reason, clips in alike.items():
+        if len(clips) <= _NAMED:
+            lines += [f"{clip}: {reason}" for clip in clips]
+        else:
+            lines.append(f"{counted(len(clips), evaluation.unit)}, such as {clips[0]}: {reason}")
+    return lines
 
 
 def _row(name: str, figures: Figures) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,9 @@ from affekt.ensemble.manifest import MANIFEST
 from affekt.ensemble.seen import Seen
 from affekt.errors import DataError
 from affekt.media import PreparedIndex
+from affekt.report.document import Evaluation
+from affekt.report.wording import out_of_depth, summary
+from affekt.steps.evaluate_model import evaluate_model
 from affekt.storage import file_digest
 from affekt.store.entries import Store
 
@@ -208,3 +212,24 @@ def test_a_clip_unlike_what_was_learned_from_is_answered_with_a_warning_and_less
     assert not any("unlike" in warning for warning in plain.warnings)
     person = with_depth.predict_person([clip, clip])
     assert all("unlike" in answer.warnings[-1] for answer in person)
+
+
+def test_an_evaluation_says_how_many_clips_are_unlike_what_was_learned_from(
+    with_depth, tiny_ensemble, tiny_run, sample_clips
+):
+    def asked(ensemble: Ensemble) -> Evaluation:
+        return evaluate_model(ensemble, str(sample_clips), tiny_run.store, model="m", split="val").evaluation
+
+    found, plain = asked(with_depth), asked(Ensemble.load(tiny_ensemble))
+    clips = found.figures.clips
+    assert found.unlike == clips == found.to_dict()["unlike"] == Evaluation.from_dict(found.to_dict()).unlike
+    said = f"{clips} of {clips} clips (100.0%) are unlike what the model learned from"
+    assert out_of_depth(found).startswith(said)
+    assert any(line.startswith(said) for line in summary(found))
+    assert plain.unlike is None and "unlike" not in plain.to_dict() and not out_of_depth(plain)
+    assert not out_of_depth(replace(found, unlike=0))
+
+
+def test_clips_are_unlike_where_their_share_is_at_most_one_in_twenty():
+    known = Depth(("svc",), np.arange(1.0, 100.0)[:, np.newaxis], 1.0)
+    assert known.unlike(np.array([[95.5], [94.5], [np.nan]])).tolist() == [True, False, False]

@@ -12,6 +12,7 @@ import pytest
 from affekt.errors import DataError
 from affekt.fusion import FusionKey
 from affekt.media.prepared import SkippedClip
+from affekt.pipelines.cli.evaluate import show
 from affekt.report.document import Ablation, Evaluation, PersonFigures
 from affekt.report.evaluation import evaluate_table
 from affekt.score_table import ScoreTable
@@ -316,3 +317,17 @@ def test_confused_labels_come_with_clips_and_what_each_model_says_of_them() -> N
             assert said.label == table.labels[int(table.scores[row, 0].argmax())]
     assert [pair.clips for pair in found.confused] == sorted((pair.clips for pair in found.confused), reverse=True)
     assert set(found.pictured) >= {example.clip for pair in found.confused for example in pair.examples}
+
+
+def test_the_command_names_few_clips_that_it_could_not_use_and_counts_many_alike(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table, heard = small_table(), "holds no picture that can be decoded; only its voice is used"
+    skipped = [SkippedClip("bad.mp4", "unreadable", "ends early")]
+    skipped += [SkippedClip(f"{number}.wav", "no_video", heard) for number in range(728)]
+    found = evaluate_table(table, {key("average"): table.scores.mean(axis=1)}, "average", skipped, SETTINGS)
+    show(replace(found, model="m"))
+    said = capsys.readouterr().out.splitlines()
+    assert [line for line in said if "ends early" in line or heard in line] == [
+        "bad.mp4: ends early", f"728 clips, such as 0.wav: {heard}",
+    ]  # fmt: skip
