@@ -10,6 +10,7 @@ import numpy as np
 
 from affekt.counted import counted
 from affekt.dataset.score_columns import read_cells
+from affekt.dataset.split_column import split_by_values
 from affekt.dataset.tables import open_table
 from affekt.did_you_mean import did_you_mean
 from affekt.errors import DataError, as_affekt_error
@@ -138,8 +139,9 @@ class ScoreTable:
                 holds no score columns, lacks a label for a model or has one twice, or a score is not a number.
         """
         try:
+            split = split_by_values(Path(path), str(path))
             with open_table(Path(path), str(path)) as table:
-                cells = read_cells(table)
+                cells = read_cells(table, split)
         except OSError as error:
             known = as_affekt_error(error)
             raise DataError(known.message, code=known.code, where=str(path)) from error

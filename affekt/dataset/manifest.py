@@ -12,6 +12,7 @@ from affekt.counted import counted
 from affekt.dataset.clips import SPLITS, Clip
 from affekt.dataset.labels import canonical_label
 from affekt.dataset.problems import Problem, some
+from affekt.dataset.split_column import split_by_values
 from affekt.dataset.split_names import canonical_split
 from affekt.dataset.tables import Row, Table, is_missing, is_table_name, known_columns, open_table
 from affekt.errors import DataError
@@ -20,6 +21,7 @@ from affekt.storage import exists, is_remote, join, list_entries, open_local
 NAME = "manifest.csv"
 #: The columns that say where the file is; the first that is there counts.
 _FILE_COLUMNS = ("uri", "path", "clip", "file", "filename", "file_name", "filepath", "file_path")
+_SPLIT_COLUMN = f"one that does is called split and holds {', '.join(SPLITS[:-1])} or {SPLITS[-1]}"
 _REQUESTS = 16  # at once, for objects that no listing covers
 
 
@@ -46,8 +48,8 @@ def read_manifest(uri: str) -> tuple[list[Clip], list[Problem]]:
 
     Any form of table is read (:mod:`affekt.dataset.tables`). Columns: ``path`` (or ``uri``, ``clip``, ``file``,
     ``filename``; relative to the manifest, absolute, or ``s3://``), ``label`` (or ``emotion``), and where they are
-    known ``subject`` and ``split``; every further column is an attribute of the clip. With ``clip`` beside ``path`` or
-    ``uri`` it is the clip's id, otherwise the path is.
+    known ``subject`` and ``split``, which is also found by its cells; every further column is an attribute of the
+    clip. With ``clip`` beside ``path`` or ``uri`` it is the clip's id, otherwise the path is.
 
     A row with an unknown label or a missing file is among the clips, so that it is counted; one without a file or
     with an id that was there before is not.
@@ -56,10 +58,12 @@ def read_manifest(uri: str) -> tuple[list[Clip], list[Problem]]:
         DataError: the file is missing, is no CSV in UTF-8, or lacks a required column.
     """
     base = join(uri, "..") if is_remote(uri) else str(Path(uri).absolute().parent)
-    with open_local(uri) as path, open_table(path, uri) as table:
-        rows = _Rows(table, uri, base)
-        for row in table.rows():
-            rows.add(row)
+    with open_local(uri) as path:
+        split = split_by_values(path, uri, _FILE_COLUMNS)
+        with open_table(path, uri) as table:
+            rows = _Rows(table, uri, base, split)
+            for row in table.rows():
+                rows.add(row)
     rows.problems += missing_files(rows.clips, base) + rows.without_split()
     return rows.clips, rows.problems
 
@@ -67,7 +71,7 @@ def read_manifest(uri: str) -> tuple[list[Clip], list[Problem]]:
 class _Rows:
     """The clips of the rows so far, and what was wrong with them."""
 
-    def __init__(self, table: Table, uri: str, base: str) -> None:
+    def __init__(self, table: Table, uri: str, base: str, split: int | None) -> None:
         self.uri, self.base = uri, base
         self.clips: list[Clip] = []
         self.problems: list[Problem] = []
@@ -75,11 +79,16 @@ class _Rows:
         self._first: dict[str, int] = {}  # the line that first used an id
         where = f"{uri}:{table.line}"
         self._files = {name: table.names.index(name) for name in _FILE_COLUMNS if name in table.names}
-        self._places, said = known_columns(table)
+        self._places, said = known_columns(table, split)
         _assert_columns(table, self._files, self._places, where)
         self.problems += [Problem("column_read_as", where, sentence, "warning") for sentence in said]
         known = {*self._files.values(), *self._places.values()}
         self._others = {name.lower(): place for place, name in enumerate(table.header) if name and place not in known}
+        overlooked = [name for name in self._others if "train" in name] if "split" not in self._places else []
+        self.problems += [
+            Problem("column_not_read", where, f"the column {name!r} tells no split here; {_SPLIT_COLUMN}", "warning")
+            for name in overlooked
+        ]
 
     def add(self, row: Row | DataError) -> None:
         """Take in the next row."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from affekt.counted import counted
 from affekt.dataset.labels import LABELS, canonical_label
 from affekt.dataset.problems import Problem, some
+from affekt.dataset.split_column import SplitColumn
 from affekt.dataset.split_names import canonical_split
 from affekt.dataset.tables import COLUMNS, Row, Table, is_missing
 from affekt.errors import DataError
@@ -47,13 +48,17 @@ def pixel_rows(table: Table, where: str) -> tuple[list[PixelRow], list[Problem]]
     rows: list[PixelRow] = []
     problems: list[Problem] = []
     reader = _Reader(table)
+    splits = SplitColumn(table, range(len(table.header)) if reader.names_splits else reader.places)
+    others: list[dict[int, str]] = []  # the cells that may be splits, of each row
     size = 0
     for row in table.rows():
         if isinstance(row, DataError):
             problems.append(Problem(row.code, row.where or where, row.message))
             continue
+        splits.look(row)
         try:
             rows.append(reader.read(row, f"{where}:{row.line}"))
+            others.append({place: row.cells[place] for place in splits.possible})
         except DataError as error:
             problems.append(Problem(error.code, f"{where}:{row.line}", error.message))
             continue
@@ -64,6 +69,11 @@ def pixel_rows(table: Table, where: str) -> tuple[list[PixelRow], list[Problem]]
             )
     if not rows and not problems:
         raise DataError("lists no face images", code="empty", where=where)
+    if (place := splits.found()) is not None:
+        names = [canonical_split(cells[place], numbered=False) or "" for cells in others]
+        rows = [replace(row, split=name) for row, name in zip(rows, names, strict=True)]
+        message = f"the column {table.header[place]!r} is read as the split"
+        problems.append(Problem("column_read_as", where, message, "warning"))
     blank = [row.where for row in rows if not row.split]
     if blank and len(blank) < len(rows):
         message = (
@@ -80,6 +90,8 @@ class _Reader:
     def __init__(self, table: Table) -> None:
         self._label, self._pixels = table.column(*COLUMNS["label"]), table.column(*_PIXELS)
         self._usage = table.column("usage", *COLUMNS["split"])
+        self.names_splits = self._usage is not None
+        self.places = {place for place in (self._label, self._pixels) if place is not None}
 
     def read(self, row: Row, where: str) -> PixelRow:
         """The image of a row.

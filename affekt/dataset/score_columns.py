@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 _CLIP = ("clip", "path", "uri", "file", "filename", "file_name", "clip_id")
 #: Between a model's name and a label.
 _BETWEEN = re.compile(r"[_\-.:/ ]+")
+#: Thousands between commas, which are no fraction.
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
+_NUMBER = re.compile(r"(?P<amount>\S+?)\s*(?P<hundredths>[%٪％])?")
 #: Known spellings of labels that end other columns more often (a median absolute deviation).
 _NO_ENDING = frozenset(("mad",))
 
@@ -51,8 +54,12 @@ class ScoreCells:
         return scores
 
 
-def read_cells(table: Table) -> ScoreCells:
+def read_cells(table: Table, splits: int | None = None) -> ScoreCells:
     """All rows of a score table.
+
+    Args:
+        table: with its header.
+        splits: the place of the column of the split where none is called that.
 
     Raises:
         DataError: ``missing_column``, ``no_scores``, ``bad_row``, ``duplicate_id``, ``no_clip``, ``unknown_label`` or
@@ -65,7 +72,7 @@ def read_cells(table: Table) -> ScoreCells:
             code="missing_column",
             where=table.where,
         )
-    places, said = known_columns(table)
+    places, said = known_columns(table, splits)
     found = score_columns(table, {clip, *places.values()})
     labels = in_order(label for columns in found.values() for label in columns)
     cells = ScoreCells(labels, tuple(found))
@@ -74,12 +81,8 @@ def read_cells(table: Table) -> ScoreCells:
     words: list[int] = []  # lines in which the subject is a word for a missing value
     for row in table.rows():
         if isinstance(row, DataError):
-            raise DataError(
-                f"row {row.where.rpartition(':')[2] if row.where else ''} has more cells than there are columns; take "
-                "the surplus out, or put quotes around a value that holds the separator",
-                code="bad_row",
-                where=table.where,
-            )
+            line = row.where.rpartition(":")[2] if row.where else ""
+            raise DataError(f"row {line}: {row.message}", code=row.code, where=table.where)
         name = row.cells[clip]
         if not name:
             raise DataError(f"row {row.line} names no clip", code="no_clip", where=table.where)
@@ -179,25 +182,32 @@ def _truth(row: Row, places: Mapping[str, int], labels: tuple[str, ...], table: 
 
 
 def _scores(row: Row, order: list[int], table: Table) -> list[float]:
+    cells = [row.cells[place] for place in order]
     try:
-        return [float(row.cells[place]) for place in order]  # the quick way for most rows
+        if not any("_" in cell for cell in cells):  # which Python reads past
+            return [float(cell) for cell in cells]  # the quick way for most rows
     except ValueError:
-        return [_number(row, place, table) for place in order]
+        pass
+    return [_number(row, place, table) for place in order]
 
 
 def _number(row: Row, place: int, table: Table) -> float:
     text = row.cells[place]
     if is_missing(text):
         return math.nan
+    number = _NUMBER.fullmatch(text)
     try:
-        # Where cells are not separated by commas, a comma may stand before the fraction.
-        return float(text if table.separator == "," else text.replace(",", "."))
+        # A comma may stand before the fraction, and amounts may be written in hundredths.
+        amount = float((number["amount"] if number else text).replace(",", "."))
+        if "_" in text or (table.separator == "," and _THOUSANDS.match(text)):  # the former Python reads past
+            raise ValueError(text)
     except ValueError as error:
         raise DataError(
             f"row {row.line}, column {table.header[place]}: {text!r} is not a number",
             code="not_a_number",
             where=table.where,
         ) from error
+    return amount / 100 if number and number["hundredths"] else amount
 
 
 def _found(table: Table) -> str:

@@ -22,6 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
 from affekt.counted import counted
+from affekt.dataset.open_quotes import swallows
 from affekt.errors import DataError
 from affekt.storage import open_large
 
@@ -38,11 +39,18 @@ _MISSING = frozenset(
 )
 #: What a column may be called; the first name is that of affekt, and counts where several are there.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "label": ("label", "emotion", "labels", "emotion_label", "emotion_name", "class"),
+    "label": (
+        "label", "emotion", "labels", "emotion_label", "emotion_name", "class", "emotions", "expression",
+        "facial_expression", "true_label", "ground_truth", "target",
+    ),
     "subject": ("subject", "speaker", "actor", "person", "participant", "subject_id", "speaker_id", "actor_id"),
-    "split": ("split", "usage", "partition", "subset"),
-}
-_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+    "split": ("split", "usage", "partition", "subset", "split_name", "data_split", "dataset_split"),
+}  # fmt: skip
+#: Marks at the start of a text; that of UTF-32 begins as that of UTF-16 does.
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,8 @@ class Table:
         cells = self._next()
         while cells is not None and not any(cell.strip() for cell in cells):
             cells = self._next()
+        if fault := self._open_quote():
+            raise fault
         self.line = self._lines.count
         self.header = [cell.strip() for cell in cells or ()]
         while self.header and not self.header[-1]:
@@ -96,9 +106,14 @@ class Table:
             )
 
     def rows(self) -> Iterator[Row | DataError]:
-        """Every row that is not blank; an error with its place for one with more cells than the header has columns."""
+        """Every row that is not blank; an error with its place for one with more cells than the header has columns, or
+        with a quote that would take further rows into a cell.
+        """
         width = len(self.header)
         while (cells := self._next()) is not None:
+            if fault := self._open_quote():
+                yield fault
+                continue
             cells = [cell.strip() for cell in cells]
             while len(cells) > width and not cells[-1]:
                 cells.pop()
@@ -118,7 +133,22 @@ class Table:
         """The place of the first of these columns that is there, by their folded names."""
         return next((self.names.index(name) for name in names if name in self.names), None)
 
+    def _open_quote(self) -> DataError | None:
+        """What is wrong with the quotes of the row that was read last."""
+        lines = self._lines.taken
+        if not any('"' in line for line in lines) or not swallows(lines, self.separator):
+            return None
+        first = self._lines.count - len(lines) + 1
+        last = f" (the rows up to line {self._lines.count} would be one cell)" if len(lines) > 1 else ""
+        return DataError(
+            f"a quote opens a cell and none closes it before the next separator{last}; take it out, close it, or write "
+            "a quote within a cell twice",
+            code="bad_row",
+            where=f"{self.where}:{first}",
+        )
+
     def _next(self) -> list[str] | None:
+        self._lines.taken.clear()
         try:
             return next(self._reader, None)
         except csv.Error as error:
@@ -138,11 +168,12 @@ _DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, U
 
 
 class _Counted:
-    """Lines, with how many were read."""
+    """Lines, with how many were read, and those that the row which is read now consists of."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._lines = iter(lines)
         self._again: list[str] = []
+        self.taken: list[str] = []
         self.count = 0
 
     def __iter__(self) -> _Counted:
@@ -150,9 +181,11 @@ class _Counted:
 
     def __next__(self) -> str:
         if self._again:  # it was counted when it was read
-            return self._again.pop()
-        line = next(self._lines)
-        self.count += 1
+            line = self._again.pop()
+        else:
+            line = next(self._lines)
+            self.count += 1
+        self.taken.append(line)
         return line
 
     def after(self, line: str) -> _Counted:
@@ -164,7 +197,7 @@ class _Counted:
 
 @contextlib.contextmanager
 def open_table(path: Path, where: str) -> Iterator[Table]:
-    """Open a table on this disk: plain, in gzip, bzip2 or xz, or alone in a zip; in UTF-8, or UTF-16 with its mark.
+    """Open a table on this disk: plain, in gzip, bzip2 or xz, or alone in a zip; in UTF-8 or UTF-16.
 
     Raises:
         DataError: it cannot be read, is empty, or two of its columns have the same name; rows raise, too.
@@ -212,17 +245,24 @@ def packing_of(start: bytes) -> str:
 
 
 def text_of(raw: BinaryIO) -> io.TextIOWrapper:
-    """Bytes as text, by the mark that they may begin with."""
+    """Bytes as text, by how they begin."""
     buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, raw))
-    start = buffered.peek(4)[:4]
-    encoding = next((name for mark, name in _BOMS if start.startswith(mark)), "utf-8")
-    return io.TextIOWrapper(buffered, encoding=encoding, newline="")
+    return io.TextIOWrapper(buffered, encoding=encoding_of(buffered.peek(4)[:4]), newline="")
+
+
+def encoding_of(start: bytes) -> str:
+    """Python's name of a text's encoding, by its mark, or by the zeros of UTF-16 without one."""
+    for mark, name in _BOMS:
+        if start.startswith(mark):
+            return name
+    if len(start) >= 4 and 0 in start[:4]:
+        return "utf-16-be" if start[0] == start[2] == 0 else "utf-16-le" if start[1] == start[3] == 0 else "utf-8"
+    return "utf-8"
 
 
 def header_of(start: bytes) -> list[str]:
     """The folded names of the columns, by the first bytes of a table."""
-    encoding = next((name for mark, name in _BOMS if start.startswith(mark)), "utf-8")
-    lines = start.decode(encoding, "replace").splitlines(keepends=True)[:8]
+    lines = start.decode(encoding_of(start), "replace").splitlines(keepends=True)[:8]
     try:
         return Table(lines, "").names
     except DataError:
@@ -254,12 +294,19 @@ def is_table_name(name: str) -> bool:
     return suffix in TABLE_SUFFIXES and not path.name.startswith(".") and "__macosx" not in path.parts
 
 
-def known_columns(table: Table) -> tuple[dict[str, int], list[str]]:
-    """Where label, subject and split stand, and a sentence for each that has another name than affekt's."""
+def known_columns(table: Table, split: int | None = None) -> tuple[dict[str, int], list[str]]:
+    """Where label, subject and split stand, and a sentence for each that has another name than affekt's.
+
+    Args:
+        table: with its header.
+        split: the place of the column of the split where none is called that.
+    """
     places: dict[str, int] = {}
     said = []
     for name, spellings in COLUMNS.items():
         place = table.column(*spellings)
+        if place is None and name == "split":
+            place = split
         if place is not None:
             places[name] = place
             if table.names[place] != name:

@@ -36,6 +36,9 @@ def zipped(content: bytes, name: str = "inside.csv") -> bytes:
 WRITTEN: dict[str, Callable[[str], bytes]] = {
     "byte order mark": lambda text: b"\xef\xbb\xbf" + text.encode(),
     "utf-16": lambda text: text.encode("utf-16"),
+    "utf-16 without a mark": lambda text: text.encode("utf-16-le"),
+    "utf-16 the other way round": lambda text: text.encode("utf-16-be"),
+    "utf-32": lambda text: text.encode("utf-32"),
     "windows": lambda text: text.replace("\n", "\r\n").encode(),
     "old mac": lambda text: text.replace("\n", "\r").encode(),
     "tabs": lambda text: text.replace(",", "\t").encode(),
@@ -205,6 +208,21 @@ def test_columns_that_are_left_aside_are_told(tmp_path: Path, caplog: pytest.Log
 def test_a_comma_may_stand_before_the_fraction_where_it_does_not_separate(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("clip;face_angry;face_happy\na;0,25;0,75\n")
     assert ScoreTable.read(tmp_path / "t.csv").scores.ravel().tolist() == [0.25, 0.75]
+
+
+@pytest.mark.parametrize(
+    ("cell", "amount"), [("25%", 0.25), ("2.5 %", 0.025), ('"0,25"', 0.25), ('"12,5 %"', 0.125), ("1e-3", 0.001)]
+)
+def test_a_score_may_be_written_in_hundredths_or_with_a_comma(tmp_path: Path, cell: str, amount: float) -> None:
+    (tmp_path / "t.csv").write_text(f"clip,face_angry\na,{cell}\n")
+    assert ScoreTable.read(tmp_path / "t.csv").scores.item() == pytest.approx(amount, rel=1e-12)
+
+
+@pytest.mark.parametrize("cell", ["1_0", '"1,000"', '"12,345,678"', "25%%", "%", "0x1"])
+def test_what_may_be_another_amount_is_none(tmp_path: Path, cell: str) -> None:
+    (tmp_path / "t.csv").write_text(f"clip,face_angry\na,{cell}\n")
+    with pytest.raises(DataError, match=r"row 2, column face_angry: .* is not a number"):
+        ScoreTable.read(tmp_path / "t.csv")
 
 
 def test_a_split_that_is_not_known_keeps_its_name_in_a_score_table(tmp_path: Path) -> None:
