@@ -11,6 +11,7 @@ import numpy as np
 
 from affekt.counted import counted
 from affekt.errors import MediaError
+from affekt.media.downmix import downmix
 from affekt.media.ffmpeg_command import FIRST, max_pixels, picture_side
 from affekt.media.ffmpeg_log import FileReport
 from affekt.media.ffmpeg_run import FfmpegRun, run_ffmpeg, stream_of
@@ -41,6 +42,7 @@ class Decoded:
         seconds: from the start of the clip to the end of its last picture or of its sound.
         other_sounds: numbers of the file's further sounds, for :func:`decode_sound`.
         zero: the start of the clip, in seconds since the earliest time stamp of the file.
+        several_channels: the number of the sound that was decoded, where it has several channels.
     """
 
     frames: Frames
@@ -52,6 +54,7 @@ class Decoded:
     seconds: float = 0.0
     other_sounds: tuple[int, ...] = ()
     zero: float = 0.0
+    several_channels: int | None = None
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,23 @@ def decode_sound(
     deadline = time.monotonic() + settings.timeout_seconds if ends is None else ends
     run = run_ffmpeg(path, settings, deadline, video=None, sound=stream)
     return _placed(run.sound, run.sound_start - zero, settings)
+
+
+def decode_channels(
+    path: str | Path, settings: MediaSettings, stream: int, zero: float = 0.0, ends: float | None = None
+) -> list[np.ndarray]:
+    """Each channel of one sound of a file, as :func:`decode_sound` gives what it makes of all; the arguments are too.
+
+    Raises:
+        MediaError: ``timeout``, or ``too_long``.
+    """
+    path = Path(path)
+    deadline = time.monotonic() + settings.timeout_seconds if ends is None else ends
+    run = run_ffmpeg(path, settings, deadline, video=None, sound=stream, mixed=False)
+    return [
+        _placed(downmix(run.sound[:, [number]]), run.sound_start - zero, settings)
+        for number in range(run.sound.shape[1])
+    ]
 
 
 def _check_file(path: Path, settings: MediaSettings) -> None:
@@ -305,9 +325,10 @@ def _within_limits(path: Path, settings: MediaSettings, streams: _Streams, resul
     truncated = missing > max(0.25, 0.1 * stated) or is_truncated(path)
     sound = _placed(result.sound, result.sound_start - zero, settings)
     others = tuple(item.number for item in report.listing.sounds if item.number != streams.sound)[: MOST_STREAMS - 1]
+    heard = report.listing.stream(streams.sound) if streams.sound is not None else None
     return Decoded(
         frames, (times - zero).astype(np.float32), sound, report, truncated, missing if truncated else 0.0,
-        end - zero, others, zero,
+        end - zero, others, zero, heard.number if heard and heard.layout != "mono" else None,
     )  # fmt: skip
 
 

@@ -12,6 +12,8 @@ HEARD = 20.0
 #: where they do the latter for more than a tenth of what is heard.
 RELATED, CANCELLED_SHARE = 0.5, 0.1
 _BLOCK = 4000
+#: A channel is off zero where its mean is beyond this share of its deviation: recordings of voices have a thousandth.
+OFFSET = 0.05
 _WITH_CENTRE, _CENTRE = re.compile(r"[3-9]\.\d"), 2
 #: Layouts of a number of channels that would have a centre, and have none.
 _NO_CENTRE = frozenset({"3.0(back)", "6.0(front)", "6.1(front)"})
@@ -24,12 +26,13 @@ def downmix(channels: np.ndarray, layout: str = "") -> np.ndarray:
     The centre of a film's layout counts alone, since it carries what is spoken; the channel of low frequencies does not
     count. Channels that carry one sound count by their power, so that a silent one takes nothing from it and a mono
     file and its stereo copy have one loudness; those that carry different ones count alike. Of channels of opposite
-    phase, which would cancel each other, the loudest counts.
+    phase, which would cancel each other, the loudest counts. A channel that is off zero is brought back to it first.
 
     Args:
         channels: the samples.
         layout: ffmpeg's name of the channels' places.
     """
+    channels = _around_zero(channels)
     if channels.shape[1] == 1 or not len(channels):  # a part of a file may lie before its sound begins
         return np.ascontiguousarray(channels[:, 0])
     power = np.array([float(np.square(column.astype(np.float64)).mean()) for column in channels.T])
@@ -49,6 +52,26 @@ def downmix(channels: np.ndarray, layout: str = "") -> np.ndarray:
     weights = power[heard] if related > RELATED else np.ones(len(heard))
     mixed: np.ndarray = np.rint(samples @ (weights / weights.sum())).astype(np.int16)
     return mixed
+
+
+def same_sound(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two stretches of int16 sound from one moment on hold the same, loud or soft, or one its opposite."""
+    size = min(len(one), len(other))
+    first, second = one[:size].astype(np.float64), other[:size].astype(np.float64)
+    return bool(np.square(first @ second) > RELATED**2 * (first @ first) * (second @ second))
+
+
+def _around_zero(channels: np.ndarray) -> np.ndarray:
+    """Channels without the constant that a sound card or a transmitter adds, which is no sound, where it matters."""
+    if not len(channels):
+        return channels
+    means = np.array([column.mean(dtype=np.float64) for column in channels.T])
+    deviations = np.array([column.std(dtype=np.float64) for column in channels.T])
+    off = np.abs(means) > np.maximum(OFFSET * deviations, 1.0)
+    if not off.any():
+        return channels
+    moved: np.ndarray = np.clip(np.rint(channels - np.where(off, means, 0.0)), -32768, 32767).astype(np.int16)
+    return moved
 
 
 def _correlation(samples: np.ndarray) -> float | None:

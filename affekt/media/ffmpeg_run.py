@@ -70,6 +70,7 @@ def run_ffmpeg(
     side: int = 0,
     size: tuple[int, int] | None = None,
     step: int = 1,
+    mixed: bool = True,
     agreed: Callable[[Listing], bool] | None = None,
     arrived: Callable[[Frames], None] = lambda frames: None,
 ) -> FfmpegRun:
@@ -84,6 +85,7 @@ def run_ffmpeg(
         side: the short side of the pictures; 0 for :func:`picture_side`.
         size: the pictures' width and height, where they shall all have the same.
         step: of so many pictures one is decoded to the end.
+        mixed: whether the channels of the sound become one; otherwise it is int16 ``[n, C]``.
         agreed: is asked whether to go on once the file is listed, before more than a few pictures are decoded.
         arrived: as for :func:`affekt.media.pipes.read_frames`.
 
@@ -127,10 +129,11 @@ def run_ffmpeg(
     report = read_report(log.text())
     count = len(frames) if frames is not None else 0
     shown, heard = stream_of(report.listing, "Video", video), stream_of(report.listing, "Audio", sound)
+    decoded = channels_of(channels.data()) if channels else np.zeros((0, 1), np.int16)
     return FfmpegRun(
         frames if count else None,
         times_of(times.text() if times else "", count, shown.frame_rate if shown else 0.0, step),
-        downmix(channels_of(channels.data()), heard.layout if heard else "") if channels else np.empty(0, np.int16),
+        downmix(decoded, heard.layout if heard else "") if mixed else decoded,
         (stamp_of(stamp.text().partition("\n")[0]) or (0.0, False))[0] if stamp else 0.0,
         report,
         process.returncode,

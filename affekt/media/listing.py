@@ -16,7 +16,7 @@ _DISPOSITIONS = re.compile(r"(?: \([a-z][a-z -]+\))+$")
 _SIZE = re.compile(r"[, ](\d{1,6})x(\d{1,6})(?=[ ,\[]|$)")
 _RATE = re.compile(r", (\d+(?:\.\d+)?)(k?) (fps|tbr)")
 _HERTZ = re.compile(r" (\d+) Hz(?:, (\w[^,]*))?")
-_ROTATION = re.compile(r"rotation of (-?\d+(?:\.\d+)?) degrees")
+_ROTATION = re.compile(r"^ +display ?matrix: rotation of (-?\d+(?:\.\d+)?) degrees", re.MULTILINE | re.IGNORECASE)
 _TAGGED = re.compile(r"^ +DURATION +: (\d+):(\d\d):(\d\d(?:\.\d+)?)", re.MULTILINE)
 #: Pictures that are no moving ones, and sounds that are made for few listeners.
 _NO_CLIP = frozenset({"attached pic", "timed thumbnails", "still image"})

@@ -18,7 +18,8 @@ from affekt.counted import counted
 from affekt.errors import AffektError, DataError, MediaError
 from affekt.media.ahead import Ahead
 from affekt.media.deadline import Deadline
-from affekt.media.decode import Decoded, decode, decode_sound
+from affekt.media.decode import Decoded, decode, decode_channels, decode_sound
+from affekt.media.downmix import same_sound
 from affekt.media.even_frames import even_frames
 from affekt.media.faces import Faces, find_faces
 from affekt.media.frames import Spill
@@ -156,7 +157,8 @@ def _listen(
 def _voice(path: str | Path, decoded: Decoded, settings: MediaSettings, deadline: Deadline) -> tuple[Voice, list[str]]:
     """The voice of a clip, and the flags of its sound.
 
-    Where the sound that counts is silent or no voice, the first of the others that is one takes its place.
+    Where the sound that counts is silent or no voice, the first of its channels that is one alone takes its place, or
+    the first of the other sounds.
     """
 
     def heard(sound: np.ndarray) -> Voice:
@@ -171,6 +173,11 @@ def _voice(path: str | Path, decoded: Decoded, settings: MediaSettings, deadline
 
     with stage("sound"):
         voice = heard(decoded.sound)
+        if voice.flags == ("no_voice",) and decoded.several_channels is not None:
+            channels = decode_channels(path, settings, decoded.several_channels, decoded.zero, deadline.ends)
+            for channel in channels:
+                if not same_sound(channel, decoded.sound) and (alone := heard(channel)).usable:
+                    return alone, ["one_channel", *alone.flags]
         if not voice.usable:
             for stream in decoded.other_sounds:
                 other = heard(decode_sound(path, settings, stream, decoded.zero, deadline.ends))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from affekt.media.decode import decode
-from affekt.media.downmix import downmix
+from affekt.media.downmix import downmix, same_sound
 from affekt.settings import MediaSettings
 
 RATE = 16000
@@ -106,3 +106,27 @@ def test_a_file_of_any_layout_sounds_like_its_mono_copy(
 
     assert len(sound) == len(plain)
     assert np.abs(sound.astype(int) - plain).max() <= 2
+
+
+@pytest.mark.parametrize("offset", [3000, -12000])
+@pytest.mark.parametrize(
+    "channels",
+    [(VOICE,), (VOICE, VOICE), (VOICE, -VOICE // 2), (NOTHING, VOICE)],
+    ids=["one", "both", "opposite", "right"],
+)
+def test_a_constant_that_a_sound_card_adds_is_not_heard(channels: tuple[np.ndarray, ...], offset: int) -> None:
+    added = np.stack(channels, axis=1) + np.int16(offset)
+
+    assert np.abs(downmix(added).astype(int) - VOICE).max() <= 1
+    assert not downmix(np.full((RATE, 1), offset, np.int16)).any()
+
+
+def test_what_is_a_little_off_zero_as_recordings_are_stays_as_it_is() -> None:
+    assert np.array_equal(downmix((VOICE + 40)[:, None]), VOICE + 40)
+
+
+def test_one_sound_is_told_from_another() -> None:
+    for same in (VOICE, VOICE // 9, -VOICE, VOICE[:RATE], VOICE + OTHER // 4):
+        assert same_sound(VOICE, same)
+    for another in (OTHER, OTHER + VOICE // 9, NOTHING, VOICE[:0]):
+        assert not same_sound(VOICE, another)

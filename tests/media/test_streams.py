@@ -159,7 +159,7 @@ def test_pictures_without_time_stamps_come_at_the_rate_of_the_clip(
 def test_bytes_behind_the_last_box_are_no_truncation(
     make_clip: MakeClip, settings: MediaSettings, tmp_path: Path
 ) -> None:
-    whole = make_clip("whole.mp4", *PICTURE, *TONE, *FAST).read_bytes()
+    whole = make_clip("whole_boxes.mp4", *PICTURE, *TONE, *FAST).read_bytes()
     for tail in (b"a line of text\n", b"\xff" * 7, bytes(range(200)), b"x" * 5000):
         clip = tmp_path / "tail.mp4"
         clip.write_bytes(whole + tail)

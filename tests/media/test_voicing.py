@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from affekt.errors import MediaError
+from affekt.media import prepare
 from affekt.media.decode import decode
-from affekt.media.functionals import voice_of
+from affekt.media.functionals import Voice, voice_of
 from affekt.media.prepare import prepare_file
 from affekt.settings import MediaSettings
 from tests.media.conftest import voiced
@@ -86,3 +89,38 @@ def test_a_silent_default_sound_leaves_it_to_one_with_a_voice(
     assert prepared.voice
     assert ("other_sound" in prepared.flags) == (second == "voice")
     assert ("several_sounds" in prepared.flags) == (second == "silence")
+
+
+@pytest.mark.parametrize("louder", ["sine=f=50:r=16000:d=2,volume=18dB", "anoisesrc=r=16000:d=2:a=0.9"])
+def test_a_voice_in_one_channel_beside_a_much_louder_noise_is_heard(
+    make_clip: MakeClip, settings: MediaSettings, louder: str
+) -> None:
+    together = ["-filter_complex", "[1:a]volume=-20dB[v];[0:a][v]amerge[a]", "-map", "[a]", "-c:a", "flac"]
+    name = f"beside_{louder.partition('=')[0]}.mka"
+    clip = make_clip(name, "-f", "lavfi", "-i", louder, *voiced(2.0), *together)
+    alone = make_clip("alone_soft.wav", *voiced(2.0), "-af", "volume=-20dB")
+
+    prepared = prepare_file(clip, settings)
+
+    assert prepared.voice
+    assert prepared.flags[-1] == "one_channel"
+    expected = prepare_file(alone, settings).functionals
+    assert np.median(np.abs(prepared.functionals - expected) / (np.abs(expected) + 1e-3)) < 0.05
+
+
+def test_channels_with_one_noise_are_not_listened_to_one_by_one(
+    make_clip: MakeClip, settings: MediaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[int] = []
+
+    def listen(sound: np.ndarray, *arguments: Any, **named: Any) -> Voice:
+        heard.append(len(sound))
+        return voice_of(sound, *arguments, **named)
+
+    monkeypatch.setattr(prepare, "voice_of", listen)
+    clip = make_clip("noise_twice.wav", "-f", "lavfi", "-i", "anoisesrc=r=16000:d=1", "-ac", "2")
+
+    with pytest.raises(MediaError, match="no voice"):
+        prepare.prepare_file(clip, settings)
+
+    assert heard == [16000]
