@@ -15,6 +15,7 @@ from affekt.dataset.faces import FaceImage, is_pixel_table, read_face_source
 from affekt.dataset.labels import in_order
 from affekt.dataset.problems import Problem, errors_of, grouped, some
 from affekt.dataset.several import places_of
+from affekt.dataset.similar_subjects import similar_subjects
 from affekt.dataset.source import read_source
 from affekt.dataset.splits import shared_subjects
 from affekt.errors import DataError
@@ -135,7 +136,7 @@ def check_source(uri: str, *, workers: int = 0) -> CheckReport:
         return CheckReport((), (Problem(error.code, error.where or uri, error.message),))
     if not clips and not problems:
         problems.append(Problem("no_rows", uri, "holds a header and no row; expected one row a clip"))
-    problems += shared_subjects(clips)
+    problems += shared_subjects(clips) + similar_subjects(clips, uri)
     problems += _duplicates(clips, inspected)
     problems += _media(clips, inspected)
     problems += _lengths(clips, inspected)

@@ -86,7 +86,8 @@ def _of_zip(file: BinaryIO, where: str) -> Generator[Member, None, None]:
             if info.flag_bits & 1:
                 raise DataError("is encrypted; unpack it and give the folder", code="unreadable", where=where)
             with archive.open(info) as content:
-                yield Member(info.filename, info.file_size, io.BufferedReader(cast(io.RawIOBase, content)))
+                name = info.filename.replace("\\", "/")  # as some programs of Windows write it
+                yield Member(name, info.file_size, io.BufferedReader(cast(io.RawIOBase, content)))
 
 
 def _of_tar(file: BinaryIO) -> Generator[Member, None, None]:

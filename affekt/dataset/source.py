@@ -115,7 +115,12 @@ def read_clips(uri: str, suffixes: frozenset[str]) -> tuple[list[Clip], list[Pro
     if is_table(uri):
         return read_manifest(uri)
     if not is_remote(uri) and Path(uri).is_file():
-        raise DataError("is neither a folder nor a CSV file", code="unknown_layout", where=uri)
+        raise DataError(
+            "is neither a folder nor a CSV file; give the folder of the clips or a table that lists them, and unpack "
+            "an archive of another kind than .zip and .tar",
+            code="unknown_layout",
+            where=uri,
+        )
     if manifest := manifest_of(uri):
         return read_manifest(manifest)
     # Absolute paths, since the table may be read by a process in another folder.

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from posixpath import splitext
 
 from affekt.argument_names import argument
 from affekt.counted import counted
 from affekt.dataset.archives import is_archive
 from affekt.dataset.clips import Clip
-from affekt.dataset.file_names import IMAGE_SUFFIXES, STILL_SUFFIXES, is_media, suffix_of
+from affekt.dataset.file_names import CLIP_SUFFIXES, IMAGE_SUFFIXES, STILL_SUFFIXES, is_media, suffix_of
 from affekt.dataset.label_words import other_words
 from affekt.dataset.labels import LABELS, known_label
 from affekt.dataset.layouts import Told, told_of, understood
@@ -55,7 +56,23 @@ def clips_of_tree(listing: Listing, uri: str, suffixes: frozenset[str]) -> tuple
         for entry, fact in chosen
     ]
     problems += other_words(((entry.path, fact.label) for entry, fact in chosen if not fact.fault), uri)
+    problems += _same_names([entry.path for entry, fact in chosen if not fact.recording], uri)
     return clips, problems + _unlabelled(chosen, uri) + _without_split(chosen, uri)
+
+
+def _same_names(paths: Sequence[str], uri: str) -> list[Problem]:
+    """A warning where files differ in their endings alone: one was probably made from the other."""
+    by_stem: dict[str, list[str]] = {}
+    for path in paths:
+        by_stem.setdefault(splitext(path)[0], []).append(path)
+    alike = [path for same in by_stem.values() if len(same) > 1 for path in same]
+    if not alike:
+        return []
+    message = (
+        f"{counted(len(alike), 'files')} have the name of another one but for the ending: if one was made from the "
+        f"other, remove it; each counts as a clip of its own, perhaps on another side: {some(alike, shown=4)}"
+    )
+    return [Problem("same_name", uri, message, "warning")]
 
 
 def _unlabelled(chosen: Sequence[tuple[Entry, Told]], uri: str) -> list[Problem]:
@@ -163,7 +180,7 @@ def _most_complete(
 
 def _nothing_of_the_kind(listing: Listing, uri: str, suffixes: frozenset[str]) -> DataError:
     entries = listing.entries
-    names = some((entry.path for entry in entries), shown=5) or "an empty folder"
+    names = some((entry.path for entry in entries), shown=5) or ("nothing" if is_archive(uri) else "an empty folder")
     told = "".join(f"\n{problem.message}" for problem in left_out(listing, (), suffixes, uri) if problem.code in _LOST)
     images = sum(is_media(entry.path, IMAGE_SUFFIXES) for entry in entries)
     if images and suffixes != IMAGE_SUFFIXES:
@@ -171,6 +188,10 @@ def _nothing_of_the_kind(listing: Listing, uri: str, suffixes: frozenset[str]) -
             f"holds {counted(images, 'still images')} and no clips; give them with "
             f"{argument('faces', command='train')}, or train on them alone with {only_images()}; found {names}{told}"
         )
+        return DataError(message, code="no_clips", where=uri)
+    clips = sum(is_media(entry.path, CLIP_SUFFIXES) for entry in entries)
+    if clips and is_archive(uri):
+        message = f"holds {counted(clips, 'clips')} and no pictures; unpack it and give the folder; found {names}"
         return DataError(message, code="no_clips", where=uri)
     return DataError(f"holds no {_wanted(suffixes)}; found {names}{told}\n{understood()}", code="no_clips", where=uri)
 

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
+from affekt.checks import check_source
 from affekt.dataset import archives, faces, read_faces
 from affekt.dataset.faces import read_face_source
 from affekt.errors import DataError
@@ -137,3 +138,26 @@ def test_names_that_are_no_text_or_lead_outside_are_no_files_on_this_disk(tmp_pa
     assert "bad_name" in {problem.code for problem in problems}
     assert len(found) <= 4
     assert set(tmp_path.rglob("*")) == before
+
+
+def test_a_zip_of_windows_has_folders_too(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "faces.zip", {"train\\happy\\1.png": png(1), "test\\sad\\2.png": png(2)})
+    found = read_faces(path)
+    assert [(face.id, face.label, face.split) for face in found] == [
+        ("test/sad/2.png", "sad", "test"), ("train/happy/1.png", "happy", "train"),
+    ]  # fmt: skip
+    assert [int(face.load()[0, 0, 0]) for face in found] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [(["happy/a.mp4", "sad/b.wav"], "holds 2 clips and no pictures; unpack it"), ([], "found nothing")],
+)
+def test_an_archive_without_pictures_says_what_to_do(tmp_path: Path, names: list[str], said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        read_faces(zip_of(tmp_path / "x.zip", dict.fromkeys(names, b"x")))
+
+
+def test_an_archive_of_another_kind_is_told_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "x.7z").write_bytes(b"7z\xbc\xaf\x27\x1c")
+    assert "unpack an archive of another kind" in check_source(str(tmp_path / "x.7z")).problems[0].message

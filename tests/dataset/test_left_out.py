@@ -123,3 +123,13 @@ def test_the_document_lists_all_endings_that_are_taken() -> None:
 def test_an_empty_folder_is_told_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"holds no film or sound by its name \(\.mp4, .* and \d+ other endings, which"):
         read_source(str(tmp_path))
+
+
+def test_files_that_differ_in_their_endings_alone_are_told(tree: Tree) -> None:
+    (message,) = warnings_of(tree([*LABELLED, "happy/1.wav", "happy/1.b.mp4", "sad/1.mkv", "sad/2.mp4"])).values()
+    assert message.startswith("4 files have the name of another one but for the ending: if one was made from the other")
+    assert message.endswith("happy/1.mp4, happy/1.wav, sad/1.mkv, sad/1.mp4")
+
+
+def test_forms_of_one_recording_of_a_known_set_are_not_told_so(tree: Tree) -> None:
+    assert "same_name" not in warnings_of(tree(["1001_IEO_ANG_HI.flv", "1001_IEO_ANG_HI.wav", "1002_IEO_SAD_HI.flv"]))

@@ -1,0 +1,45 @@
+"""One person written in two ways is told, since both count as people of their own."""
+
+from __future__ import annotations
+
+import pytest
+
+from affekt.dataset import Clip
+from affekt.dataset.similar_subjects import similar_subjects
+
+
+def found(*subjects: str) -> list[str]:
+    clips = [Clip(str(number), f"{number}.mp4", "sad", subject) for number, subject in enumerate(subjects)]
+    return [problem.message for problem in similar_subjects(clips, "data")]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Anna", "anna"),
+        ("Anna B", "anna_b"),
+        ("7", "07"),
+        ("7", "7.0"),
+        ("S-1", "s 001"),
+        ("Ａｎｎａ", "Anna"),
+        ("a  b", "a b"),
+    ],
+)
+def test_two_ways_to_write_one_name_are_told(one: str, other: str) -> None:
+    (message,) = found(one, "Zoë", other, one)
+    assert f"{one!r} and {other!r}" in message
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("7", "70"), ("7.1", "7"), ("10", "1.0"), ("s1", "s11"), ("Anna", "Hanna"), ("1.05", "1.5"), ("", "x")],
+)
+def test_other_names_are_other_people(one: str, other: str) -> None:
+    assert found(one, other) == []
+
+
+def test_all_are_told_at_once_as_a_warning() -> None:
+    clips = [Clip(name, f"{name}.mp4", "sad", name) for name in ("a", "A", "b", "1", "01", "001")]
+    (problem,) = similar_subjects(clips, "data")
+    assert (problem.code, problem.where, problem.severity) == ("similar_subjects", "data", "warning")
+    assert "'a' and 'A', '1' and '01' and '001'; " in problem.message
