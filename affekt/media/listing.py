@@ -36,6 +36,7 @@ class Stream:
         marks: its dispositions, such as ``default``.
         width, height: as it is shown, after rotation, pixels; 0 where unknown.
         rotation: degrees by which it is to be turned.
+        has_matrix: something is to be done to it before it is shown; a picture may be mirrored and not turned.
         frame_rate: frames a second as stated; 0 where unknown or beyond :data:`MAX_FRAME_RATE`.
         mean_rate: likewise, 0 where the file states no mean one.
         sample_rate: Hz; 0 where unknown.
@@ -50,6 +51,7 @@ class Stream:
     width: int = 0
     height: int = 0
     rotation: float = 0.0
+    has_matrix: bool = False
     frame_rate: float = 0.0
     mean_rate: float = 0.0
     sample_rate: int = 0
@@ -149,7 +151,7 @@ def _stream(match: re.Match[str], below: str) -> Stream:
     if round(rotation / 90) % 2:
         width, height = height, width
     return Stream(
-        int(match[1]), match[2], match[3] or "", marks, width, height, rotation,
+        int(match[1]), match[2], match[3] or "", marks, width, height, rotation, turned is not None,
         _rate(rest, "fps", "tbr"), _rate(rest, "fps"),
         int(sound[1]) if sound else 0, (sound[2] or "").strip() if sound else "",
         _seconds(tagged.group(1, 2, 3)) if tagged else 0.0,

@@ -42,6 +42,8 @@ VIDEO_CODECS = frozenset({"h264", "hevc", "vp9", "vp8", "mpeg4", "ffv1"})
 AUDIO_CODECS = frozenset({"aac", "mp3", "opus", "vorbis", "flac", "pcm_s16le"})
 #: The containers whose sound may end within its last packet, where this or the stream says that it ends.
 _ENDS_WITHIN = "mov"
+#: Codecs whose last packet ffmpeg keeps whole there.
+_ENDS_LATER = frozenset({"opus"})
 #: Frames that are decoded before any is looked at, and frames of sound that the filter is given before it is asked
 #: what it has ready, at most; and bytes of such pictures, which the processor's caches shall hold.
 _AT_ONCE, _AT_ONCE_BYTES = 24, 4 << 20
@@ -137,7 +139,8 @@ def _streams(container: Any, listing: Listing, settings: MediaSettings) -> tuple
         and len(listing.streams) == len(container.streams) == 1 + len(sounds) <= 2
         and videos[0].codec in VIDEO_CODECS
         and all(sound.codec in AUDIO_CODECS and not sound.layout.endswith("channels") for sound in sounds)
-        and not videos[0].rotation
+        and not (listing.container.startswith(_ENDS_WITHIN) and any(sound.codec in _ENDS_LATER for sound in sounds))
+        and not videos[0].has_matrix
         and videos[0].frame_rate > 0
         and step_for(videos[0].mean_rate) == 1
         and container.start_time == 0

@@ -17,7 +17,7 @@ import pytest
 from affekt.errors import MediaError
 from affekt.media import decode as decoding
 from affekt.media import frames as frame_store
-from affekt.media import pipes
+from affekt.media import pipes, pyav
 from affekt.media.decode import decode
 from affekt.media.ffmpeg_command import picture_side
 from affekt.media.ffmpeg_run import run_ffmpeg
@@ -83,6 +83,22 @@ def test_a_turned_phone_video_is_shown_upright(
     luma = frames.luma(0)
     part = luma[luma.shape[0] // 2 + 4 :] if bright == "bottom" else luma[:, luma.shape[1] // 2 + 4 :]
     assert part.mean() > 240
+
+
+@pytest.mark.parametrize(("how", "bright"), [("-display_hflip", np.s_[:46, 84:]), ("-display_vflip", np.s_[74:, :76])])
+def test_a_mirrored_video_is_shown_as_the_file_says(
+    make_clip: MakeClip, settings: MediaSettings, monkeypatch: pytest.MonkeyPatch, how: str, bright: tuple[slice, slice]
+) -> None:
+    flat = make_clip(
+        "corner.mp4", "-f", "lavfi", "-i", "color=black:s=160x120:d=0.4,drawbox=w=80:h=50:color=white:t=fill"
+    )
+    mirrored = make_clip(f"mirrored{how}.mp4", how, "-i", flat, "-c", "copy")
+    monkeypatch.setattr(pyav, "_allowed", False)
+    pyav.allow()  # as where many clips are prepared
+
+    luma = decode(mirrored, settings).frames.luma(0)
+
+    assert luma[bright].mean() > 240
 
 
 @pytest.mark.parametrize(

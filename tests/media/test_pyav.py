@@ -51,6 +51,7 @@ OTHERS = {
     "fast.mp4": ["-t", "1", "-c", "copy", "-bsf:v", "setts=ts=TS/2"],
     "chunks.avi": ["-c", "copy", "-bsf:v", "h264_mp4toannexb"],
     "broadcast.ts": ["-c", "copy"],
+    "opus.mp4": ["-c:v", "copy", "-c:a", "libopus"],
     "two_sounds.mp4": ["-map", "0", "-map", "0:a", "-c", "copy"],
     "from_later_on.mkv": ["-c", "copy", "-output_ts_offset", "100"],
 }
@@ -112,10 +113,20 @@ def test_what_is_not_plain_is_left_to_ffmpeg(
     assert run(make_clip(f"inside_{name}", "-i", encoded, *OTHERS[name]), settings) is None
 
 
-def test_a_turned_picture_is_left_to_ffmpeg(
-    make_clip: MakeClip, encoded: Path, settings: MediaSettings, allowed: None
+@pytest.mark.parametrize(
+    "how",
+    [
+        ["-display_rotation", "90"],
+        ["-display_vflip"],
+        ["-display_hflip"],
+        ["-display_rotation", "180", "-display_hflip"],
+    ],
+)
+@pytest.mark.parametrize("container", ["mp4", "mkv"])
+def test_a_turned_or_mirrored_picture_is_left_to_ffmpeg(
+    make_clip: MakeClip, encoded: Path, settings: MediaSettings, allowed: None, how: list[str], container: str
 ) -> None:
-    clip = make_clip("inside_turned.mp4", "-display_rotation", "90", "-i", encoded, "-c", "copy")
+    clip = make_clip(f"inside{''.join(how)}.{container}", *how, "-i", encoded, "-c", "copy")
 
     assert run(clip, settings) is None
 
