@@ -23,6 +23,20 @@ def test_other_cells_stay(name: str) -> None:
     assert cell(name) == name
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("\x1b[2Ja.mp4", "\\x1b[2Ja.mp4"),
+        ("caf\udce9.mp4", "caf\\xe9.mp4"),
+        ("a\u202e4pm.exe", "a\\u202e4pm.exe"),
+        ("\r=1", "\\r=1"),
+        ("two\nlines\tand\u00a0blanks 🙂", "two\nlines\tand\u00a0blanks 🙂"),
+    ],
+)
+def test_signs_that_steer_a_terminal_are_spelt_out_in_cells(name: str, shown: str) -> None:
+    assert cell(name) == shown
+
+
 def test_fused_answers_hold_no_formula(tmp_path: Path) -> None:
     rows = "".join(f"{name},{split},.2,.8\n" for name, split in (("=1+1", "val"), ("b", "val"), ("-c", "train")))
     (tmp_path / "t.csv").write_text(f"clip,split,face_angry,face_happy\n{rows}x,val,,\n-y,val,,\n")
