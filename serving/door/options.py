@@ -1,4 +1,4 @@
-"""What a door is told when it starts: one JSON document."""
+"""What a door is told when it starts: how it serves, and, when that is known, what; each a line of JSON."""
 
 from __future__ import annotations
 
@@ -18,16 +18,14 @@ class Options:
     """How a model is served.
 
     Attributes:
-        ensemble: folder of a saved ensemble.
         work: folder for logs and the model store.
         temporary: folder for sockets and clips, for its owner alone.
         engine: what computes answers.
         name: the model's, in addresses.
-        version: the model's, in answers.
         address: of the network.
         port: of the network; 0 takes a free one.
         metrics_port: a second port with ``/metrics`` alone; 0 for none.
-        workers: worker processes; each holds the ensemble once.
+        ahead: worker processes that are started before the model is known, where the engine starts them itself.
         threads: of each worker.
         room: requests that wait before the next is refused with 503.
         buckets: of S3, from which clips may be fetched.
@@ -40,16 +38,14 @@ class Options:
         people_minutes: after the last clip of a person, until they are forgotten.
     """
 
-    ensemble: str
     work: str
     temporary: str
     engine: EngineName = "torchserve"
     name: str = "affekt"
-    version: str = "1"
     address: str = LOOPBACK
     port: int = 0
     metrics_port: int = 0
-    workers: int = 1
+    ahead: int = 0
     threads: int = 1
     room: int = 32
     buckets: tuple[str, ...] = ()
@@ -86,3 +82,22 @@ class Options:
         lists = {field.name for field in fields(cls) if isinstance(field.default, tuple)}
         values: dict[str, Any] = {name: tuple(value) if name in lists else value for name, value in document.items()}
         return cls(**values)
+
+
+@dataclass(frozen=True)
+class Served:
+    """What is served first.
+
+    Attributes:
+        ensemble: folder of a saved ensemble.
+        version: of the model, in answers.
+        workers: worker processes; each holds the ensemble once.
+    """
+
+    ensemble: str
+    version: str = "1"
+    workers: int = 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return asdict(self)

@@ -1,4 +1,7 @@
-"""The process of the door: ``python -m affekt.serving.door.process`` with its options as JSON on its input."""
+"""The process of the door: ``python -m affekt.serving.door.process``; its input says how to serve, then what.
+
+Between the two lines the engine starts: whoever starts the door may still look for the model.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,11 @@ from typing import TYPE_CHECKING, TextIO
 
 from affekt import events
 from affekt.errors import AffektError, as_affekt_error
-from affekt.serving.door.options import LOOPBACK, Options
-from affekt.serving.door.versions import Versions
-from affekt.serving.engines.engine import Engine
-from affekt.serving.engines.torchserve_configuration import Layout
+from affekt.serving.door.options import LOOPBACK, Options, Served
 
 if TYPE_CHECKING:
     from affekt.serving.door.listening import Listening  # imported while the engine starts
+    from affekt.serving.engines.engine import Engine  # likewise
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +34,8 @@ def main() -> int:
     """Serve until SIGTERM or SIGINT; what went wrong is an event on the output."""
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)  # whatever a library prints must not be taken for an event
-    options = Options.from_dict(json.loads(sys.stdin.readline()))
+    with os.fdopen(0, "rb", buffering=0, closefd=False) as told:  # without a buffer: the second line is read later
+        options = Options.from_dict(json.loads(told.readline()))
     os.umask(0o077)  # clips and sockets are nobody else's
     _log_to(options.log)
     try:
@@ -88,9 +90,12 @@ async def _started(
     metrics: socket.socket | None,
 ) -> list[Listening]:
     await engine.start()
-    versions = Versions(options.name, engine, workers=options.workers, room=options.room)
+    from affekt.serving.door.versions import Versions  # heavy: the engine starts meanwhile
+
+    served = await _served()
+    versions = Versions(options.name, engine, workers=served.workers, room=options.room)
     imported = asyncio.create_task(asyncio.to_thread(importlib.import_module, "affekt.serving.door.listening"))
-    first = await versions.add(options.version, Path(options.ensemble))
+    first = await versions.add(served.version, Path(served.ensemble))
     versions.default = first.name
     listening = await imported
     admin = stack.enter_context(_socket_file(options.admin))
@@ -98,13 +103,27 @@ async def _started(
     return found
 
 
+async def _served() -> Served:
+    """What the second line of the input says."""
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    pipe, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, os.fdopen(0, "rb", buffering=0))
+    line = await reader.readline()
+    pipe.close()
+    if not line:
+        raise AffektError("whoever started the server has named no model", code="no_model")
+    return Served(**json.loads(line))
+
+
 def _engine(options: Options) -> Engine:
+    from affekt.serving.engines.torchserve_configuration import Layout  # what only the engine needs, as the next
+
     layout = Layout(work=Path(options.work), temporary=Path(options.temporary))
     if options.engine == "direct":
         from affekt.serving.engines.direct import DirectEngine  # one of the two is needed, and waited for
 
         layout.make()
-        return DirectEngine(options.name, layout.clips, layout.scratch, options.threads)
+        return DirectEngine(options.name, layout.clips, layout.scratch, options.threads, ahead=options.ahead)
     from affekt.serving.engines.torchserve import TorchServeEngine  # as above
 
     return TorchServeEngine(options.name, layout, options.threads)

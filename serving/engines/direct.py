@@ -17,6 +17,7 @@ from affekt.errors import AffektError
 from affekt.processes import LONG_LIVED, ONE_THREAD
 from affekt.serving.engines.engine import EngineError, Reply
 from affekt.serving.engines.liveness import EVERY, runs, stopped
+from affekt.serving.engines.worker import AHEAD
 from affekt.serving.time_limits import START_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -37,14 +38,18 @@ class DirectEngine:
         inbox: the folder in which the door puts clips.
         scratch: the folder for temporary files.
         threads: of each worker.
+        ahead: workers that are started before there is a version, which the first one gets.
     """
 
-    def __init__(self, name: str, inbox: Path, scratch: Path, threads: int = 1) -> None:
-        self.name, self.inbox, self.scratch, self.threads = name, inbox, scratch, threads
+    def __init__(self, name: str, inbox: Path, scratch: Path, threads: int = 1, *, ahead: int = 0) -> None:
+        self.name, self.inbox, self.scratch, self.threads, self.ahead = name, inbox, scratch, threads, ahead
+        self._spare: list[_Worker] = []
         self._pools: dict[str, _Pool] = {}
 
     async def start(self) -> None:
-        """Nothing is started before there is a version."""
+        """Start the workers that are there ahead of the first version; they import what they need."""
+        for _ in range(self.ahead):
+            self._spare.append(await _Worker.launched(self.threads, AHEAD))
 
     async def add(self, version: str, ensemble: Path, workers: int) -> None:
         """Start the workers of a version and wait until all have loaded it."""
@@ -55,13 +60,15 @@ class DirectEngine:
             "scratch": str(self.scratch),
             "beside": bool(self._pools),
         }
-        pool = _Pool(opened, self.threads)
+        pool = _Pool(opened, self.threads, self._spare)
         try:
             # Beside a version that answers one after the other, so that cores are left to it.
             await pool.fill(workers, together=not self._pools)
         except BaseException:
             await pool.stop()
             raise
+        finally:
+            self._end_spare()
         self._pools[version] = pool
 
     async def ask(self, version: str, task: Mapping[str, Any], seconds: float) -> Reply:
@@ -82,12 +89,17 @@ class DirectEngine:
 
     async def stop(self) -> None:
         """End all workers."""
+        self._end_spare()
         for version in list(self._pools):
             await self.remove(version)
 
     def pids(self, version: str) -> list[int]:
         """The processes of a version's workers."""
         return [worker.pid for worker in self._pool(version).workers]
+
+    def _end_spare(self) -> None:
+        while self._spare:
+            self._spare.pop().kill()
 
     def _pool(self, version: str) -> _Pool:
         if version not in self._pools:
@@ -98,8 +110,8 @@ class DirectEngine:
 class _Pool:
     """The workers of a version; one that dies or hangs is replaced."""
 
-    def __init__(self, opened: Mapping[str, Any], threads: int) -> None:
-        self._opened, self._threads = opened, threads
+    def __init__(self, opened: Mapping[str, Any], threads: int, spare: list[_Worker]) -> None:
+        self._opened, self._threads, self._spare = opened, threads, spare
         self.workers: set[_Worker] = set()
         self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -178,7 +190,11 @@ class _Pool:
                 await asyncio.sleep(_PAUSE)
 
     async def _start(self) -> None:
-        worker = await _Worker.started(self._opened, self._threads)
+        there = [worker for worker in self._spare if runs(worker.pid)]
+        if there:
+            self._spare.remove(there[0])
+        worker = there[0] if there else await _Worker.launched(self._threads)
+        await worker.load(self._opened)
         self.workers.add(worker)
         self._idle.put_nowait(worker)
 
@@ -205,12 +221,8 @@ class _Worker:
         self.stopped = False
 
     @classmethod
-    async def started(cls, opened: Mapping[str, Any], threads: int) -> _Worker:
-        """A worker that has loaded its ensemble.
-
-        Raises:
-            AffektError: it has not.
-        """
+    async def launched(cls, threads: int, *arguments: str) -> _Worker:
+        """A worker that has no ensemble yet."""
         environment = {
             **LONG_LIVED,
             **os.environ,
@@ -220,24 +232,30 @@ class _Worker:
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         }
         process = await asyncio.create_subprocess_exec(
-            *lifeline.command("affekt.serving.engines.worker"),
+            *lifeline.command("affekt.serving.engines.worker", arguments),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env=environment,
             limit=_LINE,
         )
-        worker = cls(process)
+        return cls(process)
+
+    async def load(self, opened: Mapping[str, Any]) -> None:
+        """Have it load its ensemble.
+
+        Raises:
+            AffektError: it has not, and is ended.
+        """
         try:
             async with asyncio.timeout(START_SECONDS):
-                worker._send({"opened": opened, "level": logging.INFO})
-                await worker.ask({})
+                self._send({"opened": opened, "level": logging.INFO})
+                await self.ask({})
         except TimeoutError:
-            worker.kill()
+            self.kill()
             raise AffektError("a worker did not load the model in time", code="model_failed") from None
         except BaseException:
-            worker.kill()
+            self.kill()
             raise
-        return worker
 
     async def ask(self, task: Mapping[str, Any]) -> dict[str, Any]:
         """What the worker answers.

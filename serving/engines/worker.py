@@ -1,13 +1,21 @@
-"""A worker of the direct engine, a process: loads an ensemble once, then answers tasks line by line."""
+"""A worker of the direct engine, a process: loads an ensemble once, then answers tasks line by line.
+
+With ``ahead`` behind its name it imports what it needs before it is told what to load.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from affekt import processes
 from affekt.serving.behind import behind
+
+#: The argument of a worker that is started before its model is known.
+AHEAD = "ahead"
 
 if TYPE_CHECKING:
     from affekt.serving.predictor import Predictor
@@ -48,4 +56,7 @@ def _predictor_class() -> type[Predictor]:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == [AHEAD]:
+        with contextlib.suppress(Exception):  # it happens again where it can be told
+            _predictor_class()
     processes.serve(opened)

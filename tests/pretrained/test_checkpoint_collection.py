@@ -19,8 +19,7 @@ from affekt.models.c3d.network import C3D
 from affekt.models.model_folder import load_model, save_model
 from affekt.models.preprocessing import Preprocessing
 from affekt.models.vgg.network import VGG16
-from affekt.pretrained import collection
-from affekt.pretrained.collection import folder_of, verify
+from affekt.pretrained.collection import collection, folder_of, verify
 from affekt.pretrained.installing import install
 from affekt.settings import load_settings
 from affekt.store.entries import Store

@@ -57,7 +57,7 @@ def test_an_error_is_as_promised(door, path):
 
 def test_a_fault_of_the_door_itself_is_an_error_as_promised_too():
     desk = SimpleNamespace(
-        options=Options("", "", ""),
+        options=Options("", ""),
         versions=SimpleNamespace(model="affekt"),
         metrics=SimpleNamespace(answered=lambda *_: None),
     )

@@ -85,7 +85,7 @@ def left_behind(server) -> list[str]:
 def test_the_threads_of_every_worker_have_one_heap(server, door):
     for each in (server, door):
         workers = [found for found in processes(each).values() if "worker" in " ".join(found.cmdline())]
-        assert len(workers) >= each.options.workers
+        assert len(workers) >= each.workers
         assert all(LONG_LIVED.items() <= found.environ().items() for found in workers)
 
 

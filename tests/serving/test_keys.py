@@ -33,7 +33,7 @@ def refusal(admission, path="/predictions/affekt", method="POST", **headers):
 
 
 def options(**further):
-    return Options(ensemble="", work="", temporary="", **further)
+    return Options(work="", temporary="", **further)
 
 
 def test_the_file_keeps_hashes_and_is_its_owners_alone(file):

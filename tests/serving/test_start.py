@@ -1,18 +1,110 @@
-"""What a server's start waits for: neither its door nor whoever starts it imports what only its workers need."""
+"""What a server's start waits for: not for the model where the engine can start already, and for no needless import."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import requests
+
+from affekt.errors import DataError
+from affekt.serving.engines.direct import DirectEngine
+from affekt.serving.engines.liveness import runs
+from affekt.serving.server import LocalServer
 
 HEAVY = ("numpy", "cv2", "openvino", "torch", "mlflow", "pandas", "sklearn", "scipy", "opensmile", "boto3", "botocore")
+#: What the door answers with, and what knows an ensemble.
+OF_ANSWERS = ("starlette", "uvicorn", "affekt.ensemble.manifest", "affekt.settings")
 
 
-@pytest.mark.parametrize("module", ["affekt.serving.door.process", "affekt.serving.server"])
-def test_neither_the_door_nor_who_starts_it_imports_what_workers_compute_with(module):
-    script = f"import json, sys, {module}; print(json.dumps([name for name in {HEAVY} if name in sys.modules]))"
+def imported(module: str, among: tuple[str, ...]) -> list[str]:
+    """Which of these modules a fresh process has when it has imported one."""
+    script = f"import json, sys, {module}; print(json.dumps([name for name in {among} if name in sys.modules]))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
-    assert json.loads(done.stdout) == []
+    found: list[str] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize(
+    "module", ["affekt.serving.door.process", "affekt.serving.server", "affekt.pipelines.cli.serve"]
+)
+def test_neither_the_door_nor_who_starts_it_imports_what_workers_compute_with(module):
+    assert imported(module, HEAVY) == []
+
+
+def test_the_door_starts_the_engine_before_it_imports_what_it_answers_with():
+    assert imported("affekt.serving.door.process", OF_ANSWERS) == []
+
+
+def test_the_command_starts_the_door_before_it_knows_the_registry():
+    assert imported("affekt.pipelines.cli.serve", ("affekt.registry", "affekt.ensemble.manifest")) == []
+
+
+def test_the_model_is_looked_for_while_the_server_starts(tiny_ensemble):
+    running = []
+
+    def find() -> tuple[Path, str]:
+        running.append(server.running())
+        return tiny_ensemble, "3"
+
+    server = LocalServer(find, engine="direct", workers=1)
+    with server:
+        models = requests.get(f"{server.base}/models", timeout=30).json()["models"]
+    assert running == [True]
+    assert (server.ensemble, server.version, server.workers) == (tiny_ensemble, "3", 1)
+    assert [model["version"] for model in models] == ["3"]
+
+
+def test_a_model_that_is_not_found_ends_what_was_started(tmp_path):
+    def find() -> tuple[Path, str]:
+        raise DataError("is no folder", code="not_an_ensemble", where="nowhere")
+
+    server = LocalServer(find, engine="direct", workers=1, home=tmp_path)
+    with pytest.raises(DataError, match="nowhere"):
+        server.start()
+    assert not server.running()
+    assert not [folder for folder in server._folders if folder.exists()]
+
+
+def test_workers_that_are_there_ahead_get_the_first_version_and_those_too_many_end(tiny_ensemble, tmp_path):
+    async def act() -> tuple[list[int], list[int], int]:
+        engine = DirectEngine("affekt", tmp_path, tmp_path, ahead=2)
+        await engine.start()
+        ahead = [worker.pid for worker in engine._spare]
+        try:
+            await engine.add("1", tiny_ensemble, 1)
+            await engine.add("2", tiny_ensemble, 1)
+            (first,), (second,) = engine.pids("1"), engine.pids("2")
+            assert first in ahead
+            assert second not in ahead
+            left = [pid for pid in ahead if pid != first]
+            for _ in range(100):
+                if not any(runs(pid) for pid in left):
+                    break
+                await asyncio.sleep(0.05)
+            return ahead, left, sum(runs(pid) for pid in left)
+        finally:
+            await engine.stop()
+
+    ahead, left, running = asyncio.run(act())
+    assert (len(ahead), len(left), running) == (2, 1, 0)
+
+
+def test_a_worker_that_died_ahead_is_replaced(tiny_ensemble, tmp_path):
+    async def act() -> bool:
+        engine = DirectEngine("affekt", tmp_path, tmp_path, ahead=1)
+        await engine.start()
+        (worker,) = engine._spare
+        worker.kill()
+        await worker._process.wait()
+        try:
+            await engine.add("1", tiny_ensemble, 1)
+            return engine.pids("1") != [worker.pid]
+        finally:
+            await engine.stop()
+
+    assert asyncio.run(act())

@@ -274,7 +274,7 @@ def test_the_status_is_json(scene):
 @pytest.mark.parametrize(("named", "said"), [(None, (200, ANSWER)), ("1", "no_version")])
 def test_a_clip_that_arrives_while_its_version_is_taken_away_is_answered_by_the_next(scene, tiny_ensemble, named, said):
     async def act(engine, versions, swaps):
-        desk = Desk(Options(str(tiny_ensemble), "", ""), versions, Inbox(engine.inbox, 100))
+        desk = Desk(Options("", ""), versions, Inbox(engine.inbox, 100))
         parts = {"model": "affekt"} | ({"version": named} if named else {})
         scope = {"type": "http", "path_params": parts, "state": {"note": {}}, "headers": [], "query_string": b""}
         request = Request(scope, receive=lambda: asyncio.sleep(60))

@@ -17,7 +17,8 @@ from affekt.models.members import Members
 from affekt.models.voice import functionals
 from affekt.models.voice_embedding.network import VoiceEncoder
 from affekt.models.voice_embedding.utterances import PARTIAL, STEP, of_few_lengths, partial_statistics_of, statistics_of
-from affekt.pretrained import installing, published, resemblyzer, verify
+from affekt.pretrained import installing, published, resemblyzer
+from affekt.pretrained.collection import verify
 from affekt.pretrained.installing import fetch, install
 from affekt.pretrained.opening import open_start
 from affekt.pretrained.package_file import PackageFile
