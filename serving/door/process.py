@@ -74,10 +74,15 @@ async def _serve(options: Options, answers: TextIO) -> None:
             said = {"port": front.getsockname()[1], "metrics_port": metrics.getsockname()[1] if metrics else 0}
             said |= {"confinement": possible()}
             events.write(events.Done(time.monotonic() - started, said), answers)
-            await stop.wait()
+            lost = asyncio.create_task(engine.lost())
+            await asyncio.wait({lost, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
             for server, _ in servers:
                 server.should_exit = True
             await asyncio.gather(*running)
+            if lost.done():
+                logger.error("%s; the server ends, for whatever keeps it running to start it again", lost.result())
+                raise AffektError(lost.result(), code="engine_lost")
+            lost.cancel()
         finally:
             await engine.stop()
 

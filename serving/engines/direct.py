@@ -82,6 +82,10 @@ class DirectEngine:
         pool = self._pools.get(version)
         return pool.ready if pool else 0
 
+    async def lost(self) -> str:
+        """Never: workers are replaced one by one."""
+        return str(await asyncio.get_running_loop().create_future())
+
     async def remove(self, version: str) -> None:
         """End a version's workers."""
         if pool := self._pools.pop(version, None):

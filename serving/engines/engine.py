@@ -54,6 +54,12 @@ class Engine(Protocol):
     async def ready(self, version: str) -> int:
         """How many workers of a version can answer."""
 
+    async def lost(self) -> str:
+        """Why nothing can be answered any more, whatever is replaced; waits until that is so.
+
+        A server that has lost its engine ends, so that whoever keeps it running starts it again.
+        """
+
     async def remove(self, version: str) -> None:
         """Take a version away that nobody asks any more."""
 

@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds that TorchServe gets to start without a model, and to end.
 _STARTS, _ENDS = 60.0, 20.0
+#: Looks at Java after which it is not taken for one that was stopped for a moment, as by a debugger.
+_STOPPED_LOOKS = 5
 #: What TorchServe's log has when a worker process has ended, and seconds without a word after which that is whole.
 _DEAD, _TRACEBACK = "Backend worker process died", 0.3
 #: What TorchServe answers where it has no worker for a request, and where one died with it.
@@ -159,11 +161,28 @@ class TorchServeEngine:
 
     async def ready(self, version: str) -> int:
         """How many workers are loaded and not stopped: TorchServe takes a stopped process for ready."""
+        if self._process is None or not runs(self._process.pid):  # a stopped one would be waited for
+            return 0
         try:
             workers = (await self._describe(version)).get("workers", [])
         except AffektError:
             return 0
         return sum(worker["status"] == "READY" and runs(int(worker["pid"])) for worker in workers)
+
+    async def lost(self) -> str:
+        """As :meth:`affekt.serving.engines.engine.Engine.lost`: Java has ended, or was stopped and is ended here."""
+        looks = 0
+        while True:
+            await asyncio.sleep(EVERY)
+            process = self._process
+            if process is None:
+                continue
+            looks = 0 if runs(process.pid) else looks + 1
+            if process.poll() is not None:
+                return f"TorchServe has ended (status {process.returncode})"
+            if looks > _STOPPED_LOOKS:
+                end(process.pid)
+                return "TorchServe was stopped, and is ended"
 
     async def remove(self, version: str) -> None:
         """Take a version away, and its archive out of the store."""

@@ -47,6 +47,16 @@ def test_a_clip_is_a_clip_whatever_it_is_called(door, kind):
     assert error_of(answer) == (400, "unreadable")
 
 
+def test_what_callers_are_told_to_type_is_answered(door, clip, tmp_path):
+    told = re.findall(r"^\$ (curl .*?)(?: +#.*)?$", Path("docs/calling.md").read_text(), re.MULTILINE)
+    asked = [line.replace("http://127.0.0.1:8080", door.base) for line in told if "s3://" not in line]
+    assert len(asked) == 4
+    for line in asked:
+        line = re.sub(r"@\w+\.mp4", f"@{clip}", line)
+        done = subprocess.run(["bash", "-c", line.replace("curl", "curl -sS", 1)], capture_output=True, timeout=60)
+        assert "label" in json.loads(done.stdout), (line, done)
+
+
 def test_curl_with_its_own_content_type_is_answered(door, no_clip):
     run = subprocess.run(["curl", "-s", "--data-binary", f"@{no_clip}", door.url], capture_output=True, check=True)
     assert json.loads(run.stdout)["error"]["code"] == "unreadable"

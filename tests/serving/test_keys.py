@@ -140,6 +140,24 @@ def test_pages_of_other_sites_may_not_ask(headers, status):
     assert refusal(admission, host="localhost:8080", **headers)[0] == status
 
 
+@pytest.mark.parametrize(
+    ("address", "reached"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("0.0.0.0", "127.0.0.1"),
+        ("::", "[::1]"),
+        ("::1", "[::1]"),
+        ("10.1.2.3", "10.1.2.3"),
+        ("localhost", "localhost"),
+    ],
+)
+def test_a_server_is_told_by_an_address_that_reaches_it(tmp_path, address, reached):
+    server = LocalServer(tmp_path, address=address, without_keys=True)
+    server._ports = {"port": 8080}
+    assert server.base == f"http://{reached}:8080"
+    server.stop()
+
+
 def test_an_address_that_others_reach_needs_keys(tiny_ensemble):
     with pytest.raises(AffektError) as raised:
         LocalServer(tiny_ensemble, address="0.0.0.0")

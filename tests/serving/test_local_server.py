@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -22,6 +23,8 @@ from affekt.ensemble import Ensemble
 from affekt.errors import AffektError, MediaError
 from affekt.serving.client import predict
 from affekt.serving.engines import unix_http
+from affekt.serving.engines.torchserve import TorchServeEngine
+from affekt.serving.engines.torchserve_configuration import Layout
 from affekt.serving.running import find_server
 from affekt.serving.server import LocalServer
 
@@ -228,6 +231,38 @@ def test_stopping_answers_what_is_in_flight_and_leaves_nothing(tiny_ensemble, cl
     with pytest.raises(AffektError) as raised:
         server.predict(clip)
     assert raised.value.code == "unreachable"
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_java_that_is_gone_or_stopped_is_noticed_and_makes_nobody_wait(tmp_path, monkeypatch, number):
+    monkeypatch.setattr("affekt.serving.engines.torchserve.EVERY", 0.02)
+    engine = TorchServeEngine("affekt", Layout(work=tmp_path, temporary=tmp_path))
+    engine._process = subprocess.Popen(["sleep", "600"])
+
+    async def noticed() -> tuple[int, str]:
+        lost = asyncio.create_task(engine.lost())
+        await asyncio.sleep(0.2)
+        assert not lost.done()
+        os.kill(engine._process.pid, number)
+        return await engine.ready("1"), await asyncio.wait_for(lost, 20)
+
+    ready, why = asyncio.run(noticed())
+    assert ready == 0 and "TorchServe" in why
+    assert engine._process.wait(timeout=10) == -signal.SIGKILL
+
+
+@pytest.mark.slow
+def test_a_server_without_its_engine_ends(tiny_ensemble, tmp_path):
+    server = LocalServer(tiny_ensemble, workers=1, home=tmp_path).start()
+    session = server.running_server().process
+    (java,) = (pid for pid in of_session(session) if Path(f"/proc/{pid}/exe").resolve().name == "java")
+    os.kill(java, signal.SIGKILL)
+    ends = time.monotonic() + 30
+    while server.running() and time.monotonic() < ends:
+        time.sleep(0.1)
+    assert not server.running() and "TorchServe has ended" in server.log_tail()
+    assert of_session(session) == []
+    server.stop()
 
 
 @pytest.mark.slow
