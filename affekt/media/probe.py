@@ -53,6 +53,8 @@ class MediaInfo:
         truncated: the container announces more bytes than the file has.
         videos, sounds: how many moving pictures and sounds there are; the other facts are of those that count.
         video_stream, sound_stream: the numbers of those in the file; -1 where there is none.
+        sizes: width and height of each moving picture, the one that counts first.
+        container: ffmpeg's names of it.
     """
 
     duration: float | None
@@ -71,6 +73,8 @@ class MediaInfo:
     sounds: int = 0
     video_stream: int = -1
     sound_stream: int = -1
+    sizes: tuple[tuple[int, int], ...] = ()
+    container: str = ""
 
 
 def probe(path: str | Path, *, timeout: float = TIMEOUT) -> MediaInfo:
@@ -182,9 +186,11 @@ def _parse(header: str, path: Path) -> MediaInfo:
             "channels": _CHANNELS.get(sound.layout, 0), "sound_stream": sound.number,
         }  # fmt: skip
     length = listing.length_of(*(stream for stream in (video, sound) if stream is not None)) or listing.length
+    sizes = tuple((stream.width, stream.height) for stream in listing.videos)
     return MediaInfo(
-        length or None, truncated=is_truncated(path), videos=len(listing.videos), sounds=len(listing.sounds), **facts
-    )
+        length or None, truncated=is_truncated(path), videos=len(listing.videos), sounds=len(listing.sounds),
+        sizes=sizes, container=listing.container, **facts,
+    )  # fmt: skip
 
 
 def is_truncated(path: Path) -> bool:

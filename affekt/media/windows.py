@@ -24,6 +24,9 @@ _REST = 0.25
 _WINDOW_BYTES = 8 << 30
 #: Height of the pictures in a window, pixels; twice what the search for faces looks at.
 _HEIGHT = 720
+#: Containers without an index, in which pictures are there from the next whole one on, and seconds that lie between
+#: two of those at most.
+_NO_INDEX, _BETWEEN_WHOLE = ("mpegts", "mpeg"), 12.0
 
 
 @dataclass(frozen=True)
@@ -34,17 +37,20 @@ class Window:
         start: seconds of the video.
         end: likewise.
         file: with the part alone; it is there while the window is at hand.
-        pixels: of the video's picture, width times height; 0 without a picture. That of the file may be smaller.
+        sizes: width and height of the video's pictures; those of the file may be smaller.
     """
 
     start: float
     end: float
     file: Path
-    pixels: int = 0
+    sizes: tuple[tuple[int, int], ...] = ()
 
     def scale(self, width: int, height: int) -> float:
         """Pixels of the video a side for each of the file's, whose picture has this size."""
-        return math.sqrt(self.pixels / (width * height)) if self.pixels and width and height else 1.0
+        if not (width and height):
+            return 1.0
+        fitting = [size for size in self.sizes if min(size[1], _HEIGHT) == height] or self.sizes[:1]
+        return math.sqrt(fitting[0][0] * fitting[0][1] / (width * height)) if fitting else 1.0
 
 
 def windows_of(path: str | Path, every: float, settings: MediaSettings) -> Iterator[Window]:
@@ -68,7 +74,7 @@ def windows_of(path: str | Path, every: float, settings: MediaSettings) -> Itera
         with tempfile.TemporaryDirectory(prefix="affekt-") as folder:
             file = Path(folder, "window.mkv")
             _cut(path, info, start, end - start, file, settings.timeout_seconds)
-            yield Window(start, end, file, info.width * info.height)
+            yield Window(start, end, file, info.sizes)
 
 
 def bounds_of(path: Path, every: float, settings: MediaSettings) -> list[tuple[float, float]]:
@@ -98,15 +104,35 @@ def _bounds(path: Path, info: MediaInfo, every: float, settings: MediaSettings) 
 
 
 def _cut(path: Path, info: MediaInfo, start: float, seconds: float, file: Path, timeout: float) -> None:
-    streams = [number for number in (info.video_stream, info.sound_stream) if number >= 0]
+    """Write a part of a video: all its pictures and sounds, since a clip is made of the ones that move and speak."""
+    chosen = [f"0:{number}" for number in (info.video_stream, info.sound_stream) if number >= 0]
+    several = ["0:V?", "0:a?"] if info.videos > 1 or info.sounds > 1 else chosen
+    reason = _written(path, info, several, start, seconds, file, timeout)
+    if reason and several != chosen:  # one of the others cannot be decoded, perhaps
+        reason = _written(path, info, chosen, start, seconds, file, timeout)
+    if reason:
+        raise MediaError(
+            f"the part from {start:g} s on cannot be decoded ({reason})", code="unreadable", where=str(path)
+        )
+
+
+def _written(
+    path: Path, info: MediaInfo, streams: list[str], start: float, seconds: float, file: Path, timeout: float
+) -> str:
+    """Write some streams of a part; why that was not possible, or nothing."""
+    # Before the first whole picture there may be sound, which is lost when that picture is sought.
+    sought = start if not info.container.startswith(_NO_INDEX) else max(0.0, start - _BETWEEN_WHOLE)
     command = [
         *(ffmpeg_binary(), "-v", "error", "-nostdin", "-y", "-protocol_whitelist", "file"),
-        *("-format_whitelist", CONTAINERS, "-ss", f"{start:.3f}", "-t", f"{seconds:.3f}"),
+        *("-format_whitelist", CONTAINERS),
+        *(("-ss", f"{sought:.3f}") if sought else ()),
         *("-i", f"file:{path.absolute()}"),
-        *(word for number in streams for word in ("-map", f"0:{number}")),
+        *(("-ss", f"{start - sought:.3f}") if start > sought else ()),
+        *("-t", f"{seconds:.3f}"),
+        *(word for stream in streams for word in ("-map", stream)),
         *("-vf", f"scale=-2:'min(ih,{_HEIGHT})'") * (info.video_stream >= 0),
         *("-c:v", "ffv1", "-c:a", "pcm_s16le", "-threads", "1", f"file:{file}"),
-    ]  # fmt: skip
+    ]
     try:
         done = subprocess.run(
             limited(command, timeout, _WINDOW_BYTES), env=ENVIRONMENT, capture_output=True, timeout=timeout, check=False
@@ -116,7 +142,6 @@ def _cut(path: Path, info: MediaInfo, start: float, seconds: float, file: Path, 
             f"the part from {start:g} s on was not decoded within {timeout:g} s", code="timeout", where=str(path)
         ) from error
     if done.returncode or not file.is_file():
-        reason = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no reason given"]
-        raise MediaError(
-            f"the part from {start:g} s on cannot be decoded ({reason[0]})", code="unreadable", where=str(path)
-        )
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "no reason given"
+    return ""

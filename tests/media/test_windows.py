@@ -1,0 +1,87 @@
+"""Windows of a long video hold what any clip of it would: the picture that moves, and the sound with a voice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from affekt.media.decode import Decoded, decode
+from affekt.media.prepare import prepare_file
+from affekt.media.windows import Window, windows_of
+from affekt.settings import MediaSettings
+from tests.media.conftest import voiced
+
+MakeClip = Callable[..., Path]
+PICTURE = ("-f", "lavfi", "-i", "testsrc2=s=96x64:r=25:d=3")
+TONE = ("-f", "lavfi", "-i", "sine=440:r=44100:d=3")
+FAST = ("-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac")
+
+
+def parts(clip: Path, settings: MediaSettings) -> list[Decoded]:
+    return [decode(window.file, settings) for window in windows_of(clip, 1.0, settings)]
+
+
+def test_sound_before_the_first_picture_is_in_the_first_window(make_clip: MakeClip, settings: MediaSettings) -> None:
+    source = make_clip("three.mkv", *PICTURE, *TONE, *FAST)
+    early = ["-i", source, "-itsoffset", "0.4", "-i", source, "-map", "1:v", "-map", "0:a", "-c", "copy"]
+
+    first, *_ = parts(make_clip("early.mkv", *early), settings)
+
+    assert first.times[0] == pytest.approx(0.4, abs=0.05)
+    assert len(first.sound) / 16000 == pytest.approx(1, abs=0.05)
+    assert np.abs(first.sound[:1600].astype(int)).max() > 500
+
+
+@pytest.mark.parametrize("container", ["ts", "mkv", "mpg"])
+def test_each_window_has_its_pictures_however_rarely_one_is_whole(
+    make_clip: MakeClip, settings: MediaSettings, container: str
+) -> None:
+    coding = ["-c:v", "mpeg2video", "-c:a", "mp2"] if container == "mpg" else FAST
+    clip = make_clip(f"one_whole.{container}", *PICTURE, *TONE, *coding, "-g", "250")
+
+    found = parts(clip, settings)
+
+    assert [len(part.frames) for part in found] == pytest.approx([25, 25, 25], abs=1)
+    assert all(part.times[0] < 0.05 and len(part.sound) > 15000 for part in found)
+
+
+def test_a_silent_default_sound_leaves_each_window_to_the_one_with_a_voice(
+    make_clip: MakeClip, settings: MediaSettings
+) -> None:
+    silence = ["-f", "lavfi", "-i", "anullsrc=r=16000:cl=mono:d=2"]
+    maps = ["-map", "0", "-map", "1", "-map", "2", "-disposition:a:0", "default", "-disposition:a:1", "0"]
+    clip = make_clip("silent_default.mkv", *PICTURE, *silence, *voiced(2.0), *maps, "-t", "2", "-c:a", "flac")
+
+    found = [prepare_file(window.file, settings) for window in windows_of(clip, 1.0, settings)]
+
+    assert [("other_sound" in part.flags, part.voice) for part in found] == [(True, True)] * 2
+
+
+def test_a_still_default_picture_leaves_each_window_to_the_one_that_moves(
+    make_clip: MakeClip, settings: MediaSettings
+) -> None:
+    still = ["-f", "lavfi", "-i", "color=red:s=320x240:r=25:d=0.04"]
+    clip = make_clip("still_first.mkv", *still, *PICTURE, *TONE, "-map", "0", "-map", "1", "-map", "2", *FAST)
+
+    assert [(len(part.frames), part.frames.width) for part in parts(clip, settings)] == [(25, 96)] * 3
+
+
+def test_boxes_are_told_in_pixels_of_the_picture_that_was_seen() -> None:
+    window = Window(0, 1, Path("x"), sizes=((600, 600), (1920, 1080)))
+    assert (window.scale(1280, 720), window.scale(600, 600)) == (1.5, 1.0)
+    assert replace(window, sizes=()).scale(10, 10) == window.scale(0, 0) == 1.0
+
+
+def test_another_sound_that_nothing_can_decode_hinders_no_window(
+    make_clip: MakeClip, settings: MediaSettings, tmp_path: Path
+) -> None:
+    both = make_clip("both.mp4", *PICTURE, *TONE, *TONE, "-map", "0", "-map", "1", "-map", "2", *FAST).read_bytes()
+    place = both.rindex(b"mp4a")  # the name of the second sound's codec
+    clip = tmp_path / "unknown.mp4"
+    clip.write_bytes(both[:place] + b"zzzz" + both[place + 4 :])
+
+    assert [len(part.sound) > 15000 for part in parts(clip, settings)] == [True] * 3
