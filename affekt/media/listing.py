@@ -17,6 +17,7 @@ _SIZE = re.compile(r"[, ](\d{1,6})x(\d{1,6})(?=[ ,\[]|$)")
 _RATE = re.compile(r", (\d+(?:\.\d+)?)(k?) (fps|tbr)")
 _HERTZ = re.compile(r" (\d+) Hz(?:, (\w[^,]*))?")
 _ROTATION = re.compile(r"^ +display ?matrix: rotation of (-?\d+(?:\.\d+)?) degrees", re.MULTILINE | re.IGNORECASE)
+_CROPPED = re.compile(r"^ +frame ?cropping: (\d+)/(\d+)/(\d+)/(\d+)", re.MULTILINE | re.IGNORECASE)
 _TAGGED = re.compile(r"^ +DURATION +: (\d+):(\d\d):(\d\d(?:\.\d+)?)", re.MULTILINE)
 #: Pictures that are no moving ones, and sounds that are made for few listeners.
 _NO_CLIP = frozenset({"attached pic", "timed thumbnails", "still image"})
@@ -34,9 +35,9 @@ class Stream:
         kind: ``Video``, ``Audio``, ``Data``, …
         codec: ffmpeg's name of it.
         marks: its dispositions, such as ``default``.
-        width, height: as it is shown, after rotation, pixels; 0 where unknown.
+        width, height: as it is shown, cropped and turned, pixels; 0 where unknown.
         rotation: degrees by which it is to be turned.
-        has_matrix: something is to be done to it before it is shown; a picture may be mirrored and not turned.
+        altered: it is to be turned, mirrored or cropped before it is shown.
         frame_rate: frames a second as stated; 0 where unknown or beyond :data:`MAX_FRAME_RATE`.
         mean_rate: likewise, 0 where the file states no mean one.
         sample_rate: Hz; 0 where unknown.
@@ -51,7 +52,7 @@ class Stream:
     width: int = 0
     height: int = 0
     rotation: float = 0.0
-    has_matrix: bool = False
+    altered: bool = False
     frame_rate: float = 0.0
     mean_rate: float = 0.0
     sample_rate: int = 0
@@ -147,11 +148,15 @@ def _stream(match: re.Match[str], below: str) -> Stream:
         _SIZE.search(rest), _HERTZ.search(rest), _ROTATION.search(below), _TAGGED.search(below),
     )  # fmt: skip
     width, height = (int(size[1]), int(size[2])) if size else (0, 0)
+    cropped = _CROPPED.search(below)
+    if cropped:
+        left, right, top, bottom = map(int, cropped.groups())
+        width, height = max(0, width - left - right), max(0, height - top - bottom)
     rotation = float(turned[1]) if turned else 0.0
     if round(rotation / 90) % 2:
         width, height = height, width
     return Stream(
-        int(match[1]), match[2], match[3] or "", marks, width, height, rotation, turned is not None,
+        int(match[1]), match[2], match[3] or "", marks, width, height, rotation, bool(turned or cropped),
         _rate(rest, "fps", "tbr"), _rate(rest, "fps"),
         int(sound[1]) if sound else 0, (sound[2] or "").strip() if sound else "",
         _seconds(tagged.group(1, 2, 3)) if tagged else 0.0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import platform
+import struct
 import sys
 import time
 from collections.abc import Callable
@@ -129,6 +130,33 @@ def test_a_turned_or_mirrored_picture_is_left_to_ffmpeg(
     clip = make_clip(f"inside{''.join(how)}.{container}", *how, "-i", encoded, "-c", "copy")
 
     assert run(clip, settings) is None
+
+
+def test_a_picture_that_its_file_crops_is_shown_so_everywhere(
+    make_clip: MakeClip, encoded: Path, settings: MediaSettings, allowed: None, tmp_path: Path
+) -> None:
+    whole = make_clip("inside_whole.mp4", "-i", encoded, "-c", "copy")
+    clip = tmp_path / "cropped.mp4"
+    clip.write_bytes(cropped(whole.read_bytes(), (140, 100), (2, -2)))
+
+    assert run(clip, settings) is None
+    frames, full = decode(clip, settings).frames, decode(whole, settings).frames
+    assert (frames.width, frames.height) == (frames.source_width, frames.source_height) == (140, 100)
+    assert np.array_equal(frames.luma(5), full.luma(5)[8:108, 12:152])
+
+
+def cropped(mp4: bytes, size: tuple[int, int], offset: tuple[int, int]) -> bytes:
+    """An MP4 file whose index stands last, with a clean aperture for its picture: size, and offset of the middle."""
+    start, above = 0, []
+    for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1"):
+        start = mp4.index(name, start)
+        above.append(start - 4)
+    end = above[-1] + int.from_bytes(mp4[above[-1] : above[-1] + 4], "big")
+    box = struct.pack(">I4s8i", 40, b"clap", size[0], 1, size[1], 1, offset[0], 1, offset[1], 1)
+    made = bytearray(mp4[:end] + box + mp4[end:])
+    for place in above:
+        made[place : place + 4] = (int.from_bytes(made[place : place + 4], "big") + len(box)).to_bytes(4, "big")
+    return bytes(made)
 
 
 def test_sound_that_starts_late_in_an_mp4_is_left_to_ffmpeg(
