@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from affekt.dataset.media_files import MEDIA_SUFFIXES, media_files
+from affekt.dataset.tables import encoding_of
 from affekt.errors import DataError
 from affekt.storage import is_remote, read_bytes
 
@@ -38,18 +39,18 @@ def files_meant(arguments: Sequence[str]) -> list[str]:
 
 
 def _lines_of(name: str) -> list[str]:
-    if is_remote(name):
-        return read_bytes(name).decode("utf-8", "surrogateescape").split("\n")
     try:
-        return Path(name).read_text(encoding="utf-8", errors="surrogateescape").split("\n")
+        content = read_bytes(name) if is_remote(name) else Path(name).read_bytes()
     except OSError as error:
         raise DataError(
             f"cannot be read ({error.strerror}); expected a file with a name a line", code="missing", where=name
         ) from error
+    text = content.decode(encoding_of(content[:4]), "surrogateescape")
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")  # as text files are read
 
 
 def _listed(lines: Iterable[str], where: str) -> list[str]:
-    names = [line.strip() for line in lines]
+    names = [line.removeprefix("\ufeff").strip() for line in lines]  # the mark of a text that is piped
     names = [name for name in names if name and not name.startswith("#")]
     if not names:
         raise DataError("names no file; expected a name a line", code="no_files", where=where)

@@ -68,6 +68,13 @@ def test_a_list_names_files_and_folders(tmp_path):
     assert files_meant([f"@{tmp_path / 'list.txt'}"]) == [a, b]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_list_may_be_written_by_any_program(tmp_path, encoding, end):
+    (tmp_path / "list.txt").write_bytes(end.join(["a.mp4", "# not this", "é b.mp4", ""]).encode(encoding))
+    assert files_meant([f"@{tmp_path / 'list.txt'}"]) == ["a.mp4", "é b.mp4"]
+
+
 def test_names_come_from_standard_input(tmp_path, monkeypatch):
     (a,) = touched(tmp_path, "a.mp4")
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{a}\n"))
