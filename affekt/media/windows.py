@@ -105,19 +105,26 @@ def _bounds(path: Path, info: MediaInfo, every: float, settings: MediaSettings) 
 
 def _cut(path: Path, info: MediaInfo, start: float, seconds: float, file: Path, timeout: float) -> None:
     """Write a part of a video: all its pictures and sounds, since a clip is made of the ones that move and speak."""
-    chosen = [f"0:{number}" for number in (info.video_stream, info.sound_stream) if number >= 0]
-    several = ["0:V?", "0:a?"] if info.videos > 1 or info.sounds > 1 else chosen
-    reason = _written(path, info, several, start, seconds, file, timeout)
-    if reason and several != chosen:  # one of the others cannot be decoded, perhaps
-        reason = _written(path, info, chosen, start, seconds, file, timeout)
-    if reason:
-        raise MediaError(
-            f"the part from {start:g} s on cannot be decoded ({reason})", code="unreadable", where=str(path)
-        )
+    chosen = tuple(f"0:{number}" for number in (info.video_stream, info.sound_stream) if number >= 0)
+    several = ("0:V?", "0:a?") if info.videos > 1 or info.sounds > 1 else chosen
+    # One of the others cannot be decoded, perhaps; and FLAC, which alone tells the places of channels, holds eight.
+    reason = ""
+    for streams, codec in dict.fromkeys(((several, "flac"), (chosen, "flac"), (chosen, "pcm_s16le"))):
+        reason = _written(path, info, streams, codec, start, seconds, file, timeout)
+        if not reason:
+            return
+    raise MediaError(f"the part from {start:g} s on cannot be decoded ({reason})", code="unreadable", where=str(path))
 
 
 def _written(
-    path: Path, info: MediaInfo, streams: list[str], start: float, seconds: float, file: Path, timeout: float
+    path: Path,
+    info: MediaInfo,
+    streams: tuple[str, ...],
+    codec: str,
+    start: float,
+    seconds: float,
+    file: Path,
+    timeout: float,
 ) -> str:
     """Write some streams of a part; why that was not possible, or nothing."""
     # Before the first whole picture there may be sound, which is lost when that picture is sought.
@@ -131,7 +138,7 @@ def _written(
         *("-t", f"{seconds:.3f}"),
         *(word for stream in streams for word in ("-map", stream)),
         *("-vf", f"scale=-2:'min(ih,{_HEIGHT})'") * (info.video_stream >= 0),
-        *("-c:v", "ffv1", "-c:a", "pcm_s16le", "-threads", "1", f"file:{file}"),
+        *("-c:v", "ffv1", "-c:a", codec, "-sample_fmt", "s16", "-threads", "1", f"file:{file}"),
     ]
     try:
         done = subprocess.run(

@@ -85,3 +85,17 @@ def test_another_sound_that_nothing_can_decode_hinders_no_window(
     clip.write_bytes(both[:place] + b"zzzz" + both[place + 4 :])
 
     assert [len(part.sound) > 15000 for part in parts(clip, settings)] == [True] * 3
+
+
+@pytest.mark.parametrize("layout", ["3.0", "quad", "7.0", "5.1(side)", "16 channels"])
+def test_channels_keep_their_places(make_clip: MakeClip, settings: MediaSettings, layout: str) -> None:
+    name = "".join(filter(str.isalnum, layout))
+    pan = f"pan={layout.replace('16 channels', '16c')}|c2=c0|c0=0.4*c1"
+    noise = ["-f", "lavfi", "-i", "anoisesrc=r=16000:d=1:a=0.3", "-filter_complex", f"[0:a][1:a]amerge,{pan}[a]"]
+    clip = make_clip(
+        f"places{name}.mka", *voiced(1.0), *noise, "-map", "[a]", "-c:a", "pcm_s16le" if "16" in layout else "flac"
+    )
+
+    (part,) = parts(clip, settings)
+
+    assert np.array_equal(part.sound, decode(clip, settings).sound)
