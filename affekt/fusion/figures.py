@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from affekt.counted import counted
 from affekt.extensions import fusion_specs
+from affekt.fusion.methods.selected import UNNAMED
 from affekt.fusion.vectors import answered, as_probabilities
 from affekt.score_table import ScoreTable
 from affekt.statistics.metrics import evaluate_scores
@@ -42,6 +43,12 @@ def accuracy_of(table: ScoreTable, fused: np.ndarray) -> float | None:
     """The share of right answers of the labelled rows that have an answer; None where there is none."""
     known = (table.truth >= 0) & ~np.isnan(fused).any(axis=1)
     return float((fused[known].argmax(axis=1) == table.truth[known]).mean()) if known.any() else None
+
+
+def rightly(table: ScoreTable, fused: np.ndarray) -> np.ndarray:
+    """Float64 ``[N]``: 1 where an answer is right, 0 where not, NaN without a label or an answer."""
+    known = (table.truth >= 0) & ~np.isnan(fused).any(axis=1)
+    return np.where(known, fused.argmax(axis=1) == table.truth, np.nan)
 
 
 def member_accuracies(train: ScoreTable, test: ScoreTable) -> dict[str, dict[str, Any]]:
@@ -87,17 +94,46 @@ def below_the_best_model(table: ScoreTable, vectors: Mapping[str, np.ndarray], a
     ]
 
 
-def best_method(report: Mapping[str, Mapping[str, Any]], weights: Mapping[str, float] | None) -> tuple[str, str]:
-    """The method with the highest accuracy, and by which rows it was chosen."""
+def best_method(
+    report: Mapping[str, Mapping[str, Any]],
+    weights: Mapping[str, float] | None,
+    right: Mapping[str, np.ndarray] | None = None,
+    subjects: Sequence[str] = (),
+) -> tuple[str, str]:
+    """The method with the highest accuracy, and by which rows it was chosen.
+
+    A method that selects by evidence stays the best where the one with the highest accuracy is ahead of it by no more
+    than a standard error over subjects (two where some row names none): of many methods the luckiest is ahead of it.
+
+    Args:
+        report: the figures of each method.
+        weights: of weighted rules, by model.
+        right: float64 ``[N]`` of each method, which train rows it was right on (1) in cross-validation; NaN where it
+            had no answer.
+        subjects: N names.
+    """
     if len(report) == 1:
         return next(iter(report)), "the only method"
+    selecting = next((name for name, spec in fusion_specs().items() if spec.selects and name in report), None)
     if all(found.get("train_accuracy") is not None for found in report.values()):
-        return max(report, key=lambda method: report[method]["train_accuracy"]), "cross-validation on the train rows"
+        best = max(report, key=lambda method: report[method]["train_accuracy"])
+        if right and selecting and best != selecting and not _ahead(right[best], right[selecting], subjects):
+            return selecting, f"it selects by evidence; {best} is not ahead by more than chance on the train rows"
+        return best, "cross-validation on the train rows"
     if all(found.get("accuracy") is not None for found in report.values()):
-        selecting = [name for name, spec in fusion_specs().items() if spec.selects and name in report]
         if selecting:
-            return selecting[0], "it selects by evidence within the other folds: there are no train rows to choose by"
+            return selecting, "it selects by evidence within the other folds: there are no train rows to choose by"
         reason = "the test rows themselves, which flatters it: there are no train rows to choose by"
         return max(report, key=lambda method: report[method]["accuracy"]), reason
     plain = "weighted_average" if weights else "average"
     return (plain if plain in report else next(iter(report))), "no labels to choose by"
+
+
+def _ahead(best: np.ndarray, plainer: np.ndarray, subjects: Sequence[str]) -> bool:
+    """Whether an answer is right more often than a plainer one by more than the error over subjects."""
+    from affekt.statistics.standard_error import plainest  # SciPy, which a start need not wait for
+
+    known = np.flatnonzero(~np.isnan(best) & ~np.isnan(plainer))
+    names = [subjects[row] for row in known.tolist()]
+    errors = 1.0 if all(names) else UNNAMED
+    return bool(len(known)) and plainest(np.stack([plainer[known], best[known]]), names, errors) == 1

@@ -13,7 +13,14 @@ from affekt.counted import counted
 from affekt.errors import DataError
 from affekt.extensions import fusion_spec, fusions_for
 from affekt.fusion.cross_validation import cross_validated, fold_masks, fused_rows
-from affekt.fusion.figures import accuracy_of, below_the_best_model, best_method, evaluated, member_accuracies
+from affekt.fusion.figures import (
+    accuracy_of,
+    below_the_best_model,
+    best_method,
+    evaluated,
+    member_accuracies,
+    rightly,
+)
 from affekt.fusion.overfitting import overfitted
 from affekt.fusion.rows import Rows, choose_rows, rows_left_out
 from affekt.progress import Progress
@@ -67,7 +74,8 @@ def fuse_table(
     3. If the test split has no labels either, the method is refused where it was named, and otherwise left out.
 
     ``best`` is the method with the highest accuracy in cross-validation grouped by subject on the train rows, so that
-    the test rows have no say in it. Where there are no usable train rows it is the method that selects by evidence
+    the test rows have no say in it; where a method that selects by evidence is behind by no more than a standard error
+    over subjects, it is that one. Where there are no usable train rows it is the method that selects by evidence
     within the other folds, or else the one with the highest accuracy on the test rows, which flatters it; ``best_by``
     says which.
 
@@ -118,9 +126,9 @@ def fuse_table(
         warnings += [too_slow] if too_slow else []
     how: dict[str, Any] = {"adapt": adapt, "seed": seed, "settings": settings, "folds": folds}
     intervals = {"bootstrap": bootstrap, "confidence": confidence, "seed": seed}
-    report, vectors = _every_method(wanted, train, rows, weights, how, intervals)
+    report, vectors, right = _every_method(wanted, train, rows, weights, how, intervals)
     warnings += _left_out([method for method in wanted if method not in vectors], named=methods is not None)
-    best, best_by = best_method(report, weights)
+    best, best_by = best_method(report, weights, right, train.subjects)
     warnings += below_the_best_model(rows.test, vectors, best)
     for warning in warnings:
         logger.warning("%s", warning)
@@ -157,13 +165,17 @@ def _every_method(
     weights: Mapping[str, float] | None,
     how: Mapping[str, Any],
     intervals: Mapping[str, Any],
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The figures and the fused vectors of each method that has rows to be fitted on, or needs none."""
+) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """The figures and the fused vectors of each method that has rows to be fitted on, or needs none.
+
+    And where methods are cross-validated on the train rows, which each was right on: 1, 0, or NaN without an answer.
+    """
     folds, seed = how["folds"], how["seed"]
     divisions = [fold_masks(rows.test, folds, seed + again) for again in range(_REPEATS)]
     choosing = fold_masks(train, folds, seed) if len(methods) > 1 else []
     report: dict[str, Any] = {}
     vectors: dict[str, np.ndarray] = {}
+    right: dict[str, np.ndarray] = {}
     with Progress("fuse", len(methods), "method") as progress:
         for method in methods:
             fixed = weights if fusion_spec(method).weighted else None
@@ -176,8 +188,9 @@ def _every_method(
             if choosing:
                 out_of_fold = cross_validated(train, [choosing], method, how, weights=fixed)
                 report[method]["train_accuracy"] = accuracy_of(train, out_of_fold)
+                right[method] = rightly(train, out_of_fold)
             progress.advance(note=method)
-    return report, vectors
+    return report, vectors, right
 
 
 def _answer(

@@ -133,7 +133,12 @@ def fit_fusions(
     train = table.split("train")
     unseen = table.rows(np.array([split != "train" for split in table.splits], dtype=bool))
     if not len(train) and (len(models) > 1 or fusion_spec(settings.fusion.method).learns):
-        raise DataError("the score tables hold no rows of the split train; a fusion cannot be fitted", code="no_train")
+        raise DataError(
+            "no train clip has a score of a model that had not seen its subject, on which a fusion is fitted: "
+            "the split train needs clips of two subjects at least; one model alone does without with --set "
+            "fusion.method=average",
+            code="no_train",
+        )
     how: dict[str, Any] = {
         "seed": settings.seed, "settings": settings.fusion.methods, "folds": settings.fusion.folds
     }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,14 @@ from affekt.dataset import subject_folds
 from affekt.errors import DataError
 from affekt.fusion import Fusion, PersonFusion, adapted, fuse_table
 from affekt.fusion.cross_validation import cross_validated, fold_masks, fused_rows, unseen_answers
-from affekt.fusion.figures import accuracy_of, below_the_best_model, best_method, evaluated, member_accuracies
+from affekt.fusion.figures import (
+    accuracy_of,
+    below_the_best_model,
+    best_method,
+    evaluated,
+    member_accuracies,
+    rightly,
+)
 from affekt.fusion.rows import choose_rows, rows_left_out
 from affekt.score_table import ScoreTable
 
@@ -323,6 +331,38 @@ def test_the_best_method_is_chosen_by_train_rows_then_test_rows_then_by_rule(
 ) -> None:
     found = best_method(report, weights)
     assert found[0] == best and found[1].startswith(by)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "subjects", "best"),
+    [
+        ([3, -1, 0, 0], "abcd", "selected"),  # one of four people alone speaks for it
+        ([3, 3, 3, 3], "abcd", "svm"),
+        ([2, 3, 2, 3], "abcd", "svm"),
+        ([1, 0, 0, 0], ("",) * 4, "selected"),  # no row names a person
+        ([3, 0, 0, 1], ("",) * 4, "svm"),
+    ],
+)
+def test_a_method_that_selects_is_the_best_where_none_is_ahead_by_more_than_chance(
+    ahead: list[int], subjects: Sequence[str], best: str
+) -> None:
+    names = [name for name in subjects for _ in range(10)]
+    plainer = np.tile([1.0] * 6 + [0.0] * 4, 4)  # right on six of each ten rows
+    right = {"selected": plainer, "svm": plainer.copy()}
+    for number, more in enumerate(ahead):
+        right["svm"][10 * number : 10 * number + 6 + more] = 1
+        right["svm"][10 * number + 6 + more : 10 * number + 10] = 0
+    report = {name: {"train_accuracy": float(each.mean())} for name, each in right.items()}
+    assert best_method(report, None, right, names)[0] == best
+    assert best_method(report, None)[0] == "svm"
+    right["svm"][:] = np.nan  # no answer in common
+    assert best_method(report, None, right, names)[0] == "selected"
+
+
+def test_the_train_rows_that_are_answered_rightly_are_told_from_those_without_an_answer() -> None:
+    table = rows_of(splits=[""] * 4, truth=[0, 1, 1, -1])
+    answers = np.array([[0.7, 0.3], [0.6, 0.4], [np.nan, np.nan], [0.9, 0.1]])
+    np.testing.assert_array_equal(rightly(table, answers), [1, 0, np.nan, np.nan])
 
 
 def test_intervals_are_of_the_resamples_the_confidence_and_the_seed_asked_for(make_table) -> None:
