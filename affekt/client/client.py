@@ -143,6 +143,9 @@ class Client:
             return self._checked(self._sent("POST", address, json={"uri": clip}, params=query), clip)
         if not isinstance(clip, bytes) and not _is_file(clip):
             raise MediaError("there is no such file", code="missing", where=str(clip))
+        if not (len(clip) if isinstance(clip, bytes) else Path(clip).stat().st_size):
+            where = "clip" if isinstance(clip, bytes) else str(clip)
+            raise MediaError("is empty; expected a media file", code="empty", where=where)
         headers = {"Content-Type": "application/octet-stream"}
         answer = self._sent("POST", address, clip=clip, progress=progress, headers=headers, params=query)
         return self._checked(answer, "clip" if isinstance(clip, bytes) else clip)

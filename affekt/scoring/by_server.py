@@ -9,7 +9,7 @@ from affekt.client import Client, Prediction, in_order
 from affekt.errors import AffektError, MediaError, as_affekt_error
 from affekt.patience import patience, repeated
 from affekt.scoring.answering import Found
-from affekt.storage import open_local
+from affekt.storage import is_remote, open_local
 
 #: Seconds for which a server that has answered and is away is waited for; in a pipeline step ``AFFEKT_PATIENCE`` says
 #: how long, and of one that has not answered as well. Elsewhere such a one was never there.
@@ -50,10 +50,12 @@ class ByServer:
                 answer: Prediction = repeated(
                     ask, _worth, seconds=seconds, service="the server", where=self._client.url
                 )
-        except MediaError as error:  # which the server said
-            self._was_there = self._was_there or error.code != "missing"
+        except MediaError as error:
+            self._was_there = self._was_there or error.code not in ("missing", "empty")  # the others the server said
             return error
         except (AffektError, OSError) as error:
+            if getattr(error, "code", "") == "missing_file" and not is_remote(name):
+                return MediaError("there is no such file; check the path", code="missing", where=name)
             return as_affekt_error(error)
         self._was_there = True
         return {**answer.document, "model": answer.model["digest"]}

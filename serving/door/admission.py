@@ -15,8 +15,10 @@ from affekt.serving.keys import Keys
 
 logger = logging.getLogger(__name__)
 
+#: What probes ask.
+HEALTH = ("/ping", "/v2/health/live", "/v2/health/ready")
 #: What is told without a key: that the door is there, what it promises, and its page.
-OPEN = ("/ping", "/v2/health/live", "/v2/health/ready", "/openapi.json", "/docs", "/")
+OPEN = (*HEALTH, "/openapi.json", "/docs", "/")
 _LOCAL = (*LOCAL, "[::1]")
 
 
@@ -44,7 +46,8 @@ class Admission:
             message = "expected Content-Length or Transfer-Encoding, got both"
             raise Refusal(400, "bad_http", message, headers={"Connection": "close"})
         host = request.headers.get("host", "")
-        if self._hosts and _name(host) not in self._hosts:
+        # A probe of Kubernetes asks by the pod's address, and is told nothing but whether the server is well.
+        if self._hosts and request.scope["path"] not in HEALTH and _name(host) not in self._hosts:
             raise Refusal(421, "bad_host", f"{host[:80]!r} is no name of this server; see affekt serve --host")
         self._check_origin(request, host)
         path = request.scope["path"]  # a URL is put together with the Host header, which may be anything

@@ -57,7 +57,7 @@ def application(desk: Desk) -> ASGIApp:
 def metrics_application(desk: Desk) -> ASGIApp:
     """``/metrics`` alone, for a port that only the monitoring reaches."""
     app = Starlette(routes=[facts.metrics_route(desk)], exception_handlers={HTTPException: _http, Exception: _failed})
-    return Entrance(app, desk, Admission(replace(desk.options, keys="", address="")))
+    return Entrance(app, desk, Admission(replace(desk.options, keys="", hosts=(), address="")))
 
 
 class Entrance:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from affekt import events, lifeline
-from affekt.errors import AffektError
+from affekt.errors import AffektError, as_affekt_error
 from affekt.processes import LONG_LIVED, ONE_THREAD
 from affekt.serving.engines.engine import EngineError, Reply
 from affekt.serving.engines.liveness import EVERY, runs, stopped
@@ -161,7 +161,7 @@ class _Pool:
             self._replace(worker)
             message = f"there was no answer within {seconds:.0f} s, and the worker is replaced"
             raise EngineError(message, code="timeout") from None
-        except EngineError:
+        except Exception:  # whatever it was, this worker is not asked again
             self._replace(worker)
             raise
         except asyncio.CancelledError:
@@ -189,8 +189,8 @@ class _Pool:
             try:
                 await self._start()
                 return
-            except AffektError as error:
-                logger.error("a worker does not start: %s", error)
+            except (AffektError, OSError) as error:  # also where the system has no room for a process or a file now
+                logger.error("a worker does not start: %s", as_affekt_error(error))
                 await asyncio.sleep(_PAUSE)
 
     async def _start(self) -> None:

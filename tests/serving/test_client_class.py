@@ -27,7 +27,7 @@ def test_many_are_answered_in_order_and_an_error_stays_in_its_place(door, tmp_pa
     bad = tmp_path / "bad.mp4"
     bad.write_bytes(b"no clip")
     given = [bad, tmp_path / "none.mp4", b"no clip", "s3://theirs/clip.mp4", b"", tmp_path / ("x" * 300)]
-    codes = ["unreadable", "missing", "unreadable", "bucket_not_allowed", "no_clip", "name_too_long"]
+    codes = ["unreadable", "missing", "unreadable", "bucket_not_allowed", "empty", "name_too_long"]
 
     async def all_of_them():
         async with AsyncClient(door.base) as client:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from starlette.requests import Request
@@ -10,6 +11,7 @@ from starlette.requests import Request
 from affekt.errors import AffektError, DataError
 from affekt.pipelines.cli import run
 from affekt.serving.door.admission import Admission
+from affekt.serving.door.app import metrics_application
 from affekt.serving.door.options import Options
 from affekt.serving.door.refusal import Refusal
 from affekt.serving.keys import Keys, add_key, read_keys, remove_key
@@ -62,6 +64,14 @@ def test_a_file_whose_numbers_cannot_be_meant_is_damaged(file, wrong):
     with pytest.raises(DataError, match="affekt keys add"):
         read_keys(file)
     assert refusal(Admission(options(keys=str(file))), host="localhost", authorization=f"Bearer {key}")[0] == 503
+
+
+def test_probes_and_prometheus_may_ask_by_another_address(file):
+    given = options(hosts=("example.org",), address="0.0.0.0")
+    for path, status in (("/ping", 200), ("/v2/health/ready", 200), ("/models", 421), ("/metrics", 421)):
+        assert refusal(Admission(given), path=path, method="GET", host="10.1.2.3:8080")[0] == status
+    metrics = metrics_application(SimpleNamespace(options=given)).admission
+    assert refusal(metrics, path="/metrics", method="GET", host="10.1.2.3:8082")[0] == 200
 
 
 def test_a_host_header_does_not_stand_for_an_address_without_keys(file):

@@ -15,16 +15,19 @@ from affekt.scoring.by_ensemble import ByEnsemble
 def test_answers_among_named_labels_are_so_by_model_and_by_server_and_say_it(
     door, clip, no_clip, tiny_ensemble, tmp_path
 ):
-    files, known = [str(clip), str(no_clip)], ["sad", "happy"]
+    (tmp_path / "empty.mp4").touch()
+    files = [str(clip), str(no_clip), str(tmp_path / "empty.mp4"), str(tmp_path / "none.mp4")]
+    known = ["sad", "happy"]
     score_files(files, str(tmp_path / "model.parquet"), ByEnsemble(Ensemble.load(tiny_ensemble), labels=known))
     command = ["score", *files, "--out", str(tmp_path / "server.parquet"), "--url", door.base, "--labels", "sad,happy"]
     assert run(command) == 0
     table = pd.read_parquet(tmp_path / "model.parquet")
-    assert list(table["known_labels"].fillna("")) == ["happy+sad", ""]
+    assert list(table["known_labels"].fillna("")) == ["happy+sad", "", "", ""]
+    assert list(table["error_code"].fillna("")) == ["", "unreadable", "empty", "missing"]
     assert table["label"][0] in known
     assert table["probability.happy"][0] + table["probability.sad"][0] == pytest.approx(1)
     server = pd.read_parquet(tmp_path / "server.parquet")
-    unlike = ["model"]  # a server tells its model with answers alone
+    unlike = ["model", "error"]  # a server tells its model with answers alone; one file is missing in other words
     pd.testing.assert_frame_equal(table.drop(columns=unlike), server.drop(columns=unlike))
 
 

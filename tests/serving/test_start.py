@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from affekt.errors import DataError
+from affekt.errors import AffektError, DataError
+from affekt.serving.engines import direct
 from affekt.serving.engines.direct import DirectEngine
 from affekt.serving.engines.liveness import runs
 from affekt.serving.server import LocalServer
@@ -108,3 +111,25 @@ def test_a_worker_that_died_ahead_is_replaced(tiny_ensemble, tmp_path):
             await engine.stop()
 
     assert asyncio.run(act())
+
+
+def test_a_worker_is_started_again_however_its_start_failed(monkeypatch):
+    failures = [OSError(errno.EMFILE, "Too many open files"), AffektError("it died", code="model_failed")]
+
+    class Started:
+        pid, stopped = os.getpid(), False
+
+        @classmethod
+        async def launched(cls, threads):
+            if failures:
+                raise failures.pop()
+            return cls()
+
+        async def load(self, opened):
+            pass
+
+    monkeypatch.setattr(direct, "_PAUSE", 0.01)
+    monkeypatch.setattr(direct, "_Worker", Started)
+    pool = direct._Pool({}, 1, [])
+    asyncio.run(pool._again())
+    assert (failures, pool.ready) == ([], 1)
