@@ -129,9 +129,9 @@ def test_through_a_server_the_table_is_that_of_the_loaded_model(server, ensemble
     found = score_files(files, str(there), ByServer(server.url))
     assert found.models == {ensemble.digest: 2}
     ours, theirs = pd.read_parquet(here), pd.read_parquet(there)
-    told = [column for column in ours if column not in ("model", "error_code", "error")]
+    told = [column for column in ours if column not in ("model", "error")]
     pd.testing.assert_frame_equal(ours[told], theirs[told])
-    assert list(theirs["error_code"][2:]) == ["unreadable", "missing_file"]
+    assert list(theirs["error_code"][2:]) == ["unreadable", "missing"]
 
 
 def test_a_server_that_is_not_there_is_told_at_once_and_no_row_is_made(sample_clips, tmp_path, capsys):
