@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import fcntl
 import json
 import logging
 import os
@@ -139,7 +140,9 @@ class LocalServer:
         keep = self._records is not None and port != 0
         work = self._records / str(port) if self._records and keep else Path(tempfile.mkdtemp(prefix="affekt-serve-"))
         temporary = folder_for_sockets("affekt-ts-")
-        self._folders = [temporary, work / "store" if keep else work]
+        self._folders = [temporary] if keep else [temporary, work]
+        self._shared = work if keep else None
+        self._held: int | None = None
         self.options = Options(
             work=str(work), temporary=str(temporary), engine=engine, name=name, address=address, port=port,
             metrics_port=metrics_port, ahead=workers or machine.whole_cores(), threads=threads, room=room,
@@ -183,6 +186,7 @@ class LocalServer:
         try:
             if self.options.keys:
                 read_keys(Path(self.options.keys))
+            self._hold()
             self._launch()
             self.ensemble, self.version = self._find()
             self._check()
@@ -255,6 +259,9 @@ class LocalServer:
             self._record_file(self._records).unlink(missing_ok=True)
         for folder in self._folders:
             shutil.rmtree(folder, ignore_errors=True)
+        held, self._held = self._held, None
+        if held is not None:
+            os.close(held)
 
     def __enter__(self) -> LocalServer:
         return self.start()
@@ -263,6 +270,27 @@ class LocalServer:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop(drain=kind is None)
+
+    def _hold(self) -> None:
+        """Have the folder of a port to itself, with its guard: another server's store lies in it.
+
+        Raises:
+            AffektError: another server of this home has it.
+        """
+        if self._shared is None:
+            return
+        self._shared.mkdir(parents=True, exist_ok=True)
+        file = os.open(self._shared / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(file)
+            raise AffektError(
+                f"port {self.options.port} cannot be had: another server of this home uses it; choose another one",
+                code="port_in_use",
+            ) from error
+        self._held = file
+        self._folders.append(self._shared / "store")
 
     def _launch(self) -> None:
         folders = os.pathsep.join(str(folder) for folder in self._folders)
@@ -278,6 +306,7 @@ class LocalServer:
                 stdout=subprocess.PIPE,
                 stderr=said,
                 start_new_session=True,
+                pass_fds=() if self._held is None else (self._held,),
             )  # fmt: skip
         atexit.register(self.stop, drain=False)
         self._tell(self.options.to_dict())

@@ -177,6 +177,26 @@ def test_a_port_in_use_is_named(tiny_ensemble):
     assert raised.value.code == "port_in_use"
 
 
+def test_a_second_server_of_a_port_leaves_the_files_of_the_first(tiny_ensemble, tmp_path):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+    with LocalServer(tiny_ensemble, engine="direct", port=port, workers=1, home=tmp_path) as first:
+        store = Path(first.options.work) / "store"
+        store.mkdir(exist_ok=True)
+        said = (store.parent / "logs" / "door.log").read_bytes()
+        for address in ("127.0.0.1", "::1"):
+            with pytest.raises(AffektError, match=str(port)) as raised:
+                LocalServer(tiny_ensemble, engine="direct", port=port, address=address, home=tmp_path).start()
+            assert raised.value.code == "port_in_use"
+        assert store.is_dir() and (store.parent / "logs" / "door.log").read_bytes() == said
+        assert find_server(first.url, tmp_path) == first.running_server()
+    assert not store.exists()
+    second = LocalServer(tiny_ensemble, port=port, home=tmp_path)
+    second._hold()  # the first has let it go
+    second.stop()
+
+
 @pytest.fixture
 def short_place():
     """A folder with a name that XML, Java and a shell read otherwise, and a path that is short enough for sockets."""
