@@ -10,6 +10,8 @@ from importlib.util import find_spec
 
 from affekt.counted import counted
 
+#: Where a file that was named is missing, by whatever way it is read.
+NO_FILE = "there is no such file; check the path"
 #: Begins each problem in the message of an error that has several.
 _POINT = "\n  - "
 

@@ -57,6 +57,14 @@ def most_workers(ensemble: Path) -> int:
     return max(1, machine.memory() // _worker_bytes(ensemble))
 
 
+def workers_ahead(wanted: int | None) -> int:
+    """How many workers start before the ensemble is known: those wanted, but no more than cores and memory allow
+    whatever the ensemble; what is missing or too many is put right when it is known.
+    """
+    room = max(1, min(machine.whole_cores(), machine.free_memory() // _WORKER_BYTES))
+    return min(wanted or room, room)
+
+
 def _worker_bytes(ensemble: Path) -> int:
     weights = sum(path.stat().st_size for path in ensemble.rglob("*") if path.is_file())
     return _WORKER_BYTES + _NETWORKS * weights
@@ -145,7 +153,7 @@ class LocalServer:
         self._held: int | None = None
         self.options = Options(
             work=str(work), temporary=str(temporary), engine=engine, name=name, address=address, port=port,
-            metrics_port=metrics_port, ahead=workers or machine.whole_cores(), threads=threads, room=room,
+            metrics_port=metrics_port, ahead=workers_ahead(workers), threads=threads, room=room,
             buckets=tuple(buckets), watch=watch, slower=slower, keys=str(keys.absolute()) if keys else "",
             hosts=tuple(host.lower() for host in hosts), origins=tuple(origin.lower() for origin in origins),
             people=people, people_minutes=people_minutes,

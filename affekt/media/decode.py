@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from affekt.counted import counted
-from affekt.errors import MediaError
+from affekt.errors import NO_FILE, MediaError
 from affekt.media.downmix import downmix
 from affekt.media.ffmpeg_command import FIRST, max_pixels, picture_side
 from affekt.media.ffmpeg_log import FileReport
@@ -174,6 +174,8 @@ def decode_channels(
 def _check_file(path: Path, settings: MediaSettings) -> None:
     try:
         size = path.stat().st_size
+    except FileNotFoundError as error:
+        raise _error(path, "missing", NO_FILE) from error
     except OSError as error:
         raise _error(path, "missing", f"cannot be opened ({error.strerror}); check the path") from error
     if not path.is_file():

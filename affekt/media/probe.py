@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from imageio_ffmpeg import get_ffmpeg_exe
 
-from affekt.errors import MediaError
+from affekt.errors import NO_FILE, MediaError
 from affekt.media.ffmpeg_start import ENVIRONMENT, limited
 from affekt.media.listing import read_listing
 
@@ -131,7 +131,7 @@ def _refused(path: Path) -> MediaError | None:
     try:
         size = path.stat().st_size
     except OSError:
-        return MediaError("there is no such file", code="missing", where=str(path))
+        return MediaError(NO_FILE, code="missing", where=str(path))
     if not path.is_file():
         return MediaError("is not a file", code="unreadable", where=str(path))
     if size == 0:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from affekt.client import Client, Prediction, in_order
-from affekt.errors import AffektError, MediaError, as_affekt_error
+from affekt.errors import NO_FILE, AffektError, MediaError, as_affekt_error
 from affekt.patience import patience, repeated
 from affekt.scoring.answering import Found
 from affekt.storage import is_remote, open_local
@@ -55,7 +55,7 @@ class ByServer:
             return error
         except (AffektError, OSError) as error:
             if getattr(error, "code", "") == "missing_file" and not is_remote(name):
-                return MediaError("there is no such file; check the path", code="missing", where=name)
+                return MediaError(NO_FILE, code="missing", where=name)
             return as_affekt_error(error)
         self._was_there = True
         return {**answer.document, "model": answer.model["digest"]}

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from affekt.errors import DataError, as_affekt_error
+from affekt.errors import NO_FILE, DataError, as_affekt_error
 from affekt.storage import s3
 from affekt.storage.files import appearing
 from affekt.storage.uris import Entry, is_remote, join
@@ -133,7 +133,7 @@ def open_local(uri: str | Path) -> Iterator[Path]:
     if not is_remote(uri):
         path = Path(uri)
         if not path.is_file():
-            state = "is a folder, expected a file" if path.is_dir() else "there is no such file; check the path"
+            state = "is a folder, expected a file" if path.is_dir() else NO_FILE
             raise DataError(state, code="missing_file", where=str(uri))
         yield path
         return
@@ -258,7 +258,7 @@ def _local_errors(uri: str | Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise DataError("there is no such file; check the path", code="missing_file", where=str(uri)) from error
+        raise DataError(NO_FILE, code="missing_file", where=str(uri)) from error
     except OSError as error:
         found = as_affekt_error(error)
         code = found.code if found.code in _UNWRITABLE else "unreadable"

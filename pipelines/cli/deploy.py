@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from affekt.counted import counted
-from affekt.errors import AffektError, DataError, UsageError
+from affekt.errors import NO_FILE, AffektError, DataError, UsageError
 from affekt.home import home
 from affekt.pipelines.cli.remarks import remark
 from affekt.progress import told_when_slow
@@ -33,7 +33,7 @@ def main(options: argparse.Namespace) -> int:
         raise UsageError(refused, code="usage")
     for clip in options.trial:
         if not Path(clip).is_file():
-            raise DataError("there is no such file; check the path", code="missing_file", where=clip)
+            raise DataError(NO_FILE, code="missing_file", where=clip)
     server = server_at(options.url)
     if options.do == "status":
         _tell(manage(server, "GET", "/versions"), as_json=options.json)

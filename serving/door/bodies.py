@@ -10,9 +10,9 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
+from affekt.serving.door.clip_fields import LABELS
 from affekt.serving.door.inbox import Clip, Inbox, Writer
 from affekt.serving.door.refusal import Refusal
-from affekt.serving.door.words import LABELS
 from affekt.serving.inner_fields import PERSON
 
 #: Fields of a form that hold the clip, whatever else there is.

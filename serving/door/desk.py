@@ -10,6 +10,7 @@ from typing import Any
 from starlette.requests import Request
 
 from affekt.serving.door.bodies import received
+from affekt.serving.door.clip_fields import LABELS, labels_of, said
 from affekt.serving.door.fetching import fetched
 from affekt.serving.door.inbox import SLOW, Clip, Inbox, drained
 from affekt.serving.door.metrics import Metrics
@@ -17,7 +18,6 @@ from affekt.serving.door.options import Options
 from affekt.serving.door.people import People, word_of
 from affekt.serving.door.refusal import Refusal
 from affekt.serving.door.versions import Version, Versions
-from affekt.serving.door.words import LABELS, labels_of, said
 from affekt.serving.engines.engine import Reply
 from affekt.serving.inner_fields import PERSON, TIMINGS
 

@@ -8,10 +8,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from affekt.serving.door.clip_fields import said
 from affekt.serving.door.desk import Desk
 from affekt.serving.door.refusal import Refusal
 from affekt.serving.door.versions import Gone
-from affekt.serving.door.words import said
 
 __all__ = ["Gone", "routes"]
 

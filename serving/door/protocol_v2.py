@@ -13,11 +13,11 @@ from starlette.routing import Route
 
 import affekt
 from affekt.serving.door.bodies import WORDS, read_json
+from affekt.serving.door.clip_fields import LABELS, labels_of, said
 from affekt.serving.door.desk import Desk
 from affekt.serving.door.inbox import Clip
 from affekt.serving.door.refusal import Refusal
 from affekt.serving.door.versions import Gone, Version
-from affekt.serving.door.words import LABELS, labels_of, said
 from affekt.serving.inner_fields import PERSON
 
 #: Bytes of a request: a clip in base64 is held in memory.

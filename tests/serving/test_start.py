@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 import requests
 
+from affekt import machine
 from affekt.errors import AffektError, DataError
 from affekt.serving.engines import direct
 from affekt.serving.engines.direct import DirectEngine
 from affekt.serving.engines.liveness import runs
-from affekt.serving.server import LocalServer
+from affekt.serving.server import LocalServer, workers_ahead
 
 HEAVY = ("numpy", "cv2", "openvino", "torch", "mlflow", "pandas", "sklearn", "scipy", "opensmile", "boto3", "botocore")
 #: What the door answers with, and what knows an ensemble.
@@ -95,6 +96,23 @@ def test_workers_that_are_there_ahead_get_the_first_version_and_those_too_many_e
 
     ahead, left, running = asyncio.run(act())
     assert (len(ahead), len(left), running) == (2, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "cores", "free_mib", "workers"),
+    [
+        (None, 4, 64_000, 4),
+        (None, 16, 2_000, 2),  # 700 MiB each, whatever the ensemble
+        (None, 4, 100, 1),
+        (1, 4, 64_000, 1),
+        (1_000, 4, 64_000, 4),
+        (1_000, 4, 2_000, 2),
+    ],
+)
+def test_workers_start_ahead_as_far_as_cores_and_memory_go(monkeypatch, wanted, cores, free_mib, workers):
+    monkeypatch.setattr(machine, "whole_cores", lambda: cores)
+    monkeypatch.setattr(machine, "free_memory", lambda: free_mib << 20)
+    assert workers_ahead(wanted) == workers
 
 
 def test_a_worker_that_died_ahead_is_replaced(tiny_ensemble, tmp_path):
