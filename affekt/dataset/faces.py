@@ -189,7 +189,7 @@ def pixel_faces(table: Table, uri: str) -> tuple[list[FaceImage], list[Problem]]
     """The face images of a table of pixels, and what is wrong with its rows."""
     rows, problems = pixel_rows(table, uri)
     return [
-        FaceImage(row.id, row.where, row.label, row.split, where=row.where, pixels=row.pixels) for row in rows
+        FaceImage(row.id, row.where, row.label, row.split, row.subject, row.where, row.pixels) for row in rows
     ], problems
 
 

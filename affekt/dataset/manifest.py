@@ -10,6 +10,7 @@ from pathlib import Path, PurePath, PurePosixPath
 
 from affekt.counted import counted
 from affekt.dataset.clips import SPLITS, Clip
+from affekt.dataset.doubled_columns import DoubledColumns
 from affekt.dataset.labels import canonical_label
 from affekt.dataset.problems import Problem, some
 from affekt.dataset.split_column import split_by_values
@@ -64,7 +65,7 @@ def read_manifest(uri: str) -> tuple[list[Clip], list[Problem]]:
             rows = _Rows(table, uri, base, split)
             for row in table.rows():
                 rows.add(row)
-    rows.problems += missing_files(rows.clips, base) + rows.without_split()
+    rows.problems += missing_files(rows.clips, base) + rows.without_split() + rows.contradictions()
     return rows.clips, rows.problems
 
 
@@ -82,6 +83,7 @@ class _Rows:
         self._places, said = known_columns(table, split)
         _assert_columns(table, self._files, self._places, where)
         self.problems += [Problem("column_read_as", where, sentence, "warning") for sentence in said]
+        self._doubled = DoubledColumns(table, self._places, self._files.values())
         known = {*self._files.values(), *self._places.values()}
         self._others = {name.lower(): place for place, name in enumerate(table.header) if name and place not in known}
         overlooked = [name for name in self._others if "train" in name] if "split" not in self._places else []
@@ -96,6 +98,7 @@ class _Rows:
             self.problems.append(Problem(row.code, row.where or self.uri, row.message))
             return
         where = f"{self.uri}:{row.line}"
+        self._doubled.look(row)
         try:
             identity, location = self._names(row)
         except DataError as error:
@@ -123,6 +126,10 @@ class _Rows:
             self.problems.append(Problem("missing_word", where, message, "warning"))
             return ""
         return unicodedata.normalize("NFC", given)
+
+    def contradictions(self) -> list[Problem]:
+        """Columns that say the same thing and do not agree."""
+        return self._doubled.found()
 
     def without_split(self) -> list[Problem]:
         """An error where some rows name a split and others do not: those would be learned from without being asked."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from affekt.counted import counted
+from affekt.dataset.channels import colours_in
+from affekt.dataset.doubled_columns import DoubledColumns
 from affekt.dataset.labels import LABELS, canonical_label
 from affekt.dataset.problems import Problem, some
 from affekt.dataset.split_column import SplitColumn
@@ -31,6 +35,7 @@ class PixelRow:
     where: str
     label: str
     split: str
+    subject: str
     pixels: np.ndarray = field(compare=False, repr=False)
 
 
@@ -56,6 +61,7 @@ def pixel_rows(table: Table, where: str) -> tuple[list[PixelRow], list[Problem]]
             problems.append(Problem(row.code, row.where or where, row.message))
             continue
         splits.look(row)
+        reader.doubled.look(row)
         try:
             rows.append(reader.read(row, f"{where}:{row.line}"))
             others.append({place: row.cells[place] for place in splits.possible})
@@ -81,7 +87,20 @@ def pixel_rows(table: Table, where: str) -> tuple[list[PixelRow], list[Problem]]
             "rows, or in none to have the splits assigned"
         )
         problems.append(Problem("no_split", blank[0], message))
-    return rows, problems
+    return rows, problems + reader.doubled.found() + _other_sides(rows)
+
+
+def _other_sides(rows: Sequence[PixelRow]) -> list[Problem]:
+    """A warning where pictures of a table have another size than most of them."""
+    sides = Counter(len(row.pixels) for row in rows)
+    if len(sides) < 2:
+        return []
+    (usual, _), *_ = sides.most_common()
+    others = [row for row in rows if len(row.pixels) != usual]
+    shown = some((f"{len(row.pixels)} x {len(row.pixels)} in {row.where}" for row in others), 3)
+    not_so = f"{len(others)} of {len(rows)} are not"
+    message = f"most pictures are {usual} x {usual}, {not_so}: {shown}; is none of them cut?"
+    return [Problem("other_size", others[0].where, message, "warning")]
 
 
 class _Reader:
@@ -91,7 +110,11 @@ class _Reader:
         self._label, self._pixels = table.column(*COLUMNS["label"]), table.column(*_PIXELS)
         self._usage = table.column("usage", *COLUMNS["split"])
         self.names_splits = self._usage is not None
-        self.places = {place for place in (self._label, self._pixels) if place is not None}
+        self._subject = table.column(*COLUMNS["subject"])
+        self.places = {place for place in (self._label, self._pixels, self._subject) if place is not None}
+        known = {"label": self._label, "split": self._usage, "subject": self._subject}
+        places = {what: place for what, place in known.items() if place is not None}
+        self.doubled = DoubledColumns(table, places, label_of=_known)
 
     def read(self, row: Row, where: str) -> PixelRow:
         """The image of a row.
@@ -108,7 +131,9 @@ class _Reader:
                 f"unknown usage {usage!r}; expected Training, PublicTest or PrivateTest", code="unknown_split"
             )
         pixels = _square(row.cells[self._pixels] if self._pixels is not None else "")
-        return PixelRow(f"{usage or 'row'}_{row.line - 1:05d}", where, label, split, pixels)
+        subject = row.cells[self._subject] if self._subject is not None else ""
+        subject = "" if is_missing(subject) else unicodedata.normalize("NFC", subject)
+        return PixelRow(f"{usage or 'row'}_{row.line - 1:05d}", where, label, split, subject, pixels)
 
 
 def _label(emotion: str) -> str:
@@ -123,17 +148,31 @@ def _label(emotion: str) -> str:
         raise DataError(message, code="unknown_label") from None
 
 
+def _known(emotion: str) -> str | None:
+    try:
+        return _label(emotion)
+    except DataError:
+        return None
+
+
 def _square(text: str) -> np.ndarray:
     """Grey values as a square picture, uint8 ``[S, S]``."""
     try:
         values = bytes(map(int, text.strip("[]").replace(",", " ").split()))
     except ValueError as error:
         raise DataError("the pixels are not all whole numbers from 0 to 255", code="bad_pixels") from error
+    import numpy as np  # heavy: numpy
+
+    pixels = np.frombuffer(values, np.uint8)
+    if colours := colours_in(pixels):
+        raise DataError(
+            f"{counted(len(values), 'values')} are {colours}; expected one grey value a pixel, as FER2013 has 48 x 48 "
+            "= 2304",
+            code="bad_pixels",
+        )
     side = math.isqrt(len(values))
     if side * side != len(values) or not values:
         raise DataError(
             f"{counted(len(values), 'pixels')} make no square picture; FER2013 has 48 x 48 = 2304", code="bad_pixels"
         )
-    import numpy as np  # heavy: numpy
-
-    return np.frombuffer(values, np.uint8).reshape(side, side)
+    return pixels.reshape(side, side)

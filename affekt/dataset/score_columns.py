@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from affekt.dataset.doubled_columns import DoubledColumns
 from affekt.dataset.labels import LABELS, in_order, known_label
-from affekt.dataset.problems import some
+from affekt.dataset.problems import raise_errors, some
 from affekt.dataset.split_names import canonical_split
 from affekt.dataset.tables import Row, Table, is_missing, known_columns
 from affekt.errors import DataError
@@ -62,8 +63,8 @@ def read_cells(table: Table, splits: int | None = None) -> ScoreCells:
         splits: the place of the column of the split where none is called that.
 
     Raises:
-        DataError: ``missing_column``, ``no_scores``, ``bad_row``, ``duplicate_id``, ``no_clip``, ``unknown_label`` or
-            ``not_a_number``; names the row or the column.
+        DataError: ``missing_column``, ``no_scores``, ``bad_row``, ``duplicate_id``, ``no_clip``, ``unknown_label``,
+            ``columns_differ`` or ``not_a_number``; names the row or the column.
     """
     clip = table.column(*_CLIP)
     if clip is None:
@@ -76,6 +77,7 @@ def read_cells(table: Table, splits: int | None = None) -> ScoreCells:
     found = score_columns(table, {clip, *places.values()})
     labels = in_order(label for columns in found.values() for label in columns)
     cells = ScoreCells(labels, tuple(found))
+    doubled = DoubledColumns(table, places, (table.names.index(name) for name in _CLIP if name in table.names))
     order = [columns[label] for columns in found.values() for label in labels]
     seen: dict[str, int] = {}
     words: list[int] = []  # lines in which the subject is a word for a missing value
@@ -83,6 +85,7 @@ def read_cells(table: Table, splits: int | None = None) -> ScoreCells:
         if isinstance(row, DataError):
             line = row.where.rpartition(":")[2] if row.where else ""
             raise DataError(f"row {line}: {row.message}", code=row.code, where=table.where)
+        doubled.look(row)
         name = row.cells[clip]
         if not name:
             raise DataError(f"row {row.line} names no clip", code="no_clip", where=table.where)
@@ -104,6 +107,9 @@ def read_cells(table: Table, splits: int | None = None) -> ScoreCells:
         cells.scores.extend(_scores(row, order, table))
     if words:
         said.append(f"{len(words)} words for missing values in the column of the subject are read as such")
+    contradictions = doubled.found()
+    raise_errors(contradictions, table.where)
+    said += [problem.message for problem in contradictions]
     for sentence in said:
         logger.warning("%s: %s", table.where, sentence)
     return cells
