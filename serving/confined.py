@@ -83,7 +83,8 @@ def _keep_files(libc: ctypes.CDLL, readable: Sequence[Path], writable: Path) -> 
         return
     modules = [module for module in [*sys.modules.values()] if module is not None]  # None: kept from import
     packages = {path for module in modules for path in vars(module).get("__path__", ())}
-    python = (sys.prefix, sys.base_prefix, *filter(None, sys.path), *map(str, packages))
+    paths = [*filter(None, sys.path)]
+    python = (sys.prefix, sys.base_prefix, *paths, *map(str, packages), *_linked(paths))
     _allow(libc, rules, (*_LIBRARIES, *python, *readable), _READ_FILE | _READ_FOLDER)
     loaders = (path.resolve() for pattern in _LOADERS for path in Path("/").glob(pattern[1:]))
     _allow(libc, rules, (ffmpeg_binary(), *filter(None, [limiter()]), *loaders), _EXECUTE | _READ_FILE)
@@ -91,6 +92,27 @@ def _keep_files(libc: ctypes.CDLL, readable: Sequence[Path], writable: Path) -> 
     _allow(libc, rules, ("/dev/null",), _READ_FILE | (1 << 1))
     libc.syscall(_RESTRICT_SELF, rules, 0)
     os.close(rules)
+
+
+def _linked(paths: Iterable[str]) -> set[str]:
+    """Where installed packages lie that are links, or whose files are: some installers keep them once for all."""
+    found = set()
+    for path in paths:
+        if Path(path).name not in ("site-packages", "dist-packages"):
+            continue
+        for package in _entries(path):
+            if package.is_symlink():
+                found.add(os.path.realpath(package))
+            elif package.is_dir():
+                files = (file for file in _entries(package.path) if file.is_symlink())
+                found |= {str(Path(file).resolve().parent) for file in files}
+    return found
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        return list(entries)
+    return []
 
 
 def _allow(libc: ctypes.CDLL, rules: int, paths: Iterable[str | Path], rights: int) -> None:

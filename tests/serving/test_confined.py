@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,30 @@ def test_a_confined_worker_decodes_and_reaches_nothing_else(clip, tmp_path):
         text=True,
     )
     assert run.stdout.split() == ["True"] * 6 + ["False"], run.stderr
+
+
+@pytest.mark.parametrize("files", [False, True], ids=["the package", "its files"])
+def test_a_confined_worker_reads_packages_that_are_linked(tmp_path, files):
+    if not confined.landlock_version():
+        pytest.skip("this kernel offers no Landlock")
+    kept, installed = tmp_path / "kept" / "late", tmp_path / "site-packages"
+    (kept / "core").mkdir(parents=True)
+    (kept / "__init__.py").touch()
+    (kept / "core" / "__init__.py").write_text("found = 7\n")
+    installed.mkdir()
+    if files:
+        (installed / "late").mkdir()
+        for name in ("__init__.py", "core"):
+            (installed / "late" / name).symlink_to(kept / name)
+    else:
+        (installed / "late").symlink_to(kept)
+    script = (
+        "import pathlib, sys; from affekt.serving.confined import confine\n"
+        "confine([], pathlib.Path(sys.argv[1])); from late.core import found; print(found)"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "scratch")]
+    run = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(installed)}, capture_output=True, text=True)
+    assert run.stdout == "7\n", run.stderr
 
 
 def test_ffmpeg_is_started_with_an_empty_environment_and_its_limits(clip, tmp_path, tiny_settings, monkeypatch):
