@@ -15,6 +15,7 @@ from affekt.media.downmix import downmix
 from affekt.media.ffmpeg_command import FIRST, max_pixels, picture_side
 from affekt.media.ffmpeg_log import FileReport
 from affekt.media.ffmpeg_run import FfmpegRun, run_ffmpeg, stream_of
+from affekt.media.format_names import reason_of
 from affekt.media.frame_rate import measured_rate, step_for
 from affekt.media.frames import Frames, Spill
 from affekt.media.listing import Listing
@@ -231,9 +232,8 @@ def _whole(path: Path, settings: MediaSettings, deadline: float, streams: _Strea
 def _expected_bytes(streams: _Streams, result: FfmpegRun) -> float:
     listing, frames = result.report.listing, result.frames
     shown = stream_of(listing, "Video", streams.video)
-    assert frames is not None
-    stated = listing.duration * (shown.frame_rate if shown else 0.0) / result.step * frames.stride
-    return max(stated, 2.0 * MAX_PICTURE_BYTES)
+    stride = frames.stride if frames is not None else 0
+    return max(listing.duration * (shown.frame_rate if shown else 0.0) / result.step * stride, 2.0 * MAX_PICTURE_BYTES)
 
 
 def _run_apart(
@@ -243,7 +243,7 @@ def _run_apart(
     report = result.report
     wanted = _Streams.wanted(report.listing)
     if wanted.video is None and wanted.sound is None:
-        reason = report.complaint or "no video and no sound in it"
+        reason = reason_of(path, report.complaint or "no video and no sound in it")
         code = "no_streams" if report.listing.duration else "unreadable"
         raise _error(path, code, f"is not a readable media file ({reason}); convert it to MP4 with H.264 and AAC")
     if wanted.sound is not None and not result.sound.size:

@@ -76,11 +76,13 @@ def max_pixels(path: Path, settings: MediaSettings) -> int:
     where there is one picture alone, by the first bytes of the file.
     """
     with path.open("rb") as file:
-        return settings.max_pixels * (STILL_PIXELS if is_still(file.read(32)) else 1)
+        return settings.max_pixels * (STILL_PIXELS if is_still(file.read(64)) else 1)
 
 
 def is_still(head: bytes) -> bool:
     """Whether the first bytes of a file are those of one picture."""
+    if b"acTL" in head:  # of a PNG that is animated
+        return False
     return head.startswith(_STILLS) or (head[:4] == b"RIFF" and head[8:15] == b"WEBPVP8" and head[15:16] != b"X")
 
 

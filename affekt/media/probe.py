@@ -14,12 +14,14 @@ from imageio_ffmpeg import get_ffmpeg_exe
 
 from affekt.errors import NO_FILE, MediaError
 from affekt.media.ffmpeg_start import ENVIRONMENT, limited
+from affekt.media.format_names import reason_of
 from affekt.media.listing import read_listing
 
 #: Containers that a clip may come in. Anything else that ffmpeg would recognise is refused: among the rest are
 #: playlists that name other files, and text that is "decoded" as pictures.
 CONTAINERS = (
-    "3gp,aac,asf,avi,flac,flv,gif,h264,hevc,m4a,matroska,mov,mp3,mp4,mpeg,mpegts,mpegvideo,ogg,wav,webm,webp_anim"
+    "3gp,aac,ac3,aiff,amr,ape,apng,asf,au,avi,caf,dts,dv,eac3,flac,flv,gif,h264,hevc,ivf,m4a,matroska,mjpeg,mov,mp3,mp4,"
+    "mpeg,mpegts,mpegvideo,mxf,nut,ogg,rm,tta,voc,w64,wav,webm,webp_anim,wtv,wv,yuv4mpegpipe"
 )
 #: Seconds for one file. A header takes milliseconds; this is for broken files and sleeping disks.
 TIMEOUT = 20.0
@@ -120,7 +122,11 @@ def _probe_batch(paths: Sequence[Path], timeout: float) -> list[MediaInfo | Medi
         if failure.code == "timeout" and len(now) > 1:
             together = 1  # perhaps it is all of them that are slow: this one alone gets the whole time
             continue
-        results[todo[0]] = MediaError(failure.message, code=failure.code, where=str(paths[todo[0]]))
+        path = paths[todo[0]]
+        message = failure.message
+        if failure.code == "unreadable":
+            message = f"ffmpeg cannot read it as a clip: {reason_of(path, message)}"
+        results[todo[0]] = MediaError(message, code=failure.code, where=str(path))
         todo = todo[1:]
         together = len(todo)
     return [result for result in results if result is not None]
@@ -143,7 +149,9 @@ def _headers(paths: Sequence[Path], timeout: float) -> tuple[list[str], MediaErr
     """ffmpeg's description of each file up to the first that it cannot open, and what failed there."""
     command = [get_ffmpeg_exe(), "-hide_banner", "-nostdin"]
     for path in paths:
-        command += ["-protocol_whitelist", "file", "-format_whitelist", CONTAINERS, "-i", f"file:{path.absolute()}"]
+        # Pictures one behind the other, which ffmpeg takes for one: the name alone tells that they are a film.
+        formats = CONTAINERS + ",jpeg_pipe" * (path.suffix.lower() in (".mjpeg", ".mjpg"))
+        command += ["-protocol_whitelist", "file", "-format_whitelist", formats, "-i", f"file:{path.absolute()}"]
     failure: MediaError | None = None
     try:
         run = subprocess.run(
@@ -156,7 +164,7 @@ def _headers(paths: Sequence[Path], timeout: float) -> tuple[list[str], MediaErr
     starts = [match.start() for match in _INPUT.finditer(text)]
     headers = [text[start:end] for start, end in zip(starts, [*starts, len(text)][1:], strict=True)]
     reason = _reason(headers[-1] if headers else text)
-    return headers, failure or MediaError(f"ffmpeg cannot read it as a clip: {reason}", code="unreadable")
+    return headers, failure or MediaError(reason, code="unreadable")
 
 
 def _reason(text: str) -> str:

@@ -1,0 +1,82 @@
+"""Sounds and films in whatever container they come are taken, and what is none is called by its name."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from affekt.errors import MediaError
+from affekt.media.decode import decode
+from affekt.media.ffmpeg_command import is_still
+from affekt.media.format_names import format_name
+from affekt.media.probe import probe
+from affekt.settings import MediaSettings
+
+MakeClip = Callable[..., Path]
+
+
+@pytest.mark.parametrize("ending", ["aiff", "aifc", "au", "caf", "voc", "w64", "wv", "tta", "ac3", "eac3", "ra", "amr"])
+def test_sounds_of_many_containers(make_clip: MakeClip, settings: MediaSettings, ending: str) -> None:
+    rate = 8000 if ending == "amr" else 48000
+    path = make_clip(f"tone.{ending}", "-f", "lavfi", "-i", f"sine=440:r={rate}:d=1", "-ac", "1")
+    info = probe(path)
+    assert (info.has_sound, info.has_video) == (True, False)
+    assert len(decode(path, settings).sound) / settings.sample_rate == pytest.approx(1, abs=0.06)
+
+
+@pytest.mark.parametrize("ending", ["apng", "mxf", "nut", "rm", "y4m", "ivf", "mjpeg"])
+def test_films_of_many_containers(make_clip: MakeClip, settings: MediaSettings, ending: str) -> None:
+    path = make_clip(f"film.{ending}", "-f", "lavfi", "-i", "testsrc2=s=176x144:r=25:d=1")
+    assert probe(path).has_video
+    decoded = decode(path, settings)
+    assert (len(decoded.frames), decoded.seconds) == (25, pytest.approx(1, abs=0.05))
+
+
+def test_an_animated_png_is_no_still_whatever_it_is_called(make_clip: MakeClip, settings: MediaSettings) -> None:
+    made = ("-f", "lavfi", "-i", "testsrc2=s=64x48:r=10:d=1")
+    animated = make_clip("moves.png", *made, "-f", "apng")
+    still = make_clip("still.png", *made, "-frames:v", "1", "-update", "1")
+    assert (is_still(animated.read_bytes()[:64]), is_still(still.read_bytes()[:64])) == (False, True)
+    assert len(decode(animated, settings).frames) == 10
+    assert len(decode(still, settings).frames) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (b"#EXTM3U\n#EXTINF:3,\nx.ts\n", "a playlist (M3U, HLS)"),
+        (b".SoX" + bytes(90), "a sound of SoX"),
+        (b"CWS\x06" + bytes(90), "a Flash film (SWF)"),
+        (b"%PDF-1.7\n\xe2\xe3", "a document (PDF)"),
+        (b"\xef\xbb\xbf\n<!DOCTYPE html><title>404", "a web page, perhaps that of a download that failed"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS, whose file `git lfs pull` fetches"),
+        ("päth,label\n".encode(), "a text"),
+        (bytes(900), "nothing but zeros"),
+    ],
+)
+def test_what_is_no_clip_is_called_by_its_name(
+    tmp_path: Path, settings: MediaSettings, content: bytes, name: str
+) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(content)
+    for read in (probe, lambda path: decode(path, settings)):
+        with pytest.raises(MediaError) as told:
+            read(path)
+        assert f"it is {name}, not a container that clips come in" in told.value.message
+
+
+def test_a_container_that_nobody_knows_by_its_bytes_is_called_by_its_ending(make_clip: MakeClip) -> None:
+    path = make_clip("tone.sbc", "-f", "lavfi", "-i", "sine=440:r=16000:d=1")
+    with pytest.raises(MediaError, match=r"not a container that clips come in; its name ends in \.sbc"):
+        probe(path)
+
+
+def test_clips_and_what_cannot_be_read_have_no_such_name(make_clip: MakeClip, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "packed.mp4", "w") as archive:
+        archive.writestr("clip.mp4", "x")
+    assert format_name(tmp_path / "packed.mp4") == "a ZIP archive"
+    clip = make_clip("plain.webm", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=10:d=0.3")
+    assert [format_name(path) for path in (clip, tmp_path / "absent", tmp_path)] == ["", "", ""]
