@@ -22,6 +22,7 @@ from affekt.serving.door.admission import Admission
 from affekt.serving.door.desk import Desk
 from affekt.serving.door.inbox import drained
 from affekt.serving.door.refusal import Refusal
+from affekt.serving.door.target import as_path
 
 logger = logging.getLogger("affekt.door")
 
@@ -70,6 +71,7 @@ class Entrance:
         """Answer one request."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
+        scope = as_path(scope)
         request = Request(scope)
         given = request.headers.get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex

@@ -1,10 +1,13 @@
-"""uvicorn's HTTP/1.1 with what it lacks: a time for the head of a request, and errors in the door's one form."""
+"""uvicorn's HTTP/1.1 with what it lacks: a time for the head of a request, answers for a client that has ended its side
+of the connection, and errors in the door's one form.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
+import socket
 from uuid import uuid4
 
 import h11
@@ -14,13 +17,22 @@ logger = logging.getLogger("affekt.door")
 
 #: Seconds for the head of a request.
 HEAD_SECONDS = 10.0
+#: Seconds after which a client that ended its side is looked at, at first and at most; in between each time twice that.
+_LOOK_SECONDS, _LOOK_MOST_SECONDS = 0.01, 0.5
 _NO_HTTP = "this is no valid HTTP/1.1 request, or its head is too long; send it again by another client"
 
 
 class Protocol(H11Protocol):
-    """A connection that does not wait for ever for a request to begin."""
+    """A connection that does not wait for ever for a request to begin.
+
+    A client may send its requests and end its side of the connection, as ``nc -N`` does. TCP tells this no otherwise
+    than that the client has gone, until something is sent: who has gone resets the connection then. What may be sent
+    before an answer, and is read over by every client of HTTP/1.1, is the word to go on (100).
+    """
 
     _timer: asyncio.TimerHandle | None = None
+    _look: asyncio.TimerHandle | None = None
+    _ended = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client is there; its first request has to come."""
@@ -36,9 +48,25 @@ class Protocol(H11Protocol):
         else:
             self._forget()
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The client sends nothing more; whether the connection is kept for the answers to what it has sent."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or cycle.more_body:
+            return False  # it waits for nothing, or what it sent is no whole request
+        self._ended = True
+        return cycle.response_started or self._may_be_there()
+
+    def on_response_complete(self) -> None:
+        """An answer is sent; a client that sends nothing more gets no other one."""
+        super().on_response_complete()
+        if self._ended:
+            self.transport.close()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone."""
         self._forget()
+        if self._look is not None:
+            self._look.cancel()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
@@ -62,6 +90,27 @@ class Protocol(H11Protocol):
             if output:
                 self.transport.write(output)
         self.transport.close()
+
+    def _may_be_there(self) -> bool:
+        """Whether a client that has ended its side may be there; one that has gone is noticed soon, and told."""
+        if self.scope["method"] != "POST":
+            return True  # the answer costs nothing
+        if self.scope["http_version"] != "1.1":
+            return False  # it would take the word for the answer
+        go_on = h11.InformationalResponse(status_code=100, headers=[], reason="Continue")
+        self.transport.write(self.conn.send(go_on) or b"")
+        self._look_after(_LOOK_SECONDS)
+        return True
+
+    def _look_after(self, seconds: float) -> None:
+        def look() -> None:
+            used = self.transport.get_extra_info("socket")
+            if used.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                self.transport.abort()
+            else:
+                self._look_after(min(2 * seconds, _LOOK_MOST_SECONDS))
+
+        self._look = self.loop.call_later(seconds, look)
 
     def _await_head(self) -> None:
         self._timer = self.loop.call_later(HEAD_SECONDS, self.transport.close)

@@ -129,6 +129,42 @@ def test_an_address_that_is_none_is_an_error_like_all(door, method, path, status
     assert error_of(requests.request(method, f"{door.base}{path}", data=b"", timeout=30)) == (status, code)
 
 
+def answer_to(door, sent, *, ended=False):
+    """What comes back for what is sent by hand, perhaps by a client that ends its side of the connection then."""
+    host, port = door.base.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=60) as used:
+        used.sendall(sent)
+        if ended:
+            used.shutdown(socket.SHUT_WR)
+        return used.makefile("rb").read()
+
+
+def test_a_client_that_ends_its_side_of_the_connection_is_answered(door, clip, expected):
+    content = clip.read_bytes()
+    head = f"POST /predictions/affekt HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(content)}\r\n\r\n"
+    go_on, answer, body = answer_to(door, head.encode() + content, ended=True).split(b"\r\n\r\n")
+    assert go_on == b"HTTP/1.1 100 Continue"
+    assert answer.startswith(b"HTTP/1.1 200") and json.loads(body) == expected
+    ping = b"GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    assert answer_to(door, 3 * ping, ended=True).count(b'{"status":"Healthy"}') == 3
+    assert answer_to(door, ping + ping[:9], ended=True).count(b"HTTP/1.1 200") == 1
+    assert inbox(door) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "given", "status"),
+    [
+        ("localhost", "elsewhere", b"200"),
+        ("LOCALHOST:80", "localhost", b"200"),
+        ("elsewhere", "localhost", b"421"),
+        ("user@localhost", "localhost", b"404"),
+    ],
+)
+def test_a_target_may_be_a_whole_address_whose_host_counts(door, host, given, status):
+    sent = f"GET http://{host}/v2/models/affekt?x=1 HTTP/1.1\r\nHost: {given}\r\nConnection: close\r\n\r\n"
+    assert answer_to(door, sent.encode()).startswith(b"HTTP/1.1 " + status)
+
+
 TWO_ENDS = (
     b"POST /predictions/affekt HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
     b"0\r\n\r\n"
@@ -137,10 +173,7 @@ TWO_ENDS = (
 
 @pytest.mark.parametrize("sent", [b"hello\r\n\r\n", TWO_ENDS])
 def test_what_is_no_http_is_an_error_like_all_and_ends_the_connection(door, sent):
-    host, port = door.base.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=30) as used:
-        used.sendall(sent)
-        answer = used.makefile("rb").read()
+    answer = answer_to(door, sent)
     assert answer.startswith(b"HTTP/1.1 400")
     head, _, body = answer.partition(b"\r\n\r\n")
     assert json.loads(body)["error"]["code"] == "bad_http"
