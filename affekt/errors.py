@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -12,6 +13,8 @@ from affekt.counted import counted
 
 #: Where a file that was named is missing, by whatever way it is read.
 NO_FILE = "there is no such file; check the path"
+#: Halves of surrogate pairs, which no encoding has.
+_NO_TEXT = re.compile("[\ud800-\udfff]")
 #: Begins each problem in the message of an error that has several.
 _POINT = "\n  - "
 
@@ -31,6 +34,11 @@ def printable(text: str, *, lines: bool = False) -> str:
 def _spelt(sign: str) -> str:
     # A byte of a name that is not UTF-8 comes as half of a surrogate pair.
     return f"\\x{ord(sign) - 0xDC00:02x}" if "\udc80" <= sign <= "\udcff" else repr(sign)[1:-1]
+
+
+def as_text(name: str) -> str:
+    """A name of a file as text that any program takes: bytes of it that are not UTF-8 are spelt, as ``\\xff``."""
+    return name if name.isascii() else _NO_TEXT.sub(lambda sign: _spelt(sign[0]), name)
 
 
 class AffektError(Exception):
@@ -54,7 +62,8 @@ class AffektError(Exception):
 
     def to_dict(self) -> dict[str, str | None]:
         """The error as plain values, as JSON documents have it below ``error``."""
-        return {"code": self.code, "message": self.message, "where": self.where}
+        where = None if self.where is None else as_text(self.where)
+        return {"code": self.code, "message": as_text(self.message), "where": where}
 
 
 class MediaError(AffektError):

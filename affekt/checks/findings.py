@@ -18,7 +18,7 @@ from affekt.dataset.several import places_of
 from affekt.dataset.similar_subjects import similar_subjects
 from affekt.dataset.source import read_source
 from affekt.dataset.splits import shared_subjects
-from affekt.errors import DataError
+from affekt.errors import DataError, as_text
 
 #: A length is far from the median from this factor on, if it is also rare among the lengths that there are.
 _LENGTH_FACTOR = 2.0
@@ -114,7 +114,7 @@ class CheckReport:
 
 
 def _plain(problem: Problem) -> dict[str, str]:
-    return {"code": problem.code, "where": problem.where, "message": problem.message}
+    return {"code": problem.code, "where": as_text(problem.where), "message": as_text(problem.message)}
 
 
 def check_source(uri: str, *, workers: int = 0) -> CheckReport:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from affekt.dataset.cells import cell
-from affekt.errors import DataError, UsageError
+from affekt.errors import DataError, UsageError, as_text
 from affekt.storage import appearing, is_remote, require_folder_of, upload_file
 
 #: How the columns of probabilities begin, as those of records do.
@@ -86,22 +86,17 @@ def flattened(row: Mapping[str, Any]) -> dict[str, Any]:
     found = {
         **{name: row.get(name) for name in ("label", "confidence", "frames", "frames_with_face", "model")},
         **{f"{PROBABILITY}{label}": value for label, value in row.get("probabilities", {}).items()},
-        "file": _text(row["file"]),
+        "file": as_text(row["file"]),
         "modalities": "+".join(row.get("modalities", ())) or None,
-        "warnings": _text("; ".join(row.get("warnings", ()))) or None,
+        "warnings": as_text("; ".join(row.get("warnings", ()))) or None,
         "known_labels": "+".join(row.get("known_labels", ())) or None,
         "face_people": face.get("people"),
         "face_person": face.get("person"),
         **{f"face_{side}": value for side, value in zip(_BOX, face.get("box", ()), strict=False)},
         "error_code": error.get("code"),
-        "error": _text(error.get("message", "")) or None,
+        "error": as_text(error.get("message", "")) or None,
     }
     return {name: value for name, value in found.items() if value is not None}
-
-
-def _text(text: str) -> str:
-    """A name need not be text: bytes of it that are none are spelt."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _parquet(path: Path, columns: Mapping[str, type], rows: Iterator[dict[str, Any]]) -> None:

@@ -6,13 +6,14 @@ For ``--help`` only the arguments are imported; a command's module is imported w
 from __future__ import annotations
 
 import argparse
+import codecs
 import io
 import os
 import sys
 from collections.abc import Sequence
 
 from affekt.argument_names import arguments_named
-from affekt.errors import UsageError
+from affekt.errors import UsageError, as_text
 from affekt.pipelines.cli.arguments.about import add_completion, add_doctor, add_settings
 from affekt.pipelines.cli.arguments.answers import add_evaluate, add_fuse, add_predict, add_score
 from affekt.pipelines.cli.arguments.drift import add_drift
@@ -39,10 +40,17 @@ def main() -> None:
         from affekt.pipelines.cli.completion import complete  # for the shell alone
 
         complete(build_parser())
+    codecs.register_error("spelt", _spelt)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a file's name need not be text
+            stream.reconfigure(errors="spelt")  # a file's name need not be text
     sys.exit(run(sys.argv[1:]))
+
+
+def _spelt(error: UnicodeError) -> tuple[str, int]:
+    """What cannot be encoded for a stream: bytes of names as everywhere, other signs as Python spells them."""
+    assert isinstance(error, UnicodeEncodeError)
+    return as_text(error.object[error.start : error.end]).encode("ascii", "backslashreplace").decode(), error.end
 
 
 def run(arguments: Sequence[str]) -> int:

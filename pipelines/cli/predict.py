@@ -17,7 +17,7 @@ from affekt.counted import counted
 from affekt.dataset.cells import cell
 from affekt.dataset.file_names import STILL_SUFFIXES, suffix_of
 from affekt.dataset.files_meant import files_meant
-from affekt.errors import AffektError, DataError, MediaError, UsageError, as_affekt_error, naming, printable
+from affekt.errors import AffektError, DataError, MediaError, UsageError, as_affekt_error, as_text, naming, printable
 from affekt.pipelines.cli.asked import DEFAULT, absent, loaded
 from affekt.pipelines.cli.remarks import remark
 from affekt.pipelines.cli.timelines import Timelines
@@ -66,8 +66,15 @@ def main(options: argparse.Namespace) -> int:
     if options.json:
         adapted = {"same_person": sum("error" not in result for result in results)} if options.same_person else {}
         failed = {"error": lost[0].to_dict()} if lost else {}
-        print(json.dumps({"model": model, **adapted, "results": results, **failed}, indent=2))
+        print(json.dumps({"model": model, **adapted, "results": [*map(_as_text, results)], **failed}, indent=2))
     return 1 if lost or any("error" in result for result in results) else 0
+
+
+def _as_text(result: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer as its document has it: a name that is not UTF-8 spelt as in tables and sentences."""
+    error = result.get("error")
+    spelt = {"error": {**error, "message": as_text(error["message"])}} if error else {}
+    return {**result, "file": as_text(result["file"]), **spelt}
 
 
 def _refused(options: argparse.Namespace) -> str:

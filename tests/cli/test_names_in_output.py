@@ -72,3 +72,10 @@ def test_the_log_holds_no_sign_that_steers_a_terminal(tmp_path: Path) -> None:
     said = subprocess.run(command, capture_output=True, text=True, check=False)
     assert r"left out: 1 .xyz, which is not read here: a\x1b[31m.xyz" in said.stderr
     assert "\x1b" not in said.stderr + said.stdout
+
+
+def test_a_stream_that_cannot_have_a_name_spells_it_as_tables_do(tmp_path: Path) -> None:
+    said = "import sys; from affekt.pipelines.cli import main; sys.argv = ['affekt', '--version']\ntry: main()\n"
+    said += "except SystemExit: print('caf\\udce9.mp4')"
+    done = subprocess.run([sys.executable, "-c", said], capture_output=True, check=True)
+    assert done.stdout.splitlines()[-1] == rb"caf\xe9.mp4"

@@ -177,8 +177,8 @@ def test_a_name_is_no_formula_and_need_not_be_text(tmp_path):
     files = ["=1+1.mp4", os.fsdecode(b"caf\xe9.mp4")]
     score_files(files, str(tmp_path / "s.csv"), Words())
     score_files(files, str(tmp_path / "s.parquet"), Words())
-    assert [row["file"] for row in csv.DictReader((tmp_path / "s.csv").open())] == ["'=1+1.mp4", "caf\\udce9.mp4"]
-    assert list(pd.read_parquet(tmp_path / "s.parquet")["file"]) == ["=1+1.mp4", "caf\\udce9.mp4"]
+    assert [row["file"] for row in csv.DictReader((tmp_path / "s.csv").open())] == ["'=1+1.mp4", "caf\\xe9.mp4"]
+    assert list(pd.read_parquet(tmp_path / "s.parquet")["file"]) == ["=1+1.mp4", "caf\\xe9.mp4"]
 
 
 def test_a_table_of_another_kind_is_refused_before_any_work(tmp_path):
@@ -272,6 +272,22 @@ def test_the_command_answers_as_predict_does(folder, tiny_ensemble, tmp_path, ca
         result["probabilities"]["happy"] for result in results[:4]
     ]
     assert found["error"].iloc[4] == results[4]["error"]["message"]
+
+
+def test_a_name_that_is_no_text_is_spelt_alike_by_both_commands(tmp_path, tiny_ensemble, capsys):
+    name = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.mp4")
+    Path(name).write_bytes(b"no clip")
+    spelt, model = f"{tmp_path}/caf\\xe9.mp4", ["--model", str(tiny_ensemble)]
+    for table in ("s.csv", "s.parquet"):
+        assert run(["score", name, "--out", str(tmp_path / table), *model]) == 1
+    found = [pd.read_csv(tmp_path / "s.csv"), pd.read_parquet(tmp_path / "s.parquet")]
+    assert [list(table["file"]) for table in found] == [[spelt], [spelt]]
+    capsys.readouterr()
+    for form in (["--json"], ["--csv"], []):
+        assert run(["predict", name, *form, *model]) == 1
+        said = capsys.readouterr().out
+        file = json.loads(said)["results"][0]["file"] if form == ["--json"] else said
+        assert spelt in file and "udce9" not in said
 
 
 def test_where_no_clip_has_an_answer_the_command_says_so(tmp_path, tiny_ensemble, capsys):
