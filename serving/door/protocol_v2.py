@@ -15,11 +15,13 @@ import affekt
 from affekt.serving.door.bodies import WORDS, read_json
 from affekt.serving.door.clip_fields import LABELS, labels_of, said
 from affekt.serving.door.desk import Desk
-from affekt.serving.door.inbox import Clip
+from affekt.serving.door.inbox import Clip, drained
 from affekt.serving.door.refusal import Refusal
 from affekt.serving.door.versions import Gone, Version
 from affekt.serving.inner_fields import PERSON
 
+#: What a client sends whose tensors stand behind the JSON document: the extension for binary tensor data.
+_BINARY = "Inference-Header-Content-Length"
 #: Bytes of a request: a clip in base64 is held in memory.
 MOST_BYTES = 32 << 20
 _OUTPUTS = ("label", "confidence", "probabilities")
@@ -65,6 +67,9 @@ def routes(desk: Desk) -> list[Route]:
 
     async def infer(request: Request) -> Response:
         version = desk.version_of(request)
+        if _BINARY in request.headers:
+            await drained(request)
+            raise Refusal(400, "binary_data", f"binary tensor data ({_BINARY}) is not taken; {_EXPECTED}")
         try:
             asked = await read_json(request, desk.inbox, MOST_BYTES)
         except ClientDisconnect:
@@ -94,20 +99,23 @@ def _words(asked: Mapping[str, Any]) -> dict[str, list[Any]]:
     Raises:
         Refusal: they are no object, or the request's ``id`` is no text.
     """
-    parameters = asked.get("parameters") or {}
-    if not isinstance(parameters, Mapping) or not isinstance(asked.get("id", ""), str | int | None):
+    parameters, name = asked.get("parameters"), asked.get("id")
+    parameters = {} if parameters is None else parameters
+    if not isinstance(parameters, Mapping) or not isinstance(name, str | int | None) or isinstance(name, bool):
         raise Refusal(400, "bad_inputs", 'expected "parameters" as an object, and "id" as a text')
     return {name: [parameters[name]] for name in WORDS if name in parameters}
 
 
 def _outputs(asked: Mapping[str, Any]) -> tuple[str, ...]:
-    """The names of the outputs that are wanted; all of them where none is named."""
-    given = asked.get("outputs") or []
-    names = [item.get("name") for item in given if isinstance(item, Mapping)] if isinstance(given, list) else [given]
-    if not set(map(str, names)) <= set(_OUTPUTS):
+    """The names of the outputs that are wanted, in their order; all of them where none is named."""
+    given = asked.get("outputs")
+    given = [] if given is None else given
+    named = isinstance(given, list) and all(isinstance(item, Mapping) for item in given)
+    names = tuple(item.get("name") for item in given) if named else (None,)
+    if not all(name in _OUTPUTS for name in names):
         message = f'expected as "outputs" a list of objects with a "name" that is one of {", ".join(_OUTPUTS)}'
         raise Refusal(400, "bad_inputs", message)
-    return tuple(map(str, names)) or _OUTPUTS
+    return names or _OUTPUTS
 
 
 async def _require_ready(desk: Desk, version: Version) -> None:
@@ -144,7 +152,7 @@ async def _clip(desk: Desk, asked: Mapping[str, Any]) -> Clip:
 def _inferred(asked: Mapping[str, Any], wanted: Sequence[str], answer: Mapping[str, Any]) -> dict[str, Any]:
     """The answer as the protocol's tensors; the whole of it is a parameter."""
     labels = list(answer["probabilities"])
-    outputs: list[dict[str, Any]] = [
+    tensors: list[dict[str, Any]] = [
         {"name": "label", "datatype": "BYTES", "shape": [1], "data": [answer["label"]]},
         {"name": "confidence", "datatype": "FP64", "shape": [1], "data": [answer["confidence"]]},
         {
@@ -155,11 +163,12 @@ def _inferred(asked: Mapping[str, Any], wanted: Sequence[str], answer: Mapping[s
             "parameters": {"labels": labels},
         },
     ]
+    outputs = {tensor["name"]: tensor for tensor in tensors}
     request_id = {} if asked.get("id") is None else {"id": str(asked["id"])}
     return {
         "model_name": answer["model"]["name"],
         "model_version": answer["model"]["version"],
         **request_id,
-        "outputs": [output for output in outputs if output["name"] in wanted],
+        "outputs": [outputs[name] for name in dict.fromkeys(wanted)],
         "parameters": {"answer": answer},
     }

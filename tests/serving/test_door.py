@@ -230,14 +230,39 @@ def test_the_open_inference_protocol_is_spoken(door, clip, expected):
         {"inputs": [{"name": "x", "data": ["eA=="]}]},
         {"inputs": [{"name": "clip", "data": [["eA==", "eA=="]]}]},
         *({"inputs": [{"name": "clip", "data": ["eA=="], "shape": shape}]} for shape in ([2], [0], [], [1, 2], "1", 1)),
-        {"inputs": [{"name": "clip", "data": ["eA=="]}], "parameters": ["labels"]},
-        {"inputs": [{"name": "clip", "data": ["eA=="]}], "id": {"a": 1}},
-        *({"inputs": [{"name": "clip", "data": ["eA=="]}], "outputs": names} for names in ("x", [{"name": "x"}], [{}])),
+        *({"inputs": [{"name": "clip", "data": ["eA=="]}], "parameters": given} for given in (["labels"], [], "", 0)),
+        *({"inputs": [{"name": "clip", "data": ["eA=="]}], "id": given} for given in ({"a": 1}, True)),
+        *(
+            {"inputs": [{"name": "clip", "data": ["eA=="]}], "outputs": names}
+            for names in ("x", [{"name": "x"}], [{}], ["label"], [{"name": "label"}, "label"], 0, "", {})
+        ),
     ],
 )
 def test_inputs_that_are_none_are_refused(door, asked):
     status, code = error_of(requests.post(f"{door.base}/v2/models/affekt/infer", json=asked, timeout=30))
     assert (status, code) in ((400, "bad_inputs"), (400, "bad_json"))
+
+
+def test_outputs_come_as_they_are_asked_for(door, clip):
+    content = base64.b64encode(clip.read_bytes()).decode()
+    wanted = [{"name": name} for name in ("confidence", "label", "confidence")]
+    asked = {"inputs": [{"name": "clip", "data": [content]}], "outputs": wanted, "id": None, "parameters": None}
+    said = requests.post(f"{door.base}/v2/models/affekt/infer", json=asked, timeout=60).json()
+    assert [output["name"] for output in said["outputs"]] == ["confidence", "label"]
+
+
+def test_binary_tensors_of_the_protocol_are_refused_by_name(door, clip):
+    """As clients of other servers send them by default."""
+    size = {"binary_data_size": clip.stat().st_size}
+    head = json.dumps({"inputs": [{"name": "clip", "datatype": "BYTES", "shape": [1], "parameters": size}]}).encode()
+    answer = requests.post(
+        f"{door.base}/v2/models/affekt/infer",
+        data=head + clip.read_bytes(),
+        headers={"Inference-Header-Content-Length": str(len(head))},
+        timeout=60,
+    )
+    assert error_of(answer) == (400, "binary_data")
+    assert "Inference-Header-Content-Length" in answer.json()["error"]["message"]
 
 
 def test_nothing_is_left_of_answered_clips(door):
