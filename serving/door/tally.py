@@ -83,17 +83,20 @@ class Comparison:
     largest: float = 0.0
     passed_over: int = 0
 
-    def add(self, answer: Mapping[str, Any], shadow: Mapping[str, Any]) -> None:
-        """Count a pair."""
+    def add(self, answer: Mapping[str, Any], shadow: Mapping[str, Any]) -> tuple[bool, float | None]:
+        """Count a pair: whether they agree, and the largest difference of a probability where both have some."""
         self.count += 1
         if "error" in answer or "error" in shadow:
-            self.agreed += answer.get("error", {}).get("code") == shadow.get("error", {}).get("code")
-            return
-        self.agreed += answer["label"] == shadow["label"]
+            agree = answer.get("error", {}).get("code") == shadow.get("error", {}).get("code")
+            self.agreed += agree
+            return agree, None
+        agree = answer["label"] == shadow["label"]
+        self.agreed += agree
         mine, theirs = answer["probabilities"], shadow["probabilities"]
         difference = max(abs(mine[label] - theirs.get(label, 0.0)) for label in mine)
         self.shift += difference
         self.largest = max(self.largest, difference)
+        return agree, difference
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""

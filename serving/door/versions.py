@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import time
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from affekt.counted import there_are
 from affekt.ensemble.manifest import MANIFEST, read_manifest
@@ -55,6 +56,19 @@ class Version:
         return max(1, min(60, round(self.took * (self.line.waiting + 1) / self.line.places)))
 
 
+class Watcher(Protocol):
+    """Hears how each version does."""
+
+    def worked(self, version: Version, arm: str, seconds: float, code: str) -> None:
+        """A version was asked, on trial or not, and its worker took so many seconds; the code is of an error."""
+
+    def compared(self, agree: bool, shift: float | None) -> None:
+        """An answer of the shadow was held against the one that the client got."""
+
+    def passed_over(self) -> None:
+        """A request was not copied to the shadow, which had no time for it."""
+
+
 class Versions:
     """All versions; requests that name none get the default.
 
@@ -71,6 +85,7 @@ class Versions:
         self.percent = 0.0
         self.comparison = Comparison()
         self.all: dict[str, Version] = {}
+        self.watcher: Watcher | None = None
         self._left: set[asyncio.Task[Reply]] = set()
 
     async def add(self, name: str, folder: Path) -> Version:
@@ -120,6 +135,11 @@ class Versions:
             raise Refusal(404, "no_version", f"{model} has no version {version[:80]}; {there_are(list(self.all))}")
         return found
 
+    def arm(self, name: str) -> str:
+        """What a version is at this moment: ``canary``, ``shadow``, ``default``, or ``other`` beside it."""
+        arms = {self.canary: "canary", self.shadow: "shadow", self.default: "default"}
+        return arms.get(name, "other")
+
     async def reply(
         self,
         version: Version,
@@ -158,14 +178,13 @@ class Versions:
         shadow = self.all.get(self.shadow)
         if shadow is None or version is shadow:
             return None
-        if shadow.line.busy + shadow.line.waiting >= shadow.line.places:
-            self.comparison.passed_over += 1
-            return None
-        try:
-            return clip.again()
-        except OSError:  # the disk takes no further name; the answer is not lost with the comparison
-            self.comparison.passed_over += 1
-            return None
+        if shadow.line.busy + shadow.line.waiting < shadow.line.places:
+            with contextlib.suppress(OSError):  # the disk takes no further name; the answer is not lost with it
+                return clip.again()
+        self.comparison.passed_over += 1
+        if self.watcher:
+            self.watcher.passed_over()
+        return None
 
     def _compare(self, copy: Clip | None, work: asyncio.Task[Reply]) -> None:
         shadow = self.all.get(self.shadow)
@@ -178,7 +197,9 @@ class Versions:
 
         async def compare() -> Reply:
             said = await self._computed(shadow, copy, {})
-            self.comparison.add(answer, said[1])
+            agree, shift = self.comparison.add(answer, said[1])
+            if self.watcher:
+                self.watcher.compared(agree, shift)
             return said
 
         self._begun(shadow, compare())
@@ -202,6 +223,7 @@ class Versions:
         self, version: Version, clip: Clip, task: dict[str, Any], note: dict[str, Any] | None = None
     ) -> Reply:
         began = started = time.monotonic()
+        arm = self.arm(version.name)
         request = str((note or {}).get("id", ""))
         try:
             async with version.line:
@@ -214,18 +236,25 @@ class Versions:
                 now = time.monotonic()
                 version.took += 0.2 * (now - started - version.took)
                 version.tally.add(now - began, now - started, failed=said[0] >= 500, request=request)
+                self._worked(version, arm, now - started, said[1].get("error", {}).get("code", ""))
                 return said
         except Full:
             message = f"{version.line.room} requests wait already; try again later"
+            self._worked(version, arm, 0.0, "busy")
             raise Refusal(503, "busy", message, retry_after=version.retry_after) from None
         except EngineError as error:
             now = time.monotonic()
             version.tally.add(now - began, now - started, failed=True, request=request)
+            self._worked(version, arm, now - started, error.code)
             status = ENGINE_STATUS.get(error.code, 500)
             wait = version.retry_after if status == 503 else 0
             raise Refusal(status, error.code, error.message, retry_after=wait) from error
         finally:
             clip.remove()
+
+    def _worked(self, version: Version, arm: str, seconds: float, code: str) -> None:
+        if self.watcher:
+            self.watcher.worked(version, arm, seconds, code)
 
 
 def _share(key: str, canary: str) -> float:

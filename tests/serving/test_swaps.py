@@ -16,6 +16,7 @@ from affekt.pipelines.cli.deploy import name_beside
 from affekt.serving.door import swap
 from affekt.serving.door.desk import Desk
 from affekt.serving.door.inbox import Inbox
+from affekt.serving.door.metrics import Metrics
 from affekt.serving.door.options import Options
 from affekt.serving.door.refusal import Refusal
 from affekt.serving.door.swap import Swaps, Trial
@@ -193,6 +194,50 @@ def test_a_shadow_answers_nobody_and_is_compared(scene, tiny_ensemble):
     assert all(document == (200, ANSWER) for _, document in said)
     assert compared == {"requests": 3, "agreement": 0.0, "mean_shift": 0.5, "largest_shift": 0.5, "passed_over": 0}
     assert (gone, there) == ("2", ["1"])
+
+
+def told(metrics, *names):
+    """The samples of some metrics of a door, by their labels, as the monitoring reads them."""
+    lines = [line.rpartition(" ") for line in metrics.text().decode().splitlines()]
+    return {sample: float(value) for sample, _, value in lines if sample.partition("{")[0] in names}
+
+
+def test_what_versions_on_trial_say_is_told_to_the_monitoring(scene, tiny_ensemble):
+    """By arm, model and error; of a shadow also the agreement, the shift and how long it took."""
+
+    async def act(engine, versions, swaps):
+        metrics = Metrics(versions)
+        await swaps.beside("2", tiny_ensemble, [], percent=100, shadow=False)
+        await asked(versions)
+        engine.says["2"] = EngineError("its worker died", code="crashed")
+        await asked(versions)
+        await swaps.abort()
+        await swaps.beside("3", tiny_ensemble, [], percent=0, shadow=True)
+        engine.says["3"] = {"label": "sad", "probabilities": {"happy": 0.25, "sad": 0.75}}
+        await asked(versions)
+        await asyncio.sleep(0.05)
+        engine.says["1"] = engine.says["3"] = {"error": {"code": "unreadable", "message": ""}}
+        await asked(versions)
+        await asyncio.sleep(0.05)
+        await swaps.abort()
+        return metrics, versions.all["1"].digest
+
+    metrics, digest = scene(act)
+    assert told(metrics, "affekt_outcomes_total") == {
+        f'affekt_outcomes_total{{arm="{arm}",code="{code}",digest="{digest}",version="{version}"}}': 1.0
+        for version, arm, code in [
+            ("2", "canary", ""), ("2", "canary", "crashed"), ("1", "default", ""), ("1", "default", "unreadable"),
+            ("3", "shadow", ""), ("3", "shadow", "unreadable"),
+        ]
+    }  # fmt: skip
+    assert told(metrics, "affekt_work_seconds_count")['affekt_work_seconds_count{arm="shadow",version="3"}'] == 2
+    assert told(
+        metrics, "affekt_shadow_compared_total", "affekt_shadow_agreed_total", "affekt_shadow_shift_sum",
+        "affekt_shadow_shift_count", "affekt_shadow_passed_over_total",
+    ) == {
+        "affekt_shadow_compared_total": 2, "affekt_shadow_agreed_total": 1, "affekt_shadow_shift_sum": 0.5,
+        "affekt_shadow_shift_count": 1, "affekt_shadow_passed_over_total": 0,
+    }  # fmt: skip
 
 
 def test_a_disk_that_takes_no_copy_loses_the_comparison_and_no_answer(scene, tiny_ensemble, monkeypatch):
