@@ -26,6 +26,7 @@ def ingest(data: str, settings: str, name: str, job: str, tracking_uri: str, cli
     from affekt.steps.step import code_digest, step
 
     with step("ingest", settings) as this:
+        from affekt.checks import refuse_few_people
         from affekt.counted import counted
         from affekt.dataset import assign_splits, check_sides, load_clips
         from affekt.registry import Tracking, check_registry, open_job
@@ -43,6 +44,7 @@ def ingest(data: str, settings: str, name: str, job: str, tracking_uri: str, cli
             allow_shared_subjects=rule.allow_shared_subjects,
         )
         check_sides(table)
+        refuse_few_people(table, rule.fusion)
         table.write(Path(clips.path))
         this.say(
             f"{counted(len(table), 'clips')}, {counted(len(table.labels), 'labels')}, "

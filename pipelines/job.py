@@ -10,8 +10,9 @@ from affekt.argument_names import argument
 from affekt.checks import check_before, remarks
 from affekt.counted import counted
 from affekt.dataset import Unit, unit_of
+from affekt.dataset.problems import raise_errors
 from affekt.errors import DataError, UsageError
-from affekt.extensions import members_needed, model_names, model_spec, model_specs, models_named
+from affekt.extensions import fusion_spec, members_needed, model_names, model_spec, model_specs, models_named
 from affekt.media.functionals import offers_frames
 from affekt.model_names import check_name
 from affekt.pipelines.starts import check_starts
@@ -110,6 +111,9 @@ def check_data(job: TrainingJob, *, splits_given: bool = True) -> str:
         allow_shared_subjects=job.settings.allow_shared_subjects,
         leave_out_unlabelled=job.settings.leave_out_unlabelled,
     )
+    if splits_given and (len(job.models) > 1 or fusion_spec(job.settings.fusion.method).learns):
+        alone = [problem for problem in report.problems if problem.code == "too_few_subjects"]
+        raise_errors([replace(problem, severity="error") for problem in alone], job.data)
     return remarks(report, job.data)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from affekt.checks.inspection import Inspected, inspect_clips, inspect_faces
+from affekt.checks.people import few_people
 from affekt.counted import counted
 from affekt.dataset.archives import is_archive
 from affekt.dataset.clips import SPLITS, Clip
@@ -136,14 +137,14 @@ def check_source(uri: str, *, workers: int = 0) -> CheckReport:
         return CheckReport((), (Problem(error.code, error.where or uri, error.message),))
     if not clips and not problems:
         problems.append(Problem("no_rows", uri, "holds a header and no row; expected one row a clip"))
+    counts = tuple((clip.label, clip.subject, clip.split) for clip in clips)
     problems += shared_subjects(clips) + similar_subjects(clips, uri)
     problems += _duplicates(clips, inspected)
     problems += _media(clips, inspected)
     problems += _lengths(clips, inspected)
     problems += _classes(clips, uri)
     if any(result is not None and result.info is not None for result in inspected):
-        problems += _subjects(clips, uri)
-    counts = tuple((clip.label, clip.subject, clip.split) for clip in clips)
+        problems += _subjects(clips, uri) + few_people(counts, uri)
     return CheckReport(counts, tuple(problems))
 
 
