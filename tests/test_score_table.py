@@ -276,3 +276,13 @@ def test_real_tables_are_read_as_they_are(shared_data):
     assert (len(read), read.models) == (396, ("convnet_mean", "convnet_svm", "audio"))
     assert read.available[:, 2].all()
     assert not read.available[:, 0].all()
+
+
+def test_a_table_of_answers_is_not_taken_for_scores_with_their_truth(tmp_path) -> None:
+    path = tmp_path / "answers.csv"
+    path.write_text(
+        "file,label,confidence,probability.sad,probability.happy,modalities,frames_with_face\na.mp4,sad,.7,.7,.3,,\n"
+    )
+    with pytest.raises(DataError, match="its label is what was answered") as told:
+        ScoreTable.read(path)
+    assert told.value.code == "answers"

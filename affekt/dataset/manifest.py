@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from affekt.dataset.labels import canonical_label
 from affekt.dataset.problems import Problem, some
 from affekt.dataset.split_column import split_by_values
 from affekt.dataset.split_names import canonical_split
-from affekt.dataset.tables import Row, Table, is_missing, is_table_name, known_columns, open_table
+from affekt.dataset.tables import Row, Table, folded, is_missing, is_table_name, known_columns, open_table
 from affekt.errors import DataError
 from affekt.storage import exists, is_remote, join, list_entries, open_local
 
@@ -23,6 +24,12 @@ NAME = "manifest.csv"
 #: The columns that say where the file is; the first that is there counts.
 _FILE_COLUMNS = ("uri", "path", "clip", "file", "filename", "file_name", "filepath", "file_path")
 _SPLIT_COLUMN = f"one that does is called split and holds {', '.join(SPLITS[:-1])} or {SPLITS[-1]}"
+#: A column that says of each row whether it is of a split.
+_FLAG = re.compile(r"^(is|in|for|use_for)[_ -]+")
+#: A column that says where in a longer file the clip is.
+_PART = re.compile(
+    r"((clip|segment|seg|utterance|utt)_)?(start|begin|onset|end|stop)(_?(time|frame|at|s|sec|secs|seconds|ms))?"
+)
 _REQUESTS = 16  # at once, for objects that no listing covers
 
 
@@ -86,10 +93,8 @@ class _Rows:
         self._doubled = DoubledColumns(table, self._places, self._files.values())
         known = {*self._files.values(), *self._places.values()}
         self._others = {name.lower(): place for place, name in enumerate(table.header) if name and place not in known}
-        overlooked = [name for name in self._others if "train" in name] if "split" not in self._places else []
         self.problems += [
-            Problem("column_not_read", where, f"the column {name!r} tells no split here; {_SPLIT_COLUMN}", "warning")
-            for name in overlooked
+            Problem("column_not_read", where, message, "warning") for message in _not_read(self._others, self._places)
         ]
 
     def add(self, row: Row | DataError) -> None:
@@ -178,6 +183,17 @@ class _Rows:
         except DataError as error:
             self.problems.append(Problem("unknown_label", where, error.message))
             return ""
+
+
+def _not_read(others: Iterable[str], places: Mapping[str, int]) -> list[str]:
+    """A sentence for each column that may be thought to say what is learned from, and does not."""
+    said = []
+    for name in others:
+        if "split" not in places and ("train" in name or canonical_split(_FLAG.sub("", name))):
+            said.append(f"the column {name!r} tells no split here; {_SPLIT_COLUMN}")
+        elif _PART.fullmatch(folded(name)):
+            said.append(f"the column {name!r} is not read: files are taken as a whole; cut them to what has the label")
+    return said
 
 
 def _relative(named: str, location: str, base: str) -> str:

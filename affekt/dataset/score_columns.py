@@ -20,6 +20,8 @@ from affekt.errors import DataError
 
 logger = logging.getLogger(__name__)
 _CLIP = ("clip", "path", "uri", "file", "filename", "file_name", "clip_id")
+#: Columns that a table of answers has, as ``affekt score`` writes it.
+_ANSWERS = frozenset(("file", "label", "confidence", "modalities", "frames_with_face"))
 #: Between a model's name and a label.
 _BETWEEN = re.compile(r"[_\-.:/ ]+")
 #: Thousands between commas, which are no fraction.
@@ -64,13 +66,20 @@ def read_cells(table: Table, splits: int | None = None) -> ScoreCells:
 
     Raises:
         DataError: ``missing_column``, ``no_scores``, ``bad_row``, ``duplicate_id``, ``no_clip``, ``unknown_label``,
-            ``columns_differ`` or ``not_a_number``; names the row or the column.
+            ``columns_differ``, ``answers`` or ``not_a_number``; names the row or the column.
     """
     clip = table.column(*_CLIP)
     if clip is None:
         raise DataError(
             f"expected a column 'clip' and score columns '<model>_<label>'; found {_found(table)}",
             code="missing_column",
+            where=table.where,
+        )
+    if _ANSWERS.issubset(table.names):
+        raise DataError(
+            "holds the answers of affekt score: its label is what was answered, and by no means what is true; expected "
+            "columns <model>_<label> beside the true label",
+            code="answers",
             where=table.where,
         )
     places, said = known_columns(table, splits)

@@ -35,5 +35,6 @@ def similar_subjects(clips: Iterable[Clip], uri: str) -> list[Problem]:
 
 
 def _folded(name: str) -> str:
-    words = " ".join(re.split(r"[\s_\-]+", unicodedata.normalize("NFKC", name).casefold().strip()))
+    seen = "".join(sign for sign in unicodedata.normalize("NFKC", name) if unicodedata.category(sign) != "Cf")
+    words = " ".join(re.split(r"[\s_\-]+", seen.casefold().strip()))
     return _ZEROS.sub("", _FRACTION.sub("", words))

@@ -37,6 +37,8 @@ _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 _MISSING = frozenset(
     ("", "nan", "na", "n/a", "n.a.", "#n/a", "#na", "<na>", "null", "none", "nil", "nat", "missing", "-", "--", "?")
 )
+#: What nobody sees around a cell: blanks, and signs without a width, which a copied cell brings along.
+_AROUND = re.compile(r"^[\s\u200b-\u200f\u2060\ufeff\u00ad]+|[\s\u200b-\u200f\u2060\ufeff\u00ad]+$")
 #: What a column may be called; the first name is that of affekt, and counts where several are there.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "label": (
@@ -91,7 +93,7 @@ class Table:
         if fault := self._open_quote():
             raise fault
         self.line = self._lines.count
-        self.header = [cell.strip() for cell in cells or ()]
+        self.header = [bare(cell) for cell in cells or ()]
         while self.header and not self.header[-1]:
             self.header.pop()
         self.names = [folded(name) for name in self.header]
@@ -114,7 +116,7 @@ class Table:
             if fault := self._open_quote():
                 yield fault
                 continue
-            cells = [cell.strip() for cell in cells]
+            cells = [bare(cell) for cell in cells]
             while len(cells) > width and not cells[-1]:
                 cells.pop()
             if not any(cells):
@@ -278,6 +280,11 @@ def separator_of(header: str) -> str:
 def folded(name: str) -> str:
     """The name of a column in small letters, with ``_`` for blanks and hyphens."""
     return "_".join(unicodedata.normalize("NFKC", name).casefold().replace("-", " ").replace("_", " ").split())
+
+
+def bare(cell: str) -> str:
+    """A cell without what nobody sees around it."""
+    return cell.strip() if cell.isascii() else _AROUND.sub("", cell)
 
 
 def is_missing(cell: str) -> bool:

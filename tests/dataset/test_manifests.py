@@ -208,3 +208,22 @@ def test_a_file_that_is_not_text_says_so(manifest: Manifest, tmp_path: Path) -> 
     with pytest.raises(DataError, match="UTF-8") as caught:
         load_clips(folder)
     assert (caught.value.code, caught.value.where) == ("unreadable", f"{folder}/manifest.csv")
+
+
+@pytest.mark.parametrize(
+    ("column", "told"),
+    [
+        ("is_test", "the column 'is_test' tells no split here"),
+        ("Test", "the column 'test' tells no split here"),
+        ("heldout", "the column 'heldout' tells no split here"),
+        ("Start_Time", "the column 'start_time' is not read: files are taken as a whole"),
+        ("end", "the column 'end' is not read"),
+        ("gender", ""),
+        ("friend", ""),
+        ("start_word", ""),
+    ],
+)
+def test_a_column_that_seems_to_say_what_is_learned_from_is_told(manifest: Manifest, column: str, told: str) -> None:
+    problems = read_source(manifest(f"path,label,{column}\na.mp4,sad,0\nb.mp4,happy,1\n")).problems
+    assert [problem.code for problem in problems] == ["column_not_read"] * bool(told)
+    assert all(told in problem.message for problem in problems)

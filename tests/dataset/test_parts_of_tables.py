@@ -167,3 +167,9 @@ def test_what_is_damaged_further_down_is_an_error_with_its_place(tmp_path: Path)
         with pytest.raises(DataError, match=said) as caught, open_table(path, "here") as read:
             list(read.rows())
         assert (caught.value.code, caught.value.where) == ("unreadable", "here")
+
+
+def test_signs_without_a_width_around_cells_and_names_do_not_matter() -> None:
+    read = table("\u200bpath\u200e,label\ufeff\n\u200ba\u200cb.mp4\u00ad, sad\u00a0\u2060\n")
+    assert read.names == ["path", "label"]
+    assert list(read.rows()) == [Row(2, ["a\u200cb.mp4", "sad"])]

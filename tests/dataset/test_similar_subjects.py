@@ -43,3 +43,8 @@ def test_all_are_told_at_once_as_a_warning() -> None:
     (problem,) = similar_subjects(clips, "data")
     assert (problem.code, problem.where, problem.severity) == ("similar_subjects", "data", "warning")
     assert "'a' and 'A', '1' and '01' and '001'; " in problem.message
+
+
+def test_signs_without_a_width_make_nobody_else() -> None:
+    (told,) = similar_subjects([Clip("1", "", subject="An\u200bna"), Clip("2", "", subject="Anna")], "data")
+    assert told.code == "similar_subjects"
