@@ -36,8 +36,8 @@ class Window:
     Attributes:
         start: seconds of the video.
         end: likewise.
-        file: with the part alone; it is there while the window is at hand.
-        sizes: width and height of the video's pictures; those of the file may be smaller.
+        file: with the part alone, or the video itself; it is there while the window is at hand.
+        sizes: width and height of the video's pictures, where those of the file may be smaller.
     """
 
     start: float
@@ -56,7 +56,8 @@ class Window:
 def windows_of(path: str | Path, every: float, settings: MediaSettings) -> Iterator[Window]:
     """The windows of a video, one after the other; the file of each is removed when the next is asked for.
 
-    The whole may be longer than ``media.max_seconds``: only a window must not be.
+    The only window of a video is the video itself, as it is decoded where it is answered whole, unless that would be
+    refused for its size. The whole may be longer than ``media.max_seconds``: only a window must not be.
 
     Args:
         path: of the video.
@@ -70,6 +71,10 @@ def windows_of(path: str | Path, every: float, settings: MediaSettings) -> Itera
     path = Path(path)
     info = probe(path)
     bounds = _bounds(path, info, every, settings)
+    small = all(width * height <= settings.max_pixels for width, height in info.sizes)
+    if len(bounds) == 1 and small and path.stat().st_size <= settings.max_bytes:
+        yield Window(*bounds[0], path)
+        return
     for start, end in bounds:
         with tempfile.TemporaryDirectory(prefix="affekt-") as folder:
             file = Path(folder, "window.mkv")

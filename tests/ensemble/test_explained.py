@@ -87,7 +87,9 @@ def test_a_timeline_of_one_window_says_what_the_answer_says(explained, sample_cl
     path = sorted(sample_clips.rglob("*.mp4"))[0]
     said = timeline(ensemble, path, 30.0, Deadline.of(ensemble.settings.media, path))
     (window,) = said["windows"]
-    assert window["from"] == 0 and window["label"] in ensemble.labels
+    answer = ensemble.predict_file(path)
+    assert window["from"] == 0 and window["label"] == answer.label
+    assert (window["confidence"], window["probabilities"]) == (answer.confidence, answer.probabilities)
     assert set(window["face"]) == set(window["voice"]) == set(ensemble.labels)
     assert sum(window["face"].values()) == pytest.approx(1)
     with pytest.raises(MediaError):

@@ -99,3 +99,14 @@ def test_channels_keep_their_places(make_clip: MakeClip, settings: MediaSettings
     (part,) = parts(clip, settings)
 
     assert np.array_equal(part.sound, decode(clip, settings).sound)
+
+
+@pytest.mark.parametrize("limit", ["max_pixels", "max_bytes"])
+def test_the_only_window_is_the_video_itself_unless_that_is_too_large(
+    make_clip: MakeClip, settings: MediaSettings, limit: str
+) -> None:
+    clip = make_clip("three.mkv", *PICTURE, *TONE, *FAST)
+
+    assert [window.file == clip for window in windows_of(clip, 3.0, settings)] == [True]
+    assert [window.file == clip for window in windows_of(clip, 3.0, replace(settings, **{limit: 1000}))] == [False]
+    assert clip.exists()
