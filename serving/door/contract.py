@@ -11,6 +11,7 @@ Document = dict[str, Any]
 
 _NUMBER: Document = {"type": "number", "minimum": 0, "maximum": 1}
 _VECTOR: Document = {"type": "object", "additionalProperties": _NUMBER}
+_PERSON: Document = {"type": "string", "pattern": "^[A-Za-z0-9._:@-]{0,64}$"}
 _CLIP: Document = {
     "required": True,
     "content": {
@@ -20,7 +21,7 @@ _CLIP: Document = {
                 "type": "object",
                 "properties": {
                     "data": {"type": "string", "format": "binary"},
-                    "person": {"type": "string"},
+                    "person": _PERSON,
                     "labels": {"type": "string"},
                 },
             }
@@ -31,7 +32,7 @@ _CLIP: Document = {
                 "required": ["uri"],
                 "properties": {
                     "uri": {"type": "string", "description": "s3:// address in a bucket that is allowed"},
-                    "person": {"type": "string"},
+                    "person": _PERSON,
                     "labels": {"type": ["string", "array"], "items": {"type": "string"}},
                 },
             }
@@ -189,8 +190,8 @@ def _protocol() -> Document:
         outputs={"type": "array", "items": tensor},
     )
     inferred = _object(model_name=text, model_version=text, outputs={"type": "array", "items": tensor})
-    asked = _object(inputs={"type": "array", "minItems": 1, "maxItems": 1, "items": tensor})
-    asked["description"] = "one input of datatype BYTES: clip, in base64, or uri"
+    inferred["properties"] |= {"id": text, "parameters": {"type": "object", "description": "answer: the whole answer"}}
+    asked = _asked()
     ready = (404, 503)
     paths: Document = {
         "/v2": {"get": _operation("The server", _json(_object(name=text, version=text)), ())},
@@ -208,6 +209,26 @@ def _protocol() -> Document:
         infer = _operation("The answer as tensors", _json(inferred), _OF_CLIPS, *names, requestBody=body)
         paths[f"{path}/infer"] = {"post": infer}
     return paths
+
+
+def _asked() -> Document:
+    """What the protocol's requests consist of here."""
+    text: Document = {"type": "string"}
+    given = _object(
+        name={"enum": ["clip", "uri"], "description": "the clip in base64, or its s3:// address"},
+        datatype={"enum": ["BYTES"]},
+        shape={"type": "array", "minItems": 1, "items": {"const": 1}},
+        data={"type": "array", "minItems": 1, "maxItems": 1, "items": {"type": ["string", "array"]}},
+    )
+    asked = _object(inputs={"type": "array", "minItems": 1, "maxItems": 1, "items": given})
+    wanted = _object(name={"enum": ["label", "confidence", "probabilities"]})
+    words: Document = {"person": _PERSON, "labels": {"type": ["string", "array"], "items": text}}
+    asked["properties"] |= {
+        "id": text,
+        "outputs": {"type": "array", "items": wanted, "description": "that are wanted, in their order; else all"},
+        "parameters": {"type": "object", "properties": words},
+    }
+    return asked
 
 
 def _facts() -> Document:

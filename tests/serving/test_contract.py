@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import itertools
 import json
 from pathlib import Path
@@ -48,6 +49,42 @@ def test_every_status_that_is_refused_with_is_in_the_contract():
     text = "".join(path.read_text(encoding="utf-8") for path in SERVING.glob("*.py"))
     used = {int(part[:3]) for part in itertools.islice(text.split("Refusal("), 1, None) if part[:3].isdigit()}
     assert used | set(ENGINE_STATUS.values()) <= set(ERRORS)
+
+
+def inference():
+    """What the contract says of a request of the Open Inference Protocol."""
+    operation = contract()["paths"]["/v2/models/{model}/infer"]["post"]
+    return operation["requestBody"]["content"]["application/json"]["schema"]
+
+
+CLIP = {"name": "clip", "datatype": "BYTES", "shape": [1], "data": ["eA=="]}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"inputs": [{**CLIP, "name": ""}]},
+        {"inputs": [{**CLIP, "datatype": "FP32"}]},
+        {"inputs": [{**CLIP, "shape": [0]}]},
+        {"inputs": [{name: value for name, value in CLIP.items() if name != "data"}]},
+        {"inputs": [{**CLIP, "data": ["eA==", "eA=="]}]},
+        {"inputs": [CLIP], "outputs": ["label"]},
+        {"inputs": [CLIP], "parameters": {"person": "a b"}},
+    ],
+)
+def test_inputs_that_are_refused_are_none_by_the_contract(door, asked):
+    said = requests.post(f"{door.base}/v2/models/affekt/infer", json=asked, timeout=30)
+    assert said.status_code == 400
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(asked, inference())
+
+
+def test_all_that_the_contract_lets_one_ask_for_is_answered(door, clip):
+    given = {**CLIP, "data": [base64.b64encode(clip.read_bytes()).decode()]}
+    words = {"person": "7f3a", "labels": ["happy", "sad"]}
+    asked = {"id": "a", "inputs": [given], "outputs": [{"name": "label"}], "parameters": words}
+    jsonschema.validate(asked, inference())
+    assert requests.post(f"{door.base}/v2/models/affekt/infer", json=asked, timeout=60).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/v2/models/other"])
