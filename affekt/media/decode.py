@@ -18,7 +18,7 @@ from affekt.media.ffmpeg_run import FfmpegRun, run_ffmpeg, stream_of
 from affekt.media.format_names import reason_of
 from affekt.media.frame_rate import measured_rate, step_for
 from affekt.media.frames import Frames, Spill
-from affekt.media.listing import Listing
+from affekt.media.listing import JUMPING, Listing
 from affekt.media.pipes import MAX_PICTURE_BYTES, USUAL_FRAME_RATE
 from affekt.media.probe import is_truncated
 from affekt.media.pyav import run_pyav
@@ -323,7 +323,7 @@ def _within_limits(path: Path, settings: MediaSettings, streams: _Streams, resul
     elif shown is not None and shown.width:
         frames.source_width, frames.source_height = shown.width, shown.height
     stated = streams.stated_seconds(report.listing)
-    missing = max(0.0, stated - end)
+    missing = 0.0 if report.listing.container in JUMPING else max(0.0, stated - end)
     truncated = missing > max(0.25, 0.1 * stated) or is_truncated(path)
     sound = _placed(result.sound, result.sound_start - zero, settings)
     others = tuple(item.number for item in report.listing.sounds if item.number != streams.sound)[: MOST_STREAMS - 1]

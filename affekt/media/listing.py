@@ -9,7 +9,10 @@ from dataclasses import dataclass
 MAX_FRAME_RATE = 240
 
 _INPUT = re.compile(r"^Input #\d+, ([\w,]+), from ", re.MULTILINE)
-_DURATION = re.compile(r"^  Duration: (?:(\d+):(\d\d):(\d\d(?:\.\d+)?)|N/A)(?:, start: (-?\d+\.\d+))?", re.MULTILINE)
+_DURATION = re.compile(
+    r"^  Duration: (?:(\d+):(\d\d):(\d\d(?:\.\d+)?)|N/A)(?:, start: (-?\d+\.\d+))?(?:, bitrate: (\d+) kb/s)?",
+    re.MULTILINE,
+)
 # Streams of a group, such as a picture and its time code, are listed further to the right.
 _STREAM = re.compile(r"^ +Stream #\d+:(\d+)\S*: (\w+): (\w+)?(.*)$", re.MULTILINE)
 _DISPOSITIONS = re.compile(r"(?: \([a-z][a-z -]+\))+$")
@@ -24,6 +27,10 @@ _NO_CLIP = frozenset({"attached pic", "timed thumbnails", "still image"})
 _ASIDE = frozenset({"comment", "visual impaired", "descriptions", "karaoke", "lyrics", "clean effects"})
 #: Containers whose stated length is the time of their end, wherever they begin.
 _ENDS = "matroska"
+#: Containers whose length is that between the first and the last time stamp, which jump where two were joined.
+JUMPING = ("mpegts", "mpeg")
+#: Of those, kbit/s below which the stamps jump, with pictures and without: the clock alone takes fifteen of them.
+_FEWEST_KBITS = {True: 96, False: 12}
 
 
 @dataclass(frozen=True)
@@ -137,6 +144,9 @@ def read_listing(text: str) -> Listing:
     ends = [match.start() for match in matches[1:]] + [len(text)]
     streams = [_stream(match, text[match.end() : end]) for match, end in zip(matches, ends, strict=False)]
     streams.sort(key=lambda stream: stream.number)
+    if found and found[1] in JUMPING and length and length[5] is not None:
+        fewest = _FEWEST_KBITS[any(stream.kind == "Video" for stream in streams)]
+        duration = duration if int(length[5]) >= fewest else 0.0
     return Listing(found[1] if found else "", duration, start, tuple(streams))
 
 

@@ -80,3 +80,19 @@ def test_clips_and_what_cannot_be_read_have_no_such_name(make_clip: MakeClip, tm
     assert format_name(tmp_path / "packed.mp4") == "a ZIP archive"
     clip = make_clip("plain.webm", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=10:d=0.3")
     assert [format_name(path) for path in (clip, tmp_path / "absent", tmp_path)] == ["", "", ""]
+
+
+@pytest.mark.parametrize("later", [500, 20, -1])
+def test_two_recordings_of_a_stream_that_were_joined_last_as_long_as_both(
+    make_clip: MakeClip, pattern: list[str], settings: MediaSettings, tmp_path: Path, later: int
+) -> None:
+    """The time stamps jump between them: the length that they make was refused, or the rest said to be missing."""
+    first = make_clip("first.ts", *pattern)
+    second = make_clip(f"second{later}.ts", *pattern, "-output_ts_offset", str(abs(later)))
+    parts = [first, second] if later > 0 else [second, make_clip("late.ts", *pattern, "-output_ts_offset", "900")][::-1]
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    decoded = decode(joined, settings)
+    assert (len(decoded.frames), decoded.truncated) == (150, False)
+    assert decoded.seconds == pytest.approx(6, abs=0.2)
+    assert (probe(joined).duration is None) == (later != 20)
