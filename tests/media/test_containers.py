@@ -87,9 +87,13 @@ def test_two_recordings_of_a_stream_that_were_joined_last_as_long_as_both(
     make_clip: MakeClip, pattern: list[str], settings: MediaSettings, tmp_path: Path, later: int
 ) -> None:
     """The time stamps jump between them: the length that they make was refused, or the rest said to be missing."""
-    first = make_clip("first.ts", *pattern)
-    second = make_clip(f"second{later}.ts", *pattern, "-output_ts_offset", str(abs(later)))
-    parts = [first, second] if later > 0 else [second, make_clip("late.ts", *pattern, "-output_ts_offset", "900")][::-1]
+    first = make_clip("joined_first.ts", *pattern)
+    second = make_clip(f"joined_{later}.ts", *pattern, "-output_ts_offset", str(abs(later)))
+    parts = (
+        [first, second]
+        if later > 0
+        else [second, make_clip("joined_late.ts", *pattern, "-output_ts_offset", "900")][::-1]
+    )
     joined = tmp_path / "joined.ts"
     joined.write_bytes(b"".join(part.read_bytes() for part in parts))
     decoded = decode(joined, settings)
