@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 MOST_PIXELS, MOST_BYTES = 8 * 4096 * 2304, 256 << 20
 
 
+#: How pictures begin that the decoder takes and whose size nothing tells before.
+_WITHOUT_SIZE = {b"#?R": "Radiance HDR", b"PF": "PFM", b"Pf": "PFM", b"P7": "PAM", b"v/1\x01": "OpenEXR"}
+
+
 def decode_picture(content: bytes, where: str, *, grey: bool = False) -> np.ndarray:
     """The picture, uint8 ``[H, W, 3]`` RGB, or ``[H, W]`` where only its brightness is wanted.
 
@@ -27,10 +31,15 @@ def decode_picture(content: bytes, where: str, *, grey: bool = False) -> np.ndar
         raise MediaError(
             f"has more than {MOST_BYTES} bytes, the most of a picture; compress it", code="too_large", where=where
         )
+    if kind := next((name for sign, name in _WITHOUT_SIZE.items() if content.startswith(sign)), ""):
+        raise MediaError(
+            f"is a picture of a kind that is not taken ({kind}); convert it", code="unreadable", where=where
+        )
     width, height = stated_size(content)
     if width * height > MOST_PIXELS:
+        size = f"{width}x{height}" if height > 2 else f"more than {MOST_PIXELS} pixels"
         raise MediaError(
-            f"is a picture of {width}x{height}, at most {MOST_PIXELS} pixels are taken; scale it down",
+            f"is a picture of {size}, at most {MOST_PIXELS} pixels are taken; scale it down",
             code="too_many_pixels",
             where=where,
         )

@@ -53,3 +53,24 @@ def test_a_file_of_too_many_bytes_is_refused(tmp_path: Path, monkeypatch: pytest
         picture_file.decode_picture(png(80, 60), "small.png")
 
     assert refused.value.code == "too_large"
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 30000 +X 30000\n", "Radiance HDR"),
+        (b"PF\n30000 30000\n-1.0\n", "PFM"),
+        (b"P7\nWIDTH 30000\nHEIGHT 30000\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n", "PAM"),
+    ],
+)
+def test_a_kind_whose_size_nothing_tells_is_refused_under_any_name(content: bytes, kind: str) -> None:
+    """The decoder took ten gigabytes of memory for a kilobyte."""
+    with pytest.raises(MediaError, match="of a kind that is not taken") as refused:
+        picture_file.decode_picture(content + bytes(900), "face.png")
+    assert (refused.value.code, kind in refused.value.message) == ("unreadable", True)
+
+
+def test_a_picture_beyond_all_counting_is_not_told_a_size_of_its_own() -> None:
+    with pytest.raises(MediaError, match=r"is a picture of more than 75497472 pixels, at most") as refused:
+        picture_file.decode_picture(b"P5 30000 30000 255\n" + bytes(900), "face.pgm")
+    assert refused.value.code == "too_many_pixels"
