@@ -2,7 +2,8 @@
 
 A data set is named by its folder or file. Its clips and subjects bear that name before their own, so that a subject
 ``01`` of one is nobody of another; the attribute ``dataset`` says where a clip comes from. A data set without clips of
-a label says nothing about that label: :func:`possible_labels` tells what each clip could have been.
+a label says nothing about that label: :func:`possible_labels` tells what each clip could have been. Clips of a data set
+with a single label could have been of any: were that one alone possible, no answer to them could be wrong.
 """
 
 from __future__ import annotations
@@ -97,10 +98,10 @@ def of_dataset(clips: Iterable[Clip], name: str) -> list[Clip]:
 
 
 def possible_labels(rows: Iterable[Row]) -> dict[str, tuple[str, ...]]:
-    """The labels that each clip could have: those that its data set has; empty where all data sets have the same.
+    """The labels that each clip could have: those that its data set has; empty where these are the same for all.
 
     Args:
-        rows: all clips of an index, of every split.
+        rows: all clips, of every split.
     """
     return _possible([(row.clip, row.label, row.attributes.get(DATASET, "")) for row in rows])
 
@@ -115,9 +116,11 @@ def _possible(clips: Sequence[tuple[str, str, str]]) -> dict[str, tuple[str, ...
     for _, label, name in clips:
         if label:
             of_set.setdefault(name, set()).add(label)
-    if len({frozenset(labels) for labels in of_set.values()}) < 2:
+    every = set().union(*of_set.values())
+    told = {name: frozenset(labels if len(labels) > 1 else every) for name, labels in of_set.items()}
+    if len(set(told.values())) < 2:
         return {}
-    ordered = {name: in_order(labels) for name, labels in of_set.items()}
+    ordered = {name: in_order(labels) for name, labels in told.items()}
     return {clip: ordered.get(name, ()) for clip, _, name in clips}
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from affekt.counted import counted
 from affekt.dataset import load_clips, read_faces, unit_of
-from affekt.dataset.several import places_of, possible_labels
+from affekt.dataset.several import places_of, possible_in
 from affekt.dataset.split_asked import no_clips, no_images
 from affekt.ensemble import Ensemble, prepare_and_score, score_images
 from affekt.ensemble.among import only_among, only_possible
@@ -97,7 +97,7 @@ def _of_clips(ensemble: Ensemble, data: str, store: Path, split: str | None) -> 
     settings = ensemble.settings
     key = FusionKey(settings.fusion.method)
     answers = {key: fused}
-    possible, curve = possible_labels(index), None
+    possible, curve = possible_in(everything), None  # whatever split is evaluated
     if ensemble.adapts:
         answers[key.adapted()] = ensemble.answers_of_people(scores)
         curve = _curve(ensemble, scores, fused, features, possible)

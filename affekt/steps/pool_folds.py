@@ -109,8 +109,11 @@ def pool_folds(
     fused = stack_tables(fold.read(FUSED) for fold in folds)
     if fused.clips != table.clips:
         raise AffektError("the models and the fusions of the folds scored different clips", code="rows_differ")
-    held_out = _held_out_clips(folds, table)
-    known = replace(table, scores=only_possible(table.scores, table.labels, table.clips, possible_labels(held_out)))
+    indices = [PreparedIndex.read(fold.prepared) for fold in folds]
+    rows = {row.clip: row for index in indices for row in index}
+    held_out = _held_out_clips(folds, indices, table)
+    possible = possible_labels(rows.values())
+    known = replace(table, scores=only_possible(table.scores, table.labels, table.clips, possible))
     evaluation = _evaluation(folds, known, fused, held_out, settings)
     of_folds = _folds(folds, known, fused, settings.fusion.method)
     evaluation = replace(evaluation, protocol=protocol, folds=of_folds, mean_of_folds=_mean_of_folds(of_folds))
@@ -128,13 +131,14 @@ def pool_folds(
     return evaluation
 
 
-def _held_out_clips(folds: Sequence[FoldScores], table: ScoreTable) -> PreparedIndex:
+def _held_out_clips(
+    folds: Sequence[FoldScores], indices: Sequence[PreparedIndex], table: ScoreTable
+) -> PreparedIndex:
     """The index of the held-out clips, and of all folds' skipped clips, each once.
 
     Raises:
         AffektError: a clip that was held out has neither a row nor a reason among the skipped clips.
     """
-    indices = [PreparedIndex.read(fold.prepared) for fold in folds]
     scored = set(table.clips)
     skipped = {(item.clip, item.code): item for index in indices for item in index.skipped}
     accounted = scored | {clip for clip, _ in skipped}

@@ -77,3 +77,13 @@ def test_a_folder_whose_name_looks_like_two_is_one(tmp_path):
 def test_python_names_one_or_several(tmp_path):
     assert text_of(tmp_path) == str(tmp_path)
     assert places_of(text_of([tmp_path / "a", "s3://bucket/b"])) == (str(tmp_path / "a"), "s3://bucket/b")
+
+
+def test_clips_of_a_set_with_a_single_label_could_have_been_of_any(tmp_path, both):
+    joy, grief = (made(tmp_path / name, name, "21 22") for name in ("happy", "sad"))
+    assert possible_in(load_clips(joined([joy, grief]))) == {}
+    possible = possible_in(load_clips(joined([both[0], joy])))
+    assert possible == {}
+    possible = possible_in(load_clips(joined([*both, joy])))
+    assert possible["happy/21-happy.wav"] == ("disgust", "happy", "sad", "surprise")
+    assert possible["english/01-happy.wav"] == ("disgust", "happy", "sad")

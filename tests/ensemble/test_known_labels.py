@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from affekt.dataset.several import joined
 from affekt.ensemble import Ensemble, score_index
 from affekt.ensemble.among import labels_among, only_among, only_possible
 from affekt.errors import DataError
 from affekt.media import PreparedIndex
+from affekt.report.document import Evaluation
+from affekt.steps.evaluate_model import evaluate_model
 from affekt.store.entries import Store
 
 LABELS = ("angry", "happy", "sad", "neutral")
@@ -91,3 +97,29 @@ def test_each_clip_is_answered_among_the_labels_of_its_data_set():
     assert found[1] == pytest.approx([0, 1 / 2, 1 / 3, 1 / 6])
     assert (found[2] == answers[2]).all()
     assert (answers[0] == [0.4, 0.3, 0.2, 0.1]).all()
+
+
+def test_in_one_split_the_labels_of_a_data_sets_other_clips_are_possible_too(
+    tiny_ensemble, tiny_run, sample_clips, tmp_path
+):
+    ensemble = Ensemble.load(tiny_ensemble)
+
+    def asked(*names: str) -> Evaluation:
+        data = joined([str(tmp_path / name) for name in names])
+        return evaluate_model(ensemble, data, tiny_run.store, model="m", split="val").evaluation
+
+    rows = list(csv.DictReader((sample_clips / "manifest.csv").open(encoding="utf-8")))
+    whole = [row | {"path": str(sample_clips / row["path"])} for row in rows]
+    written(tmp_path / "whole.csv", whole)
+    wrong = asked("whole.csv").worst[0]  # answered with a label that the other set has among its train clips alone
+    other = next(label for label in ensemble.labels if label not in (wrong.label, wrong.predicted))
+    written(tmp_path / "few.csv", [row for row in whole if row["split"] == "train" or row["label"] in (wrong.label, other)])
+    alone = [np.array(asked(name).figures.confusion) for name in ("whole.csv", "few.csv")]
+    assert (np.array(asked("whole.csv", "few.csv").figures.confusion) == sum(alone)).all()
+
+
+def written(file: Path, rows: list[dict[str, str]]) -> None:
+    with file.open("w", newline="", encoding="utf-8") as out:
+        writer = csv.DictWriter(out, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,27 @@ def test_a_held_out_clip_without_a_score_is_refused(tmp_path, tiny_settings):
         pool_folds(folds, "folds:2", tiny_settings, tmp_path / "out", store=str(tmp_path))
     assert caught.value.code == "clips_lost"
     assert "two" in str(caught.value)
+
+
+def test_labels_that_a_data_set_has_among_train_clips_alone_are_possible_answers(tmp_path, tiny_settings, monkeypatch):
+    monkeypatch.setattr("affekt.steps.pool_folds.draw_faces", lambda *_: None)
+    labels, held = ("happy", "sad", "surprise"), ["x/a", "x/b", "y/c", "y/d"]
+    vectors = np.tile([0.1, 0.2, 0.7], (4, 1, 1))
+    truth = np.array([0, 1, 0, 1])
+    found = ScoreTable(tuple(held), labels, ("svc",), vectors, truth, tuple(held), ("test",) * 4)
+    found.write(tmp_path / "scores.csv")
+    replace(found, models=("average",)).write(tmp_path / "fused.csv")
+    (tmp_path / "fusion.json").write_text(json.dumps({"models": ["svc"], "trials": []}))
+    other = [("x/e", labels[2], "train"), ("z/f", labels[2], "train"), ("z/g", labels[0], "train")]
+    rows = [
+        PreparedRow(clip, label, clip, split, clip, 1, 0, True, (), {"dataset": clip[0]})
+        for clip, label, split in [*zip(held, np.array(labels)[truth], ["test"] * 4, strict=True), *other]
+    ]
+    PreparedIndex(tuple(rows)).write(tmp_path)
+    settings = replace(tiny_settings, fusion=replace(tiny_settings.fusion, method="average"))
+    only = FoldScores("fixed", tuple(held), "test", tuple(held), tmp_path, tmp_path)
+    confusion = pool_folds([only], "fixed", settings, tmp_path / "out", store=str(tmp_path)).models["svc"].confusion
+    assert np.array(confusion).tolist() == [[0, 1, 1], [0, 1, 1], [0, 0, 0]]  # x knows surprise, y does not
 
 
 @pytest.fixture(scope="module")
