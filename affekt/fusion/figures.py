@@ -66,6 +66,9 @@ def member_accuracies(train: ScoreTable, test: ScoreTable) -> dict[str, dict[str
 def below_the_best_model(table: ScoreTable, vectors: Mapping[str, np.ndarray], answering: str) -> list[str]:
     """A sentence where one model alone is right more often than the answer, on the rows that it answered.
 
+    Of several such models the one that is right most often. A model that is asked about few rows may be right on more
+    of its own than any other and be no better there than the answer: it does not hide the others.
+
     Args:
         table: the fused rows.
         vectors: float64 ``[N, L]`` of each method.
@@ -73,23 +76,29 @@ def below_the_best_model(table: ScoreTable, vectors: Mapping[str, np.ndarray], a
     """
     probabilities = as_probabilities(table.scores)
     known = table.truth >= 0
-    if not known.any() or not vectors or len(table.models) < 2:
+    if not vectors or len(table.models) < 2:
         return []
     present = answered(probabilities) & known[:, np.newaxis]
-    shares = [accuracy_of(table, probabilities[:, number]) or 0.0 for number in range(len(table.models))]
-    model = int(np.argmax(shares))
-    rows = present[:, model]
-    if not rows.any():
+    ahead: tuple[float, int, dict[str, float]] | None = None
+    for model, rows in enumerate(present.T):
+        if not rows.any():
+            continue
+        share, *shares = (
+            float((each[rows].argmax(axis=1) == table.truth[rows]).mean())
+            for each in (probabilities[:, model], *vectors.values())
+        )
+        fused = dict(zip(vectors, shares, strict=True))
+        if share > max(fused[answering], ahead[0] if ahead else 0.0):
+            ahead = share, model, fused
+    if ahead is None:
         return []
-    fused = {name: float((each[rows].argmax(axis=1) == table.truth[rows]).mean()) for name, each in vectors.items()}
-    if fused[answering] >= shares[model]:
-        return []
+    share, model, fused = ahead
     method = max(fused, key=lambda name: fused[name])
     behind = f"the answer ({answering}: {fused[answering]:.1%})"
-    if fused[method] < shares[model]:
+    if fused[method] < share:
         behind = f"every fusion (the best of them there, {method}: {fused[method]:.1%})"
     return [
-        f"{table.models[model]} alone is right on {shares[model]:.1%} of {counted(int(rows.sum()), 'rows')} of the "
+        f"{table.models[model]} alone is right on {share:.1%} of {counted(int(present[:, model].sum()), 'rows')} of the "
         f"fused split that it answered, more often than {behind}"
     ]
 

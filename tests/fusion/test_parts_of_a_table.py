@@ -265,6 +265,13 @@ def test_a_model_that_is_more_often_right_than_the_answer_is_told(
     assert found == [] if said is None else (len(found) == 1 and said in found[0])
 
 
+def test_a_model_that_answered_one_row_rightly_does_not_hide_another_that_is_ahead() -> None:
+    table = rows_of(**{**FOUR, "models": 3})
+    table.scores[1:, 2] = np.nan  # right on its only row, where the answer is right, too
+    found = below_the_best_model(table, {"a": np.eye(2)[[0, 1, 1, 0]]}, "a")
+    assert [line.partition(" of 4 rows")[0] for line in found] == ["m0 alone is right on 75.0%"]
+
+
 def test_a_model_is_held_against_fusions_on_the_rows_that_it_answered() -> None:
     table = rows_of(**FOUR)
     table.scores[:2, 0] = 0  # of the two rows that are left to the first model it is right on one
