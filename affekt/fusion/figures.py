@@ -81,7 +81,7 @@ def below_the_best_model(table: ScoreTable, vectors: Mapping[str, np.ndarray], a
     present = answered(probabilities) & known[:, np.newaxis]
     ahead: tuple[float, int, dict[str, float]] | None = None
     for model, rows in enumerate(present.T):
-        if not rows.any():
+        if not rows.any():  # no labelled row that it answered
             continue
         share, *shares = (
             float((each[rows].argmax(axis=1) == table.truth[rows]).mean())
@@ -97,9 +97,10 @@ def below_the_best_model(table: ScoreTable, vectors: Mapping[str, np.ndarray], a
     behind = f"the answer ({answering}: {fused[answering]:.1%})"
     if fused[method] < share:
         behind = f"every fusion (the best of them there, {method}: {fused[method]:.1%})"
+    told = counted(int(present[:, model].sum()), "rows")
     return [
-        f"{table.models[model]} alone is right on {share:.1%} of {counted(int(present[:, model].sum()), 'rows')} of the "
-        f"fused split that it answered, more often than {behind}"
+        f"{table.models[model]} alone is right on {share:.1%} of {told} of the fused split that it answered, more often "
+        f"than {behind}"
     ]
 
 
