@@ -99,8 +99,8 @@ def below_the_best_model(table: ScoreTable, vectors: Mapping[str, np.ndarray], a
         behind = f"every fusion (the best of them there, {method}: {fused[method]:.1%})"
     told = counted(int(present[:, model].sum()), "rows")
     return [
-        f"{table.models[model]} alone is right on {share:.1%} of {told} of the fused split that it answered, more often "
-        f"than {behind}"
+        f"{table.models[model]} alone is right on {share:.1%} of {told} of the fused split that it answered, more "
+        f"often than {behind}"
     ]
 
 

@@ -113,7 +113,21 @@ def summary(evaluation: Evaluation) -> list[str]:
         )
     if evaluation.power is not None:
         lines.append(_power(evaluation.power, evaluation))
-    return [*lines, *filter(None, [out_of_depth(evaluation)]), *_fallbacks(evaluation)]
+    return [*lines, *filter(None, [behind_a_model(evaluation), out_of_depth(evaluation)]), *_fallbacks(evaluation)]
+
+
+def behind_a_model(evaluation: Evaluation) -> str:
+    """Which model alone is right more often than the fusion on the same clips, and by how much; nothing if none is."""
+    if not evaluation.chosen_fusion or not evaluation.paired:
+        return ""
+    name, found = min(evaluation.paired.items(), key=lambda item: item[1].difference)
+    if found.difference >= 0:
+        return ""
+    low, high = found.ci95
+    return (
+        f"{model_name(name)} alone is right on {percent(found.accuracy_a)}%, more often than the fusion: by "
+        f"{points(-found.difference)} points ({points_interval((-high, -low))}) on the same {evaluation.unit}."
+    )
 
 
 def out_of_depth(evaluation: Evaluation) -> str:

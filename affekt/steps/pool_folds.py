@@ -131,9 +131,7 @@ def pool_folds(
     return evaluation
 
 
-def _held_out_clips(
-    folds: Sequence[FoldScores], indices: Sequence[PreparedIndex], table: ScoreTable
-) -> PreparedIndex:
+def _held_out_clips(folds: Sequence[FoldScores], indices: Sequence[PreparedIndex], table: ScoreTable) -> PreparedIndex:
     """The index of the held-out clips, and of all folds' skipped clips, each once.
 
     Raises:

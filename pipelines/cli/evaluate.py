@@ -26,6 +26,7 @@ from affekt.progress import told_when_slow
 if TYPE_CHECKING:
     from affekt.report.document import Evaluation
     from affekt.statistics import Figures
+    from affekt.statistics.adaptation import AdaptationCurve
     from affekt.steps.evaluate_model import ModelEvaluation
 
 #: So many clips that could not be used for the same reason are named one by one.
@@ -89,7 +90,7 @@ def _evaluated(options: argparse.Namespace, data: str) -> ModelEvaluation:
 
 def show(evaluation: Evaluation) -> None:
     """Print an evaluation as a table."""
-    from affekt.report.wording import calibration, out_of_depth, points, points_interval  # numpy and more
+    from affekt.report.wording import behind_a_model, calibration, out_of_depth, points, points_interval  # heavy
 
     found, person = evaluation.figures, evaluation.person
     people = f", {counted(len(evaluation.by_subject), 'subjects')}" if evaluation.by_subject else ""
@@ -113,14 +114,22 @@ def show(evaluation: Evaluation) -> None:
     elif evaluation.unit == "clips":
         print(f"not adapted to each person: {person.reason}")
     if evaluation.adaptation:
-        steps = ", ".join(f"{point.known}: {point.accuracy:.1%}" for point in evaluation.adaptation.points)
-        print(f"by the clips of a person that are known: {steps}")
-    for said in filter(None, [calibration(evaluation), out_of_depth(evaluation)]):
+        print(f"by the clips of a person that are known: {_curve(evaluation.adaptation)}")
+    for said in filter(None, [behind_a_model(evaluation), calibration(evaluation), out_of_depth(evaluation)]):
         print(said)
     if evaluation.power:
         print(evaluation.power.told(evaluation.unit))
     for line in _remarks(evaluation):
         print(line)
+
+
+def _curve(found: AdaptationCurve) -> str:
+    """The accuracy by the number of known clips; where only some people have so many, beside their plain one."""
+    steps, everybody = [], found.points[0].people
+    for point in found.points:
+        fewer = f" ({counted(point.people, 'people')}, plain {point.plain:.1%})" if point.people < everybody else ""
+        steps.append(f"{point.known}: {point.accuracy:.1%}{fewer}")
+    return ", ".join(steps)
 
 
 def _remarks(evaluation: Evaluation) -> list[str]:

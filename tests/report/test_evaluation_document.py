@@ -15,8 +15,10 @@ from affekt.media.prepared import SkippedClip
 from affekt.pipelines.cli.evaluate import show
 from affekt.report.document import Ablation, Evaluation, PersonFigures
 from affekt.report.evaluation import evaluate_table
+from affekt.report.wording import summary
 from affekt.score_table import ScoreTable
 from affekt.settings import load_settings
+from affekt.statistics.adaptation import AdaptationCurve, CurvePoint
 from affekt.statistics.metrics import evaluate_scores
 from affekt.statistics.paired import compare_paired
 
@@ -331,3 +333,30 @@ def test_the_command_names_few_clips_that_it_could_not_use_and_counts_many_alike
     assert [line for line in said if "ends early" in line or heard in line] == [
         "bad.mp4: ends early", f"728 clips, such as 0.wav: {heard}",
     ]  # fmt: skip
+
+
+def test_a_curve_says_of_whom_it_is_where_only_some_people_have_so_many_clips(capsys):
+    found = evaluate_table(small_table(), {}, "bilstm", [], SETTINGS)
+    points = [CurvePoint(1, 4, 40, 0.5, 0.5, None), CurvePoint(8, 4, 40, 0.6, 0.5, None),
+              CurvePoint(16, 1, 20, 0.9, 0.85, None)]  # fmt: skip
+    show(replace(found, model="m", adaptation=AdaptationCurve(tuple(points), {})))
+    said = "by the clips of a person that are known: 1: 50.0%, 8: 60.0%, 16: 90.0% (1 person, plain 85.0%)"
+    assert said in capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize("worse", [True, False])
+def test_a_model_that_alone_is_right_more_often_than_the_fusion_is_told(worse: bool, capsys):
+    table = small_table()
+    good, poor = table.scores[:, 0], table.scores[:, 1]
+    found = evaluate_table(table, {FusionKey("average"): poor if worse else good}, "average", [], SETTINGS)
+    lead = found.models["bilstm"].accuracy - found.models["svc"].accuracy
+    low, high = found.paired["bilstm"].ci95
+    signed = f"+{100 * lead:.1f} points ({100 * -high:+.1f} to {100 * -low:+.1f})".replace("-", "−")
+    said = (
+        f"VGG + Bi-LSTM alone is right on {100 * found.models['bilstm'].accuracy:.1f}%, more often than the fusion: "
+        f"by {signed} on the same clips."
+    )
+    assert lead > 0
+    assert (said in summary(found)) is worse
+    show(replace(found, model="m"))
+    assert (said in capsys.readouterr().out.splitlines()) is worse
