@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 #: Where Linux tells of control groups.
@@ -28,10 +29,18 @@ def whole_cores() -> int:
     return max(1, int(cores()))
 
 
-def has_bfloat16() -> bool:
-    """Whether the processor multiplies matrices of bfloat16 (AMX); others are slower with it than with float32."""
-    flags = Path("/proc/cpuinfo")
-    return flags.is_file() and "amx_bf16" in flags.read_text(encoding="utf-8", errors="replace")
+@cache
+def processor() -> str:
+    """What the processor is, and which instructions it has."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        import platform  # rarely needed
+
+        return f"{platform.machine()} {platform.processor()}"
+    return "\n".join(
+        sorted({line for line in lines if line.split(":")[0].strip() in ("model name", "flags", "Features")})
+    )
 
 
 def memory(root: Path = ROOT, membership: Path = SELF) -> int:

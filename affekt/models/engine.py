@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,15 @@ from typing import Any
 import numpy as np
 
 from affekt.errors import AffektError
-from affekt.machine import has_bfloat16, whole_cores
-from affekt.models import kept_graphs
+from affekt.machine import whole_cores
+from affekt.models import kept_graphs, number_format
 
 logger = logging.getLogger(__name__)
 
 #: The files of a graph in a member's folder: its operations, and its numbers.
 GRAPH, NUMBERS = "graph.xml", "graph.bin"
 _PACKAGE = "openvino"
+_HINTS = {"float32": "f32", "bfloat16": "bf16"}
 _first = threading.Lock()
 
 
@@ -87,26 +89,20 @@ class Graph:
 
     Args:
         folder: that holds the graph.
-        precision: ``auto``, ``float32`` or ``bfloat16`` for the multiplications; auto takes bfloat16 where the
-            processor multiplies matrices in it.
+        precision: ``auto``, ``float32`` or ``bfloat16`` for the multiplications; auto takes bfloat16 where
+            it was measured to be quicker on this processor.
         threads: at most; by default one a core. A graph whose sums over many numbers are shared out among threads
             gives other last bits with another number of them.
     """
 
     def __init__(self, folder: Path, precision: str = "auto", threads: int = 0) -> None:
         if precision == "auto":
-            precision = "bfloat16" if has_bfloat16() else "float32"
+            precision = quicker_format()
         self._one_at_a_time = threading.Lock()
         # The engine goes on reading in what was kept.
         compiled, self._kept = _compiled(
             folder,
-            {
-                "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
-                "INFERENCE_NUM_THREADS": threads or int(os.environ.get("OMP_NUM_THREADS") or 0) or whole_cores(),
-                "NUM_STREAMS": 1,
-                # Workers that each bind their only thread to a core would all take the first.
-                "ENABLE_CPU_PINNING": False,
-            },
+            _settings(precision, threads or int(os.environ.get("OMP_NUM_THREADS") or 0) or whole_cores()),
         )
         #: Arrays that it is given.
         self.inputs = len(compiled.inputs)
@@ -117,6 +113,38 @@ class Graph:
         with self._one_at_a_time:
             outputs = self._request.infer(dict(enumerate(arrays)))
             return tuple(np.array(outputs[number]) for number in range(len(outputs)))
+
+
+def quicker_format() -> str:
+    """``float32`` or ``bfloat16``: in which of them the engine was measured to be quicker on this processor."""
+    return number_format.measured(_PACKAGE, engine().get_version(), _convolutions).quicker
+
+
+def _convolutions() -> dict[str, Callable[[], object]]:
+    """Three convolutions in a row in each format, as those of the networks are."""
+    operations = engine(".opset8")
+    maps = pictures = operations.parameter([4, 64, 24, 24], np.float32)
+    for _ in range(3):
+        maps = operations.convolution(
+            maps, operations.constant(np.full((64, 64, 3, 3), 0.01, np.float32)), [1, 1], [1, 1], [1, 1], [1, 1]
+        )
+    model, values = engine().Model([maps], [pictures]), np.ones((4, 64, 24, 24), np.float32)
+
+    def way(name: str) -> Callable[[], object]:
+        request = _core().compile_model(model, "CPU", _settings(name, 1)).create_infer_request()
+        return lambda: request.infer({0: values})
+
+    return {name: way(name) for name in _HINTS}
+
+
+def _settings(precision: str, threads: int) -> dict[str, Any]:
+    return {
+        "INFERENCE_PRECISION_HINT": _HINTS[precision],
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": 1,
+        # Workers that each bind their only thread to a core would all take the first.
+        "ENABLE_CPU_PINNING": False,
+    }
 
 
 def _compiled(folder: Path, settings: dict[str, Any]) -> tuple[Any, np.ndarray | None]:

@@ -11,12 +11,12 @@ import hashlib
 import logging
 import os
 import zlib
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from affekt.home import state_folder
+from affekt.machine import processor
 from affekt.storage import appearing
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def place_of(files: tuple[Path, ...], *settings: str) -> Path | None:
     home = state_folder()
     if not home.is_dir() or sum(file.stat().st_size for file in files) > LARGEST:
         return None
-    key = hashlib.blake2b("\n".join((*settings, _processor())).encode(), digest_size=16)
+    key = hashlib.blake2b("\n".join((*settings, processor())).encode(), digest_size=16)
     for file in files:
         key.update(file.stat().st_size.to_bytes(8, "big"))
         key.update(file.read_bytes())
@@ -81,17 +81,3 @@ def _make_room(folder: Path) -> None:
         left -= stat.st_size
         if left < 0:
             path.unlink(missing_ok=True)
-
-
-@cache
-def _processor() -> str:
-    """What the processor is, and which instructions it has."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        import platform  # rarely needed
-
-        return f"{platform.machine()} {platform.processor()}"
-    return "\n".join(
-        sorted({line for line in lines if line.split(":")[0].strip() in ("model name", "flags", "Features")})
-    )

@@ -163,7 +163,7 @@ class Settings:
             if told := getattr(getattr(self, name), "contradictions", None):
                 problems.extend(told(name, self))
         if self.precision == "bfloat16" and self.device == "cpu":
-            problems.append("precision: bfloat16 is slower than float32 on a cpu; choose auto")
+            problems.append("precision: whether bfloat16 is quicker on a cpu is measured; choose auto")
         return problems
 
     def to_json(self) -> str:

@@ -72,6 +72,7 @@ def train(
         DataError: the checkpoint is damaged.
     """
     world = World.here()
+    hardware = hardware.that_trains(network)
     start = weights_digest(network)
     hardware.place(network)
     wanted = fitting(network, batches, schedule.batch_size, schedule.micro_batch, hardware, world.size)

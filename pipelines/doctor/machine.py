@@ -10,6 +10,7 @@ from pathlib import Path
 
 from affekt import machine
 from affekt.home import state_folder
+from affekt.models import engine
 from affekt.pipelines.doctor.finding import MISSING, NOTE, OK, Finding
 
 _GROUP = "machine"
@@ -54,8 +55,7 @@ def _instructions() -> Finding:
 def _devices() -> Iterator[Finding]:
     if not any(Path(path).exists() for path in ("/dev/nvidiactl", "/dev/dxg")):
         yield Finding(_GROUP, "cuda", OK, "no NVIDIA device; networks run on the CPU")
-        precision = "bfloat16" if machine.has_bfloat16() else "float32"
-        yield Finding(_GROUP, "networks", OK, f"run on cpu in {precision}")
+        yield Finding(_GROUP, "networks", OK, f"run on cpu in {_quicker_format()}")
         return
     import torch  # a second, and only where there may be a device to ask it about
 
@@ -72,6 +72,14 @@ def _devices() -> Iterator[Finding]:
         yield Finding(_GROUP, "cuda", NOTE, why, remedy)
     chosen = Hardware.choose()
     yield Finding(_GROUP, "networks", OK, f"run on {chosen.device.type} in {str(chosen.dtype).removeprefix('torch.')}")
+
+
+def _quicker_format() -> str:
+    if engine.is_installed():
+        return engine.quicker_format()
+    from affekt.models.hardware import Hardware  # heavy: torch
+
+    return str(Hardware.choose().dtype).removeprefix("torch.")
 
 
 def _folder(name: str, folder: Path, remedy: str) -> Finding:

@@ -119,7 +119,9 @@ def test_it_learns_from_copies_and_answers_as_a_graph_what_it_answers_in_pytorch
     table = train_member(Given("speech_embedding", index, store, settings, LABELS, out))
     assert [row for row in range(len(table)) if not table.available[row, 0]] == [3, 33]
     write_speech(out)
-    graph, network = (Members.load({"speech_embedding": out}, inference=way) for way in ("openvino", "torch"))
+    graph, network = (
+        Members.load({"speech_embedding": out}, precision="float32", inference=way) for way in ("openvino", "torch")
+    )
     for row, item in enumerate(index.rows):
         if item.split == "val" and row != 33:
             clip = store.get(item.key)
@@ -144,7 +146,7 @@ def test_a_graph_that_is_not_told_how_much_is_sound_answers_as_it_did(make_set, 
     out = tmp_path / "speech_embedding"
     table = train_member(Given("speech_embedding", index, store, settings, LABELS, out))
     _write(out, _NotTold(load_speech_encoder(out)), torch.zeros(2, LEAST), any_length=True)
-    graph = Members.load({"speech_embedding": out}, inference="openvino")
+    graph = Members.load({"speech_embedding": out}, precision="float32", inference="openvino")
     row = next(number for number, item in enumerate(index.rows) if item.split == "val")
     scores = graph.score(store.get(index.rows[row].key))["speech_embedding"]
     np.testing.assert_allclose(scores, table.scores[row, 0], atol=1e-4)
