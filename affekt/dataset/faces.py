@@ -15,7 +15,7 @@ from affekt.dataset.file_names import IMAGE_SUFFIXES, is_media, is_of_a_system
 from affekt.dataset.manifest import manifest_of
 from affekt.dataset.picture_file import MOST_BYTES, decode_picture
 from affekt.dataset.pixels import has_pixels, pixel_rows
-from affekt.dataset.problems import Problem, raise_errors
+from affekt.dataset.problems import Problem, raise_errors, some
 from affekt.dataset.several import places_of
 from affekt.dataset.source import is_table, read_clips, read_source
 from affekt.dataset.tables import Table, header_of, is_table_name, open_table, packing_of, text_of
@@ -199,6 +199,7 @@ def _from_archive(path: Path, uri: str) -> tuple[list[FaceImage], list[Problem]]
     pictures: dict[str, Held] = {}
     entries: dict[str, Entry] = {}
     links: list[PassedOver] = []
+    twice: dict[str, None] = {}
     problems: list[Problem] = []
     tables: dict[str, tuple[list[FaceImage], list[Problem]]] = {}
     with opened(path, uri) as found:
@@ -222,6 +223,8 @@ def _from_archive(path: Path, uri: str) -> tuple[list[FaceImage], list[Problem]]
                         code="too_large",
                         where=uri,
                     )
+                if name in pictures:
+                    twice[name] = None
                 pictures[name] = kept.add(content.read(member.size))
             entries[name] = Entry(name, f"{uri}#{name}", member.size)
     if len(tables) > 1:
@@ -234,6 +237,9 @@ def _from_archive(path: Path, uri: str) -> tuple[list[FaceImage], list[Problem]]
             problems.append(Problem("left_out", uri, message, "warning"))
         faces, wrong = next(iter(tables.values()))
         return faces, wrong + problems
+    if twice:
+        message = f"several entries have one name, and the last one of each is taken: {some(twice)}"
+        problems.append(Problem("duplicate_entry", uri, message, "warning"))
     ordered = sorted(entries.values(), key=lambda entry: entry.path.split("/"))
     clips, wrong = clips_of_tree(Listing(tuple(ordered), tuple(links)), uri, IMAGE_SUFFIXES)
     return [face_of(clip, pictures[clip.id]) for clip in clips], wrong + problems

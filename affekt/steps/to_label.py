@@ -17,6 +17,7 @@ import numpy as np
 
 from affekt.counted import counted
 from affekt.dataset import Clip, read_source, table_of
+from affekt.dataset.cells import cell
 from affekt.dataset.unlabelled import unlabelled_clips
 from affekt.ensemble import Ensemble
 from affekt.ensemble.champion import prepare_and_score
@@ -80,13 +81,14 @@ def spread(found: Sequence[ToLabel]) -> list[ToLabel]:
 
 
 def as_csv(found: Sequence[ToLabel], schedule: str, *, header: bool = True) -> str:
-    """Rows for a person, with the schedule whose data they are of."""
+    """Rows for a person, with the schedule whose data they are of; a cell that would be a formula has an apostrophe."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     if header:
         writer.writerow(["schedule", *COLUMNS])
     for each in found:
-        writer.writerow([schedule, *(getattr(each, column) for column in COLUMNS)])
+        values = [getattr(each, column) for column in COLUMNS]
+        writer.writerow([cell(value) if isinstance(value, str) else value for value in (schedule, *values)])
     return out.getvalue()
 
 

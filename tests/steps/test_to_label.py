@@ -50,3 +50,8 @@ def test_clips_without_a_label_are_asked_about(tmp_path, sample_clips, tiny_run)
     assert {each.clip for each in found} == waiting
     assert all(0 <= each.margin <= each.first_probability for each in found)
     assert len(next_to_label(ensemble, str(folder), tiny_run.store, most=1)) == 1
+
+
+def test_no_cell_for_a_person_starts_a_formula() -> None:
+    (row,) = csv.DictReader(as_csv([to_label("=1+1.mp4", "@ann", 0.1)], "weekly").splitlines())
+    assert (row["clip"], row["subject"], row["margin"]) == ("'=1+1.mp4", "'@ann", "0.1")
