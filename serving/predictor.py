@@ -6,7 +6,7 @@ import json
 import logging
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -105,7 +105,7 @@ class Predictor:
             clip = self._clip(task.get("clip"))
             deadline = _WhileWanted.of(self.ensemble.settings.media, clip)
             with timed() as seconds, arguments_named("commands"):
-                said = asked[kind](clip, task, deadline)
+                said = _wanted(clip, partial(asked[kind], clip, task, deadline))
             return {**said, "model": self.model, TIMINGS: {name: round(took, 5) for name, took in seconds.items()}}
 
         return guarded(document)
@@ -137,7 +137,7 @@ class Predictor:
                 if stat.S_ISREG(path.lstat().st_mode):
                     return path
             except FileNotFoundError as error:
-                raise MediaError("nobody waits for this clip any more", code=GONE) from error
+                raise _gone() from error
         raise AffektError("expected the name of a clip in the door's folder", code="bad_clip_name")
 
 
@@ -156,7 +156,21 @@ class _WhileWanted(Deadline):
     def check(self, doing: str) -> None:
         super().check(doing)
         if not Path(self.where).exists():
-            raise MediaError("nobody waits for this clip any more", code=GONE)
+            raise _gone()
+
+
+def _gone() -> MediaError:
+    return MediaError("nobody waits for this clip any more", code=GONE)
+
+
+def _wanted(clip: Path, answer: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What is answered; whatever goes wrong with a clip that was taken away meanwhile is that nobody waits for it."""
+    try:
+        return answer()
+    except Exception as error:
+        if clip.exists():
+            raise
+        raise _gone() from error
 
 
 def guarded(answer: Any) -> Reply:

@@ -96,7 +96,7 @@ class Entrance:
             else:
                 await self.app(scope, receive, out)
         except predictions.Gone:
-            note["code"] = "gone"
+            note["code"], status = "gone", 0  # nobody got the answer that is made of every exception
         except Exception:
             logger.exception("request %s failed", scope["state"]["id"])
             note["code"] = "internal"

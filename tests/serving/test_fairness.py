@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -136,6 +137,16 @@ def test_a_full_line_says_so_at_once_and_callers_who_have_gone_are_not_computed(
     started = time.monotonic()
     assert requests.post(either.url, data=b"no clip", timeout=60).json()["error"]["code"] == "unreadable"
     assert time.monotonic() - started < 0.2 * room
+
+
+def test_a_caller_who_has_gone_is_not_counted_as_a_fault_of_the_server(either, clip):
+    content, ends = clip.read_bytes(), time.monotonic() + 30
+    sent(either, head(either, len(content)) + content).close()
+    counted = 'affekt_requests_total{code="gone",route="/predictions/{model}",status="499"}'
+    while counted not in (text := requests.get(f"{either.base}/metrics", timeout=30).text):
+        assert time.monotonic() < ends, text
+        time.sleep(0.05)
+    assert not re.search(r'affekt_requests_total\{code="gone",[^}]*status="5', text)
 
 
 def test_a_stopped_worker_is_noticed_replaced_and_not_ready_meanwhile(either, clip):

@@ -263,6 +263,17 @@ def test_a_clip_that_is_gone_is_not_answered(behind_the_door):
     assert (status, document["error"]["code"]) == (400, "gone")
 
 
+@pytest.mark.parametrize("error", [FileNotFoundError("a.clip"), MediaError("cannot be read", code="unreadable")])
+def test_a_clip_that_goes_while_it_is_looked_at_is_no_fault_of_anybody(behind_the_door, monkeypatch, error):
+    def taken_away(ensemble, clip, deadline):
+        clip.unlink()
+        raise error
+
+    monkeypatch.setattr(Ensemble, "predict_file", taken_away)
+    status, document = told(behind_the_door, "word", {"clip": "a.clip"})
+    assert (status, document["error"]["code"]) == (400, "gone")
+
+
 @pytest.mark.parametrize("secret", ["", "Word", "wörd"])
 def test_nobody_but_the_door_is_answered(behind_the_door, clip, secret):
     status, document = told(behind_the_door, secret, {"clip": "a.clip"})
