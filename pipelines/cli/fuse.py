@@ -102,6 +102,9 @@ def show(report: dict[str, Any]) -> None:
             shown = "" if accuracy is None else f"{accuracy:.1%}"
             between = f"{interval[0]:>6.1%} – {interval[1]:>6.1%}" if interval else ""
             print(f"{name:<20}{shown:>9}  {between:>15}")
+    for name, figures in report["methods"].items():
+        for note in figures["notes"]:  # what was selected, and what answers where too few rows could be fitted on
+            print(f"{name}: {note}")
     print(f"best: {report['best']} ({report['best_by']})")
     for warning in report["warnings"]:
         print(f"warning: {warning}")

@@ -262,6 +262,19 @@ def test_fuse_names_wrong_weights(pipeline_run, capsys):
     assert "'vgg=a'" in capsys.readouterr().err
 
 
+def test_fuse_says_which_methods_had_too_few_rows_to_be_fitted_on(tmp_path, capsys):
+    rows = [
+        f"c{row},{'happy' if row % 2 else 'sad'},s{row % 8},{'train' if row < 6 else 'test'},.6,.4,.3,.7"
+        for row in range(40)
+    ]
+    table = tmp_path / "few.csv"
+    table.write_text("\n".join(["clip,label,subject,split,a_happy,a_sad,b_happy,b_sad", *rows]), encoding="utf-8")
+    assert run(["fuse", str(table), "--method", "average,svm"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert "svm: a+b: too few labelled rows (6) for svm: weighted average" in told
+    assert not [line for line in told if line.startswith("average:")]
+
+
 def test_fuse_adapts_scores_to_each_subject(pipeline_run, capsys):
     scores = str(pipeline_run.artifact("fit-fusion", "scores") / "scores.csv")
     assert run(["fuse", scores, "--method", "average", "--adapt", "person", "--json"]) == 0
