@@ -15,7 +15,8 @@ from torch import nn
 
 #: Channels, depth, side and clips of convolutions on small maps, where it was seen most often.
 _SHAPES = (
-    (8, 2, 2, 4), (16, 1, 3, 4), (32, 2, 4, 4), (64, 1, 4, 8), (64, 2, 3, 4), (128, 1, 3, 4), (128, 2, 4, 6),
+    (8, 2, 2, 4), (16, 1, 3, 4), (32, 2, 4, 4), (64, 1, 4, 8), (64, 2, 3, 4), (64, 2, 3, 6), (64, 4, 6, 6),
+    (128, 1, 3, 4), (128, 2, 3, 6), (128, 2, 4, 6),
 )  # fmt: skip
 
 
