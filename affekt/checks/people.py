@@ -33,9 +33,9 @@ def few_people(counts: Sequence[tuple[str, str, str]], uri: str) -> list[Problem
         return []
     if not named and people < _FEWEST + 1:
         found = f"{counted(people, 'subjects')} and no splits, of which one at least is kept to evaluate on"
-        needed = f"{_FEWEST + 1} subjects"
+        needed = counted(_FEWEST + 1, "subjects")
     elif people < _FEWEST:
-        found, needed = f"the split train has {counted(people, 'subjects')}", f"{_FEWEST} subjects in train"
+        found, needed = f"the split train has {counted(people, 'subjects')}", f"{counted(_FEWEST, 'subjects')} in train"
     elif named and not _scored(train):
         found = f"in train there are {counted(people, 'subjects')}, and without any one of them a single label is left"
         needed = "another subject with two labels in train"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from affekt.counted import counted
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -36,7 +38,7 @@ def colours_in(values: np.ndarray) -> str:
 
 def _of_colours(count: int, channels: int) -> str:
     side = math.isqrt(count // channels)
-    return f"{side} x {side} pixels of {channels} values ({_NAMES[channels]})"
+    return f"{side} x {side} pixels of {counted(channels, 'values')} ({_NAMES[channels]})"
 
 
 def _is_square(count: int) -> bool:
