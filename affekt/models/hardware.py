@@ -17,6 +17,7 @@ from torch import nn
 
 from affekt.errors import AffektError
 from affekt.models import gradients, number_format
+from affekt.models.convolution3d import Convolution3d
 
 logger = logging.getLogger(__name__)
 #: Seconds of a stage from which on compiling, which takes about thirty, pays, and the share of the peak rate by which
@@ -55,10 +56,14 @@ class Hardware:
         return cls(place, torch.bfloat16 if precision == "bfloat16" else torch.float32, compiles)
 
     def that_trains(self, network: nn.Module) -> Hardware:
-        """This one; or float32 on a CPU that gets gradients of the network wrong (:mod:`affekt.models.gradients`)."""
+        """This one; or float32 on a CPU that gets gradients of the network wrong (:mod:`affekt.models.gradients`).
+
+        A :class:`~affekt.models.convolution3d.Convolution3d`, as those of C3D are, has right ones on any.
+        """
         if self.device.type != "cpu" or self.dtype == torch.float32:
             return self
-        if not any(isinstance(module, nn.Conv3d) for module in network.modules()) or gradients.hold_in_bfloat16():
+        in_three = [module for module in network.modules() if isinstance(module, nn.Conv3d)]
+        if all(isinstance(module, Convolution3d) for module in in_three) or gradients.hold_in_bfloat16():
             return self
         logger.info("3-D convolutions are trained in float32: their gradients are wrong in bfloat16 on this processor")
         return replace(self, dtype=torch.float32)

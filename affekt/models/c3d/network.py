@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from affekt.models.c3d import WINDOW
+from affekt.models.convolution3d import Convolution3d
 
 #: Convolutions of each group with their published channels; a pool follows each group.
 _GROUPS = (
@@ -67,7 +68,7 @@ class C3D(nn.Module):
         for group in _GROUPS:
             for name, published in group:
                 wide = max(1, round(published * width))
-                self.add_module(f"conv{name}", nn.Conv3d(channels, wide, 3, padding=1))
+                self.add_module(f"conv{name}", Convolution3d(channels, wide, 3))
                 if batch_norm:
                     self.add_module(f"bn{name}", nn.BatchNorm3d(wide))
                 channels = wide
@@ -108,8 +109,8 @@ class C3D(nn.Module):
     def normalised(self, layer: str, values: Tensor) -> Tensor:
         """A layer with its batch normalisation, where it has one."""
         applied = self.get_submodule(layer)
-        if isinstance(applied, nn.Conv3d) and values.shape[2] == 1:
-            values = F.conv3d(values, applied.weight.sum(2, keepdim=True), applied.bias, padding=(0, 1, 1))
+        if isinstance(applied, Convolution3d) and values.shape[2] == 1:
+            values = applied.convolved(values, applied.weight.sum(2, keepdim=True))
         else:
             values = applied(values)
         norm = "bn" + layer.removeprefix("conv")
