@@ -125,8 +125,11 @@ async def _form(request: Request, inbox: Inbox, writer: Writer, boundary: bytes)
         parser.finalize()
     except FormParserError as error:
         raise Refusal(400, "bad_form", f"the form cannot be read: {error}") from None
-    if form.clips != 1 or not form.ended:
-        raise Refusal(400, "no_clip", NO_CLIP)
+    if why := form.unclear():
+        raise Refusal(400, "no_clip", why)
+    if form.field != form.word_as_file != "":
+        message = f"the field {form.word_as_file!r} of the form was sent as a file; send it as a text"
+        raise Refusal(400, "bad_form", message)
     return {name: [value.decode(errors="replace") for value in values] for name, values in form.words.items()}
 
 
@@ -141,9 +144,11 @@ class _Form:
         self._headers: list[list[bytes]] = []
         self._other = 0
         self._rank, self._writes, self._says = -1, False, ""
+        self._ended = False
         self.words: dict[str, list[bytes]] = {}
         self.clips = 0
-        self.ended = False
+        #: The field of the clip, and one of a word that came as a file.
+        self.field = self.word_as_file = ""
 
     def callbacks(self) -> Any:
         """What the parser calls."""
@@ -157,6 +162,14 @@ class _Form:
             "on_end": self._end,
         }
 
+    def unclear(self) -> str:
+        """Why nothing in the form is the clip; empty where something is."""
+        if self.clips > 1:
+            what = ("parts that are no files", "files", "fields 'data' or 'body'")[self._rank]
+            which = "" if self._rank == 2 else ", none of them the field 'data' or 'body'"
+            return f"the form has {self.clips} {what}{which}; send one clip a request"
+        return "" if self.clips and self._ended else NO_CLIP
+
     def _header(self, place: int, data: bytes) -> None:
         self._headers[-1][place] += data
 
@@ -169,11 +182,12 @@ class _Form:
             self._writes = False
             self.words.setdefault(name, []).append(b"")
             return
+        self.word_as_file = name if name in WORDS else self.word_as_file
         rank = 2 if name in _NAMED else 1 if b"filename" in options else 0
         self._writes = rank > self._rank
         if self._writes:
             self._writer.restart()
-            self._rank, self.clips = rank, 1
+            self._rank, self.clips, self.field = rank, 1, name
         elif rank == self._rank:
             self.clips += 1
 
@@ -183,12 +197,11 @@ class _Form:
             return
         self._other += len(data)
         if self._other > _FORM_BYTES and self.clips > 1:
-            message = "the form has several files, of which none is the field 'data' or 'body'; send one clip a request"
-            raise Refusal(400, "no_clip", message)
+            raise Refusal(400, "no_clip", self.unclear())
         if self._other > _FORM_BYTES:
             raise Refusal(413, "too_large", f"the form has more than {_FORM_BYTES:,} bytes besides the clip")
         if self._says:
             self.words[self._says][-1] += data
 
     def _end(self) -> None:
-        self.ended = True
+        self._ended = True

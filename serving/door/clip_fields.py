@@ -24,6 +24,30 @@ def said(request: Request, name: str, body: Mapping[str, Sequence[Any]] | None =
     return [*request.query_params.getlist(name), *(body or {}).get(name, ())]
 
 
+def once(request: Request, name: str) -> str | None:
+    """What a query says under a name.
+
+    Raises:
+        Refusal: two things that differ.
+    """
+    given = set(said(request, name))
+    if len(given) > 1:
+        raise Refusal(400, "bad_query", f"the query has {name} {len(given)} times, and differently; name it once")
+    return next(iter(given), None)
+
+
+def timings_wanted(request: Request) -> bool:
+    """Whether an answer shall have the seconds of its stages.
+
+    Raises:
+        Refusal: the query says something else than 1 or 0.
+    """
+    text = once(request, "timings") or "0"
+    if text not in ("0", "1"):
+        raise Refusal(400, "bad_query", f"expected 1 or 0 as timings, got {text[:40]!r}")
+    return text == "1"
+
+
 def labels_of(*given: object) -> list[str]:
     """The labels that can be right: a text with commas, or a list; none where nobody named any.
 

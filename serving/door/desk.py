@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 
 from affekt.serving.door.bodies import received
-from affekt.serving.door.clip_fields import LABELS, labels_of, said
+from affekt.serving.door.clip_fields import LABELS, labels_of, said, timings_wanted
 from affekt.serving.door.fetching import fetched
 from affekt.serving.door.inbox import SLOW, Clip, Inbox, drained
 from affekt.serving.door.metrics import Metrics
@@ -114,7 +114,7 @@ class Desk:
             self.people.add(key, shown)
         self.metrics.took(timings)
         self.metrics.took({name: note[name] for name in ("receive", "queue") if name in note})
-        if request.query_params.get("timings") == "1":
+        if timings_wanted(request):
             document["timings"] = {**{name: note[name] for name in ("receive", "queue") if name in note}, **timings}
         if "error" in document:
             request.state.note["code"] = document["error"]["code"]

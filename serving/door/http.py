@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 import socket
+from collections.abc import Callable
 from uuid import uuid4
 
 import h11
@@ -30,6 +31,8 @@ class Protocol(H11Protocol):
     before an answer, and is read over by every client of HTTP/1.1, is the word to go on (100).
     """
 
+    #: Is told of each request that was no HTTP, which no application hears of.
+    refused: Callable[[], None] = staticmethod(lambda: None)
     _timer: asyncio.TimerHandle | None = None
     _look: asyncio.TimerHandle | None = None
     _ended = False
@@ -72,6 +75,7 @@ class Protocol(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, in the form of all errors."""
         request_id = uuid4().hex
+        self.refused()
         body = json.dumps({"error": {"code": "bad_http", "message": _NO_HTTP}}).encode()
         logger.info("%s", json.dumps({"id": request_id, "status": 400, "code": "bad_http", "why": msg}))
         headers = [

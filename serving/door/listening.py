@@ -15,6 +15,7 @@ from affekt.serving.door.app import application, metrics_application
 from affekt.serving.door.desk import Desk
 from affekt.serving.door.http import Protocol
 from affekt.serving.door.inbox import Inbox
+from affekt.serving.door.metrics import Metrics
 from affekt.serving.door.options import Options
 from affekt.serving.door.versions import Versions
 
@@ -55,17 +56,28 @@ def servers(
     """
     desk = Desk(options, versions, Inbox(inbox, versions.all[versions.default].max_bytes))
     management = admin_application(versions, options.watch, options.slower)
-    found = [(_server(application(desk)), front), (_server(management), admin)]
+    found = [(_server(application(desk), _counting(desk.metrics)), front), (_server(management), admin)]
     if metrics is not None:
         found.append((_server(metrics_application(desk)), metrics))
     return found
 
 
-def _server(app: ASGIApp) -> Server:
+def _counting(metrics: Metrics) -> type[Protocol]:
+    """What speaks HTTP, with what was none among the metrics' requests."""
+
+    class Counting(Protocol):
+        @staticmethod
+        def refused() -> None:
+            metrics.answered("other", 400, {"code": "bad_http"}, 0.0)
+
+    return Counting
+
+
+def _server(app: ASGIApp, protocol: type[Protocol] = Protocol) -> Server:
     return Server(
         uvicorn.Config(
             app,
-            http=Protocol,
+            http=protocol,
             ws="none",
             lifespan="off",
             log_config=None,

@@ -8,7 +8,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from affekt.serving.door.clip_fields import said
+from affekt.serving.door.clip_fields import once, timings_wanted
 from affekt.serving.door.desk import Desk
 from affekt.serving.door.refusal import Refusal
 from affekt.serving.door.versions import Gone
@@ -21,6 +21,7 @@ def routes(desk: Desk) -> list[Route]:
 
     async def asked(request: Request, task: dict[str, Any]) -> Response:
         version = desk.version_of(request)
+        timings_wanted(request)  # before a body is waited for
         try:
             clip, person, labels = await desk.clip_of(request)
         except ClientDisconnect:
@@ -42,7 +43,7 @@ def routes(desk: Desk) -> list[Route]:
         return await asked(request, {"kind": "timeline", **_numbers(request, every=float)})
 
     async def explain(request: Request) -> Response:
-        label = _once(request, "label")
+        label = once(request, "label")
         task = {"kind": "explanations", **_numbers(request, frames=int), **({"label": label} if label else {})}
         return await asked(request, task)
 
@@ -54,18 +55,6 @@ def routes(desk: Desk) -> list[Route]:
     ]
 
 
-def _once(request: Request, name: str) -> str | None:
-    """What a query says under a name.
-
-    Raises:
-        Refusal: two things that differ.
-    """
-    given = set(said(request, name))
-    if len(given) > 1:
-        raise Refusal(400, "bad_query", f"the query has {name} {len(given)} times, and differently; name it once")
-    return next(iter(given), None)
-
-
 def _numbers(request: Request, **kinds: type[int] | type[float]) -> dict[str, float]:
     """The numbers of a query.
 
@@ -74,7 +63,7 @@ def _numbers(request: Request, **kinds: type[int] | type[float]) -> dict[str, fl
     """
     found: dict[str, float] = {}
     for name, kind in kinds.items():
-        text = _once(request, name)
+        text = once(request, name)
         if text is None:
             continue
         try:

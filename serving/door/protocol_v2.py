@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 import affekt
 from affekt.serving.door.bodies import WORDS, read_json
-from affekt.serving.door.clip_fields import LABELS, labels_of, said
+from affekt.serving.door.clip_fields import LABELS, labels_of, said, timings_wanted
 from affekt.serving.door.desk import Desk
 from affekt.serving.door.inbox import Clip, drained
 from affekt.serving.door.refusal import Refusal
@@ -67,6 +67,7 @@ def routes(desk: Desk) -> list[Route]:
 
     async def infer(request: Request) -> Response:
         version = desk.version_of(request)
+        timings_wanted(request)  # before a body is waited for
         if _BINARY in request.headers:
             await drained(request)
             raise Refusal(400, "binary_data", f"binary tensor data ({_BINARY}) is not taken; {_EXPECTED}")

@@ -73,6 +73,29 @@ def test_the_named_field_of_two_files_is_the_clip(door, clip, expected):
     assert answer.json() == expected
 
 
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({"a": b"1", "b": b"2"}, "the form has 2 files, none of them the field 'data' or 'body'"),
+        ([("data", b"1"), ("data", b"2"), ("data", b"3")], "the form has 3 fields 'data' or 'body'"),
+        ({"a": (None, "1"), "b": (None, "2")}, "the form has 2 parts that are no files, none of them"),
+    ],
+)
+def test_a_form_with_more_than_one_clip_is_told_how_many(door, form, said):
+    answer = requests.post(door.url, files=form, timeout=60)
+    assert error_of(answer) == (400, "no_clip") and said in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("word", ["labels", "person"])
+def test_a_word_about_the_clip_that_is_sent_as_a_file_is_refused_by_name(door, clip, word):
+    form = {word: ("words.txt", b"happy,sad"), "data": clip.read_bytes()}
+    answer = requests.post(door.url, files=form, timeout=60)
+    assert error_of(answer) == (400, "bad_form") and repr(word) in answer.json()["error"]["message"]
+    alone = requests.post(door.url, files={word: ("clip.mp4", clip.read_bytes())}, timeout=60)
+    assert alone.status_code == 200, "the only file is the clip, whatever its field is called"
+    assert inbox(door) == []
+
+
 def test_a_version_may_be_named(door):
     assert error_of(requests.post(f"{door.url}/7", data=b"no clip", timeout=60)) == (400, "unreadable")
     assert error_of(requests.post(f"{door.url}/8", data=b"x", timeout=60)) == (404, "no_version")
@@ -179,6 +202,17 @@ def test_what_is_no_http_is_an_error_like_all_and_ends_the_connection(door, sent
     assert json.loads(body)["error"]["code"] == "bad_http"
     given = re.search(rb"x-request-id: ([0-9a-f]{32})", head)
     assert given and given[1].decode() in door.logs[0].read_text()
+
+
+def test_what_is_no_http_is_counted_like_all_that_is_refused(door):
+    def counted() -> float:
+        text = requests.get(f"{door.base}/metrics", timeout=9).text
+        found = re.search(r'^affekt_requests_total\{code="bad_http",route="other",status="400"\} (.*)$', text, re.M)
+        return float(found[1]) if found else 0.0
+
+    before = counted()
+    answer_to(door, b"hello\r\n\r\n")
+    assert counted() == before + 1
 
 
 def test_a_request_has_an_id_in_answer_and_log(door):
@@ -308,6 +342,9 @@ def test_a_word_that_is_no_label_is_refused_with_the_nearest_one(door, clip):
         ("/timeline/affekt?every=1&every=2", {"data": b"clip"}),
         ("/explanations/affekt?label=happy&label=sad", {"data": b"clip"}),
         ("/explanations/affekt?labels=happy,sad", {"data": b"clip"}),
+        ("/predictions/affekt?timings=yes", {"data": b"clip"}),
+        ("/predictions/affekt?timings=0&timings=1", {"data": b"clip"}),
+        ("/v2/models/affekt/infer?timings=true", {"json": {"inputs": []}}),
     ],
 )
 def test_what_cannot_be_meant_is_refused_rather_than_passed_over(door, path, body):
