@@ -103,7 +103,8 @@ class Desk:
         gone = asyncio.create_task(_gone(request))
         try:
             there = self._there(request, version, clip)
-            key = self.people.key(person, str(note.get("key") or ""), there.name)
+            # Another model may get the name of one that was taken away; what people showed to that says nothing to it.
+            key = self.people.key(person, str(note.get("key") or ""), f"{there.name} {there.digest}")
             if person:
                 task = {**task, PERSON: self.people.shown(key)}
             status, document = await self.versions.reply(there, clip, task, gone, note)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from affekt.errors import AffektError
+from affekt.serving.door.tally import Comparison
 from affekt.serving.door.versions import Version, Versions
 
 logger = logging.getLogger(__name__)
@@ -75,6 +76,8 @@ class Swaps:
         self.said = ""
         self._one = asyncio.Lock()
         self._watching: asyncio.Task[None] | None = None
+        #: The version that can come back, while one in its place is watched.
+        self._before = ""
 
     async def replace(self, name: str, folder: Path, trials: Sequence[Trial] = ()) -> Swapped:
         """Load a version, try it, make it the default; the others go when it has been watched.
@@ -84,24 +87,22 @@ class Swaps:
                 a trial: then nothing has changed.
         """
         started = time.monotonic()
-        await self._end_watch()
         async with self._alone():
             added = await self._added(name, folder, trials)
             return await self._put(added, started)
 
     async def beside(self, name: str, folder: Path, trials: Sequence[Trial], *, percent: float, shadow: bool) -> None:
         """Load and try a version, and send it a share of the requests, or copies of them; errors as :meth:`replace`."""
-        await self._end_watch()
         async with self._alone():
             if self.versions.canary or self.versions.shadow:
                 raise AffektError("another version is on trial; promote or abort it first", code="busy")
             await self._added(name, folder, trials)
             if shadow:
-                self.versions.shadow = name
+                self.versions.shadow, self.versions.comparison = name, Comparison()
             else:
                 self.versions.canary, self.versions.percent = name, percent
             self.said = ""
-            self._watching = asyncio.create_task(self._watch(name, ""))
+            self._begin_watch(name, "")
 
     async def promote(self) -> Swapped:
         """Make the version on trial the default.
@@ -110,17 +111,20 @@ class Swaps:
             AffektError: ``no_trial``: there is none.
         """
         started = time.monotonic()
-        await self._end_watch()
-        async with self._alone():
-            return await self._put(self._on_trial(), started)
-
-    async def abort(self, why: str = "aborted") -> str:
-        """Take the version on trial away; its name. Errors as :meth:`promote`."""
-        await self._end_watch()
         async with self._alone():
             version = self._on_trial()
-            await self._withdraw(version.name, why)
-            return version.name
+            await self._end_watch()
+            return await self._put(version, started)
+
+    async def abort(self, why: str = "aborted") -> str:
+        """Take the version on trial away, or one that is watched back; its name. Errors as :meth:`promote`."""
+        async with self._alone():
+            before = self._before
+            name = self.versions.default if before else self._on_trial().name
+            await self._cancel_watch()
+            self.versions.default = before or self.versions.default
+            await self._withdraw(name, why)
+            return name
 
     def status(self) -> dict[str, Any]:
         """What there is and how it does."""
@@ -152,11 +156,17 @@ class Swaps:
     async def _added(self, name: str, folder: Path, trials: Sequence[Trial]) -> Version:
         if name in self.versions.all:
             raise AffektError(f"version {name} is there already", code="already_deployed")
-        added = await self.versions.add(name, folder)
+        await self._end_watch()
         try:
-            await self._try(added, trials)
+            added = await self.versions.add(name, folder)
+            try:
+                await self._try(added, trials)
+            except BaseException:
+                await self.versions.remove(name)
+                raise
         except BaseException:
-            await self.versions.remove(name)
+            if on_trial := self.versions.canary or self.versions.shadow:
+                self._begin_watch(on_trial, "")  # it stays, and nobody else looks after it
             raise
         return added
 
@@ -169,7 +179,7 @@ class Swaps:
         version.tally.forget()
         self.said = ""
         old = [name for name in versions.all if name != version.name]
-        self._watching = asyncio.create_task(self._watch(version.name, before))
+        self._begin_watch(version.name, before)
         return Swapped(version.name, tuple(old), time.monotonic() - started)
 
     async def _try(self, version: Version, trials: Sequence[Trial]) -> None:
@@ -188,6 +198,10 @@ class Swaps:
             if why := difference(said, trial.expected, trial.tolerance):
                 raise AffektError(f"{trial.clip.name}: {why}", code="trial_failed")
 
+    def _begin_watch(self, name: str, before: str) -> None:
+        self._before = before
+        self._watching = asyncio.create_task(self._watch(name, before))
+
     async def _watch(self, name: str, before: str) -> None:
         """Keep the version before while a new one shows itself; take the new one back where it is worse."""
         ends = time.monotonic() + self.watch
@@ -197,9 +211,10 @@ class Swaps:
                 return
             if why := self._worse(self.versions.all[name], self.versions.all.get(before or self.versions.default)):
                 if before:
-                    self.versions.default = before
+                    self.versions.default, self._before = before, ""
                 await self._withdraw(name, f"version {name} was taken back: {why}")
                 return
+        self._before = ""
         for other in [other for other in self.versions.all if other != name]:
             await self.versions.remove(other)
             logger.info("version %s replaced %s", name, other)
@@ -210,7 +225,7 @@ class Swaps:
             return ""
         if tally.failed > MOST_FAILED * tally.count:
             return f"{tally.failed} of {tally.count} attempts failed"
-        if other is None or other.tally.count < FEWEST:
+        if other is None or min(len(tally.worked), len(other.tally.worked)) < FEWEST:
             return ""
         took, before = tally.usual, other.tally.usual
         if took > self.slower * before and took - before > NOTICED:
@@ -227,15 +242,17 @@ class Swaps:
 
     async def _end_watch(self) -> None:
         """Finish what is watched: who asks for the next change is content with the last."""
-        watching, self._watching = self._watching, None
-        if watching is None or watching.done():
-            return
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+        await self._cancel_watch()
         versions = self.versions
         kept = {versions.default, versions.canary, versions.shadow}
         for other in [other for other in versions.all if other not in kept]:
             await versions.remove(other)
+
+    async def _cancel_watch(self) -> None:
+        watching, self._watching, self._before = self._watching, None, ""
+        if watching is not None:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
 
 
 def difference(said: Mapping[str, Any], expected: Mapping[str, Any], tolerance: float = TOLERANCE) -> str:

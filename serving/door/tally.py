@@ -21,7 +21,7 @@ class Tally:
         again: of them those after a failed one of the same request.
         lost: requests of which the last attempt failed.
         seconds: of the last answers, with the time in the line.
-        worked: of the last answers, without it.
+        worked: of the last plain answers, without it.
     """
 
     count: int = 0
@@ -32,8 +32,15 @@ class Tally:
     worked: list[float] = field(default_factory=list)
     _failing: dict[str, None] = field(default_factory=dict)
 
-    def add(self, seconds: float, worked: float, *, failed: bool, request: str = "") -> None:
-        """Count an attempt of a request of that id, which took so many seconds, and a worker so many of them."""
+    def add(self, seconds: float, worked: float | None, *, failed: bool, request: str = "") -> None:
+        """Count an attempt of a request of that id.
+
+        Args:
+            seconds: it took.
+            worked: of them by a worker; None where that was no plain answer.
+            failed: through the server's fault.
+            request: its id.
+        """
         again = request in self._failing
         self.count += 1
         self.failed += failed
@@ -45,7 +52,8 @@ class Tally:
             if len(self._failing) > _KEPT:
                 del self._failing[next(iter(self._failing))]
         self.seconds = [*self.seconds[-_KEPT + 1 :], seconds]
-        self.worked = [*self.worked[-_KEPT + 1 :], worked]
+        if worked is not None:
+            self.worked = [*self.worked[-_KEPT + 1 :], worked]
 
     def forget(self) -> None:
         """Begin anew."""
@@ -54,7 +62,7 @@ class Tally:
 
     @property
     def usual(self) -> float:
-        """Seconds that a worker takes for an answer, the median of the last."""
+        """Seconds that a worker takes for a plain answer, the median of the last."""
         return median(self.worked) if self.worked else 0.0
 
     def to_dict(self) -> dict[str, Any]:

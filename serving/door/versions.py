@@ -87,6 +87,7 @@ class Versions:
         self.all: dict[str, Version] = {}
         self.watcher: Watcher | None = None
         self._left: set[asyncio.Task[Reply]] = set()
+        self._leaving: dict[str, asyncio.Task[None]] = {}
 
     async def add(self, name: str, folder: Path) -> Version:
         """Load a version; nobody is sent to it yet.
@@ -95,6 +96,8 @@ class Versions:
             AffektError: it cannot be loaded.
         """
         manifest = read_manifest(folder, checked=False)  # the engine's workers check what they load
+        if name in self._leaving:
+            await asyncio.wait({self._leaving[name]})  # the engine knows it until then
         await self.engine.add(name, folder, self.workers)
         media = manifest["settings"]["media"]
         seconds = float(media["timeout_seconds"]) + MODEL_SECONDS
@@ -106,11 +109,20 @@ class Versions:
         return added
 
     async def remove(self, name: str) -> None:
-        """Take a version away when it has answered what it was asked; nobody is sent to it any more."""
+        """Take a version away when it has answered what it was asked; nobody is sent to it any more.
+
+        It goes also where whoever asked for that is cancelled meanwhile.
+        """
         version = self.all.pop(name)
-        while version.asked:
-            await asyncio.sleep(0.05)
-        await self.engine.remove(name)
+
+        async def leave() -> None:
+            while version.asked:
+                await asyncio.sleep(0.05)
+            await self.engine.remove(name)
+
+        leaving = self._leaving[name] = asyncio.create_task(leave())
+        leaving.add_done_callback(lambda _: self._leaving.pop(name, None))
+        await asyncio.shield(leaving)
 
     def named(self, model: str, version: str | None = None, key: str = "") -> Version:
         """The version that a request names; else the canary for its share of all keys, and the default for the rest.
@@ -235,7 +247,9 @@ class Versions:
                 said = await self.engine.ask(version.name, {**task, "clip": clip.name}, version.seconds)
                 now = time.monotonic()
                 version.took += 0.2 * (now - started - version.took)
-                version.tally.add(now - began, now - started, failed=said[0] >= 500, request=request)
+                # How long a clip takes that cannot be used, or a timeline, says nothing of how quick a version is.
+                worked = now - started if said[0] == 200 and "kind" not in task else None
+                version.tally.add(now - began, worked, failed=said[0] >= 500, request=request)
                 self._worked(version, arm, now - started, said[1].get("error", {}).get("code", ""))
                 return said
         except Full:
@@ -244,7 +258,7 @@ class Versions:
             raise Refusal(503, "busy", message, retry_after=version.retry_after) from None
         except EngineError as error:
             now = time.monotonic()
-            version.tally.add(now - began, now - started, failed=True, request=request)
+            version.tally.add(now - began, None, failed=True, request=request)
             self._worked(version, arm, now - started, error.code)
             status = ENGINE_STATUS.get(error.code, 500)
             wait = version.retry_after if status == 503 else 0

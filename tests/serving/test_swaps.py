@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,7 @@ def scene(tmp_path, tiny_ensemble, monkeypatch):
     return play
 
 
-async def asked(versions, key="", version=None, request=""):
+async def asked(versions, key="", version=None, request="", task=None):
     box = Inbox(versions.engine.inbox, 100)
     with box.writer() as writer:
         writer.write(b"clip")
@@ -79,7 +80,7 @@ async def asked(versions, key="", version=None, request=""):
     never = asyncio.create_task(asyncio.sleep(60))
     chosen = versions.named("affekt", version, key)
     try:
-        return chosen.name, await versions.reply(chosen, clip, {}, never, {"id": request})
+        return chosen.name, await versions.reply(chosen, clip, task or {}, never, {"id": request})
     except Exception as error:
         return chosen.name, error
     finally:
@@ -264,6 +265,132 @@ def test_without_a_trial_there_is_nothing_to_promote(scene):
         return raised.value.code
 
     assert scene(act) == "no_trial"
+
+
+def test_a_change_that_is_refused_leaves_what_is_watched_watched(scene, tiny_ensemble):
+    """Else the version before went at once, and a canary that fails stayed."""
+
+    async def act(engine, versions, swaps):
+        await swaps.replace("2", tiny_ensemble)
+        for asked_for in (swaps.promote, lambda: swaps.replace("1", tiny_ensemble)):
+            with pytest.raises(AffektError):
+                await asked_for()
+        kept = list(engine.there)
+        engine.says["2"] = EngineError("died", code="crashed")
+        for _ in range(swap.FEWEST):
+            await asked(versions)
+        await asyncio.sleep(0.1)
+        return kept, versions.default, engine.there
+
+    assert scene(act) == (["1", "2"], "1", ["1"])
+
+
+@pytest.mark.parametrize("asked_for", ["replace", "beside"])
+def test_a_canary_is_watched_on_where_another_version_is_refused(scene, tiny_ensemble, clip, asked_for):
+    async def act(engine, versions, swaps):
+        await swaps.beside("2", tiny_ensemble, [], percent=100, shadow=False)
+        engine.says["3"] = {"error": {"code": "unreadable", "message": ""}}
+        with pytest.raises(AffektError):
+            if asked_for == "replace":
+                await swaps.replace("3", tiny_ensemble, [Trial(clip, ANSWER)])
+            else:
+                await swaps.beside("3", tiny_ensemble, [], percent=50, shadow=False)
+        engine.says["2"] = EngineError("died", code="crashed")
+        for _ in range(swap.FEWEST):
+            await asked(versions)
+        await asyncio.sleep(0.1)
+        return versions.canary, engine.there, swaps.status()["said"]
+
+    assert scene(act) == ("", ["1"], "version 2 was taken back: 10 of 10 attempts failed")
+
+
+def test_a_version_that_is_watched_is_taken_back_by_abort(scene, tiny_ensemble):
+    async def act(engine, versions, swaps):
+        await swaps.replace("2", tiny_ensemble)
+        name = await swaps.abort()
+        with pytest.raises(AffektError, match="no version is on trial"):
+            await swaps.abort()
+        return name, (await asked(versions))[0], engine.there
+
+    assert scene(act) == ("2", "1", ["1"])
+
+
+def test_a_version_that_is_on_its_way_out_goes_though_another_comes_and_its_name_is_free_then(scene, tiny_ensemble):
+    async def act(engine, versions, swaps):
+        await swaps.replace("2", tiny_ensemble)
+        engine.says["2"] = EngineError("died", code="crashed")
+        versions.all["2"].asked += 1  # a request that takes long
+        for _ in range(swap.FEWEST):
+            await asked(versions)
+        leaving = versions.all["2"]
+        while "2" in versions.all:
+            await asyncio.sleep(0.01)
+        await swaps.replace("3", tiny_ensemble)
+        again = asyncio.create_task(swaps.replace("2", tiny_ensemble))
+        await asyncio.sleep(0.1)
+        waits = not again.done() and engine.there.count("2") == 1
+        leaving.asked -= 1
+        await again
+        return waits, versions.default, sorted(engine.there), sorted(versions.all)
+
+    assert scene(act) == (True, "2", ["2", "3"], ["2", "3"])
+
+
+def test_each_shadow_is_compared_from_its_own_beginning(scene, tiny_ensemble):
+    async def act(engine, versions, swaps):
+        counts = []
+        for name in ("2", "3"):
+            await swaps.beside(name, tiny_ensemble, [], percent=0, shadow=True)
+            await asked(versions)
+            await asyncio.sleep(0.05)
+            counts.append(swaps.status()["comparison"]["requests"])
+            await swaps.abort()
+        return counts
+
+    assert scene(act) == [1, 1]
+
+
+@pytest.mark.parametrize("quick", [{"error": {"code": "unreadable", "message": ""}}, "hung up", "timeline"])
+def test_how_long_a_version_takes_is_that_of_plain_answers(scene, tiny_ensemble, quick):
+    """Broken clips and callers who hang up before a swap, or timelines behind it, are no slower version."""
+
+    async def act(engine, versions, swaps):
+        tally = versions.all["1"].tally
+        engine.says["1"] = quick if isinstance(quick, dict) else ANSWER
+        if quick == "hung up":
+            engine.says["1"] = {"error": {"code": "gone", "message": ""}}
+        for _ in range(2 * swap.FEWEST):
+            await asked(versions, task={"kind": "timeline"} if quick == "timeline" else {})
+        return tally.count, tally.worked
+
+    assert scene(act) == (20, [])
+
+
+def test_another_model_under_a_name_that_was_taken_away_knows_nobody(scene, tiny_ensemble, tmp_path, monkeypatch):
+    other = shutil.copytree(tiny_ensemble, tmp_path / "other")
+    manifest = other / "ensemble.json"
+    manifest.write_text(manifest.read_text() + "\n")
+    shown = {"clips": 1, "said": {}, "rows": {}, "fused": None}
+
+    async def act(engine, versions, swaps):
+        desk, known = Desk(Options("", ""), versions, Inbox(engine.inbox, 100)), []
+
+        async def ask(version, task, seconds):
+            known.append(task.get("person"))
+            return (200, {**ANSWER, "person": shown}) if task["clip"] else (400, {"error": {"code": "bad_clip_name"}})
+
+        monkeypatch.setattr(engine, "ask", ask)
+        for folder in (tiny_ensemble, tiny_ensemble, other):
+            await swaps.replace("2", folder)
+            scope = {"type": "http", "state": {"note": {}}, "headers": [], "query_string": b""}
+            with desk.inbox.writer() as writer:
+                writer.write(b"clip")
+                clip = writer.done()
+            await desk.reply(Request(scope, receive=lambda: asyncio.sleep(60)), versions.all["2"], clip, {}, "ann")
+            await swaps.abort()
+        return [each for each in known if each is not None]
+
+    assert scene(act) == [{}, shown, {}]
 
 
 def attempts(*said):
