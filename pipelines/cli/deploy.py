@@ -98,7 +98,7 @@ def deploy_promoted(url: str, name: str, version: int) -> bool:
 
 
 def answer_with(reference: str, tracking: Tracking, server: RunningServer) -> None:
-    """Let a server answer with a version; one that answers already is left as it is.
+    """Let a server answer with a version; one that answers already is left as it is, one on trial is promoted.
 
     Raises:
         AffektError: it does not, for the reasons of :func:`affekt.serving.rollout.deploy_ensemble`.
@@ -108,7 +108,10 @@ def answer_with(reference: str, tracking: Tracking, server: RunningServer) -> No
     there = next((name for name, known in status["versions"].items() if known.get("digest") == digest), "")
     if there and there == status["default"]:
         return
-    if there and there not in (status["canary"], status["shadow"]):
+    if there and there in (status["canary"], status["shadow"]):
+        manage(server, "POST", "/promote", {})
+        return
+    if there:
         raise AffektError(f"version {there} answered before, and is being taken away; try again later", code="busy")
     name = name_beside(status, str(meant.version), meant.name, digest, server.url)
     with trials_of(folder, []) as trials:

@@ -5,20 +5,14 @@ from __future__ import annotations
 import argparse
 import re
 import signal
-import sys
 import threading
-import time
 from pathlib import Path
 
-from affekt.errors import AffektError, UsageError, as_affekt_error
+from affekt.errors import AffektError, UsageError
 from affekt.home import home
 from affekt.pipelines.cli.remarks import remark
 from affekt.serving.door.options import LOCAL
-from affekt.serving.running import RunningServer
 from affekt.serving.server import LocalServer
-
-#: Seconds between two looks at what is followed.
-_LOOK = 30.0
 
 
 def main(options: argparse.Namespace) -> int:
@@ -48,12 +42,15 @@ def main(options: argparse.Namespace) -> int:
         print(f"{options.model} answers at {server.url}; try: affekt predict CLIP --url {server.url}", flush=True)
         remark(server.confinement)
         print("stop with Ctrl-C", flush=True)
-        version, looked = server.version, time.monotonic()
+        if options.follow:
+            from affekt.pipelines.cli.following import Following  # what only a server that follows needs
+
+            following = Following(options.model, server.version, server.running_server())
+            # Beside this thread: a deployment, or a registry that does not answer, takes long, and is not waited for.
+            threading.Thread(target=following.run, args=(stop,), daemon=True).start()
         while not stop.wait(1.0):
             if not server.running():
                 raise AffektError(f"the server ended by itself:\n{server.log_tail()}", code="server_failed")
-            if options.follow and time.monotonic() - looked > _LOOK:
-                version, looked = _followed(options.model, version, server.running_server()), time.monotonic()
     return 0
 
 
@@ -83,21 +80,3 @@ def _refused(options: argparse.Namespace) -> str:
         if not re.fullmatch(r"[\w.-]+|[0-9a-fA-F:]+|\[[0-9a-fA-F:]+\]", host):
             return f"--host is {host!r}; expected a bare name without a scheme and a port, like emotions.example.org"
     return ""
-
-
-def _followed(reference: str, version: str, server: RunningServer) -> str:
-    """The version that a reference means, put into the server where it is another; one that fails is tried again."""
-    from affekt.pipelines.cli.deploy import answer_with  # what only a server that follows needs, as the next
-    from affekt.registry import Tracking, version_of  # as above
-
-    try:
-        tracking = Tracking()
-        meant = version_of(reference, tracking)
-        if meant is None or meant == version:
-            return version
-        answer_with(reference, tracking, server)
-    except (AffektError, OSError) as error:
-        print(f"affekt: {reference} could not be followed: {as_affekt_error(error)}", file=sys.stderr, flush=True)
-        return version
-    print(f"now answers with version {meant}", flush=True)
-    return meant
