@@ -12,8 +12,12 @@ HEARD = 20.0
 #: where they do the latter for more than a tenth of what is heard.
 RELATED, CANCELLED_SHARE = 0.5, 0.1
 _BLOCK = 4000
+#: The root of the power below which a channel is silent: 60 dB below full scale.
+_SILENT = 32768 * 10 ** (-60 / 20)
 #: A channel is off zero where its mean is beyond this share of its deviation: recordings of voices have a thousandth.
 OFFSET = 0.05
+#: Samples of the mean around which a sound lies whose zero wanders: a tenth of a second at 16 kHz.
+_ZERO = 1600
 _WITH_CENTRE, _CENTRE = re.compile(r"[3-9]\.\d"), 2
 #: Layouts of a number of channels that would have a centre, and have none.
 _NO_CENTRE = frozenset({"3.0(back)", "6.0(front)", "6.1(front)"})
@@ -24,9 +28,10 @@ def downmix(channels: np.ndarray, layout: str = "") -> np.ndarray:
     """One channel of several: int16 ``[n]`` of ``[n, C]``.
 
     The centre of a film's layout counts alone, since it carries what is spoken; the channel of low frequencies does not
-    count. Channels that carry one sound count by their power, so that a silent one takes nothing from it and a mono
-    file and its stereo copy have one loudness; those that carry different ones count alike. Of channels of opposite
-    phase, which would cancel each other, the loudest counts. A channel that is off zero is brought back to it first.
+    count where any other is more than silent. Channels that carry one sound count by their power, so that a silent one
+    takes nothing from it and a mono file and its stereo copy have one loudness; those that carry different ones count
+    alike. Of channels of opposite phase, which would cancel each other, the loudest counts. A channel that is off zero,
+    or whose zero wanders, is brought back to it first.
 
     Args:
         channels: the samples.
@@ -37,7 +42,7 @@ def downmix(channels: np.ndarray, layout: str = "") -> np.ndarray:
         return np.ascontiguousarray(channels[:, 0])
     power = np.array([float(np.square(column.astype(np.float64)).mean()) for column in channels.T])
     low = _LOW_FREQUENCIES.get(layout, len(power))
-    if low < len(power) and np.delete(power, low).any():
+    if low < len(power) and np.delete(power, low).max() > _SILENT**2:
         power[low] = 0
     heard = np.flatnonzero(power > power.max(initial=0.0) * 10 ** (-HEARD / 10))
     if not len(heard):
@@ -62,16 +67,39 @@ def same_sound(one: np.ndarray, other: np.ndarray) -> bool:
 
 
 def _around_zero(channels: np.ndarray) -> np.ndarray:
-    """Channels without the constant that a sound card or a transmitter adds, which is no sound, where it matters."""
+    """Channels without the constant that a sound card or a transmitter adds, which is no sound, where it matters; and
+    without what such a constant does slowly, as after a plug was put in, where that is more than what is heard.
+    """
     if not len(channels):
         return channels
     means = np.array([column.mean(dtype=np.float64) for column in channels.T])
     deviations = np.array([column.std(dtype=np.float64) for column in channels.T])
     off = np.abs(means) > np.maximum(OFFSET * deviations, 1.0)
-    if not off.any():
+    wandering = [number for number, column in enumerate(channels.T) if _wanders(column)]
+    if not off.any() and not wandering:
         return channels
-    moved: np.ndarray = np.clip(np.rint(channels - np.where(off, means, 0.0)), -32768, 32767).astype(np.int16)
-    return moved
+    moved = channels - np.where(off, means, 0.0)
+    for number in wandering:
+        moved[:, number] = channels[:, number] - _slow_mean(channels[:, number])
+    rounded: np.ndarray = np.clip(np.rint(moved), -32768, 32767).astype(np.int16)
+    return rounded
+
+
+def _wanders(channel: np.ndarray) -> bool:
+    """Whether means over a tenth of a second differ more from each other than samples do from those means."""
+    blocks = channel[: len(channel) // _ZERO * _ZERO].reshape(-1, _ZERO)
+    if len(blocks) < 2:
+        return False
+    among, within = blocks.mean(axis=1, dtype=np.float64).var(), blocks.var(axis=1, dtype=np.float64).mean()
+    return bool(among > max(within, _SILENT**2))
+
+
+def _slow_mean(channel: np.ndarray) -> np.ndarray:
+    """The mean of a tenth of a second around each sample, float64 ``[n]``; the ends are those of the sound."""
+    padded = np.pad(channel.astype(np.float64), (_ZERO // 2, _ZERO - _ZERO // 2), "edge")
+    sums = np.concatenate([[0.0], np.cumsum(padded)])
+    mean: np.ndarray = (sums[_ZERO:-1] - sums[: -_ZERO - 1]) / _ZERO
+    return mean
 
 
 def _correlation(samples: np.ndarray) -> float | None:
@@ -81,7 +109,8 @@ def _correlation(samples: np.ndarray) -> float | None:
     own = squares.sum(axis=1)
     together = np.add.reduceat(np.square(samples.sum(axis=1)), starts) - own
     most = np.square(np.sqrt(squares).sum(axis=1)) - own
-    cancelled = most[together < -RELATED * most].sum()
+    # Of more than two channels the sum is silence long before all of them are opposite to each other.
+    cancelled = most[together < -RELATED * np.minimum(most, own)].sum()
     if cancelled > CANCELLED_SHARE * most.sum():
         return None
     return float(together.sum() / max(most.sum(), 1e-9))

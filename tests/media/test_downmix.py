@@ -38,8 +38,21 @@ def test_one_channel_is_itself() -> None:
         (VOICE, np.concatenate([VOICE[:RATE], -VOICE[RATE:]])),
         (VOICE, VOICE, VOICE),
         (NOTHING, VOICE, NOTHING, NOTHING),
+        (VOICE, -VOICE, VOICE, -VOICE),
+        (VOICE, -VOICE, NOTHING, -VOICE // 2, VOICE // 2),
     ],
-    ids=["both", "left", "right", "opposite", "opposite and half", "half of it opposite", "three", "one of four"],
+    ids=[
+        "both",
+        "left",
+        "right",
+        "opposite",
+        "opposite and half",
+        "half of it opposite",
+        "three",
+        "one of four",
+        "two pairs of opposites",
+        "two such of unlike loudness",
+    ],
 )
 def test_a_voice_is_as_loud_as_in_its_channels(channels: tuple[np.ndarray, ...]) -> None:
     assert np.abs(downmix(np.stack(channels, axis=1)).astype(int) - VOICE).max() <= 1
@@ -71,6 +84,12 @@ def test_the_channel_of_low_frequencies_is_not_heard() -> None:
     channels = np.stack([VOICE, VOICE, OTHER * 3], axis=1)
 
     assert np.abs(downmix(channels, "2.1").astype(int) - VOICE).max() <= 1
+
+
+def test_the_channel_of_low_frequencies_counts_where_nothing_else_is_more_than_silent() -> None:
+    channels = np.stack([OTHER // 100, OTHER // 100, NOTHING, VOICE, NOTHING, NOTHING], axis=1)
+
+    assert np.array_equal(downmix(channels, "5.1"), VOICE)
 
 
 @pytest.mark.filterwarnings("error")
@@ -119,6 +138,34 @@ def test_a_constant_that_a_sound_card_adds_is_not_heard(channels: tuple[np.ndarr
 
     assert np.abs(downmix(added).astype(int) - VOICE).max() <= 1
     assert not downmix(np.full((RATE, 1), offset, np.int16)).any()
+
+
+@pytest.mark.parametrize(
+    "drift",
+    [
+        np.linspace(-9000, 9000, 2 * RATE),
+        12000 * np.exp(-np.arange(2 * RATE) / RATE / 0.5),
+        8000 * np.sin(2 * np.pi * 0.5 * np.arange(2 * RATE) / RATE),
+    ],
+    ids=["drifts", "settles", "swings"],
+)
+@pytest.mark.parametrize("sides", [(1, 1), (1, -1), (0, 1)], ids=["both", "opposite", "right"])
+def test_a_zero_that_wanders_is_not_heard(sides: tuple[int, int], drift: np.ndarray) -> None:
+    voice = VOICE // 4
+    off = np.stack([side * voice + drift for side in sides], axis=1).astype(np.int16)
+    middle = slice(RATE // 10, -RATE // 10)
+
+    heard = downmix(off).astype(int)
+
+    # Of opposite channels either may be the louder one.
+    assert min(np.abs(heard - side * voice)[middle].max() for side in (1, -1)) <= 100
+    assert np.abs(heard).max() < 2 * np.abs(voice).max()
+
+
+def test_sound_that_begins_and_ends_stays_as_it_is() -> None:
+    sound = np.concatenate([NOTHING, VOICE, NOTHING])
+
+    assert np.array_equal(downmix(sound[:, None]), sound)
 
 
 def test_what_is_a_little_off_zero_as_recordings_are_stays_as_it_is() -> None:
