@@ -16,10 +16,10 @@ from affekt.media.ffmpeg_command import FIRST, max_pixels, picture_side
 from affekt.media.ffmpeg_log import FileReport
 from affekt.media.ffmpeg_run import FfmpegRun, run_ffmpeg, stream_of
 from affekt.media.format_names import reason_of
-from affekt.media.frame_rate import measured_rate, step_for
+from affekt.media.frame_rate import measured_rate, shown_until, step_for
 from affekt.media.frames import Frames, Spill
 from affekt.media.listing import JUMPING, Listing
-from affekt.media.pipes import MAX_PICTURE_BYTES, USUAL_FRAME_RATE
+from affekt.media.pipes import MAX_PICTURE_BYTES
 from affekt.media.probe import is_truncated
 from affekt.media.pyav import run_pyav
 from affekt.settings import MediaSettings
@@ -295,8 +295,9 @@ def _as_fast_as_seen(
         picture = run_ffmpeg(path, settings, deadline, video=video, sound=None, step=step)
         picture = _whole(path, settings, deadline, _Streams(video, None), picture)
         return replace(picture, sound=result.sound, sound_start=result.sound_start)
-    result.frames.keep_every(step // result.step)
-    return replace(result, times=result.times[:: step // result.step], step=step)
+    kept = range(0, len(result.frames), step // result.step)
+    result.frames.keep(kept)
+    return replace(result, times=result.times[:: kept.step], step=step)
 
 
 def _within_limits(path: Path, settings: MediaSettings, streams: _Streams, result: FfmpegRun) -> Decoded:
@@ -308,13 +309,14 @@ def _within_limits(path: Path, settings: MediaSettings, streams: _Streams, resul
         reason = report.complaint or "it holds no picture and no sound that can be decoded"
         raise _error(path, "unreadable", f"cannot be decoded ({reason}); convert it to MP4 with H.264 and AAC")
     shown = report.listing.stream(streams.video) if streams.video is not None else None
+    stated = streams.stated_seconds(report.listing)
     ends, starts = [], []
-    if frames is not None:
-        starts.append(float(times[0]))
-        ends.append(float(times[-1]) + _period(times, shown.frame_rate if shown else 0.0) / result.step)
     if result.sound.size:
         starts.append(result.sound_start)
         ends.append(result.sound_start + len(result.sound) / settings.sample_rate)
+    if frames is not None:
+        starts.append(float(times[0]))
+        ends.append(shown_until(times, shown.frame_rate if shown else 0.0, result.step, max(stated, *ends, 0.0)))
     zero, end = min(starts), max(ends)
     if end - zero > settings.max_seconds + _SLACK:
         raise _too_long(path, settings, end - zero)
@@ -322,7 +324,6 @@ def _within_limits(path: Path, settings: MediaSettings, streams: _Streams, resul
         frames = Frames(2, 2, Spill())  # none of them
     elif shown is not None and shown.width:
         frames.source_width, frames.source_height = shown.width, shown.height
-    stated = streams.stated_seconds(report.listing)
     missing = 0.0 if report.listing.container in JUMPING else max(0.0, stated - end)
     truncated = missing > max(0.25, 0.1 * stated) or is_truncated(path)
     sound = _placed(result.sound, result.sound_start - zero, settings)
@@ -332,13 +333,6 @@ def _within_limits(path: Path, settings: MediaSettings, streams: _Streams, resul
         frames, (times - zero).astype(np.float32), sound, report, truncated, missing if truncated else 0.0,
         end - zero, others, zero, heard.number if heard and heard.layout != "mono" else None,
     )  # fmt: skip
-
-
-def _period(times: np.ndarray, frame_rate: float) -> float:
-    """Seconds for which the last picture is shown: as long as the others, or as the file says."""
-    if len(times) > 1 and times[-1] > times[0]:
-        return float(times[-1] - times[0]) / (len(times) - 1)
-    return 1 / (frame_rate or USUAL_FRAME_RATE)
 
 
 def _placed(sound: np.ndarray, start: float, settings: MediaSettings) -> np.ndarray:

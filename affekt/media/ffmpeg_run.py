@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -21,7 +21,7 @@ from affekt.media.ffmpeg_log import FileReport, read_report
 from affekt.media.ffmpeg_start import ENVIRONMENT, MEMORY, limited, limiter
 from affekt.media.frames import Frames
 from affekt.media.listing import MAX_FRAME_RATE, Listing, Stream, read_listing
-from affekt.media.pipes import Drain, channels_of, open_pipe, read_frames, stamp_of, times_of
+from affekt.media.pipes import Drain, channels_of, going_on, open_pipe, read_frames, stamp_of, stamps_of, times_at
 from affekt.settings import MediaSettings
 
 _LOG_HEAD, _LOG_TAIL = 64 << 10, 16 << 10
@@ -130,9 +130,15 @@ def run_ffmpeg(
     count = len(frames) if frames is not None else 0
     shown, heard = stream_of(report.listing, "Video", video), stream_of(report.listing, "Audio", sound)
     decoded = channels_of(channels.data()) if channels else np.zeros((0, 1), np.int16)
+    stamps = stamps_of(times.text() if times else "", count)
+    kept = going_on(stamps, count)
+    if frames is not None and len(kept) < count:
+        frames.keep(kept)
+        report = replace(report, damaged=True)
+        stamps = [stamps[number] for number in kept if number < len(stamps)]
     return FfmpegRun(
         frames if count else None,
-        times_of(times.text() if times else "", count, shown.frame_rate if shown else 0.0, step),
+        times_at(stamps, len(kept), shown.frame_rate if shown else 0.0, step),
         downmix(decoded, heard.layout if heard else "") if mixed else decoded,
         (stamp_of(stamp.text().partition("\n")[0]) or (0.0, False))[0] if stamp else 0.0,
         report,

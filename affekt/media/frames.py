@@ -57,7 +57,7 @@ class Frames:
         self._spill = spill
         #: The planes of the first pictures, where whoever decoded them has left them.
         self._left: list[list[np.ndarray]] = []
-        self._every = 1
+        self._kept: Sequence[int] | None = None
         self.count = 0
 
     def __len__(self) -> int:
@@ -65,8 +65,8 @@ class Frames:
 
     @property
     def thinned(self) -> bool:
-        """Whether pictures were left out by :meth:`keep_every`."""
-        return self._every > 1
+        """Whether pictures were left out by :meth:`keep`."""
+        return self._kept is not None
 
     def room(self) -> memoryview:
         """Free memory behind the last whole picture, a multiple of one picture with its marker."""
@@ -97,10 +97,10 @@ class Frames:
                     cv2.LUT(part, levels[number], kept)
         self.count += 1
 
-    def keep_every(self, step: int) -> None:
-        """Count the first of each so many pictures alone. No further ones can be added."""
-        self.count = -(-self.count // step)
-        self._every *= step
+    def keep(self, numbers: Sequence[int]) -> None:
+        """Count these pictures alone, in this order. No further ones can be added."""
+        self._kept = numbers if self._kept is None else [self._kept[number] for number in numbers]
+        self.count = len(numbers)
 
     def luma(self, number: int) -> np.ndarray:
         """The brightness of a picture, uint8 ``[height, width]``, a view."""
@@ -114,7 +114,7 @@ class Frames:
     def _planes(self, number: int) -> list[np.ndarray]:
         if not 0 <= number < self.count:
             raise IndexError(number)
-        place = number * self._every
+        place = number if self._kept is None else self._kept[number]
         if place < len(self._left):
             return self._left[place]
         chunk, row = divmod(place - len(self._left), self._per_chunk)

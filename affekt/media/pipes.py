@@ -21,6 +21,8 @@ _PIPE_BYTES = 1 << 20
 USUAL_FRAME_RATE = 25.0
 #: Seconds by which the order of decoding is ahead of that of showing, at most.
 _REORDERING = 0.25
+#: Seconds by which no time stamp lies before the latest within one recording.
+_AGAIN = 1.0
 _NO_STAMP = -(1 << 62)
 #: A stream of an AU file: its head, and where in it the number of channels stands.
 _AU, _AU_HEAD, _AU_CHANNELS = b".snd", 24, 20
@@ -134,9 +136,27 @@ def stamp_of(line: str) -> tuple[float, bool] | None:
     return None
 
 
-def times_of(text: str, count: int, frame_rate: float, step: int = 1) -> np.ndarray:
-    """The times of ``count`` frames, :func:`times_at` ffmpeg's lines of :func:`stamp_of`."""
-    return times_at([stamp_of(line) for line in text.splitlines()[:count]], count, frame_rate, step)
+def stamps_of(text: str, count: int) -> list[tuple[float, bool] | None]:
+    """The time stamps of ``count`` frames, by ffmpeg's lines of :func:`stamp_of`."""
+    return [stamp_of(line) for line in text.splitlines()[:count]]
+
+
+def going_on(stamps: Sequence[tuple[float, bool] | None], count: int) -> list[int]:
+    """The numbers of the frames but those from a time stamp far before the latest on, until that is reached again.
+
+    Where a file was written behind another, the second begins at zero anew. Its sound is heard from where the first
+    has ended, and its pictures are seen from there.
+    """
+    kept: list[int] = []
+    latest, behind = -np.inf, False
+    for number in range(count):
+        stamp = stamps[number] if number < len(stamps) else None
+        if stamp is not None:
+            behind = stamp[0] <= latest - (0.0 if behind else _AGAIN)
+            latest = max(latest, stamp[0])
+        if not behind:
+            kept.append(number)
+    return kept
 
 
 def times_at(stamps: Sequence[tuple[float, bool] | None], count: int, frame_rate: float, step: int = 1) -> np.ndarray:

@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from affekt.errors import MediaError
@@ -100,3 +101,27 @@ def test_two_recordings_of_a_stream_that_were_joined_last_as_long_as_both(
     assert (len(decoded.frames), decoded.truncated) == (150, False)
     assert decoded.seconds == pytest.approx(6, abs=0.2)
     assert (probe(joined).duration is None) == (later != 20)
+
+
+@pytest.mark.parametrize("container", ["mkv", "webm"])
+def test_of_a_film_that_was_written_behind_another_both_picture_and_sound_go_on_where_it_is_longer(
+    make_clip: MakeClip, settings: MediaSettings, tmp_path: Path, container: str
+) -> None:
+    """Its pictures had all been shown at the end of the first, beside no sound."""
+    codecs = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus")
+    parts = [
+        make_clip(
+            f"{seconds}_seconds.{container}",
+            *("-f", "lavfi", "-i", f"testsrc2=s=64x48:r=25:d={seconds}"),
+            *("-f", "lavfi", "-i", f"sine=440:r=48000:d={seconds}", *codecs),
+        )
+        for seconds in (2, 3)
+    ]
+    joined = tmp_path / f"joined.{container}"
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+
+    decoded = decode(joined, settings)
+
+    assert np.diff(decoded.times) == pytest.approx(0.04, abs=2e-3)
+    assert (len(decoded.times), decoded.seconds) == (pytest.approx(75, abs=2), pytest.approx(3, abs=0.1))
+    assert decoded.report.damaged

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from affekt.media.decode import decode
-from affekt.media.frame_rate import step_for
+from affekt.media.frame_rate import shown_until, step_for
 from affekt.media.windows import windows_of
 from affekt.settings import MediaSettings
 
@@ -103,3 +103,27 @@ def test_a_clip_that_is_fast_only_at_first_keeps_all_its_frames(make_clip: MakeC
     clip = make_clip("tires.mkv", *source, "-enc_time_base", "1:1000", "-c:v", "ffv1")
 
     assert len(decode(clip, settings).frames) == 960
+
+
+@pytest.mark.parametrize("container", ["mp4", "mkv", "mov"])
+def test_a_clip_of_slides_lasts_as_long_as_it_says_and_not_as_if_each_were_shown_equally_long(
+    make_clip: MakeClip, settings: MediaSettings, container: str
+) -> None:
+    slides = "nullsrc=s=64x64:r=1:d=110,geq=lum='16+N':cb=128:cr=128,select='eq(n,0)+eq(n,100)'"
+    sound = ("-f", "lavfi", "-i", "sine=440:r=16000:d=104")
+    shown = ("-f", "lavfi", "-i", slides, *sound, "-fps_mode", "passthrough", "-c:v", "libx264", "-c:a", "aac")
+
+    decoded = decode(make_clip(f"slides.{container}", *shown), settings)
+
+    assert list(decoded.times) == [0, 100]
+    assert decoded.seconds == pytest.approx(104, abs=0.2)
+
+
+def test_the_last_frame_is_shown_as_long_as_others_but_for_slides() -> None:
+    usual = np.arange(50) / 25
+
+    assert shown_until(usual, 0, 1, known=0) == pytest.approx(2)
+    assert shown_until(usual[::2], 0, 2, known=5) == pytest.approx(1.96)
+    assert shown_until(np.array([0.0]), 10, 1, known=0) == pytest.approx(0.1)
+    slides = np.array([0.0, 80.0])
+    assert [shown_until(slides, 1, 1, known) for known in (0, 60, 85, 200)] == pytest.approx([80.1, 80.1, 85, 160])
