@@ -20,6 +20,7 @@ from affekt.dataset.left_out import is_text, left_out
 from affekt.dataset.problems import Problem, some
 from affekt.dataset.split_names import canonical_split
 from affekt.dataset.split_words import splits_in_names
+from affekt.dataset.unread_folders import unread_folders
 from affekt.errors import DataError
 from affekt.extensions import only_images
 from affekt.storage import Entry, Listing, join, read_bytes
@@ -58,6 +59,8 @@ def clips_of_tree(listing: Listing, uri: str, suffixes: frozenset[str]) -> tuple
     ]
     problems += other_words(((entry.path, fact.label) for entry, fact in chosen if not fact.fault), uri)
     problems += splits_in_names((entry.path for entry, fact in chosen if not fact.split), uri)
+    if not any(fact.split for _, fact in chosen):
+        problems += unread_folders((entry.path for entry, fact in chosen if fact.label and not fact.subject), uri)
     problems += _same_names([entry.path for entry, fact in chosen if not fact.recording], uri)
     return clips, problems + _unlabelled(chosen, uri) + _without_split(chosen, uri)
 

@@ -1,0 +1,45 @@
+"""Folders that tell neither a label nor a split where no other tells a split: they may be splits, or people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from affekt.dataset.labels import known_label
+from affekt.dataset.problems import Problem, some
+from affekt.dataset.split_names import canonical_split, splits_within
+
+_MEND = "call them train, val and test where they are splits"
+
+
+def unread_folders(paths: Iterable[str], uri: str) -> list[Problem]:
+    """What is to be told of the folders of files of which a label is told, and neither a split nor a subject.
+
+    An error where their names hold words for splits, of which some are to learn from and others are not; a warning
+    where several stand side by side.
+
+    Args:
+        paths: of the files.
+        uri: of the data set.
+    """
+    levels: dict[int, dict[str, None]] = {}
+    for path in paths:
+        for level, folder in enumerate(path.split("/")[:-1]):
+            if not known_label(folder) and not canonical_split(folder):
+                levels.setdefault(level, {})[folder] = None
+    problems = []
+    for folders in levels.values():
+        words = {folder: split for folder in folders if (split := splits_within(folder))}
+        kinds = set(words.values())
+        if "train" in kinds and len(kinds) > 1:
+            message = (
+                f"the names of folders hold words for splits, and none is one that is known: {some(words, shown=6)}; "
+                f"all would be learned from and evaluated on alike; {_MEND}, or list the files in a manifest.csv"
+            )
+            problems.append(Problem("unknown_split", uri, message))
+        elif len(folders) > 1:
+            message = (
+                f"folders that tell neither a label nor a split are not read: {some(folders, shown=4)}; {_MEND}, "
+                "or list the files in a manifest.csv with a subject where they are people"
+            )
+            problems.append(Problem("folders_not_read", uri, message, "warning"))
+    return problems
