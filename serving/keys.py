@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import hmac
 import json
 import math
+import os
 import re
 import secrets
+import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,15 +48,25 @@ def read_keys(path: Path) -> list[Key]:
         DataError: it cannot be read, or is no file of keys.
     """
     makes = "affekt keys add NAME --file FILE makes one"
+    if path.exists() and not path.is_file():
+        message = f"is no file, and a server reads its keys again whenever they change; {makes}"
+        raise DataError(message, code="bad_keys", where=str(path))
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
         return [_read(str(name), each) for name, each in document.items()]
     except FileNotFoundError as error:
         raise DataError(f"there is no such file of keys; {makes}", code="bad_keys", where=str(path)) from error
     except OSError as error:
         raise DataError(as_affekt_error(error).message, code="bad_keys", where=str(path)) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"is something else than a file of keys; {makes}", code="bad_keys", where=str(path)) from error
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object that says nothing twice: of two keys of one name the first would hold no more."""
+    if len(found := dict(pairs)) < len(pairs):
+        raise ValueError
+    return found
 
 
 def _read(name: str, document: Mapping[str, Any]) -> Key:
@@ -73,9 +87,10 @@ def add_key(path: Path, name: str, per_minute: float = PER_MINUTE) -> str:
     """
     require_folder_of(path)
     made = secrets.token_urlsafe(32)
-    kept = {key.name: key for key in read_keys(path)} if path.exists() else {}
-    kept[name] = Key(name, _digest(made), per_minute)
-    _write(path, kept)
+    with _alone(path):
+        kept = {key.name: key for key in read_keys(path)} if path.exists() else {}
+        kept[name] = Key(name, _digest(made), per_minute)
+        _write(path, kept)
     return made
 
 
@@ -85,18 +100,35 @@ def remove_key(path: Path, name: str) -> None:
     Raises:
         DataError: there is none of that name.
     """
-    kept = {key.name: key for key in read_keys(path)}
-    if name not in kept:
-        raise DataError(f"has no key {name!r}; it has {', '.join(kept) or 'none'}", code="no_key", where=str(path))
-    del kept[name]
-    _write(path, kept)
+    read_keys(path)  # says of a file that is not there that it is not, whatever there is of its folder
+    with _alone(path):
+        kept = {key.name: key for key in read_keys(path)}
+        if name not in kept:
+            raise DataError(f"has no key {name!r}; it has {', '.join(kept) or 'none'}", code="no_key", where=str(path))
+        del kept[name]
+        _write(path, kept)
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Within it no other command changes the file; its folder has the lock, since the file itself is replaced."""
+    folder = os.open(Path(os.path.realpath(path)).parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _write(path: Path, keys: Mapping[str, Key]) -> None:
     document = {key.name: {"sha256": key.digest, "per_minute": key.per_minute} for key in keys.values()}
+    there = path.stat() if path.exists() else None
     with appearing(path) as part:
         part.touch(mode=0o600)
-        part.chmod(0o600)
+        if there is not None:
+            with contextlib.suppress(PermissionError):  # root alone may, who may not be whom the server runs as
+                os.chown(part, there.st_uid, there.st_gid)
+        part.chmod(0o600 if there is None else stat.S_IMODE(there.st_mode))
         part.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -54,6 +56,43 @@ def test_several_keys_hold_and_may_change_while_the_server_runs(file):
     third = add_key(file, "c")
     assert keys.of(first) is None
     assert keys.of(third).name == "c"
+
+
+def test_keys_that_are_made_at_once_all_hold(file):
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda number: add_key(file, str(number)), range(24)))
+    keys = Keys(file)
+    assert [getattr(keys.of(key), "name", None) for key in made] == [str(number) for number in range(24)]
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_changed_file_is_read_by_whom_it_was_read_before(file):
+    """An administrator who adds a key must not shut out the account that the server runs as."""
+    add_key(file, "a")
+    whose = (12345, 23456) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
+    os.chown(file, *whose)
+    file.chmod(0o640)
+    add_key(file, "b")
+    remove_key(file, "a")
+    found = file.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (*whose, 0o640)
+
+
+def test_what_cannot_be_read_again_is_no_file_of_keys(file):
+    """As of ``--keys <(…)``: the command would read it, and the server found nothing there."""
+    os.mkfifo(file)
+    with pytest.raises(DataError, match="is no file") as raised:
+        read_keys(file)
+    assert raised.value.code == "bad_keys"
+
+
+@pytest.mark.parametrize("text", ['{"a": %s, "a": %s}', 100_000 * "["], ids=["twice", "endless"])
+def test_a_file_that_says_something_twice_or_is_endless_is_damaged(file, text):
+    add_key(file, "a")
+    entry = json.dumps(json.loads(file.read_text())["a"])
+    file.write_text(text.replace("%s", entry))
+    with pytest.raises(DataError, match="affekt keys add"):
+        read_keys(file)
 
 
 @pytest.mark.parametrize("wrong", [{"per_minute": 0}, {"per_minute": float("nan")}, {"sha256": "the key itself"}])

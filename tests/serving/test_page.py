@@ -206,3 +206,56 @@ def test_a_clip_may_be_chosen_again_when_it_failed(browser, door, no_clip):
     browser.value("document.getElementById('file').click()")  # as whoever chooses does; without the window of files
     browser.choose("#file", no_clip)
     browser.until(f"{asked} === 2")
+
+
+@pytest.mark.slow
+def test_what_is_said_of_a_clip_is_not_shown_beside_another_that_was_chosen_meanwhile(browser, door, sample_clips):
+    first, *_, last = sorted(sample_clips.rglob("*.mp4"))
+    browser.open(f"{door.base}/")
+    browser.value(
+        "window.seen = []; window.real = show; show = answer => { seen.push(answer.label); real(answer); }; 0"
+    )
+    for path in (first, last):
+        browser.choose("#file", path)
+    browser.until("!document.getElementById('result').hidden")
+    for button in ("why", "why", "course"):  # a second click asks nothing
+        browser.value(f"document.getElementById('{button}').click()")
+    browser.until(
+        "document.querySelectorAll('#reasons h3').length && document.querySelectorAll('#timeline button').length"
+    )
+    assert browser.value("seen") == [door.predict(last)["label"]]
+    explained = "performance.getEntriesByType('resource').filter(each => each.name.includes('/explanations/')).length"
+    assert browser.value(explained) == 1
+    browser.choose("#file", first)
+    browser.value("document.getElementById('why').click()")
+    browser.choose("#file", last)
+    browser.until("document.getElementById('status').textContent.startsWith('Answered')")
+    assert browser.value("document.getElementById('reasons').children.length") == 0
+
+
+@pytest.mark.slow
+def test_a_clip_that_no_browser_plays_is_answered_without_a_black_box_and_what_cannot_be_copied_is_told(
+    browser, door, clip, tmp_path
+):
+    other = tmp_path / "clip.avi"
+    encoded = ["-c:v", "mpeg4", str(other)]
+    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(clip), *encoded], check=True)
+    browser.open(f"{door.base}/")
+    browser.choose("#file", other)
+    browser.until("!document.getElementById('result').hidden && document.getElementById('stage').hidden")
+    browser.choose("#file", clip)
+    browser.until("!document.getElementById('result').hidden && !document.getElementById('stage').hidden")
+    browser.value("Object.defineProperty(navigator, 'clipboard', { value: undefined }); 0")
+    browser.value("document.getElementById('copy').click()")
+    browser.until("document.getElementById('status').textContent.includes('select the text')")
+
+
+@pytest.mark.slow
+def test_a_clip_that_is_dropped_beside_the_field_is_asked_about(browser, door, clip):
+    browser.open(f"{door.base}/")
+    clip_in_page = f"new File([Uint8Array.from({list(clip.read_bytes())})], 'clip.mp4')"
+    browser.value(
+        f"window.moved = new DataTransfer(); moved.items.add({clip_in_page}); document.body.dispatchEvent("
+        "new DragEvent('drop', { dataTransfer: moved, bubbles: true, cancelable: true })); 0"
+    )
+    browser.until("!document.getElementById('result').hidden")

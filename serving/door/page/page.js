@@ -6,6 +6,8 @@ let clip = null;
 const model = document.documentElement.dataset.model;
 let recorder = null, opening = false;
 const LONGEST = 10;  // seconds of a recording
+const open = new Set();  // requests on their way
+const busy = new Set();  // what a click began and is not done
 
 function made(name, text, attributes = {}) {
   const element = document.createElement(name);
@@ -19,6 +21,9 @@ function say(text) { at("status").textContent = text; }
 function sent(path, body) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
+    open.add(request);
+    request.onloadend = () => open.delete(request);
+    request.onabort = () => reject(null);
     request.open("POST", path);
     request.setRequestHeader("Content-Type", "application/octet-stream");
     if (at("key").value) request.setRequestHeader("Authorization", `Bearer ${at("key").value}`);
@@ -40,10 +45,13 @@ function sent(path, body) {
 }
 
 async function tried(work) {
-  try { await work(); } catch (error) { say(`That did not work: ${error.message}`); }
+  if (busy.has(work)) return;  // a second click asks nothing else
+  busy.add(work);
+  try { await work(); } catch (error) { if (error) say(`That did not work: ${error.message}`); } finally { busy.delete(work); }
 }
 
 async function ask(file) {
+  for (const request of open) request.abort();  // what it says is of another clip
   clip = file;
   at("result").hidden = true;
   at("timeline").replaceChildren();
@@ -76,7 +84,10 @@ function show(answer) {
   at("bars").replaceChildren(...rows);
   at("json").textContent = JSON.stringify(answer, null, 2);
   const video = at("video");
+  URL.revokeObjectURL(video.src);
   video.src = URL.createObjectURL(clip);
+  at("stage").hidden = false;
+  video.onerror = () => { at("stage").hidden = true; };  // a browser plays fewer kinds of clips than are answered
   const place = () => boxed(video, answer.face);
   video.onloadedmetadata = place;
   video.ontimeupdate = place;
@@ -178,9 +189,13 @@ at("file").onchange = (event) => { if (event.target.files[0]) tried(() => ask(ev
 at("record").onclick = () => tried(record);
 at("course").onclick = () => tried(course);
 at("why").onclick = () => tried(why);
-at("copy").onclick = () => tried(async () => { await navigator.clipboard.writeText(at("json").textContent); say("Copied"); });
-for (const kind of ["dragover", "dragleave", "drop"]) {
-  at("drop").addEventListener(kind, (event) => {
+at("copy").onclick = () => tried(async () => {
+  if (!navigator.clipboard) throw new Error("browsers let pages of https and of this machine alone copy; select the text.");
+  await navigator.clipboard.writeText(at("json").textContent);
+  say("Copied");
+});
+for (const kind of ["dragover", "dragleave", "drop"]) {  // beside the field, too: the browser would leave the page
+  document.addEventListener(kind, (event) => {
     event.preventDefault();
     at("drop").classList.toggle("over", kind === "dragover");
     if (kind === "drop" && event.dataTransfer.files[0]) tried(() => ask(event.dataTransfer.files[0]));
