@@ -286,3 +286,19 @@ def test_a_table_of_answers_is_not_taken_for_scores_with_their_truth(tmp_path) -
     with pytest.raises(DataError, match="its label is what was answered") as told:
         ScoreTable.read(path)
     assert told.value.code == "answers"
+
+
+@pytest.mark.parametrize("header", ["clip,predicted,angry,happy,sad", "Clip;predicted;angry;happy;sad"])
+def test_the_answers_of_a_fusion_are_no_scores_to_fuse_and_the_error_says_what_to_give(tmp_path, header):
+    path = tmp_path / "out.csv"
+    row = "a.mp4,sad,.1,.2,.7" if "," in header else "a.mp4;sad;,1;,2;,7"
+    path.write_text(f"{header}\n{row}\n", encoding="utf-8")
+    with pytest.raises(DataError, match="answers of affekt fuse, .*; give the table that was fused") as told:
+        ScoreTable.read(path)
+    assert told.value.code == "answers"
+
+
+def test_a_column_of_predictions_beside_scores_is_left_aside(tmp_path):
+    path = tmp_path / "scores.csv"
+    path.write_text("clip,predicted,a_angry,a_sad\nx,sad,.1,.9\n", encoding="utf-8")
+    assert ScoreTable.read(path).models == ("a",)

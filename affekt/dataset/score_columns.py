@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 _CLIP = ("clip", "path", "uri", "file", "filename", "file_name", "clip_id")
 #: Columns that a table of answers has, as ``affekt score`` writes it.
 _ANSWERS = frozenset(("file", "label", "confidence", "modalities", "frames_with_face"))
+#: A column that ``affekt fuse --out`` writes beside one for each label.
+_FUSED = "predicted"
 #: Between a model's name and a label.
 _BETWEEN = re.compile(r"[_\-.:/ ]+")
 #: Thousands between commas, which are no fraction.
@@ -79,6 +81,14 @@ def read_cells(table: Table, splits: int | None = None) -> ScoreCells:
         raise DataError(
             "holds the answers of affekt score: its label is what was answered, and by no means what is true; expected "
             "columns <model>_<label> beside the true label",
+            code="answers",
+            where=table.where,
+        )
+    if _FUSED in table.names and all(map(known_label, set(table.names) - {table.names[clip], _FUSED})):
+        raise DataError(
+            "holds the answers of affekt fuse, a vector a clip and no true label, so there is nothing to fuse and "
+            "nothing to evaluate; give the table that was fused. To fuse these answers with others, write them into "
+            "that table, in columns <model>_<label>",
             code="answers",
             where=table.where,
         )
