@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from affekt.dataset.labels import in_order
 from affekt.ensemble.champion import Material, relabel
 from affekt.ensemble.ensemble import Ensemble
 from affekt.ensemble.learned import Learned
@@ -127,6 +128,8 @@ def _decision(
                     "images cannot test: it stays. Give a model of images a name of its own."
                 ],
             )
+        # An answer with a label that the challenger does not know is an answer of the champion, too.
+        mine = _over(mine, in_order([*mine.labels, *loaded.labels]))
         theirs = _vectors_of_champion(loaded, mine, material, challenger.contents)
     rule = Spending(settings.gate.confidence, settings.gate.false_promotions, settings.gate.decisions)
     number = champion.version if champion else None
@@ -196,6 +199,16 @@ def _vectors_of_champion(
     return _marked(
         dataclasses.replace(mine, probabilities=moved, own_labels=champion.labels), champion.folder, contents
     )
+
+
+def _over(vectors: ScoreVectors, labels: tuple[str, ...]) -> ScoreVectors:
+    """The same answers over more labels."""
+    own = vectors.labels
+    if labels == own:
+        return vectors
+    truth = np.array([labels.index(own[number]) for number in vectors.truth], dtype=int)
+    moved = relabel(vectors.probabilities, own, labels)
+    return dataclasses.replace(vectors, labels=labels, probabilities=moved, truth=truth, own_labels=own)
 
 
 def _marked(vectors: ScoreVectors, folder: Path, contents: Mapping[str, str]) -> ScoreVectors:

@@ -481,6 +481,27 @@ def test_the_settings_bound_what_a_gain_may_cost(tracking, candidate, tiny_setti
     assert verdict(True).promote
 
 
+def test_what_a_champion_answers_with_a_label_that_the_challenger_does_not_know_is_wrong(
+    tracking, candidate, tiny_settings
+):
+    first, second = candidate(1.0), candidate(0.999)
+    promote(f"{first.name}/{first.version}", tracking)
+    fewer = second.fused.labels[1:]
+    table = dataclasses.replace(
+        second.fused, labels=fewer, scores=second.fused.scores[:, :, 1:], truth=second.fused.truth - 1
+    ).rows(second.fused.truth > 0)
+    shrunk = dataclasses.replace(second, fused=table)
+    val = table.split("val")
+    # Of the first clip the champion is sure that it shows what the challenger has never heard of, of the second wholly.
+    said = {clip: np.eye(7)[truth + 1] for clip, truth in zip(val.clips, val.truth, strict=True)}
+    said[val.clips[0]] = 0.6 * np.eye(7)[0] + 0.4 * said[val.clips[0]]
+    said[val.clips[1]] = np.eye(7)[0]
+    decision = run_gate(tracking, shrunk, Known(said), settings=tiny_settings, check=never)
+    assert decision.figures["accuracy_champion"] == pytest.approx(1 - 2 / len(val))
+    assert f"the champion on {1 - 2 / len(val):.1%}." in decision.reasons[0]
+    assert "disgust" in decision.figures["differences"]["by_label"]
+
+
 def test_a_model_that_cannot_be_served_is_told_one_verdict(tracking, candidate, tiny_settings):
     reasons = decide(tracking, candidate(1.0), tiny_settings, check=served_badly).reasons
     assert reasons[-1] == "In a real TorchServe: the worker died: the challenger is not promoted."
