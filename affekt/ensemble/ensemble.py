@@ -17,6 +17,7 @@ from affekt.classifiers import rows_of
 from affekt.ensemble.among import labels_among, only_among
 from affekt.ensemble.answer import Answer
 from affekt.ensemble.assembly import require_extensions
+from affekt.ensemble.copies import copies_among
 from affekt.ensemble.earlier import Earlier, scores_after
 from affekt.ensemble.face import Face
 from affekt.ensemble.fusions import Fusions
@@ -41,6 +42,7 @@ logger = logging.getLogger(__name__)
 #: Environment variable with what computes networks, in place of the setting ``inference``.
 INFERENCE = "AFFEKT_INFERENCE"
 
+_COPY = "the same is seen as in another clip of the person, of which it is a copy: it counts once"
 _ALONE = "no other clip of the person can be used: answered from this one alone"
 
 
@@ -242,12 +244,13 @@ class Ensemble:
     def answers_of_people(self, table: ScoreTable) -> np.ndarray:
         """Fused probabilities ``[N, L]`` of a table that :func:`affekt.ensemble.score_index` gave.
 
-        Each subject's clips are adapted together.
+        Each subject's clips are adapted together; copies of a clip count once.
 
         Raises:
             DataError: the ensemble has no adaptation.
         """
-        return self._possible(self._fusions.of_people(table))
+        first, kinds = copies_among(table.subjects, list(table.scores))
+        return self._possible(self._fusions.of_people(table.rows(first))[kinds])
 
     def unlike(self, table: ScoreTable) -> np.ndarray | None:
         """Bool ``[N]``: which clips of such a table are unlike those that were learned from; None where none is known.
@@ -273,25 +276,31 @@ class Ensemble:
             for number, name in enumerate(self.models):
                 there = [clip for clip in own if name in rows[clip]]
                 if there:
-                    theirs = np.stack([rows[clip][name] for clip in there])
-                    known[there, number] = self._members.score_person(name, theirs, scores[there, number])
+                    theirs = [rows[clip][name] for clip in there]
+                    first, kinds = copies_among(["person"] * len(there), theirs)
+                    vectors = scores[np.array(there)[first], number]
+                    known[there, number] = self._members.score_person(name, np.stack(theirs)[first], vectors)[kinds]
         return known
 
     def _answers_of_person(self, clips: Sequence[Seen]) -> list[Answer | MediaError]:
         fusion = self._fusions.adaptation()
         if not clips:
             return []
-        scores, one = np.stack([clip.scores for clip in clips]), ["person"] * len(clips)
-        fused = fusion.predict(scores, one, known=self.person_scores(scores, [clip.rows for clip in clips], one))
+        first, kinds = copies_among(["person"] * len(clips), [clip.scores for clip in clips])
+        of_kind = [clips[row] for row in first]
+        scores, one = np.stack([clip.scores for clip in of_kind]), ["person"] * len(of_kind)
+        known = self.person_scores(scores, [clip.rows for clip in of_kind], one)
+        fused = fusion.predict(scores, one, known=known)[kinds]
         alone = (~np.isnan(fused).any(axis=1)).sum() == 1
         found: list[Answer | MediaError] = []
-        for clip, vector in zip(clips, fused, strict=True):
+        for row, (clip, vector) in enumerate(zip(clips, fused, strict=True)):
+            before, behind = [_COPY] if row not in first else [], [_ALONE] if alone else []
             try:
                 answer = self._answer(clip, self._fusions.trusted(clip, vector), self.known)
             except MediaError as error:
                 found.append(error)
             else:
-                found.append(replace(answer, warnings=(*answer.warnings, _ALONE)) if alone else answer)
+                found.append(replace(answer, warnings=(*before, *answer.warnings, *behind)))
         return found
 
     def look_in(

@@ -21,6 +21,7 @@ from affekt.ensemble.manifest import MANIFEST
 from affekt.errors import DataError
 from affekt.fusion import FusionKey
 from affekt.media import face_picture
+from affekt.media.prepared import SkippedClip
 from affekt.report.document import Evaluation
 from affekt.report.evaluation import evaluate_table
 from affekt.report.report import Report
@@ -98,6 +99,7 @@ def _of_clips(ensemble: Ensemble, data: str, store: Path, split: str | None) -> 
     key = FusionKey(settings.fusion.method)
     answers = {key: fused}
     possible, curve = possible_in(everything), None  # whatever split is evaluated
+    strange = _not_learned(ensemble, ((row.clip, row.label) for row in index))
     if ensemble.adapts:
         answers[key.adapted()] = ensemble.answers_of_people(scores)
         curve = _curve(ensemble, scores, fused, features, possible)
@@ -107,13 +109,14 @@ def _of_clips(ensemble: Ensemble, data: str, store: Path, split: str | None) -> 
         scores,
         {name: only_possible(found, scores.labels, scores.clips, possible) for name, found in answers.items()},
         str(key),
-        index.skipped,
+        [*index.skipped, *strange],
         settings.evaluation,
         seed=settings.seed,
         attributes=index.attributes(scores.clips),
     )
     unlike = ensemble.unlike(scores)
     evaluation = replace(evaluation, adaptation=curve, unlike=None if unlike is None else int(unlike.sum()))
+    evaluation = replace(evaluation, unlabelled=evaluation.unlabelled - len(strange))
     if not ensemble.adapts:
         reason = "the model was stored without an adaptation to a person"
         evaluation = replace(evaluation, person=replace(evaluation.person, reason=reason))
@@ -164,7 +167,11 @@ def _of_images(ensemble: Ensemble, data: str, split: str | None) -> ModelEvaluat
         raise DataError(f"none of {counted(len(images), 'images')} can be read", code="no_images", where=data)
     settings = ensemble.settings
     model = scores.models[0]
-    evaluation = evaluate_table(scores, {}, model, skipped, settings.evaluation, seed=settings.seed, unit="images")
+    strange = _not_learned(ensemble, ((image.id, image.label) for image in images if image.id in set(scores.clips)))
+    evaluation = evaluate_table(
+        scores, {}, model, [*skipped, *strange], settings.evaluation, seed=settings.seed, unit="images"
+    )
+    evaluation = replace(evaluation, unlabelled=evaluation.unlabelled - len(strange))
     known, size = {image.id: image for image in images}, settings.media.face_size
     faces = {clip: thumbnail(face_picture(known[clip], size)) for clip in evaluation.pictured}
     return ModelEvaluation(evaluation, faces, ensemble)
@@ -185,6 +192,15 @@ def require_known(ensemble: Ensemble, labels: Iterable[str], data: str) -> None:
             code="impossible_label",
             where=data,
         )
+
+
+def _not_learned(ensemble: Ensemble, rows: Iterable[tuple[str, str]]) -> list[SkippedClip]:
+    """Those of some clips, with their labels, whose label the ensemble cannot answer."""
+    return [
+        SkippedClip(clip, "label_not_learned", f"is {label}, which the model did not learn: left out of all figures")
+        for clip, label in rows
+        if label and label not in ensemble.labels
+    ]
 
 
 def _possible(table: ScoreTable, ensemble: Ensemble) -> ScoreTable:

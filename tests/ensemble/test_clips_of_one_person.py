@@ -93,6 +93,34 @@ def test_the_only_clip_gets_the_plain_answer_and_a_warning(ensemble, clips):
     assert alone.warnings == (*plain.warnings, "no other clip of the person can be used: answered from this one alone")
 
 
+COPIED = "the same is seen as in another clip of the person, of which it is a copy: it counts once"
+
+
+def test_copies_of_a_clip_count_once_and_are_told(ensemble, clips):
+    once = ensemble.predict_person([clips[0], clips[1]])
+    found = ensemble.predict_person([clips[0], clips[0], clips[1], clips[0]])
+    assert [found[0], found[2]] == once
+    for copy in (found[1], found[3]):
+        assert copy == dataclasses.replace(once[0], warnings=(COPIED, *once[0].warnings))
+    alone = ensemble.predict_person([clips[0], clips[0]])
+    assert vectors(alone).tolist() == vectors(ensemble.predict_person([clips[0]])).tolist() * 2
+
+
+def test_copies_of_a_clip_in_a_table_of_people_count_once(ensemble, index, tiny_run, tiny_settings):
+    store = Store(tiny_run.store, tiny_settings.media)
+    copies = [dataclasses.replace(index.rows[0], clip=f"copy{number}") for number in range(3)]
+    rows = (*index.rows, *copies, dataclasses.replace(index.rows[0], clip="whose", subject=""))
+    table, fused = score_index(ensemble, dataclasses.replace(index, rows=rows), store)
+    plain, _ = score_index(ensemble, index, store)
+    count = len(index)
+    for found, expected in (
+        (table.person, plain.person), (ensemble.answers_of_people(table), ensemble.answers_of_people(plain))
+    ):  # fmt: skip
+        assert np.array_equal(found[:count], expected, equal_nan=True)
+        assert all(np.array_equal(found[count + number], expected[0], equal_nan=True) for number in range(3))
+    np.testing.assert_allclose(ensemble.answers_of_people(table)[-1], fused[-1], atol=1e-9)  # nobody's copy
+
+
 def test_no_clips_get_no_answers(ensemble):
     assert ensemble.predict_person([]) == []
 

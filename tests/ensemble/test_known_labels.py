@@ -119,6 +119,22 @@ def test_in_one_split_the_labels_of_a_data_sets_other_clips_are_possible_too(
     assert (np.array(asked("whole.csv", "few.csv").figures.confusion) == sum(alone)).all()
 
 
+def test_clips_of_a_label_that_the_model_did_not_learn_are_told_by_it(tiny_ensemble, tiny_run, sample_clips, tmp_path):
+    ensemble = Ensemble.load(tiny_ensemble)
+    rows = list(csv.DictReader((sample_clips / "manifest.csv").open(encoding="utf-8")))
+    written(tmp_path / "clips.csv", [row | {"path": str(sample_clips / row["path"])} for row in rows])
+    evaluated = evaluate_model(ensemble, str(tmp_path / "clips.csv"), tiny_run.store, model="m", split="val").evaluation
+    assert (evaluated.unlabelled, evaluated.skipped) == (0, ())
+    ensemble.labels = tuple("calm" if label == "sad" else label for label in ensemble.labels)  # one without sadness
+    found = evaluate_model(ensemble, str(tmp_path / "clips.csv"), tiny_run.store, model="m", split="val").evaluation
+    (told,) = found.skipped
+    assert (told.code, told.reason) == (
+        "label_not_learned", "is sad, which the model did not learn: left out of all figures"
+    )  # fmt: skip
+    assert "sad" in told.clip
+    assert (found.figures.clips, found.unlabelled) == (evaluated.figures.clips - 1, 0)
+
+
 def written(file: Path, rows: list[dict[str, str]]) -> None:
     with file.open("w", newline="", encoding="utf-8") as out:
         writer = csv.DictWriter(out, rows[0])
