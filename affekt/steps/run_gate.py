@@ -16,7 +16,7 @@ from affekt.ensemble.champion import Material, relabel
 from affekt.ensemble.ensemble import Ensemble
 from affekt.ensemble.learned import Learned
 from affekt.ensemble.manifest import identity_of
-from affekt.errors import AffektError
+from affekt.errors import AffektError, DataError
 from affekt.registry import Decision, ModelVersion, ScoreVectors, Tracking, decide, promote, resolve
 from affekt.registry.champions import CHANGED
 from affekt.registry.guards import Guards
@@ -119,7 +119,7 @@ def _decision(
     if champion is not None:
         if champion.version == challenger.version:
             return Decision(True, [f"{champion.reference} is the champion already."])
-        loaded = Ensemble.load(resolve(champion.reference, tracking), inference="torch")  # as the challenger's scores
+        loaded = _loaded(champion, resolve(champion.reference, tracking), challenger)
         if not material.can_be_answered_by(loaded):
             return Decision(
                 False,
@@ -150,6 +150,24 @@ def _decision(
         level=lambda: spend(tracking, challenger.name, challenger.version, number, rule, run_id=run_id),
         explain=True,
     )
+
+
+def _loaded(champion: ModelVersion, folder: Path, challenger: Challenger) -> Ensemble:
+    """The champion, whose networks PyTorch computes as it did the challenger's.
+
+    Raises:
+        DataError: it cannot be loaded; says what can be done.
+    """
+    try:
+        return Ensemble.load(folder, inference="torch")
+    except DataError as error:
+        mine = f"{challenger.name}/{challenger.version}"
+        raise DataError(
+            f"{error.message}. So the champion {champion.reference} cannot be held against {mine}, which is registered "
+            f"and stays a challenger: put that right, or choose by hand: affekt models promote {mine} --reason WHY",
+            code=error.code,
+            where=error.where,
+        ) from error
 
 
 def _serve(challenger: Challenger, mine: ScoreVectors, material: Material, check: ServingCheck) -> dict[str, Any]:

@@ -18,13 +18,13 @@ import pytest
 from affekt.dataset import load_clips
 from affekt.ensemble import Clips, Ensemble, Learned, contents_of
 from affekt.ensemble.manifest import identity_of
-from affekt.errors import AffektError
+from affekt.errors import AffektError, DataError
 from affekt.media import PreparedIndex
 from affekt.registry import Decision, ModelVersion, ScoreVectors, Tracking, list_models, promote, read_history, register
 from affekt.registry import decide as decide_between
 from affekt.registry.guards import Guards
 from affekt.registry.held_against import entries_in
-from affekt.registry.models import champion_of
+from affekt.registry.models import champion_of, resolve
 from affekt.registry.spending import Spending
 from affekt.score_table import ScoreTable
 from affekt.steps.run_gate import Challenger, run_gate
@@ -479,6 +479,20 @@ def test_the_settings_bound_what_a_gain_may_cost(tracking, candidate, tiny_setti
     assert not refused.promote
     assert "It cannot answer neutral, which the champion can" in " ".join(refused.reasons)
     assert verdict(True).promote
+
+
+def test_a_champion_that_cannot_be_loaded_is_named_with_what_can_be_done(tracking, two, tiny_settings):
+    first, second = two
+    folder = resolve(f"{first.name}/{first.version}", tracking)
+    damaged = folder / "fusion" / "fusion.json"
+    damaged.unlink()  # of this test alone: other links to the file stay
+    with pytest.raises(DataError) as caught:
+        run_gate(tracking, second, Known(rightly(second)), settings=tiny_settings, check=never)
+    assert (caught.value.code, caught.value.where) == ("damaged", str(damaged))
+    mine = f"{second.name}/{second.version}"
+    assert f"the champion {first.name}/{first.version} cannot be held against {mine}, which" in caught.value.message
+    assert f"affekt models promote {mine} --reason WHY" in caught.value.message
+    assert champion(tracking, first.name) == [first.version]
 
 
 def test_what_a_champion_answers_with_a_label_that_the_challenger_does_not_know_is_wrong(
