@@ -158,7 +158,8 @@ def fit_fusions(
     if len(train):
         # The paper's rows, and the ensemble with and without what is optional, whatever came of it: all folds of a
         # protocol give the same columns.
-        fewer = [key for key in papers_rows() if set(key.models or ()) < set(models) and key.method in tried]
+        # A row of all models has its key, too: what has failed or has no weight is not in the fusions without one.
+        fewer = [key for key in papers_rows() if set(key.models or ()) <= set(models) and key.method in tried]
         fewer += [
             FusionKey(settings.fusion.method, side) for each in ablations for side in (each.beside, each.together)
         ]

@@ -12,7 +12,7 @@ import pytest
 from affekt.extensions import fusions_for
 from affekt.report.document import Ablation
 from affekt.score_table import ScoreTable
-from affekt.settings import Settings
+from affekt.settings import Settings, load_settings
 from affekt.steps.ablation import ablate
 from affekt.steps.fallback import fall_back
 from affekt.steps.fit_fusion import fit_fusions
@@ -136,6 +136,19 @@ def test_every_row_of_the_papers_table_3_and_both_sides_of_the_ablation_are_ther
     five, six = "vgg+c3d+bilstm+random_forest+svc", "vgg+c3d+bilstm+joint+random_forest+svc"
     assert {f"svm@{five}", f"average@{best}", f"highest_confidence@{best}", f"svm@{best}"} <= set(answers)
     assert {f"average@{five}", f"average@{six}"} <= set(answers)
+
+
+def test_a_row_of_table_3_fuses_all_models_also_where_the_ensemble_has_dropped_one(
+    members: dict[str, Path], tmp_path: Path
+) -> None:
+    scores = table({"vgg": 4.0, "c3d": 0.0, "bilstm": 0.0, "random_forest": 0.0, "svc": 0.0})
+    for name in scores.models:
+        scores.only([name]).write(members[name] / "scores.csv")
+    settings = load_settings("small", ["fusion.method=selected"])
+    fused = fit_fusions(members, scores.models, settings, tmp_path / "ensemble")
+
+    assert fused.facts.without_weight == ("random_forest",)
+    assert "svm@vgg+c3d+bilstm+random_forest+svc" in fused.answers.models
 
 
 def test_a_fusion_with_too_many_rows_is_left_out_with_a_word_and_so_are_its_rows_of_the_paper(
