@@ -293,7 +293,7 @@ def test_the_answers_of_a_fusion_are_no_scores_to_fuse_and_the_error_says_what_t
     path = tmp_path / "out.csv"
     row = "a.mp4,sad,.1,.2,.7" if "," in header else "a.mp4;sad;,1;,2;,7"
     path.write_text(f"{header}\n{row}\n", encoding="utf-8")
-    with pytest.raises(DataError, match="answers of affekt fuse, .*; give the table that was fused") as told:
+    with pytest.raises(DataError, match=r"answers of affekt fuse, .*; give the table that was fused") as told:
         ScoreTable.read(path)
     assert told.value.code == "answers"
 

@@ -15,7 +15,8 @@ def copies_among(subjects: Sequence[str], seen: Sequence[np.ndarray]) -> tuple[n
         seen: N arrays, what is seen in each clip; one in which nothing is, all NaN, is a copy of none.
     """
     places: dict[Hashable, int] = {}
-    first, kinds = [], np.empty(len(subjects), dtype=int)
+    first: list[int] = []
+    kinds = np.empty(len(subjects), dtype=int)
     for row, (name, array) in enumerate(zip(subjects, seen, strict=True)):
         alone = not name or bool(np.isnan(array).all())
         kind: Hashable = row if alone else (name, array.tobytes())
