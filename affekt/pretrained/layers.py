@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from affekt.counted import counted
 from affekt.errors import DataError
 
 #: The convolutions in order; three inner products follow.
@@ -51,8 +52,11 @@ def check_shapes(network: str, shapes: Mapping[str, Shape], *, where: str) -> Si
     missing = [name for name in names if name not in shapes]
     unknown = [name for name in shapes if name not in names]
     if missing or unknown:
-        problems = [f"{len(missing)} are missing, first {missing[0]}"] if missing else []
-        problems += [f"{len(unknown)} are unknown, first {unknown[0]}"] if unknown else []
+        problems = [
+            f"{counted(len(some), 'tensors')} {'is' if len(some) == 1 else 'are'} {what}, first {some[0]}"
+            for some, what in ((missing, "missing"), (unknown, "unknown"))
+            if some
+        ]
         raise DataError(
             f"expected the layers {', '.join(names[:2])} … {names[-1]} of {network}: {'; '.join(problems)}",
             code="wrong_layout",

@@ -48,6 +48,7 @@ def read_state(path: Path, shown: str | None = None) -> dict[str, Tensor]:
             return load_file(path)
         if kind == "tensorflow_js":
             return read_graph(path, where)
+        _refuse_changed(path, where)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except DataError:
         raise
@@ -62,8 +63,9 @@ def read_state(path: Path, shown: str | None = None) -> dict[str, Tensor]:
         state = state["state_dict"]
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise DataError(
-            f"expected a state dict (tensors by name), found {type(state).__name__}", code="wrong_layout", where=where
-        )
+            f"expected a state dict (tensors by name), found {type(state).__name__}{_keys(state)}", code="wrong_layout",
+            where=where,
+        )  # fmt: skip
     return {str(name).removeprefix("module."): value for name, value in state.items()}
 
 
@@ -195,6 +197,27 @@ def _kind(path: Path) -> str:
             return "pytorch"
     # safetensors: the length of the header in eight bytes, then the header, which is JSON.
     return "safetensors" if first[8:] == b"{" and int.from_bytes(first[:8], "little") < MAX_BYTES else "pytorch"
+
+
+def _keys(content: object) -> str:
+    return f" with {', '.join(str(key) for key in list(content)[:4])}" if isinstance(content, dict) else ""
+
+
+def _refuse_changed(path: Path, where: str) -> None:
+    """Compare the tensors of a PyTorch file with their checksums, at which PyTorch does not look; old ones have none.
+
+    Raises:
+        DataError: one differs.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        changed = archive.testzip()
+    if changed:
+        raise DataError(
+            f"{changed} within it is not what was stored, by its checksum; get the file again", code="damaged",
+            where=where,
+        )  # fmt: skip
 
 
 def _read_arrays(path: Path, where: str) -> dict[str, Tensor]:

@@ -146,16 +146,18 @@ def _counts(evaluation: Evaluation) -> str:
 
 
 def licences_of(manifest: Mapping[str, Any], published: Mapping[str, str]) -> tuple[str, ...]:
-    """A line for each checkpoint that a model started from.
+    """A line for each checkpoint that a model of the ensemble started from; settings name those of others, too.
 
     Args:
         manifest: of the ensemble.
         published: the licence of each published checkpoint, by name.
     """
     lines = []
-    for group, values in sorted(manifest.get("settings", {}).items()):
+    settings = manifest.get("settings", {})
+    members = manifest.get("members", settings)
+    for group, values in sorted(settings.items()):
         start = values.get("pretrained") if isinstance(values, Mapping) else None
-        if start:
+        if start and group in members:
             known = published.get(str(start), "its licence is not known here")
             lines.append(f"{group} started from {start}: {known}")
     return tuple(lines)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from affekt.ensemble.manifest import read_manifest
+from affekt.errors import DataError
 from affekt.pretrained import moonshine, resemblyzer
-from affekt.pretrained.catalogue import CATALOGUE
+from affekt.pretrained.catalogue import CATALOGUE, published
+from affekt.pretrained.collection import held, kept_names
 from affekt.registry import Tracking, register
 from affekt.registry.dataset import DATA, name_of
 from affekt.report.model_card import CardFacts, licences_of, model_card
@@ -21,9 +24,14 @@ IMAGE = "affekt.image"
 
 
 def _licences() -> dict[str, str]:
-    """The licence of everything that models start from or read, by name."""
+    """The licence of everything that models start from or read, by name; checkpoints may be kept under another one."""
     packages = {module.NAME: module.LICENCE for module in (resemblyzer, moonshine)}
-    return {entry.name: entry.licence for entry in CATALOGUE} | packages
+    kept = {}
+    for name in kept_names():
+        with suppress(DataError):  # damaged: nothing started from it
+            if (found := held(name)) is not None:
+                kept[name] = published(found.checkpoint).licence
+    return kept | {entry.name: entry.licence for entry in CATALOGUE} | packages
 
 
 def register_ensemble(tracking: Tracking, ensemble: Path, evaluation: Path, *, name: str, run_id: str) -> int:

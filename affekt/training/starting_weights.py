@@ -112,7 +112,8 @@ def load_published(network: VGG16 | C3D, state: dict[str, Tensor], *, where: str
     if missing:
         raise DataError(
             f"expected the layers {', '.join(list(own)[:3])} … {list(own)[-1]} of {type(network).__name__}; "
-            f"{len(missing)} are missing, first {missing[0]}; found {', '.join(list(state)[:3]) or 'none'} …",
+            f"{counted(len(missing), 'tensors')} missing, first {missing[0]}; "
+            f"found {', '.join(list(state)[:3]) or 'none'} …",
             code="wrong_layout",
             where=where,
         )

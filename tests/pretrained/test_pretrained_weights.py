@@ -150,6 +150,23 @@ def test_a_truncated_file_is_named(name: str, tmp_path: Path) -> None:
     assert (caught.value.code, caught.value.where) == ("damaged", str(path))
 
 
+def test_a_file_in_which_a_byte_differs_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    torch.save(vgg_face(), path)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="is not what was stored, by its checksum") as caught:
+        start_vgg(input_size=48, pretrained=str(path), **ARGUMENTS)
+    assert (caught.value.code, caught.value.where) == ("damaged", str(path))
+
+
+def test_a_checkpoint_with_more_than_tensors_says_what_it_holds(tmp_path: Path) -> None:
+    torch.save({"model": vgg_face(), "epoch": 3}, tmp_path / "weights.pth")
+    with pytest.raises(DataError, match="found dict with model, epoch"):
+        start_vgg(input_size=48, pretrained=str(tmp_path / "weights.pth"), **ARGUMENTS)
+
+
 class Hostile:
     def __reduce__(self) -> tuple[Any, ...]:
         return (Path.touch, (Path("executed"),))

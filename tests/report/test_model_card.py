@@ -92,6 +92,14 @@ def test_a_line_for_each_checkpoint_that_was_started_from(settings, lines):
     assert licences_of({"settings": settings}, {"vgg-face": "not for sale"}) == lines
 
 
+def test_what_only_settings_of_absent_models_name_is_no_part_of_the_ensemble():
+    settings = {"face_embedding": {"pretrained": "faceres"}, "vgg": {"pretrained": "vgg-face"}}
+    manifest = {"settings": settings, "members": ["vgg", "bilstm"], "models": ["bilstm"]}
+    assert licences_of(manifest, {"vgg-face": "not for sale", "faceres": "free"}) == (
+        "vgg started from vgg-face: not for sale",
+    )
+
+
 def test_a_model_that_gave_way_is_told():
     fallbacks = [
         Fallback("vgg", "base_embedding", fell, 144, 6, 0.25, share, "") for fell, share in ((True, 0.5), (False, 0.3))
