@@ -39,7 +39,8 @@ class Convolution3d(nn.Conv3d):
         if maps.is_cuda or not (torch.is_grad_enabled() and weight.requires_grad):
             return False
         in_bfloat16 = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
-        return in_bfloat16 and not gradients.hold_in_bfloat16()
+        # A compiler would take the trial itself for a part of the network.
+        return in_bfloat16 and (torch.compiler.is_compiling() or not gradients.hold_in_bfloat16())
 
 
 class _ByPlanes(torch.autograd.Function):

@@ -130,3 +130,10 @@ def test_c3d_learns_in_bfloat16_what_it_learns_in_float32() -> None:
         found.append(loss.item())
     assert found[0] < 0.5  # of 1.39 at first
     assert found[1] == pytest.approx(found[0], abs=0.05)
+
+
+def test_a_compiler_is_not_shown_the_trial_of_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gradients, "hold_in_bfloat16", lambda: pytest.fail("would be compiled"))
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    with BFLOAT16.autocast():
+        assert "ByPlanes" in type(layer_of(3, 4)(whole(1, 3, 2, 4, 4)).grad_fn).__name__
