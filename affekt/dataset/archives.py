@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import contextlib
+import gzip
 import io
 import lzma
 import os
@@ -11,19 +13,21 @@ import tempfile
 import threading
 import zipfile
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, Self, cast
 
 from affekt.counted import counted
-from affekt.dataset.tables import is_table_name
+from affekt.dataset.tables import is_table_name, packing_of
 from affekt.errors import DataError
 from affekt.storage import open_large
 
 _SUFFIXES = (".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".zip", ".tar.gz", ".tar.bz2", ".tar.xz")
 #: What archives may hold in all; bytes are counted as unpacked.
 MAX_MEMBERS, MAX_UNPACKED = 2_000_000, 64 << 30
+_PACKED: Mapping[str, Callable[[BinaryIO], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+_FOLDER = "and give the folder"
 _DAMAGED = (
     tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, NotImplementedError,
     ValueError,
@@ -91,8 +95,25 @@ def _of_zip(file: BinaryIO, where: str) -> Generator[Member, None, None]:
 
 
 def _of_tar(file: BinaryIO) -> Generator[Member, None, None]:
+    last = b""
+
+    class Header(tarfile.TarInfo):
+        """The head of an entry; that of the last is nothing but zeros."""
+
+        @classmethod
+        def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+            nonlocal last
+            last = bytes(buf)
+            return super().frombuf(buf, encoding, errors)
+
     file.seek(0)
-    with tarfile.open(fileobj=file, mode="r|*") as archive:
+    unpack = _PACKED.get(packing_of(file.read(6)))
+    file.seek(0)
+    # tarfile itself would unpack the first of several streams alone, which one archive may consist of.
+    with (
+        unpack(file) if unpack else contextlib.nullcontext(file) as plain,
+        tarfile.open(fileobj=plain, mode="r|*", tarinfo=Header) as archive,
+    ):
         for info in archive:
             name = info.name.removeprefix("./")
             if info.isfile():
@@ -101,6 +122,13 @@ def _of_tar(file: BinaryIO) -> Generator[Member, None, None]:
                 )
             elif not info.isdir():
                 yield Member(name, 0, None)
+        # tarfile ends without a word where the file does, and at the first end of several archives.
+        if last != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError(f"it is cut off, or its end is not marked; fetch it again, or unpack it {_FOLDER}")
+        while rest := cast(IO[bytes], archive.fileobj).read(1 << 20):
+            if rest.strip(b"\0"):
+                another = "there is something behind its end, perhaps another archive"
+                raise tarfile.ReadError(f"{another}; unpack it with tar -i {_FOLDER}")
 
 
 class _FrontToBack(io.RawIOBase):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -12,6 +12,7 @@ from affekt.counted import counted
 from affekt.dataset.archives import Held, Kept, is_archive, opened
 from affekt.dataset.clips import Clip
 from affekt.dataset.file_names import IMAGE_SUFFIXES, is_media, is_of_a_system
+from affekt.dataset.left_out import left_out
 from affekt.dataset.manifest import manifest_of
 from affekt.dataset.picture_file import MOST_BYTES, decode_picture
 from affekt.dataset.pixels import has_pixels, pixel_rows
@@ -21,7 +22,7 @@ from affekt.dataset.source import is_table, read_clips, read_source
 from affekt.dataset.tables import Table, header_of, is_table_name, open_table, packing_of, text_of
 from affekt.dataset.tree import clips_of_tree
 from affekt.errors import DataError, MediaError
-from affekt.storage import Entry, Listing, PassedOver, list_entries, open_local, read_bytes
+from affekt.storage import Entry, Listing, PassedOver, list_entries, list_folder, open_local, read_bytes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,7 +124,8 @@ def read_face_source(uri: str) -> tuple[list[FaceImage], list[Problem]]:
                 f"holds several tables of pixels; name one: {', '.join(tables)}", code="ambiguous", where=uri
             )
         if tables:
-            return read_face_source(tables[0])
+            found, problems = read_face_source(tables[0])
+            return found, problems + _beside(list_folder(uri), tables[0], uri)
     clips, problems = read_clips(uri, IMAGE_SUFFIXES)
     return [face_of(clip) for clip in clips], problems
 
@@ -158,6 +160,17 @@ def _holds_images(uri: str) -> bool:
 def _pixel_tables(folder: str) -> list[str]:
     """The tables of pixels that lie directly in a folder."""
     return [entry.uri for entry in list_entries(folder) if "/" not in entry.path and is_pixel_table(entry.uri)]
+
+
+def _beside(listing: Listing, table: str, uri: str) -> list[Problem]:
+    """What lies beside a table of pixels and is left out."""
+    pictures = [entry for entry in listing.entries if is_media(entry.path, IMAGE_SUFFIXES)]
+    others = tuple(entry for entry in listing.entries if entry.uri != table and entry not in pictures)
+    problems = left_out(replace(listing, entries=others), (), frozenset(), uri)
+    if pictures:
+        message = f"left out beside the table of pixels: {counted(len(pictures), 'picture files')}"
+        problems.append(Problem("left_out", uri, message, "warning"))
+    return problems
 
 
 def face_of(clip: Clip, held: Held | None = None) -> FaceImage:
@@ -232,11 +245,9 @@ def _from_archive(path: Path, uri: str) -> tuple[list[FaceImage], list[Problem]]
             f"holds several tables of pixels ({', '.join(tables)}); unpack it and name one", code="ambiguous", where=uri
         )
     if tables:
-        if pictures:
-            message = f"left out beside the table of pixels: {counted(len(pictures), 'picture files')}"
-            problems.append(Problem("left_out", uri, message, "warning"))
-        faces, wrong = next(iter(tables.values()))
-        return faces, wrong + problems
+        ((name, (faces, wrong)),) = tables.items()
+        listing = Listing(tuple(entries.values()), tuple(links))
+        return faces, wrong + problems + _beside(listing, f"{uri}#{name}", uri)
     if twice:
         message = f"several entries have one name, and the last one of each is taken: {some(twice)}"
         problems.append(Problem("duplicate_entry", uri, message, "warning"))

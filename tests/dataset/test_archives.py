@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
 import tarfile
 import tracemalloc
 import zipfile
@@ -120,6 +123,50 @@ def test_pictures_beside_a_table_of_pixels_are_told(tmp_path: Path) -> None:
     )
     assert [face.label for face in found] == ["happy", "fear"]
     assert [problem.message for problem in problems] == ["left out beside the table of pixels: 3 picture files"]
+
+
+def test_what_else_lies_beside_a_table_of_pixels_is_told(tmp_path: Path) -> None:
+    files = {"fer.csv": b"emotion,pixels\nhappy,1 2 3 4\n", "test.csv": b"pixels\n1 2 3 4\n", "README": b"x"}
+    (tmp_path / "folder").mkdir()
+    for name, content in files.items():
+        (tmp_path / "folder" / name).write_bytes(content)
+    for source in (zip_of(tmp_path / "x.zip", files), str(tmp_path / "folder")):
+        found, (problem,) = read_face_source(source)
+        assert len(found) == 1
+        assert problem.code == "left_out" and "1 .csv" in problem.message and "README" in problem.message
+
+
+def test_a_tar_that_was_cut_off_anywhere_is_refused(tmp_path: Path) -> None:
+    content = Path(tar_of(tmp_path / "x.tar", {f"sad/{number}.png": png(number) for number in range(3)})).read_bytes()
+    whole = content.rstrip(b"\0")
+    cut = tmp_path / "cut.tar"
+    for size in range(700, len(whole), 100):
+        cut.write_bytes(content[:size])
+        with pytest.raises(DataError, match="not a readable archive") as caught:
+            read_faces(str(cut))
+        assert caught.value.code == "unreadable"
+
+
+@pytest.mark.parametrize("packing", ["", "gz", "xz"])
+def test_archives_that_were_joined_are_refused_and_not_read_in_part(tmp_path: Path, packing: str) -> None:
+    parts = []
+    for label in ("sad", "happy"):
+        with tarfile.open(tmp_path / label, f"w:{packing}") as archive:
+            member = tarfile.TarInfo(f"{label}/a.png")
+            member.size = len(png(1))
+            archive.addfile(member, io.BytesIO(png(1)))
+        parts.append((tmp_path / label).read_bytes())
+    (tmp_path / "joined.tar").write_bytes(b"".join(parts))
+    with pytest.raises(DataError, match="perhaps another archive"):
+        read_faces(str(tmp_path / "joined.tar"))
+
+
+@pytest.mark.parametrize(("ending", "pack"), [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress)])
+def test_an_archive_that_was_packed_in_several_streams_is_whole(tmp_path: Path, ending: str, pack) -> None:
+    content = Path(tar_of(tmp_path / "x.tar", FACES)).read_bytes()
+    packed = tmp_path / f"faces.tar.{ending}"
+    packed.write_bytes(pack(content[:1000]) + pack(content[1000:]))
+    assert len(read_faces(str(packed))) == len(FACES)
 
 
 def test_an_encrypted_archive_says_so(tmp_path: Path) -> None:
