@@ -18,7 +18,7 @@ WARNINGS = {
     "silent": "the sound is silent: answered from the face alone",
     "short_sound": "the sound is very short",
     "no_voice": "the sound holds no voice (noise, music or tones): answered from the face alone",
-    "one_channel": "the channels of the sound together hold no voice: the one that does was heard",
+    "one_channel": "one channel of the sound alone holds a voice: it was heard",
     "other_sound": "the sound marked as default holds no voice: another one that does was heard",
     "several_sounds": "the file holds several sounds: the default one was heard",
     "several_videos": "the file holds several pictures: the default one that moves was seen",

@@ -44,6 +44,7 @@ class Decoded:
         other_sounds: numbers of the file's further sounds, for :func:`decode_sound`.
         zero: the start of the clip, in seconds since the earliest time stamp of the file.
         several_channels: the number of the sound that was decoded, where it has several channels.
+        apart: those channels hold sounds that have nothing in common.
     """
 
     frames: Frames
@@ -56,6 +57,7 @@ class Decoded:
     other_sounds: tuple[int, ...] = ()
     zero: float = 0.0
     several_channels: int | None = None
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -249,13 +251,13 @@ def _run_apart(
     if wanted.sound is not None and not result.sound.size:
         sound = run_ffmpeg(path, settings, deadline, video=None, sound=wanted.sound)
         kept = replace(result, report=sound.report, exit_code=sound.exit_code) if result.frames is None else result
-        result = replace(kept, sound=sound.sound, sound_start=sound.sound_start)
+        result = kept.with_sound_of(sound)
     if wanted.video is not None and result.frames is None:
         streams = _Streams(wanted.video, None)
         step = _step(report.listing, wanted.video)
         picture = run_ffmpeg(path, settings, deadline, video=wanted.video, sound=None, step=step, arrived=arrived)
         picture = _whole(path, settings, deadline, streams, picture)
-        result = replace(picture, sound=result.sound, sound_start=result.sound_start)
+        result = picture.with_sound_of(result)
     return result
 
 
@@ -271,8 +273,7 @@ def _moving(
         picture = run_ffmpeg(path, settings, deadline, video=video.number, sound=None, step=step)
         picture = _whole(path, settings, deadline, other, picture)
         if picture.frames is not None and len(picture.frames) > 1:
-            found = replace(picture, sound=result.sound, sound_start=result.sound_start)
-            return found, _Streams(video.number, streams.sound)
+            return picture.with_sound_of(result), _Streams(video.number, streams.sound)
     return result, streams
 
 
@@ -294,7 +295,7 @@ def _as_fast_as_seen(
         video = streams.in_file(result.report.listing).video
         picture = run_ffmpeg(path, settings, deadline, video=video, sound=None, step=step)
         picture = _whole(path, settings, deadline, _Streams(video, None), picture)
-        return replace(picture, sound=result.sound, sound_start=result.sound_start)
+        return picture.with_sound_of(result)
     kept = range(0, len(result.frames), step // result.step)
     result.frames.keep(kept)
     return replace(result, times=result.times[:: kept.step], step=step)
@@ -332,6 +333,7 @@ def _within_limits(path: Path, settings: MediaSettings, streams: _Streams, resul
     return Decoded(
         frames, (times - zero).astype(np.float32), sound, report, truncated, missing if truncated else 0.0,
         end - zero, others, zero, heard.number if heard and heard.layout != "mono" else None,
+        result.apart,
     )  # fmt: skip
 
 

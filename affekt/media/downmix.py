@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,8 +25,26 @@ _NO_CENTRE = frozenset({"3.0(back)", "6.0(front)", "6.1(front)"})
 _LOW_FREQUENCIES = {"2.1": 2, "3.1": 3, "4.1": 3, "5.1": 3, "5.1(side)": 3, "6.1": 3, "7.1": 3, "7.1(wide)": 3}
 
 
+@dataclass(frozen=True)
+class Mix:
+    """One channel of several.
+
+    Attributes:
+        samples: int16 ``[n]``.
+        apart: they hold sounds that have nothing in common, as those of two places, or a voice and a noise.
+    """
+
+    samples: np.ndarray
+    apart: bool = False
+
+
 def downmix(channels: np.ndarray, layout: str = "") -> np.ndarray:
-    """One channel of several: int16 ``[n]`` of ``[n, C]``.
+    """The samples of :func:`mix`."""
+    return mix(channels, layout).samples
+
+
+def mix(channels: np.ndarray, layout: str = "") -> Mix:
+    """One channel of several, int16 ``[n, C]``.
 
     The centre of a film's layout counts alone, since it carries what is spoken; the channel of low frequencies does not
     count where any other is more than silent. Channels that carry one sound count by their power, so that a silent one
@@ -39,24 +58,23 @@ def downmix(channels: np.ndarray, layout: str = "") -> np.ndarray:
     """
     channels = _around_zero(channels)
     if channels.shape[1] == 1 or not len(channels):  # a part of a file may lie before its sound begins
-        return np.ascontiguousarray(channels[:, 0])
+        return Mix(np.ascontiguousarray(channels[:, 0]))
     power = np.array([float(np.square(column.astype(np.float64)).mean()) for column in channels.T])
     low = _LOW_FREQUENCIES.get(layout, len(power))
     if low < len(power) and np.delete(power, low).max() > _SILENT**2:
         power[low] = 0
     heard = np.flatnonzero(power > power.max(initial=0.0) * 10 ** (-HEARD / 10))
     if not len(heard):
-        return np.zeros(len(channels), np.int16)
+        return Mix(np.zeros(len(channels), np.int16))
     centred = _WITH_CENTRE.match(layout) and layout not in _NO_CENTRE
     if centred and _CENTRE in heard:
-        return np.ascontiguousarray(channels[:, _CENTRE])
+        return Mix(np.ascontiguousarray(channels[:, _CENTRE]))
     samples = channels[:, heard].astype(np.float64)
     related = _correlation(samples / power[heard] ** 0.5) if len(heard) > 1 else 1.0
     if related is None:
-        return np.ascontiguousarray(channels[:, int(power.argmax())])
+        return Mix(np.ascontiguousarray(channels[:, int(power.argmax())]))
     weights = power[heard] if related > RELATED else np.ones(len(heard))
-    mixed: np.ndarray = np.rint(samples @ (weights / weights.sum())).astype(np.int16)
-    return mixed
+    return Mix(np.rint(samples @ (weights / weights.sum())).astype(np.int16), related <= RELATED)
 
 
 def same_sound(one: np.ndarray, other: np.ndarray) -> bool:

@@ -15,7 +15,7 @@ from typing import IO
 import numpy as np
 
 from affekt.errors import MediaError
-from affekt.media.downmix import downmix
+from affekt.media.downmix import mix
 from affekt.media.ffmpeg_command import FIRST, Picture, Sound, command_line, picture_side
 from affekt.media.ffmpeg_log import FileReport, read_report
 from affekt.media.ffmpeg_start import ENVIRONMENT, MEMORY, limited, limiter
@@ -45,6 +45,7 @@ class FfmpegRun:
         changed_size: the pictures changed their size, and those from there on are missing.
         overflow: the pictures were more than are kept, and the rest is missing.
         step: of so many pictures of the file one is there.
+        apart: the channels of the sound hold sounds that have nothing in common.
         stopped: it was not agreed to go on, and there is nothing but the report.
     """
 
@@ -58,6 +59,11 @@ class FfmpegRun:
     overflow: bool = False
     stopped: bool = False
     step: int = 1
+    apart: bool = False
+
+    def with_sound_of(self, other: FfmpegRun) -> FfmpegRun:
+        """The same with the sound of another run."""
+        return replace(self, sound=other.sound, sound_start=other.sound_start, apart=other.apart)
 
 
 def run_ffmpeg(
@@ -130,6 +136,7 @@ def run_ffmpeg(
     count = len(frames) if frames is not None else 0
     shown, heard = stream_of(report.listing, "Video", video), stream_of(report.listing, "Audio", sound)
     decoded = channels_of(channels.data()) if channels else np.zeros((0, 1), np.int16)
+    sound_mix = mix(decoded if mixed else decoded[:0], heard.layout if heard else "")
     stamps = stamps_of(times.text() if times else "", count)
     kept = going_on(stamps, count)
     if frames is not None and len(kept) < count:
@@ -139,7 +146,7 @@ def run_ffmpeg(
     return FfmpegRun(
         frames if count else None,
         times_at(stamps, len(kept), shown.frame_rate if shown else 0.0, step),
-        downmix(decoded, heard.layout if heard else "") if mixed else decoded,
+        sound_mix.samples if mixed else decoded,
         (stamp_of(stamp.text().partition("\n")[0]) or (0.0, False))[0] if stamp else 0.0,
         report,
         process.returncode,
@@ -147,6 +154,7 @@ def run_ffmpeg(
         overflow,
         guard.stopped,
         step,
+        sound_mix.apart,
     )
 
 

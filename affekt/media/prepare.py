@@ -158,7 +158,7 @@ def _voice(path: str | Path, decoded: Decoded, settings: MediaSettings, deadline
     """The voice of a clip, and the flags of its sound.
 
     Where the sound that counts is silent or no voice, the first of its channels that is one alone takes its place, or
-    the first of the other sounds.
+    the first of the other sounds. Where its channels have nothing in common and one alone is a voice, that one does.
     """
 
     def heard(sound: np.ndarray) -> Voice:
@@ -173,11 +173,14 @@ def _voice(path: str | Path, decoded: Decoded, settings: MediaSettings, deadline
 
     with stage("sound"):
         voice = heard(decoded.sound)
-        if voice.flags == ("no_voice",) and decoded.several_channels is not None:
-            channels = decode_channels(path, settings, decoded.several_channels, decoded.zero, deadline.ends)
-            for channel in channels:
-                if not same_sound(channel, decoded.sound) and (alone := heard(channel)).usable:
-                    return alone, ["one_channel", *alone.flags]
+        several = decoded.several_channels
+        if several is not None and (voice.flags == ("no_voice",) or (voice.usable and decoded.apart)):
+            channels = decode_channels(path, settings, several, decoded.zero, deadline.ends)
+            others = [part for part in channels if decoded.apart or not same_sound(part, decoded.sound)]
+            voices = [alone for part in others if (alone := heard(part)).usable]
+            # A noise beside a voice would be part of it; two voices are both heard.
+            if voices and (len(voices) == 1 or not voice.usable):
+                return voices[0], ["one_channel", *voices[0].flags]
         if not voice.usable:
             for stream in decoded.other_sounds:
                 other = heard(decode_sound(path, settings, stream, decoded.zero, deadline.ends))

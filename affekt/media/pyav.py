@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from affekt.media.downmix import downmix
+from affekt.media.downmix import Mix, mix
 from affekt.media.ffmpeg_command import max_pixels, picture_side
 from affekt.media.ffmpeg_log import FileReport, says_damage
 from affekt.media.ffmpeg_run import FfmpegRun, out_of_time
@@ -113,8 +113,8 @@ def _run(container: Any, path: Path, settings: MediaSettings, deadline: float) -
             _take(taken)
     _take(taken)
     frames, times = pictures.ended(shown)
-    samples, start = sound.ended(heard.layout) if sound and heard else (np.empty(0, np.int16), 0.0)
-    return FfmpegRun(frames, times, samples, start, FileReport(listing), 0)
+    mixed, start = sound.ended(heard.layout) if sound and heard else (Mix(np.empty(0, np.int16)), 0.0)
+    return FfmpegRun(frames, times, mixed.samples, start, FileReport(listing), 0, apart=mixed.apart)
 
 
 def _take(frames: list[tuple[_Pictures | _Sound, Any, int]]) -> None:
@@ -248,8 +248,8 @@ class _Sound:
             if self._count > self._most:
                 raise _NotPlain
 
-    def ended(self, layout: str) -> tuple[np.ndarray, float]:
-        """int16 ``[n]``, and when it starts."""
+    def ended(self, layout: str) -> tuple[Mix, float]:
+        """Its channels as one, and when it starts."""
         if self._last:
             frame, duration = self._last
             left = min(duration or frame.samples, self._end - frame.pts) if self._cut else frame.samples
@@ -259,7 +259,7 @@ class _Sound:
         self._push(None)
         if not self._count:
             raise _NotPlain
-        return downmix(np.concatenate(self._parts), layout), self._start
+        return mix(np.concatenate(self._parts), layout), self._start
 
 
 def _shortened(frame: Any, samples: int) -> Any:

@@ -31,7 +31,7 @@ PARTLY_USED = {
     "silent": "its sound is silence; only the face is used",
     "short_sound": "has too little sound; only the face is used",
     "no_voice": "its sound holds no voice (noise, music or tones); only the face is used",
-    "one_channel": "the channels of its sound together hold no voice; the one that does is used",
+    "one_channel": "one channel of its sound alone holds a voice; it is used",
     "other_sound": "the sound marked as default holds no voice; another one that does is used",
     "several_sounds": "holds several sounds; the default one is used",
     "several_videos": "holds several pictures; the default one that moves is used",

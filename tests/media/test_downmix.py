@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from affekt.media.decode import decode
-from affekt.media.downmix import downmix, same_sound
+from affekt.media.downmix import downmix, mix, same_sound
 from affekt.settings import MediaSettings
 
 RATE = 16000
@@ -63,6 +63,13 @@ def test_unrelated_channels_are_both_heard() -> None:
 
     for channel in (VOICE, OTHER):
         assert np.corrcoef(mixed, channel)[0, 1] > 0.3
+
+
+def test_whether_channels_hold_sounds_without_anything_in_common_is_told() -> None:
+    for apart in ((VOICE, OTHER), (VOICE, OTHER, NOTHING)):
+        assert mix(np.stack(apart, axis=1)).apart
+    for together in ((VOICE, VOICE + OTHER), (VOICE, -VOICE), (VOICE, NOTHING), (VOICE, OTHER // 90), (VOICE,)):
+        assert not mix(np.stack(together, axis=1)).apart
 
 
 @pytest.mark.parametrize("layout", ["3.0", "5.0", "5.1", "5.1(side)", "7.1"])

@@ -108,6 +108,31 @@ def test_a_voice_in_one_channel_beside_a_much_louder_noise_is_heard(
     assert np.median(np.abs(prepared.functionals - expected) / (np.abs(expected) + 1e-3)) < 0.05
 
 
+@pytest.mark.parametrize("noise", ["anoisesrc=r=16000:d=2:a=0.1", "sine=f=50:r=16000:d=2"])
+def test_a_voice_beside_a_noise_that_does_not_cover_it_is_heard_alone(
+    make_clip: MakeClip, settings: MediaSettings, noise: str
+) -> None:
+    together = ["-filter_complex", "[0:a][1:a]amerge[a]", "-map", "[a]", "-c:a", "flac"]
+    name = noise.partition("=")[0]
+    clip = make_clip(f"not_covered_{name}.mka", "-f", "lavfi", "-i", noise, *voiced(2.0), *together)
+    alone = make_clip("alone_in_one.wav", *voiced(2.0))
+
+    prepared = prepare_file(clip, settings)
+
+    assert prepared.flags[-1] == "one_channel"
+    expected = prepare_file(alone, settings).functionals
+    assert np.median(np.abs(prepared.functionals - expected) / (np.abs(expected) + 1e-3)) < 0.05
+
+
+def test_two_voices_in_two_channels_are_both_heard(make_clip: MakeClip, settings: MediaSettings) -> None:
+    together = ["-filter_complex", "[0:a][1:a]amerge[a]", "-map", "[a]"]
+    clip = make_clip("two_voices.wav", *voiced(2.0), *voiced(2.0, 210), *together)
+
+    prepared = prepare_file(clip, settings)
+
+    assert prepared.voice and "one_channel" not in prepared.flags
+
+
 def test_channels_with_one_noise_are_not_listened_to_one_by_one(
     make_clip: MakeClip, settings: MediaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
