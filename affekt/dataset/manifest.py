@@ -12,7 +12,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from affekt.counted import counted
 from affekt.dataset.clips import SPLITS, Clip
 from affekt.dataset.doubled_columns import DoubledColumns
-from affekt.dataset.labels import canonical_label
+from affekt.dataset.labels import canonical_label, known_label
 from affekt.dataset.problems import Problem, some
 from affekt.dataset.split_column import split_by_values
 from affekt.dataset.split_names import canonical_split
@@ -29,6 +29,11 @@ _FLAG = re.compile(r"^(is|in|for|use_for)[_ -]+")
 #: A column that says where in a longer file the clip is.
 _PART = re.compile(
     r"((clip|segment|seg|utterance|utt)_)?(start|begin|onset|end|stop)(_?(time|frame|at|s|sec|secs|seconds|ms))?"
+)
+#: A column that says of each row whether it counts.
+_COUNTS = re.compile(
+    r"(is_|to_be_|to_)?(exclude|ignore|skip|drop|discard|omit|remove|delete|reject|keep|use|include|accept)(d|ped|ted|ed)?|"
+    r"(is_)?(valid|invalid|usable|unusable|bad|good|corrupt|corrupted|broken|outlier|duplicate|duplicated)"
 )
 _REQUESTS = 16  # at once, for objects that no listing covers
 
@@ -186,13 +191,19 @@ class _Rows:
 
 
 def _not_read(others: Iterable[str], places: Mapping[str, int]) -> list[str]:
-    """A sentence for each column that may be thought to say what is learned from, and does not."""
+    """A sentence for each column that may be thought to say what is learned from, or as what, and does not."""
     said = []
+    others = list(others)
+    labels = [name for name in others if known_label(name)]
+    if len(labels) > 1:
+        said.append(f"the columns {some(labels, shown=7)} are not read, though labels are called so")
     for name in others:
         if "split" not in places and ("train" in name or canonical_split(_FLAG.sub("", name))):
             said.append(f"the column {name!r} tells no split here; {_SPLIT_COLUMN}")
         elif _PART.fullmatch(folded(name)):
             said.append(f"the column {name!r} is not read: files are taken as a whole; cut them to what has the label")
+        elif _COUNTS.fullmatch(folded(name)):
+            said.append(f"the column {name!r} is not read: every row counts; remove those that are not meant")
     return said
 
 

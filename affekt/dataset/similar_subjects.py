@@ -1,32 +1,52 @@
-"""Subjects whose names differ only in how they are written: one person would count as two people."""
+"""Subjects whose names a table program changed: one person would count as two people, or several as one."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from affekt.dataset.clips import Clip
 from affekt.dataset.problems import Problem, some
 
 #: What a number gains in a table program: zeros before it, and a fraction of none.
 _ZEROS, _FRACTION = re.compile(r"(?<![\d.])0+(?=\d)"), re.compile(r"(?<=\d)\.0+$")
+#: How a table program shows a long number, of which digits are lost when it is saved so.
+_ROUNDED = re.compile(r"\d([.,]\d+)?E\+?\d+", re.IGNORECASE)
 
 
 def similar_subjects(clips: Iterable[Clip], uri: str) -> list[Problem]:
     """A warning for all subjects who are perhaps one (``Anna B`` and ``anna_b``, ``7``, ``07`` and ``7.0``).
 
+    Another one for those who are perhaps several (``2.02E+11``).
+
     Args:
         clips: of a data set.
         uri: of it.
     """
-    spellings: dict[str, dict[str, None]] = {}
-    for name in dict.fromkeys(clip.subject for clip in clips if clip.subject):
-        spellings.setdefault(_folded(name), {})[name] = None
-    alike = [names for names in spellings.values() if len(names) > 1]
+    names = list(dict.fromkeys(clip.subject for clip in clips if clip.subject))
+    return _rounded(names, uri) + _alike(names, uri)
+
+
+def _rounded(names: Sequence[str], uri: str) -> list[Problem]:
+    rounded = [name for name in names if _ROUNDED.fullmatch(name)]
+    if not rounded:
+        return []
+    message = (
+        f"subjects written as rounded numbers: {some(rounded, shown=5)}; several people may have become one when a "
+        "table program saved them so: write them out, as text"
+    )
+    return [Problem("rounded_subjects", uri, message, "warning")]
+
+
+def _alike(names: Sequence[str], uri: str) -> list[Problem]:
+    spellings: dict[str, list[str]] = {}
+    for name in names:
+        spellings.setdefault(_folded(name), []).append(name)
+    alike = [same for same in spellings.values() if len(same) > 1]
     if not alike:
         return []
-    found = some((" and ".join(map(repr, names)) for names in alike), shown=5)
+    found = some((" and ".join(map(repr, same)) for same in alike), shown=5)
     message = (
         "subjects whose names differ only in how they are written count as different people, perhaps on both sides of "
         f"a split: {found}; write each in one way if they are one"

@@ -11,6 +11,7 @@ from affekt.counted import counted
 from affekt.dataset.clips import Clip, ClipTable, table_of
 from affekt.dataset.file_names import CLIP_SUFFIXES, STILL_SUFFIXES, suffix_of
 from affekt.dataset.manifest import manifest_of, read_manifest
+from affekt.dataset.not_tables import what_the_file_is
 from affekt.dataset.problems import Problem, raise_errors
 from affekt.dataset.several import names_of, of_dataset, places_of
 from affekt.dataset.tables import is_table_name
@@ -115,9 +116,10 @@ def read_clips(uri: str, suffixes: frozenset[str]) -> tuple[list[Clip], list[Pro
     if is_table(uri):
         return read_manifest(uri)
     if not is_remote(uri) and Path(uri).is_file():
+        what = what_the_file_is(Path(uri))
         raise DataError(
-            "is neither a folder nor a CSV file; give the folder of the clips or a table that lists them, and unpack "
-            "an archive of another kind than .zip and .tar",
+            f"is neither a folder nor a CSV file{what and f', but {what}'}; give the folder of the clips or a table "
+            "that lists them, and unpack an archive of another kind than .zip and .tar",
             code="unknown_layout",
             where=uri,
         )

@@ -22,6 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
 from affekt.counted import counted
+from affekt.dataset.not_tables import what_is_zipped, what_it_is
 from affekt.dataset.open_quotes import swallows
 from affekt.errors import DataError
 from affekt.storage import open_large
@@ -108,8 +109,8 @@ class Table:
             )
 
     def rows(self) -> Iterator[Row | DataError]:
-        """Every row that is not blank; an error with its place for one with more cells than the header has columns, or
-        with a quote that would take further rows into a cell.
+        """Every row that is not blank; an error with its place for one with more cells than the header has columns,
+        with a quote that would take further rows into a cell, or that is the header again.
         """
         width = len(self.header)
         while (cells := self._next()) is not None:
@@ -125,6 +126,12 @@ class Table:
                 yield DataError(
                     f"{counted(len(cells), 'cells')}, but the header has {counted(width, 'columns')}; put quotes "
                     f"around a value that holds {_SEPARATOR_WORDS.get(self.separator, self.separator)}",
+                    code="bad_row",
+                    where=f"{self.where}:{self._lines.count}",
+                )
+            elif folded(cells[0]) == self.names[0] and [folded(cell) for cell in cells] == self.names:
+                yield DataError(
+                    "is the header again, as where two tables were joined; remove this row",
                     code="bad_row",
                     where=f"{self.where}:{self._lines.count}",
                 )
@@ -222,10 +229,15 @@ def _explained(where: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _unpacked(file: BinaryIO, where: str) -> Iterator[BinaryIO]:
-    kind = packing_of(file.read(6))
+    start = file.read(64)
+    kind = packing_of(start)
     file.seek(0)
+    if what := what_it_is(start):
+        raise DataError(f"is no CSV table but {what}", code="unreadable", where=where)
     if kind == ".zip":
         with zipfile.ZipFile(file) as archive:
+            if what := what_is_zipped(archive.namelist()):
+                raise DataError(f"is no CSV table but {what}", code="unreadable", where=where)
             inside = [name for name in archive.namelist() if is_table_name(name)]
             if len(inside) != 1:
                 found = ", ".join(inside) or "none"

@@ -1,4 +1,4 @@
-"""One person written in two ways is told, since both count as people of their own."""
+"""One person written in two ways, or several in one, is told: each name counts as one person."""
 
 from __future__ import annotations
 
@@ -48,3 +48,14 @@ def test_all_are_told_at_once_as_a_warning() -> None:
 def test_signs_without_a_width_make_nobody_else() -> None:
     (told,) = similar_subjects([Clip("1", "", subject="An\u200bna"), Clip("2", "", subject="Anna")], "data")
     assert told.code == "similar_subjects"
+
+
+@pytest.mark.parametrize("name", ["2.02E+11", "1e5", "1,5E+10"])
+def test_numbers_that_a_table_program_rounded_are_told(name: str) -> None:
+    (message,) = found("2021", name)
+    assert name in message and "several people may have become one" in message
+
+
+@pytest.mark.parametrize("name", ["E5", "e12", "s1e2", "2E", "E+5", "12E5b"])
+def test_other_names_with_an_e_are_not(name: str) -> None:
+    assert found(name) == []

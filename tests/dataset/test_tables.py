@@ -272,8 +272,28 @@ def test_the_header_alone_tells_the_separator() -> None:
         (b"a,b\n\xff", "UTF-8", "unreadable", "t"),
         (b"", "empty", "empty", "t"),
         (b"a,A\n", "two columns", "bad_row", "t:1"),
+        (zipped(b"x", "xl/workbook.xml"), "a workbook of Excel; export it as CSV", "unreadable", "t"),
+        (b"\xd0\xcf\x11\xe0" + bytes(60), "a workbook of an old Excel; export it as CSV", "unreadable", "t"),
+        (b"PAR1" + bytes(60), "a Parquet file; export it as CSV", "unreadable", "t"),
+        (b'\xef\xbb\xbf[\n {"path": "a.mp4"}]', "JSON; export it as CSV", "unreadable", "t"),
+        (b'{"path": "a.mp4"}\n{"path": "b.mp4"}\n', "JSON; export it as CSV", "unreadable", "t"),
+        (b"\n<!DOCTYPE html><title>404", "a web page, perhaps that of a download that failed", "unreadable", "t"),
+        (b"(\xb5/\xfd" + bytes(60), "packed with Zstandard; unpack it", "unreadable", "t"),
     ],
-    ids=["no gzip", "no bzip2", "zip without a table", "no UTF-8", "empty", "a column twice"],
+    ids=[
+        *(
+            "no gzip",
+            "no bzip2",
+            "zip without a table",
+            "no UTF-8",
+            "empty",
+            "a column twice",
+            "xlsx",
+            "xls",
+            "Parquet",
+        ),
+        *("JSON", "JSON lines", "HTML", "Zstandard"),
+    ],
 )
 def test_what_is_no_table_says_so(tmp_path: Path, content: bytes, said: str, code: str, where: str) -> None:
     path = tmp_path / "t.csv"
@@ -281,3 +301,24 @@ def test_what_is_no_table_says_so(tmp_path: Path, content: bytes, said: str, cod
     with pytest.raises(DataError, match=said) as caught, open_table(path, "t") as table:
         list(table.rows())
     assert (caught.value.code, caught.value.where) == (code, where)
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_the_header_in_the_middle_is_told_for_what_it_is(tmp_path: Path, mark: str) -> None:
+    path = tmp_path / "joined.csv"
+    path.write_text(f"Clip,f sad\na,1\n{mark}clip , F_Sad,\nb,0\n", encoding="utf-8")
+    with open_table(path, "t") as table:
+        first, told, last = table.rows()
+    assert isinstance(told, DataError) and "is the header again" in told.message and told.where == "t:3"
+    assert [row.cells for row in (first, last) if not isinstance(row, DataError)] == [["a", "1"], ["b", "0"]]
+
+
+def test_a_data_set_that_is_no_table_is_called_by_its_name(tmp_path: Path) -> None:
+    for name, content, said in (
+        ("list.xlsx", zipped(b"x", "xl/workbook.xml"), "a workbook of Excel"),
+        ("list.jsonl", b'{"path": "a.mp4"}', "JSON"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DataError, match=f"{said}; export it as CSV") as caught:
+            read_source(str(tmp_path / name))
+        assert caught.value.code == "unknown_layout"
