@@ -45,12 +45,22 @@ def joined(places: Sequence[str]) -> str:
     """One text for several places; of a single one the place itself.
 
     Raises:
-        DataError: one is named twice.
+        DataError: one is named twice, perhaps in other words.
     """
-    twice = sorted({place for place in places if places.count(place) > 1})
-    if twice:
-        raise DataError("is given twice as a data set; leave one out", code="same_dataset", where=twice[0])
+    known: dict[str, str] = {}
+    for place in places:
+        where = _whereabouts(place)
+        if where in known:
+            other = f", first as {known[where]}" if known[where] != place else ""
+            message = f"is given twice as a data set{other}; leave one out"
+            raise DataError(message, code="same_dataset", where=place)
+        known[where] = place
     return BETWEEN.join(places)
+
+
+def _whereabouts(place: str) -> str:
+    """What is the same for the same place, however it is written."""
+    return place.rstrip("/") if is_remote(place) else os.path.realpath(place)
 
 
 def text_of(data: str | Path | Sequence[str | Path]) -> str:
@@ -75,13 +85,18 @@ def places_of(uri: str) -> tuple[str, ...]:
 
 def names_of(places: Sequence[str]) -> list[str]:
     """A name for each data set: that of its folder or file, with the folder above where two are called alike."""
-    paths = [PurePosixPath(place.rstrip("/")) for place in places]
+    paths = [PurePosixPath(_whereabouts(place) if _unnamed(place) else place.rstrip("/")) for place in places]
     names = [path.stem if path.suffix else path.name for path in paths]
     alike = {name for name in names if names.count(name) > 1}
     longer = [f"{path.parent.name}-{name}" if name in alike else name for path, name in zip(paths, names, strict=True)]
     if len(set(longer)) == len(longer):
         return longer
     return [f"{number}-{name}" for number, name in enumerate(longer, start=1)]
+
+
+def _unnamed(place: str) -> bool:
+    """Whether a place says no name, as the folder one is in."""
+    return not is_remote(place) and PurePosixPath(place).name in ("", "..")
 
 
 def of_dataset(clips: Iterable[Clip], name: str) -> list[Clip]:

@@ -38,9 +38,9 @@ class Learned:
         rows = [row for row in index if row.split == _TRAIN]
         return cls(
             frozenset(_digest("subject", row.subject) for row in rows if row.subject),
-            frozenset(_digest("content", content_of(row)) for row in rows),
-            frozenset(_digest("content", content) for content in [*map(content_of, index), *index.unusable]),
-            frozenset(_digest("content", content_of(row), row.label) for row in rows),
+            frozenset(_digest("content", row.content) for row in rows),
+            frozenset(_digest("content", content) for content in [*(row.content for row in index), *index.unusable]),
+            frozenset(_digest("content", row.content, row.label) for row in rows),
         )
 
     def knows(self, subject: str, content: str) -> bool:
@@ -89,12 +89,7 @@ class Learned:
 
 def contents_of(rows: Iterable[PreparedRow]) -> dict[str, str]:
     """The content of each clip or image, by its id."""
-    return {row.clip: content_of(row) for row in rows}
-
-
-def content_of(row: PreparedRow) -> str:
-    """What is the same for the same file, however it is prepared; of an image, for the same pixels as stored."""
-    return row.key.partition("-")[0]
+    return {row.clip: row.content for row in rows}
 
 
 def _digest(kind: str, *texts: str) -> str:

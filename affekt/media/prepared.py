@@ -109,6 +109,11 @@ class PreparedRow:
     flags: tuple[str, ...] = ()
     attributes: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def content(self) -> str:
+        """What is the same for the same file, however it is prepared; of an image, for the same pixels as stored."""
+        return self.key.partition("-")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class SkippedClip:

@@ -14,7 +14,7 @@ from affekt.dataset import subject_folds
 from affekt.dataset.several import factor
 from affekt.errors import DataError
 from affekt.extensions import model_spec
-from affekt.media.prepared import PreparedIndex
+from affekt.media.prepared import PreparedIndex, PreparedRow
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings
 from affekt.training.given import Given
@@ -103,7 +103,7 @@ def _held_out(index: PreparedIndex, train: np.ndarray, settings: Settings) -> li
         return []
     held_out = settings.fusion.scores == "held_out"
     count = max(2, round(1 / settings.fusion.held_out_share)) if held_out else settings.fusion.folds
-    subjects = [index.rows[row].subject for row in rows]
+    subjects = _people([index.rows[row] for row in rows])
     try:
         masks = subject_folds(subjects, count, settings.seed, labels=[factor(index.rows[row]) for row in rows])
     except DataError as error:
@@ -115,6 +115,29 @@ def _held_out(index: PreparedIndex, train: np.ndarray, settings: Settings) -> li
         whole[rows[mask]] = True
         result.append(whole)
     return result
+
+
+def _people(rows: Sequence[PreparedRow]) -> list[str]:
+    """A name for each row: its subject, or one for all subjects of whom the same file is there.
+
+    A copy under another subject's name, or in another data set, would be scored by a model that learned it.
+    """
+    own = [row.subject or f"\0{number}" for number, row in enumerate(rows)]  # \0 occurs in no subject's name
+    same: dict[str, str] = {}
+
+    def name_of(name: str) -> str:
+        while name in same:
+            name = same[name]
+        return name
+
+    first: dict[str, str] = {}
+    for row, name in zip(rows, own, strict=True):
+        one, other = name_of(first.setdefault(row.content, name)), name_of(name)
+        if one != other:
+            same[other] = one
+    if same:
+        logger.info("no fold divides subjects of whom the same file is there; keep one of each file")
+    return [name_of(name) for name in own]
 
 
 def require_two_labels(given: Given, folds: Sequence[Fold]) -> None:

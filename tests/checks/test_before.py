@@ -134,4 +134,5 @@ def test_remarks_count_by_kind_and_name_the_command():
     found = [Problem(code, "x", "y", "warning") for code in ("no_sound", "unusual_length", "no_sound")]
     said = remarks(CheckReport((), tuple(found)), "my data")
     assert said == "check: no sound (2), unusual length (1); `affekt check 'my data'` tells more"
+    assert "`affekt check 'a + b'` tells more" in remarks(CheckReport((), tuple(found)), "a + b")
     assert remarks(CheckReport((), ()), "x") == ""

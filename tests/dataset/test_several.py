@@ -67,6 +67,22 @@ def test_alike_names_are_told_apart_and_the_same_place_twice_is_refused():
         joined(["a", "a"])
 
 
+def test_the_same_place_in_other_words_is_refused_and_one_without_a_name_has_that_of_its_folder(tmp_path, monkeypatch):
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "link").symlink_to("clips")
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "clips")
+    for again in (".", f"{tmp_path}/clips/", "../clips", "../other/../link"):
+        with pytest.raises(DataError, match="given twice as a data set, first as ") as told:
+            joined([str(tmp_path / "clips"), again])
+        assert (told.value.code, told.value.where) == ("same_dataset", again)
+    with pytest.raises(DataError, match="given twice"):
+        joined(["s3://bucket/clips", "s3://bucket/clips/"])
+    assert joined([".", "../other", "s3://bucket/clips"]) == ". + ../other + s3://bucket/clips"
+    assert names_of([".", "../other"]) == ["clips", "other"]
+    assert names_of(["..", "../other"]) == [tmp_path.name, "other"]
+
+
 def test_a_folder_whose_name_looks_like_two_is_one(tmp_path):
     folder = tmp_path / "happy + sad"
     folder.mkdir()

@@ -58,6 +58,17 @@ def test_nobody_is_scored_by_a_model_that_learned_from_them(member: str) -> None
     assert sorted(np.concatenate([fold.scores for fold in folds])) == list(range(10))
 
 
+def test_no_clip_is_scored_by_a_model_that_learned_from_a_copy_under_another_name() -> None:
+    rows = people(6)
+    rows += [replace(rows[number], clip=f"copy{number}", subject=f"t{number // 2}") for number in (0, 1, 4)]
+    rows += [replace(rows[6], clip=f"alone{number}", subject="") for number in range(2)]
+    for seed in range(4):
+        for fold in folds_of(given(VOICE, rows, f"seed={seed}"))[:-1]:
+            learned, scored = ({rows[number].key for number in part} for part in (fold.learns, fold.scores))
+            assert scored and not learned & scored
+            assert not {rows[n].subject for n in fold.learns} & {rows[n].subject for n in fold.scores} - {""}
+
+
 @MEMBERS
 def test_the_final_model_learns_from_all_train_clips_and_scores_the_others(member: str) -> None:
     final = folds_of(given(member, people()))[-1]
