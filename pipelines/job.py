@@ -65,7 +65,8 @@ def job_of(
             f"{', '.join(models)} learns nothing from face images; leave out {argument('faces')}", code="usage"
         )
     unit = unit_to_train(data, faces, models, elsewhere=elsewhere)
-    settings = load_settings(preset, overrides, images=unit == "images")
+    # What models have that are not trained contradicts nothing, and need not be changed: it cannot be.
+    settings = load_settings(preset, overrides, images=unit == "images", models=members_needed(models))
     if unit == "clips" and not only:
         models = models_that_can_hear(models, settings.media.functionals)
     if unit == "clips":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -37,12 +37,24 @@ _BEFORE = {
 }
 
 
-def load_settings(preset: str = "small", overrides: Sequence[str] = (), *, images: bool = False) -> Settings:
+def load_settings(
+    preset: str = "small",
+    overrides: Sequence[str] = (),
+    *,
+    images: bool = False,
+    models: Collection[str] | None = None,
+) -> Settings:
     """The settings of a preset with ``key=value`` overrides such as ``vgg.iterations=300``.
 
     With ``images`` what the preset's file for still images without clips says comes between the two, if it has one.
 
     Values are read as YAML, so ``null``, ``true``, ``1e-4`` and ``[1, 2]`` mean what they look like.
+
+    Args:
+        preset: its name.
+        overrides: each ``key=value``.
+        images: whether they are for still images without clips.
+        models: whose settings are looked at, so that they must not contradict others; all by default.
 
     Raises:
         SettingsError: names every unknown key, wrong value and contradiction.
@@ -62,7 +74,7 @@ def load_settings(preset: str = "small", overrides: Sequence[str] = (), *, image
             values[key] = value
     settings = _checked(values, problems)
     if settings is not None:
-        problems.extend(settings.contradictions())
+        problems.extend(settings.contradictions(models))
     if settings is None or problems:
         raise SettingsError(problems)
     return settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -156,10 +156,15 @@ class Settings:
         values["fusion"] |= values["fusion"].pop("methods")
         return {**values.pop("models"), **values}
 
-    def contradictions(self) -> list[str]:
-        """What cannot be so together, in the words of the groups that know it: each may have such a method."""
+    def contradictions(self, models: Collection[str] | None = None) -> list[str]:
+        """What cannot be so together, in the words of the groups that know it: each may have such a method.
+
+        Args:
+            models: whose groups are asked; all by default.
+        """
         problems: list[str] = []
-        for name in [item.name for item in dataclasses.fields(self) if item.name != "models"] + list(self.models):
+        asked = [name for name in self.models if models is None or name in models]
+        for name in [item.name for item in dataclasses.fields(self) if item.name != "models"] + asked:
             if told := getattr(getattr(self, name), "contradictions", None):
                 problems.extend(told(name, self))
         if self.precision == "bfloat16" and self.device == "cpu":

@@ -74,3 +74,11 @@ def test_the_papers_recipe_is_refused_without_its_weights_and_else_called_by_ano
     caplog.clear()
     job_of(str(sample_clips), only=model)
     assert not caplog.text
+
+
+def test_settings_of_models_that_are_not_trained_contradict_nothing(sample_clips: Path, sample_faces: Path) -> None:
+    smaller = ["media.face_size=48", "vgg.input_size=44"]  # and c3d.input_size is larger
+    assert job_of(str(sample_faces), only="vgg", overrides=smaller).settings.media.face_size == 48
+    assert job_of(str(sample_clips), only="svc", overrides=smaller[:1]).models == ("svc",)
+    with pytest.raises(SettingsError, match=r"c3d\.input_size: 56 is larger than media\.face_size 48"):
+        job_of(str(sample_clips), only="vgg,c3d", overrides=smaller)
