@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from affekt.counted import counted
+from affekt.errors import printable
 from affekt.report.document import Evaluation
 from affekt.report.wording import chosen_name, interval, percent, summary
 from affekt.statistics.metrics import GroupFigures
@@ -100,14 +102,19 @@ def _figures(evaluation: Evaluation) -> Iterator[str]:
 def _groups(name: str, groups: Mapping[str, GroupFigures], unit: str) -> Iterator[str]:
     if not groups:
         return
-    yield f"| {name} | accuracy, % | interval | {unit} |"
+    yield f"| {_text(name)} | accuracy, % | interval | {unit} |"
     yield "|---|---|---|---|"
     worst_first = sorted(groups.items(), key=lambda item: (item[1].accuracy, item[0]))
     for group, figures in worst_first[:_ROWS]:
-        yield f"| {group} | {percent(figures.accuracy)} | {interval(figures.accuracy_ci95)} | {figures.clips} |"
+        yield f"| {_text(group)} | {percent(figures.accuracy)} | {interval(figures.accuracy_ci95)} | {figures.clips} |"
     if len(groups) > _ROWS:
         yield f"| {len(groups) - _ROWS} better ones | | | |"
     yield ""
+
+
+def _text(name: str) -> str:
+    """A name of the data within a table of Markdown."""
+    return html.escape(printable(" ".join(name.split())), quote=False).replace("|", "\\|")
 
 
 def _limits(evaluation: Evaluation) -> Iterator[str]:

@@ -152,8 +152,8 @@ def _tables(evaluation: Evaluation) -> list[Table]:
 def _matrices(evaluation: Evaluation) -> list[Picture]:
     """Figures 8, 9 and 10: a visual model, an audio model, and the fusion.
 
-    The models are those that did best in the paper, of which there are figures: not those that do best on the clips
-    that the figures are of.
+    The models are those that did best in the paper, of which there are figures, or else, of models that the paper does
+    not have, the first: not those that do best on the clips that the figures are of.
     """
     confusion_matrix = drawing.figures().confusion_matrix
 
@@ -168,7 +168,9 @@ def _matrices(evaluation: Evaluation) -> list[Picture]:
         group = {name: found for name, found in models.items() if looks_at(name) == modalities}
         if group:
             shown = max(group, key=lambda name: model_spec(name).paper or 0.0)
-            matrices.append(drawn(number, f"The paper's best {what} model here: {model_name(shown)}", group[shown]))
+            known = model_spec(shown).paper is not None
+            which = f"The paper's best {what} model here" if known else f"A {what} model that the paper does not have"
+            matrices.append(drawn(number, f"{which}: {model_name(shown)}", group[shown]))
     if evaluation.chosen_fusion:
         matrices.append(drawn("Figure 10", f"Fusion: {chosen_name(evaluation)}", evaluation.figures))
     return matrices

@@ -66,6 +66,13 @@ def test_many_subjects_are_cut_to_the_worst():
     assert len(text) < 5000
 
 
+def test_names_of_the_data_do_not_break_the_tables():
+    odd = ["<script>x</script>", "a|b", "two\nlines", "plain"]
+    text = card(attributes={"room|1": [odd[n % 4] for n in range(120)]})
+    rows = [line.split(" | ")[0] for line in text.splitlines() if line.startswith("| ")]
+    assert {"| room\\|1", "| &lt;script&gt;x&lt;/script&gt;", "| a\\|b", "| two lines", "| plain"} <= set(rows)
+
+
 def test_limits_name_what_was_not_seen_and_what_is_missed():
     text = card()
     assert "- Nothing is known about sad: no evaluated one shows it." in text

@@ -338,6 +338,15 @@ def test_a_network_of_face_and_voice_is_no_visual_model(tmp_path: Path) -> None:
     assert "The paper&#39;s best visual model here: VGG" in page
 
 
+def test_a_figure_of_a_model_that_the_paper_does_not_have_says_so(tmp_path: Path) -> None:
+    page = written(tmp_path, evaluation=evaluation(("base_embedding", "voice_embedding", "svc")))
+    captions = re.findall(r'<figcaption><span class="number">(Figure [89])</span>([^<]*)', page)
+    assert [told.strip() for _, told in captions] == [
+        "A visual model that the paper does not have: Frozen VGG",
+        "The paper&#39;s best audio model here: Support vector classifier",
+    ]
+
+
 def test_a_fusion_that_names_all_that_are_fused_is_told_once() -> None:
     fusion = evaluation(("vgg", "svc"), a="stacking", b="stacking@vgg+svc", c="stacking@svc").fusion
 
