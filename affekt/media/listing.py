@@ -13,6 +13,7 @@ _DURATION = re.compile(
     r"^  Duration: (?:(\d+):(\d\d):(\d\d(?:\.\d+)?)|N/A)(?:, start: (-?\d+\.\d+))?(?:, bitrate: (\d+) kb/s)?",
     re.MULTILINE,
 )
+_ESTIMATED = "Estimating duration from bitrate"
 # Streams of a group, such as a picture and its time code, are listed further to the right.
 _STREAM = re.compile(r"^ +Stream #\d+:(\d+)\S*: (\w+): (\w+)?(.*)$", re.MULTILINE)
 _DISPOSITIONS = re.compile(r"(?: \([a-z][a-z -]+\))+$")
@@ -80,12 +81,15 @@ class Listing:
         duration: seconds as stated; 0 where the file does not say.
         start: the earliest time stamp, seconds.
         streams: in their order.
+        estimated: the duration follows from the size, as if all were coded as densely as the beginning: it may be far
+            off.
     """
 
     container: str = ""
     duration: float = 0.0
     start: float = 0.0
     streams: tuple[Stream, ...] = ()
+    estimated: bool = False
 
     @property
     def videos(self) -> tuple[Stream, ...]:
@@ -119,14 +123,14 @@ class Listing:
         return self._from_start(self.duration)
 
     def length_of(self, *chosen: Stream | None) -> float:
-        """Seconds from the first time stamp to the end of some streams, as far as the file states it; else 0.
+        """Seconds from the first time stamp to the end of some streams, as far as the file states it itself; else 0.
 
         The container's length is that of its longest stream, and tells nothing of some where there are others.
         """
         numbers = {stream.number for stream in chosen if stream is not None}
         rest = [item for item in self.streams if item.number not in numbers and "attached pic" not in item.marks]
         if not rest:
-            return self.length
+            return 0.0 if self.estimated else self.length
         ends = [stream.end for stream in chosen if stream is not None]
         return self._from_start(max(ends)) if ends and all(ends) else 0.0
 
@@ -147,7 +151,7 @@ def read_listing(text: str) -> Listing:
     if found and found[1] in JUMPING and length and length[5] is not None:
         fewest = _FEWEST_KBITS[any(stream.kind == "Video" for stream in streams)]
         duration = duration if int(length[5]) >= fewest else 0.0
-    return Listing(found[1] if found else "", duration, start, tuple(streams))
+    return Listing(found[1] if found else "", duration, start, tuple(streams), _ESTIMATED in text)
 
 
 def _stream(match: re.Match[str], below: str) -> Stream:

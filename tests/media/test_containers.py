@@ -125,3 +125,19 @@ def test_of_a_film_that_was_written_behind_another_both_picture_and_sound_go_on_
     assert np.diff(decoded.times) == pytest.approx(0.04, abs=2e-3)
     assert (len(decoded.times), decoded.seconds) == (pytest.approx(75, abs=2), pytest.approx(3, abs=0.1))
     assert decoded.report.damaged
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("dense.aac", ("aac", "-b:a", "256k")), ("dense.mp3", ("libmp3lame", "-q:a", "2"))]
+)
+def test_a_length_that_is_guessed_from_the_size_refuses_no_sound_and_calls_none_cut_off(
+    make_clip: MakeClip, settings: MediaSettings, name: str, codec: tuple[str, ...]
+) -> None:
+    """Silence takes few bits, and what follows it had been taken for as much longer as it takes more of them."""
+    sounds = ("-f", "lavfi", "-i", "anullsrc=r=44100:cl=mono:d=15", "-f", "lavfi", "-i", "anoisesrc=r=44100:d=15:a=0.3")
+    joined = ("-filter_complex", "[0:a][1:a]concat=n=2:v=0:a=1", "-write_xing", "0")
+    path = make_clip(name, *sounds, *(joined if name.endswith("mp3") else joined[:2]), "-c:a", *codec)
+
+    decoded = decode(path, settings)
+
+    assert (decoded.seconds, decoded.truncated) == (pytest.approx(30, abs=0.1), False)
