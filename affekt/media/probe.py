@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -33,6 +34,10 @@ _NOISE = re.compile(r"^(\[[^\]]*\] )?(At least one output file|Error opening inp
 _BOXES = frozenset(
     b"ftyp moov mdat moof mfra mfro free skip wide udta uuid meta styp sidx ssix prft emsg pdin pnot idat".split()
 )
+#: Those of them that hold pictures and sound, or say where they are.
+_CONTENT = frozenset((b"moov", b"mdat", b"moof"))
+#: Sizes in a RIFF file from which on its writer did not know better; they are those of the largest numbers.
+_UNKNOWN = 0x7FFF0000
 _CHANNELS = {"mono": 1, "stereo": 2}
 
 
@@ -202,17 +207,35 @@ def _parse(header: str, path: Path) -> MediaInfo:
 
 
 def is_truncated(path: Path) -> bool:
-    """Whether an AVI, WAV or MP4 file ends before the container says it does: ffmpeg reads those without a word."""
+    """Whether an AVI, WAV or MP4 file ends before its content does as it says: ffmpeg reads those without a word."""
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(12)
         if start[:4] == b"RIFF" and len(start) == 12:
-            announced = int.from_bytes(start[4:8], "little")
-            # 0 and all ones stand for "unknown" in files that were written to a pipe.
-            return announced not in (0, 0xFFFFFFFF) and announced + 8 > size + 1
+            # Writers count a few bytes too many, or say nothing of the whole, whose content is there.
+            ends = [_riff_end(start, 0), _content_end(file, size)]
+            return all(end > size + 1 for end in ends)
         if start[4:8] != b"ftyp":
             return False
-        return any(end > size for _, end in _boxes(file, size))
+        return any(end > size and name in _CONTENT for name, end in _boxes(file, size))
+
+
+def _riff_end(header: bytes, position: int) -> float:
+    """Where a chunk says that it ends; nowhere where its writer did not know, as into a pipe."""
+    announced = int.from_bytes(header[4:8], "little")
+    return position + 8 + announced if 0 < announced < _UNKNOWN else 0
+
+
+def _content_end(file: IO[bytes], size: int) -> float:
+    """The same of the chunk with the samples or the pictures; infinity where the file ends before it."""
+    position = 12
+    while position + 12 <= size:
+        file.seek(position)
+        header = file.read(12)
+        if header[:4] == b"data" or (header[:4], header[8:]) == (b"LIST", b"movi"):
+            return _riff_end(header, position)
+        position += 8 + int.from_bytes(header[4:8], "little") + header[4] % 2
+    return math.inf
 
 
 def in_fragments(path: Path) -> bool:

@@ -166,6 +166,44 @@ def test_bytes_behind_the_last_box_are_no_truncation(
         assert not decode(clip, settings).truncated and not probe(clip).truncated
 
 
+def test_padding_that_is_cut_off_behind_all_boxes_with_content_is_no_truncation(
+    make_clip: MakeClip, plain: Callable[[str], Path], tmp_path: Path
+) -> None:
+    whole = make_clip("to_pad.mp4", "-i", plain("mp4"), "-c", "copy").read_bytes()
+    for name, cut in (("free", False), ("udta", False), ("mdat", True)):
+        clip = tmp_path / f"{name}.mp4"
+        clip.write_bytes(whole + struct.pack(">I", 5000) + name.encode() + bytes(100))
+        assert probe(clip).truncated == cut
+
+
+@pytest.mark.parametrize(
+    ("container", "whole", "content", "cut"),
+    [
+        ("wav", 0, 0, False),  # how far the sizes of the whole and of its content are from what they are
+        ("wav", 8, 0, False),  # the size of the file, as some write it
+        ("wav", 0, 100, False),
+        ("wav", None, None, False),  # into a pipe
+        ("wav", 8, 8, True),
+        ("wav", 4000, 4000, True),
+        ("avi", 8, 0, False),
+        ("avi", None, None, False),
+    ],
+)
+def test_sizes_that_a_writer_got_wrong_or_did_not_know_are_no_truncation(
+    make_clip: MakeClip, tmp_path: Path, container: str, whole: int | None, content: int | None, cut: bool
+) -> None:
+    source = (*TONE, "-c:a", "pcm_s16le") if container == "wav" else (*PICTURE, *TONE, *CODECS["avi"])
+    made = bytearray(make_clip(f"sizes.{container}", *source).read_bytes())
+    place = made.index(b"data") + 4 if container == "wav" else made.index(b"movi") - 4
+    for start, more in ((4, whole), (place, content)):
+        size = struct.unpack_from("<I", made, start)[0]
+        struct.pack_into("<I", made, start, 0x7FFFF000 if more is None else size + more)
+    clip = tmp_path / f"sizes.{container}"
+    clip.write_bytes(made)
+
+    assert probe(clip).truncated == cut
+
+
 def test_other_streams_that_last_longer_are_no_truncation(make_clip: MakeClip, settings: MediaSettings) -> None:
     longer = ["-f", "lavfi", "-i", "sine=300:d=6"]
     maps = ["-map", "0", "-map", "1", "-map", "2", "-disposition:a:0", "default"]
