@@ -44,7 +44,7 @@ def only_among(probabilities: np.ndarray, labels: Sequence[str], known: Sequence
     """Probabilities ``[…, L]`` scaled so that those of the known labels have the sum one; the others become zero.
 
     Fused vectors are scaled, not the models' own: a fitted fusion learned from vectors of all labels. Where the known
-    labels had no probability at all they share it alike. NaN stays.
+    labels had no probability at all they share it alike. NaN stays, and so it is where none of the labels is known.
 
     Args:
         probabilities: over ``labels``.
@@ -52,6 +52,8 @@ def only_among(probabilities: np.ndarray, labels: Sequence[str], known: Sequence
         known: those that can be right.
     """
     mask = np.array([label in known for label in labels])
+    if not mask.any():
+        return np.full(np.shape(probabilities), np.nan)
     kept = np.where(mask, probabilities, 0.0)
     sums = kept.sum(axis=-1, keepdims=True)
     scaled: np.ndarray = np.where(sums > 0, kept / np.where(sums > 0, sums, 1), mask / mask.sum())

@@ -13,6 +13,7 @@ import numpy as np
 
 from affekt.counted import counted
 from affekt.dataset import load_clips, read_faces, unit_of
+from affekt.dataset.labels import in_order
 from affekt.dataset.several import places_of, possible_in
 from affekt.dataset.split_asked import no_clips, no_images
 from affekt.ensemble import Ensemble, prepare_and_score, score_images
@@ -99,7 +100,7 @@ def _of_clips(ensemble: Ensemble, data: str, store: Path, split: str | None) -> 
     key = FusionKey(settings.fusion.method)
     answers = {key: fused}
     possible, curve = possible_in(everything), None  # whatever split is evaluated
-    strange = _not_learned(ensemble, ((row.clip, row.label) for row in index))
+    strange = _not_learned(ensemble, ((row.clip, row.label) for row in index), data)
     if ensemble.adapts:
         answers[key.adapted()] = ensemble.answers_of_people(scores)
         curve = _curve(ensemble, scores, fused, features, possible)
@@ -167,12 +168,13 @@ def _of_images(ensemble: Ensemble, data: str, split: str | None) -> ModelEvaluat
         raise DataError(f"none of {counted(len(images), 'images')} can be read", code="no_images", where=data)
     settings = ensemble.settings
     model = scores.models[0]
-    strange = _not_learned(ensemble, ((image.id, image.label) for image in images if image.id in set(scores.clips)))
+    known = {image.id: image for image in images}
+    strange = _not_learned(ensemble, ((clip, known[clip].label) for clip in scores.clips), data)
     evaluation = evaluate_table(
         scores, {}, model, [*skipped, *strange], settings.evaluation, seed=settings.seed, unit="images"
     )
     evaluation = replace(evaluation, unlabelled=evaluation.unlabelled - len(strange))
-    known, size = {image.id: image for image in images}, settings.media.face_size
+    size = settings.media.face_size
     faces = {clip: thumbnail(face_picture(known[clip], size)) for clip in evaluation.pictured}
     return ModelEvaluation(evaluation, faces, ensemble)
 
@@ -194,12 +196,25 @@ def require_known(ensemble: Ensemble, labels: Iterable[str], data: str) -> None:
         )
 
 
-def _not_learned(ensemble: Ensemble, rows: Iterable[tuple[str, str]]) -> list[SkippedClip]:
-    """Those of some clips, with their labels, whose label the ensemble cannot answer."""
+def _not_learned(ensemble: Ensemble, rows: Iterable[tuple[str, str]], data: str) -> list[SkippedClip]:
+    """Those of some clips, with their labels, whose label the ensemble cannot answer.
+
+    Raises:
+        DataError: ``label_not_learned``: there is no other.
+    """
+    labelled = [(clip, label) for clip, label in rows if label]
+    strange = [(clip, label) for clip, label in labelled if label not in ensemble.labels]
+    if strange and len(strange) == len(labelled):
+        found = ", ".join(in_order(label for _, label in strange))
+        raise DataError(
+            f"the model did not learn {found}, and other labels are not here; it tells apart "
+            f"{', '.join(ensemble.labels)}",
+            code="label_not_learned",
+            where=data,
+        )
     return [
         SkippedClip(clip, "label_not_learned", f"is {label}, which the model did not learn: left out of all figures")
-        for clip, label in rows
-        if label and label not in ensemble.labels
+        for clip, label in strange
     ]
 
 

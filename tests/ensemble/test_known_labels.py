@@ -133,6 +133,17 @@ def test_clips_of_a_label_that_the_model_did_not_learn_are_told_by_it(tiny_ensem
     )  # fmt: skip
     assert "sad" in told.clip
     assert (found.figures.clips, found.unlabelled) == (evaluated.figures.clips - 1, 0)
+    written(
+        tmp_path / "sad.csv", [row | {"path": str(sample_clips / row["path"])} for row in rows if row["label"] == "sad"]
+    )
+    with pytest.raises(DataError, match="the model did not learn sad, and other labels are not here") as told:
+        evaluate_model(ensemble, str(tmp_path / "sad.csv"), tiny_run.store, model="m", split="val")
+    assert told.value.code == "label_not_learned"
+
+
+@pytest.mark.filterwarnings("error")
+def test_where_no_label_can_be_answered_there_is_no_answer():
+    assert np.isnan(only_among(np.tile([0.4, 0.3, 0.2, 0.1], (2, 1)), LABELS, ("fear", "surprise"))).all()
 
 
 def written(file: Path, rows: list[dict[str, str]]) -> None:
