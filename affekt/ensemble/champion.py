@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,16 +10,22 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
+from affekt.counted import counted
 from affekt.dataset import ClipTable, Unit
 from affekt.dataset.several import possible_in
 from affekt.ensemble.among import only_possible
 from affekt.ensemble.asking import score_index
 from affekt.ensemble.ensemble import Ensemble
+from affekt.errors import DataError
 from affekt.media import PreparedIndex
+from affekt.media.prepared import SkippedClip
 from affekt.score_table import ScoreTable
 from affekt.storage import open_local
 from affekt.store.entries import Store
 from affekt.store.preparing import prepare_clips
+
+#: Why a file could not be used that is not there, or not to be opened.
+_GONE = frozenset({"missing", "missing_file", "missing_bucket"})
 
 
 class Material(Protocol):
@@ -50,10 +56,15 @@ class Clips:
         return True
 
     def answers(self, ensemble: Ensemble, names: Sequence[str]) -> np.ndarray:
-        """As :meth:`Material.answers`; a clip that the ensemble could not prepare has no answer."""
+        """As :meth:`Material.answers`; a clip that the ensemble could not prepare has no answer.
+
+        Raises:
+            DataError: ``missing``: a file is gone, of which nobody can say what the ensemble would have answered.
+        """
         wanted = set(names)
         evaluated = ClipTable(tuple(clip for clip in self.table if clip.id in wanted))
         index, _, fused = prepare_and_score(ensemble, evaluated, self.store)
+        refuse_gone(index.skipped, (), len(names), self.unit)
         # What a clip's data set has no clips of is not held against the answer, as in the challenger's table.
         named = [row.clip for row in index]
         fused = only_possible(fused, ensemble.labels, named, possible_in(self.table))
@@ -71,6 +82,28 @@ class Clips:
         asked = {clip.label: clip.uri for clip in self.table if clip.id in wanted}
         with ExitStack() as opened:
             yield [opened.enter_context(open_local(uri)) for uri in list(asked.values())[:3]]
+
+
+def refuse_gone(skipped: Iterable[SkippedClip], gone: Iterable[str], count: int, unit: Unit) -> None:
+    """Refuse to take files that are gone for such as an ensemble has no answer to.
+
+    Args:
+        skipped: what could not be used, and why.
+        gone: the names of others that are not there any more.
+        count: of all that were to be answered.
+        unit: what they are.
+
+    Raises:
+        DataError: there is one.
+    """
+    missing = [*gone, *(item.clip for item in skipped if item.code in _GONE)]
+    if missing:
+        raise DataError(
+            f"{len(missing)} of {counted(count, unit)} are not there any more, so that two models cannot be compared "
+            "on them; put the data back and start the same training again, which goes on from here",
+            code="missing",
+            where=missing[0],
+        )
 
 
 def prepare_and_score(

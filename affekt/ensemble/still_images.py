@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from affekt.dataset import FaceImage, Unit, read_faces
+from affekt.ensemble.champion import refuse_gone
 from affekt.ensemble.ensemble import Ensemble
 from affekt.errors import AffektError, MediaError
 from affekt.media import SkippedClip, face_picture
@@ -89,8 +90,14 @@ class StillImages:
         return ensemble.models == (ensemble.image_model,)
 
     def answers(self, ensemble: Ensemble, names: Sequence[str]) -> np.ndarray:
-        """Float64 ``[N, L]``: the ensemble's probabilities of the named images, NaN where there is no answer."""
-        table, _ = score_images(ensemble, [self.images[name] for name in names if name in self.images])
+        """Float64 ``[N, L]``: the ensemble's probabilities of the named images, NaN where there is no answer.
+
+        Raises:
+            DataError: ``missing``: an image is gone.
+        """
+        table, skipped = score_images(ensemble, [self.images[name] for name in names if name in self.images])
+        gone = [name for name in names if name not in self.images]
+        refuse_gone(skipped, gone, len(names), self.unit)
         position = {name: row for row, name in enumerate(table.clips)}
         answers = np.full((len(names), len(ensemble.labels)), np.nan)
         for number, name in enumerate(names):
