@@ -46,7 +46,7 @@ def check_serving(ensemble: Path, clips: Sequence[Path], *, start_timeout: float
     evaluated = _by_pytorch(loaded, clips)
     seconds: list[float] = []
     try:
-        with LocalServer(ensemble, workers=1, start_timeout=start_timeout) as server:
+        with LocalServer(ensemble, workers=1, tried=False, start_timeout=start_timeout) as server:
             _answer(server.predict, clips[0])  # the first answer also pays for imports
             served = []
             for clip in clips:

@@ -5,6 +5,7 @@ The environment says what is served: ``AFFEKT_MODEL`` is a folder or a registere
 ``AFFEKT_KEYS`` is a file of keys, without which ``AFFEKT_WITHOUT_KEYS=1`` has to be set,
 ``AFFEKT_PEOPLE`` and ``AFFEKT_PEOPLE_MINUTES`` are how many persons callers may name at once, and for how long,
 ``AFFEKT_HOSTS`` names of the server in the Host header, with commas between them,
+``AFFEKT_UNTRIED=1`` serves a model also where it does not answer the clips that it carries as where it was trained,
 ``AFFEKT_ENGINE`` is ``torchserve`` or ``direct``, ``AFFEKT_ADDRESS`` the network address (default all).
 """
 
@@ -62,6 +63,7 @@ def serve() -> int:
             people_minutes=int(os.environ.get("AFFEKT_PEOPLE_MINUTES") or 30),
             hosts=[name for name in os.environ.get("AFFEKT_HOSTS", "").split(",") if name],
             address=os.environ.get("AFFEKT_ADDRESS", "0.0.0.0"),
+            tried=os.environ.get("AFFEKT_UNTRIED") != "1",
         )
         for log in server.logs:
             threading.Thread(target=follow, args=(log, sys.stdout), daemon=True).start()

@@ -14,10 +14,11 @@ from typing import Any
 
 from affekt.argument_names import arguments_named
 from affekt.ensemble import Ensemble
+from affekt.ensemble.carried import trials_in
 from affekt.ensemble.earlier import Earlier
 from affekt.ensemble.explained import Explanations
 from affekt.ensemble.timeline import EVERY, timeline
-from affekt.ensemble.trials import answer_of, trials_in
+from affekt.ensemble.trials import answer_of
 from affekt.errors import AffektError, MediaError
 from affekt.media.deadline import Deadline
 from affekt.serving.behind import behind

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from affekt.ensemble.carried import TOLERANCE, trials_in
 from affekt.errors import AffektError, rebuilt
 from affekt.serving.engines import unix_http
 from affekt.serving.running import RunningServer
@@ -88,17 +89,19 @@ def trial_of(loaded: Ensemble, clip: Path) -> Trial:
     return {"clip": str(clip.absolute()), "expected": answer_of(loaded, clip)}
 
 
-def carried_trials(ensemble: Path) -> list[Trial]:
+def carried_trials(ensemble: Path, *, checked: bool = True) -> list[Trial]:
     """The clips that an ensemble carries, with its answers where it was trained.
+
+    Args:
+        ensemble: its folder.
+        checked: as :func:`affekt.ensemble.carried.trials_in`.
 
     Raises:
         DataError: the folder is no ensemble, or it is damaged.
     """
-    from affekt.ensemble.trials import TOLERANCE, trials_in  # as above
-
     return [
         {"clip": str(each.clip.absolute()), "expected": dict(each.expected), "tolerance": TOLERANCE}
-        for each in trials_in(ensemble)
+        for each in trials_in(ensemble, checked=checked)
     ]
 
 

@@ -97,6 +97,7 @@ class LocalServer:
         people_minutes: after the last clip of a person, until they are forgotten.
         home: affekt's home. There the server leaves its address (:mod:`affekt.serving.running`), and, where ``port`` is
             given, its logs under ``serving/<port>``; else they go into a temporary folder that is removed at the end.
+        tried: whether it has to answer the clips that the ensemble carries as where it was trained, before it is ready.
         start_timeout: seconds until a worker has to be ready.
 
     Attributes:
@@ -132,6 +133,7 @@ class LocalServer:
         people: int = 200,
         people_minutes: float = 30.0,
         home: Path | None = None,
+        tried: bool = True,
         start_timeout: float = 180.0,
     ) -> None:
         if address not in LOCAL and keys is None and not without_keys:
@@ -142,7 +144,7 @@ class LocalServer:
                 where=address,
             )
         self._find: Find = ensemble if callable(ensemble) else lambda: (ensemble, version)
-        self.name, self.start_timeout = name, start_timeout
+        self.name, self.start_timeout, self._tried = name, start_timeout, tried
         self.workers = workers or 0
         self._records = home.absolute() / "serving" if home is not None else None
         keep = self._records is not None and port != 0
@@ -201,7 +203,7 @@ class LocalServer:
             from affekt.progress import told_when_slow  # its bars: the door starts meanwhile
 
             with told_when_slow(f"starting {counted(self.workers, 'workers')}"):
-                self._tell(Served(str(self.ensemble.absolute()), self.version, self.workers).to_dict())
+                self._tell(self._served().to_dict())
                 word = self._first_word()
             self.confinement = str(word.pop("confinement"))
             self._ports = {name: int(port) for name, port in word.items()}
@@ -224,6 +226,12 @@ class LocalServer:
                 f"for {most}",
                 code="too_many_workers",
             )
+
+    def _served(self) -> Served:
+        from affekt.serving.rollout import carried_trials  # as above
+
+        trials = carried_trials(self.ensemble, checked=False) if self._tried else []
+        return Served(str(self.ensemble.absolute()), self.version, self.workers, tuple(trials))
 
     def predict(self, clip: Path, *, timeout: float = 300.0) -> dict[str, Any]:
         """The server's answer for a clip file; see :func:`affekt.serving.client.predict`."""

@@ -37,6 +37,7 @@ def main(options: argparse.Namespace) -> int:
         slower=options.slower,
         people=options.people,
         people_minutes=options.people_minutes,
+        tried=not options.untried,
         home=home(),
     ) as server:
         print(f"{options.model} answers at {server.url}; try: affekt predict CLIP --url {server.url}", flush=True)

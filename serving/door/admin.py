@@ -12,7 +12,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from affekt.errors import AffektError
-from affekt.serving.door.swap import TOLERANCE, Swaps, Trial
+from affekt.serving.door.swap import Swaps
+from affekt.serving.door.trial import Trial
 from affekt.serving.door.versions import Versions
 
 
@@ -28,10 +29,7 @@ def admin_application(versions: Versions, watch: float, slower: float) -> ASGIAp
     async def put(request: Request) -> Response:
         asked = await request.json()
         name, folder = str(asked["version"]), Path(asked["folder"])
-        trials = [
-            Trial(Path(each["clip"]), each["expected"], float(each.get("tolerance", TOLERANCE)))
-            for each in asked.get("trials", ())
-        ]
+        trials = [Trial.from_dict(each) for each in asked.get("trials", ())]
         percent, shadow = float(asked.get("canary") or 0), bool(asked.get("shadow"))
         if percent or shadow:
             await swaps.beside(name, folder, trials, percent=percent, shadow=shadow)

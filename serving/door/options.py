@@ -92,11 +92,14 @@ class Served:
         ensemble: folder of a saved ensemble.
         version: of the model, in answers.
         workers: worker processes; each holds the ensemble once.
+        trials: clips with the answers that they have to get before anybody is answered, as
+            :meth:`affekt.serving.door.trial.Trial.from_dict` takes them.
     """
 
     ensemble: str
     version: str = "1"
     workers: int = 1
+    trials: tuple[dict[str, Any], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""

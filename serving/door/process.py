@@ -25,6 +25,7 @@ from affekt.serving.door.options import LOOPBACK, Options, Served
 
 if TYPE_CHECKING:
     from affekt.serving.door.listening import Listening  # imported while the engine starts
+    from affekt.serving.door.versions import Version  # likewise
     from affekt.serving.engines.engine import Engine  # likewise
 
 logger = logging.getLogger(__name__)
@@ -101,11 +102,27 @@ async def _started(
     versions = Versions(options.name, engine, workers=served.workers, room=options.room)
     imported = asyncio.create_task(asyncio.to_thread(importlib.import_module, "affekt.serving.door.listening"))
     first = await versions.add(served.version, Path(served.ensemble))
+    await _tried(engine, first, served)
     versions.default = first.name
     listening = await imported
     admin = stack.enter_context(_socket_file(options.admin))
     found: list[Listening] = listening.servers(options, versions, engine.inbox, front, admin, metrics)
     return found
+
+
+async def _tried(engine: Engine, first: Version, served: Served) -> None:
+    from affekt.serving.door.trial import Trial, ask_trials  # as the versions
+
+    try:
+        trials = [Trial.from_dict(each) for each in served.trials]
+        await ask_trials(engine, first, trials, at_once=served.workers)
+    except AffektError as error:
+        raise AffektError(
+            f"a clip that it carries is not answered as where it was trained: {error.message}; affekt serve --untried "
+            "answers with it all the same",
+            code="trial_failed",
+            where=served.ensemble,
+        ) from error
 
 
 async def _served() -> Served:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
@@ -13,14 +13,11 @@ from typing import Any
 
 from affekt.errors import AffektError
 from affekt.serving.door.tally import Comparison
+from affekt.serving.door.trial import Trial, ask_trials
 from affekt.serving.door.versions import Version, Versions
 
 logger = logging.getLogger(__name__)
 
-#: What a worker says of a task that names no clip: it is there, and its door is known to it.
-_HANDSHAKE = (400, "bad_clip_name")
-#: Largest difference of a probability where nothing else is said; threads may sum in another order.
-TOLERANCE = 1e-5
 #: A version is taken back when, of so many requests since it was put in place, more than this share failed through the
 #: server's fault, or when a worker takes so many times as long as one of the version before.
 FEWEST, MOST_FAILED, MOST_SLOWER = 10, 0.1, 3.0
@@ -30,21 +27,6 @@ NOTICED = 0.05
 WATCH_SECONDS, _LOOK = 60.0, 0.5
 #: Seconds in which the version before answers what waits for it, before the new one has all of its workers.
 _HAND_OVER = 6.0
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A clip with its expected answer.
-
-    Attributes:
-        clip: the file.
-        expected: the answer's document, or ``{"error": code}``.
-        tolerance: largest difference of a probability.
-    """
-
-    clip: Path
-    expected: Mapping[str, Any]
-    tolerance: float = TOLERANCE
 
 
 @dataclass(frozen=True)
@@ -183,20 +165,9 @@ class Swaps:
         return Swapped(version.name, tuple(old), time.monotonic() - started)
 
     async def _try(self, version: Version, trials: Sequence[Trial]) -> None:
-        engine = self.versions.engine
-        status, document = await engine.ask(version.name, {"clip": ""}, version.seconds)
-        if (status, document.get("error", {}).get("code")) != _HANDSHAKE:
-            raise AffektError(f"the trial request was answered with {status}: {document}", code="trial_failed")
         # Every worker gets one: its first answer pays for what the others do not.
-        for number, trial in enumerate(islice(cycle(trials), max(len(trials), version.line.places))):
-            clip = engine.inbox / f"trial-{version.name}-{number}.clip"
-            try:
-                await asyncio.to_thread(clip.write_bytes, trial.clip.read_bytes())
-                _, said = await engine.ask(version.name, {"clip": clip.name, "behind": True}, version.seconds)
-            finally:
-                clip.unlink(missing_ok=True)
-            if why := difference(said, trial.expected, trial.tolerance):
-                raise AffektError(f"{trial.clip.name}: {why}", code="trial_failed")
+        each = list(islice(cycle(trials), max(len(trials), version.line.places)))
+        await ask_trials(self.versions.engine, version, each, behind=True)
 
     def _begin_watch(self, name: str, before: str) -> None:
         self._before = before
@@ -253,15 +224,3 @@ class Swaps:
         if watching is not None:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
-
-
-def difference(said: Mapping[str, Any], expected: Mapping[str, Any], tolerance: float = TOLERANCE) -> str:
-    """How an answer differs from the expected one; empty where it does not."""
-    if "error" in said or "error" in expected:
-        code = said["error"]["code"] if "error" in said else ""
-        return "" if code == expected.get("error") else f"answered {code or said.get('label')!r}, expected {expected}"
-    mine, theirs = expected["probabilities"], said["probabilities"]
-    if set(mine) != set(theirs):
-        return f"has other labels: {', '.join(theirs)}"
-    largest = max(abs(mine[label] - theirs[label]) for label in mine)
-    return "" if largest <= tolerance else f"a probability differs by {largest:.1g} from the expected one"

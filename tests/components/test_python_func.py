@@ -22,7 +22,7 @@ from affekt.components.register import register
 from affekt.components.static_signature import static_component
 from affekt.components.train_model import train_model
 from affekt.dataset import ClipTable
-from affekt.ensemble.trials import trials_in
+from affekt.ensemble.carried import trials_in
 from affekt.errors import AffektError, DataError
 from affekt.extensions import model_names, model_spec
 from affekt.media import FaceSet, PreparedIndex

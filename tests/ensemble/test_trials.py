@@ -8,8 +8,9 @@ import shutil
 import pytest
 
 from affekt.ensemble import Ensemble
+from affekt.ensemble.carried import trials_in
 from affekt.ensemble.manifest import read_manifest
-from affekt.ensemble.trials import add_trials, trials_in
+from affekt.ensemble.trials import add_trials
 from affekt.errors import DataError
 from affekt.serving.archive import build_archive
 from affekt.serving.rollout import carried_trials

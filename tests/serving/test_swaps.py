@@ -20,7 +20,8 @@ from affekt.serving.door.inbox import Inbox
 from affekt.serving.door.metrics import Metrics
 from affekt.serving.door.options import Options
 from affekt.serving.door.refusal import Refusal
-from affekt.serving.door.swap import Swaps, Trial
+from affekt.serving.door.swap import Swaps
+from affekt.serving.door.trial import Trial
 from affekt.serving.door.versions import Versions
 from affekt.serving.engines.engine import EngineError
 

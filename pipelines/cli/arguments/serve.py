@@ -46,6 +46,10 @@ def add_serve(command: AddCommand) -> None:
         "--slower", type=times, default=3.0, metavar="N",
         help="such a version is taken back where an answer takes more than N times as long as before (default 3)",
     )  # fmt: skip
+    serve.add_argument(
+        "--untried", action="store_true",
+        help="start also where the model does not answer the clips that it carries as where it was trained",
+    )  # fmt: skip
     serve.add_argument("--address", default="127.0.0.1", help="of the network (default 127.0.0.1: this machine alone)")
     serve.add_argument("--keys", metavar="FILE", help="of keys, of which a client needs one; see affekt keys")
     serve.add_argument("--without-keys", action="store_true", help="let other machines ask without a key")
