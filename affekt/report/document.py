@@ -167,6 +167,8 @@ class Evaluation(JsonDocument):
             was asked.
         unlike: how many clips are unlike those that the model learned from, where a registered model was asked that
             knows.
+        learned: how many of the clips the model learned from, or from others of the same people, where a registered
+            model was asked that knows.
         confused: the labels that are most often taken for another one, with clips.
         fallbacks: of the models that have a stand-in.
     """
@@ -198,6 +200,7 @@ class Evaluation(JsonDocument):
     known_labels: tuple[str, ...] | None = field(default=None, metadata=LEFT_OUT)
     adaptation: AdaptationCurve | None = field(default=None, metadata=LEFT_OUT)
     unlike: int | None = field(default=None, metadata=LEFT_OUT)
+    learned: int | None = field(default=None, metadata=LEFT_OUT)
     confused: tuple[ConfusedPair, ...] = ()
     fallbacks: tuple[Fallback, ...] = ()
 

@@ -113,7 +113,19 @@ def summary(evaluation: Evaluation) -> list[str]:
         )
     if evaluation.power is not None:
         lines.append(_power(evaluation.power, evaluation))
-    return [*lines, *filter(None, [behind_a_model(evaluation), out_of_depth(evaluation)]), *_fallbacks(evaluation)]
+    cautions = [learned_before(evaluation), behind_a_model(evaluation), out_of_depth(evaluation)]
+    return [*lines, *filter(None, cautions), *_fallbacks(evaluation)]
+
+
+def learned_before(evaluation: Evaluation) -> str:
+    """How many clips the model knew, so that its figures are too good; nothing where none is, or it is not known."""
+    if not evaluation.learned:
+        return ""
+    found = evaluation.figures
+    return (
+        f"The model learned from {evaluation.learned} of {counted(found.clips, evaluation.unit)}, or from others of "
+        "subjects of these names: figures on people whom it knows are better than those on others."
+    )
 
 
 def behind_a_model(evaluation: Evaluation) -> str:
@@ -134,7 +146,7 @@ def out_of_depth(evaluation: Evaluation) -> str:
     """How many clips are unlike those that the model learned from; nothing where none is, or it is not known."""
     if not evaluation.unlike:
         return ""
-    clips = evaluation.figures.clips + evaluation.unlabelled
+    clips = evaluation.figures.clips + evaluation.unlabelled + evaluation.skipped_by_code.get("label_not_learned", 0)
     return (
         f"{evaluation.unlike} of {counted(clips, evaluation.unit)} ({percent(evaluation.unlike / clips)}%) are unlike "
         "what the model learned from: the confidence of their answers was lowered, and may still be too high."

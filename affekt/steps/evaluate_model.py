@@ -16,12 +16,12 @@ from affekt.dataset import load_clips, read_faces, unit_of
 from affekt.dataset.labels import in_order
 from affekt.dataset.several import places_of, possible_in
 from affekt.dataset.split_asked import no_clips, no_images
-from affekt.ensemble import Ensemble, prepare_and_score, score_images
+from affekt.ensemble import Ensemble, Learned, prepare_and_score, score_images
 from affekt.ensemble.among import only_among, only_possible
 from affekt.ensemble.manifest import MANIFEST
 from affekt.errors import DataError
 from affekt.fusion import FusionKey
-from affekt.media import face_picture
+from affekt.media import PreparedIndex, face_picture
 from affekt.media.prepared import SkippedClip
 from affekt.report.document import Evaluation
 from affekt.report.evaluation import evaluate_table
@@ -117,7 +117,7 @@ def _of_clips(ensemble: Ensemble, data: str, store: Path, split: str | None) -> 
     )
     unlike = ensemble.unlike(scores)
     evaluation = replace(evaluation, adaptation=curve, unlike=None if unlike is None else int(unlike.sum()))
-    evaluation = replace(evaluation, unlabelled=evaluation.unlabelled - len(strange))
+    evaluation = replace(evaluation, unlabelled=evaluation.unlabelled - len(strange), learned=_learned(ensemble, index))
     if not ensemble.adapts:
         reason = "the model was stored without an adaptation to a person"
         evaluation = replace(evaluation, person=replace(evaluation.person, reason=reason))
@@ -154,6 +154,14 @@ def _curve(
         confidence=how.confidence,
         seed=ensemble.settings.seed,
     )
+
+
+def _learned(ensemble: Ensemble, index: PreparedIndex) -> int | None:
+    """How many of the clips with a label it can answer the ensemble knows, by content or subject; None if unknown."""
+    learned = Learned.read(ensemble.folder)
+    if learned is None:
+        return None
+    return sum(learned.knows(row.subject, row.content) for row in index if row.label in ensemble.labels)
 
 
 def _of_images(ensemble: Ensemble, data: str, split: str | None) -> ModelEvaluation:

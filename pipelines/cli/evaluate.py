@@ -90,7 +90,14 @@ def _evaluated(options: argparse.Namespace, data: str) -> ModelEvaluation:
 
 def show(evaluation: Evaluation) -> None:
     """Print an evaluation as a table."""
-    from affekt.report.wording import behind_a_model, calibration, out_of_depth, points, points_interval  # heavy
+    from affekt.report.wording import (  # heavy  # as above
+        behind_a_model,
+        calibration,
+        learned_before,
+        out_of_depth,
+        points,
+        points_interval,
+    )
 
     found, person = evaluation.figures, evaluation.person
     people = f", {counted(len(evaluation.by_subject), 'subjects')}" if evaluation.by_subject else ""
@@ -115,8 +122,9 @@ def show(evaluation: Evaluation) -> None:
         print(f"not adapted to each person: {person.reason}")
     if evaluation.adaptation:
         print(f"by the clips of a person that are known: {_curve(evaluation.adaptation)}")
-    for said in filter(None, [behind_a_model(evaluation), calibration(evaluation), out_of_depth(evaluation)]):
-        print(said)
+    for told in (learned_before, behind_a_model, calibration, out_of_depth):
+        if said := told(evaluation):
+            print(said)
     if evaluation.power:
         print(evaluation.power.told(evaluation.unit))
     for line in _remarks(evaluation):

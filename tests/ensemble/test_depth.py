@@ -228,6 +228,8 @@ def test_an_evaluation_says_how_many_clips_are_unlike_what_was_learned_from(
     assert any(line.startswith(said) for line in summary(found))
     assert plain.unlike is None and "unlike" not in plain.to_dict() and not out_of_depth(plain)
     assert not out_of_depth(replace(found, unlike=0))
+    left_out = replace(found, skipped_by_code={"label_not_learned": 5})  # clips that were looked at like the others
+    assert out_of_depth(left_out).startswith(f"{clips} of {clips + 5} clips")
 
 
 def test_clips_are_unlike_where_their_share_is_at_most_one_in_twenty():

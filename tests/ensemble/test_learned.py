@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
-from affekt.ensemble import Learned, contents_of
+from affekt.ensemble import Ensemble, Learned, contents_of
 from affekt.ensemble.manifest import identity_of
 from affekt.errors import DataError
 from affekt.media import PreparedIndex, PreparedRow
+from affekt.report.document import Evaluation
+from affekt.report.wording import learned_before, summary
+from affekt.steps.evaluate_model import evaluate_model
 
 
 def row(clip, subject, split, content):
@@ -91,3 +95,19 @@ def test_other_data_settings_code_or_seed_make_another_model(tmp_path, changes):
 
 def test_a_manifest_without_files_has_no_identity(tmp_path):
     assert identity(tmp_path, files={}) == ""
+
+
+def test_an_evaluation_says_how_many_clips_the_model_knows(tiny_ensemble, tiny_run, sample_clips, tmp_path):
+    folder = shutil.copytree(tiny_ensemble, tmp_path / "ensemble")
+
+    def asked(split: str | None) -> Evaluation:
+        ensemble = Ensemble.load(folder)
+        return evaluate_model(ensemble, str(sample_clips), tiny_run.store, model="m", split=split).evaluation
+
+    assert asked("val").learned is None and not learned_before(asked("val"))  # stored without
+    Learned.of(PreparedIndex.read(tiny_run.prepared)).write(folder)
+    assert asked("val").learned == 0 and not learned_before(asked("val"))
+    found = asked(None)
+    assert (found.learned, found.figures.clips) == (14, 21) and found.to_dict()["learned"] == 14
+    said = "The model learned from 14 of 21 clips, or from others of subjects of these names: "
+    assert learned_before(found).startswith(said) and any(line.startswith(said) for line in summary(found))
