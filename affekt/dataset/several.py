@@ -45,8 +45,12 @@ def joined(places: Sequence[str]) -> str:
     """One text for several places; of a single one the place itself.
 
     Raises:
-        DataError: one is named twice, perhaps in other words.
+        DataError: one is named twice, perhaps in other words, or holds what stands between several.
     """
+    held = next((place for place in places if BETWEEN in place), "") if len(places) > 1 else ""
+    if held:
+        message = f"holds {BETWEEN!r}, which stands between several data sets; give it another name, or a link"
+        raise DataError(message, code="bad_name", where=held)
     known: dict[str, str] = {}
     for place in places:
         where = _whereabouts(place)

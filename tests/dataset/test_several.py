@@ -88,6 +88,10 @@ def test_a_folder_whose_name_looks_like_two_is_one(tmp_path):
     folder.mkdir()
     assert places_of(str(folder)) == (str(folder),)
     assert places_of("a + b") == ("a", "b")
+    assert joined([str(folder)]) == str(folder)
+    with pytest.raises(DataError, match="holds ' \\+ ', which stands between several data sets") as told:
+        joined(["other", str(folder)])
+    assert (told.value.code, told.value.where) == ("bad_name", str(folder))
 
 
 def test_python_names_one_or_several(tmp_path):
