@@ -17,6 +17,7 @@ from affekt.dataset.problems import Problem, some
 from affekt.dataset.split_column import split_by_values
 from affekt.dataset.split_names import canonical_split
 from affekt.dataset.tables import Row, Table, folded, is_missing, is_table_name, known_columns, open_table
+from affekt.dataset.told_by_paths import told_by_paths
 from affekt.errors import DataError
 from affekt.storage import exists, is_remote, join, list_entries, open_local
 
@@ -78,6 +79,7 @@ def read_manifest(uri: str) -> tuple[list[Clip], list[Problem]]:
             for row in table.rows():
                 rows.add(row)
     rows.problems += missing_files(rows.clips, base) + rows.without_split() + rows.contradictions()
+    rows.problems += told_by_paths(rows.clips, uri)
     return rows.clips, rows.problems
 
 

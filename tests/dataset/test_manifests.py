@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from affekt.dataset.manifest import manifest_of
 from affekt.errors import DataError
 
 Manifest = Callable[[str], str]
+Tree = Callable[[Iterable[str]], str]
 
 
 def test_columns_become_fields_and_the_rest_attributes(manifest: Manifest) -> None:
@@ -233,3 +234,30 @@ def test_a_column_that_seems_to_say_what_is_learned_from_is_told(manifest: Manif
     problems = read_source(manifest(f"path,label,{column}\na.mp4,sad,0\nb.mp4,happy,1\n")).problems
     assert [problem.code for problem in problems] == ["column_not_read"] * bool(told)
     assert all(told in problem.message for problem in problems)
+
+
+def test_rows_that_contradict_the_path_of_their_file_are_told_and_count(tree: Tree) -> None:
+    folder = tree(["train/happy/1.mp4", "train/sad/2.mp4", "val/Anger/3.mp4", "val/takes/4.mp4"])
+    rows = ["train/happy/1.mp4,sad,train", "train/sad/2.mp4,sad,val"]
+    rows += ["val/Anger/3.mp4,angry,val", "val/takes/4.mp4,fear,val"]
+    (Path(folder) / "manifest.csv").write_text("\n".join(["path,label,split", *rows]), encoding="utf-8")
+
+    source = read_source(folder)
+
+    assert [clip.label for clip in source.table] == ["sad", "sad", "angry", "fear"]
+    assert [(problem.code, problem.severity) for problem in source.problems] == [
+        ("label_by_path", "warning"),
+        ("split_by_path", "warning"),
+    ]
+    assert "1 of 3 rows name another label" in source.problems[0].message
+    assert "line 2: 'sad', 'happy' by train/happy/1.mp4" in source.problems[0].message
+    assert "1 of 4 rows name another split" in source.problems[1].message
+
+
+def test_names_of_a_known_data_set_are_held_against_its_manifest_and_common_folders_are_not(tree: Tree) -> None:
+    names = ["Joy/03-01-03-01-01-01-01.mp4", "Joy/03-01-04-01-01-01-02.mp4"]
+    folder = tree(names)
+    for labels, told in ((("happy", "sad"), []), (("sad", "happy"), ["label_by_path"])):
+        rows = [f"{name},{label}" for name, label in zip(names, labels, strict=True)]
+        (Path(folder) / "manifest.csv").write_text("\n".join(["path,label", *rows]), encoding="utf-8")
+        assert [problem.code for problem in read_source(folder).problems] == told
