@@ -245,6 +245,8 @@ def prepare_faces(images: Sequence[FaceImage], size: int) -> FaceSet:
         if which:
             shown = ", ".join(which[:3]) + (" …" if len(which) > 3 else "")
             logger.warning("%d of %s %s: %s", len(which), counted(len(labels), "face images"), what, shown)
+    if len(set(labels)) == 1:
+        logger.warning("all %s are %s, so that they tell nothing apart", counted(len(labels), "face images"), labels[0])
     return FaceSet(pictures[: len(labels)], tuple(labels), tuple(splits), tuple(names))
 
 

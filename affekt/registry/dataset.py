@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
+from affekt.dataset.several import BETWEEN, names_of, places_of
 from affekt.media import PreparedIndex
 from affekt.registry.tracking import Tracking
 
@@ -48,8 +49,11 @@ def log_dataset(tracking: Tracking, run_id: str, index: PreparedIndex) -> None:
 
 
 def name_of(source: str) -> str:
-    """What a data set is called: the last part of its place."""
-    return PurePosixPath(urlsplit(source).path).name or "data"
+    """What a data set is called: the last part of its place; of several, all their names."""
+    paths = [urlsplit(place).path for place in places_of(source)]
+    if len(paths) > 1:
+        return BETWEEN.join(names_of(paths))
+    return PurePosixPath(paths[0]).name or "data"
 
 
 def dataset_digest(index: PreparedIndex) -> str:

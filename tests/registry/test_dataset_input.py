@@ -9,7 +9,7 @@ import pytest
 
 from affekt.media import PreparedIndex, PreparedRow, SkippedClip
 from affekt.registry import log_dataset
-from affekt.registry.dataset import dataset_digest
+from affekt.registry.dataset import dataset_digest, name_of
 
 
 def row(number, split, subject="s1", key="k"):
@@ -46,6 +46,18 @@ def test_data_without_a_place_have_a_name_too(tracking, index):
     log_dataset(tracking, run_id, index)
     (found,) = tracking.client.get_run(run_id).inputs.dataset_inputs
     assert (found.dataset.name, found.dataset.source_type) == ("data", "local")
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("/data/week 7/clips.csv", "clips.csv"),
+        ("/data/actors + s3://bucket/talk?***", "actors + talk"),
+        ("/a/clips + /b/clips/", "a-clips + b-clips"),
+    ],
+)
+def test_several_data_sets_are_named_all(source, name):
+    assert name_of(source) == name
 
 
 def test_the_digest_is_of_contents_in_any_order(index):

@@ -270,7 +270,7 @@ def test_still_faces_are_scaled_and_unreadable_ones_left_out(tmp_path: Path, cap
 def test_pictures_that_are_no_cut_out_faces_are_told(caplog: pytest.LogCaptureFixture) -> None:
     def image(name: str, height: int, width: int, contrast: int) -> FaceImage:
         pixels = np.linspace(100, 100 + contrast, height * width).reshape(height, width).astype(np.uint8)
-        return FaceImage(name, name, "happy", "train", pixels=pixels)
+        return FaceImage(name, name, "sad" if name == "portrait" else "happy", "train", pixels=pixels)
 
     usual = [image("crop", 48, 48, 90), image("portrait", 60, 48, 90)]
     assert len(prepare_faces(usual, 48).labels) == 2
@@ -279,3 +279,6 @@ def test_pictures_that_are_no_cut_out_faces_are_told(caplog: pytest.LogCaptureFi
     assert len(prepare_faces([*usual, *scenes, image("flat", 48, 48, 1)], 48).labels) == 5
     assert "2 of 5 face images squeezed into a square, whole" in caplog.text and ": film, tall" in caplog.text
     assert "1 of 5 face images of one colour" in caplog.text and ": flat" in caplog.text
+    assert "tell nothing apart" not in caplog.text
+    prepare_faces(scenes, 48)
+    assert "all 2 face images are happy, so that they tell nothing apart" in caplog.text
