@@ -12,6 +12,7 @@ import numpy as np
 from affekt.counted import counted
 from affekt.errors import NO_FILE, MediaError
 from affekt.media.downmix import downmix
+from affekt.media.edit_lists import without_pauses
 from affekt.media.ffmpeg_command import FIRST, max_pixels, picture_side
 from affekt.media.ffmpeg_log import FileReport
 from affekt.media.ffmpeg_run import FfmpegRun, run_ffmpeg, stream_of
@@ -133,7 +134,9 @@ def decode(
     result = _run_apart(path, settings, deadline, result, arrived)
     result, streams = _moving(path, settings, deadline, streams, result)
     result = _as_fast_as_seen(path, settings, deadline, streams, result)
-    return _within_limits(path, settings, streams.in_file(result.report.listing), result)
+    here = streams.in_file(result.report.listing)
+    result = without_pauses(path, result, here.video, here.sound, settings.sample_rate)
+    return _within_limits(path, settings, here, result)
 
 
 def decode_sound(

@@ -14,6 +14,7 @@ import pytest
 
 from affekt.errors import MediaError
 from affekt.media.decode import decode
+from affekt.media.edit_lists import pauses
 from affekt.media.frame_rate import step_for
 from affekt.media.probe import probe
 from affekt.settings import MediaSettings
@@ -174,6 +175,53 @@ def test_padding_that_is_cut_off_behind_all_boxes_with_content_is_no_truncation(
         clip = tmp_path / f"{name}.mp4"
         clip.write_bytes(whole + struct.pack(">I", 5000) + name.encode() + bytes(100))
         assert probe(clip).truncated == cut
+
+
+def with_edits(whole: bytes, *edits: tuple[float, float]) -> bytes:
+    """An MP4 file whose tracks have the edits in place of their own: seconds, and from when in the media, or -1."""
+    made = bytearray(whole)
+    scale = int.from_bytes(made[made.index(b"mvhd") + 16 :][:4], "big")
+    at = 0
+    while (at := made.find(b"elst", at + 1)) > 0:
+        track = made.rindex(b"trak", 0, at)
+        media = int.from_bytes(made[made.index(b"mdhd", track) + 16 :][:4], "big")
+        rows = [(round(s * scale), round(m * media) if m >= 0 else -1, 1 << 16) for s, m in edits]
+        box = b"elst" + bytes(4) + len(rows).to_bytes(4, "big") + b"".join(struct.pack(">IiI", *row) for row in rows)
+        more = len(box) + 4 - int.from_bytes(made[at - 4 : at], "big")
+        made[at - 4 : at + len(box) - more] = (len(box) + 4).to_bytes(4, "big") + box
+        for parent in (b"moov", b"trak", b"edts"):
+            place = made.rindex(parent, 0, at) - 4
+            made[place : place + 4] = (int.from_bytes(made[place : place + 4], "big") + more).to_bytes(4, "big")
+    return bytes(made)
+
+
+def test_a_pause_within_an_edit_list_shows_and_plays_nothing(
+    make_clip: MakeClip, settings: MediaSettings, tmp_path: Path
+) -> None:
+    """The beginning of the tracks had been in it once more."""
+    whole = make_clip("to_edit.mp4", *PICTURE, *TONE, *FAST, "-g", "25").read_bytes()
+    clip = tmp_path / "pauses.mp4"
+    clip.write_bytes(with_edits(whole, (1, 0), (0.6, -1), (1, 1)))
+
+    decoded = decode(clip, settings)
+
+    assert len(decoded.times) == 50
+    assert not ((decoded.times > 0.99) & (decoded.times < 1.59)).any()
+    assert not decoded.sound[17600:24000].any()
+    assert np.abs(decoded.sound[4000:14000].astype(int)).max() > 500
+    assert np.abs(decoded.sound[28000:38000].astype(int)).max() > 500
+
+
+def test_edits_without_a_pause_are_as_ffmpeg_has_them(
+    make_clip: MakeClip, settings: MediaSettings, tmp_path: Path
+) -> None:
+    whole = make_clip("to_edit.mp4", *PICTURE, *TONE, *FAST, "-g", "25").read_bytes()
+    clip = tmp_path / "edits.mp4"
+    for edits, seconds in ((((0.5, -1), (0.2, -1), (2, 0)), 2), (((0.5, 1.5), (0.5, 0)), 1)):
+        clip.write_bytes(with_edits(whole, *edits))
+        decoded = decode(clip, settings)
+        assert not pauses(clip)
+        assert decoded.times[-1] == pytest.approx(seconds - 0.04, abs=0.03)
 
 
 @pytest.mark.parametrize(
