@@ -6,9 +6,11 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import logging
 import re
+import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from affekt import storage
 from affekt.argument_names import argument
 from affekt.counted import counted
 from affekt.errors import AffektError, DataError
+
+logger = logging.getLogger(__name__)
 
 _PLAN = "plan.json"
 _LOCK = "lock"
@@ -64,6 +68,8 @@ class Kept:
         """Remove them, and the folder if it holds nothing else; the table has them."""
         _clear(self._folder)
         if not storage.is_remote(self._folder):
+            for cut_off in Path(self._folder).glob(".*.part"):  # a kill came while a part was written
+                shutil.rmtree(cut_off, ignore_errors=True)
             Path(self._folder, _LOCK).unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # something else lies there
                 Path(self._folder).rmdir()
@@ -96,6 +102,7 @@ def opened(
         parts, count = _whole(there)
         if count and _PLAN in there:
             _check(_plan_in(there[_PLAN]), plan, folder)
+            parts, count = _of_what_is_there(parts)
         else:
             _clear(folder)
             parts, count = [], 0
@@ -132,6 +139,34 @@ def _whole(there: Mapping[str, str]) -> tuple[list[str], int]:
         parts.append(there[name])
         count += int(found[2])
     return parts, count
+
+
+def _of_what_is_there(parts: list[str]) -> tuple[list[str], int]:
+    """The parts up to a row whose file was changed later, and their rows; those behind are removed."""
+    count = 0
+    for number, part in enumerate(parts):
+        rows = [json.loads(line) for line in storage.read_bytes(part).splitlines()]
+        changed = _changed((row["file"] for row in rows), part)
+        if changed:
+            logger.warning("%s was changed since it was scored: it and those behind it are scored again", changed)
+            for later in reversed(parts[number:]):
+                storage.remove(later)
+            return parts[:number], count
+        count += len(rows)
+    return parts, count
+
+
+def _changed(names: Iterable[str], part: str) -> str:
+    """The first file of this machine that became another one after a part of it was written; empty for none."""
+    if storage.is_remote(part):
+        return ""
+    written = Path(part).stat().st_mtime_ns
+    for name in names:
+        with contextlib.suppress(OSError, ValueError):  # it is gone, and its row stays
+            # Not the time of its content, which a copy may have from its original.
+            if not storage.is_remote(name) and Path(name).stat().st_ctime_ns > written:
+                return name
+    return ""
 
 
 def _check(before: Mapping[str, Any], plan: Mapping[str, Any], folder: str) -> None:

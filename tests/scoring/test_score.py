@@ -160,6 +160,28 @@ def test_a_damaged_part_is_worked_out_again(tmp_path):
     assert [row["file"] for row in csv.DictReader(table.open())] == names(9)
 
 
+def test_a_file_that_was_changed_since_it_was_scored_is_scored_again_with_those_behind(tmp_path, caplog):
+    files = [str(tmp_path / name) for name in names(9)]
+    for name in files:
+        Path(name).write_bytes(b"clip")
+    table = tmp_path / "scores.csv"
+    with pytest.raises(AffektError):
+        score_files(files, str(table), Words(away_after=5), part_seconds=0)
+    old = time.time() + 5
+    for part in (tmp_path / "scores.csv.parts").glob("*.jsonl"):
+        os.utime(part, (old, old))  # after all of the files, which would be older by a moment alone
+    (tmp_path / "scores.csv.parts" / ".000000005-1.jsonl-x.part").mkdir()  # of a kill
+    late = sorted((tmp_path / "scores.csv.parts").glob("*.jsonl"))[2]
+    os.utime(late, (0, 0))
+    again = Words()
+    found = score_files(files, str(table), again)
+    assert again.asked == files[2:]
+    assert (found.rows, found.before) == (9, 2)
+    assert [row["file"] for row in csv.DictReader(table.open())] == files
+    assert f"{files[2]} was changed since it was scored" in caplog.text
+    assert not Path(f"{table}.parts").exists()
+
+
 def test_two_scorings_of_one_table_at_once_are_refused(tmp_path):
     table = str(tmp_path / "scores.csv")
 
