@@ -17,11 +17,18 @@ from affekt.serving.server import LocalServer
 
 def main(options: argparse.Namespace) -> int:
     """Serve until interrupted or terminated."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     if refused := _refused(options):
         raise UsageError(refused, code="usage")
+    # As Ctrl-C, so that either also ends a start that is under way.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return _serve(options)
+    except KeyboardInterrupt:
+        return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    stop = threading.Event()
     with LocalServer(
         lambda: _found(options.model),
         engine=options.engine,
@@ -40,6 +47,8 @@ def main(options: argparse.Namespace) -> int:
         tried=not options.untried,
         home=home(),
     ) as server:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
         print(f"{options.model} answers at {server.url}; try: affekt predict CLIP --url {server.url}", flush=True)
         remark(server.confinement)
         print("stop with Ctrl-C", flush=True)

@@ -19,8 +19,9 @@ from affekt.serving.door.metrics import Metrics
 from affekt.serving.door.options import Options
 from affekt.serving.door.versions import Versions
 
-#: Seconds that requests in flight have to be answered after SIGTERM.
-_PATIENCE = 60
+#: Seconds that requests in flight have to be answered after SIGTERM, and those of the administration, which may load a
+#: version that nobody will ask any more.
+_PATIENCE, _ADMIN_PATIENCE = 60, 1
 
 
 class Server(uvicorn.Server):
@@ -56,7 +57,10 @@ def servers(
     """
     desk = Desk(options, versions, Inbox(inbox, versions.all[versions.default].max_bytes))
     management = admin_application(versions, options.watch, options.slower)
-    found = [(_server(application(desk), _counting(desk.metrics)), front), (_server(management), admin)]
+    found = [
+        (_server(application(desk), _counting(desk.metrics)), front),
+        (_server(management, patience=_ADMIN_PATIENCE), admin),
+    ]
     if metrics is not None:
         found.append((_server(metrics_application(desk)), metrics))
     return found
@@ -73,7 +77,7 @@ def _counting(metrics: Metrics) -> type[Protocol]:
     return Counting
 
 
-def _server(app: ASGIApp, protocol: type[Protocol] = Protocol) -> Server:
+def _server(app: ASGIApp, protocol: type[Protocol] = Protocol, patience: int = _PATIENCE) -> Server:
     return Server(
         uvicorn.Config(
             app,
@@ -84,6 +88,6 @@ def _server(app: ASGIApp, protocol: type[Protocol] = Protocol) -> Server:
             access_log=False,
             server_header=False,
             timeout_keep_alive=30,
-            timeout_graceful_shutdown=_PATIENCE,
+            timeout_graceful_shutdown=patience,
         )
     )

@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -257,6 +258,10 @@ class _Worker:
         except TimeoutError:
             self.kill()
             raise AffektError("a worker did not load the model in time", code="model_failed") from None
+        except EngineError as error:
+            self.kill()
+            how = _end(await self._process.wait())
+            raise AffektError(f"a worker {how} while it loaded the model", code="model_failed") from error
         except BaseException:
             self.kill()
             raise
@@ -301,3 +306,11 @@ class _Worker:
         except TimeoutError:
             self.kill()
             await self._process.wait()
+
+
+def _end(status: int) -> str:
+    """How a process ended, in words."""
+    if status >= 0:
+        return f"ended with status {status}"
+    name = signal.Signals(-status).name
+    return f"was ended by {name}{', as for want of memory,' if name == 'SIGKILL' else ''}"

@@ -97,6 +97,30 @@ def test_what_is_meant_and_on_trial_is_promoted(monkeypatch, role, done):
     assert asked == [("GET", "/versions"), *done]
 
 
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+def test_a_start_that_is_under_way_ends_when_it_is_told_to(monkeypatch, told):
+    class Starting:
+        def __init__(self, *_, **__):
+            pass
+
+        def __enter__(self):
+            threading.Timer(0.2, os.kill, (os.getpid(), told)).start()
+            time.sleep(60)
+
+        def __exit__(self, *_):
+            raise AssertionError
+
+    monkeypatch.setattr(serve, "LocalServer", Starting)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    began = time.monotonic()
+    try:
+        assert serve.main(build_parser().parse_args(["serve"])) == 0
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert time.monotonic() - began < 30
+
+
 def test_a_server_that_is_told_to_end_does_not_wait_for_what_is_followed(monkeypatch, capsys):
     class Server:
         version, url, confinement = "1", "http://127.0.0.1:1", ""

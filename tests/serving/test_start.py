@@ -6,8 +6,12 @@ import asyncio
 import errno
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -15,9 +19,14 @@ import requests
 
 from affekt import machine
 from affekt.errors import AffektError, DataError
+from affekt.serving.door import listening
+from affekt.serving.door.options import Options
+from affekt.serving.door.versions import Versions
 from affekt.serving.engines import direct
 from affekt.serving.engines.direct import DirectEngine
 from affekt.serving.engines.liveness import runs
+from affekt.serving.rollout import manage
+from affekt.serving.running import RunningServer
 from affekt.serving.server import LocalServer, workers_ahead
 
 HEAVY = ("numpy", "cv2", "openvino", "torch", "mlflow", "pandas", "sklearn", "scipy", "opensmile", "boto3", "botocore")
@@ -129,6 +138,69 @@ def test_a_worker_that_died_ahead_is_replaced(tiny_ensemble, tmp_path):
             await engine.stop()
 
     assert asyncio.run(act())
+
+
+def test_a_worker_that_dies_while_it_loads_the_model_is_told_as_that():
+    async def act() -> None:
+        worker = await direct._Worker.launched(1)
+        os.kill(worker.pid, signal.SIGSTOP)
+        loading = asyncio.create_task(worker.load({}))
+        await asyncio.sleep(0)
+        os.kill(worker.pid, signal.SIGKILL)
+        await loading
+
+    with pytest.raises(AffektError, match=r"a worker .* while it loaded the model") as raised:
+        asyncio.run(act())
+    assert raised.value.code == "model_failed"
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(3, "ended with status 3"), (-9, "was ended by SIGKILL, as for want of memory,"), (-11, "was ended by SIGSEGV")],
+)
+def test_how_a_worker_ended_is_told_in_words(status, said):
+    assert direct._end(status) == said
+
+
+def test_a_server_that_is_told_to_end_does_not_wait_for_a_version_that_is_loaded(tiny_ensemble, tmp_path):
+    class Loading:
+        inbox = tmp_path / "clips"
+
+        async def add(self, version, ensemble, workers):
+            begun.set()
+            await asyncio.sleep(60 if version == "2" else 0)
+
+        async def remove(self, version):
+            pass
+
+    begun = threading.Event()
+
+    async def act() -> float:
+        versions = Versions("affekt", Loading(), workers=1, room=1)
+        versions.default = (await versions.add("1", tiny_ensemble)).name
+        begun.clear()
+        front, admin = socket.socket(), socket.socket(socket.AF_UNIX)
+        front.bind(("127.0.0.1", 0))
+        admin.bind(str(tmp_path / "admin.sock"))
+        found = listening.servers(Options("", ""), versions, Loading.inbox, front, admin, None)
+        running = [asyncio.create_task(server.serve(sockets=[used])) for server, used in found]
+        while not all(server.started for server, _ in found):
+            await asyncio.sleep(0.01)
+        asked = {"version": "2", "folder": str(tiny_ensemble)}
+        to = RunningServer("", tmp_path / "admin.sock", "affekt", 1)
+        deploying = asyncio.create_task(asyncio.to_thread(manage, to, "POST", "/versions", asked))
+        await asyncio.to_thread(begun.wait, 30)
+        began = time.monotonic()
+        for server, _ in found:
+            server.should_exit = True
+        await asyncio.gather(*running)
+        took = time.monotonic() - began
+        with pytest.raises(AffektError):
+            await deploying
+        return took
+
+    Loading.inbox.mkdir()
+    assert asyncio.run(act()) < 20
 
 
 def test_a_worker_is_started_again_however_its_start_failed(monkeypatch):
