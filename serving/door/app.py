@@ -51,7 +51,11 @@ def application(desk: Desk) -> ASGIApp:
     if not desk.options.origins:
         return entrance
     return CORSMiddleware(
-        entrance, desk.options.origins, allow_methods=("GET", "POST"), allow_headers=("Authorization", "Content-Type")
+        entrance,
+        desk.options.origins,
+        allow_methods=("GET", "POST"),
+        allow_headers=("Authorization", "Content-Type", "X-Canary-Key", "X-Request-Id"),
+        expose_headers=("Retry-After", "X-Request-Id"),
     )
 
 

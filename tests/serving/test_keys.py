@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from starlette.requests import Request
 from affekt.errors import AffektError, DataError
 from affekt.pipelines.cli import run
 from affekt.serving.door.admission import Admission
-from affekt.serving.door.app import metrics_application
+from affekt.serving.door.app import application, metrics_application
 from affekt.serving.door.options import Options
 from affekt.serving.door.refusal import Refusal
 from affekt.serving.keys import Keys, add_key, read_keys, remove_key
@@ -111,6 +112,31 @@ def test_probes_and_prometheus_may_ask_by_another_address(file):
         assert refusal(Admission(given), path=path, method="GET", host="10.1.2.3:8080")[0] == status
     metrics = metrics_application(SimpleNamespace(options=given)).admission
     assert refusal(metrics, path="/metrics", method="GET", host="10.1.2.3:8082")[0] == 200
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "GET"])
+def test_a_page_that_may_ask_may_say_and_read_what_other_callers_do(method):
+    """Which version it gets, and by which id its request is known; when a busy server may be asked again."""
+    told = []
+    desk = SimpleNamespace(
+        options=options(origins=("https://site.example",)), versions=SimpleNamespace(model="affekt"),
+        metrics=SimpleNamespace(answered=lambda *_: None),
+    )  # fmt: skip
+    headers = {"host": "localhost", "origin": "https://site.example"}
+    if method == "OPTIONS":
+        asked = {"method": "POST", "headers": "authorization, x-canary-key, x-request-id"}
+        headers |= {f"access-control-request-{name}": value for name, value in asked.items()}
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "method": method, "path": "/ping", "query_string": b"", "headers": raw, "client": None}
+
+    async def send(message):
+        told.append(message)
+
+    asyncio.run(application(desk)(scope, lambda: asyncio.sleep(60), send))
+    said = {name.decode().lower(): value.decode() for name, value in told[0]["headers"]}
+    assert (told[0]["status"], said["access-control-allow-origin"]) == (200, "https://site.example")
+    if method == "GET":
+        assert said["access-control-expose-headers"] == "Retry-After, X-Request-Id"
 
 
 def test_a_host_header_does_not_stand_for_an_address_without_keys(file):
