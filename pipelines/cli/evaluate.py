@@ -90,7 +90,7 @@ def _evaluated(options: argparse.Namespace, data: str) -> ModelEvaluation:
 
 def show(evaluation: Evaluation) -> None:
     """Print an evaluation as a table."""
-    from affekt.report.wording import (  # heavy  # as above
+    from affekt.report.wording import (  # heavy
         behind_a_model,
         calibration,
         learned_before,

@@ -11,7 +11,6 @@ from uuid import uuid4
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -21,6 +20,7 @@ from affekt.serving.door import documents, facts, page_routes, predictions, prot
 from affekt.serving.door.admission import Admission
 from affekt.serving.door.desk import Desk
 from affekt.serving.door.inbox import drained
+from affekt.serving.door.origins import Origins
 from affekt.serving.door.refusal import Refusal
 from affekt.serving.door.target import as_path
 
@@ -48,15 +48,7 @@ def application(desk: Desk) -> ASGIApp:
     app = Starlette(routes=routes, exception_handlers={Refusal: _refused, HTTPException: _http, Exception: _failed})
     app.router.redirect_slashes = False
     entrance = Entrance(app, desk, Admission(desk.options))
-    if not desk.options.origins:
-        return entrance
-    return CORSMiddleware(
-        entrance,
-        desk.options.origins,
-        allow_methods=("GET", "POST"),
-        allow_headers=("Authorization", "Content-Type", "X-Canary-Key", "X-Request-Id"),
-        expose_headers=("Retry-After", "X-Request-Id"),
-    )
+    return Origins(entrance, desk.options.origins) if desk.options.origins else entrance
 
 
 def metrics_application(desk: Desk) -> ASGIApp:

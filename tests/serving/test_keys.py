@@ -114,29 +114,51 @@ def test_probes_and_prometheus_may_ask_by_another_address(file):
     assert refusal(metrics, path="/metrics", method="GET", host="10.1.2.3:8082")[0] == 200
 
 
-@pytest.mark.parametrize("method", ["OPTIONS", "GET"])
-def test_a_page_that_may_ask_may_say_and_read_what_other_callers_do(method):
-    """Which version it gets, and by which id its request is known; when a busy server may be asked again."""
+def told_to_a_page(origin, verb, **asked):
+    """What a server that pages of https://site.example may ask says to one: status, headers and body."""
     told = []
     desk = SimpleNamespace(
         options=options(origins=("https://site.example",)), versions=SimpleNamespace(model="affekt"),
         metrics=SimpleNamespace(answered=lambda *_: None),
     )  # fmt: skip
-    headers = {"host": "localhost", "origin": "https://site.example"}
-    if method == "OPTIONS":
-        asked = {"method": "POST", "headers": "authorization, x-canary-key, x-request-id"}
-        headers |= {f"access-control-request-{name}": value for name, value in asked.items()}
+    headers = {"host": "localhost", "origin": origin}
+    headers |= {f"access-control-request-{name}": value for name, value in asked.items()}
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-    scope = {"type": "http", "method": method, "path": "/ping", "query_string": b"", "headers": raw, "client": None}
+    scope = {"type": "http", "method": verb, "path": "/ping", "query_string": b"", "headers": raw, "client": None}
 
     async def send(message):
         told.append(message)
 
     asyncio.run(application(desk)(scope, lambda: asyncio.sleep(60), send))
     said = {name.decode().lower(): value.decode() for name, value in told[0]["headers"]}
-    assert (told[0]["status"], said["access-control-allow-origin"]) == (200, "https://site.example")
+    return told[0]["status"], said, b"".join(message.get("body", b"") for message in told)
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "GET"])
+def test_a_page_that_may_ask_may_say_and_read_what_other_callers_do(method):
+    """Which version it gets, and by which id its request is known; when a busy server may be asked again."""
+    asked = {"method": "POST", "headers": "authorization, x-canary-key, x-request-id"} if method == "OPTIONS" else {}
+    status, said, _ = told_to_a_page("https://site.example", method, **asked)
+    assert (status, said["access-control-allow-origin"]) == (200, "https://site.example")
     if method == "GET":
         assert said["access-control-expose-headers"] == "Retry-After, X-Request-Id"
+
+
+@pytest.mark.parametrize(
+    ("origin", "asked", "what"),
+    [
+        ("https://evil.example", {"method": "POST"}, "origin"),
+        ("https://site.example", {"method": "PUT"}, "method"),
+        ("https://site.example", {"method": "POST", "headers": "x-else"}, "headers"),
+    ],
+)
+def test_a_page_that_may_not_ask_so_is_refused_in_the_form_of_all_errors(origin, asked, what):
+    status, said, body = told_to_a_page(origin, "OPTIONS", **asked)
+    error = json.loads(body)["error"]
+    assert (status, error["code"], said["content-type"]) == (403, "origin_not_allowed", "application/json")
+    assert f"the {what} is not allowed" in error["message"]
+    assert int(said["content-length"]) == len(body)
+    assert said.get("access-control-allow-origin") in (None, "https://site.example")
 
 
 def test_a_host_header_does_not_stand_for_an_address_without_keys(file):

@@ -179,6 +179,31 @@ def test_a_camera_that_is_refused_is_told_and_nothing_is_shown(browser, door):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("there", "missing", "modalities"), [("video", "microphone", ["face"]), ("audio", "camera", ["voice"])]
+)
+def test_who_has_a_camera_alone_or_a_microphone_alone_is_recorded_by_it(browser, door, there, missing, modalities):
+    browser.open(f"{door.base}/")
+    browser.value(f"""{{
+        const devices = navigator.mediaDevices, open = devices.getUserMedia.bind(devices);
+        devices.enumerateDevices = async () => [{{ kind: '{there}input' }}];
+        devices.getUserMedia = async (wanted) => {{
+            if (wanted.video && wanted.audio) throw new DOMException('Requested device not found', 'NotFoundError');
+            return open(wanted);
+        }};
+        }} undefined""")
+    browser.value("document.getElementById('record').click()")
+    browser.until("document.getElementById('record').textContent.startsWith('Stop')")
+    said = browser.value("document.getElementById('status').textContent")
+    assert said.startswith(f"Recording without a {missing}, since there is none")
+    assert browser.value(f"{_SEEN}.hidden") is (there == "audio")
+    time.sleep(3)
+    browser.value("document.getElementById('record').click()")
+    browser.until("!document.getElementById('result').hidden")
+    assert json.loads(browser.value("document.getElementById('json').textContent"))["modalities"] == modalities
+
+
+@pytest.mark.slow
 def test_the_camera_is_opened_once_however_often_it_is_asked_for(browser, door):
     browser.open(f"{door.base}/")
     browser.value(

@@ -149,12 +149,24 @@ async function record() {
   say("Waiting for the camera");
   let stream;
   try {
-    stream = await navigator.mediaDevices.getUserMedia({ video: true, audio: true });
+    stream = await openedOf(navigator.mediaDevices);
     taken(stream);
   } catch (error) {
     released(stream);
     throw error;
   } finally { opening = false; }
+}
+
+async function openedOf(devices) {
+  try {
+    return await devices.getUserMedia({ video: true, audio: true });
+  } catch (error) {
+    if (error.name !== "NotFoundError") throw error;  // one of the two is missing: the other is enough for an answer
+    const there = (await devices.enumerateDevices()).map((each) => each.kind);
+    const video = there.includes("videoinput"), audio = there.includes("audioinput");
+    if (video === audio) throw error;
+    return devices.getUserMedia({ video, audio });
+  }
 }
 
 function taken(stream) {
@@ -168,12 +180,13 @@ function taken(stream) {
   started.start();
   const ends = setTimeout(() => started.stop(), 1000 * LONGEST);
   recorder = started;
-  const seen = at("camera");
+  const seen = at("camera"), picture = stream.getVideoTracks().length > 0, sound = stream.getAudioTracks().length > 0;
   seen.srcObject = stream;
-  seen.hidden = false;
+  seen.hidden = !picture;
   seen.play().catch(() => {});  // without a picture of it, it is recorded all the same
   at("record").textContent = "Stop and ask";
-  say(`Recording; it ends by itself after ${LONGEST} seconds`);
+  const missing = picture && sound ? "" : ` without a ${picture ? "microphone" : "camera"}, since there is none`;
+  say(`Recording${missing}; it ends by itself after ${LONGEST} seconds`);
 }
 
 function released(stream) {
