@@ -61,10 +61,12 @@ async def ask_trials(
     async def ask(number: int, trial: Trial) -> None:
         clip = engine.inbox / f"trial-{version.name}-{number}.clip"
         async with free:
+            writing = asyncio.ensure_future(asyncio.to_thread(clip.write_bytes, trial.clip.read_bytes()))
             try:
-                await asyncio.to_thread(clip.write_bytes, trial.clip.read_bytes())
+                await asyncio.shield(writing)
                 _, said = await engine.ask(version.name, {"clip": clip.name, "behind": behind}, version.seconds)
             finally:
+                await asyncio.wait({writing})  # a thread writes to its end, and nothing is to stay
                 clip.unlink(missing_ok=True)
         if why := difference(said, trial.expected, trial.tolerance):
             raise AffektError(f"{trial.clip.name}: {why}", code="trial_failed")

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from affekt.serving.door.metrics import Metrics
 from affekt.serving.door.options import Options
 from affekt.serving.door.refusal import Refusal
 from affekt.serving.door.swap import Swaps
-from affekt.serving.door.trial import Trial
+from affekt.serving.door.trial import Trial, ask_trials
 from affekt.serving.door.versions import Versions
 from affekt.serving.engines.engine import EngineError
 
@@ -112,6 +113,22 @@ def test_a_version_that_answers_a_trial_otherwise_is_not_put_in_place(scene, tin
         return versions.default, engine.there
 
     assert scene(act) == ("1", ["1"])
+
+
+def test_a_clip_that_is_still_written_when_another_trial_fails_does_not_stay(scene, clip, monkeypatch):
+    write = Path.write_bytes
+
+    def slowly(path, data):
+        time.sleep(0.3 * path.name.endswith("-1.clip"))
+        return write(path, data)
+
+    async def act(engine, versions, swaps):
+        monkeypatch.setattr(Path, "write_bytes", slowly)
+        trials = [Trial(clip, {"error": "unreadable"}), Trial(clip, ANSWER)]
+        with pytest.raises(AffektError, match="expected"):
+            await ask_trials(engine, versions.all["1"], trials, at_once=2)
+
+    scene(act)
 
 
 def test_a_version_that_answers_as_expected_is_and_the_old_one_goes_when_it_was_watched(scene, tiny_ensemble, clip):
