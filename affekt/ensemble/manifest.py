@@ -60,12 +60,20 @@ def read_manifest(folder: Path, *, checked: bool = True) -> dict[str, Any]:
         file = _inside(folder, name)
         if not file.is_file():
             raise DataError("is missing from the ensemble; fetch it again", code="damaged", where=str(file))
-        if checked and file_digest(file) != digest:
-            raise DataError(
-                "does not match its digest in the manifest; fetch it again", code="damaged", where=str(file)
-            )
+        if checked:
+            check_file(file, digest)
     assert isinstance(manifest, dict)
     return manifest
+
+
+def check_file(file: Path, digest: str) -> None:
+    """Hold a file of an ensemble against its digest in the manifest.
+
+    Raises:
+        DataError: it is another one.
+    """
+    if file_digest(file) != digest:
+        raise DataError("does not match its digest in the manifest; fetch it again", code="damaged", where=str(file))
 
 
 def stored_settings(folder: Path) -> Settings:

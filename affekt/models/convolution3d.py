@@ -50,7 +50,6 @@ class _ByPlanes(torch.autograd.Function):
     def forward(ctx: Any, maps: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         maps, weight = maps.bfloat16(), weight.bfloat16()
         ctx.save_for_backward(maps, weight)
-        ctx.biased = bias is not None
         border = [side // 2 for side in weight.shape[2:]]
         return F.conv3d(maps, weight, None if bias is None else bias.bfloat16(), padding=border)
 

@@ -149,7 +149,7 @@ async function record() {
   say("Waiting for the camera");
   let stream;
   try {
-    stream = await openedOf(navigator.mediaDevices);
+    stream = await cameraOrMicrophone(navigator.mediaDevices);
     taken(stream);
   } catch (error) {
     released(stream);
@@ -157,7 +157,7 @@ async function record() {
   } finally { opening = false; }
 }
 
-async function openedOf(devices) {
+async function cameraOrMicrophone(devices) {
   try {
     return await devices.getUserMedia({ video: true, audio: true });
   } catch (error) {
