@@ -240,7 +240,7 @@ def _lengths(clips: Sequence[Clip], inspected: Sequence[Inspected | None]) -> li
     timed = [
         (clip, result.info.duration)
         for clip, result in zip(clips, inspected, strict=True)
-        if result is not None and result.info is not None and result.info.duration
+        if result is not None and result.info is not None and result.info.duration and not result.info.estimated
     ]
     if len(timed) < _LENGTH_CLIPS:
         return []

@@ -20,6 +20,7 @@ from affekt.media.format_names import reason_of
 from affekt.media.frame_rate import measured_rate, shown_until, step_for
 from affekt.media.frames import Frames, Spill
 from affekt.media.listing import JUMPING, Listing
+from affekt.media.movie_index import ENCRYPTED, edited_away, is_encrypted
 from affekt.media.pipes import MAX_PICTURE_BYTES
 from affekt.media.probe import is_truncated
 from affekt.media.pyav import run_pyav
@@ -188,6 +189,8 @@ def _check_file(path: Path, settings: MediaSettings) -> None:
         raise _error(path, "missing", "is not a regular file; expected a media file")
     if size == 0:
         raise _error(path, "empty", "is empty; expected a media file")
+    if is_encrypted(path):
+        raise _error(path, "unreadable", ENCRYPTED)
     if size > settings.max_bytes:
         limit = f"media.max_bytes is {settings.max_bytes}"
         raise _error(
@@ -310,7 +313,7 @@ def _within_limits(path: Path, settings: MediaSettings, streams: _Streams, resul
     if frames is None and not result.sound.size:
         if "max pixel count" in report.complaint or "exceeds" in report.complaint:
             raise _error(path, "too_many_pixels", f"{report.complaint}; scale it down or raise media.max_pixels")
-        reason = report.complaint or "it holds no picture and no sound that can be decoded"
+        reason = edited_away(path) or report.complaint or "it holds no picture and no sound that can be decoded"
         raise _error(path, "unreadable", f"cannot be decoded ({reason}); convert it to MP4 with H.264 and AAC")
     shown = report.listing.stream(streams.video) if streams.video is not None else None
     stated = streams.stated_seconds(report.listing)

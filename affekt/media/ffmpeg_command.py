@@ -11,6 +11,7 @@ import ffmpeg
 import imageio_ffmpeg
 
 from affekt.media.listing import MAX_FRAME_RATE
+from affekt.media.movie_index import edits_as_meant
 from affekt.media.probe import CONTAINERS
 from affekt.settings import MediaSettings
 
@@ -95,6 +96,7 @@ def command_line(path: Path, settings: MediaSettings, picture: Picture | None, s
         max_pixels=max_pixels(path, settings),
         threads=1,
         t=settings.max_seconds + 1,
+        **edits_as_meant(path),
     )
     outputs = []
     if picture is not None:

@@ -17,6 +17,7 @@ from affekt.errors import NO_FILE, MediaError
 from affekt.media.ffmpeg_start import ENVIRONMENT, limited
 from affekt.media.format_names import reason_of
 from affekt.media.listing import read_listing
+from affekt.media.movie_index import ENCRYPTED, edits_as_meant, is_encrypted
 
 #: Containers that a clip may come in. Anything else that ffmpeg would recognise is refused: among the rest are
 #: playlists that name other files, and text that is "decoded" as pictures.
@@ -28,7 +29,8 @@ CONTAINERS = (
 TIMEOUT = 20.0
 _BATCH = 16  # files a process: the start of ffmpeg costs as much as the headers of ten clips
 
-_INPUT = re.compile(r"^Input #\d+, ", re.MULTILINE)
+#: Where the description of a file begins: with what is said while it is opened.
+_INPUT = re.compile(r"^(?:(?:\[|    Last message).*\n)*Input #\d+, ", re.MULTILINE)
 _NOISE = re.compile(r"^(\[[^\]]*\] )?(At least one output file|Error opening input file|Error opening input files)")
 #: The boxes that an MP4 file consists of.
 _BOXES = frozenset(
@@ -62,6 +64,7 @@ class MediaInfo:
         video_stream, sound_stream: the numbers of those in the file; -1 where there is none.
         sizes: width and height of each moving picture, the one that counts first.
         container: ffmpeg's names of it.
+        estimated: the duration follows from the size, and may be far off.
     """
 
     duration: float | None
@@ -82,6 +85,7 @@ class MediaInfo:
     sound_stream: int = -1
     sizes: tuple[tuple[int, int], ...] = ()
     container: str = ""
+    estimated: bool = False
 
 
 def probe(path: str | Path, *, timeout: float = TIMEOUT) -> MediaInfo:
@@ -147,6 +151,8 @@ def _refused(path: Path) -> MediaError | None:
         return MediaError("is not a file", code="unreadable", where=str(path))
     if size == 0:
         return MediaError("the file is empty", code="unreadable", where=str(path))
+    if is_encrypted(path):
+        return MediaError(ENCRYPTED, code="unreadable", where=str(path))
     return None
 
 
@@ -156,7 +162,9 @@ def _headers(paths: Sequence[Path], timeout: float) -> tuple[list[str], MediaErr
     for path in paths:
         # Pictures one behind the other, which ffmpeg takes for one: the name alone tells that they are a film.
         formats = CONTAINERS + ",jpeg_pipe" * (path.suffix.lower() in (".mjpeg", ".mjpg"))
-        command += ["-protocol_whitelist", "file", "-format_whitelist", formats, "-i", f"file:{path.absolute()}"]
+        command += ["-protocol_whitelist", "file", "-format_whitelist", formats]
+        command += [word for name, value in edits_as_meant(path).items() for word in (f"-{name}", value)]
+        command += ["-i", f"file:{path.absolute()}"]
     failure: MediaError | None = None
     try:
         run = subprocess.run(
@@ -202,7 +210,7 @@ def _parse(header: str, path: Path) -> MediaInfo:
     sizes = tuple((stream.width, stream.height) for stream in listing.videos)
     return MediaInfo(
         length or None, truncated=is_truncated(path), videos=len(listing.videos), sounds=len(listing.sounds),
-        sizes=sizes, container=listing.container, **facts,
+        sizes=sizes, container=listing.container, estimated=listing.estimated, **facts,
     )  # fmt: skip
 
 

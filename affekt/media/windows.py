@@ -13,7 +13,9 @@ from affekt.counted import counted
 from affekt.errors import MediaError
 from affekt.media.ffmpeg_command import ffmpeg_binary
 from affekt.media.ffmpeg_start import ENVIRONMENT, limited
-from affekt.media.probe import CONTAINERS, MediaInfo, probe
+from affekt.media.movie_index import edits_as_meant
+from affekt.media.probe import CONTAINERS, MediaInfo
+from affekt.media.stamped import Stamped, stamped
 from affekt.settings import MediaSettings
 
 #: Windows of one video: a day of it in windows of ten seconds.
@@ -69,22 +71,23 @@ def windows_of(path: str | Path, every: float, settings: MediaSettings) -> Itera
             windows that are too long.
     """
     path = Path(path)
-    info = probe(path)
-    bounds = _bounds(path, info, every, settings)
-    small = all(width * height <= settings.max_pixels for width, height in info.sizes)
-    if len(bounds) == 1 and small and path.stat().st_size <= settings.max_bytes:
-        yield Window(*bounds[0], path)
-        return
-    for start, end in bounds:
-        with tempfile.TemporaryDirectory(prefix="affekt-") as folder:
-            file = Path(folder, "window.mkv")
-            _cut(path, info, start, end - start, file, settings.timeout_seconds)
-            yield Window(start, end, file, info.sizes)
+    with stamped(path, settings) as video:
+        bounds = _bounds(path, video.info, every, settings)
+        small = all(width * height <= settings.max_pixels for width, height in video.info.sizes)
+        if len(bounds) == 1 and small and path.stat().st_size <= settings.max_bytes:
+            yield Window(*bounds[0], path)
+            return
+        for start, end in bounds:
+            with tempfile.TemporaryDirectory(prefix="affekt-") as folder:
+                file = Path(folder, "window.mkv")
+                _cut(video, start, end - start, file, settings.timeout_seconds)
+                yield Window(start, end, file, video.info.sizes)
 
 
 def bounds_of(path: Path, every: float, settings: MediaSettings) -> list[tuple[float, float]]:
     """From when to when each window of a video is, seconds; arguments and errors as for :func:`windows_of`."""
-    return _bounds(path, probe(path), every, settings)
+    with stamped(path, settings) as video:
+        return _bounds(path, video.info, every, settings)
 
 
 def _bounds(path: Path, info: MediaInfo, every: float, settings: MediaSettings) -> list[tuple[float, float]]:
@@ -108,37 +111,35 @@ def _bounds(path: Path, info: MediaInfo, every: float, settings: MediaSettings) 
     return [(start, end) for start, end in zip(starts, [*starts[1:], length], strict=True)]
 
 
-def _cut(path: Path, info: MediaInfo, start: float, seconds: float, file: Path, timeout: float) -> None:
+def _cut(video: Stamped, start: float, seconds: float, file: Path, timeout: float) -> None:
     """Write a part of a video: all its pictures and sounds, since a clip is made of the ones that move and speak."""
+    info = video.info
     chosen = tuple(f"0:{number}" for number in (info.video_stream, info.sound_stream) if number >= 0)
     several = ("0:V?", "0:a?") if info.videos > 1 or info.sounds > 1 else chosen
     # One of the others cannot be decoded, perhaps; and FLAC, which alone tells the places of channels, holds eight.
     reason = ""
     for streams, codec in dict.fromkeys(((several, "flac"), (chosen, "flac"), (chosen, "pcm_s16le"))):
-        reason = _written(path, info, streams, codec, start, seconds, file, timeout)
+        reason = _written(video, streams, codec, start, seconds, file, timeout)
         if not reason:
             return
-    raise MediaError(f"the part from {start:g} s on cannot be decoded ({reason})", code="unreadable", where=str(path))
+    raise MediaError(
+        f"the part from {start:g} s on cannot be decoded ({reason})", code="unreadable", where=str(video.path)
+    )
 
 
 def _written(
-    path: Path,
-    info: MediaInfo,
-    streams: tuple[str, ...],
-    codec: str,
-    start: float,
-    seconds: float,
-    file: Path,
-    timeout: float,
+    video: Stamped, streams: tuple[str, ...], codec: str, start: float, seconds: float, file: Path, timeout: float
 ) -> str:
     """Write some streams of a part; why that was not possible, or nothing."""
+    info = video.info
     # Before the first whole picture there may be sound, which is lost when that picture is sought.
     sought = start if not info.container.startswith(_NO_INDEX) else max(0.0, start - _BETWEEN_WHOLE)
     command = [
         *(ffmpeg_binary(), "-v", "error", "-nostdin", "-y", "-protocol_whitelist", "file"),
         *("-format_whitelist", CONTAINERS),
         *(("-ss", f"{sought:.3f}") if sought else ()),
-        *("-i", f"file:{path.absolute()}"),
+        *(word for name, value in edits_as_meant(video.file).items() for word in (f"-{name}", value)),
+        *("-i", f"file:{video.file.absolute()}"),
         *(("-ss", f"{start - sought:.3f}") if start > sought else ()),
         *("-t", f"{seconds:.3f}"),
         *(word for stream in streams for word in ("-map", stream)),
@@ -151,7 +152,7 @@ def _written(
         )
     except subprocess.TimeoutExpired as error:
         raise MediaError(
-            f"the part from {start:g} s on was not decoded within {timeout:g} s", code="timeout", where=str(path)
+            f"the part from {start:g} s on was not decoded within {timeout:g} s", code="timeout", where=str(video.path)
         ) from error
     if done.returncode or not file.is_file():
         lines = done.stderr.decode(errors="replace").strip().splitlines()

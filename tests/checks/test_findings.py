@@ -53,6 +53,12 @@ def test_an_unusual_length_is_told_with_the_usual_one_and_its_row() -> None:
     assert "10.00 s long" in problem.message and "below 2.00 s" in problem.message
 
 
+def test_a_length_that_is_guessed_from_the_size_is_not_called_unusual() -> None:
+    clips = [clip(str(number)) for number in range(6)]
+    guessed = Inspected(MediaInfo(1741.7, has_sound=True, estimated=True))
+    assert not findings._lengths(clips, [both(2.0)] * 5 + [guessed])
+
+
 def duplicates(*clips: Clip) -> list[Problem]:
     return findings._duplicates(clips, [Inspected(digest="d") for _ in clips])
 

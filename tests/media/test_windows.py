@@ -110,3 +110,21 @@ def test_the_only_window_is_the_video_itself_unless_that_is_too_large(
     assert [window.file == clip for window in windows_of(clip, 3.0, settings)] == [True]
     assert [window.file == clip for window in windows_of(clip, 3.0, replace(settings, **{limit: 1000}))] == [False]
     assert clip.exists()
+
+
+@pytest.mark.parametrize("name", ["guessed.aac", "guessed.mp3"])
+def test_windows_of_a_length_that_is_guessed_from_the_size_are_those_that_there_are(
+    make_clip: MakeClip, settings: MediaSettings, name: str
+) -> None:
+    """Behind silence, which takes few bits, there were hundreds of windows with nothing in them."""
+    sounds = ("-f", "lavfi", "-i", "anullsrc=r=44100:cl=mono:d=4", "-f", "lavfi", "-i", "anoisesrc=r=44100:d=5:a=0.3")
+    joined = ("-filter_complex", "[0:a][1:a]concat=n=2:v=0:a=1")
+    codec = ("-c:a", "aac", "-b:a", "256k") if name.endswith("aac") else ("-c:a", "libmp3lame", "-q:a", "2")
+    clip = make_clip(name, *sounds, *joined, *codec, *(("-write_xing", "0") if name.endswith("mp3") else ()))
+
+    windows = [(w.start, w.end, decode(w.file, settings).sound) for w in windows_of(clip, 3.0, settings)]
+
+    assert [(start, round(end)) for start, end, _ in windows] == [(0, 3), (3, 6), (6, 9)]
+    assert [len(sound) / 16000 for *_, sound in windows] == pytest.approx([3, 3, 3], abs=0.1)
+    assert [sound[:8000].any() for *_, sound in windows] == [False, False, True]
+    assert windows[1][2][24000:].any()

@@ -1,0 +1,124 @@
+"""The index (``moov``) of an MP4 or QuickTime file: what is encrypted, and what the edit list of each track shows."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+ENCRYPTED = (
+    "is encrypted (DRM, Common Encryption), so that nothing can be decoded without its key; give a copy that is not "
+    "protected"
+)
+_MOST_BYTES = 64 << 20
+#: How samples are called that are encrypted: by Common Encryption, and by Apple.
+_PROTECTED = frozenset((b"encv", b"enca", b"enct", b"encs", b"encm", b"drmi", b"drms"))
+_PAUSE = -1
+#: An edit: how many seconds it lasts, and from where in the media on, -1 for a pause.
+Edit = tuple[float, int]
+
+
+def is_encrypted(path: Path) -> bool:
+    """Whether a track of a file says that its samples are encrypted."""
+    return any(
+        name in _PROTECTED
+        for track in _tracks(index_of(path))
+        for _, entries in _below(track, b"mdia", b"minf", b"stbl", b"stsd")
+        for name, _ in children(entries[8:])
+    )
+
+
+def edits_of(path: Path) -> list[list[Edit]]:
+    """The edits of each track; none of one without an edit list, and no track of another kind of file."""
+    index = index_of(path)
+    head = next((body for name, body in children(index) if name == b"mvhd"), bytes(1))
+    scale = int.from_bytes(head[20:24] if head[0] else head[12:16], "big")
+    if not scale:
+        return []
+    lists = [next((body for _, body in _below(track, b"edts", b"elst")), b"") for track in _tracks(index)]
+    return [list(_edits(entries, scale)) if entries else [] for entries in lists]
+
+
+def edits_as_meant(path: Path) -> dict[str, str]:
+    """Options with which ffmpeg reads the edit lists of a file as they are meant; most need none.
+
+    An edit without a length goes on to the end of its track, of which ffmpeg would show nothing; where a file is in
+    fragments, all edits are so, and are understood.
+    """
+    if any(name == b"mvex" for name, _ in children(index_of(path))):
+        return {}
+    shown = ([length for length, media in edits if media != _PAUSE] for edits in edits_of(path))
+    return {"advanced_editlist": "0"} if any(lengths and not any(lengths) for lengths in shown) else {}
+
+
+def edited_away(path: Path) -> str:
+    """A word for it where no edit of any track shows anything: all pause, or begin behind the end of their media."""
+    tracks = _tracks(index_of(path))
+    edits = [
+        media < 0 or media >= _duration(track)
+        for track, its in zip(tracks, edits_of(path), strict=False)
+        for _, media in its
+    ]
+    return "its edit list shows nothing of its pictures and sound" if edits and all(edits) else ""
+
+
+def index_of(path: Path) -> bytes:
+    """The content of the index; nothing of another kind of file, or of one that cannot be read."""
+    try:
+        with path.open("rb") as file:
+            if file.read(8)[4:] != b"ftyp":
+                return b""
+            size = path.stat().st_size
+            position = 0
+            while position + 8 <= size:
+                file.seek(position)
+                head = file.read(16)
+                length, start = int.from_bytes(head[:4], "big"), 8
+                if length == 1:
+                    length, start = int.from_bytes(head[8:16], "big"), 16
+                if head[4:8] == b"moov" and length <= _MOST_BYTES:
+                    file.seek(position + start)
+                    return file.read(max(0, length - start))
+                if length < 8:
+                    break
+                position += length
+    except OSError:
+        pass
+    return b""
+
+
+def children(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The boxes in the content of another: the name and the content of each."""
+    position = 0
+    while position + 8 <= len(data):
+        length = int.from_bytes(data[position : position + 4], "big")
+        if length < 8:
+            return
+        yield data[position + 4 : position + 8], data[position + 8 : position + length]
+        position += length
+
+
+def _tracks(index: bytes) -> list[bytes]:
+    return [body for name, body in children(index) if name == b"trak"]
+
+
+def _below(data: bytes, *names: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The boxes at the end of a path of names."""
+    first, *rest = names
+    for name, body in children(data):
+        if name == first:
+            yield from _below(body, *rest) if rest else [(name, body)]
+
+
+def _duration(track: bytes) -> int:
+    """Of the media of a track, in its own units."""
+    head = next((body for _, body in _below(track, b"mdia", b"mdhd")), bytes(1))
+    return int.from_bytes(head[24:32] if head[0] else head[16:20], "big")
+
+
+def _edits(entries: bytes, scale: int) -> Iterator[Edit]:
+    form = struct.Struct(">QqI" if entries[0] else ">IiI")
+    count = min(int.from_bytes(entries[4:8], "big"), (len(entries) - 8) // form.size)
+    for number in range(count):
+        length, media, _ = form.unpack_from(entries, 8 + number * form.size)
+        yield length / scale, media
