@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from uuid import uuid4
 
@@ -28,6 +30,7 @@ logger = logging.getLogger("affekt.door")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _FAILED = Refusal(500, "internal", "the server failed with this request; its log has the cause")
+_ENDS = Refusal(503, "not_ready", "the server ends before it has an answer; send the request again", retry_after=5)
 _CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}
 
 
@@ -47,8 +50,7 @@ def application(desk: Desk) -> ASGIApp:
     routes = routes_of(desk)
     app = Starlette(routes=routes, exception_handlers={Refusal: _refused, HTTPException: _http, Exception: _failed})
     app.router.redirect_slashes = False
-    entrance = Entrance(app, desk, Admission(desk.options))
-    return Origins(entrance, desk.options.origins) if desk.options.origins else entrance
+    return Entrance(app, desk, Admission(desk.options), desk.options.origins)
 
 
 def metrics_application(desk: Desk) -> ASGIApp:
@@ -58,10 +60,18 @@ def metrics_application(desk: Desk) -> ASGIApp:
 
 
 class Entrance:
-    """What every request goes through: an id, the log, the metrics, and an answer whatever happens."""
+    """What every request goes through: an id, the log, the metrics, and an answer whatever happens.
 
-    def __init__(self, app: ASGIApp, desk: Desk, admission: Admission) -> None:
+    Args:
+        app: answers those that are let in.
+        desk: of the door.
+        admission: lets them in.
+        origins: of other sites whose pages may ask; what a browser asks before, and what it needs to read any answer.
+    """
+
+    def __init__(self, app: ASGIApp, desk: Desk, admission: Admission, origins: Sequence[str] = ()) -> None:
         self.app, self.desk, self.admission = app, desk, admission
+        self._way: ASGIApp = Origins(self._admitted, origins) if origins else self._admitted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -84,13 +94,13 @@ class Entrance:
 
         try:
             try:
-                self.admission.check(request)
+                await self._way(scope, receive, out)
             except Refusal as error:
-                note["code"] = error.code
-                await drained(Request(scope, receive))
-                await error.response()(scope, receive, out)
-            else:
-                await self.app(scope, receive, out)
+                await _refuse(error, scope, receive, out)
+        except asyncio.CancelledError:  # by uvicorn, which has waited long enough for it
+            note["code"] = _ENDS.code
+            if not status:
+                await _ENDS.response()(scope, receive, out)
         except predictions.Gone:
             note["code"], status = "gone", 0  # nobody got the answer that is made of every exception
         except Exception:
@@ -100,6 +110,14 @@ class Entrance:
                 await _FAILED.response()(scope, receive, out)
         finally:
             self._log(scope, status or 499, time.monotonic() - started)
+
+    async def _admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            self.admission.check(Request(scope))
+        except Refusal as error:
+            await _refuse(error, scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
 
     def _log(self, scope: Scope, status: int, seconds: float) -> None:
         state = scope["state"]
@@ -115,6 +133,12 @@ def _headers(request_id: str) -> list[tuple[bytes, bytes]]:
         (b"x-content-type-options", b"nosniff"),
         (b"cache-control", b"no-store"),
     ]
+
+
+async def _refuse(error: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
+    scope["state"]["note"]["code"] = error.code
+    await drained(Request(scope, receive))
+    await error.response()(scope, receive, send)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -20,6 +20,8 @@ logger = logging.getLogger("affekt.door")
 HEAD_SECONDS = 10.0
 #: Seconds after which a client that ended its side is looked at, at first and at most; in between each time twice that.
 _LOOK_SECONDS, _LOOK_MOST_SECONDS = 0.01, 0.5
+#: With which every answer begins.
+_BEGINNING = b"HTTP/1.1 "
 _NO_HTTP = "this is no valid HTTP/1.1 request, or its head is too long; send it again by another client"
 
 
@@ -28,7 +30,7 @@ class Protocol(H11Protocol):
 
     A client may send its requests and end its side of the connection, as ``nc -N`` does. TCP tells this no otherwise
     than that the client has gone, until something is sent: who has gone resets the connection then. What may be sent
-    before an answer, and is read over by every client of HTTP/1.1, is the word to go on (100).
+    before an answer is known is that with which all of them begin.
     """
 
     #: Is told of each request that was no HTTP, which no application hears of.
@@ -44,6 +46,8 @@ class Protocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes came: perhaps a whole head, perhaps a part of one."""
+        if self.conn.their_state is h11.MUST_CLOSE:
+            return  # a line end, as of old clients, behind the one request that they make
         super().data_received(data)
         if self.conn.their_state is h11.IDLE and not self.transport.is_closing():
             if self._timer is None and self.timeout_keep_alive_task is None:
@@ -53,23 +57,20 @@ class Protocol(H11Protocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """The client sends nothing more; whether the connection is kept for the answers to what it has sent."""
-        cycle = self.cycle
-        if cycle is None or cycle.response_complete or cycle.more_body:
-            return False  # it waits for nothing, or what it sent is no whole request
         self._ended = True
-        return cycle.response_started or self._may_be_there()
+        return self._is_awaited()
 
     def on_response_complete(self) -> None:
-        """An answer is sent; a client that sends nothing more gets no other one."""
+        """An answer is sent; a client that sends nothing more gets those to what it has sent already."""
+        self._look_no_more()
         super().on_response_complete()
-        if self._ended:
+        if self._ended and not self._is_awaited():
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone."""
         self._forget()
-        if self._look is not None:
-            self._look.cancel()
+        self._look_no_more()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
@@ -95,15 +96,16 @@ class Protocol(H11Protocol):
                 self.transport.write(output)
         self.transport.close()
 
-    def _may_be_there(self) -> bool:
-        """Whether a client that has ended its side may be there; one that has gone is noticed soon, and told."""
-        if self.scope["method"] != "POST":
-            return True  # the answer costs nothing
-        if self.scope["http_version"] != "1.1":
-            return False  # it would take the word for the answer
-        go_on = h11.InformationalResponse(status_code=100, headers=[], reason="Continue")
-        self.transport.write(self.conn.send(go_on) or b"")
-        self._look_after(_LOOK_SECONDS)
+    def _is_awaited(self) -> bool:
+        """Whether a client that has ended its side may wait for an answer; one that has gone is noticed soon."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or cycle.more_body:
+            return False  # it waits for nothing, or what it sent is no whole request
+        asked = not cycle.response_started and not isinstance(cycle.transport, _Begun)  # asyncio may tell the end again
+        if asked and self.scope["method"] == "POST":  # others cost nothing
+            self.transport.write(_BEGINNING)
+            cycle.transport = _Begun(self.transport)
+            self._look_after(_LOOK_SECONDS)
         return True
 
     def _look_after(self, seconds: float) -> None:
@@ -116,6 +118,11 @@ class Protocol(H11Protocol):
 
         self._look = self.loop.call_later(seconds, look)
 
+    def _look_no_more(self) -> None:
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
+
     def _await_head(self) -> None:
         self._timer = self.loop.call_later(HEAD_SECONDS, self.transport.close)
 
@@ -123,3 +130,24 @@ class Protocol(H11Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+class _Begun(asyncio.Transport):
+    """A connection with the beginning of an answer on it already; the rest of the answer is written here."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        super().__init__()
+        self._transport, self._begun = transport, True
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send bytes."""
+        self._transport.write(bytes(data).removeprefix(_BEGINNING) if self._begun else data)
+        self._begun = False
+
+    def is_closing(self) -> bool:
+        """Whether it is closed."""
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        """Close it when all is sent."""
+        self._transport.close()

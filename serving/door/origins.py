@@ -24,11 +24,15 @@ class Origins(CORSMiddleware):
         super().__init__(app, origins, allow_methods=_METHODS, allow_headers=_SENT, expose_headers=_READ)
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        """What a browser is answered that asks whether a page may."""
+        """What a browser is answered that asks whether a page may.
+
+        Raises:
+            Refusal: it may not.
+        """
         answer = super().preflight_response(request_headers)
         if answer.status_code == 200:
             return answer
         what = bytes(answer.body).decode().rpartition("CORS ")[2]
         headers = {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
         message = f"pages of another site may not ask so: the {what} is not allowed; see affekt serve --origin"
-        return Refusal(403, "origin_not_allowed", message, headers=headers).response()
+        raise Refusal(403, "origin_not_allowed", message, headers=headers)

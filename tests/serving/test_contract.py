@@ -119,6 +119,34 @@ def test_a_fault_of_the_door_itself_is_an_error_as_promised_too():
     assert (sent[0]["status"], error["error"]["code"]) == (500, "internal")
 
 
+def test_a_request_that_the_end_of_the_server_cuts_off_has_an_error_as_promised_too():
+    async def ready(name):
+        await asyncio.sleep(60)
+
+    versions = SimpleNamespace(model="affekt", all={"7": None}, default="7", engine=SimpleNamespace(ready=ready))
+    desk = SimpleNamespace(
+        options=Options("", ""), versions=versions, metrics=SimpleNamespace(answered=lambda *_: None)
+    )
+    sent: list[dict[str, Any]] = []
+    headers = [(b"host", b"localhost"), (b"x-request-id", b"mine")]
+    scope = {"type": "http", "method": "GET", "path": "/models", "query_string": b"", "headers": headers}
+
+    async def cut_off() -> None:
+        async def send(message):
+            sent.append(message)
+
+        asking = asyncio.create_task(app.application(desk)(scope, None, send))
+        await asyncio.sleep(0.05)
+        asking.cancel()
+        await asyncio.wait({asking})
+
+    asyncio.run(cut_off())
+    error = json.loads(sent[1]["body"])
+    jsonschema.validate(error, schema_of("Error"))
+    assert (sent[0]["status"], error["error"]["code"]) == (503, "not_ready")
+    assert dict(sent[0]["headers"])[b"x-request-id"] == b"mine" and dict(sent[0]["headers"])[b"retry-after"] == b"5"
+
+
 def test_the_page_of_the_contract_needs_nothing_from_elsewhere(door):
     page = requests.get(f"{door.base}/docs", timeout=30)
     assert page.headers["content-security-policy"].startswith("default-src 'none'")

@@ -162,16 +162,45 @@ def answer_to(door, sent, *, ended=False):
         return used.makefile("rb").read()
 
 
-def test_a_client_that_ends_its_side_of_the_connection_is_answered(door, clip, expected):
+@pytest.mark.parametrize("http_version", ["1.0", "1.1"])
+@pytest.mark.parametrize(
+    "further", ["", "Connection: close\r\n", "Connection: keep-alive\r\n", "Expect: 100-continue\r\n"]
+)
+def test_a_client_that_ends_its_side_of_the_connection_is_answered(door, clip, expected, http_version, further):
     content = clip.read_bytes()
-    head = f"POST /predictions/affekt HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(content)}\r\n\r\n"
-    go_on, answer, body = answer_to(door, head.encode() + content, ended=True).split(b"\r\n\r\n")
-    assert go_on == b"HTTP/1.1 100 Continue"
-    assert answer.startswith(b"HTTP/1.1 200") and json.loads(body) == expected
+    head = f"POST /predictions/affekt HTTP/{http_version}\r\nHost: localhost\r\n{further}"
+    head += f"Content-Length: {len(content)}\r\n\r\n"
+    told = answer_to(door, head.encode() + content, ended=True)
+    answer, body = told.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n" if "Expect" in further else b"").split(
+        b"\r\n\r\n"
+    )
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n") and json.loads(body) == expected
+    assert inbox(door) == []
+
+
+def test_a_client_that_ends_its_side_of_the_connection_gets_all_answers(door, clip, expected):
     ping = b"GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n"
     assert answer_to(door, 3 * ping, ended=True).count(b'{"status":"Healthy"}') == 3
     assert answer_to(door, ping + ping[:9], ended=True).count(b"HTTP/1.1 200") == 1
+    content = clip.read_bytes()
+    head = f"POST /predictions/affekt HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(content)}\r\n\r\n".encode()
+    answers = answer_to(door, 2 * (head + content) + ping, ended=True).split(b"HTTP/1.1 200 OK\r\n")
+    bodies = [json.loads(answer.partition(b"\r\n\r\n")[2]) for answer in answers[1:]]
+    assert bodies == [expected, expected, {"status": "Healthy"}]
     assert inbox(door) == []
+
+
+def test_what_comes_behind_the_last_request_of_a_connection_does_not_harm_it(door):
+    """Old clients send a line end behind a body, which may arrive with it or later."""
+    sent = b"POST /predictions/affekt HTTP/1.0\r\nHost: localhost\r\nContent-Length: 7\r\n\r\nno clip"
+    host, port = door.base.removeprefix("http://").split(":")
+    for parts in ([sent + b"\r\n"], [sent, b"\r\n"]):
+        with socket.create_connection((host, int(port)), timeout=60) as used:
+            used.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for part in parts:
+                used.sendall(part)
+            answer = used.makefile("rb").read()
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "unreadable"
 
 
 @pytest.mark.parametrize(

@@ -114,17 +114,17 @@ def test_probes_and_prometheus_may_ask_by_another_address(file):
     assert refusal(metrics, path="/metrics", method="GET", host="10.1.2.3:8082")[0] == 200
 
 
-def told_to_a_page(origin, verb, **asked):
+def told_to_a_page(origin, verb, path="/ping", keys="", **asked):
     """What a server that pages of https://site.example may ask says to one: status, headers and body."""
     told = []
     desk = SimpleNamespace(
-        options=options(origins=("https://site.example",)), versions=SimpleNamespace(model="affekt"),
+        options=options(origins=("https://site.example",), keys=keys), versions=SimpleNamespace(model="affekt"),
         metrics=SimpleNamespace(answered=lambda *_: None),
     )  # fmt: skip
-    headers = {"host": "localhost", "origin": origin}
+    headers = {"host": "localhost", "origin": origin, "x-request-id": "mine"}
     headers |= {f"access-control-request-{name}": value for name, value in asked.items()}
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-    scope = {"type": "http", "method": verb, "path": "/ping", "query_string": b"", "headers": raw, "client": None}
+    scope = {"type": "http", "method": verb, "path": path, "query_string": b"", "headers": raw, "client": None}
 
     async def send(message):
         told.append(message)
@@ -159,6 +159,27 @@ def test_a_page_that_may_not_ask_so_is_refused_in_the_form_of_all_errors(origin,
     assert f"the {what} is not allowed" in error["message"]
     assert int(said["content-length"]) == len(body)
     assert said.get("access-control-allow-origin") in (None, "https://site.example")
+
+
+@pytest.mark.parametrize(
+    ("origin", "verb", "asked", "status", "code"),
+    [
+        ("https://site.example", "OPTIONS", {"method": "POST", "headers": "authorization"}, 200, None),
+        ("https://evil.example", "OPTIONS", {"method": "POST"}, 403, "origin_not_allowed"),
+        ("https://site.example", "OPTIONS", {}, 401, "no_key"),
+        ("https://site.example", "GET", {}, 401, "no_key"),
+        ("https://evil.example", "GET", {}, 403, "origin_not_allowed"),
+    ],
+)
+def test_what_a_page_of_another_site_is_told_has_an_id_and_is_logged(file, caplog, origin, verb, asked, status, code):
+    """A browser asks before it asks, without a key; a page reads refusals only where its origin is told."""
+    add_key(file, "a")
+    with caplog.at_level("INFO", "affekt.door"):
+        given, said, _ = told_to_a_page(origin, verb, "/models", str(file), **asked)
+    allowed = origin if origin == "https://site.example" else None
+    assert (given, said["x-request-id"], said.get("access-control-allow-origin")) == (status, "mine", allowed)
+    line = json.loads(caplog.messages[-1])
+    assert (line["id"], line["method"], line["status"], line.get("code")) == ("mine", verb, status, code)
 
 
 def test_a_host_header_does_not_stand_for_an_address_without_keys(file):
