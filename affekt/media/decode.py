@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from affekt.counted import counted
-from affekt.errors import NO_FILE, MediaError
+from affekt.errors import MediaError
 from affekt.media.downmix import downmix
 from affekt.media.edit_lists import without_pauses
 from affekt.media.ffmpeg_command import FIRST, max_pixels, picture_side
@@ -19,11 +18,13 @@ from affekt.media.ffmpeg_run import FfmpegRun, run_ffmpeg, stream_of
 from affekt.media.format_names import reason_of
 from affekt.media.frame_rate import measured_rate, shown_until, step_for
 from affekt.media.frames import Frames, Spill
+from affekt.media.limits import check_file, refusal, too_long
 from affekt.media.listing import JUMPING, Listing
-from affekt.media.movie_index import ENCRYPTED, edited_away, is_encrypted
+from affekt.media.movie_index import edited_away
 from affekt.media.pipes import MAX_PICTURE_BYTES
 from affekt.media.probe import is_truncated
 from affekt.media.pyav import run_pyav
+from affekt.media.shots import moves
 from affekt.settings import MediaSettings
 
 #: Further pictures and sounds of a file that are looked at where the first is a still, or silent.
@@ -93,7 +94,7 @@ def decode(
 ) -> Decoded:
     """Decode one file.
 
-    Of several pictures or sounds the default one is taken; where it is a single still, the first that moves. Streams
+    Of several pictures or sounds the default one is taken; where it is black or a still, the first that moves. Streams
     keep their start times against each other: the clip starts with the earlier of the two, and a sound that starts
     later is silent until then. Pictures keep their own times (variable frame rates stay variable), are turned as the
     file says, have square pixels and are never enlarged. Of a clip with more than 30 a second every n-th is
@@ -112,7 +113,7 @@ def decode(
             ``no_streams`` or ``timeout``.
     """
     path = Path(path)
-    _check_file(path, settings)
+    check_file(path, settings)
     deadline = time.monotonic() + settings.timeout_seconds if ends is None else ends
     streams = _Streams()
     result = run_pyav(path, settings, deadline) or run_ffmpeg(
@@ -178,45 +179,17 @@ def decode_channels(
     ]
 
 
-def _check_file(path: Path, settings: MediaSettings) -> None:
-    try:
-        size = path.stat().st_size
-    except FileNotFoundError as error:
-        raise _error(path, "missing", NO_FILE) from error
-    except OSError as error:
-        raise _error(path, "missing", f"cannot be opened ({error.strerror}); check the path") from error
-    if not path.is_file():
-        raise _error(path, "missing", "is not a regular file; expected a media file")
-    if size == 0:
-        raise _error(path, "empty", "is empty; expected a media file")
-    if is_encrypted(path):
-        raise _error(path, "unreadable", ENCRYPTED)
-    if size > settings.max_bytes:
-        limit = f"media.max_bytes is {settings.max_bytes}"
-        raise _error(
-            path, "too_large", f"has {counted(size, 'bytes')}, {limit}; cut or compress it, or raise the limit"
-        )
-
-
-def _error(path: Path, code: str, message: str) -> MediaError:
-    return MediaError(message, code=code, where=str(path))
-
-
 def _allowed(path: Path, settings: MediaSettings, listing: Listing) -> MediaError | None:
     """What the file itself says of which it has more than allowed."""
     stated = _Streams.wanted(listing).stated_seconds(listing)
     if stated > settings.max_seconds + _SLACK:
-        return _too_long(path, settings, stated)
+        return too_long(path, settings, stated)
     allowed = max_pixels(path, settings)
     video = listing.videos[0] if listing.videos else None
     if video is not None and allowed < video.width * video.height:
         found = f"has pictures of {video.width}x{video.height}"
-        return _error(path, "too_many_pixels", f"{found}, media.max_pixels allows {allowed}; scale it down")
+        return refusal(path, "too_many_pixels", f"{found}, media.max_pixels allows {allowed}; scale it down")
     return None
-
-
-def _too_long(path: Path, settings: MediaSettings, seconds: float) -> MediaError:
-    return _error(path, "too_long", f"lasts {seconds:.1f} s, media.max_seconds is {settings.max_seconds:g}; cut it")
 
 
 def _whole(path: Path, settings: MediaSettings, deadline: float, streams: _Streams, result: FfmpegRun) -> FfmpegRun:
@@ -228,7 +201,7 @@ def _whole(path: Path, settings: MediaSettings, deadline: float, streams: _Strea
             path, settings, deadline, video=streams.video, sound=streams.sound, side=side, step=result.step
         )
         if result.overflow:
-            raise _error(path, "too_long", f"decodes to more than {MAX_PICTURE_BYTES >> 30} GiB of pictures; cut it")
+            raise refusal(path, "too_long", f"decodes to more than {MAX_PICTURE_BYTES >> 30} GiB of pictures; cut it")
     if result.changed_size and result.frames is not None:
         size = (result.frames.width, result.frames.height)
         result = run_ffmpeg(
@@ -253,7 +226,7 @@ def _run_apart(
     if wanted.video is None and wanted.sound is None:
         reason = reason_of(path, report.complaint or "no video and no sound in it")
         code = "no_streams" if report.listing.duration else "unreadable"
-        raise _error(path, code, f"is not a readable media file ({reason}); convert it to MP4 with H.264 and AAC")
+        raise refusal(path, code, f"is not a readable media file ({reason}); convert it to MP4 with H.264 and AAC")
     if wanted.sound is not None and not result.sound.size:
         sound = run_ffmpeg(path, settings, deadline, video=None, sound=wanted.sound)
         kept = replace(result, report=sound.report, exit_code=sound.exit_code) if result.frames is None else result
@@ -270,15 +243,16 @@ def _run_apart(
 def _moving(
     path: Path, settings: MediaSettings, deadline: float, streams: _Streams, result: FfmpegRun
 ) -> tuple[FfmpegRun, _Streams]:
-    """The result with the first picture that moves in place of one that is a single still."""
-    if result.frames is not None and len(result.frames) > 1:
+    """The result with the first picture that moves in place of one that does not."""
+    others = result.report.listing.videos[1:MOST_STREAMS]
+    if result.frames is not None and others and moves(result.frames):
         return result, streams
-    for video in result.report.listing.videos[1:MOST_STREAMS]:
+    for video in others:
         other = _Streams(video.number, None)
         step = step_for(video.mean_rate)
         picture = run_ffmpeg(path, settings, deadline, video=video.number, sound=None, step=step)
         picture = _whole(path, settings, deadline, other, picture)
-        if picture.frames is not None and len(picture.frames) > 1:
+        if picture.frames is not None and moves(picture.frames):
             return picture.with_sound_of(result), _Streams(video.number, streams.sound)
     return result, streams
 
@@ -312,9 +286,9 @@ def _within_limits(path: Path, settings: MediaSettings, streams: _Streams, resul
     report, frames, times = result.report, result.frames, result.times
     if frames is None and not result.sound.size:
         if "max pixel count" in report.complaint or "exceeds" in report.complaint:
-            raise _error(path, "too_many_pixels", f"{report.complaint}; scale it down or raise media.max_pixels")
+            raise refusal(path, "too_many_pixels", f"{report.complaint}; scale it down or raise media.max_pixels")
         reason = edited_away(path) or report.complaint or "it holds no picture and no sound that can be decoded"
-        raise _error(path, "unreadable", f"cannot be decoded ({reason}); convert it to MP4 with H.264 and AAC")
+        raise refusal(path, "unreadable", f"cannot be decoded ({reason}); convert it to MP4 with H.264 and AAC")
     shown = report.listing.stream(streams.video) if streams.video is not None else None
     stated = streams.stated_seconds(report.listing)
     ends, starts = [], []
@@ -326,7 +300,7 @@ def _within_limits(path: Path, settings: MediaSettings, streams: _Streams, resul
         ends.append(shown_until(times, shown.frame_rate if shown else 0.0, result.step, max(stated, *ends, 0.0)))
     zero, end = min(starts), max(ends)
     if end - zero > settings.max_seconds + _SLACK:
-        raise _too_long(path, settings, end - zero)
+        raise too_long(path, settings, end - zero)
     if frames is None:
         frames = Frames(2, 2, Spill())  # none of them
     elif shown is not None and shown.width:

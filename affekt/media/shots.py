@@ -14,8 +14,23 @@ CUT_SHARE = 0.35
 #: Mean change of a pixel at a cut within one room, grey levels, and how much more that is than in the frames around.
 CUT_CHANGE, CUT_RATIO = 6.0, 4.0
 _THUMBNAIL = (64, 48)
+#: Grey levels by which no part of a still differs from one frame to another.
+_STILL = 6
 #: Frames before and behind a change that it is compared with.
 _AROUND = 3
+
+
+def moves(frames: Frames) -> bool:
+    """Whether a picture shows anything that changes: one that is black throughout, or a still, does not."""
+    first: np.ndarray | None = None
+    for number in range(len(frames)):
+        thumbnail = cv2.resize(frames.luma(number), _THUMBNAIL, interpolation=cv2.INTER_AREA)
+        if _is_black(thumbnail):
+            continue
+        first = thumbnail if first is None else first
+        if cv2.norm(thumbnail, first, cv2.NORM_INF) > _STILL:
+            return True
+    return False
 
 
 def shots_of(frames: Frames) -> tuple[np.ndarray, list[range]]:
@@ -67,7 +82,7 @@ class ShotFinder:
                 turned = cv2.norm(histogram, self._before[1], cv2.NORM_L1) / pixels / 2
                 change = cv2.norm(thumbnail, self._before[0], cv2.NORM_L1) / pixels
             self._before = thumbnail, histogram
-            self._black.append(bool(np.count_nonzero(thumbnail >= BLACK_LEVEL) < pixels // 100))
+            self._black.append(_is_black(thumbnail))
             self._turned.append(turned)
             self._change.append(change)
 
@@ -80,3 +95,7 @@ class ShotFinder:
         before = self._change[max(1, number - _AROUND) : number]
         around = before + self._change[number + 1 : number + 1 + _AROUND]
         return bool(around and self._change[number] > CUT_RATIO * np.median(around))
+
+
+def _is_black(thumbnail: np.ndarray) -> bool:
+    return bool(np.count_nonzero(thumbnail >= BLACK_LEVEL) < thumbnail.size // 100)

@@ -302,6 +302,30 @@ def test_of_a_still_and_a_moving_picture_the_moving_one_is_taken(make_clip: Make
     assert decoded.sound.size
 
 
+@pytest.mark.parametrize("shown", ["color=black", "color=gray", "testsrc2,trim=end_frame=1,loop=-1:1,trim=end=2"])
+def test_a_default_picture_that_is_black_or_does_not_change_gives_way_to_one_that_moves(
+    make_clip: MakeClip, settings: MediaSettings, shown: str
+) -> None:
+    """A camera that was covered, or a slide, beside the one that shows the speaker."""
+    name, _, more = shown.partition(",")
+    still = ("-f", "lavfi", "-i", f"{name}{':' if '=' in name else '='}s=64x48:r=25:d=2" + f",{more}" * bool(more))
+    marks = ("-map", "0", "-map", "1", "-disposition:v:0", "default", "-disposition:v:1", "0")
+    clip = make_clip(f"still_{len(shown)}.mkv", *still, *PICTURE, *marks, *FAST[:4])
+
+    decoded = decode(clip, settings)
+
+    assert (decoded.frames.source_width, len(decoded.times)) == (96, 50)
+    assert len(decoded.report.listing.videos) == 2
+
+
+def test_a_default_picture_in_which_little_moves_is_kept(make_clip: MakeClip, settings: MediaSettings) -> None:
+    small = ("-f", "lavfi", "-i", "color=gray:s=320x240:r=25:d=2", "-f", "lavfi", "-i", "color=white:s=16x16:r=25:d=2")
+    marks = ("-map", "[v]", "-map", "2", "-disposition:v:0", "default", "-disposition:v:1", "0")
+    clip = make_clip("small.mkv", *small, *PICTURE, "-filter_complex", "[0][1]overlay=x=4*n:y=99[v]", *marks, *FAST[:4])
+
+    assert decode(clip, settings).frames.source_width == 320
+
+
 def test_a_time_code_hides_no_picture_from_the_header(make_clip: MakeClip, settings: MediaSettings) -> None:
     clip = make_clip("timecode.mov", *PICTURE, *TONE, *FAST, "-timecode", "10:00:00:00")
 
