@@ -21,6 +21,8 @@ _SYNONYMS: dict[str, str] = {
     "sur": "surprise", "surprised": "surprise", "su": "surprise", "ps": "surprise", "pleasant_surprise": "surprise",
     "neu": "neutral", "ne": "neutral", "calm": "neutral",
 }  # fmt: skip
+#: How near a misspelt word is; words of other languages (Angst, which is fear) are further away.
+_NEAR = 0.7
 
 
 def canonical_label(name: str) -> str:
@@ -31,7 +33,8 @@ def canonical_label(name: str) -> str:
     """
     if label := known_label(name):
         return label
-    near = difflib.get_close_matches(_folded(name), [*LABELS, *(word for word in _SYNONYMS if len(word) > 3)], n=1)
+    words = [*LABELS, *(word for word in _SYNONYMS if len(word) > 3)]
+    near = difflib.get_close_matches(_folded(name), words, n=1, cutoff=_NEAR)
     guess = f"; did you mean {_SYNONYMS.get(near[0], near[0])}?" if near else ""
     raise DataError(
         f"unknown label {name!r}{guess}; the labels are {', '.join(LABELS)} (and common spellings such as ANG or "

@@ -38,6 +38,7 @@ def test_other_words_are_no_labels(name: str) -> None:
         ("suprise", "did you mean surprise?"),
         ("afraidd", "did you mean fear?"),
         ("jo", None),
+        ("Angst", None),  # fear, and by its letters like anger
         ("madd", None),
         ("calmm", "did you mean neutral?"),
         ("xyz", None),
