@@ -50,9 +50,10 @@ def gate(
 
     with step("gate", settings, tracking_uri=tracking_uri, run_id=run_id, group="gate") as this:
         from affekt.dataset import ClipTable
+        from affekt.dataset.several import names_alone
         from affekt.ensemble import Clips, Material, StillImages, contents_of
         from affekt.media import PreparedIndex
-        from affekt.registry import Tracking
+        from affekt.registry import Tracking, data_of
         from affekt.score_table import ScoreTable
         from affekt.serving.check import check_serving
         from affekt.steps.evaluation_folder import read_evaluation, render
@@ -61,13 +62,14 @@ def gate(
 
         index = PreparedIndex.read(Path(prepared.path))
         fused = ScoreTable.read(Path(scores.path) / "fused.csv")
-        candidate = Challenger(name, version, Path(ensemble.path), fused, contents_of(index))
+        tracking = Tracking(tracking_uri or None)
+        called = names_alone(data_of(tracking, run_id))
+        candidate = Challenger(name, version, Path(ensemble.path), fused, contents_of(index), called)
         if index.unit == "images":
             material: Material = StillImages.read(index.source)
         else:
             assert clips is not None, "an index of clips comes with their table"
             material = Clips(ClipTable.read(Path(clips.path)), store)
-        tracking = Tracking(tracking_uri or None)
         found = run_gate(
             tracking,
             candidate,

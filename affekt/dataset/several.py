@@ -98,6 +98,21 @@ def names_of(places: Sequence[str]) -> list[str]:
     return [f"{number}-{name}" for number, name in enumerate(longer, start=1)]
 
 
+def names_alone(uri: str) -> tuple[str, ...]:
+    """What a single data set would be called among several; nothing of several, whose subjects bear these names."""
+    places = places_of(uri)
+    if len(places) > 1 or not places[0].strip():
+        return ()
+    (name,) = names_of(places)
+    folder = PurePosixPath(_whereabouts(places[0]) if _unnamed(places[0]) else places[0].rstrip("/")).parent.name
+    return (name, f"{folder}-{name}")
+
+
+def named_by(name: str, subject: str) -> str:
+    """A subject of the data set of this name, as it is called among several."""
+    return f"{name}/{subject}"
+
+
 def _unnamed(place: str) -> bool:
     """Whether a place says no name, as the folder one is in."""
     return not is_remote(place) and PurePosixPath(place).name in ("", "..")
@@ -109,7 +124,7 @@ def of_dataset(clips: Iterable[Clip], name: str) -> list[Clip]:
         replace(
             clip,
             id=f"{name}/{clip.id}",
-            subject=f"{name}/{clip.subject}" if clip.subject else "",
+            subject=named_by(name, clip.subject) if clip.subject else "",
             attributes={**clip.attributes, DATASET: name},
         )
         for clip in clips

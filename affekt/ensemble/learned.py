@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from affekt.dataset.several import named_by
 from affekt.media import PreparedIndex, PreparedRow
 from affekt.storage import read_optional
 
@@ -21,7 +22,7 @@ class Learned:
     """Digests; whoever knows a subject's name can find out whether it is among them.
 
     Attributes:
-        subjects: of the train split.
+        subjects: of the train split; those of a single data set also as they are called among several.
         contents: of the train split.
         seen: all contents that the run saw, those of other splits and those that cannot be used too.
         labelled: contents together with their labels, of the train split.
@@ -33,19 +34,30 @@ class Learned:
     labelled: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, index: PreparedIndex) -> Learned:
-        """What a training on this index learns from."""
+    def of(cls, index: PreparedIndex, names: Sequence[str] = ()) -> Learned:
+        """What a training on this index learns from.
+
+        Args:
+            index: of all that the run prepared.
+            names: :func:`affekt.dataset.several.names_alone` of its data set.
+        """
         rows = [row for row in index if row.split == _TRAIN]
         return cls(
-            frozenset(_digest("subject", row.subject) for row in rows if row.subject),
+            frozenset(_digest("subject", name) for row in rows for name in _called(row.subject, names)),
             frozenset(_digest("content", row.content) for row in rows),
             frozenset(_digest("content", content) for content in [*(row.content for row in index), *index.unusable]),
             frozenset(_digest("content", row.content, row.label) for row in rows),
         )
 
-    def knows(self, subject: str, content: str) -> bool:
-        """Whether a subject (``""`` where not known) or a content was learned from."""
-        return (bool(subject) and _digest("subject", subject) in self.subjects) or (
+    def knows(self, subject: str, content: str, names: Sequence[str] = ()) -> bool:
+        """Whether a subject (``""`` where not known) or a content was learned from.
+
+        Args:
+            subject: as its data set, or its data sets, call it.
+            content: of the clip or image.
+            names: :func:`affekt.dataset.several.names_alone` of the data set.
+        """
+        return any(_digest("subject", name) in self.subjects for name in _called(subject, names)) or (
             bool(content) and _digest("content", content) in self.contents
         )
 
@@ -90,6 +102,11 @@ class Learned:
 def contents_of(rows: Iterable[PreparedRow]) -> dict[str, str]:
     """The content of each clip or image, by its id."""
     return {row.clip: row.content for row in rows}
+
+
+def _called(subject: str, names: Sequence[str]) -> list[str]:
+    """A subject as its data set calls it, and as it is called beside other data sets."""
+    return [subject, *(named_by(name, subject) for name in names)] if subject else []
 
 
 def _digest(kind: str, *texts: str) -> str:

@@ -1,7 +1,7 @@
 """The MLflow side: runs and their figures, the model registry with its aliases, and the gate between versions."""
 
 from affekt.registry.champions import promote, rollback
-from affekt.registry.dataset import log_dataset
+from affekt.registry.dataset import data_of, log_dataset
 from affekt.registry.decision import Decision
 from affekt.registry.gate import decide
 from affekt.registry.history import read_history
@@ -22,6 +22,7 @@ __all__ = [
     "check_store",
     "close_abandoned",
     "close_job",
+    "data_of",
     "decide",
     "list_models",
     "log_dataset",

@@ -26,7 +26,7 @@ def log_dataset(tracking: Tracking, run_id: str, index: PreparedIndex) -> None:
     """
     from mlflow.entities import Dataset, DatasetInput, InputTag  # heavy: MLflow
 
-    source = tracking.client.get_run(run_id).data.tags.get(DATA, "")
+    source = data_of(tracking, run_id)
     splits = Counter(row.split for row in index)
     profile = {
         index.unit: len(index),
@@ -46,6 +46,11 @@ def log_dataset(tracking: Tracking, run_id: str, index: PreparedIndex) -> None:
     )
     context = "+".join(split for split in ("train", "val", "test") if split in splits)
     tracking.client.log_inputs(run_id, datasets=[DatasetInput(found, [InputTag("mlflow.data.context", context)])])
+
+
+def data_of(tracking: Tracking, run_id: str) -> str:
+    """Where the data of a run are, as it was told; empty where it was not."""
+    return str(tracking.client.get_run(run_id).data.tags.get(DATA, "")) if run_id else ""
 
 
 def name_of(source: str) -> str:

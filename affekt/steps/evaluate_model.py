@@ -14,7 +14,7 @@ import numpy as np
 from affekt.counted import counted
 from affekt.dataset import load_clips, read_faces, unit_of
 from affekt.dataset.labels import in_order
-from affekt.dataset.several import places_of, possible_in
+from affekt.dataset.several import names_alone, places_of, possible_in
 from affekt.dataset.split_asked import no_clips, no_images
 from affekt.ensemble import Ensemble, Learned, prepare_and_score, score_images
 from affekt.ensemble.among import only_among, only_possible
@@ -117,7 +117,8 @@ def _of_clips(ensemble: Ensemble, data: str, store: Path, split: str | None) -> 
     )
     unlike = ensemble.unlike(scores)
     evaluation = replace(evaluation, adaptation=curve, unlike=None if unlike is None else int(unlike.sum()))
-    evaluation = replace(evaluation, unlabelled=evaluation.unlabelled - len(strange), learned=_learned(ensemble, index))
+    known = _learned(ensemble, index, data)
+    evaluation = replace(evaluation, unlabelled=evaluation.unlabelled - len(strange), learned=known)
     if not ensemble.adapts:
         reason = "the model was stored without an adaptation to a person"
         evaluation = replace(evaluation, person=replace(evaluation.person, reason=reason))
@@ -156,12 +157,13 @@ def _curve(
     )
 
 
-def _learned(ensemble: Ensemble, index: PreparedIndex) -> int | None:
+def _learned(ensemble: Ensemble, index: PreparedIndex, data: str) -> int | None:
     """How many of the clips with a label it can answer the ensemble knows, by content or subject; None if unknown."""
     learned = Learned.read(ensemble.folder)
     if learned is None:
         return None
-    return sum(learned.knows(row.subject, row.content) for row in index if row.label in ensemble.labels)
+    names = names_alone(data)
+    return sum(learned.knows(row.subject, row.content, names) for row in index if row.label in ensemble.labels)
 
 
 def _of_images(ensemble: Ensemble, data: str, split: str | None) -> ModelEvaluation:

@@ -38,7 +38,8 @@ ServingCheck = Callable[[Path, Sequence[Path]], dict[str, Any]]
 class Challenger:
     """The candidate: its registered name and version, its folder, its fused answers on unseen clips.
 
-    ``contents`` is the content of each clip, by which the clips that a model learned from are known under other names.
+    ``contents`` is the content of each clip, by which the clips that a model learned from are known under other names;
+    ``called`` what a single data set is called among several, by which its people are.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Challenger:
     folder: Path
     fused: ScoreTable
     contents: Mapping[str, str] = field(default_factory=dict)
+    called: Sequence[str] = ()
 
 
 def run_gate(
@@ -130,7 +132,7 @@ def _decision(
             )
         # An answer with a label that the challenger does not know is an answer of the champion, too.
         mine = _over(mine, in_order([*mine.labels, *loaded.labels]))
-        theirs = _vectors_of_champion(loaded, mine, material, challenger.contents)
+        theirs = _vectors_of_champion(loaded, mine, material, challenger)
     rule = Spending(settings.gate.confidence, settings.gate.false_promotions, settings.gate.decisions)
     number = champion.version if champion else None
     return decide(
@@ -205,17 +207,17 @@ def _vectors_of_challenger(challenger: Challenger, settings: Settings, unit: str
     return _marked(
         ScoreVectors(fused.clips, fused.labels, fused.scores[:, 0], fused.truth, fused.subjects, unit=unit),
         challenger.folder,
-        challenger.contents,
+        challenger,
     )
 
 
 def _vectors_of_champion(
-    champion: Ensemble, mine: ScoreVectors, material: Material, contents: Mapping[str, str]
+    champion: Ensemble, mine: ScoreVectors, material: Material, challenger: Challenger
 ) -> ScoreVectors:
     # What the champion has no answer to is what it did not get right.
     moved = relabel(material.answers(champion, mine.clips), champion.labels, mine.labels)
     return _marked(
-        dataclasses.replace(mine, probabilities=moved, own_labels=champion.labels), champion.folder, contents
+        dataclasses.replace(mine, probabilities=moved, own_labels=champion.labels), champion.folder, challenger
     )
 
 
@@ -229,11 +231,13 @@ def _over(vectors: ScoreVectors, labels: tuple[str, ...]) -> ScoreVectors:
     return dataclasses.replace(vectors, labels=labels, probabilities=moved, truth=truth, own_labels=own)
 
 
-def _marked(vectors: ScoreVectors, folder: Path, contents: Mapping[str, str]) -> ScoreVectors:
-    """With the ensemble's digest, and the rows that it learned from where it says so."""
+def _marked(vectors: ScoreVectors, folder: Path, challenger: Challenger) -> ScoreVectors:
+    """With the digest of the ensemble in a folder, and the challenger's rows that it learned from where it says so."""
     learned = Learned.read(folder)
     marks = None
     if learned is not None:
         pairs = zip(vectors.clips, vectors.subjects, strict=True)
-        marks = np.array([learned.knows(subject, contents.get(clip, "")) for clip, subject in pairs], dtype=bool)
+        contents, called = challenger.contents, challenger.called
+        known = [learned.knows(subject, contents.get(clip, ""), called) for clip, subject in pairs]
+        marks = np.array(known, dtype=bool)
     return dataclasses.replace(vectors, digest=identity_of(folder), learned=marks)

@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 
+from affekt.dataset.several import joined, names_alone
 from affekt.ensemble import Ensemble, Learned, contents_of
 from affekt.ensemble.manifest import identity_of
 from affekt.errors import DataError
@@ -40,6 +41,18 @@ def test_the_subjects_and_contents_of_the_train_split_are_known(tmp_path, subjec
     learned.write(tmp_path)
     assert learned.knows(subject, content) is known
     assert Learned.read(tmp_path) == learned
+
+
+@pytest.mark.parametrize("beside", ["/other/german", "/other/english"])
+def test_people_of_a_data_set_are_known_when_others_come_to_it_and_when_they_go(beside):
+    alone, several = names_alone("/data/english"), names_alone(joined(["/data/english", beside]))
+    name = "english" if "german" in beside else "data-english"
+    assert Learned.of(INDEX, alone).knows(f"{name}/ann", "", several)
+    assert not Learned.of(INDEX, alone).knows(f"{name}/cid", "", several)  # not of the train split
+    assert not Learned.of(INDEX, alone).knows("german/ann", "", several)
+    together = Learned.of(PreparedIndex((row("a", f"{name}/ann", "train", "aa"),)), several)
+    assert together.knows("ann", "", alone)
+    assert not together.knows("ann", "", names_alone("/data/german"))
 
 
 def test_the_file_names_nobody(tmp_path):
@@ -111,3 +124,15 @@ def test_an_evaluation_says_how_many_clips_the_model_knows(tiny_ensemble, tiny_r
     assert (found.learned, found.figures.clips) == (14, 21) and found.to_dict()["learned"] == 14
     said = "The model learned from 14 of 21 clips, or from others of subjects of these names: "
     assert learned_before(found).startswith(said) and any(line.startswith(said) for line in summary(found))
+
+
+def test_an_evaluation_knows_people_of_a_data_set_that_was_learned_from_beside_others(
+    tiny_ensemble, tiny_run, sample_clips, tmp_path
+):
+    folder = shutil.copytree(tiny_ensemble, tmp_path / "ensemble")
+    subjects = {row.subject for row in PreparedIndex.read(tiny_run.prepared) if row.split == "train"}
+    name, *_ = names_alone(str(sample_clips))
+    rows = [row(f"{name}/{number}", f"{name}/{subject}", "train", "x") for number, subject in enumerate(subjects)]
+    Learned.of(PreparedIndex(tuple(rows))).write(folder)
+    found = evaluate_model(Ensemble.load(folder), str(sample_clips), tiny_run.store, model="m")
+    assert found.evaluation.learned == 14

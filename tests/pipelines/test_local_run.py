@@ -12,7 +12,9 @@ import pytest
 
 from affekt import events
 from affekt.dataset import load_clips
+from affekt.ensemble import Learned
 from affekt.errors import DataError
+from affekt.media import PreparedIndex
 from affekt.pipelines.kfp_adapter import Failed
 from affekt.pipelines.local import LocalRun, _Heard, run_locally
 from affekt.pipelines.placement import on_this_machine
@@ -99,6 +101,14 @@ def test_the_version_says_its_size_and_no_times_of_a_server_that_the_gate_did_no
     assert not decision["promote"] and "serving" not in decision["figures"]
     assert not {"affekt.load_seconds", "affekt.latency_ms"} & version.tags.keys()
     assert int(version.tags["affekt.size_bytes"]) > 10_000
+
+
+def test_the_version_knows_its_people_as_they_would_be_called_among_several_data_sets(pipeline_run, sample_clips):
+    learned = Learned.read(pipeline_run.artifact("fit-fusion", "ensemble"))
+    table = PreparedIndex.read(pipeline_run.artifact("collect", "prepared"))
+    people = {row.subject: row.split == "train" for row in table}
+    assert {name: learned.knows(f"{sample_clips.name}/{name}", "") for name in people} == people
+    assert set(people.values()) == {True, False}
 
 
 def test_shards_come_together_in_the_order_of_the_clips(pipeline_run):

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 
 import pytest
 
+from affekt.dataset.several import joined, names_alone
+from affekt.ensemble import Learned
 from affekt.errors import DataError
+from affekt.media import PreparedIndex, PreparedRow
 from affekt.pipelines.cli import run
 from affekt.registry import promote
 from affekt.registry.held_against import spend
@@ -67,6 +71,19 @@ def test_the_next_challenger_has_the_number_that_it_would_have(people, tracking)
     assert gate_power(people, tracking, "affekt", alone, disagreement=0.3).could.found["20"] > told.could.found["20"]
     assert len(list_models(tracking)) == 1  # asking spends nothing
     assert gate_power(people, tracking, "affekt", settings, disagreement=0.3) == told
+
+
+def test_people_are_known_whom_the_champion_learned_from_alone(people, tiny_ensemble, tmp_path, registry_in):
+    (tmp_path / "registry").mkdir()
+    found = registry_in(tmp_path / "registry")
+    folder = shutil.copytree(tiny_ensemble, tmp_path / "ensemble")
+    rows = [PreparedRow(f"c{n}", "sad", f"p{n}", "train", f"{n}-x", 1, 1, True) for n in (0, 1)]
+    Learned.of(PreparedIndex(tuple(rows)), names_alone(people)).write(folder)
+    register(found, folder, name="affekt", run_id=found.start_parent("a run"))
+    promote("affekt/1", found)
+    other = shutil.copytree(people, tmp_path / "other")
+    told = gate_power(joined([people, str(other)]), found, "affekt", load_settings("small"), disagreement=0.3)
+    assert (told.could.clips, told.left_out) == (120, 40)
 
 
 def test_no_clip_to_decide_by_is_an_error(tmp_path, tracking):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from affekt.dataset import LABELS
+from affekt.dataset.several import joined, names_alone
 from affekt.ensemble import Learned
 from affekt.ensemble.records import REFERENCE, put_records, write_table
 from affekt.media import PreparedIndex
@@ -53,14 +54,14 @@ class Clips:
             writer.writerows(self.rows)
 
     def learned(self, unusable: tuple[str, ...] = ()) -> Learned:
-        """What a training on all of them would say."""
+        """What a training on all of them, alone, would say."""
         index = [
             PreparedRow(row["path"], row["label"], row["subject"], row["split"], f"{self.content(row)}-x", 1, 1, True)
             for row in self.rows
             if row["path"] not in unusable
         ]
         lost = tuple(self.content(row) for row in self.rows if row["path"] in unusable)
-        return Learned.of(PreparedIndex(tuple(index), unusable=lost))
+        return Learned.of(PreparedIndex(tuple(index), unusable=lost), names_alone(str(self.folder)))
 
     def content(self, row: dict[str, str]) -> str:
         return content_name(file_digest(self.folder / row["path"]))
@@ -138,6 +139,18 @@ def test_what_changes_is_counted_by_content_and_label_and_decides(clips, trackin
     assert (found.new_clips, found.tried, found.worth_while) == (2, 0, True)
     tracking.client.set_tag(run_id, "affekt.promoted", "False")
     assert not news(clips, tracking, When(new_clips=1)).worth_while
+
+
+def test_people_are_not_new_because_another_data_set_stands_beside_theirs(clips, tracking, tmp_path):
+    registered(tracking, tmp_path / "first", clips.learned())
+    clips.add("more", label="sad", subject="s0")
+    other = Clips(tmp_path / "others")
+    for row in other.rows:
+        (other.folder / row["path"]).write_text("other " + row["path"])
+    data = joined([str(clips.folder), str(other.folder)])
+    found = find_news(data, "affekt", SETTINGS, TWENTY, store=str(tmp_path / "store"), tracking=tracking)
+    assert found.new_clips == 1 + 6  # of the split train
+    assert found.new_subjects == 2
 
 
 def test_with_drift_one_new_clip_is_enough_and_none_is_not(clips, tracking, tmp_path):

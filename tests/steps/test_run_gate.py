@@ -460,6 +460,20 @@ def test_clips_are_known_by_their_content_under_another_subject(tracking, candid
     assert decide(tracking, good, few).evaluated
 
 
+def test_a_champion_of_several_data_sets_knows_the_people_of_one_of_them(tracking, candidate, tiny_run, tiny_settings):
+    """The files are others, as after a new encoding."""
+    index = PreparedIndex.read(tiny_run.prepared)
+    people = sorted({row.subject for row in index if row.split == "val"})
+    rows = tuple(dataclasses.replace(row, subject=f"faces/{row.subject}", split="train") for row in index.select("val"))
+    learned = Learned(Learned.of(PreparedIndex(rows)).subjects, frozenset())
+    first = candidate(1.0, learned)
+    promote(f"{first.name}/{first.version}", tracking)
+    challenger = dataclasses.replace(candidate(0.999, Learned(frozenset(), frozenset())), called=("faces", "x-faces"))
+    decision = decide(tracking, challenger, tiny_settings)
+    assert people and not decision.evaluated
+    assert "7 of 7 images do not count" in decision.reasons[0]
+
+
 def test_the_settings_bound_what_a_gain_may_cost(tracking, candidate, tiny_settings):
     first, second = candidate(1.0), candidate(0.999)
     promote(f"{first.name}/{first.version}", tracking)
