@@ -40,6 +40,16 @@ class Moments:
         variance = mine * self.variance + theirs * other.variance + mine * theirs * apart**2
         return Moments(count, self.mean + theirs * apart, variance)
 
+    def without(self, other: Moments) -> Moments | None:
+        """Those of these rows but the others, which are among them: :meth:`joined` undone; None where none is left."""
+        count = self.count - other.count
+        if count < 1:
+            return None
+        left, theirs = count / self.count, other.count / self.count
+        mean = (self.mean - theirs * other.mean) / left
+        variance = (self.variance - theirs * other.variance) / left - theirs * (other.mean - mean) ** 2
+        return Moments(count, mean, variance)
+
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values; no bit is lost."""
         return {"count": self.count, "mean": _text(self.mean), "variance": _text(self.variance)}

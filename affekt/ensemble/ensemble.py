@@ -18,7 +18,7 @@ from affekt.ensemble.among import labels_among, only_among
 from affekt.ensemble.answer import Answer
 from affekt.ensemble.assembly import require_extensions
 from affekt.ensemble.copies import copies_among
-from affekt.ensemble.earlier import Earlier, scores_after
+from affekt.ensemble.earlier import Earlier, fused_after
 from affekt.ensemble.face import Face
 from affekt.ensemble.fusions import Fusions
 from affekt.ensemble.manifest import MANIFEST, read_manifest
@@ -144,7 +144,8 @@ class Ensemble:
 
         The answer is that which :meth:`predict_person` gives the file among all of the person's clips, though of the
         earlier ones statistics alone are there; what all fused answers have in common is taken from those which the
-        earlier clips got when they came. The first clip gets the answer of :meth:`predict_file`.
+        earlier clips got when they came. The first clip gets the answer of :meth:`predict_file`. A clip that is among
+        the earlier ones is answered by the others, says so, and adds nothing.
 
         Args:
             path: of the file.
@@ -156,11 +157,12 @@ class Ensemble:
         """
         fusion = self._fusions.adaptation()
         seen, answer = self._seen_in(path, deadline)
-        adapted = scores_after(seen, self.models, self._members, earlier)
-        fused, mixed = fusion.predict_after(seen.scores, adapted, earlier.clips, earlier.fused)
-        if earlier.clips:
-            answer = self._answer(seen, self._fusions.trusted(seen, fused), self.known)
-        return replace(answer, earlier_clips=earlier.clips), Earlier.of(seen, self.models, mixed)
+        found = fused_after(seen, self.models, self._members, fusion, earlier)
+        if found.clips:
+            answer = self._answer(seen, self._fusions.trusted(seen, found.fused), self.known)
+        if found.again:
+            answer = replace(answer, warnings=(_COPY, *answer.warnings))
+        return replace(answer, earlier_clips=found.clips), found.shown
 
     def _seen_in(self, path: str | Path, deadline: Deadline | None) -> tuple[Seen, Answer]:
         """What is seen in a media file, and the plain answer, of which the listener is told."""

@@ -3,7 +3,8 @@
 The door holds them since all workers, of whichever engine, answer its requests: a clip is sent to a worker with what is
 known of its person, and the worker's answer brings what the clip adds. A person belongs to the key of the caller, so
 that nobody is adapted by the clips of another caller who took the same word, and to a version, whose features no other
-version knows. Of the word itself only a digest with a salt of this process is held.
+version knows. Of the word itself only a digest with a salt of this process is held. Where there is no room, it is taken
+from the caller who has the most, so that nobody's people go for those of another who has more.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import hashlib
 import re
 import secrets
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from affekt.serving.door.refusal import Refusal
 if TYPE_CHECKING:
     from affekt.ensemble.earlier import Earlier
 
+_DIGEST = 16
 _WORD = re.compile(r"[A-Za-z0-9._:@-]{1,64}")
 
 
@@ -47,7 +49,7 @@ class People:
     """Known people, the one who was longest not asked about first.
 
     Args:
-        most: who are known at once; beyond them the first one is forgotten.
+        most: who are known at once; beyond them the first one of the caller with the most is forgotten.
         seconds: after the last clip of a person, until that person is forgotten.
     """
 
@@ -62,9 +64,12 @@ class People:
         return len(self._known)
 
     def key(self, word: str, caller: str, version: str) -> bytes:
-        """Under which a person of a caller is known to a version."""
-        digest = hashlib.blake2b(key=self._salt, digest_size=16)
-        for part in (word, caller, version):
+        """Under which a person of a caller is known to a version; what it begins with is the caller's."""
+        return self._digest(caller) + self._digest(word, version)
+
+    def _digest(self, *parts: str) -> bytes:
+        digest = hashlib.blake2b(key=self._salt, digest_size=_DIGEST)
+        for part in parts:
             digest.update(len(part.encode()).to_bytes(4, "big") + part.encode())
         return digest.digest()
 
@@ -82,7 +87,8 @@ class People:
         _, earlier = self._known.pop(key, (0.0, Earlier()))
         self._known[key] = time.monotonic(), earlier.joined(Earlier.from_dict(shown))
         while len(self._known) > self.most:
-            self._known.popitem(last=False)
+            ((caller, _),) = Counter(known[:_DIGEST] for known in self._known).most_common(1)
+            del self._known[next(known for known in self._known if known[:_DIGEST] == caller)]
         self._later()
 
     def _forget(self) -> None:

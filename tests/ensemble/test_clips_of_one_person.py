@@ -208,3 +208,27 @@ def test_an_ensemble_stored_before_fused_answers_were_evened_does_not_even_them(
     assert Fusions.load(tiny_ensemble, manifest).person.evens
     del manifest["adaptation"]
     assert not Fusions.load(tiny_ensemble, manifest).person.evens
+
+
+def test_a_clip_that_comes_again_counts_once_and_is_answered_by_the_others(ensemble, clips, monkeypatch):
+    monkeypatch.setattr(
+        Ensemble, "look_in", lambda self, path, where, **how: (clips[int(path)], self.look(clips[int(path)], where))
+    )
+
+    def asked(numbers):
+        earlier, answers = Earlier(), []
+        for number in numbers:
+            said, shown = ensemble.predict_after(str(number), Earlier.from_dict(earlier.to_dict()))
+            earlier = earlier.joined(Earlier.from_dict(shown.to_dict()))
+            answers.append(said)
+        return answers, earlier
+
+    once, known = asked([0, 1, 2])
+    found, repeated = asked([0, 0, 1, 2, 1, 2])
+    assert repeated.to_dict() == known.to_dict()
+    assert [answer.earlier_clips for answer in found] == [0, 0, 1, 2, 2, 2]
+    assert [COPIED in answer.warnings for answer in found] == [False, True, False, False, True, True]
+    assert vectors(found[:2]).tolist() == vectors([ensemble.predict_file("0")]).tolist() * 2
+    np.testing.assert_allclose(vectors([found[2], found[3], found[5]]), vectors([once[1], once[2], once[2]]))
+    # Of the others one came after it now.
+    assert np.abs(vectors([found[4]]) - vectors([once[1]])).max() > 1e-6

@@ -39,11 +39,12 @@ def test_every_engine_gives_the_same_answer_and_the_same_errors(server, door, py
 
 def test_every_engine_adapts_to_a_person_alike_as_one_process_would(server, door, tiny_ensemble, clip):
     ensemble, earlier = Ensemble.load(tiny_ensemble), Earlier()
-    for number in range(3):
+    clips = sorted(clip.parent.iterdir())[:3]
+    for number, clip in enumerate([*clips, clips[1]]):
         url = "?person=conformance"
         torchserve, direct = (answered(f"{each.url}{url}", clip.read_bytes()) for each in (server, door))
         assert json.dumps(torchserve) == json.dumps(direct)
         mine, shown = ensemble.predict_after(clip, earlier)
         assert direct[1].pop("model") and direct == (200, json.loads(json.dumps(mine.to_dict())))
-        assert direct[1]["earlier_clips"] == number
+        assert direct[1]["earlier_clips"] == min(number, 2)  # the last is one of the others again
         earlier = earlier.joined(shown)

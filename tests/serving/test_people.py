@@ -34,7 +34,7 @@ def test_clips_of_a_person_are_counted_and_summed_and_not_kept():
         for value in (1.0, 2.0, 6.0):
             people.add(key, shown(value))
         known = people.shown(key)
-        assert known["clips"] == 3 and set(known) == {"clips", "said", "rows", "fused"}
+        assert known["clips"] == 3 and set(known) == {"clips", "said", "rows", "fused", "kinds"}
         moments = Earlier.from_dict(known).rows["svc"]
         assert (moments.count, moments.mean.tolist()) == (3, [3.0, 1.0])
         np.testing.assert_allclose(moments.variance, [14 / 3, 0], atol=1e-12)
@@ -48,6 +48,30 @@ def test_beyond_the_number_the_one_longest_not_asked_about_is_forgotten():
         for word in "abac":
             people.add(people.key(word, "", "7"), shown(1.0))
         assert [bool(people.shown(people.key(word, "", "7"))) for word in "abc"] == [True, False, True]
+
+    run(check)
+
+
+def test_room_is_taken_from_the_caller_who_has_the_most():
+    def check():
+        people = People(3, 60)
+        keys = {word: people.key(word, caller, "7") for word, caller in ("ax", "by", "cy", "dy", "ez")}
+        for word in "abcd":
+            people.add(keys[word], shown(1.0))
+        assert [bool(people.shown(keys[word])) for word in "abcd"] == [True, False, True, True]
+        people.add(keys["e"], shown(1.0))
+        assert [bool(people.shown(keys[word])) for word in "acde"] == [True, False, True, True]
+
+    run(check)
+
+
+def test_a_clip_that_two_workers_answered_at_once_counts_once():
+    def check():
+        people = People(2, 60)
+        key = people.key("ann", "caller", "7")
+        for value in (1.0, 2.0, 1.0):
+            people.add(key, shown(value))
+        assert people.shown(key)["clips"] == 2
 
     run(check)
 
