@@ -27,9 +27,9 @@ class FileReport:
     complaint: str = ""
 
 
-def read_report(text: str) -> FileReport:
-    """The report in ffmpeg's standard error at log level ``info``."""
-    return FileReport(read_listing(text), says_damage(text), _complaint(text))
+def read_report(text: str, ends: bool = False) -> FileReport:
+    """The report in ffmpeg's standard error at log level ``info``; arguments as for :func:`read_listing`."""
+    return FileReport(read_listing(text, ends), says_damage(text), _complaint(text))
 
 
 def says_damage(text: str) -> bool:

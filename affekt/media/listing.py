@@ -26,8 +26,9 @@ _TAGGED = re.compile(r"^ +DURATION +: (\d+):(\d\d):(\d\d(?:\.\d+)?)", re.MULTILI
 #: Pictures that are no moving ones, and sounds that are made for few listeners.
 _NO_CLIP = frozenset({"attached pic", "timed thumbnails", "still image"})
 _ASIDE = frozenset({"comment", "visual impaired", "descriptions", "karaoke", "lyrics", "clean effects"})
-#: Containers whose stated length is the time of their end, wherever they begin.
-_ENDS = "matroska"
+#: Containers whose stated length is the time of their end, wherever they begin. That of Ogg is with Opus and with
+#: FLAC, of which nothing tells where it begins.
+_ENDS = ("matroska", "nut", "asf", "wtv")
 #: Containers whose length is that between the first and the last time stamp, which jump where two were joined.
 JUMPING = ("mpegts", "mpeg")
 #: Of those, kbit/s below which the stamps jump, with pictures and without: the clock alone takes fifteen of them.
@@ -81,8 +82,9 @@ class Listing:
         duration: seconds as stated; 0 where the file does not say.
         start: the earliest time stamp, seconds.
         streams: in their order.
-        estimated: the duration follows from the size, as if all were coded as densely as the beginning: it may be far
-            off.
+        estimated: the duration may be far off: it follows from the size, as if all were coded as densely as the
+            beginning, or is the time of the end where nothing tells that of the beginning.
+        ends: the duration is the time of the end, wherever the file begins.
     """
 
     container: str = ""
@@ -90,6 +92,7 @@ class Listing:
     start: float = 0.0
     streams: tuple[Stream, ...] = ()
     estimated: bool = False
+    ends: bool = False
 
     @property
     def videos(self) -> tuple[Stream, ...]:
@@ -135,23 +138,31 @@ class Listing:
         return self._from_start(max(ends)) if ends and all(ends) else 0.0
 
     def _from_start(self, end: float) -> float:
-        return end - self.start if self.container.startswith(_ENDS) and 0 < self.start < end else end
+        return end - self.start if self.ends and 0 < self.start < end else end
 
 
-def read_listing(text: str) -> Listing:
-    """The listing of the one input in ffmpeg's standard error at log level ``info``."""
+def read_listing(text: str, ends: bool = False) -> Listing:
+    """The listing of the one input in ffmpeg's standard error at log level ``info``.
+
+    Args:
+        text: of it.
+        ends: the stated length of this MP4 file is the time of its end (:func:`affekt.media.movie_index.states_end`).
+    """
     text = text.split("\nStream mapping:", 1)[0].split("\nOutput #", 1)[0]
     found, length = _INPUT.search(text), _DURATION.search(text)
     duration = _seconds(length.group(1, 2, 3)) if length and length[1] is not None else 0.0
     start = float(length[4]) if length and length[4] is not None else 0.0
     matches = list(_STREAM.finditer(text))
-    ends = [match.start() for match in matches[1:]] + [len(text)]
-    streams = [_stream(match, text[match.end() : end]) for match, end in zip(matches, ends, strict=False)]
+    edges = [match.start() for match in matches[1:]] + [len(text)]
+    streams = [_stream(match, text[match.end() : edge]) for match, edge in zip(matches, edges, strict=False)]
     streams.sort(key=lambda stream: stream.number)
     if found and found[1] in JUMPING and length and length[5] is not None:
         fewest = _FEWEST_KBITS[any(stream.kind == "Video" for stream in streams)]
         duration = duration if int(length[5]) >= fewest else 0.0
-    return Listing(found[1] if found else "", duration, start, tuple(streams), _ESTIMATED in text)
+    container = found[1] if found else ""
+    in_ogg = {stream.codec for stream in streams} if container == "ogg" else set()
+    ends = ends or container.startswith(_ENDS) or "opus" in in_ogg
+    return Listing(container, duration, start, tuple(streams), _ESTIMATED in text or "flac" in in_ogg, ends)
 
 
 def _stream(match: re.Match[str], below: str) -> Stream:

@@ -45,10 +45,17 @@ def edits_as_meant(path: Path) -> dict[str, str]:
     An edit without a length goes on to the end of its track, of which ffmpeg would show nothing; where a file is in
     fragments, all edits are so, and are understood.
     """
-    if any(name == b"mvex" for name, _ in children(index_of(path))):
+    if _in_fragments(path):
         return {}
     shown = ([length for length, media in edits if media != _PAUSE] for edits in edits_of(path))
     return {"advanced_editlist": "0"} if any(lengths and not any(lengths) for lengths in shown) else {}
+
+
+def states_end(path: Path) -> bool:
+    """Whether the length that ffmpeg states of a file is the time of its end: that is so of one in fragments, as where
+    a broadcast was recorded amid it, but for one whose edits begin with a pause.
+    """
+    return _in_fragments(path) and not any(edits and edits[0][1] == _PAUSE for edits in edits_of(path))
 
 
 def edited_away(path: Path) -> str:
@@ -96,6 +103,10 @@ def children(data: bytes) -> Iterator[tuple[bytes, bytes]]:
             return
         yield data[position + 4 : position + 8], data[position + 8 : position + length]
         position += length
+
+
+def _in_fragments(path: Path) -> bool:
+    return any(name == b"mvex" for name, _ in children(index_of(path)))
 
 
 def _tracks(index: bytes) -> list[bytes]:

@@ -17,7 +17,7 @@ from affekt.errors import NO_FILE, MediaError
 from affekt.media.ffmpeg_start import ENVIRONMENT, limited
 from affekt.media.format_names import reason_of
 from affekt.media.listing import read_listing
-from affekt.media.movie_index import ENCRYPTED, edits_as_meant, is_encrypted
+from affekt.media.movie_index import ENCRYPTED, edits_as_meant, is_encrypted, states_end
 
 #: Containers that a clip may come in. Anything else that ffmpeg would recognise is refused: among the rest are
 #: playlists that name other files, and text that is "decoded" as pictures.
@@ -192,7 +192,7 @@ def _reason(text: str) -> str:
 
 
 def _parse(header: str, path: Path) -> MediaInfo:
-    listing = read_listing(header)
+    listing = read_listing(header, states_end(path))
     video = next((stream for stream in listing.videos if stream.width), None)
     sound = listing.sounds[0] if listing.sounds else None
     facts: dict[str, Any] = {}

@@ -37,13 +37,14 @@ class Stamped:
 def stamped(path: Path, settings: MediaSettings) -> Iterator[Stamped]:
     """A recording, for the length of a ``with`` block, after which the copy is gone.
 
-    What cannot be copied within ``media.timeout_seconds`` is left as it is.
+    Films whose length is estimated have as many bytes for every picture (DV), and are left as they are, like what
+    cannot be copied within ``media.timeout_seconds``.
 
     Raises:
         MediaError: as :func:`affekt.media.probe.probe`.
     """
     info = probe(path)
-    if not info.estimated:
+    if not info.estimated or info.has_video:
         yield Stamped(path, path, info)
         return
     with tempfile.TemporaryDirectory(prefix="affekt-") as folder:

@@ -17,6 +17,7 @@ from affekt.media.decode import decode
 from affekt.media.edit_lists import pauses
 from affekt.media.frame_rate import step_for
 from affekt.media.probe import probe
+from affekt.media.windows import windows_of
 from affekt.settings import MediaSettings
 
 MakeClip = Callable[..., Path]
@@ -110,7 +111,8 @@ def test_a_picture_that_pauses_in_an_avi_goes_on_where_it_does(
 
 
 @pytest.mark.parametrize(
-    ("container", "start"), [*((container, 7200) for container in CONTAINERS), ("mkv", 100), ("mkv", -0.5)]
+    ("container", "start"),
+    [*((container, 7200) for container in (*CONTAINERS, "nut", "wmv")), ("mkv", 100), ("wmv", 1.5), ("mkv", -0.5)],
 )
 def test_a_clip_is_as_long_wherever_its_time_stamps_begin(
     make_clip: MakeClip, plain: Callable[[str], Path], settings: MediaSettings, container: str, start: float
@@ -125,6 +127,55 @@ def test_a_clip_is_as_long_wherever_its_time_stamps_begin(
     assert decoded.times[0] == pytest.approx(0, abs=0.05)
     assert onset(decoded.sound) == pytest.approx(0, abs=0.05)
     assert not decoded.truncated and not info.truncated
+
+
+@pytest.mark.parametrize(
+    ("codec", "start"),
+    [("libopus", 0), ("libopus", 3), ("libopus", 7200), ("libvorbis", 3), ("flac", 0), ("flac", 7200)],
+)
+def test_an_ogg_that_was_recorded_amid_a_broadcast_is_as_long_as_it_is(
+    make_clip: MakeClip, settings: MediaSettings, codec: str, start: float
+) -> None:
+    """It was refused as hours too long, or its beginning said to be missing."""
+    clip = make_clip(f"{codec}_{start}.ogg", *TONE, "-c:a", codec, "-output_ts_offset", str(start))
+
+    decoded = decode(clip, settings)
+
+    assert (decoded.seconds, decoded.truncated) == (pytest.approx(2, abs=0.05), False)
+    assert codec == "flac" or probe(clip).duration == pytest.approx(2, abs=0.05)
+    assert [round(window.end, 1) for window in windows_of(clip, 1.0, settings)] == [1, 2]
+
+
+def test_fragments_amid_a_broadcast_are_as_long_as_they_are(
+    make_clip: MakeClip, settings: MediaSettings, tmp_path: Path
+) -> None:
+    """What was before them had been said to be missing."""
+    fragments = (
+        "-force_key_frames",
+        "expr:gte(t,n_forced*0.5)",
+        "-movflags",
+        "frag_keyframe+empty_moov+default_base_moof",
+    )
+    whole = make_clip("fragments.mp4", *PICTURE, *TONE, *FAST, *fragments).read_bytes()
+    starts = [at - 4 for at in range(len(whole)) if whole[at : at + 4] == b"moof"]
+    clip = tmp_path / "amid.mp4"
+    clip.write_bytes(whole[: starts[0]] + whole[starts[2] :])
+
+    decoded = decode(clip, settings)
+
+    assert (decoded.seconds, decoded.truncated) == (pytest.approx(1, abs=0.1), False)
+    assert probe(clip).duration == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize("flags", ["empty_moov", "empty_moov+delay_moov", "dash"])
+def test_whole_fragments_that_start_late_are_as_long_as_they_are(
+    make_clip: MakeClip, settings: MediaSettings, flags: str
+) -> None:
+    late = ("-movflags", f"frag_keyframe+{flags}", "-output_ts_offset", "1.5")
+    clip = make_clip(f"late_{flags}.mp4", *PICTURE, *TONE, *FAST, *late)
+
+    assert probe(clip).duration == pytest.approx(2, abs=0.1)
+    assert decode(clip, settings).seconds == pytest.approx(2, abs=0.1)
 
 
 def test_an_edit_list_that_cuts_the_beginning_cuts_both(
