@@ -261,6 +261,8 @@ class LocalServer:
         process, self._process = self._process, None
         if process is not None:
             process.terminate()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGCONT)  # what was stopped hears nothing until it goes on
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=patience + _ENDS if drain else 5)
             with contextlib.suppress(ProcessLookupError):

@@ -17,7 +17,7 @@ from affekt import events, lifeline
 from affekt.errors import AffektError, as_affekt_error
 from affekt.processes import LONG_LIVED, ONE_THREAD
 from affekt.serving.engines.engine import EngineError, Reply
-from affekt.serving.engines.liveness import EVERY, runs, stopped
+from affekt.serving.engines.liveness import EVERY, STARTS, Loading, runs, stopped
 from affekt.serving.engines.worker import AHEAD
 from affekt.serving.time_limits import START_SECONDS
 
@@ -195,11 +195,18 @@ class _Pool:
                 await asyncio.sleep(_PAUSE)
 
     async def _start(self) -> None:
-        there = [worker for worker in self._spare if runs(worker.pid)]
-        if there:
-            self._spare.remove(there[0])
-        worker = there[0] if there else await _Worker.launched(self._threads)
-        await worker.load(self._opened)
+        for left in reversed(range(STARTS)):
+            there = [worker for worker in self._spare if runs(worker.pid)]
+            if there:
+                self._spare.remove(there[0])
+            worker = there[0] if there else await _Worker.launched(self._threads)
+            try:
+                await worker.load(self._opened)
+                break
+            except _LostError as error:
+                if not left:
+                    raise
+                logger.warning("%s; another one is started", error.message)
         self.workers.add(worker)
         self._idle.put_nowait(worker)
 
@@ -215,6 +222,10 @@ class _Pool:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+class _LostError(AffektError):
+    """A worker ended or hung while it loaded, which says nothing of the model yet."""
 
 
 class _Worker:
@@ -254,17 +265,28 @@ class _Worker:
         try:
             async with asyncio.timeout(START_SECONDS):
                 self._send({"opened": opened, "level": logging.INFO})
-                await self.ask({})
+                await self._got_on(asyncio.create_task(self.ask({})))
         except TimeoutError:
             self.kill()
             raise AffektError("a worker did not load the model in time", code="model_failed") from None
         except EngineError as error:
             self.kill()
             how = _end(await self._process.wait())
-            raise AffektError(f"a worker {how} while it loaded the model", code="model_failed") from error
+            raise _LostError(f"a worker {how} while it loaded the model", code="model_failed") from error
         except BaseException:
             self.kill()
             raise
+
+    async def _got_on(self, loaded: asyncio.Task[Any]) -> None:
+        """Wait until it has loaded, as long as it works at that."""
+        looks = Loading(self.pid)
+        try:
+            while not (await asyncio.wait({loaded}, timeout=EVERY))[0]:
+                if looks.hung():
+                    raise _LostError("a worker hung while it loaded the model, and was ended", code="model_failed")
+            loaded.result()
+        finally:
+            loaded.cancel()
 
     async def ask(self, task: Mapping[str, Any]) -> dict[str, Any]:
         """What the worker answers.

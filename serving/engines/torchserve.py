@@ -18,7 +18,7 @@ from affekt.errors import AffektError
 from affekt.serving.archive import build_archive
 from affekt.serving.engines import unix_http
 from affekt.serving.engines.engine import EngineError, Reply
-from affekt.serving.engines.liveness import EVERY, end, runs
+from affekt.serving.engines.liveness import EVERY, STARTS, Loading, children, end, runs
 from affekt.serving.engines.torchserve_configuration import (
     Layout,
     java_command,
@@ -57,6 +57,9 @@ class TorchServeEngine:
         self._process: subprocess.Popen[bytes] | None = None
         self._secret = self._inference = self._management = ""
         self._versions: set[str] = set()
+        #: Those that are loaded just now, and the processes that load.
+        self._adding: set[str] = set()
+        self._loading: dict[int, Loading] = {}
         #: When a worker of a version was ended here, since it was stopped.
         self._ended: dict[str, float] = {}
         self._up: asyncio.Task[None] | None = None
@@ -109,6 +112,7 @@ class TorchServeEngine:
         offset = self.layout.log.stat().st_size if self.layout.log.exists() else 0
         if self._versions:
             self.layout.beside.touch()
+        self._adding.add(version)
         try:
             # With synchronous=true every request to another version would wait until this one is there.
             await self._manage("POST", "/models", {"url": archive.name, "synchronous": "false"})
@@ -121,6 +125,7 @@ class TorchServeEngine:
             await self.remove(version)
             raise
         finally:
+            self._adding.discard(version)
             self.layout.beside.unlink(missing_ok=True)
         self._versions.add(version)
 
@@ -222,29 +227,43 @@ class TorchServeEngine:
         return "\n".join(said[-lines:])
 
     async def _watch(self) -> None:
-        """End workers that were stopped, which TorchServe takes for ready; it starts others."""
+        """End workers that were stopped or hang, which TorchServe takes for ready, or waits for; it starts others."""
         while True:
             await asyncio.sleep(EVERY)
-            for version in list(self._versions):
-                with contextlib.suppress(AffektError, LookupError):
+            with contextlib.suppress(AffektError, LookupError):
+                ready = set()
+                for version in [*self._versions, *self._adding]:
                     for worker in (await self._describe(version))["workers"]:
-                        if worker["status"] == "READY" and not runs(int(worker["pid"])):
-                            logger.warning("worker %s is replaced", worker["pid"])
-                            self._ended[version] = time.monotonic()
-                            end(int(worker["pid"]))
+                        if worker["status"] == "READY":
+                            ready.add(pid := int(worker["pid"]))
+                            if not runs(pid):
+                                self._ended[version] = time.monotonic()
+                                self._replace(pid)
+                self._look_at_loading(ready)
+
+    def _look_at_loading(self, ready: set[int]) -> None:
+        """End those that hang before they are ready. TorchServe itself learns of them late, from their own words."""
+        loading = children(self._process.pid) - ready if self._process is not None else set()
+        self._loading = {pid: self._loading.get(pid) or Loading(pid) for pid in loading}
+        for pid in [pid for pid, looks in self._loading.items() if looks.hung()]:
+            self._replace(pid)
+
+    def _replace(self, pid: int) -> None:
+        logger.warning("worker %d is replaced", pid)
+        end(pid)
 
     async def _wait_ready(self, version: str, workers: int, offset: int) -> None:
         ends = time.monotonic() + START_SECONDS
-        pids: dict[str, int] = {}
+        pids: dict[str, set[int]] = {}
         while time.monotonic() < ends:
             found = (await self._describe(version)).get("workers", [])
             if sum(worker["status"] == "READY" for worker in found) >= workers:
                 return
             # TorchServe starts a worker that ended again and again and calls it the same thing all the while.
             for worker in found:
-                if pids.setdefault(worker["id"], worker["pid"]) not in (-1, worker["pid"]):
+                pids.setdefault(worker["id"], {-1}).add(worker["pid"])
+                if len(pids[worker["id"]]) > 1 + STARTS:
                     raise AffektError(f"the model could not be loaded:\n{self._said(offset)}", code="model_failed")
-                pids[worker["id"]] = worker["pid"]
             if _DEAD in (text := self._said(offset, raw=True)):
                 await asyncio.sleep(_TRACEBACK)  # which follows line by line
                 while text != (text := self._said(offset, raw=True)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import signal
 import socket
 import time
 
+import psutil
 import pytest
 import requests
 
@@ -108,8 +110,6 @@ def head(door, size):
 
 def pid(door):
     """The worker of a server with one."""
-    import psutil
-
     children = psutil.Process(door.running_server().process).children(recursive=True)
     kinds = ("affekt.serving.engines.worker", "model_service_worker")
     return next(child.pid for child in children if any(kind in " ".join(child.cmdline()) for kind in kinds))
@@ -168,6 +168,27 @@ def _replaced(either, first):
     assert requests.post(either.url, data=b"no clip", timeout=60).json()["error"]["code"] == "unreadable"
     assert pid(either) != first
     assert requests.get(f"{either.base}/v2/health/ready", timeout=30).status_code == 200
+
+
+def test_a_worker_that_is_stopped_while_it_loads_is_replaced_as_well(either):
+    first = pid(either)
+    os.kill(first, signal.SIGKILL)
+    ends = time.monotonic() + 60
+    while (second := _another(either, first)) is None:
+        assert time.monotonic() < ends, "no worker was started again"
+        time.sleep(0.01)
+    os.kill(second, signal.SIGSTOP)
+    assert requests.get(f"{either.base}/v2/health/ready", timeout=30).status_code == 503
+    while requests.get(f"{either.base}/v2/health/ready", timeout=30).status_code != 200:
+        assert time.monotonic() < ends, "the stopped worker was waited for"
+        time.sleep(0.1)
+    assert pid(either) not in (first, second)
+    assert requests.post(either.url, data=b"no clip", timeout=60).json()["error"]["code"] == "unreadable"
+
+
+def _another(door, than):
+    with contextlib.suppress(StopIteration, psutil.Error):
+        return found if (found := pid(door)) != than else None
 
 
 def test_a_body_that_stops_and_a_head_that_stops_are_closed():

@@ -253,6 +253,19 @@ def test_stopping_answers_what_is_in_flight_and_leaves_nothing(tiny_ensemble, cl
     assert raised.value.code == "unreachable"
 
 
+@pytest.mark.parametrize("drain", [True, False])
+def test_a_server_whose_processes_were_stopped_ends_as_soon(tiny_ensemble, drain):
+    server = LocalServer(tiny_ensemble, engine="direct", workers=1).start()
+    session = server.running_server().process
+    for process in of_session(session):
+        os.kill(process, signal.SIGSTOP)
+    began = time.monotonic()
+    server.stop(drain=drain)
+    assert time.monotonic() - began < 10
+    assert of_session(session) == []
+    assert not [folder for folder in server._folders if folder.exists()]
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_java_that_is_gone_or_stopped_is_noticed_and_makes_nobody_wait(tmp_path, monkeypatch, number):
     monkeypatch.setattr("affekt.serving.engines.torchserve.EVERY", 0.02)

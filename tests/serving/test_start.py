@@ -22,9 +22,9 @@ from affekt.errors import AffektError, DataError
 from affekt.serving.door import listening
 from affekt.serving.door.options import Options
 from affekt.serving.door.versions import Versions
-from affekt.serving.engines import direct
+from affekt.serving.engines import direct, liveness
 from affekt.serving.engines.direct import DirectEngine
-from affekt.serving.engines.liveness import runs
+from affekt.serving.engines.liveness import Loading, runs
 from affekt.serving.rollout import manage
 from affekt.serving.running import RunningServer
 from affekt.serving.server import LocalServer, workers_ahead
@@ -152,6 +152,81 @@ def test_a_worker_that_dies_while_it_loads_the_model_is_told_as_that():
     with pytest.raises(AffektError, match=r"a worker .* while it loaded the model") as raised:
         asyncio.run(act())
     assert raised.value.code == "model_failed"
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_worker_that_is_ended_or_stopped_while_it_loads_the_first_version_is_replaced(
+    tiny_ensemble, tmp_path, number
+):
+    async def act() -> tuple[int, list[int]]:
+        engine = DirectEngine("affekt", tmp_path, tmp_path, ahead=1)
+        await engine.start()
+        (worker,) = engine._spare
+        adding = asyncio.create_task(engine.add("1", tiny_ensemble, 1))
+        while engine._spare:
+            await asyncio.sleep(0)
+        os.kill(worker.pid, number)
+        try:
+            await asyncio.wait_for(adding, 60)
+            return worker.pid, engine.pids("1")
+        finally:
+            await engine.stop()
+
+    first, pids = asyncio.run(act())
+    assert len(pids) == 1 and pids != [first]
+    assert not runs(first)
+
+
+def test_a_model_that_ends_every_worker_is_given_up(monkeypatch):
+    started = []
+
+    class Ended:
+        pid = os.getpid()
+
+        @classmethod
+        async def launched(cls, threads):
+            started.append(threads)
+            return cls()
+
+        async def load(self, opened):
+            raise direct._LostError("a worker was ended by SIGSEGV while it loaded the model", code="model_failed")
+
+    monkeypatch.setattr(direct, "_Worker", Ended)
+    with pytest.raises(AffektError, match="SIGSEGV"):
+        asyncio.run(direct._Pool({}, 1, []).fill(1, together=True))
+    assert len(started) == 3
+
+
+@pytest.mark.parametrize(
+    ("does", "hangs"),
+    [
+        ("time.sleep(60)", True),
+        ("while True: time.sleep(.01); os.read(zeros, 1)", False),
+        ("while True: time.sleep(.02); sum(range(300_000))", False),
+    ],
+)
+def test_a_process_that_loads_hangs_where_it_neither_works_nor_reads(monkeypatch, does, hangs):
+    monkeypatch.setattr(liveness, "_IDLE_LOOKS", 20)
+    monkeypatch.setattr(liveness, "EVERY", 0.05)
+    script = f"import os, time; zeros = os.open('/dev/zero', 0); print(flush=True); {does}"
+    if does.startswith("while"):
+        script = script.replace("; while", "\nwhile")
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout.readline()
+            looks = Loading(process.pid)
+            found = []
+            for _ in range(40):
+                time.sleep(0.05)
+                found.append(looks.hung())
+            assert any(found) == hangs
+            assert not any(found[:20])
+            process.send_signal(signal.SIGSTOP)
+            while runs(process.pid):
+                time.sleep(0.01)
+            assert looks.hung()
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize(
