@@ -28,6 +28,12 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 #: What bounds the memory of a process that lives long: one heap for all threads. glibc gives each its own otherwise,
 #: what is free in one serves no other, and a worker grows by some 30 MiB in 1,000 answers.
 LONG_LIVED = {"MALLOC_ARENA_MAX": "1"}
+#: What keeps the memory of a step of training for the next: glibc gives blocks of 128 KiB to 32 MiB back otherwise, and
+#: a tenth of a small network's time goes into pages that are made anew. Other systems do not know the variable.
+SAME_MEMORY_AGAIN = {
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:"
+    "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=2147483647",
+}
 #: Processes that were started before there was anything to do, by their module.
 _ready: dict[str, list[_Worker]] = {}
 

@@ -23,7 +23,7 @@ from affekt import machine
 from affekt.errors import AffektError
 from affekt.extensions import members_needed, model_spec
 from affekt.pipelines.placement import resources_of
-from affekt.processes import ONE_THREAD
+from affekt.processes import ONE_THREAD, SAME_MEMORY_AGAIN
 
 #: Bytes of memory for each step that runs at a time; the small preset's networks take half of that.
 MEMORY_OF_A_STEP = 4 << 30
@@ -59,7 +59,8 @@ def steps_at_once(threads: int) -> int:
 
 def environment(threads: int) -> dict[str, str]:
     """Variables of a step's process that has so many threads; those that are set already stay."""
-    return {name: os.environ.get(name) or str(threads) for name in ONE_THREAD}
+    variables = {**dict.fromkeys(ONE_THREAD, str(threads)), **SAME_MEMORY_AGAIN}
+    return {name: os.environ.get(name) or value for name, value in variables.items()}
 
 
 def has_card(folder: Path = _CARDS) -> bool:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from affekt.processes import SAME_MEMORY_AGAIN
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCKERFILE = (REPOSITORY / "infra" / "docker" / "Dockerfile").read_text(encoding="utf-8")
 STAGES = dict(re.findall(r"^FROM \S+ AS (\w+)\n(.*?)(?=^FROM |\Z)", DOCKERFILE, re.MULTILINE | re.DOTALL))
@@ -22,6 +24,10 @@ def test_the_image_of_the_steps_is_built_when_no_target_is_named():
 def test_an_image_is_made_from_the_runtime_and_not_from_the_build(stage):
     assert f"FROM runtime AS {stage}\n" in DOCKERFILE
     assert "USER" not in STAGES[stage], "it would run as another user than the runtime's"
+
+
+def test_a_step_in_the_image_keeps_its_memory_as_one_on_this_machine_does():
+    assert all(f"{name}={value}\n" in STAGES["steps"] for name, value in SAME_MEMORY_AGAIN.items())
 
 
 def test_the_runtime_ends_as_a_user_without_rights_and_installs_nothing():

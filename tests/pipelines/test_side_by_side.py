@@ -2,6 +2,10 @@
 
 import io
 import json
+import os
+import platform
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -140,6 +144,35 @@ def test_a_step_has_half_of_the_cores_or_the_threads_that_are_named(monkeypatch)
     assert environment(3)["OMP_NUM_THREADS"] == "1"
     monkeypatch.setattr("affekt.machine.memory", lambda: 6 << 30)
     assert steps_at_once(1) == 1
+
+
+_ALLOCATING = """
+import resource, numpy
+def faults(steps):
+    for _ in range(steps):
+        maps = [numpy.ones(4 << 20, numpy.uint8) for _ in range(8)]
+        del maps
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+before = faults(3)
+print(faults(20) - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
+def test_a_step_gets_the_memory_that_it_freed_without_pages_that_are_made_anew(monkeypatch):
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+
+    def pages(given):
+        command = [sys.executable, "-c", _ALLOCATING]
+        said = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **given})
+        return int(said.stdout)
+
+    assert pages(environment(1)) * 10 < pages({})
+
+
+def test_what_is_said_of_the_c_library_stays(monkeypatch):
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=0")
+    assert environment(1)["GLIBC_TUNABLES"] == "glibc.malloc.hugetlb=0"
 
 
 @pytest.mark.parametrize(
