@@ -26,9 +26,16 @@ def test_words_for_splits_at_the_start_of_names_are_told(tree: Tree) -> None:
     assert "(train, test)" in told.message and "sad/Test07.mp4" in told.message
 
 
+def test_words_for_splits_at_the_end_of_names_are_told(tree: Tree) -> None:
+    folder = tree(["happy/1_train.mp4", "happy/2_train_07.mp4", "sad/3-val.mp4", "sad/test.4.mp4"])
+    (told,) = read_source(folder).problems
+    assert told.code == "split_in_name" and "(train, val, test)" in told.message
+
+
 @pytest.mark.parametrize(
     "names",
     [
+        ["happy/the_train_left.mp4", "sad/a_test_of.mp4"],  # what is said
         ["happy/test_1.mp4", "sad/test_2.mp4"],  # a word that many begin with, and nothing to learn from beside it
         ["happy/trainer.mp4", "sad/testament.mp4"],
         ["train/happy/test_1.mp4", "val/sad/train_2.mp4"],  # their folders say it
