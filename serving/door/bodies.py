@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from typing import Any
 
@@ -10,15 +11,12 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
-from affekt.serving.door.clip_fields import LABELS
+from affekt.serving.door.clip_fields import WORDS, misspelt
 from affekt.serving.door.inbox import Clip, Inbox, Writer
 from affekt.serving.door.refusal import Refusal
-from affekt.serving.inner_fields import PERSON
 
 #: Fields of a form that hold the clip, whatever else there is.
 _NAMED = ("body", "data")
-#: Fields of a form, and of a JSON document, that say something of the clip.
-WORDS = (PERSON, LABELS)
 #: Bytes of a form besides the clip, and of a JSON document.
 _FORM_BYTES, _JSON_BYTES = 64 << 10, 64 << 10
 NO_CLIP = (
@@ -51,6 +49,8 @@ async def received(request: Request, inbox: Inbox) -> tuple[Clip | dict[str, Any
             document = _json(clip.path.read_bytes())
             if document is not None:
                 clip.remove()
+                if why := misspelt(document, (*WORDS, "uri")):
+                    raise Refusal(400, "bad_json", why)
                 return document, {name: [document[name]] for name in WORDS if name in document}
         if not clip.size:
             raise Refusal(400, "no_clip", NO_CLIP)
@@ -92,6 +92,7 @@ async def read_json(request: Request, inbox: Inbox, most: int) -> dict[str, Any]
 
 
 def _json(content: bytes) -> dict[str, Any] | None:
+    content = content.removeprefix(codecs.BOM_UTF8)
     if not content.lstrip().startswith(b"{"):
         return None  # a clip that was sent as JSON is a clip
     try:
@@ -125,8 +126,14 @@ async def _form(request: Request, inbox: Inbox, writer: Writer, boundary: bytes)
         parser.finalize()
     except FormParserError as error:
         raise Refusal(400, "bad_form", f"the form cannot be read: {error}") from None
+    if not form.ended:
+        raise Refusal(
+            400, "bad_form", f"the form ends before its last boundary, --{boundary.decode(errors='replace')}--"
+        )
     if why := form.unclear():
         raise Refusal(400, "no_clip", why)
+    if why := misspelt(form.others - {form.field}, WORDS):
+        raise Refusal(400, "bad_form", why)
     if form.field != form.word_as_file != "":
         message = f"the field {form.word_as_file!r} of the form was sent as a file; send it as a text"
         raise Refusal(400, "bad_form", message)
@@ -144,8 +151,10 @@ class _Form:
         self._headers: list[list[bytes]] = []
         self._other = 0
         self._rank, self._writes, self._says = -1, False, ""
-        self._ended = False
+        self.ended = False
         self.words: dict[str, list[bytes]] = {}
+        #: Further fields that are no files.
+        self.others: set[str] = set()
         self.clips = 0
         #: The field of the clip, and one of a word that came as a file.
         self.field = self.word_as_file = ""
@@ -168,7 +177,7 @@ class _Form:
             what = ("parts that are no files", "files", "fields 'data' or 'body'")[self._rank]
             which = "" if self._rank == 2 else ", none of them the field 'data' or 'body'"
             return f"the form has {self.clips} {what}{which}; send one clip a request"
-        return "" if self.clips and self._ended else NO_CLIP
+        return "" if self.clips else NO_CLIP
 
     def _header(self, place: int, data: bytes) -> None:
         self._headers[-1][place] += data
@@ -182,6 +191,7 @@ class _Form:
             self._writes = False
             self.words.setdefault(name, []).append(b"")
             return
+        self.others |= {name} if b"filename" not in options else set()
         self.word_as_file = name if name in WORDS else self.word_as_file
         rank = 2 if name in _NAMED else 1 if b"filename" in options else 0
         self._writes = rank > self._rank
@@ -204,4 +214,4 @@ class _Form:
             self.words[self._says][-1] += data
 
     def _end(self) -> None:
-        self._ended = True
+        self.ended = True

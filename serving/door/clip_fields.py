@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
 
 from affekt.serving.door.refusal import Refusal
+from affekt.serving.inner_fields import PERSON
 
 #: The labels that can be right, where that is known.
 LABELS = "labels"
+#: What may be said of a clip in a body as well.
+WORDS = (PERSON, LABELS)
+#: What the query of every address that takes a clip may have, or be told why not.
+QUERY = (*WORDS, "timings")
+#: How much of a name has to be that of another one to be meant as that; less of it is in any short word.
+_NEAR = 0.8
 
 
 def said(request: Request, name: str, body: Mapping[str, Sequence[Any]] | None = None) -> list[Any]:
@@ -34,6 +42,33 @@ def once(request: Request, name: str) -> str | None:
     if len(given) > 1:
         raise Refusal(400, "bad_query", f"the query has {name} {len(given)} times, and differently; name it once")
     return next(iter(given), None)
+
+
+def misspelt(given: Iterable[str], known: Sequence[str]) -> str:
+    """Which name was likely meant as another one, in words; empty where none was.
+
+    What nobody knows is passed over, as of proxies; of ``?label=happy,sad`` the answer would be another one than was
+    asked for, without a word.
+    """
+    for name in given:
+        near = difflib.get_close_matches(name.lower(), known, 1, _NEAR) if name not in known else []
+        if near:
+            return f"{name[:40]!r} says nothing here; did you mean {near[0]}?"
+    return ""
+
+
+def refuse_misspelt(request: Request, *further: str) -> None:
+    """Refuse a query with a name that was likely meant as another one.
+
+    Args:
+        request: whose query is looked at.
+        further: names that are known here besides those of every clip.
+
+    Raises:
+        Refusal: it has one.
+    """
+    if why := misspelt(request.query_params, (*QUERY, *further)):
+        raise Refusal(400, "bad_query", why)
 
 
 def timings_wanted(request: Request) -> bool:

@@ -14,6 +14,8 @@ from uuid import uuid4
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from affekt.serving.door.inbox import BODY_SECONDS, IDLE_SECONDS
+
 logger = logging.getLogger("affekt.door")
 
 #: Seconds for the head of a request.
@@ -38,6 +40,7 @@ class Protocol(H11Protocol):
     _timer: asyncio.TimerHandle | None = None
     _look: asyncio.TimerHandle | None = None
     _ended = False
+    _body_ends = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client is there; its first request has to come."""
@@ -54,6 +57,9 @@ class Protocol(H11Protocol):
                 self._await_head()
         else:
             self._forget()
+            if self.conn.their_state is h11.SEND_BODY and self.cycle.response_complete:
+                left = self._body_ends - self.loop.time()
+                self._timer = self.loop.call_later(min(IDLE_SECONDS, left), self.transport.close)
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """The client sends nothing more; whether the connection is kept for the answers to what it has sent."""
@@ -61,7 +67,11 @@ class Protocol(H11Protocol):
         return self._is_awaited()
 
     def on_response_complete(self) -> None:
-        """An answer is sent; a client that sends nothing more gets those to what it has sent already."""
+        """An answer is sent; a client that sends nothing more gets those to what it has sent already.
+
+        One that sends the rest of a body that nobody wants may do so as long as any other.
+        """
+        self._body_ends = self.loop.time() + BODY_SECONDS
         self._look_no_more()
         super().on_response_complete()
         if self._ended and not self._is_awaited():

@@ -8,7 +8,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from affekt.serving.door.clip_fields import once, timings_wanted
+from affekt.serving.door.clip_fields import once, refuse_misspelt, timings_wanted
 from affekt.serving.door.desk import Desk
 from affekt.serving.door.refusal import Refusal
 from affekt.serving.door.versions import Gone
@@ -19,8 +19,9 @@ __all__ = ["Gone", "routes"]
 def routes(desk: Desk) -> list[Route]:
     """The addresses of what is asked about a clip."""
 
-    async def asked(request: Request, task: dict[str, Any]) -> Response:
+    async def asked(request: Request, task: dict[str, Any], *query: str) -> Response:
         version = desk.version_of(request)
+        refuse_misspelt(request, *query)
         timings_wanted(request)  # before a body is waited for
         try:
             clip, person, labels = await desk.clip_of(request)
@@ -40,12 +41,12 @@ def routes(desk: Desk) -> list[Route]:
         return await asked(request, {})
 
     async def timeline(request: Request) -> Response:
-        return await asked(request, {"kind": "timeline", **_numbers(request, every=float)})
+        return await asked(request, {"kind": "timeline", **_numbers(request, every=float)}, "every")
 
     async def explain(request: Request) -> Response:
         label = once(request, "label")
         task = {"kind": "explanations", **_numbers(request, frames=int), **({"label": label} if label else {})}
-        return await asked(request, task)
+        return await asked(request, task, "label", "frames")
 
     return [
         Route("/predictions/{model}", predict, methods=["POST"]),

@@ -12,8 +12,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 import affekt
-from affekt.serving.door.bodies import WORDS, read_json
-from affekt.serving.door.clip_fields import LABELS, labels_of, said, timings_wanted
+from affekt.serving.door.bodies import read_json
+from affekt.serving.door.clip_fields import LABELS, WORDS, labels_of, misspelt, refuse_misspelt, said, timings_wanted
 from affekt.serving.door.desk import Desk
 from affekt.serving.door.inbox import Clip, drained
 from affekt.serving.door.refusal import Refusal
@@ -67,6 +67,7 @@ def routes(desk: Desk) -> list[Route]:
 
     async def infer(request: Request) -> Response:
         version = desk.version_of(request)
+        refuse_misspelt(request)
         timings_wanted(request)  # before a body is waited for
         if _BINARY in request.headers:
             await drained(request)
@@ -98,12 +99,14 @@ def _words(asked: Mapping[str, Any]) -> dict[str, list[Any]]:
     """What the parameters of a request say of its clip.
 
     Raises:
-        Refusal: they are no object, or the request's ``id`` is no text.
+        Refusal: they are no object, or have a name that was likely meant as another one; or the ``id`` is no text.
     """
     parameters, name = asked.get("parameters"), asked.get("id")
     parameters = {} if parameters is None else parameters
     if not isinstance(parameters, Mapping) or not isinstance(name, str | int | None) or isinstance(name, bool):
         raise Refusal(400, "bad_inputs", 'expected "parameters" as an object, and "id" as a text')
+    if why := misspelt(parameters, WORDS):
+        raise Refusal(400, "bad_inputs", why)
     return {name: [parameters[name]] for name in WORDS if name in parameters}
 
 

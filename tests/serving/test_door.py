@@ -112,7 +112,13 @@ def test_a_version_may_be_named(door):
         ({"data": b"nonsense", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}, 400, "bad_form"),
         ({"data": b"--x--\r\n", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}, 400, "no_clip"),
         ({"data": b"--x", "headers": {"Content-Type": "multipart/form-data"}}, 400, "bad_form"),
+        (
+            {"data": b"--x\r\n\r\na\r\n--x", "headers": {"Content-Type": "multipart/form-data; boundary=x"}},
+            400,
+            "bad_form",
+        ),
         ({"json": {"uri": "http://host/clip.mp4"}}, 400, "no_clip"),
+        ({"data": b"\xef\xbb\xbf{}", "headers": {"Content-Type": "application/json"}}, 400, "no_clip"),
         ({"json": {"uri": "s3://theirs/clip.mp4"}}, 403, "bucket_not_allowed"),
         ({"json": {"uri": "s3://"}}, 400, "bad_uri"),
         ({"json": {"uri": "s3://mine/"}}, 400, "bad_uri"),
@@ -359,6 +365,33 @@ def test_a_word_that_is_no_label_is_refused_with_the_nearest_one(door, clip):
     asked = {"inputs": [{"name": "clip", "data": ["AAAA"]}], "parameters": {"labels": [1]}}
     assert error_of(requests.post(f"{door.base}/v2/models/affekt/infer", json=asked, timeout=30)) == (400, "bad_query")
     assert inbox(door) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "send", "code", "meant"),
+    [
+        ("/predictions/affekt?label=happy,sad", {"data": b"clip"}, "bad_query", "labels"),
+        ("/predictions/affekt/7?Person=ann", {"data": b"clip"}, "bad_query", "person"),
+        ("/timeline/affekt?evry=1", {"data": b"clip"}, "bad_query", "every"),
+        ("/explanations/affekt?frame=1", {"data": b"clip"}, "bad_query", "frames"),
+        ("/predictions/affekt", {"files": {"data": b"clip"}, "data": {"lables": "happy,sad"}}, "bad_form", "labels"),
+        ("/predictions/affekt", {"json": {"uri": "s3://mine/clip.mp4", "persons": "ann"}}, "bad_json", "person"),
+        ("/v2/models/affekt/infer?timing=1", {"json": {"inputs": []}}, "bad_query", "timings"),
+        ("/v2/models/affekt/infer", {"json": {"inputs": [], "parameters": {"label": "sad"}}}, "bad_inputs", "labels"),
+    ],
+)
+def test_a_name_that_was_meant_as_another_one_is_told(door, path, send, code, meant):
+    """Passed over, the answer would be that to another question."""
+    answer = requests.post(f"{door.base}{path}", **send, timeout=60)
+    assert error_of(answer) == (400, code)
+    assert f"did you mean {meant}?" in answer.json()["error"]["message"]
+    assert inbox(door) == []
+
+
+def test_names_that_are_nobodys_are_passed_over(door, clip, expected):
+    with clip.open("rb") as file:
+        answer = requests.post(f"{door.url}?utm_source=a&_=5", files={"label": file}, data={"note": "a"}, timeout=60)
+    assert answer.json() == expected
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ import time
 import psutil
 import pytest
 import requests
+import uvicorn
+from uvicorn.server import ServerState
 
 from affekt.serving.door import http, inbox
 from affekt.serving.door.line import Full, Line
@@ -256,3 +258,33 @@ def test_half_of_a_request_is_closed(either):
         with sent(either, text) as used:
             answer = used.makefile("rb").read()
         assert code is None or json.loads(answer.split(b"\r\n\r\n")[1])["error"]["code"] == code
+
+
+@pytest.mark.parametrize("pause", [None, 0.05])
+def test_the_rest_of_a_body_that_nobody_wants_has_its_time_as_well(monkeypatch, pause):
+    """Whether it stops or trickles; a connection that stayed open for it would take the place of another one."""
+    monkeypatch.setattr(http, "IDLE_SECONDS", 0.2, raising=False)
+    monkeypatch.setattr(http, "BODY_SECONDS", 0.6, raising=False)
+
+    async def nothing(scope, receive, send):
+        await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body"})
+
+    async def act() -> float:
+        config = uvicorn.Config(nothing, log_config=None, lifespan="off")
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: http.Protocol(config, ServerState(), {}), "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 404")
+        began, closed = time.monotonic(), asyncio.create_task(reader.read())
+        writer.write(b"x")
+        while not closed.done() and time.monotonic() - began < 5:
+            await asyncio.sleep(pause or 0.01)
+            if pause and not closed.done():
+                writer.write(b"x")
+        writer.close()
+        server.close()
+        return time.monotonic() - began
+
+    assert (0.1 if pause is None else 0.5) < asyncio.run(act()) < 4
