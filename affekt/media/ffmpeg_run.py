@@ -147,7 +147,7 @@ def run_ffmpeg(
         stamps = [stamps[number] for number in kept if number < len(stamps)]
     return FfmpegRun(
         frames if count else None,
-        times_at(stamps, len(kept), shown.frame_rate if shown else 0.0, step),
+        times_at(stamps, len(kept), shown.frame_rate if shown else 0.0, step, len(decoded) / settings.sample_rate),
         sound_mix.samples if mixed else decoded,
         (stamp_of(stamp.text().partition("\n")[0]) or (0.0, False))[0] if stamp else 0.0,
         report,

@@ -159,11 +159,15 @@ def going_on(stamps: Sequence[tuple[float, bool] | None], count: int) -> list[in
     return kept
 
 
-def times_at(stamps: Sequence[tuple[float, bool] | None], count: int, frame_rate: float, step: int = 1) -> np.ndarray:
+def times_at(
+    stamps: Sequence[tuple[float, bool] | None], count: int, frame_rate: float, step: int = 1, heard: float = 0.0
+) -> np.ndarray:
     """The times of ``count`` frames, float64, seconds, never decreasing, from their time stamps as of :func:`stamp_of`.
 
     Of ``step`` frames of the file one is there. What has no time stamp follows at the stated rate. Frames that come
-    faster than :data:`MAX_FRAME_RATE` have stamps that mean something else, and follow at the stated rate, too.
+    faster than :data:`MAX_FRAME_RATE` may have stamps that mean something else, and follow at the stated rate, too,
+    unless they are as long as the sound beside them (``heard``, seconds) by their stamps rather than so; without a
+    sound (0), unless the file itself has all stamps.
     """
     period = step / (frame_rate or USUAL_FRAME_RATE)
     stamps = [*stamps, *[None] * (count - len(stamps))]
@@ -178,6 +182,9 @@ def times_at(stamps: Sequence[tuple[float, bool] | None], count: int, frame_rate
     for number, stamp in enumerate(stamps):
         latest = max(latest, stamp[0] if stamp and number >= first else latest + period)
         times[number] = latest
-    if count > 1 and times[-1] - times[0] < 0.999 * step * (count - 1) / MAX_FRAME_RATE:
-        return start + period * np.arange(count)
-    return times
+    length, usual = times[-1] - times[0] if count else 0.0, period * (count - 1)
+    if count < 2 or length >= 0.999 * step * (count - 1) / MAX_FRAME_RATE:
+        return times
+    own = all(stamp and stamp[1] for stamp in stamps)
+    meant = abs(length - heard) < abs(usual - heard) if heard else own and length > 0
+    return times if meant else start + period * np.arange(count)

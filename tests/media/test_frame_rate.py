@@ -67,6 +67,19 @@ def test_sound_stays_beside_a_fast_picture(make_clip: MakeClip, settings: MediaS
     assert len(decoded.sound) == pytest.approx(32_000, abs=1100)
 
 
+@pytest.mark.parametrize("rate", [300, 480, 960])
+@pytest.mark.parametrize("sound", [True, False])
+def test_a_clip_of_a_camera_for_fast_motion_lasts_as_long_as_its_sound(
+    make_clip: MakeClip, settings: MediaSettings, rate: int, sound: bool
+) -> None:
+    """Its pictures had been taken for 25 a second, which lasted many times as long as the sound beside them."""
+    picture = ("-f", "lavfi", "-i", f"testsrc2=s=64x48:r={rate}:d=1", "-c:v", "libx264", "-preset", "ultrafast")
+    tone = ("-f", "lavfi", "-i", "sine=440:r=16000:d=1") * sound
+    decoded = decode(make_clip(f"camera{rate}{sound}.mp4", *picture[:4], *tone, *picture[4:]), settings)
+    assert decoded.seconds == pytest.approx(1, abs=0.1)
+    assert len(decoded.times) == pytest.approx(30, abs=1)
+
+
 def test_a_clip_that_bursts_and_rests_keeps_all_its_frames(make_clip: MakeClip, settings: MediaSettings) -> None:
     shift = "setpts='PTS+if(gt(N,29),2/TB,0)'"
     source = ["-f", "lavfi", "-i", "testsrc2=s=160x120:r=60:d=1", "-vf", shift, "-fps_mode", "passthrough"]
