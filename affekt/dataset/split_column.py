@@ -36,7 +36,8 @@ class SplitColumn:
         for place in self.possible:
             cell = row.cells[place]
             if not is_missing(cell):
-                split = canonical_split(cell, numbered=False)
+                # Of several to test on (Test1, Test2) whoever reads the rows says that they are not known.
+                split = canonical_split(cell)
                 if split is None:
                     del self._splits[place]
                 else:

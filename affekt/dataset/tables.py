@@ -44,9 +44,13 @@ _AROUND = re.compile(r"^[\s\u200b-\u200f\u2060\ufeff\u00ad]+|[\s\u200b-\u200f\u2
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "label": (
         "label", "emotion", "labels", "emotion_label", "emotion_name", "class", "emotions", "expression",
-        "facial_expression", "true_label", "ground_truth", "target",
+        "facial_expression", "true_label", "ground_truth", "target", "y_true",
     ),
-    "subject": ("subject", "speaker", "actor", "person", "participant", "subject_id", "speaker_id", "actor_id"),
+    "subject": (
+        "subject", "speaker", "actor", "person", "participant", "subject_id", "speaker_id", "actor_id",
+        "participant_id", "person_id", "subjectid", "speakerid", "actorid", "participantid", "personid",
+        "speaker_name", "actor_name", "subj", "subj_id", "spk", "spk_id", "spkr", "spkr_id", "spkrid",
+    ),
     "split": ("split", "usage", "partition", "subset", "split_name", "data_split", "dataset_split"),
 }  # fmt: skip
 #: Marks at the start of a text; that of UTF-32 begins as that of UTF-16 does.

@@ -64,6 +64,14 @@ def test_a_cell_without_a_split_is_an_error_as_in_a_column_of_that_name(manifest
     assert [problem.code for problem in problems] == ["column_read_as", "no_split"]
 
 
+def test_a_column_with_several_splits_to_test_on_is_asked_about(manifest: Callable[[str], str]) -> None:
+    """MSP-Podcast names its splits so, and its clips to test on were learned from."""
+    rows = "a.mp4,sad,Train\nb.mp4,happy,Development\nc.mp4,sad,Test1\n"
+    problems = read_source(manifest(f"path,label,Split_Set\n{rows}")).problems
+    assert [problem.code for problem in problems] == ["column_read_as", "unknown_split"]
+    assert "unknown split 'Test1'; did you mean test?" in problems[1].message
+
+
 def test_a_column_of_yes_and_no_is_told(manifest: Callable[[str], str]) -> None:
     (problem,) = read_source(manifest("path,label,is_train\na.mp4,sad,1\nb.mp4,happy,0\n")).problems
     assert (problem.code, problem.severity) == ("column_not_read", "warning")

@@ -175,6 +175,14 @@ def test_the_usual_names_of_columns_are_understood_and_told(manifest: Callable[[
     ]
 
 
+@pytest.mark.parametrize("name", ["SpkrID", "SpeakerID", "participant_id", "Person ID", "speaker-name", "subj"])
+def test_people_are_known_by_their_numbers_and_short_words(manifest: Callable[[str], str], name: str) -> None:
+    """Nobody was named, and the same person could be on both sides of a split."""
+    source = read_source(manifest(f"path,label,{name}\na.mp4,sad,p1\nb.mp4,happy,p2\n"))
+    assert [clip.subject for clip in source.table] == ["p1", "p2"]
+    assert [problem.message for problem in source.problems] == [f"the column {name!r} is read as the subject"]
+
+
 def test_a_label_column_counts_before_an_emotion_column(manifest: Callable[[str], str]) -> None:
     (clip,) = load_clips(manifest("path,emotion,label\na.mp4,3,sad\n"))
     assert (clip.label, clip.attributes) == ("sad", {"emotion": "3"})
