@@ -100,7 +100,8 @@ class Fusions:
         """Bool ``[N]``: which clips of distances ``[N, M]`` are unlike those learned from; None where none is known."""
         if self.depth is None or distances is None:
             return None
-        return self.depth.unlike(self.depth.of(self.models, distances))
+        told = self.depth.of(self.models, distances)
+        return None if np.isnan(told).all() else self.depth.unlike(told)
 
     def _trusted(self, answers: np.ndarray, distances: np.ndarray | None) -> np.ndarray:
         if self.depth is None or distances is None:

@@ -76,7 +76,7 @@ def below_the_best_model(table: ScoreTable, vectors: Mapping[str, np.ndarray], a
     """
     probabilities = as_probabilities(table.scores)
     known = table.truth >= 0
-    if not vectors or len(table.models) < 2:
+    if not vectors:
         return []
     present = answered(probabilities) & known[:, np.newaxis]
     ahead: tuple[float, int, dict[str, float]] | None = None

@@ -17,12 +17,15 @@ def as_probabilities(scores: np.ndarray) -> np.ndarray:
     it where no face was found.
 
     Raises:
-        DataError: a score is negative or infinite (a logit or a logarithm, say).
+        DataError: a score is negative or infinite (a logit or a logarithm, say), or the sum of some is.
     """
     values = np.asarray(scores, dtype=float)
     if (values < 0).any() or np.isinf(values).any():
         raise not_amounts("a score is negative or infinite")
-    total = values.sum(axis=2, keepdims=True)
+    with np.errstate(over="ignore"):
+        total = values.sum(axis=2, keepdims=True)
+    if np.isinf(total).any():
+        raise not_amounts("scores are so large that their sum is infinite")
     with np.errstate(invalid="ignore"):
         return np.where(total > 0, values / total, np.nan)
 

@@ -11,7 +11,8 @@ import pytest
 
 from affekt.ensemble import Ensemble
 from affekt.ensemble.depth import DEPTH, Depth
-from affekt.ensemble.manifest import MANIFEST
+from affekt.ensemble.fusions import Fusions
+from affekt.ensemble.manifest import MANIFEST, read_manifest
 from affekt.ensemble.seen import Seen
 from affekt.errors import DataError
 from affekt.media import PreparedIndex
@@ -230,6 +231,14 @@ def test_an_evaluation_says_how_many_clips_are_unlike_what_was_learned_from(
     assert not out_of_depth(replace(found, unlike=0))
     left_out = replace(found, skipped_by_code={"label_not_learned": 5})  # clips that were looked at like the others
     assert out_of_depth(left_out).startswith(f"{clips} of {clips + 5} clips")
+
+
+def test_it_is_not_known_of_clips_that_no_model_tells_a_distance_of(depth, tiny_ensemble):
+    fusions = replace(Fusions.load(tiny_ensemble, read_manifest(tiny_ensemble)), depth=depth)
+    none = np.full((3, len(fusions.models)), np.nan)
+    assert fusions.unlike(none) is None
+    none[0, list(fusions.models).index("svc")] = 99.0
+    assert fusions.unlike(none).tolist() == [True, False, False]
 
 
 def test_clips_are_unlike_where_their_share_is_at_most_one_in_twenty():

@@ -252,7 +252,7 @@ FOUR = {"splits": [""] * 4, "truth": [0, 0, 0, 1], "models": 2}
         ({}, {"a": 3, "b": 1}, None),
         ({}, {}, None),
         ({"truth": [-1] * 4}, {"a": 0}, None),
-        ({"models": 1}, {"a": 0}, None),
+        ({"models": 1}, {"a": 0}, "m0 alone is right on 75.0% of 4 rows"),
         ({"truth": [0, 0, -1, 1]}, {"a": 1}, "m0 alone is right on 66.7% of 3 rows"),
     ],
 )  # fmt: skip

@@ -157,3 +157,10 @@ def test_weights_that_are_none_have_a_code(weights: dict[str, float], code: str)
 def test_unknown_models_are_named_beside_the_known() -> None:
     with pytest.raises(DataError, match="a weight is given for d, e; of models there are a, b"):
         given_weights({"d": 1, "a": 1, "e": 1}, ("a", "b"))
+
+
+def test_scores_whose_sum_is_infinite_are_refused():
+    """They were taken for a vector of zeros, whose first label counts as the answer."""
+    with pytest.raises(DataError, match="their sum is infinite") as caught:
+        as_probabilities(np.array([[[1.0, 2.0]], [[1.0e308, 1.7e308]]]))
+    assert caught.value.code == "not_probabilities"
