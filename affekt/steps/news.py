@@ -44,7 +44,8 @@ class News(JsonDocument):
         new_clips: those of the train split that were not learned from, or with another label.
         new_subjects: people among them who were not learned from.
         tried: further ones that only a later version learned from, which the gate did not promote.
-        removed: contents that the champion learned from and that are there no more; ``None`` where not known.
+        removed: contents that the champion learned from and that are not in the split train any more, gone or not;
+            ``None`` where not known.
         unlabelled: clips without a label, of which nothing is learned.
         settings: names of settings that are others than those of the champion and of the newest version.
         days: since the champion was registered.
@@ -78,7 +79,8 @@ class News(JsonDocument):
             were = "was" if self.tried == 1 else "were"
             found.append(f"{self.tried} more {were} tried before, and the gate did not promote that version")
         if self.removed:
-            found.append(f"{self.removed} {'is' if self.removed == 1 else 'are'} gone that the champion learned from")
+            are = "is" if self.removed == 1 else "are"
+            found.append(f"{self.removed} that the champion learned from {are} not in the split train any more")
         if self.unlabelled:
             found.append(f"{self.unlabelled} {'has' if self.unlabelled == 1 else 'have'} no label")
         if self.drift:

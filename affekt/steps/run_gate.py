@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from affekt.dataset.labels import in_order
+from affekt.dataset.same_people import people_of
 from affekt.ensemble.champion import Material, relabel
 from affekt.ensemble.ensemble import Ensemble
 from affekt.ensemble.learned import Learned
@@ -48,6 +49,16 @@ class Challenger:
     fused: ScoreTable
     contents: Mapping[str, str] = field(default_factory=dict)
     called: Sequence[str] = ()
+
+    def people(self, unit: str) -> dict[str, str]:
+        """The name of each clip's person, one for all subjects of whom the same file is there; of those with one.
+
+        Still images are the same for other reasons, too: two are all black.
+        """
+        named = [(clip, name) for clip, name in zip(self.fused.clips, self.fused.subjects, strict=True) if name]
+        contents = [self.contents.get(clip, "") if unit == "clips" else "" for clip, _ in named]
+        names = people_of([name for _, name in named], contents)
+        return {clip: name for (clip, _), name in zip(named, names, strict=True)}
 
 
 def run_gate(
@@ -204,8 +215,10 @@ def _vectors_of_challenger(challenger: Challenger, settings: Settings, unit: str
         ]
     )
     fused = challenger.fused.only([settings.fusion.method]).rows(keep)
+    people = challenger.people(unit)
+    subjects = tuple(people.get(clip, "") for clip in fused.clips)
     return _marked(
-        ScoreVectors(fused.clips, fused.labels, fused.scores[:, 0], fused.truth, fused.subjects, unit=unit),
+        ScoreVectors(fused.clips, fused.labels, fused.scores[:, 0], fused.truth, subjects, unit=unit),
         challenger.folder,
         challenger,
     )
@@ -236,8 +249,14 @@ def _marked(vectors: ScoreVectors, folder: Path, challenger: Challenger) -> Scor
     learned = Learned.read(folder)
     marks = None
     if learned is not None:
-        pairs = zip(vectors.clips, vectors.subjects, strict=True)
-        contents, called = challenger.contents, challenger.called
-        known = [learned.knows(subject, contents.get(clip, ""), called) for clip, subject in pairs]
-        marks = np.array(known, dtype=bool)
+        people = challenger.people(vectors.unit)
+        own = zip(challenger.fused.clips, challenger.fused.subjects, strict=True)
+        known = {people[clip] for clip, name in own if name and learned.knows(name, "", challenger.called)}
+        marks = np.array(
+            [
+                people.get(clip, "") in known or learned.knows("", challenger.contents.get(clip, ""))
+                for clip in vectors.clips
+            ],
+            dtype=bool,
+        )
     return dataclasses.replace(vectors, digest=identity_of(folder), learned=marks)

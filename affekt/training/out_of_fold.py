@@ -11,6 +11,7 @@ import numpy as np
 
 from affekt.counted import counted
 from affekt.dataset import subject_folds
+from affekt.dataset.same_people import people_of
 from affekt.dataset.several import factor
 from affekt.errors import DataError
 from affekt.extensions import model_spec
@@ -123,21 +124,10 @@ def _people(rows: Sequence[PreparedRow]) -> list[str]:
     A copy under another subject's name, or in another data set, would be scored by a model that learned it.
     """
     own = [row.subject or f"\0{number}" for number, row in enumerate(rows)]  # \0 occurs in no subject's name
-    same: dict[str, str] = {}
-
-    def name_of(name: str) -> str:
-        while name in same:
-            name = same[name]
-        return name
-
-    first: dict[str, str] = {}
-    for row, name in zip(rows, own, strict=True):
-        one, other = name_of(first.setdefault(row.content, name)), name_of(name)
-        if one != other:
-            same[other] = one
-    if same:
+    people = people_of(own, [row.content for row in rows])
+    if people != own:
         logger.info("no fold divides subjects of whom the same file is there; keep one of each file")
-    return [name_of(name) for name in own]
+    return people
 
 
 def require_two_labels(given: Given, folds: Sequence[Fold]) -> None:

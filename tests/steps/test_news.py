@@ -153,6 +153,16 @@ def test_people_are_not_new_because_another_data_set_stands_beside_theirs(clips,
     assert found.new_subjects == 2
 
 
+def test_clips_that_are_not_learned_from_any_more_are_not_called_gone(clips, tracking, tmp_path):
+    registered(tracking, tmp_path / "first", clips.learned())
+    for row in clips.rows:
+        row["split"] = "val" if row["subject"] == "s0" else row["split"]
+    clips.write()
+    found = news(clips, tracking)
+    assert (found.new_clips, found.removed) == (0, 3)
+    assert "3 that the champion learned from are not in the split train any more" in found.sentence(TWENTY)
+
+
 def test_with_drift_one_new_clip_is_enough_and_none_is_not(clips, tracking, tmp_path):
     def asked(pitch: float) -> list[dict]:
         chance = np.random.default_rng(int(pitch))

@@ -20,6 +20,7 @@ from affekt.ensemble import Clips, Ensemble, Learned, contents_of
 from affekt.ensemble.manifest import identity_of
 from affekt.errors import AffektError, DataError
 from affekt.media import PreparedIndex
+from affekt.media.prepared import PreparedRow
 from affekt.registry import Decision, ModelVersion, ScoreVectors, Tracking, list_models, promote, read_history, register
 from affekt.registry import decide as decide_between
 from affekt.registry.guards import Guards
@@ -472,6 +473,39 @@ def test_a_champion_of_several_data_sets_knows_the_people_of_one_of_them(trackin
     decision = decide(tracking, challenger, tiny_settings)
     assert people and not decision.evaluated
     assert "7 of 7 images do not count" in decision.reasons[0]
+
+
+def test_subjects_of_whom_the_same_file_is_there_are_one_person(
+    tracking, candidate, tiny_run, tiny_settings, monkeypatch
+):
+    """A data set inside of another one given beside it: its people are no further people."""
+    asked = []
+
+    def decided(mine, theirs, **how):
+        asked.append(mine)
+        return Decision(False, ["no"])
+
+    monkeypatch.setattr("affekt.steps.run_gate.decide", decided)
+    good = candidate(1.0)
+    fused = good.fused.split("val")
+    names = ("A/ann", "A/ann", "B/ann", "B/ann", "A/bea", "", "")
+    contents = dict(zip(fused.clips, ("1", "2", "2", "3", "4", "5", "5"), strict=True))
+    learned = written(
+        tiny_run, tracking.home / "taught", 1.0, Learned(Learned.of(of_train("B/ann")).subjects, frozenset())
+    )
+    changed = dataclasses.replace(
+        good, folder=learned, fused=dataclasses.replace(fused, subjects=names), contents=contents
+    )
+    for unit in ("clips", "images"):
+        monkeypatch.setattr(Known, "unit", unit)
+        run_gate(tracking, changed, Known({}), settings=tiny_settings, check=None)
+    assert asked[0].subjects == ("A/ann",) * 4 + ("A/bea", "", "") and asked[1].subjects == names
+    assert asked[0].learned.tolist() == [True] * 4 + [False] * 3
+    assert asked[1].learned.tolist() == [False] * 2 + [True] * 2 + [False] * 3
+
+
+def of_train(subject):
+    return PreparedIndex((PreparedRow("x", "sad", subject, "train", "x-y", 1, 1, True),))
 
 
 def test_the_settings_bound_what_a_gain_may_cost(tracking, candidate, tiny_settings):
