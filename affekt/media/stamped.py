@@ -1,4 +1,4 @@
-"""A copy with time stamps of a recording that has none: where a moment is in it is guessed from its size otherwise."""
+"""A copy of a recording that does not tell its length, or where in it a moment is: with time stamps and a length."""
 
 from __future__ import annotations
 
@@ -37,21 +37,23 @@ class Stamped:
 def stamped(path: Path, settings: MediaSettings) -> Iterator[Stamped]:
     """A recording, for the length of a ``with`` block, after which the copy is gone.
 
-    Films whose length is estimated have as many bytes for every picture (DV), and are left as they are, like what
-    cannot be copied within ``media.timeout_seconds``.
+    Copied is what has no length, as browsers record it, and what has one that is estimated from its size; but for
+    films, which have as many bytes for every picture then (DV). So is Ogg, which tells the length of the last of
+    several recordings that were joined. What cannot be copied within ``media.timeout_seconds`` is left as it is.
 
     Raises:
         MediaError: as :func:`affekt.media.probe.probe`.
     """
     info = probe(path)
-    if not info.estimated or info.has_video:
+    if info.duration and info.container != "ogg" and (not info.estimated or info.has_video):
         yield Stamped(path, path, info)
         return
     with tempfile.TemporaryDirectory(prefix="affekt-") as folder:
-        file = Path(folder, "stamped.mka")
+        file = Path(folder, "stamped.mkv")
         command = [
             *(ffmpeg_binary(), "-v", "error", "-nostdin", "-protocol_whitelist", "file"),
-            *("-format_whitelist", CONTAINERS, "-i", f"file:{path.absolute()}", "-map", "0:a", "-c", "copy"),
+            *("-format_whitelist", CONTAINERS, "-i", f"file:{path.absolute()}", "-map", "0:V?", "-map", "0:a?"),
+            *("-c", "copy"),
             f"file:{file}",
         ]
         done = None

@@ -11,6 +11,7 @@ import pytest
 
 from affekt.media.decode import Decoded, decode
 from affekt.media.prepare import prepare_file
+from affekt.media.probe import probe
 from affekt.media.windows import Window, windows_of
 from affekt.settings import MediaSettings
 from tests.media.conftest import voiced
@@ -128,3 +129,43 @@ def test_windows_of_a_length_that_is_guessed_from_the_size_are_those_that_there_
     assert [len(sound) / 16000 for *_, sound in windows] == pytest.approx([3, 3, 3], abs=0.1)
     assert [sound[:8000].any() for *_, sound in windows] == [False, False, True]
     assert windows[1][2][24000:].any()
+
+
+@pytest.mark.parametrize(
+    ("name", "codecs"),
+    [
+        (
+            "recorded.webm",
+            ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus", "-live", "1"),
+        ),
+        ("piped.mkv", (*FAST, "-live", "1")),
+        ("piped.flac", ("-vn", "-c:a", "flac")),
+    ],
+)
+def test_windows_of_what_does_not_tell_its_length(
+    make_clip: MakeClip, settings: MediaSettings, tmp_path: Path, name: str, codecs: tuple[str, ...]
+) -> None:
+    """What a browser records had been refused."""
+    clip = make_clip(name, *PICTURE, *TONE, *codecs)
+    if name.endswith("flac"):  # as into a pipe: the number of samples is not known
+        clip = tmp_path / name
+        whole = bytearray(make_clip(name).read_bytes())
+        whole[21], whole[22:26] = whole[21] & 0xF0, bytes(4)
+        clip.write_bytes(whole)
+    assert probe(clip).duration is None
+
+    windows = [(window.end, decode(window.file, settings)) for window in windows_of(clip, 1.0, settings)]
+
+    assert [round(end, 1) for end, _ in windows] == [1, 2, 3]
+    assert [len(part.sound) / 16000 for _, part in windows] == pytest.approx([1, 1, 1], abs=0.06)
+    assert all(len(part.times) == pytest.approx(25, abs=1) for _, part in windows) or name.endswith("flac")
+
+
+def test_windows_of_two_recordings_in_ogg_that_were_joined_are_those_of_both(
+    make_clip: MakeClip, settings: MediaSettings, tmp_path: Path
+) -> None:
+    """The second had no windows."""
+    part = make_clip("to_join.ogg", *TONE, "-c:a", "libvorbis").read_bytes()
+    clip = tmp_path / "joined.ogg"
+    clip.write_bytes(part + part)
+    assert [round(window.end, 1) for window in windows_of(clip, 2.0, settings)] == [2, 4, 6]
