@@ -29,6 +29,12 @@ def whole_cores() -> int:
     return max(1, int(cores()))
 
 
+def threads_told() -> int:
+    """How many threads ``OMP_NUM_THREADS`` tells libraries to use, the first of a list as of OpenMP; 0 where none."""
+    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(first) if first.isdecimal() else 0
+
+
 @cache
 def processor() -> str:
     """What the processor is, and which instructions it has."""

@@ -48,8 +48,7 @@ def threads_of_a_step(beside: bool = True) -> int:
     Args:
         beside: whether two networks can be trained at a time; where not, a step has all cores.
     """
-    given = os.environ.get("OMP_NUM_THREADS", "")
-    return int(given) if given.isdigit() and int(given) else max(1, machine.whole_cores() // (1 + beside))
+    return machine.threads_told() or max(1, machine.whole_cores() // (1 + beside))
 
 
 def steps_at_once(threads: int) -> int:

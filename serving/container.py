@@ -6,7 +6,8 @@ The environment says what is served: ``AFFEKT_MODEL`` is a folder or a registere
 ``AFFEKT_PEOPLE`` and ``AFFEKT_PEOPLE_MINUTES`` are how many persons callers may name at once, and for how long,
 ``AFFEKT_HOSTS`` names of the server in the Host header, with commas between them,
 ``AFFEKT_UNTRIED=1`` serves a model also where it does not answer the clips that it carries as where it was trained,
-``AFFEKT_ENGINE`` is ``torchserve`` or ``direct``, ``AFFEKT_ADDRESS`` the network address (default all).
+``AFFEKT_ENGINE`` is ``torchserve`` or ``direct``, ``AFFEKT_ADDRESS`` the network address (default all). What is
+empty is as what is not set; a value that is not understood ends the start.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeVar
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-from affekt.errors import AffektError
+from affekt.errors import AffektError, UsageError
 
 INFERENCE, METRICS = 8080, 8082
+Word = TypeVar("Word", bound=str)
 
 
 def serve() -> int:
@@ -53,17 +55,17 @@ def serve() -> int:
             resolve(reference, tracking),
             name=name,
             version=version,
-            engine="direct" if os.environ.get("AFFEKT_ENGINE") == "direct" else "torchserve",
-            workers=int(os.environ.get("AFFEKT_WORKERS") or 0) or None,
+            engine=_one_of("AFFEKT_ENGINE", ("torchserve", "direct")),
+            workers=_number("AFFEKT_WORKERS", 0) or None,
             port=INFERENCE,
             metrics_port=METRICS,
             keys=Path(os.environ["AFFEKT_KEYS"]) if os.environ.get("AFFEKT_KEYS") else None,
-            without_keys=os.environ.get("AFFEKT_WITHOUT_KEYS") == "1",
-            people=int(os.environ.get("AFFEKT_PEOPLE") or 200),
-            people_minutes=int(os.environ.get("AFFEKT_PEOPLE_MINUTES") or 30),
+            without_keys=_one_of("AFFEKT_WITHOUT_KEYS", ("0", "1")) == "1",
+            people=_number("AFFEKT_PEOPLE", 200),
+            people_minutes=_number("AFFEKT_PEOPLE_MINUTES", 30),
             hosts=[name for name in os.environ.get("AFFEKT_HOSTS", "").split(",") if name],
             address=os.environ.get("AFFEKT_ADDRESS", "0.0.0.0"),
-            tried=os.environ.get("AFFEKT_UNTRIED") != "1",
+            tried=_one_of("AFFEKT_UNTRIED", ("0", "1")) == "0",
         )
         for log in server.logs:
             threading.Thread(target=follow, args=(log, sys.stdout), daemon=True).start()
@@ -81,6 +83,21 @@ def serve() -> int:
     if server is not None:
         server.stop(drain=False)
     return 1
+
+
+def _number(name: str, otherwise: int) -> int:
+    text = os.environ.get(name, "").strip()
+    if text and not (text.isascii() and text.isdecimal()):
+        raise UsageError(f"{name} is {text!r}; expected a whole number, such as {otherwise}", code="usage")
+    return int(text or otherwise)
+
+
+def _one_of(name: str, values: tuple[Word, ...]) -> Word:
+    """What is set; the first of the values where nothing is."""
+    text = os.environ.get(name, "").strip() or values[0]
+    if text not in values:
+        raise UsageError(f"{name} is {text!r}; expected {' or '.join(values)}", code="usage")
+    return values[values.index(text)]
 
 
 def ready() -> int:

@@ -76,3 +76,11 @@ def test_a_process_has_a_core_of_its_own_wherever_it_runs(monkeypatch):
     for cores, whole in ((0.5, 1), (2.0, 2), (3.9, 3)):
         monkeypatch.setattr(machine, "cores", lambda cores=cores: cores)
         assert machine.whole_cores() == whole
+
+
+@pytest.mark.parametrize(
+    ("told", "threads"), [("3", 3), ("4,2", 4), (" 2 ", 2), ("", 0), ("0", 0), ("many", 0), ("-1", 0)]
+)
+def test_threads_are_told_as_to_openmp(monkeypatch, told, threads):
+    monkeypatch.setenv("OMP_NUM_THREADS", told)
+    assert machine.threads_told() == threads

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import os
 import sys
 import threading
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from affekt.errors import AffektError
-from affekt.machine import whole_cores
+from affekt.machine import threads_told, whole_cores
 from affekt.models import kept_graphs, number_format
 
 logger = logging.getLogger(__name__)
@@ -102,7 +101,7 @@ class Graph:
         # The engine goes on reading in what was kept.
         compiled, self._kept = _compiled(
             folder,
-            _settings(precision, threads or int(os.environ.get("OMP_NUM_THREADS") or 0) or whole_cores()),
+            _settings(precision, threads or threads_told() or whole_cores()),
         )
         #: Arrays that it is given.
         self.inputs = len(compiled.inputs)

@@ -32,7 +32,7 @@ def free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def started(model: str, home: str) -> subprocess.Popen[str]:
+def started(model: str, home: str, **given: str) -> subprocess.Popen[str]:
     if not all(map(free, (INFERENCE, METRICS))):
         pytest.skip(f"the server's ports {INFERENCE} and {METRICS} are in use here")
     environment = {
@@ -41,6 +41,7 @@ def started(model: str, home: str) -> subprocess.Popen[str]:
         "AFFEKT_HOME": home,
         "AFFEKT_ADDRESS": "127.0.0.1",
         "AFFEKT_WORKERS": "1",
+        **given,
     }
     environment.pop("MLFLOW_TRACKING_URI", None)
     return subprocess.Popen(
@@ -71,6 +72,24 @@ def test_a_folder_without_an_ensemble_ends_the_container(tmp_path):
     out, _ = process.communicate(timeout=120)
     assert process.returncode == 1
     assert str(tmp_path) in out
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("AFFEKT_WORKERS", "many", "a whole number"),
+        ("AFFEKT_PEOPLE", "-1", "a whole number"),
+        ("AFFEKT_PEOPLE_MINUTES", "1.5", "a whole number"),
+        ("AFFEKT_ENGINE", "Direct", "torchserve or direct"),
+        ("AFFEKT_UNTRIED", "yes", "0 or 1"),
+        ("AFFEKT_WITHOUT_KEYS", "true", "0 or 1"),
+    ],
+)
+def test_a_value_that_is_not_understood_ends_the_container_and_is_named(tiny_ensemble, tmp_path, name, value, expected):
+    process = started(str(tiny_ensemble), str(tmp_path), **{name: value})
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert f"{name} is {value!r}; expected {expected}" in out and "Traceback" not in out
 
 
 @pytest.mark.slow
