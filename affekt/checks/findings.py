@@ -225,6 +225,14 @@ def _media(clips: Iterable[Clip], inspected: Sequence[Inspected | None]) -> list
             elif not info.has_video:
                 message = "has no picture; its voice alone will count"
                 problems.append(Problem("no_video", where, message, "warning"))
+            for codec, count, what, other in (
+                (info.video_codec, info.videos, "picture", "voice"), (info.audio_codec, info.sounds, "sound", "face"),
+            ):  # fmt: skip
+                if codec == "none" and count == 1:
+                    message = (
+                        f"its {what} is of a kind that cannot be decoded; its {other} alone will count; convert it"
+                    )
+                    problems.append(Problem("unknown_codec", where, message, "warning"))
             for count, what in ((info.videos, "pictures"), (info.sounds, "sounds")):
                 if count > 1:
                     message = f"holds {count} {what}; the one marked as default will count, or the first"

@@ -14,6 +14,7 @@ from affekt.ensemble.face import Face
 #: What flags of a prepared clip mean to whoever asked.
 WARNINGS = {
     "no_face": "no face was found: answered from the voice alone",
+    "undecoded_video": "the file holds a picture that cannot be decoded: answered from the voice alone",
     "no_sound": "there is no sound: answered from the face alone",
     "silent": "the sound is silent: answered from the face alone",
     "short_sound": "the sound is very short",

@@ -100,7 +100,9 @@ def prepare_file(
 def _seen(decoded: Decoded, found: Faces, settings: MediaSettings) -> PreparedClip:
     """A clip without what is heard of it."""
     flags = list(found.flags)
-    flags += ["several_videos"] if len(decoded.report.listing.videos) > 1 else []
+    videos = decoded.report.listing.videos
+    flags += ["several_videos"] if len(videos) > 1 else []
+    flags += ["undecoded_video"] if videos and not len(decoded.frames) else []
     flags += ["truncated"] if decoded.truncated else ["damaged"] if decoded.report.damaged else []
     details: dict[str, Any] = {
         "width": decoded.frames.source_width if len(decoded.frames) else 0,

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from affekt.counted import counted
@@ -26,6 +27,8 @@ _REST = 0.25
 _WINDOW_BYTES = 8 << 30
 #: Height of the pictures in a window, pixels; twice what the search for faces looks at.
 _HEIGHT = 720
+#: Pictures and sounds of a video that are tried where one that counts cannot be decoded.
+_MOST_TRIED = 3
 #: Containers without an index, in which pictures are there from the next whole one on, and seconds that lie between
 #: two of those at most.
 _NO_INDEX, _BETWEEN_WHOLE = ("mpegts", "mpeg"), 12.0
@@ -116,9 +119,15 @@ def _cut(video: Stamped, start: float, seconds: float, file: Path, timeout: floa
     info = video.info
     chosen = tuple(f"0:{number}" for number in (info.video_stream, info.sound_stream) if number >= 0)
     several = ("0:V?", "0:a?") if info.videos > 1 or info.sounds > 1 else chosen
-    # One of the others cannot be decoded, perhaps; and FLAC, which alone tells the places of channels, holds eight.
+    # One of the others cannot be decoded, perhaps, or one of the chosen; and FLAC, which alone tells the places of
+    # channels, holds eight.
+    numbers = [
+        [f"0:{kind}:{n}" for n in range(min(count, _MOST_TRIED))] or [""]
+        for kind, count in (("V", info.videos), ("a", info.sounds))
+    ]
+    each = [(tuple(filter(None, pair)), "flac") for pair in product(*numbers)] if several != chosen else []
     reason = ""
-    for streams, codec in dict.fromkeys(((several, "flac"), (chosen, "flac"), (chosen, "pcm_s16le"))):
+    for streams, codec in dict.fromkeys(((several, "flac"), (chosen, "flac"), (chosen, "pcm_s16le"), *each)):
         reason = _written(video, streams, codec, start, seconds, file, timeout)
         if not reason:
             return

@@ -59,6 +59,14 @@ def test_a_length_that_is_guessed_from_the_size_is_not_called_unusual() -> None:
     assert not findings._lengths(clips, [both(2.0)] * 5 + [guessed])
 
 
+@pytest.mark.parametrize(("videos", "told"), [(1, 1), (2, 0)])
+def test_a_picture_of_an_unknown_kind_is_told_where_it_is_the_only_one(videos: int, told: int) -> None:
+    facts = {"has_video": True, "has_sound": True, "audio_codec": "aac", "sounds": 1, "video_codec": "none"}
+    problems = findings._media([clip("a")], [Inspected(MediaInfo(1.0, videos=videos, **facts))])
+    found = [problem.message for problem in problems if problem.code == "unknown_codec"]
+    assert found == ["its picture is of a kind that cannot be decoded; its voice alone will count; convert it"] * told
+
+
 def duplicates(*clips: Clip) -> list[Problem]:
     return findings._duplicates(clips, [Inspected(digest="d") for _ in clips])
 
