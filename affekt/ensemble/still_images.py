@@ -18,6 +18,7 @@ from affekt.ensemble.champion import refuse_gone
 from affekt.ensemble.ensemble import Ensemble
 from affekt.errors import AffektError, MediaError
 from affekt.media import SkippedClip, face_picture
+from affekt.media.prepared import picture_digest
 from affekt.progress import Progress
 from affekt.score_table import ScoreTable
 
@@ -29,12 +30,15 @@ BATCH = 256
 TRIES = 60
 
 
-def score_images(ensemble: Ensemble, images: Sequence[FaceImage]) -> tuple[ScoreTable, list[SkippedClip]]:
+def score_images(
+    ensemble: Ensemble, images: Sequence[FaceImage], contents: dict[str, str] | None = None
+) -> tuple[ScoreTable, list[SkippedClip]]:
     """Score still images as they are, without a search for the face, in the ensemble's own size.
 
     Args:
         ensemble: any with a member that answers still images; it answers alone.
         images: labelled images.
+        contents: gets the content of each readable image, by which those are known that were learned from.
 
     Returns:
         The score table ``[N, 1, L]`` of the readable images, and those that cannot be read.
@@ -57,6 +61,8 @@ def score_images(ensemble: Ensemble, images: Sequence[FaceImage]) -> tuple[Score
                     skipped.append(SkippedClip(image.id, error.code, error.message))
                 else:
                     kept.append(image)
+                    if contents is not None:
+                        contents[image.id] = picture_digest(pictures[-1])
             if pictures:
                 vectors.append(ensemble.score_faces(np.stack(pictures)))
             progress.advance(len(batch))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -113,6 +114,11 @@ class PreparedRow:
     def content(self) -> str:
         """What is the same for the same file, however it is prepared; of an image, for the same pixels as stored."""
         return self.key.partition("-")[0]
+
+
+def picture_digest(picture: np.ndarray) -> str:
+    """The content of a still image in the stored size, uint8 ``[S, S, 3]``."""
+    return hashlib.sha256(np.ascontiguousarray(picture).data).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

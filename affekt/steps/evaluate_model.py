@@ -172,7 +172,8 @@ def _of_images(ensemble: Ensemble, data: str, split: str | None) -> ModelEvaluat
     if not images:
         raise no_images(split, (image.split for image in everything), data)
     require_known(ensemble, [image.label for image in images], data)
-    scores, skipped = score_images(ensemble, images)
+    contents: dict[str, str] = {}
+    scores, skipped = score_images(ensemble, images, contents)
     scores = _possible(scores, ensemble)
     if not len(scores):
         raise DataError(f"none of {counted(len(images), 'images')} can be read", code="no_images", where=data)
@@ -183,7 +184,13 @@ def _of_images(ensemble: Ensemble, data: str, split: str | None) -> ModelEvaluat
     evaluation = evaluate_table(
         scores, {}, model, [*skipped, *strange], settings.evaluation, seed=settings.seed, unit="images"
     )
-    evaluation = replace(evaluation, unlabelled=evaluation.unlabelled - len(strange))
+    learned = Learned.read(ensemble.folder)
+    named = [
+        (known[clip], contents[clip]) for clip, truth in zip(scores.clips, scores.truth, strict=True) if truth >= 0
+    ]
+    # Face images beside clips are learned from without a record, so that none found is not known to be none.
+    count = sum(learned.knows(image.subject, content, names_alone(data)) for image, content in named) if learned else 0
+    evaluation = replace(evaluation, unlabelled=evaluation.unlabelled - len(strange), learned=count or None)
     size = settings.media.face_size
     faces = {clip: thumbnail(face_picture(known[clip], size)) for clip in evaluation.pictured}
     return ModelEvaluation(evaluation, faces, ensemble)

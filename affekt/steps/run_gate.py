@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from affekt.counted import counted
 from affekt.dataset.labels import in_order
 from affekt.dataset.same_people import people_of
 from affekt.ensemble.champion import Material, relabel
@@ -214,6 +215,8 @@ def _vectors_of_challenger(challenger: Challenger, settings: Settings, unit: str
             for name, truth in zip(challenger.fused.splits, challenger.fused.truth, strict=True)
         ]
     )
+    if unit == "clips":
+        keep = _once(challenger, keep)
     fused = challenger.fused.only([settings.fusion.method]).rows(keep)
     people = challenger.people(unit)
     subjects = tuple(people.get(clip, "") for clip in fused.clips)
@@ -222,6 +225,19 @@ def _vectors_of_challenger(challenger: Challenger, settings: Settings, unit: str
         challenger.folder,
         challenger,
     )
+
+
+def _once(challenger: Challenger, keep: np.ndarray) -> np.ndarray:
+    """The rows of a bool mask ``[N]`` without copies of others of them, which are no further evidence."""
+    first: dict[str, int] = {}
+    for row in np.flatnonzero(keep).tolist():
+        clip = challenger.fused.clips[row]
+        first.setdefault(challenger.contents.get(clip) or f"\0{clip}", row)
+    found = np.zeros(len(keep), dtype=bool)
+    found[list(first.values())] = True
+    if copies := int(keep.sum() - found.sum()):
+        logger.info("left out, since they are copies of others: %s", counted(copies, "clips"))
+    return found
 
 
 def _vectors_of_champion(

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from affekt import storage
-from affekt.errors import DataError
+from affekt.errors import DataError, naming
 from affekt.extensions import detector_spec
 from affekt.home import home
 from affekt.media.contours import CONTOURS
@@ -179,7 +179,8 @@ class Store:
             return
         with tempfile.TemporaryDirectory(prefix=".packing-", dir=self.folder) as scratch:
             path = Path(scratch, "shard.npz")
-            write_shard(path, entries)
+            with naming(self.folder):
+                write_shard(path, entries)
             name = shard_name(path, len(entries))
             self.shelf.add(path, name)
         self._know(name, [entry.meta["key"] for entry in entries])

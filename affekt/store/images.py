@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +13,7 @@ from affekt.counted import counted
 from affekt.dataset import FaceImage, assign_image_splits, repeated_across_splits
 from affekt.media.contours import CONTOURS
 from affekt.media.prepare import check_skipped, prepare_faces
-from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex, PreparedRow, SkippedClip
+from affekt.media.prepared import FaceSet, PreparedClip, PreparedIndex, PreparedRow, SkippedClip, picture_digest
 from affekt.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -43,7 +42,7 @@ def prepare_images(images: Sequence[FaceImage], settings: Settings, folder: Path
         for image in images
         if image.id not in readable
     ]
-    digests = [hashlib.sha256(picture).hexdigest() for picture in packed.images]
+    digests = [picture_digest(picture) for picture in packed.images]
     check_skipped(PreparedIndex(_rows(kept, digests), tuple(skipped)), settings.media)
     kept = assign_image_splits(kept, digests, val_share=settings.val_share, seed=settings.seed)
     repeated = repeated_across_splits(kept, digests)

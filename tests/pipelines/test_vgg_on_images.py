@@ -127,6 +127,17 @@ def test_evaluate_prints_how_many_images(still, sample_faces, capsys):
     assert capsys.readouterr().out.startswith("21 images, model still/1\n")
 
 
+@pytest.mark.parametrize("unseen", [False, True])
+def test_evaluate_says_how_many_images_were_learned_from(trained, still, sample_faces, capsys, unseen):
+    index = PreparedIndex.read(trained.home / "images")
+    learned = sum(row.split == "train" for row in index)
+    assert 0 < learned < len(index)
+    assert (
+        run(["evaluate", str(sample_faces), "--model", still, "--json", *(["--split", "val"] if unseen else [])]) == 0
+    )
+    assert json.loads(capsys.readouterr().out).get("learned") == (None if unseen else learned)
+
+
 def test_evaluate_names_an_absent_split(still, sample_faces, capsys):
     assert run(["evaluate", str(sample_faces), "--split", "test", "--model", still]) == 1
     assert "no image of the split 'test'" in capsys.readouterr().err

@@ -499,8 +499,9 @@ def test_subjects_of_whom_the_same_file_is_there_are_one_person(
     for unit in ("clips", "images"):
         monkeypatch.setattr(Known, "unit", unit)
         run_gate(tracking, changed, Known({}), settings=tiny_settings, check=None)
-    assert asked[0].subjects == ("A/ann",) * 4 + ("A/bea", "", "") and asked[1].subjects == names
-    assert asked[0].learned.tolist() == [True] * 4 + [False] * 3
+    assert asked[0].clips == tuple(fused.clips[row] for row in (0, 1, 3, 4, 5)) and asked[1].clips == fused.clips
+    assert asked[0].subjects == ("A/ann",) * 3 + ("A/bea", "") and asked[1].subjects == names
+    assert asked[0].learned.tolist() == [True] * 3 + [False] * 2
     assert asked[1].learned.tolist() == [False] * 2 + [True] * 2 + [False] * 3
 
 

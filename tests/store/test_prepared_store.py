@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 import zipfile
@@ -383,3 +385,17 @@ def test_many_shards_need_few_file_descriptors(
 
     assert all(np.array_equal(one.faces[1], clip.faces[1]) for one in clips)
     assert len(list(Path("/proc/self/fd").iterdir())) == opened
+
+
+def test_a_shard_that_has_no_room_names_the_folder(
+    tmp_path: Path, clip: PreparedClip, settings: MediaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "store", settings)
+    store.put("k1", clip)
+
+    def full(path: Path, entries: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("affekt.store.entries.write_shard", full)
+    with pytest.raises(OSError, match="store"):
+        store.pack()
