@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from affekt.argument_names import argument
 from affekt.counted import counted
 from affekt.dataset.split_names import canonical_split
 from affekt.errors import DataError
@@ -89,6 +90,17 @@ def rows_left_out(table: ScoreTable, rows: Rows) -> list[str]:
     unlabelled = sum(split == rows.train_split for split in table.splits) - len(rows.train)
     told += [f"{counted(unlabelled, 'rows')} of {rows.train_split} without a label"] if unlabelled else []
     return [f"neither fitted on nor fused: {', '.join(told)}"] if told else []
+
+
+def fused_together(table: ScoreTable, rows: Rows) -> list[str]:
+    """A sentence on the rows of splits with names that nobody knows, where they are fused as one part."""
+    if rows.test_split in table.splits:
+        return []
+    names = Counter(split for split in rows.test.splits if split)
+    if not names:
+        return []
+    told = ", ".join(f"{counted(number, 'rows')} of {split!r}" for split, number in names.most_common())
+    return [f"no split is called test or val: fused together are {told}; name one with {argument('test_split')}"]
 
 
 def _refuse_what_is_no_amount(table: ScoreTable) -> None:

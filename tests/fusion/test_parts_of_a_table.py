@@ -24,7 +24,7 @@ from affekt.fusion.figures import (
     member_accuracies,
     rightly,
 )
-from affekt.fusion.rows import choose_rows, rows_left_out
+from affekt.fusion.rows import choose_rows, fused_together, rows_left_out
 from affekt.score_table import ScoreTable
 
 HOW = {"adapt": False, "seed": 0, "settings": None, "folds": 3}
@@ -87,6 +87,22 @@ def test_rows_in_neither_part_are_told(splits: list[str], truth: list[int], said
     table = rows_of(splits, truth=truth)
     expected = [] if said is None else [f"neither fitted on nor fused: {said}"]
     assert rows_left_out(table, choose_rows(table, None, None)) == expected
+
+
+@pytest.mark.parametrize(
+    ("splits", "said"),
+    [
+        (["train", "kept", "kept", "Test1"], "2 rows of 'kept', 1 row of 'Test1'"),
+        (["A", "A", "B"], "2 rows of 'A', 1 row of 'B'"),
+        (["train", "", ""], None),
+        (["train", "val", "kept"], None),  # which is left out, and told as that
+    ],
+)
+def test_splits_that_nobody_knows_are_told_where_they_are_fused_as_one(splits: list[str], said: str | None) -> None:
+    table = rows_of(splits)
+    start = "no split is called test or val: fused together are"
+    expected = [] if said is None else [f"{start} {said}; name one with test_split="]
+    assert fused_together(table, choose_rows(table, None, None)) == expected
 
 
 def test_a_score_that_is_no_amount_is_named() -> None:
