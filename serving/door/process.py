@@ -11,6 +11,7 @@ import importlib
 import json
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+#: Files that the door may have open: each connection is one, and a stranger soon has the 1,024 that are usual.
+_FILES = 65_536
+
 
 def main() -> int:
     """Serve until SIGTERM or SIGINT; what went wrong is an event on the output."""
@@ -37,6 +41,7 @@ def main() -> int:
     os.dup2(2, 1)  # whatever a library prints must not be taken for an event
     with os.fdopen(0, "rb", buffering=0, closefd=False) as told:  # without a buffer: the second line is read later
         options = Options.from_dict(json.loads(told.readline()))
+    _allow_files()
     os.umask(0o077)  # clips and sockets are nobody else's
     _log_to(options.log)
     try:
@@ -149,6 +154,13 @@ def _engine(options: Options) -> Engine:
     from affekt.serving.engines.torchserve import TorchServeEngine  # as above
 
     return TorchServeEngine(options.name, layout, options.threads)
+
+
+def _allow_files() -> None:
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if most == resource.RLIM_INFINITY else min(_FILES, most)
+    if allowed != resource.RLIM_INFINITY and allowed < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _bound(address: str, port: int) -> socket.socket:

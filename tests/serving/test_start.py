@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -70,6 +72,20 @@ def test_the_model_is_looked_for_while_the_server_starts(tiny_ensemble):
     assert running == [True]
     assert (server.ensemble, server.version, server.workers) == (tiny_ensemble, "3", 1)
     assert [model["version"] for model in models] == ["3"]
+
+
+def test_idle_connections_take_no_place_from_others_where_few_files_are_usual(tiny_ensemble):
+    usual = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, usual[1]))
+    with contextlib.ExitStack() as stack:
+        try:
+            server = stack.enter_context(LocalServer(tiny_ensemble, engine="direct", workers=1))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, usual)
+        host, port = server.base.removeprefix("http://").split(":")
+        for _ in range(200):
+            stack.enter_context(socket.create_connection((host, int(port)), timeout=30))
+        assert requests.get(f"{server.base}/ping", timeout=5).status_code == 200
 
 
 def test_a_model_that_is_not_found_ends_what_was_started(tmp_path):
