@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 from affekt.counted import there_are
 from affekt.ensemble.manifest import MANIFEST, read_manifest
+from affekt.errors import AffektError
+from affekt.model_names import NAME
 from affekt.serving.door.inbox import Clip
 from affekt.serving.door.line import Full, Line
 from affekt.serving.door.refusal import ENGINE_STATUS, Refusal
@@ -93,8 +95,11 @@ class Versions:
         """Load a version; nobody is sent to it yet.
 
         Raises:
-            AffektError: it cannot be loaded.
+            AffektError: it cannot be loaded, or be called so.
         """
+        if not NAME.fullmatch(name):  # it stands in addresses and in the names of files
+            message = "a version begins with a letter or digit, and has letters, digits, '_', '-' and '.' only"
+            raise AffektError(message, code="bad_name", where=name[:80] or '""')
         manifest = read_manifest(folder, checked=False)  # the engine's workers check what they load
         if name in self._leaving:
             await asyncio.wait({self._leaving[name]})  # the engine knows it until then

@@ -384,11 +384,21 @@ def test_how_long_a_version_takes_is_that_of_plain_answers(scene, tiny_ensemble,
     assert scene(act) == (20, [])
 
 
+@pytest.mark.parametrize("name", ["", "..", "../2", "a/b", "2?x", "2 3", "2\n"])
+def test_a_version_has_a_name_that_may_stand_in_an_address_and_in_a_file(scene, tiny_ensemble, name):
+    async def act(engine, versions, swaps):
+        with pytest.raises(AffektError) as raised:
+            await swaps.replace(name, tiny_ensemble)
+        return raised.value.code, engine.there, versions.default
+
+    assert scene(act) == ("bad_name", ["1"], "1")
+
+
 def test_another_model_under_a_name_that_was_taken_away_knows_nobody(scene, tiny_ensemble, tmp_path, monkeypatch):
     other = shutil.copytree(tiny_ensemble, tmp_path / "other")
     manifest = other / "ensemble.json"
     manifest.write_text(manifest.read_text() + "\n")
-    shown = {"clips": 1, "said": {}, "rows": {}, "fused": None}
+    shown = {"clips": 1, "said": {}, "rows": {}, "fused": None, "kinds": ["a"]}
 
     async def act(engine, versions, swaps):
         desk, known = Desk(Options("", ""), versions, Inbox(engine.inbox, 100)), []
