@@ -34,7 +34,7 @@ def fit_fusion(
 
     with step("fusion", settings, tracking_uri=tracking_uri, run_id=run_id, group="fusion") as this:
         from affekt.counted import counted
-        from affekt.dataset.several import names_alone
+        from affekt.dataset.several import names_beside
         from affekt.ensemble import Learned
         from affekt.media import PreparedIndex
         from affekt.registry import Tracking, data_of
@@ -47,7 +47,7 @@ def fit_fusion(
         facts = {"data": file_digest(Path(prepared.path) / "index.csv"), "code": code_digest(), "run": run_id}
         index = PreparedIndex.read(Path(prepared.path))
         seen = (index, store_of(index, store, this.settings.media))
-        names = names_alone(data_of(Tracking(tracking_uri or None), run_id))
+        names = names_beside(data_of(Tracking(tracking_uri or None), run_id))
         fused = fit_fusions(
             folders,
             models.split(","),

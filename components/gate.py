@@ -50,7 +50,7 @@ def gate(
 
     with step("gate", settings, tracking_uri=tracking_uri, run_id=run_id, group="gate") as this:
         from affekt.dataset import ClipTable
-        from affekt.dataset.several import names_alone
+        from affekt.dataset.several import names_beside
         from affekt.ensemble import Clips, Material, StillImages, contents_of
         from affekt.media import PreparedIndex
         from affekt.registry import Tracking, data_of
@@ -63,7 +63,7 @@ def gate(
         index = PreparedIndex.read(Path(prepared.path))
         fused = ScoreTable.read(Path(scores.path) / "fused.csv")
         tracking = Tracking(tracking_uri or None)
-        called = names_alone(data_of(tracking, run_id))
+        called = names_beside(data_of(tracking, run_id))
         candidate = Challenger(name, version, Path(ensemble.path), fused, contents_of(index), called)
         if index.unit == "images":
             material: Material = StillImages.read(index.source)

@@ -89,7 +89,7 @@ def places_of(uri: str) -> tuple[str, ...]:
 
 def names_of(places: Sequence[str]) -> list[str]:
     """A name for each data set: that of its folder or file, with the folder above where two are called alike."""
-    paths = [PurePosixPath(_whereabouts(place) if _unnamed(place) else place.rstrip("/")) for place in places]
+    paths = [_path(place) for place in places]
     names = [path.stem if path.suffix else path.name for path in paths]
     alike = {name for name in names if names.count(name) > 1}
     longer = [f"{path.parent.name}-{name}" if name in alike else name for path, name in zip(paths, names, strict=True)]
@@ -98,19 +98,28 @@ def names_of(places: Sequence[str]) -> list[str]:
     return [f"{number}-{name}" for number, name in enumerate(longer, start=1)]
 
 
-def names_alone(uri: str) -> tuple[str, ...]:
-    """What a single data set would be called among several; nothing of several, whose subjects bear these names."""
+def names_beside(uri: str) -> dict[str, tuple[str, ...]]:
+    """What each data set may be called beside others, by its name here; that of a single one is empty."""
     places = places_of(uri)
-    if len(places) > 1 or not places[0].strip():
-        return ()
-    (name,) = names_of(places)
-    folder = PurePosixPath(_whereabouts(places[0]) if _unnamed(places[0]) else places[0].rstrip("/")).parent.name
-    return (name, f"{folder}-{name}")
+    if not all(place.strip() for place in places):
+        return {}
+    names = names_of(places) if len(places) > 1 else [""]
+    short = [name for place in places for name in names_of([place])]
+    longer = [f"{_path(place).parent.name}-{name}" for place, name in zip(places, short, strict=True)]
+    # What two of them would be called tells neither.
+    return {
+        name: tuple(other for known in (short, longer) if known.count(other := known[number]) == 1)
+        for number, name in enumerate(names)
+    }
 
 
 def named_by(name: str, subject: str) -> str:
     """A subject of the data set of this name, as it is called among several."""
     return f"{name}/{subject}"
+
+
+def _path(place: str) -> PurePosixPath:
+    return PurePosixPath(_whereabouts(place) if _unnamed(place) else place.rstrip("/"))
 
 
 def _unnamed(place: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from affekt.storage import read_optional
 #: The file of an ensemble's folder that holds them.
 LEARNED = "learned.json"
 _TRAIN = "train"
+_NONE: Mapping[str, Sequence[str]] = {}
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Learned:
     """Digests; whoever knows a subject's name can find out whether it is among them.
 
     Attributes:
-        subjects: of the train split; those of a single data set also as they are called among several.
+        subjects: of the train split, also as they may be called beside other data sets.
         contents: of the train split.
         seen: all contents that the run saw, those of other splits and those that cannot be used too.
         labelled: contents together with their labels, of the train split.
@@ -34,12 +35,12 @@ class Learned:
     labelled: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, index: PreparedIndex, names: Sequence[str] = ()) -> Learned:
+    def of(cls, index: PreparedIndex, names: Mapping[str, Sequence[str]] = _NONE) -> Learned:
         """What a training on this index learns from.
 
         Args:
             index: of all that the run prepared.
-            names: :func:`affekt.dataset.several.names_alone` of its data set.
+            names: :func:`affekt.dataset.several.names_beside` of its data set.
         """
         rows = [row for row in index if row.split == _TRAIN]
         return cls(
@@ -49,13 +50,13 @@ class Learned:
             frozenset(_digest("content", row.content, row.label) for row in rows),
         )
 
-    def knows(self, subject: str, content: str, names: Sequence[str] = ()) -> bool:
+    def knows(self, subject: str, content: str, names: Mapping[str, Sequence[str]] = _NONE) -> bool:
         """Whether a subject (``""`` where not known) or a content was learned from.
 
         Args:
             subject: as its data set, or its data sets, call it.
             content: of the clip or image.
-            names: :func:`affekt.dataset.several.names_alone` of the data set.
+            names: :func:`affekt.dataset.several.names_beside` of the data set.
         """
         return any(_digest("subject", name) in self.subjects for name in _called(subject, names)) or (
             bool(content) and _digest("content", content) in self.contents
@@ -104,9 +105,14 @@ def contents_of(rows: Iterable[PreparedRow]) -> dict[str, str]:
     return {row.clip: row.content for row in rows}
 
 
-def _called(subject: str, names: Sequence[str]) -> list[str]:
-    """A subject as its data set calls it, and as it is called beside other data sets."""
-    return [subject, *(named_by(name, subject) for name in names)] if subject else []
+def _called(subject: str, names: Mapping[str, Sequence[str]]) -> list[str]:
+    """A subject as it is called here, and as it may be called beside other data sets."""
+    found = [subject] if subject else []
+    for name, others in names.items():
+        before = named_by(name, "") if name else ""
+        if subject.startswith(before) and subject != before:
+            found += [named_by(other, subject.removeprefix(before)) for other in others]
+    return found
 
 
 def _digest(kind: str, *texts: str) -> str:

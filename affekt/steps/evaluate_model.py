@@ -14,7 +14,7 @@ import numpy as np
 from affekt.counted import counted
 from affekt.dataset import load_clips, read_faces, unit_of
 from affekt.dataset.labels import in_order
-from affekt.dataset.several import names_alone, places_of, possible_in
+from affekt.dataset.several import names_beside, places_of, possible_in
 from affekt.dataset.split_asked import no_clips, no_images
 from affekt.ensemble import Ensemble, Learned, prepare_and_score, score_images
 from affekt.ensemble.among import only_among, only_possible
@@ -162,7 +162,7 @@ def _learned(ensemble: Ensemble, index: PreparedIndex, data: str) -> int | None:
     learned = Learned.read(ensemble.folder)
     if learned is None:
         return None
-    names = names_alone(data)
+    names = names_beside(data)
     return sum(learned.knows(row.subject, row.content, names) for row in index if row.label in ensemble.labels)
 
 
@@ -189,7 +189,7 @@ def _of_images(ensemble: Ensemble, data: str, split: str | None) -> ModelEvaluat
         (known[clip], contents[clip]) for clip, truth in zip(scores.clips, scores.truth, strict=True) if truth >= 0
     ]
     # Face images beside clips are learned from without a record, so that none found is not known to be none.
-    count = sum(learned.knows(image.subject, content, names_alone(data)) for image, content in named) if learned else 0
+    count = sum(learned.knows(image.subject, content, names_beside(data)) for image, content in named) if learned else 0
     evaluation = replace(evaluation, unlabelled=evaluation.unlabelled - len(strange), learned=count or None)
     size = settings.media.face_size
     faces = {clip: thumbnail(face_picture(known[clip], size)) for clip in evaluation.pictured}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from affekt.counted import counted
 from affekt.dataset import Clip, ClipTable, assign_splits, load_clips
-from affekt.dataset.several import names_alone
+from affekt.dataset.several import names_beside
 from affekt.ensemble.learned import Learned
 from affekt.errors import AffektError, DataError
 from affekt.json_document import FLAT, JsonDocument
@@ -67,7 +67,7 @@ def gate_power(data: str, tracking: Tracking, name: str, settings: Settings, *, 
     split, deciding = _deciding(table)
     champion = champion_of(name, tracking)
     learned = None if champion is None else Learned.read(resolve(champion.reference, tracking))
-    names = names_alone(data)
+    names = names_beside(data)
     people = [clip.subject for clip in deciding if learned is None or not learned.knows(clip.subject, "", names)]
     left_out = len(deciding) - len(people)
     if not people:

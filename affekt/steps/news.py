@@ -13,7 +13,7 @@ from pathlib import Path
 from affekt.counted import counted
 from affekt.dataset import Clip, assign_splits, read_source
 from affekt.dataset.problems import raise_errors
-from affekt.dataset.several import names_alone
+from affekt.dataset.several import names_beside
 from affekt.dataset.unlabelled import unlabelled_clips
 from affekt.ensemble.drift import Drift, measure
 from affekt.ensemble.learned import Learned
@@ -138,7 +138,7 @@ def find_news(data: str, name: str, settings: Settings, when: When, *, store: st
         tried = Learned.read(later)
         if tried is not None:
             newest = [clip for clip in unknown if not known[clip.uri] or tried.is_new(known[clip.uri], clip.label)]
-    names = names_alone(data)
+    names = names_beside(data)
     people = {clip.subject for clip in newest if clip.subject and not own.knows(clip.subject, "", names)}
     news = News(
         champion=champion.reference,

@@ -41,7 +41,7 @@ class Challenger:
     """The candidate: its registered name and version, its folder, its fused answers on unseen clips.
 
     ``contents`` is the content of each clip, by which the clips that a model learned from are known under other names;
-    ``called`` what a single data set is called among several, by which its people are.
+    ``called`` what its data sets may be called beside others, by which their people are.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Challenger:
     folder: Path
     fused: ScoreTable
     contents: Mapping[str, str] = field(default_factory=dict)
-    called: Sequence[str] = ()
+    called: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def people(self, unit: str) -> dict[str, str]:
         """The name of each clip's person, one for all subjects of whom the same file is there; of those with one.

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from affekt.dataset.several import joined, names_alone
+from affekt.dataset.several import joined, names_beside
 from affekt.ensemble import Ensemble, Learned, contents_of
 from affekt.ensemble.manifest import identity_of
 from affekt.errors import DataError
@@ -45,14 +45,25 @@ def test_the_subjects_and_contents_of_the_train_split_are_known(tmp_path, subjec
 
 @pytest.mark.parametrize("beside", ["/other/german", "/other/english"])
 def test_people_of_a_data_set_are_known_when_others_come_to_it_and_when_they_go(beside):
-    alone, several = names_alone("/data/english"), names_alone(joined(["/data/english", beside]))
+    alone, several = names_beside("/data/english"), names_beside(joined(["/data/english", beside]))
     name = "english" if "german" in beside else "data-english"
     assert Learned.of(INDEX, alone).knows(f"{name}/ann", "", several)
     assert not Learned.of(INDEX, alone).knows(f"{name}/cid", "", several)  # not of the train split
     assert not Learned.of(INDEX, alone).knows("german/ann", "", several)
     together = Learned.of(PreparedIndex((row("a", f"{name}/ann", "train", "aa"),)), several)
     assert together.knows("ann", "", alone)
-    assert not together.knows("ann", "", names_alone("/data/german"))
+    assert not together.knows("ann", "", names_beside("/data/german"))
+
+
+def test_people_are_known_when_a_further_data_set_changes_what_theirs_is_called():
+    before = names_beside(joined(["/data/english", "/data/german"]))
+    after = names_beside(joined(["/data/english", "/data/german", "/other/english"]))
+    learned = Learned.of(PreparedIndex((row("a", "english/ann", "train", "aa"),)), before)
+    assert learned.knows("data-english/ann", "", after)
+    assert not learned.knows("other-english/ann", "", after) and not learned.knows("german/ann", "", after)
+    both = Learned.of(PreparedIndex((row("a", "data-english/ann", "train", "aa"),)), after)
+    assert both.knows("ann", "", names_beside("/data/english")) and not both.knows("", "", after)
+    assert not both.knows("ann", "", names_beside("/other/english"))
 
 
 def test_the_file_names_nobody(tmp_path):
@@ -131,7 +142,7 @@ def test_an_evaluation_knows_people_of_a_data_set_that_was_learned_from_beside_o
 ):
     folder = shutil.copytree(tiny_ensemble, tmp_path / "ensemble")
     subjects = {row.subject for row in PreparedIndex.read(tiny_run.prepared) if row.split == "train"}
-    name, *_ = names_alone(str(sample_clips))
+    name = names_beside(str(sample_clips))[""][0]
     rows = [row(f"{name}/{number}", f"{name}/{subject}", "train", "x") for number, subject in enumerate(subjects)]
     Learned.of(PreparedIndex(tuple(rows))).write(folder)
     found = evaluate_model(Ensemble.load(folder), str(sample_clips), tiny_run.store, model="m")

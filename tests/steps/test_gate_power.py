@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from affekt.dataset.several import joined, names_alone
+from affekt.dataset.several import joined, names_beside
 from affekt.ensemble import Learned
 from affekt.errors import DataError
 from affekt.media import PreparedIndex, PreparedRow
@@ -78,7 +78,7 @@ def test_people_are_known_whom_the_champion_learned_from_alone(people, tiny_ense
     found = registry_in(tmp_path / "registry")
     folder = shutil.copytree(tiny_ensemble, tmp_path / "ensemble")
     rows = [PreparedRow(f"c{n}", "sad", f"p{n}", "train", f"{n}-x", 1, 1, True) for n in (0, 1)]
-    Learned.of(PreparedIndex(tuple(rows)), names_alone(people)).write(folder)
+    Learned.of(PreparedIndex(tuple(rows)), names_beside(people)).write(folder)
     register(found, folder, name="affekt", run_id=found.start_parent("a run"))
     promote("affekt/1", found)
     other = shutil.copytree(people, tmp_path / "other")

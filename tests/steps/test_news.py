@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from affekt.dataset import LABELS
-from affekt.dataset.several import joined, names_alone
+from affekt.dataset.several import joined, names_beside
 from affekt.ensemble import Learned
 from affekt.ensemble.records import REFERENCE, put_records, write_table
 from affekt.media import PreparedIndex
@@ -61,7 +61,7 @@ class Clips:
             if row["path"] not in unusable
         ]
         lost = tuple(self.content(row) for row in self.rows if row["path"] in unusable)
-        return Learned.of(PreparedIndex(tuple(index), unusable=lost), names_alone(str(self.folder)))
+        return Learned.of(PreparedIndex(tuple(index), unusable=lost), names_beside(str(self.folder)))
 
     def content(self, row: dict[str, str]) -> str:
         return content_name(file_digest(self.folder / row["path"]))

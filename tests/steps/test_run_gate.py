@@ -469,7 +469,9 @@ def test_a_champion_of_several_data_sets_knows_the_people_of_one_of_them(trackin
     learned = Learned(Learned.of(PreparedIndex(rows)).subjects, frozenset())
     first = candidate(1.0, learned)
     promote(f"{first.name}/{first.version}", tracking)
-    challenger = dataclasses.replace(candidate(0.999, Learned(frozenset(), frozenset())), called=("faces", "x-faces"))
+    challenger = dataclasses.replace(
+        candidate(0.999, Learned(frozenset(), frozenset())), called={"": ("faces", "x-faces")}
+    )
     decision = decide(tracking, challenger, tiny_settings)
     assert people and not decision.evaluated
     assert "7 of 7 images do not count" in decision.reasons[0]
