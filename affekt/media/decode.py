@@ -20,7 +20,7 @@ from affekt.media.frame_rate import measured_rate, shown_until, step_for
 from affekt.media.frames import Frames, Spill
 from affekt.media.limits import check_file, refusal, too_long
 from affekt.media.listing import JUMPING, Listing
-from affekt.media.movie_index import edited_away
+from affekt.media.movie_index import ENCRYPTED, edited_away
 from affekt.media.pipes import MAX_PICTURE_BYTES
 from affekt.media.probe import is_truncated
 from affekt.media.pyav import run_pyav
@@ -180,7 +180,9 @@ def decode_channels(
 
 
 def _allowed(path: Path, settings: MediaSettings, listing: Listing) -> MediaError | None:
-    """What the file itself says of which it has more than allowed."""
+    """What the file itself says of which it has more than allowed, or that it is encrypted."""
+    if listing.encrypted:
+        return refusal(path, "unreadable", ENCRYPTED)
     stated = _Streams.wanted(listing).stated_seconds(listing)
     if stated > settings.max_seconds + _SLACK:
         return too_long(path, settings, stated)

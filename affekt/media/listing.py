@@ -22,6 +22,8 @@ _RATE = re.compile(r", (\d+(?:\.\d+)?)(k?) (fps|tbr)")
 _HERTZ = re.compile(r" (\d+) Hz(?:, (\w[^,]*))?")
 _ROTATION = re.compile(r"^ +display ?matrix: rotation of (-?\d+(?:\.\d+)?) degrees", re.MULTILINE | re.IGNORECASE)
 _CROPPED = re.compile(r"^ +frame ?cropping: (\d+)/(\d+)/(\d+)/(\d+)", re.MULTILINE | re.IGNORECASE)
+#: What Matroska says of a stream that is encrypted.
+_KEY = re.compile(r"^ +enc_key_id +: ", re.MULTILINE)
 _TAGGED = re.compile(r"^ +DURATION +: (\d+):(\d\d):(\d\d(?:\.\d+)?)", re.MULTILINE)
 #: Pictures that are no moving ones, and sounds that are made for few listeners.
 _NO_CLIP = frozenset({"attached pic", "timed thumbnails", "still image"})
@@ -85,6 +87,7 @@ class Listing:
         estimated: the duration may be far off: it follows from the size, as if all were coded as densely as the
             beginning, or is the time of the end where nothing tells that of the beginning.
         ends: the duration is the time of the end, wherever the file begins.
+        encrypted: a stream needs a key.
     """
 
     container: str = ""
@@ -93,6 +96,7 @@ class Listing:
     streams: tuple[Stream, ...] = ()
     estimated: bool = False
     ends: bool = False
+    encrypted: bool = False
 
     @property
     def videos(self) -> tuple[Stream, ...]:
@@ -162,7 +166,11 @@ def read_listing(text: str, ends: bool = False) -> Listing:
     container = found[1] if found else ""
     in_ogg = {stream.codec for stream in streams} if container == "ogg" else set()
     ends = ends or container.startswith(_ENDS) or "opus" in in_ogg
-    return Listing(container, duration, start, tuple(streams), _ESTIMATED in text or "flac" in in_ogg, ends)
+    estimated, encrypted = (
+        _ESTIMATED in text or "flac" in in_ogg,
+        container.startswith("matroska") and _KEY.search(text),
+    )
+    return Listing(container, duration, start, tuple(streams), estimated, ends, bool(encrypted))
 
 
 def _stream(match: re.Match[str], below: str) -> Stream:

@@ -191,8 +191,10 @@ def _reason(text: str) -> str:
     return last.removeprefix("Error opening input: ")
 
 
-def _parse(header: str, path: Path) -> MediaInfo:
+def _parse(header: str, path: Path) -> MediaInfo | MediaError:
     listing = read_listing(header, states_end(path))
+    if listing.encrypted:
+        return MediaError(ENCRYPTED, code="unreadable", where=str(path))
     video = next((stream for stream in listing.videos if stream.width), None)
     sound = listing.sounds[0] if listing.sounds else None
     facts: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""What the index of an MP4 file says of encryption and of edits that have no length, or show nothing."""
+"""What a file says of encryption, and of edits that have no length, or show nothing."""
 
 from __future__ import annotations
 
@@ -61,6 +61,41 @@ def test_a_film_of_which_the_sound_alone_is_not_encrypted_is_refused(
     clip.write_bytes(whole.replace(b"avc1\0\0", kind + b"\0\0"))
     with pytest.raises(MediaError, match="is encrypted"):
         decode(clip, settings)
+
+
+def element(name: bytes, content: bytes) -> bytes:
+    """An element of EBML, with its size in eight bytes."""
+    return name + (len(content) | 1 << 56).to_bytes(8, "big") + content
+
+
+def with_a_key(webm: bytes) -> bytes:
+    """A WebM file without an index, whose last track says that it is encrypted."""
+    key = element(b"\x50\x35", b"\x47\xe1\x81\x05" + b"\x47\xe2\x90" + bytes(range(16)))
+    kind = b"\x50\x31\x81\x00\x50\x32\x81\x01\x50\x33\x81\x01"
+    said = element(b"\x6d\x80", element(b"\x62\x40", kind + key))
+    tracks = webm.rindex(b"\x16\x54\xae\x6b", 0, webm.index(b"\x1f\x43\xb6\x75"))
+    width = 9 - webm[tracks + 4].bit_length()
+    start = tracks + 4 + width
+    size = int.from_bytes(webm[tracks + 4 : start], "big") ^ 1 << 7 * width
+    content = webm[start : start + size]
+    at, entry = 0, 0
+    while at < size:
+        entry, digits = at, 9 - content[at + 1].bit_length()
+        at += 1 + digits + (int.from_bytes(content[at + 1 : at + 1 + digits], "big") ^ 1 << 7 * digits)
+    digits = 9 - content[entry + 1].bit_length()
+    last = element(content[entry : entry + 1], content[entry + 1 + digits :] + said)
+    return webm[:tracks] + element(webm[tracks : tracks + 4], content[:entry] + last) + webm[start + size :]
+
+
+def test_an_encrypted_webm_is_called_so(make_clip: MakeClip, settings: MediaSettings, tmp_path: Path) -> None:
+    codecs = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus", "-live", "1")
+    plain = make_clip("to_protect.webm", *PICTURE, *TONE, *codecs)
+    clip = tmp_path / "protected.webm"
+    clip.write_bytes(with_a_key(plain.read_bytes()))
+    for read in (probe, lambda path: decode(path, settings)):
+        with pytest.raises(MediaError, match="is encrypted"):
+            read(clip)
+    assert probe(plain).videos == 1
 
 
 def test_an_edit_without_a_length_goes_on_to_the_end_of_its_track(
