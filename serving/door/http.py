@@ -22,6 +22,8 @@ logger = logging.getLogger("affekt.door")
 HEAD_SECONDS = 10.0
 #: Seconds after which a client that ended its side is looked at, at first and at most; in between each time twice that.
 _LOOK_SECONDS, _LOOK_MOST_SECONDS = 0.01, 0.5
+#: Seconds in which a client takes nothing of its answer, until it is taken for gone.
+UNREAD_SECONDS = 60.0
 #: With which every answer begins.
 _BEGINNING = b"HTTP/1.1 "
 _NO_HTTP = "this is no valid HTTP/1.1 request, or its head is too long; send it again by another client"
@@ -45,6 +47,9 @@ class Protocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client is there; its first request has to come."""
         super().connection_made(transport)
+        used = transport.get_extra_info("socket")
+        if hasattr(socket, "TCP_USER_TIMEOUT") and used.family != socket.AF_UNIX:  # Linux
+            used.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(1000 * UNREAD_SECONDS))
         self._await_head()
 
     def data_received(self, data: bytes) -> None:

@@ -288,3 +288,28 @@ def test_the_rest_of_a_body_that_nobody_wants_has_its_time_as_well(monkeypatch, 
         return time.monotonic() - began
 
     assert (0.1 if pause is None else 0.5) < asyncio.run(act()) < 4
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux alone closes such connections")
+def test_who_does_not_take_an_answer_is_taken_for_gone(monkeypatch):
+    monkeypatch.setattr(http, "UNREAD_SECONDS", 0.5, raising=False)
+
+    async def much(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": bytes(8 << 20)})
+
+    async def act() -> int:
+        config, state = uvicorn.Config(much, log_config=None, lifespan="off"), ServerState()
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: http.Protocol(config, state, {}), "127.0.0.1", 0)
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(server.sockets[0].getsockname())
+            client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            ends = time.monotonic() + 10
+            while not state.total_requests or (state.connections and time.monotonic() < ends):
+                await asyncio.sleep(0.05)
+        server.close()
+        return len(state.connections)
+
+    assert asyncio.run(act()) == 0
