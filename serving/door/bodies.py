@@ -19,6 +19,8 @@ from affekt.serving.door.refusal import Refusal
 _NAMED = ("body", "data")
 #: Bytes of a form besides the clip, and of a JSON document.
 _FORM_BYTES, _JSON_BYTES = 64 << 10, 64 << 10
+#: Bytes of all JSON documents that are on their way, which are in memory until they are whole.
+_READ_BYTES = 256 << 20
 NO_CLIP = (
     "expected the bytes of a video clip, as the raw body, as the field 'data' of a form (multipart/form-data), or "
     'named by {"uri": "s3://…"} as application/json'
@@ -73,19 +75,25 @@ async def read_json(request: Request, inbox: Inbox, most: int) -> dict[str, Any]
     """The JSON object that a body is.
 
     Raises:
-        Refusal: it is none, or longer than ``most`` bytes.
+        Refusal: it is none, or longer than ``most`` bytes; or those of all callers take too much memory.
     """
     refuse_encoding(request.headers)
     body = bytearray()
-    async for chunk in inbox.chunks(request):
-        body += chunk
-        if len(body) > most:
-            message = f"the JSON document has more than {most:,} bytes; send large clips to /predictions"
-            raise Refusal(413, "too_large", message)
     try:
+        async for chunk in inbox.chunks(request):
+            body += chunk
+            inbox.read += len(chunk)
+            if len(body) > most:
+                message = f"the JSON document has more than {most:,} bytes; send large clips to /predictions"
+                raise Refusal(413, "too_large", message)
+            if len(body) > _JSON_BYTES and inbox.read > _READ_BYTES:
+                message = "too many JSON documents are on their way; try again later, or send clips to /predictions"
+                raise Refusal(503, "no_room", message, retry_after=5)
         document = _parsed(bytes(body))
     except (ValueError, RecursionError) as error:
         raise Refusal(400, "bad_json", f"expected a JSON object as the body ({type(error).__name__})") from None
+    finally:
+        inbox.read -= len(body)
     if not isinstance(document, dict):
         raise Refusal(400, "bad_json", "expected a JSON object as the body")
     return document

@@ -78,6 +78,7 @@ class Inbox:
 
     Attributes:
         used: bytes of all clips in it.
+        read: bytes of documents that are on their way, in memory.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class Inbox:
         self.folder, self.max_bytes = folder, max_bytes
         self.idle_seconds, self.body_seconds = idle_seconds, body_seconds
         self.most = min(_MOST, shutil.disk_usage(folder).free // 2) if disk_bytes is None else disk_bytes
-        self.used = 0
+        self.used = self.read = 0
         self._lock = threading.Lock()  # clips from S3 are written by threads
 
     def hold(self, size: int) -> None:

@@ -80,7 +80,9 @@ def routes(desk: Desk) -> list[Route]:
         labels = labels_of(*said(request, LABELS, words))
         task = {"labels": labels} if labels else {}
         person = desk.person_of(*said(request, PERSON, words))
-        status, document = await desk.reply(request, version, await _clip(desk, asked), task, person)
+        clip = await _clip(desk, asked)
+        del asked["inputs"]  # it may be large, and the clip may wait long
+        status, document = await desk.reply(request, version, clip, task, person)
         return JSONResponse(_inferred(asked, wanted, document) if status == 200 else document, status)
 
     model = "/v2/models/{model}"

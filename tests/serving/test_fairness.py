@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
 import os
 import re
 import resource
+import select
 import signal
 import socket
 import time
@@ -313,3 +315,29 @@ def test_who_does_not_take_an_answer_is_taken_for_gone(monkeypatch):
         return len(state.connections)
 
     assert asyncio.run(act()) == 0
+
+
+def test_json_documents_that_are_on_their_way_take_so_much_memory_and_no_more(door, clip):
+    """A caller who sends most of one and waits keeps it; those of others stay small enough, or are told to wait."""
+    process = next(
+        each
+        for each in psutil.Process(door.running_server().process).children(recursive=True)
+        if "affekt.serving.door.process" in each.cmdline()
+    )
+    before, length = process.memory_info().rss, 32 << 20
+    asked = f"POST /v2/models/affekt/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n".encode()
+    with contextlib.ExitStack() as stack:
+        answers = []
+        for _ in range(16):
+            caller = stack.enter_context(sent(door, asked))
+            caller.settimeout(1)
+            with contextlib.suppress(OSError):  # a caller who is refused may be cut off
+                caller.sendall(b'{"a": "' + bytes(length - 1000))
+            answers.append(caller)
+        assert process.memory_info().rss - before < 400 << 20
+        said = [caller for caller in answers if select.select([caller], [], [], 0)[0]]
+        assert said and b"503 Service Unavailable" in said[0].recv(64)
+        data = [base64.b64encode(clip.read_bytes()[:1000]).decode()]
+        small = {"inputs": [{"name": "clip", "datatype": "BYTES", "shape": [1], "data": data}]}
+        assert requests.post(f"{door.base}/v2/models/affekt/infer", json=small, timeout=60).status_code == 400
+        assert requests.post(door.url, data=clip.read_bytes(), timeout=60).status_code == 200
