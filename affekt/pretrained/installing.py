@@ -105,8 +105,6 @@ def install(
     folder_of(name)  # refuses a name that cannot be one
     if layout is not None and layout not in LAYOUTS:
         raise DataError(f"unknown layout; expected one of {', '.join(LAYOUTS)}", code="unknown_layout", where=layout)
-    if not path.is_file():
-        raise DataError("there is no such file; expected a checkpoint", code="missing", where=source)
     refuse_other_content(path, source)
     with told_when_slow(f"converting {source}"):
         return _converted(path, entry, layout, name, source, sha256)

@@ -11,11 +11,14 @@ MAX_BYTES = 2 * 1024**3
 
 
 def refuse_other_content(path: Path, where: str) -> None:
-    """Refuse what is plainly no checkpoint: an empty file, a web page, a file over the limit.
+    """Refuse what is plainly no checkpoint: nothing at all, a folder, an empty file, a web page, one over the limit.
 
     Raises:
         DataError: says what the file is instead.
     """
+    if not path.is_file():
+        found = "is a folder" if path.is_dir() else "there is no such file"
+        raise DataError(f"{found}; expected the file of a checkpoint", code="missing", where=where)
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise DataError(

@@ -37,8 +37,6 @@ def read_state(path: Path, shown: str | None = None) -> dict[str, Tensor]:
         DataError: there is no such file, it cannot be read, or it holds something else than tensors by name.
     """
     where = shown or str(path)
-    if not path.is_file():
-        raise DataError("there is no such file; expected a checkpoint to start from", code="missing", where=where)
     refuse_other_content(path, where)
     kind = _kind(path)
     try:

@@ -109,6 +109,11 @@ def test_an_import_of_the_wrong_file_ends_with_1(tmp_path, capsys):
     assert "no such file" in capsys.readouterr().err
 
 
+def test_an_import_of_a_folder_says_that_it_is_one(tmp_path, capsys):
+    assert run(["weights", "import", str(tmp_path), "--as", "vgg_face"]) == 1
+    assert f"{tmp_path}: is a folder; expected the file of a checkpoint" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments", [[], ["fetch"], ["import", "f"], ["import", "f", "--as", "vgg_face", "--layout", "keras"]]
 )
