@@ -140,7 +140,7 @@ async def _form(request: Request, inbox: Inbox, writer: Writer, boundary: bytes)
         )
     if why := form.unclear():
         raise Refusal(400, "no_clip", why)
-    if why := misspelt(form.others - {form.field}, WORDS):
+    if why := misspelt((name for name in form.others if name != form.field), WORDS):
         raise Refusal(400, "bad_form", why)
     if form.field != form.word_as_file != "":
         message = f"the field {form.word_as_file!r} of the form was sent as a file; send it as a text"
@@ -162,7 +162,7 @@ class _Form:
         self.ended = False
         self.words: dict[str, list[bytes]] = {}
         #: Further fields that are no files.
-        self.others: set[str] = set()
+        self.others: dict[str, None] = {}
         self.clips = 0
         #: The field of the clip, and one of a word that came as a file.
         self.field = self.word_as_file = ""
@@ -188,6 +188,7 @@ class _Form:
         return "" if self.clips else NO_CLIP
 
     def _header(self, place: int, data: bytes) -> None:
+        self._besides(data)
         self._headers[-1][place] += data
 
     def _begin(self) -> None:
@@ -199,7 +200,8 @@ class _Form:
             self._writes = False
             self.words.setdefault(name, []).append(b"")
             return
-        self.others |= {name} if b"filename" not in options else set()
+        if b"filename" not in options:
+            self.others[name] = None
         self.word_as_file = name if name in WORDS else self.word_as_file
         rank = 2 if name in _NAMED else 1 if b"filename" in options else 0
         self._writes = rank > self._rank
@@ -213,13 +215,17 @@ class _Form:
         if self._writes:
             self._writer.write(data)
             return
+        self._besides(data)
+        if self._says:
+            self.words[self._says][-1] += data
+
+    def _besides(self, data: bytes) -> None:
+        """Count bytes that are none of the clip."""
         self._other += len(data)
         if self._other > _FORM_BYTES and self.clips > 1:
             raise Refusal(400, "no_clip", self.unclear())
         if self._other > _FORM_BYTES:
             raise Refusal(413, "too_large", f"the form has more than {_FORM_BYTES:,} bytes besides the clip")
-        if self._says:
-            self.words[self._says][-1] += data
 
     def _end(self) -> None:
         self.ended = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from starlette.requests import Request
@@ -17,8 +18,9 @@ LABELS = "labels"
 WORDS = (PERSON, LABELS)
 #: What the query of every address that takes a clip may have, or be told why not.
 QUERY = (*WORDS, "timings")
-#: How much of a name has to be that of another one to be meant as that; less of it is in any short word.
-_NEAR = 0.8
+#: How much of a name has to be that of another one to be meant as that; less of it is in any short word. So many names
+#: are looked at, of so many signs: more are nobody's slip, and take time.
+_NEAR, _LOOKED_AT, _LONGEST = 0.8, 50, 20
 
 
 def said(request: Request, name: str, body: Mapping[str, Sequence[Any]] | None = None) -> list[Any]:
@@ -50,10 +52,11 @@ def misspelt(given: Iterable[str], known: Sequence[str]) -> str:
     What nobody knows is passed over, as of proxies; of ``?label=happy,sad`` the answer would be another one than was
     asked for, without a word.
     """
-    for name in given:
-        near = difflib.get_close_matches(name.lower(), known, 1, _NEAR) if name not in known else []
-        if near:
-            return f"{name[:40]!r} says nothing here; did you mean {near[0]}?"
+    for name in islice(given, _LOOKED_AT):
+        if name in known or len(name) > _LONGEST:
+            continue
+        if near := difflib.get_close_matches(name.lower(), known, 1, _NEAR):
+            return f"{name!r} says nothing here; did you mean {near[0]}?"
     return ""
 
 

@@ -15,6 +15,7 @@ import pytest
 import requests
 
 from affekt.ensemble import Ensemble
+from affekt.serving.door.clip_fields import QUERY, misspelt
 
 
 def error_of(answer):
@@ -141,6 +142,25 @@ def test_each_refusal_has_its_status_and_its_code(door, send, status, code):
     else:
         assert error_of(requests.post(door.url, **send, timeout=60)) == (status, code)
     assert inbox(door) == []
+
+
+def test_a_form_of_nothing_but_names_has_an_end(door):
+    """What is not written is bounded as well: a form may go on for as long as a body may take."""
+    part = b'--x\r\nContent-Disposition: form-data; name="%d"\r\n\r\n%s\r\n'
+    form = (
+        part.replace(b"%d", b"data") % b"no clip" + b"".join(part % (number, b"") for number in range(2_000)) + b"--x--"
+    )
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    assert error_of(requests.post(door.url, data=form, headers=headers, timeout=60)) == (413, "too_large")
+    assert inbox(door) == []
+
+
+@pytest.mark.parametrize("words", [(f"x{number:05}" for number in range(200_000)), ["l" * 5_000_000]])
+def test_looking_for_names_that_were_meant_otherwise_takes_no_time(words):
+    words = dict.fromkeys(words)
+    began = time.monotonic()
+    assert misspelt(words, QUERY) == ""
+    assert time.monotonic() - began < 0.2
 
 
 @pytest.mark.parametrize(
