@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from affekt.classifiers import rows_of
 from affekt.ensemble.among import labels_among, only_among
 from affekt.ensemble.answer import Answer
 from affekt.ensemble.assembly import require_extensions
@@ -22,6 +21,7 @@ from affekt.ensemble.earlier import Earlier, fused_after
 from affekt.ensemble.face import Face
 from affekt.ensemble.fusions import Fusions
 from affekt.ensemble.manifest import MANIFEST, read_manifest
+from affekt.ensemble.one_person import COPY, adapted_together, person_scores
 from affekt.ensemble.seen import Seen
 from affekt.ensemble.telling import answer_of
 from affekt.errors import AffektError, MediaError
@@ -41,9 +41,6 @@ logger = logging.getLogger(__name__)
 
 #: Environment variable with what computes networks, in place of the setting ``inference``.
 INFERENCE = "AFFEKT_INFERENCE"
-
-_COPY = "the same is seen as in another clip of the person, of which it is a copy: it counts once"
-_ALONE = "no other clip of the person can be used: answered from this one alone"
 
 
 class Ensemble:
@@ -161,7 +158,7 @@ class Ensemble:
         if found.clips:
             answer = self._answer(seen, self._fusions.trusted(seen, found.fused), self.known)
         if found.again:
-            answer = replace(answer, warnings=(_COPY, *answer.warnings))
+            answer = replace(answer, warnings=(COPY, *answer.warnings))
         return replace(answer, earlier_clips=found.clips), found.shown
 
     def _seen_in(self, path: str | Path, deadline: Deadline | None) -> tuple[Seen, Answer]:
@@ -271,38 +268,18 @@ class Ensemble:
             rows: of each clip, ``rows`` of :class:`affekt.ensemble.seen.Seen`.
             subjects: N names; clips without one (``""``) are not adapted.
         """
-        if not any(rows):
-            return None
-        known = np.full(scores.shape, np.nan)
-        for own in rows_of(subjects):
-            for number, name in enumerate(self.models):
-                there = [clip for clip in own if name in rows[clip]]
-                if there:
-                    theirs = [rows[clip][name] for clip in there]
-                    first, kinds = copies_among(["person"] * len(there), theirs)
-                    vectors = scores[np.array(there)[first], number]
-                    known[there, number] = self._members.score_person(name, np.stack(theirs)[first], vectors)[kinds]
-        return known
+        return person_scores(scores, rows, subjects, self.models, self._members)
 
     def _answers_of_person(self, clips: Sequence[Seen]) -> list[Answer | MediaError]:
-        fusion = self._fusions.adaptation()
-        if not clips:
-            return []
-        first, kinds = copies_among(["person"] * len(clips), [clip.scores for clip in clips])
-        of_kind = [clips[row] for row in first]
-        scores, one = np.stack([clip.scores for clip in of_kind]), ["person"] * len(of_kind)
-        known = self.person_scores(scores, [clip.rows for clip in of_kind], one)
-        fused = fusion.predict(scores, one, known=known)[kinds]
-        alone = (~np.isnan(fused).any(axis=1)).sum() == 1
+        adapted = adapted_together(clips, self.models, self._members, self._fusions.adaptation())
         found: list[Answer | MediaError] = []
-        for row, (clip, vector) in enumerate(zip(clips, fused, strict=True)):
-            before, behind = [_COPY] if row not in first else [], [_ALONE] if alone else []
+        for clip, own in zip(clips, adapted, strict=True):
             try:
-                answer = self._answer(clip, self._fusions.trusted(clip, vector), self.known)
+                answer = self._answer(clip, self._fusions.trusted(clip, own.fused), self.known)
             except MediaError as error:
                 found.append(error)
             else:
-                found.append(replace(answer, warnings=(*before, *answer.warnings, *behind)))
+                found.append(replace(answer, warnings=(*own.before, *answer.warnings, *own.behind)))
         return found
 
     def look_in(
