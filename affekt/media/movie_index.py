@@ -6,6 +6,8 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+from affekt.media.mp4_boxes import children, outer_boxes
+
 ENCRYPTED = (
     "is encrypted (DRM, Common Encryption), so that nothing can be decoded without its key; give a copy that is not "
     "protected"
@@ -75,34 +77,13 @@ def index_of(path: Path) -> bytes:
         with path.open("rb") as file:
             if file.read(8)[4:] != b"ftyp":
                 return b""
-            size = path.stat().st_size
-            position = 0
-            while position + 8 <= size:
-                file.seek(position)
-                head = file.read(16)
-                length, start = int.from_bytes(head[:4], "big"), 8
-                if length == 1:
-                    length, start = int.from_bytes(head[8:16], "big"), 16
-                if head[4:8] == b"moov" and length <= _MOST_BYTES:
-                    file.seek(position + start)
-                    return file.read(max(0, length - start))
-                if length < 8:
-                    break
-                position += length
+            for name, start, end in outer_boxes(file, path.stat().st_size):
+                if name == b"moov" and end - start <= _MOST_BYTES:
+                    file.seek(start)
+                    return file.read(end - start)
     except OSError:
         pass
     return b""
-
-
-def children(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The boxes in the content of another: the name and the content of each."""
-    position = 0
-    while position + 8 <= len(data):
-        length = int.from_bytes(data[position : position + 4], "big")
-        if length < 8:
-            return
-        yield data[position + 4 : position + 8], data[position + 8 : position + length]
-        position += length
 
 
 def _in_fragments(path: Path) -> bool:

@@ -18,6 +18,7 @@ from affekt.media.ffmpeg_start import ENVIRONMENT, limited
 from affekt.media.format_names import reason_of
 from affekt.media.listing import read_listing
 from affekt.media.movie_index import ENCRYPTED, edits_as_meant, is_encrypted, states_end
+from affekt.media.mp4_boxes import outer_boxes
 
 #: Containers that a clip may come in. Anything else that ffmpeg would recognise is refused: among the rest are
 #: playlists that name other files, and text that is "decoded" as pictures.
@@ -32,11 +33,7 @@ _BATCH = 16  # files a process: the start of ffmpeg costs as much as the headers
 #: Where the description of a file begins: with what is said while it is opened.
 _INPUT = re.compile(r"^(?:(?:\[|    Last message).*\n)*Input #\d+, ", re.MULTILINE)
 _NOISE = re.compile(r"^(\[[^\]]*\] )?(At least one output file|Error opening input file|Error opening input files)")
-#: The boxes that an MP4 file consists of.
-_BOXES = frozenset(
-    b"ftyp moov mdat moof mfra mfro free skip wide udta uuid meta styp sidx ssix prft emsg pdin pnot idat".split()
-)
-#: Those of them that hold pictures and sound, or say where they are.
+#: The boxes of an MP4 file that hold pictures and sound, or say where they are.
 _CONTENT = frozenset((b"moov", b"mdat", b"moof"))
 #: Sizes in a RIFF file from which on its writer did not know better; they are those of the largest numbers.
 _UNKNOWN = 0x7FFF0000
@@ -227,7 +224,7 @@ def is_truncated(path: Path) -> bool:
             return all(end > size + 1 for end in ends)
         if start[4:8] != b"ftyp":
             return False
-        return any(end > size and name in _CONTENT for name, end in _boxes(file, size))
+        return any(end > size and name in _CONTENT for name, _, end in outer_boxes(file, size))
 
 
 def _riff_end(header: bytes, position: int) -> float:
@@ -253,20 +250,4 @@ def in_fragments(path: Path) -> bool:
     with path.open("rb") as file:
         if file.read(8)[4:] != b"ftyp":
             return False
-        return any(name == b"moof" for name, _ in _boxes(file, path.stat().st_size))
-
-
-def _boxes(file: IO[bytes], size: int) -> Iterator[tuple[bytes, int]]:
-    """The outer boxes of an MP4 file of so many bytes: the name of each, and where it says that it ends."""
-    position = 0
-    while position + 8 <= size:
-        file.seek(position)
-        box = file.read(16)
-        length = int.from_bytes(box[:4], "big")
-        if length == 1 and len(box) == 16:
-            length = int.from_bytes(box[8:16], "big")
-        # 0 stands for "up to the end of the file"; what is no box was appended by somebody else.
-        if length < 8 or (position + length > size and box[4:8] not in _BOXES):
-            return
-        position += length
-        yield box[4:8], position
+        return any(name == b"moof" for name, _, _ in outer_boxes(file, path.stat().st_size))
