@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from affekt.checks.copies import keep_one
 from affekt.checks.inspection import Inspected, inspect_clips, inspect_faces
 from affekt.checks.people import few_people
 from affekt.counted import counted
@@ -195,7 +196,7 @@ def _duplicates(clips: Sequence[Clip], inspected: Sequence[Inspected | None]) ->
         code = "duplicate_across_splits" if across else "duplicate_content"
         names = some(map(_named, group))
         where = group[-1].where or group[-1].uri
-        problems.append(Problem(code, where, f"exactly the same content: {names}; keep one of them", severity))
+        problems.append(Problem(code, where, f"exactly the same content: {names}; {keep_one(group)}", severity))
         labels = in_order(clip.label for clip in group)
         if len(labels) > 1:
             message = f"the same content is labelled {' and '.join(labels)}: {names}; decide on one"

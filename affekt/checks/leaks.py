@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from affekt import machine
+from affekt.checks.copies import keep_one
 from affekt.counted import counted
 from affekt.dataset.clips import SPLITS, Clip, ClipTable
 from affekt.dataset.problems import Problem, some
@@ -65,7 +66,7 @@ def leaks_of(clips: Iterable[Clip], digests: Mapping[str, str]) -> list[Problem]
             names = some((f"{clip.id} ({', '.join(filter(None, (clip.split, clip.subject)))})" for clip in group), 10)
             where = group[-1].where or group[-1].uri
             problems.append(
-                Problem("duplicate_across_splits", where, f"exactly the same content: {names}; keep one of them")
+                Problem("duplicate_across_splits", where, f"exactly the same content: {names}; {keep_one(group)}")
             )
     return problems
 

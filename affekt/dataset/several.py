@@ -17,7 +17,7 @@ from typing import Protocol
 from affekt.dataset.clips import Clip
 from affekt.dataset.labels import in_order
 from affekt.errors import DataError, UsageError
-from affekt.storage import is_remote
+from affekt.storage import is_remote, whereabouts
 
 #: What stands between the places of several data sets, where a single text names them all.
 BETWEEN = " + "
@@ -53,18 +53,13 @@ def joined(places: Sequence[str]) -> str:
         raise DataError(message, code="bad_name", where=held)
     known: dict[str, str] = {}
     for place in places:
-        where = _whereabouts(place)
+        where = whereabouts(place)
         if where in known:
             other = f", first as {known[where]}" if known[where] != place else ""
             message = f"is given twice as a data set{other}; leave one out"
             raise DataError(message, code="same_dataset", where=place)
         known[where] = place
     return BETWEEN.join(places)
-
-
-def _whereabouts(place: str) -> str:
-    """What is the same for the same place, however it is written."""
-    return place.rstrip("/") if is_remote(place) else os.path.realpath(place)
 
 
 def text_of(data: str | Path | Sequence[str | Path]) -> str:
@@ -119,7 +114,7 @@ def named_by(name: str, subject: str) -> str:
 
 
 def _path(place: str) -> PurePosixPath:
-    return PurePosixPath(_whereabouts(place) if _unnamed(place) else place.rstrip("/"))
+    return PurePosixPath(whereabouts(place) if _unnamed(place) else place.rstrip("/"))
 
 
 def _unnamed(place: str) -> bool:

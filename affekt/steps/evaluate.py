@@ -15,6 +15,7 @@ from affekt.report.document import Evaluation
 from affekt.report.evaluation import evaluate_table
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings, digest_of
+from affekt.steps.counted_once import counted_once, rows_counted
 from affekt.steps.evaluation_folder import (
     HISTORY,
     REPORT,
@@ -61,14 +62,15 @@ def _evaluation(index: PreparedIndex, scores: Path, settings: Settings) -> Evalu
     table, fused = ScoreTable.read(scores / "scores.csv"), ScoreTable.read(scores / "fused.csv")
     facts = FusionFacts.read(scores)
     split = reported_split(fused)
-    table, fused = table.split(split), fused.split(split)
+    evaluated = counted_once(replace(index, rows=tuple(row for row in index if row.split == split)), table.labels)
+    table, fused = (rows_counted(each.split(split), evaluated) for each in (table, fused))
     table = replace(table, scores=only_possible(table.scores, table.labels, table.clips, possible_labels(index)))
     images = index.unit == "images"
     evaluation = evaluate_table(
         table,
         {} if images else {FusionKey.parse(name): fused.scores[:, n] for n, name in enumerate(fused.models)},
         table.models[0] if images else settings.fusion.method,
-        index.skipped,
+        evaluated.skipped,
         settings.evaluation,
         seed=settings.seed,
         attributes=index.attributes(table.clips),

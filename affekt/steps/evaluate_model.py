@@ -16,7 +16,7 @@ from affekt.dataset import load_clips, read_faces, unit_of
 from affekt.dataset.labels import in_order
 from affekt.dataset.several import names_beside, places_of, possible_in
 from affekt.dataset.split_asked import no_clips, no_images
-from affekt.ensemble import Ensemble, Learned, prepare_and_score, score_images
+from affekt.ensemble import Ensemble, Learned, score_images, score_index
 from affekt.ensemble.among import only_among, only_possible
 from affekt.ensemble.manifest import MANIFEST
 from affekt.errors import DataError
@@ -30,9 +30,11 @@ from affekt.report.thumbnails import face_of, thumbnail
 from affekt.score_table import ScoreTable
 from affekt.settings import digest_of
 from affekt.statistics.adaptation import AdaptationCurve, adaptation_curve
+from affekt.steps.counted_once import counted_once
 from affekt.steps.evaluation_folder import SAMPLE_NOTICE, holds_samples
 from affekt.storage import file_digest
 from affekt.store import Store
+from affekt.store.preparing import prepare_clips
 
 
 @dataclass(frozen=True)
@@ -92,11 +94,13 @@ def _of_clips(ensemble: Ensemble, data: str, store: Path, split: str | None) -> 
         raise no_clips(split, (clip.split for clip in everything), data)
     require_known(ensemble, [clip.label for clip in table], data)
     features: list[Mapping[str, np.ndarray]] = []
-    index, scores, fused = prepare_and_score(ensemble, table, store, features=features)
+    settings = ensemble.settings
+    prepared = Store(store, settings.media)
+    index = counted_once(prepare_clips(table, prepared), ensemble.labels)
+    scores, fused = score_index(ensemble, index, prepared, features=features)
     if not len(index):
         reasons = "; ".join(f"{item.clip}: {item.reason}" for item in index.skipped[:3])
         raise DataError(f"none of {counted(len(table), 'clips')} can be used ({reasons})", code="no_clips", where=data)
-    settings = ensemble.settings
     key = FusionKey(settings.fusion.method)
     answers = {key: fused}
     possible, curve = possible_in(everything), None  # whatever split is evaluated
@@ -123,7 +127,6 @@ def _of_clips(ensemble: Ensemble, data: str, store: Path, split: str | None) -> 
         reason = "the model was stored without an adaptation to a person"
         evaluation = replace(evaluation, person=replace(evaluation.person, reason=reason))
     keys = {row.clip: row.key for row in index}
-    prepared = Store(store, settings.media)
     faces = {clip: face_of(prepared.get(keys[clip])) for clip in evaluation.pictured}
     return ModelEvaluation(evaluation, _there(faces), ensemble, holds_samples(index))
 

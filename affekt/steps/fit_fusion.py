@@ -30,6 +30,7 @@ from affekt.report.paper_tables import TABLE_3, readings
 from affekt.score_table import ScoreTable, join_tables
 from affekt.settings import Settings
 from affekt.steps.ablation import ablate
+from affekt.steps.counted_once import counted_once, rows_counted
 from affekt.steps.fallback import fall_back
 from affekt.steps.reference import write_reference
 from affekt.store import PreparedStore
@@ -131,6 +132,8 @@ def fit_fusions(
     models = tuple(name for name in models if name not in left)
     table = join_tables(read_scores(members[name]) for name in models)
     train = table.split("train")
+    if seen is not None:
+        train = rows_counted(train, counted_once(seen[0].select("train"), table.labels))
     unseen = table.rows(np.array([split != "train" for split in table.splits], dtype=bool))
     if not len(train) and (len(models) > 1 or fusion_spec(settings.fusion.method).learns):
         raise DataError(

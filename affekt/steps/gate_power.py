@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from affekt.counted import counted
 from affekt.dataset import Clip, ClipTable, assign_splits, load_clips
+from affekt.dataset.same_people import people_of
 from affekt.dataset.several import names_beside
 from affekt.ensemble.learned import Learned
 from affekt.errors import AffektError, DataError
@@ -18,6 +19,7 @@ from affekt.registry.models import champion_of, registered_model
 from affekt.registry.spending import Spending
 from affekt.settings import Settings
 from affekt.statistics.power import Design
+from affekt.storage import whereabouts
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,8 @@ def gate_power(data: str, tracking: Tracking, name: str, settings: Settings, *, 
     """What a challenger trained on these data would have to gain to be promoted.
 
     The clips are those that a training would be decided by: labelled ones of the split test, or val, whose subject the
-    champion did not learn from. Copies of what it learned from under another subject are not looked for: that takes
-    every file's content.
+    champion did not learn from, each file once. Copies of files, under another subject say, are not looked for: that
+    takes every file's content.
 
     Args:
         data: a data set of clips, as ``affekt train`` takes it.
@@ -64,11 +66,13 @@ def gate_power(data: str, tracking: Tracking, name: str, settings: Settings, *, 
         seed=settings.seed,
         allow_shared_subjects=settings.allow_shared_subjects,
     )
-    split, deciding = _deciding(table)
+    split, found = _deciding(table)
+    people_of_name, deciding = _once(found)
     champion = champion_of(name, tracking)
     learned = None if champion is None else Learned.read(resolve(champion.reference, tracking))
     names = names_beside(data)
-    people = [clip.subject for clip in deciding if learned is None or not learned.knows(clip.subject, "", names)]
+    known = {person for own, person in people_of_name.items() if learned is not None and learned.knows(own, "", names)}
+    people = [clip.subject for clip in deciding if clip.subject not in known]
     left_out = len(deciding) - len(people)
     if not people:
         raise DataError(
@@ -90,6 +94,23 @@ def gate_power(data: str, tracking: Tracking, name: str, settings: Settings, *, 
     else:
         could = above_champion(design, people, level, gate.margin, seed=settings.seed)
     return GatePower(name, number, level.number, split, left_out, could)
+
+
+def _once(clips: Sequence[Clip]) -> tuple[dict[str, str], list[Clip]]:
+    """Each file once (a data set may lie inside of another), with its person; and the person of each subject.
+
+    Subjects of whom the same file is there are one person.
+    """
+    files = [whereabouts(clip.uri) for clip in clips]
+    named = [(clip.subject, file) for clip, file in zip(clips, files, strict=True) if clip.subject]
+    own = [name for name, _ in named]
+    people = dict(zip(own, people_of(own, [file for _, file in named]), strict=True))
+    first: dict[str, Clip] = {}
+    for clip, file in zip(clips, files, strict=True):
+        known = first.get(file)
+        if known is None or (not known.subject and clip.subject):
+            first[file] = replace(clip, subject=people.get(clip.subject, ""))
+    return people, list(first.values())
 
 
 def _tags(tracking: Tracking, name: str) -> dict[str, str]:

@@ -26,6 +26,7 @@ from affekt.registry.jobs import JOB, job_run, was_decided_on
 from affekt.registry.models import digest_of
 from affekt.settings import Settings
 from affekt.steps.when import When
+from affekt.storage import whereabouts
 from affekt.store.contents import contents
 
 #: Settings, or the beginnings of their names, of which nothing depends that is learned.
@@ -118,7 +119,9 @@ def find_news(data: str, name: str, settings: Settings, when: When, *, store: st
         seed=settings.seed,
         allow_shared_subjects=settings.allow_shared_subjects,
     )
-    labelled = [clip for clip in table if clip.label]
+    # A file that two data sets list is one clip.
+    by_file = {(whereabouts(clip.uri), clip.label): clip for clip in reversed(table.clips) if clip.label}
+    labelled = list(by_file.values())[::-1]
     versions = list_models(tracking, name) if _is_registered(tracking, name) else []
     champion = next((each for each in versions if "champion" in each.aliases), None)
     if champion is None:
@@ -130,6 +133,7 @@ def find_news(data: str, name: str, settings: Settings, when: When, *, store: st
         return _first(labelled, len(waiting), champion.reference, why)
     train = [clip for clip in labelled if clip.split == "train"]
     known = contents([clip.uri for clip in train], store)
+    train = list({(known[clip.uri] or clip.uri, clip.label): clip for clip in reversed(train)}.values())[::-1]
     unknown = [clip for clip in train if not known[clip.uri] or own.is_new(known[clip.uri], clip.label)]
     newest, allowed = unknown, [stored_settings(folder)]
     if versions[0].version > champion.version and was_decided_on(tracking, versions[0].run_id):

@@ -25,6 +25,7 @@ from affekt.report.folds import Fold, FoldMean, MeanOfFolds
 from affekt.score_table import ScoreTable, stack_tables
 from affekt.settings import Settings, digest_of
 from affekt.statistics.metrics import check_scores, predictions
+from affekt.steps.counted_once import counted_once, rows_counted
 from affekt.steps.evaluation_folder import (
     FIGURE7,
     HISTORY,
@@ -114,8 +115,10 @@ def pool_folds(
     held_out = _held_out_clips(folds, indices, table)
     possible = possible_labels(rows.values())
     known = replace(table, scores=only_possible(table.scores, table.labels, table.clips, possible))
-    evaluation = _evaluation(folds, known, fused, held_out, settings)
-    of_folds = _folds(folds, known, fused, settings.fusion.method)
+    counting = counted_once(held_out, table.labels)
+    known, answers = rows_counted(known, counting), rows_counted(fused, counting)
+    evaluation = _evaluation(folds, known, answers, counting, settings)
+    of_folds = _folds(folds, known, answers, settings.fusion.method)
     evaluation = replace(evaluation, protocol=protocol, folds=of_folds, mean_of_folds=_mean_of_folds(of_folds))
     digests = {"data": _digest_of_data(folds), **(facts or {}), "settings": digest_of(settings)}
     told = Facts(

@@ -19,7 +19,7 @@ from affekt.storage.access import (
 )
 from affekt.storage.files import appearing, file_digest, read_optional, require_folder_of
 from affekt.storage.large_file import open_large
-from affekt.storage.uris import Entry, as_told, is_remote, join, secrets_hidden, without_secrets
+from affekt.storage.uris import Entry, as_told, is_remote, join, secrets_hidden, whereabouts, without_secrets
 from affekt.storage.walk import PassedOver
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "upload_file",
     "upload_folder",
     "versions",
+    "whereabouts",
     "without_secrets",
     "write_bytes",
 ]

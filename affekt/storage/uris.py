@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from collections.abc import Collection, Mapping
@@ -62,6 +63,11 @@ def join(uri: str | Path, *parts: str) -> str:
         else:
             whole = str(Path(whole) / part)
     return whole
+
+
+def whereabouts(uri: str) -> str:
+    """What is the same for the same file or folder, however it is written, and whatever link leads to it."""
+    return uri.rstrip("/") if is_remote(uri) else os.path.realpath(uri)
 
 
 def split_s3(uri: str) -> tuple[str, str]:

@@ -71,6 +71,17 @@ def duplicates(*clips: Clip) -> list[Problem]:
     return findings._duplicates(clips, [Inspected(digest="d") for _ in clips])
 
 
+def test_of_one_file_that_is_listed_twice_nobody_is_told_to_remove_it(tmp_path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"")
+    (tmp_path / "link.mp4").symlink_to(tmp_path / "a.mp4")
+    (tmp_path / "b.mp4").write_bytes(b"")
+    one, link, other = (Clip(name, str(tmp_path / f"{name}.mp4"), "sad") for name in ("a", "link", "b"))
+    (problem,) = duplicates(one, link)
+    assert "keep one" not in problem.message
+    assert "all of them are one file: list it once" in problem.message
+    assert "keep one of them" in duplicates(one, other)[0].message
+
+
 def test_copies_are_told_by_their_last_row() -> None:
     first, second = clip("a", where="m:2", split="train"), clip("b", where="m:3")
     (problem,) = duplicates(first, second)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -84,6 +85,19 @@ def test_people_are_known_whom_the_champion_learned_from_alone(people, tiny_ense
     other = shutil.copytree(people, tmp_path / "other")
     told = gate_power(joined([people, str(other)]), found, "affekt", load_settings("small"), disagreement=0.3)
     assert (told.could.clips, told.left_out) == (120, 40)
+
+
+def test_a_file_that_two_data_sets_list_counts_once_and_its_subjects_are_one_person(people, tmp_path, registry_in):
+    (tmp_path / "registry").mkdir()
+    found = registry_in(tmp_path / "registry")
+    rows = (Path(people) / "manifest.csv").read_text(encoding="utf-8").splitlines()
+    few = [line.replace(",p", ",person ") for line in rows[1:11]]  # ten clips of the first person, otherwise called
+    (Path(people) / "few.csv").write_text("\n".join([rows[0], *few]), encoding="utf-8")
+    together = joined([people, str(Path(people) / "few.csv")])
+    how = {"tracking": found, "name": "affekt", "settings": load_settings("small"), "disagreement": 0.3}
+    alone, told = (gate_power(data, **how) for data in (people, together))
+    assert (told.could.clips, told.could.subjects) == (alone.could.clips, alone.could.subjects) == (80, 4)
+    assert told.could.found == alone.could.found
 
 
 def test_no_clip_to_decide_by_is_an_error(tmp_path, tracking):

@@ -100,6 +100,17 @@ def test_without_a_champion_a_training_is_worth_while(clips, tracking):
     assert news(clips, tracking).why == ("there is no champion",)
 
 
+def test_a_file_that_two_data_sets_list_and_a_copy_of_it_are_one_new_clip(clips, tracking, tmp_path):
+    registered(tracking, tmp_path / "first", clips.learned())
+    clips.add("new", label="sad", subject="n1")
+    (clips.folder / "copy.wav").write_text("new")
+    lines = ["path,label,subject,split", "new.wav,sad,n1,train", "copy.wav,sad,n1,train"]
+    (clips.folder / "few.csv").write_text("\n".join(lines), encoding="utf-8")
+    together = joined([str(clips.folder), str(clips.folder / "few.csv")])
+    found = find_news(together, "affekt", SETTINGS, TWENTY, store=str(tmp_path / "store"), tracking=tracking)
+    assert (found.clips, found.new_clips) == (14, 1)  # the copy is a further file, and nothing new
+
+
 def test_what_changes_is_counted_by_content_and_label_and_decides(clips, tracking, tmp_path):
     registered(tracking, tmp_path / "first", clips.learned(unusable=("c2.wav",)))
     # The same files, one of which nobody can use: nothing is new.
