@@ -10,7 +10,7 @@ from typing import Any
 import ffmpeg
 import imageio_ffmpeg
 
-from affekt.media.listing import MAX_FRAME_RATE
+from affekt.media.listing import MAX_FRAME_RATE, Light
 from affekt.media.movie_index import edits_as_meant
 from affekt.media.probe import CONTAINERS
 from affekt.settings import MediaSettings
@@ -23,6 +23,12 @@ PICTURE_IN_CROPS = 4
 STILL_PIXELS = 8
 #: How files of still pictures begin: JPEG, PNG, BMP, and WebP that is not animated.
 _STILLS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM")
+#: Brightness of what is white without being a light, and of the brightest lights that are told apart, candela a square
+#: metre (ITU-R BT.2408).
+_WHITE, _BRIGHTEST = 203, 1000
+#: Matrices and primaries that the filter knows by their names; others are taken for those that PQ and HLG come with.
+_MATRICES = ("bt709", "bt470bg", "smpte170m", "bt2020nc", "bt2020c", "gbr")
+_PRIMARIES = ("bt709", "bt470bg", "smpte170m")
 #: In place of a stream's number: the first of its kind that is no cover.
 FIRST = -1
 
@@ -37,6 +43,7 @@ class Picture:
         side: the short side, pixels, to which larger ones are reduced.
         size: width and height, where they shall all have the same.
         step: of so many pictures one is decoded to the end.
+        light: of pictures of high dynamic range.
     """
 
     stream: int
@@ -44,21 +51,24 @@ class Picture:
     side: int
     size: tuple[int, int] | None = None
     step: int = 1
+    light: Light | None = None
 
 
 @dataclass(frozen=True)
 class Sound:
-    """The sound to decode, all channels, as an AU file of 16 bits.
+    """The sound to decode, all channels, as an AU file of 16 bits, or of floating point numbers.
 
     Attributes:
         stream: number of the stream, or :data:`FIRST`.
         times: descriptor of the pipe for its time stamps.
         samples: descriptor of the pipe for the file.
+        floats: the samples are floating point numbers, and stay so.
     """
 
     stream: int
     times: int
     samples: int
+    floats: bool = False
 
 
 @cache
@@ -102,8 +112,8 @@ def command_line(path: Path, settings: MediaSettings, picture: Picture | None, s
     if picture is not None:
         outputs.append(_picture(source[_specifier("V", picture.stream)], picture, settings))
     if sound is not None:
-        resample = "=".join(sound_filter(settings))
-        stamps = _stamps(sound.times)
+        resample = "=".join(sound_filter(settings, floats=sound.floats))
+        stamps = _stamps(sound.times) | ({"acodec": "pcm_f32be"} if sound.floats else {})
         stream = source[_specifier("a", sound.stream)]
         outputs.append(ffmpeg.output(stream, f"pipe:{sound.samples}", format="au", af=resample, **stamps))
     # A decoder that fails at most of its packets would end the others too, wherever they are at that moment.
@@ -113,12 +123,15 @@ def command_line(path: Path, settings: MediaSettings, picture: Picture | None, s
     return [str(part) for part in graph.compile(cmd=ffmpeg_binary())]
 
 
-def picture_filters(side: int, size: tuple[int, int] | None = None) -> list[tuple[str, str]]:
+def picture_filters(
+    side: int, size: tuple[int, int] | None = None, light: Light | None = None
+) -> list[tuple[str, str]]:
     """The filters of pictures, each with its arguments: square pixels in full-range BT.601, of even sizes.
 
     Args:
         side: the short side, pixels, to which larger ones are reduced.
         size: width and height, where they shall all have the same.
+        light: of pictures of high dynamic range, which become what a camera without it would have made of the scene.
     """
     if size is None:
         # An absurd aspect ratio is cut off.
@@ -128,16 +141,33 @@ def picture_filters(side: int, size: tuple[int, int] | None = None) -> list[tupl
         height = f"max(2,2*round(ih*{ratio}/2))"
     else:
         width, height = map(str, size)
-    scale = f"w='{width}':h='{height}':flags=bilinear:out_range=pc:out_color_matrix=bt601"
-    return [("scale", scale), ("setsar", "1"), ("format", "yuv420p")]
+    scale = f"w='{width}':h='{height}':flags=bilinear"
+    if light is None:
+        return [("scale", f"{scale}:out_range=pc:out_color_matrix=bt601"), ("setsar", "1"), ("format", "yuv420p")]
+    return [("scale", scale), ("setsar", "1"), *_as_seen_without(light), ("format", "yuv420p")]
 
 
-def sound_filter(settings: MediaSettings) -> tuple[str, str]:
+def _as_seen_without(light: Light) -> list[tuple[str, str]]:
+    """High dynamic range brought to the usual one: what is darker than white stays, what is brighter is compressed."""
+    primaries = light.primaries if light.primaries in _PRIMARIES else "bt2020"
+    matrix = light.matrix if light.matrix in _MATRICES else "bt2020nc"
+    return [
+        # A container and the pictures in it need not say the same.
+        ("setparams", f"color_trc={light.transfer}:color_primaries={primaries}:colorspace={matrix}"),
+        ("zscale", f"t=linear:npl={_WHITE}"),
+        ("format", "gbrpf32le"),
+        ("zscale", "p=bt709"),
+        ("tonemap", f"tonemap=mobius:peak={_BRIGHTEST / _WHITE:.2f}"),
+        ("zscale", "t=bt709:m=470bg:r=pc"),
+    ]
+
+
+def sound_filter(settings: MediaSettings, *, floats: bool = False) -> tuple[str, str]:
     """The filter of sound with its arguments.
 
     Sound that pauses between its time stamps is filled with silence, so that what follows is in its place.
     """
-    return "aresample", f"osr={settings.sample_rate}:osf=s16:async=1"
+    return "aresample", f"osr={settings.sample_rate}:osf={'flt' if floats else 's16'}:async=1"
 
 
 def _specifier(kind: str, stream: int) -> str:
@@ -155,7 +185,7 @@ def _stamps(pipe: int) -> dict[str, str]:
 
 def _picture(stream: Any, picture: Picture, settings: MediaSettings) -> Any:
     select = f"select='not(mod(n,{picture.step}))'," if picture.step > 1 else ""
-    filters = ",".join("=".join(filter) for filter in picture_filters(picture.side, picture.size))
+    filters = ",".join("=".join(filter) for filter in picture_filters(picture.side, picture.size, picture.light))
     return ffmpeg.output(
         stream,
         "pipe:1",

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -20,7 +21,7 @@ from affekt.media.ffmpeg_command import FIRST, Picture, Sound, command_line, pic
 from affekt.media.ffmpeg_log import FileReport, read_report
 from affekt.media.ffmpeg_start import ENVIRONMENT, MEMORY, limited, limiter
 from affekt.media.frames import Frames
-from affekt.media.listing import MAX_FRAME_RATE, Listing, Stream, read_listing
+from affekt.media.listing import MAX_FRAME_RATE, Light, Listing, Stream, read_listing
 from affekt.media.movie_index import states_end
 from affekt.media.pipes import Drain, channels_of, going_on, open_pipe, read_frames, stamp_of, stamps_of, times_at
 from affekt.settings import MediaSettings
@@ -99,6 +100,48 @@ def run_ffmpeg(
     Raises:
         MediaError: ``timeout``.
     """
+    special: list[Listing] = []
+
+    def goes_on(listing: Listing) -> bool:
+        if agreed is not None and not agreed(listing):
+            return False
+        if _is_special(stream_of(listing, "Video", video)) or _is_special(stream_of(listing, "Audio", sound)):
+            special.append(listing)
+        return not special
+
+    once = partial(
+        _run, path, settings, deadline, video=video, sound=sound, side=side, size=size, step=step, mixed=mixed,
+        arrived=arrived,
+    )  # fmt: skip
+    run = once(goes_on)
+    if special:
+        shown, heard = stream_of(special[0], "Video", video), stream_of(special[0], "Audio", sound)
+        run = once(light=shown.light if shown else None, floats=heard is not None and heard.floats)
+    return run
+
+
+def _is_special(stream: Stream | None) -> bool:
+    """Whether a stream is decoded otherwise than one of which nothing is known."""
+    return stream is not None and (stream.light is not None or stream.floats)
+
+
+def _run(
+    path: Path,
+    settings: MediaSettings,
+    deadline: float,
+    agreed: Callable[[Listing], bool] | None = None,
+    *,
+    video: int | None,
+    sound: int | None,
+    side: int,
+    size: tuple[int, int] | None,
+    step: int,
+    mixed: bool,
+    arrived: Callable[[Frames], None],
+    light: Light | None = None,
+    floats: bool = False,
+) -> FfmpegRun:
+    """Run ffmpeg over streams that are all decoded in one way, which is told; the rest as for :func:`run_ffmpeg`."""
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(path.open("rb"))
         times_pipe, stamp_pipe, sound_pipe = (
@@ -106,9 +149,9 @@ def run_ffmpeg(
         )
         picture = voice = None
         if video is not None and times_pipe:
-            picture = Picture(video, times_pipe[1].fileno(), side or picture_side(settings), size, step)
+            picture = Picture(video, times_pipe[1].fileno(), side or picture_side(settings), size, step, light)
         if sound is not None and stamp_pipe and sound_pipe:
-            voice = Sound(sound, stamp_pipe[1].fileno(), sound_pipe[1].fileno())
+            voice = Sound(sound, stamp_pipe[1].fileno(), sound_pipe[1].fileno(), floats)
         process = _started(
             stack,
             command_line(path, settings, picture, voice),
@@ -123,7 +166,7 @@ def run_ffmpeg(
         log = Drain(process.stderr, _LOG_HEAD, _LOG_TAIL, guard)
         times = Drain(times_pipe[0], int(seconds * MAX_FRAME_RATE) * _STAMP_BYTES) if times_pipe else None
         stamp = Drain(stamp_pipe[0], _STAMP_BYTES) if stamp_pipe else None
-        samples = int(seconds * settings.sample_rate) * 2 * _MOST_CHANNELS
+        samples = int(seconds * settings.sample_rate) * (4 if floats else 2) * _MOST_CHANNELS
         channels = Drain(sound_pipe[0], samples) if sound_pipe else None
         frames, changed, overflow = read_frames(process.stdout, arrived) if picture else (None, False, False)
         if changed or overflow:

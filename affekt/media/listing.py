@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 #: Frames a second beyond which a rate is taken for damaged, hostile or the unit of the time stamps.
 MAX_FRAME_RATE = 240
@@ -21,6 +22,8 @@ _SIZE = re.compile(r"[, ](\d{1,6})x(\d{1,6})(?=[ ,\[]|$)")
 _RATE = re.compile(r", (\d+(?:\.\d+)?)(k?) (fps|tbr)")
 _HERTZ = re.compile(r" (\d+) Hz(?:, (\w[^,]*))?")
 _ROTATION = re.compile(r"^ +display ?matrix: rotation of (-?\d+(?:\.\d+)?) degrees", re.MULTILINE | re.IGNORECASE)
+#: Matrix, primaries and transfer of pictures of high dynamic range.
+_LIGHT = re.compile(r"[(, ]([\w.-]+)/([\w.-]+)/(smpte2084|arib-std-b67)\b")
 _CROPPED = re.compile(r"^ +frame ?cropping: (\d+)/(\d+)/(\d+)/(\d+)", re.MULTILINE | re.IGNORECASE)
 #: What Matroska says of a stream that is encrypted.
 _KEY = re.compile(r"^ +enc_key_id +: ", re.MULTILINE)
@@ -35,6 +38,14 @@ _ENDS = ("matroska", "nut", "asf", "wtv")
 JUMPING = ("mpegts", "mpeg")
 #: Of those, kbit/s below which the stamps jump, with pictures and without: the clock alone takes fifteen of them.
 _FEWEST_KBITS = {True: 96, False: 12}
+
+
+class Light(NamedTuple):
+    """What the values of a picture of high dynamic range mean, by ffmpeg's names: its matrix, primaries, transfer."""
+
+    matrix: str
+    primaries: str
+    transfer: str
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,7 @@ class Stream:
         sample_rate: Hz; 0 where unknown.
         layout: of the channels, ``mono``, ``5.1(side)``, …
         end: where its own tag says that it ends, seconds; 0 without one.
+        light: of a picture of high dynamic range (PQ, HLG); None of any other.
     """
 
     number: int
@@ -69,6 +81,12 @@ class Stream:
     sample_rate: int = 0
     layout: str = ""
     end: float = 0.0
+    light: Light | None = None
+
+    @property
+    def floats(self) -> bool:
+        """Whether its samples are floating point numbers, which may lie beyond full scale."""
+        return self.codec.startswith("pcm_f")
 
     @property
     def _order(self) -> tuple[bool, bool, bool]:
@@ -177,8 +195,8 @@ def _stream(match: re.Match[str], below: str) -> Stream:
     rest = match[4]
     marked = _DISPOSITIONS.search(rest)
     marks = frozenset(re.findall(r"\(([a-z -]+)\)", marked[0])) if marked else frozenset()
-    size, sound, turned, tagged = (
-        _SIZE.search(rest), _HERTZ.search(rest), _ROTATION.search(below), _TAGGED.search(below),
+    size, sound, turned, tagged, light = (
+        _SIZE.search(rest), _HERTZ.search(rest), _ROTATION.search(below), _TAGGED.search(below), _LIGHT.search(rest),
     )  # fmt: skip
     width, height = (int(size[1]), int(size[2])) if size else (0, 0)
     cropped = _CROPPED.search(below)
@@ -192,7 +210,7 @@ def _stream(match: re.Match[str], below: str) -> Stream:
         int(match[1]), match[2], match[3] or "", marks, width, height, rotation, bool(turned or cropped),
         _rate(rest, "fps", "tbr"), _rate(rest, "fps"),
         int(sound[1]) if sound else 0, (sound[2] or "").strip() if sound else "",
-        _seconds(tagged.group(1, 2, 3)) if tagged else 0.0,
+        _seconds(tagged.group(1, 2, 3)) if tagged else 0.0, Light(*light.groups()) if light else None,
     )  # fmt: skip
 
 

@@ -25,7 +25,10 @@ _REORDERING = 0.25
 _AGAIN = 1.0
 _NO_STAMP = -(1 << 62)
 #: A stream of an AU file: its head, and where in it the number of channels stands.
-_AU, _AU_HEAD, _AU_CHANNELS = b".snd", 24, 20
+_AU, _AU_HEAD, _AU_ENCODING, _AU_CHANNELS = b".snd", 24, 12, 20
+_AU_FLOATS = 6
+#: The share of samples that may lie beyond full scale, as after another sampling rate, and are cut off there.
+_CLIPPED = 1e-4
 
 
 def open_pipe(stack: contextlib.ExitStack) -> tuple[IO[bytes], IO[bytes]]:
@@ -112,13 +115,26 @@ def read_frames(
 
 
 def channels_of(au: bytes) -> np.ndarray:
-    """The samples of an AU stream of 16 bits, int16 ``[n, C]``; what is cut off at its end is left out."""
+    """The samples of an AU stream, int16 ``[n, C]``; what is cut off at its end is left out.
+
+    Floating point numbers beyond full scale, as where whole numbers were written as such, are brought back to it.
+    """
     if len(au) < _AU_HEAD or not au.startswith(_AU):
         return np.zeros((0, 1), np.int16)
     start = int.from_bytes(au[4:8], "big")
     count = int.from_bytes(au[_AU_CHANNELS : _AU_CHANNELS + 4], "big")
-    values = np.frombuffer(au, ">i2", max(0, len(au) - start) // 2 // count * count, start)
-    return values.reshape(-1, count).astype(np.int16)
+    floats = int.from_bytes(au[_AU_ENCODING : _AU_ENCODING + 4], "big") == _AU_FLOATS
+    kind = np.dtype(">f4" if floats else ">i2")
+    values = np.frombuffer(au, kind, max(0, len(au) - start) // kind.itemsize // count * count, start)
+    return (_in_scale(values) if floats else values).reshape(-1, count).astype(np.int16)
+
+
+def _in_scale(values: np.ndarray) -> np.ndarray:
+    """Samples as numbers of 16 bits, the loudest at full scale at most; what is none is silence."""
+    known = np.where(np.isfinite(values), values, 0.0).astype(np.float64)
+    loudest = float(np.quantile(np.abs(known), 1 - _CLIPPED)) if known.size else 0.0
+    scaled: np.ndarray = np.clip(np.rint(known * (32768 / max(1.0, loudest))), -32768, 32767)
+    return scaled
 
 
 def stamp_of(line: str) -> tuple[float, bool] | None:

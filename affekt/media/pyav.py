@@ -141,6 +141,7 @@ def _streams(container: Any, listing: Listing, settings: MediaSettings) -> tuple
         and all(sound.codec in AUDIO_CODECS and not sound.layout.endswith("channels") for sound in sounds)
         and not (listing.container.startswith(_ENDS_WITHIN) and any(sound.codec in _ENDS_LATER for sound in sounds))
         and not videos[0].altered
+        and videos[0].light is None
         and videos[0].frame_rate > 0
         and step_for(videos[0].mean_rate) == 1
         and container.start_time == 0

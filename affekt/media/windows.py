@@ -27,6 +27,8 @@ _REST = 0.25
 _WINDOW_BYTES = 8 << 30
 #: Height of the pictures in a window, pixels; twice what the search for faces looks at.
 _HEIGHT = 720
+#: The form of samples of the codecs that have another one than 16 bits.
+_SAMPLES = {"pcm_f32le": "flt"}
 #: Pictures and sounds of a video that are tried where one that counts cannot be decoded.
 _MOST_TRIED = 3
 #: Containers without an index, in which pictures are there from the next whole one on, and seconds that lie between
@@ -119,6 +121,8 @@ def _cut(video: Stamped, start: float, seconds: float, file: Path, timeout: floa
     info = video.info
     chosen = tuple(f"0:{number}" for number in (info.video_stream, info.sound_stream) if number >= 0)
     several = ("0:V?", "0:a?") if info.videos > 1 or info.sounds > 1 else chosen
+    # Floating point numbers beyond full scale would be cut off there.
+    best = "pcm_f32le" if info.audio_codec.startswith("pcm_f") else "flac"
     # One of the others cannot be decoded, perhaps, or one of the chosen; and FLAC, which alone tells the places of
     # channels, holds eight.
     numbers = [
@@ -127,7 +131,7 @@ def _cut(video: Stamped, start: float, seconds: float, file: Path, timeout: floa
     ]
     each = [(tuple(filter(None, pair)), "flac") for pair in product(*numbers)] if several != chosen else []
     reason = ""
-    for streams, codec in dict.fromkeys(((several, "flac"), (chosen, "flac"), (chosen, "pcm_s16le"), *each)):
+    for streams, codec in dict.fromkeys(((several, best), (chosen, best), (chosen, "pcm_s16le"), *each)):
         reason = _written(video, streams, codec, start, seconds, file, timeout)
         if not reason:
             return
@@ -153,7 +157,7 @@ def _written(
         *("-t", f"{seconds:.3f}"),
         *(word for stream in streams for word in ("-map", stream)),
         *("-vf", f"scale=-2:'min(ih,{_HEIGHT})'") * (info.video_stream >= 0),
-        *("-c:v", "ffv1", "-c:a", codec, "-sample_fmt", "s16", "-threads", "1", f"file:{file}"),
+        *("-c:v", "ffv1", "-c:a", codec, "-sample_fmt", _SAMPLES.get(codec, "s16"), "-threads", "1", f"file:{file}"),
     ]
     try:
         done = subprocess.run(
