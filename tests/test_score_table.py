@@ -65,6 +65,12 @@ def test_other_columns_are_left_aside(tmp_path):
     [
         (["a,angry,1,train,x,.5"], HEADER, "not_a_number", "row 2, column face_angry: 'x' is not a number"),
         (["a,,1,train,.5,.5"] * 2, HEADER, "duplicate_id", "row 3 names the clip 'a' a second time"),
+        (
+            ["d/a,,1,train,.5,.5", "./d//a,,1,train,.5,.5"],
+            HEADER,
+            "duplicate_id",
+            "row 3 names the clip './d//a' a second time, after row 2",
+        ),
         (["a,furious,1,train,.5,.5"], HEADER, "unknown_label", "row 2: label 'furious' is none of the scored labels"),
         (["a,3,1,train,.5,.5"], HEADER, "unknown_label", "row 2: label '3' is none"),
         (["a,sad,1,train,.5,.5"], HEADER, "unknown_label", "row 2: label 'sad' is none of the scored labels angry, "),

@@ -8,6 +8,7 @@ import re
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from posixpath import normpath
 
 import numpy as np
 
@@ -108,13 +109,14 @@ def read_cells(table: Table, splits: int | None = None) -> ScoreCells:
         name = row.cells[clip]
         if not name:
             raise DataError(f"row {row.line} names no clip", code="no_clip", where=table.where)
-        if name in seen:
+        path = normpath(name)  # ``./a.mp4`` is ``a.mp4``
+        if path in seen:
             raise DataError(
-                f"row {row.line} names the clip {name!r} a second time, after row {seen[name]}",
+                f"row {row.line} names the clip {name!r} a second time, after row {seen[path]}",
                 code="duplicate_id",
                 where=table.where,
             )
-        seen[name] = row.line
+        seen[path] = row.line
         cells.clips.append(name)
         cells.truth.append(_truth(row, places, labels, table))
         subject, split = (row.cells[places[key]] if key in places else "" for key in ("subject", "split"))

@@ -10,6 +10,7 @@ import numpy as np
 
 from affekt.argument_names import argument
 from affekt.counted import counted
+from affekt.dataset.problems import some
 from affekt.dataset.split_names import canonical_split
 from affekt.errors import DataError
 from affekt.fusion.vectors import as_probabilities, not_amounts
@@ -79,6 +80,35 @@ def choose_rows(table: ScoreTable, train_split: str | None, test_split: str | No
         )
     train = table.rows((splits == train_split) & (table.truth >= 0))
     return Rows(train, test, train_split, test_split or "all rows")
+
+
+def without_copies(table: ScoreTable) -> tuple[ScoreTable, list[str]]:
+    """The table with each clip once, and a sentence on the others, if there are any.
+
+    A copy has the label and, to the last bit, the scores of a row before it, and the path of one ends with that of the
+    other (``A/sub/1.mp4`` and ``sub/1.mp4``), as where a data set lies inside of another one. Scores alone tell no
+    copy: of votes many are alike.
+    """
+    alike: dict[tuple[str, int, bytes], list[int]] = {}
+    copies = []
+    for row in np.flatnonzero(~np.isnan(table.scores).all(axis=(1, 2))).tolist():
+        name = table.clips[row].rpartition("/")[2]
+        known = alike.setdefault((name, int(table.truth[row]), table.scores[row].tobytes()), [])
+        if any(_ends_alike(table.clips[row], table.clips[other]) for other in known):
+            copies.append(row)
+        else:
+            known.append(row)
+    if not copies:
+        return table, []
+    kept = np.ones(len(table), dtype=bool)
+    kept[copies] = False
+    told = some((table.clips[row] for row in copies), 3)
+    return table.rows(kept), [f"copies of other rows count once: left out are {counted(len(copies), 'rows')} ({told})"]
+
+
+def _ends_alike(one: str, other: str) -> bool:
+    short, long = sorted((one, other), key=len)
+    return long.endswith(f"/{short}")
 
 
 def rows_left_out(table: ScoreTable, rows: Rows) -> list[str]:

@@ -22,7 +22,7 @@ from affekt.fusion.figures import (
     rightly,
 )
 from affekt.fusion.overfitting import overfitted
-from affekt.fusion.rows import Rows, choose_rows, fused_together, rows_left_out
+from affekt.fusion.rows import Rows, choose_rows, fused_together, rows_left_out, without_copies
 from affekt.progress import Progress
 from affekt.score_table import ScoreTable
 
@@ -79,6 +79,8 @@ def fuse_table(
     within the other folds, or else the one with the highest accuracy on the test rows, which flatters it; ``best_by``
     says which.
 
+    A clip that several rows are of, under paths that end alike and with the same scores, counts once.
+
     Args:
         table: the score table; raw votes are welcome, a row of zeros is a model without an answer.
         methods: names of installed methods; where not given all, but those that there are too many rows for.
@@ -108,6 +110,7 @@ def fuse_table(
     """
     for name in methods or ():
         fusion_spec(name)
+    table, copies = without_copies(table)
     rows = choose_rows(table if models is None else table.only(models), train_split, test_split)
     if adapt and not any(rows.test.subjects):
         raise DataError(
@@ -117,7 +120,7 @@ def fuse_table(
     members = member_accuracies(rows.train, rows.test)
     warnings = _overfitted_warnings(rows, members)
     train = rows.train.rows([]) if warnings else rows.train
-    warnings += rows_left_out(table, rows) + fused_together(table, rows)
+    warnings += copies + rows_left_out(table, rows) + fused_together(table, rows)
     warnings += _subject_warnings(train, rows.test, adapt)
     if methods is not None:
         wanted = tuple(dict.fromkeys(methods))

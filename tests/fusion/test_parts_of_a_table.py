@@ -24,7 +24,7 @@ from affekt.fusion.figures import (
     member_accuracies,
     rightly,
 )
-from affekt.fusion.rows import choose_rows, fused_together, rows_left_out
+from affekt.fusion.rows import choose_rows, fused_together, rows_left_out, without_copies
 from affekt.score_table import ScoreTable
 
 HOW = {"adapt": False, "seed": 0, "settings": None, "folds": 3}
@@ -542,3 +542,22 @@ def test_progress_is_told_method_by_method(
     assert [(event.label, event.done, event.total, event.unit, event.note) for event in told] == [
         ("fuse", 1, 2, "method", "maximum"), ("fuse", 2, 2, "method", "average"),
     ]  # fmt: skip
+
+
+def test_a_row_of_the_same_file_below_a_further_folder_counts_once():
+    clips = ("A/sub/1.mp4", "A/2.mp4", "sub/1.mp4", "1002/1.mp4", "1001/1.mp4", "1.mp4", "sub/3.mp4", "A/sub/3.mp4")
+    table = replace(rows_of(["val"] * 8, truth=[0] * 5 + [1, 0, 0], subjects=["p"] * 8), clips=clips)
+    table.scores[6:] = np.nan  # of nothing nobody can say that it is the same
+    kept, (said,) = without_copies(table)
+    assert kept.clips == tuple(clip for clip in clips if clip != "sub/1.mp4")
+    assert said == "copies of other rows count once: left out are 1 row (sub/1.mp4)"
+    others = replace(table, clips=tuple(f"{clip[:-4]}-{n}" for n, clip in enumerate(clips)))
+    assert without_copies(others) == (others, [])
+
+
+def test_an_evaluation_of_fusions_counts_copies_once_and_says_so():
+    table = rows_of(["val"] * 4, truth=[0, 0, 1, 1], subjects=["p", "q", "q", "q"])
+    table = replace(table, clips=("d/a.wav", "d/b.wav", "d/c.wav", "c.wav"))
+    found = fuse_table(table, methods=["average"], bootstrap=50)
+    assert (found.report["clips"], found.report["methods"]["average"]["accuracy"]) == (3, pytest.approx(2 / 3))
+    assert any("count once: left out are 1 row (c.wav)" in warning for warning in found.report["warnings"])
