@@ -79,20 +79,25 @@ class Desk:
             if isinstance(found, Clip):
                 found.remove()
             raise
-        clip = found if isinstance(found, Clip) else await self.named(found)
+        clip = found if isinstance(found, Clip) else await self.named(request, found)
         request.state.note["receive"] = round(time.monotonic() - started, 5)
         return clip, person, labels
 
     def _besides(self, request: Request, words: Mapping[str, Sequence[Any]]) -> tuple[str, list[str]]:
         return self.person_of(*said(request, PERSON, words)), labels_of(*said(request, LABELS, words))
 
-    async def named(self, document: dict[str, Any]) -> Clip:
-        """The clip that a JSON document names by its ``uri``.
+    async def named(self, request: Request, document: dict[str, Any]) -> Clip:
+        """The clip that the JSON document of a request names by its ``uri``.
 
         Raises:
             Refusal: it names none, or one that may not be fetched.
+            Gone: the caller has gone.
         """
-        return await fetched(document, self.options.buckets, self.inbox)
+        gone = asyncio.create_task(_gone(request))
+        try:
+            return await fetched(document, self.options.buckets, self.inbox, gone)
+        finally:
+            gone.cancel()
 
     async def reply(
         self, request: Request, version: Version, clip: Clip, task: dict[str, Any], person: str = ""

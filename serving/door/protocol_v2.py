@@ -80,7 +80,7 @@ def routes(desk: Desk) -> list[Route]:
         labels = labels_of(*said(request, LABELS, words))
         task = {"labels": labels} if labels else {}
         person = desk.person_of(*said(request, PERSON, words))
-        clip = await _clip(desk, asked)
+        clip = await _clip(desk, request, asked)
         del asked["inputs"]  # it may be large, and the clip may wait long
         status, document = await desk.reply(request, version, clip, task, person)
         return JSONResponse(_inferred(asked, wanted, document) if status == 200 else document, status)
@@ -129,7 +129,7 @@ async def _require_ready(desk: Desk, version: Version) -> None:
         raise Refusal(503, "not_ready", f"no worker of version {version.name} can answer", retry_after=2)
 
 
-async def _clip(desk: Desk, asked: Mapping[str, Any]) -> Clip:
+async def _clip(desk: Desk, request: Request, asked: Mapping[str, Any]) -> Clip:
     """The clip of the only input."""
     try:
         (given,) = asked["inputs"]
@@ -143,7 +143,7 @@ async def _clip(desk: Desk, asked: Mapping[str, Any]) -> Clip:
     if kind != "BYTES" or name not in ("clip", "uri") or not isinstance(data, str) or not one:
         raise Refusal(400, "bad_inputs", _EXPECTED)
     if name == "uri":
-        return await desk.named({"uri": data})
+        return await desk.named(request, {"uri": data})
     try:
         content = base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):
