@@ -84,6 +84,6 @@ class Admission:
 
 
 def _name(host: str) -> str:
-    """The name in a Host header, without its port."""
+    """The name in a Host header, without its port, which may be empty."""
     name, _, port = host.rpartition(":")
-    return (name if name and port.isdigit() else host).lower()
+    return (name if name and (port.isdigit() or not port) else host).lower()

@@ -1,5 +1,5 @@
-"""uvicorn's HTTP/1.1 with what it lacks: a time for the head of a request, answers for a client that has ended its side
-of the connection, and errors in the door's one form.
+"""uvicorn's HTTP/1.1 with what it lacks: a time for the head of a request, line ends before it, answers for a client
+that has ended its side of the connection, and errors in the door's one form.
 """
 
 from __future__ import annotations
@@ -65,6 +65,16 @@ class Protocol(H11Protocol):
             if self.conn.their_state is h11.SEND_BODY and self.cycle.response_complete:
                 left = self._body_ends - self.loop.time()
                 self._timer = self.loop.call_later(min(IDLE_SECONDS, left), self.transport.close)
+
+    def handle_events(self) -> None:
+        """Look what there is to do; line ends before a request are passed over, as RFC 9112 (2.2) asks."""
+        if self.conn.our_state is self.conn.their_state is h11.IDLE:
+            waiting, _ = self.conn.trailing_data
+            if waiting != (request := waiting.lstrip(b"\r\n")):
+                self.conn = h11.Connection(h11.SERVER)  # what the other one has cannot be taken from it
+                if request:  # no bytes would mean that the client has ended its side
+                    self.conn.receive_data(request)
+        super().handle_events()
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """The client sends nothing more; whether the connection is kept for the answers to what it has sent."""

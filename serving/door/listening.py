@@ -62,7 +62,7 @@ def servers(
         (_server(management, patience=_ADMIN_PATIENCE), admin),
     ]
     if metrics is not None:
-        found.append((_server(metrics_application(desk)), metrics))
+        found.append((_server(metrics_application(desk), _counting(desk.metrics)), metrics))
     return found
 
 

@@ -229,6 +229,22 @@ def test_what_comes_behind_the_last_request_of_a_connection_does_not_harm_it(doo
         assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "unreadable"
 
 
+def test_line_ends_before_a_request_are_passed_over(door):
+    """RFC 9112 asks that of servers, since old clients send them behind a body."""
+    one = b"POST /predictions/affekt HTTP/1.1\r\nHost: localhost\r\nContent-Length: 7\r\n\r\nno clip"
+    last = b"GET /ping HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    host, port = door.base.removeprefix("http://").split(":")
+    for parts in ([b"\r\n" + one + b"\r\n\n" + last], [b"\r", b"\n", one, b"\r\n", one + b"\r\n", last]):
+        with socket.create_connection((host, int(port)), timeout=60) as used:
+            used.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for part in parts:
+                used.sendall(part)
+                time.sleep(0.1)
+            answers = used.makefile("rb").read()
+        codes = re.findall(rb"HTTP/1.1 (\d+)", answers)
+        assert codes == [*[b"400"] * b"".join(parts).count(b"POST"), b"200"] and b"bad_http" not in answers
+
+
 @pytest.mark.parametrize(
     ("host", "given", "status"),
     [

@@ -227,7 +227,8 @@ def test_a_damaged_file_of_keys_lets_nobody_in(file):
 @pytest.mark.parametrize(
     ("host", "status"),
     [("localhost", 200), ("LOCALHOST:8080", 200), ("127.0.0.1:1", 200), ("[::1]:8080", 200), ("evil.example", 421),
-     ("127.0.0.1.evil.example", 421), ("", 421)],
+     ("127.0.0.1.evil.example", 421), ("", 421), ("localhost:", 200), ("[::1]:", 200), ("evil.example:", 421),
+     (":", 421), ("localhost::", 421)],
 )  # fmt: skip
 def test_a_server_of_this_machine_answers_under_its_own_names_alone(host, status):
     assert refusal(Admission(options()), host=host)[0] == status
