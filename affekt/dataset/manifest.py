@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePath, PurePosixPath
@@ -12,30 +12,20 @@ from pathlib import Path, PurePath, PurePosixPath
 from affekt.counted import counted
 from affekt.dataset.clips import SPLITS, Clip
 from affekt.dataset.doubled_columns import DoubledColumns
-from affekt.dataset.labels import canonical_label, known_label
+from affekt.dataset.labels import canonical_label
 from affekt.dataset.problems import Problem, some
 from affekt.dataset.split_column import split_by_values
 from affekt.dataset.split_names import canonical_split
-from affekt.dataset.tables import Row, Table, folded, is_missing, is_table_name, known_columns, open_table
+from affekt.dataset.tables import Row, Table, is_missing, is_table_name, known_columns, open_table
 from affekt.dataset.told_by_paths import told_by_paths
+from affekt.dataset.unread_columns import unread_columns
+from affekt.dataset.words_as_one import words_as_one
 from affekt.errors import DataError
 from affekt.storage import exists, is_remote, join, list_entries, open_local
 
 NAME = "manifest.csv"
 #: The columns that say where the file is; the first that is there counts.
 _FILE_COLUMNS = ("uri", "path", "clip", "file", "filename", "file_name", "filepath", "file_path")
-_SPLIT_COLUMN = f"one that does is called split and holds {', '.join(SPLITS[:-1])} or {SPLITS[-1]}"
-#: A column that says of each row whether it is of a split.
-_FLAG = re.compile(r"^(is|in|for|use_for)[_ -]+")
-#: A column that says where in a longer file the clip is.
-_PART = re.compile(
-    r"((clip|segment|seg|utterance|utt)_)?(start|begin|onset|end|stop)(_?(time|frame|at|s|sec|secs|seconds|ms))?"
-)
-#: A column that says of each row whether it counts.
-_COUNTS = re.compile(
-    r"(is_|to_be_|to_)?(exclude|ignore|skip|drop|discard|omit|remove|delete|reject|keep|use|include|accept)(d|ped|ted|ed)?|"
-    r"(is_)?(valid|invalid|usable|unusable|bad|good|corrupt|corrupted|broken|outlier|duplicate|duplicated)"
-)
 _REQUESTS = 16  # at once, for objects that no listing covers
 
 
@@ -79,7 +69,7 @@ def read_manifest(uri: str) -> tuple[list[Clip], list[Problem]]:
             for row in table.rows():
                 rows.add(row)
     rows.problems += missing_files(rows.clips, base) + rows.without_split() + rows.contradictions()
-    rows.problems += told_by_paths(rows.clips, uri)
+    rows.problems += told_by_paths(rows.clips, uri) + words_as_one(rows.words, uri)
     return rows.clips, rows.problems
 
 
@@ -90,6 +80,7 @@ class _Rows:
         self.uri, self.base = uri, base
         self.clips: list[Clip] = []
         self.problems: list[Problem] = []
+        self.words: Counter[tuple[str, str]] = Counter()  # how labels are written, and what they are
         self._misspelt: set[str] = set()  # where rows are whose split is not known
         self._first: dict[str, int] = {}  # the line that first used an id
         where = f"{uri}:{table.line}"
@@ -101,7 +92,8 @@ class _Rows:
         known = {*self._files.values(), *self._places.values()}
         self._others = {name.lower(): place for place, name in enumerate(table.header) if name and place not in known}
         self.problems += [
-            Problem("column_not_read", where, message, "warning") for message in _not_read(self._others, self._places)
+            Problem("column_not_read", where, message, "warning")
+            for message in unread_columns(self._others, self._places)
         ]
 
     def add(self, row: Row | DataError) -> None:
@@ -186,27 +178,12 @@ class _Rows:
                 self.problems.append(Problem("no_label", where, message))
             return ""
         try:
-            return canonical_label(value)
+            label = canonical_label(value)
         except DataError as error:
             self.problems.append(Problem("unknown_label", where, error.message))
             return ""
-
-
-def _not_read(others: Iterable[str], places: Mapping[str, int]) -> list[str]:
-    """A sentence for each column that may be thought to say what is learned from, or as what, and does not."""
-    said = []
-    others = list(others)
-    labels = [name for name in others if known_label(name)]
-    if len(labels) > 1:
-        said.append(f"the columns {some(labels, shown=7)} are not read, though labels are called so")
-    for name in others:
-        if "split" not in places and ("train" in name or canonical_split(_FLAG.sub("", name))):
-            said.append(f"the column {name!r} tells no split here; {_SPLIT_COLUMN}")
-        elif _PART.fullmatch(folded(name)):
-            said.append(f"the column {name!r} is not read: files are taken as a whole; cut them to what has the label")
-        elif _COUNTS.fullmatch(folded(name)):
-            said.append(f"the column {name!r} is not read: every row counts; remove those that are not meant")
-    return said
+        self.words[value, label] += 1
+        return label
 
 
 def _relative(named: str, location: str, base: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from posixpath import splitext
@@ -20,7 +20,8 @@ from affekt.dataset.left_out import is_text, left_out
 from affekt.dataset.problems import Problem, some
 from affekt.dataset.split_names import canonical_split
 from affekt.dataset.split_words import splits_in_names
-from affekt.dataset.unread_folders import unread_folders
+from affekt.dataset.unread_folders import folders_in_splits, unread_folders
+from affekt.dataset.words_as_one import words_as_one
 from affekt.errors import DataError
 from affekt.extensions import only_images
 from affekt.storage import Entry, Listing, join, read_bytes
@@ -58,8 +59,12 @@ def clips_of_tree(listing: Listing, uri: str, suffixes: frozenset[str]) -> tuple
         for entry, fact in chosen
     ]
     problems += other_words(((entry.path, fact.label) for entry, fact in chosen if not fact.fault), uri)
+    problems += words_as_one(Counter((fact.word, fact.label) for _, fact in chosen if fact.label), uri)
     problems += splits_in_names((entry.path for entry, fact in chosen if not fact.split), uri)
-    if not any(fact.split for _, fact in chosen):
+    if any(fact.split for _, fact in chosen):
+        unnamed = ((entry.path, fact.split) for entry, fact in chosen if fact.split and not fact.subject)
+        problems += folders_in_splits(unnamed, uri)
+    else:
         problems += unread_folders((entry.path for entry, fact in chosen if fact.label and not fact.subject), uri)
     problems += _same_names([entry.path for entry, fact in chosen if not fact.recording], uri)
     return clips, problems + _unlabelled(chosen, uri) + _without_split(chosen, uri)
@@ -85,12 +90,16 @@ def _unlabelled(chosen: Sequence[tuple[Entry, Told]], uri: str) -> list[Problem]
     problems = []
     strangers: dict[str, int] = Counter()
     faults: dict[tuple[str, tuple[str, str]], list[Entry]] = {}
+    inside = _inside_labels(entry.path for entry, fact in chosen if fact.label)
     for entry, fact in chosen:
         folder = str(PurePosixPath(entry.path).parent)
         if fact.fault:
             faults.setdefault((folder, fact.fault), []).append(entry)
         elif fact.stranger:
-            strangers[folder] += 1
+            place = PurePosixPath(folder)
+            while place.name in inside and place.parent.name:
+                place = place.parent
+            strangers[str(place)] += 1
         elif not fact.label and fact.split != "test":
             message = "neither its folder nor its name tells a label; put it below the folder of its label"
             problems.append(Problem("no_label", entry.uri, message))
@@ -108,6 +117,16 @@ def _unlabelled(chosen: Sequence[tuple[Entry, Told]], uri: str) -> list[Problem]
         )
         problems.append(Problem("unknown_label", _inside(uri, folder), message))
     return problems
+
+
+def _inside_labels(paths: Iterable[str]) -> set[str]:
+    """The names of folders that divide files of one label (``level_1``), which therefore are none themselves."""
+    names: set[str] = set()
+    for path in paths:
+        folders = path.split("/")[:-1]
+        first = next((place for place, folder in enumerate(folders) if known_label(folder)), len(folders))
+        names.update(folder for folder in folders[first:] if not known_label(folder))
+    return names
 
 
 def _without_split(chosen: Sequence[tuple[Entry, Told]], uri: str) -> list[Problem]:

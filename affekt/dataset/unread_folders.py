@@ -1,4 +1,4 @@
-"""Folders that tell neither a label nor a split where no other tells a split: they may be splits, or people."""
+"""Folders that tell neither a label nor a split: they may be splits, or people who are on both sides of one."""
 
 from __future__ import annotations
 
@@ -43,3 +43,26 @@ def unread_folders(paths: Iterable[str], uri: str) -> list[Problem]:
             )
             problems.append(Problem("folders_not_read", uri, message, "warning"))
     return problems
+
+
+def folders_in_splits(paths: Iterable[tuple[str, str]], uri: str) -> list[Problem]:
+    """A warning where several folders that are not read hold files of more than one split: they may be people.
+
+    Args:
+        paths: of files of which no subject is told, and the split of each.
+        uri: of the data set.
+    """
+    splits: dict[str, set[str]] = {}
+    for path, split in paths:
+        for folder in path.split("/")[:-1]:
+            if not known_label(folder) and not canonical_split(folder):
+                splits.setdefault(folder, set()).add(split)
+    # One of them alone is the name of the data set, or of a kind of files (AlignedFaces).
+    shared = [folder for folder, found in splits.items() if len(found) > 1]
+    if len(shared) < 2:
+        return []
+    message = (
+        f"folders that are not read hold files of several splits: {some(shared, shown=4)}; where they are people, each "
+        "is on both sides: list the files in a manifest.csv with a subject, and a person in one split"
+    )
+    return [Problem("folders_in_splits", uri, message, "warning")]

@@ -112,6 +112,46 @@ def test_a_manifest_with_a_split_in_some_rows_only_is_an_error(manifest: Callabl
     assert found["no_split"].message.startswith(f"no split is named in 1 of 4 rows ({folder}/manifest.csv:3)")
 
 
+def test_of_an_unknown_label_that_is_divided_as_others_are_its_own_folder_is_named(tree: Tree) -> None:
+    folder = tree([f"{label}/level_{level}/1.mp4" for label in ("angry", "contempt") for level in (1, 2)])
+    (problem,) = [problem for problem in read_source(folder).problems if problem.severity == "error"]
+    assert problem.where == f"{folder}/contempt"
+    assert problem.message.startswith("this folder holds 2 files, but 'contempt' is no label")
+
+
+@pytest.mark.parametrize(
+    ("paths", "said"),
+    [
+        (["calm/1.mp4", "neutral/2.mp4", "sad/3.mp4"], "'neutral': 'calm' (1 clip), 'neutral' (1 clip)"),
+        (["01-01-01-01-02-01-12.mp4", "01-01-02-01-02-01-12.mp4"], "'neutral': 'neutral' (1 clip), 'calm' (1 clip)"),
+        (["Joy/1.mp4", "Joy/2.mp4", "happiness/3.mp4"], "'happy': 'joy' (2 clips), 'happiness' (1 clip)"),
+        (["pleasant surprise/1.mp4", "surprise/2.mp4"], "'pleasant surprise' (1 clip), 'surprise' (1 clip)"),
+        (["ANG/1.mp4", "anger/2.mp4", "Angry/3.mp4", "ne/1.mp4", "neutral/2.mp4", "calm/x.txt"], ""),
+        (["calm/1.mp4", "sad/2.mp4"], ""),
+    ],
+)
+def test_two_words_for_one_label_are_told(tree: Tree, paths: list[str], said: str) -> None:
+    found = [problem for problem in read_source(tree(paths)).problems if problem.code == "words_as_one"]
+    assert [(problem.severity, said in problem.message) for problem in found] == [("warning", True)] * bool(said)
+
+
+def test_two_words_for_one_label_in_a_manifest_are_told(manifest: Callable[[str], str]) -> None:
+    (problem,) = read_source(manifest("path,label\na.mp4,scared\nb.mp4,FEAR\nc.mp4,fearful\nd.mp4,sad\n")).problems
+    assert problem.message.startswith("several words are read as the one label 'fear': 'scared' (1 clip), ")
+
+
+def test_folders_that_hold_files_of_several_splits_are_told_as_perhaps_people(tree: Tree) -> None:
+    names = [f"{person}/happy/{split}/1.mp4" for person in ("0001", "0011") for split in ("train", "test")]
+    (problem,) = read_source(tree(names)).problems
+    assert (problem.code, problem.severity) == ("folders_in_splits", "warning")
+    assert "hold files of several splits: 0001, 0011;" in problem.message
+
+
+def test_a_folder_of_one_name_in_all_splits_and_people_of_one_split_each_are_not_told(tree: Tree) -> None:
+    names = ["train/AlignedFaces/0001/happy/1.mp4", "train/AlignedFaces/0002/sad/1.mp4", "val/AlignedFaces/3/sad/1.mp4"]
+    assert read_source(tree(names)).problems == ()
+
+
 TRAIN = """train Training TRN train-set TrainSet train2017 1_train Train_AFEW AFEW-train train_clips entraînement 训练集
     訓練データ ＴＲＡＩＮ"""
 VAL = """val valid Validation dev DEVEL development eval Evaluation heldout held-out HeldOut hold_out PublicTest val_2

@@ -19,6 +19,7 @@ class Told:
 
     Attributes:
         label, subject, split, attributes, rank, stranger: as of :class:`FileFacts`, the label in canonical spelling.
+        word: the label as it is written.
         recording: unique among the recordings of all layouts, or ``""``.
         fault: a code and a message where a label is unknown, a layout reads two things, or two layouts differ.
     """
@@ -31,6 +32,7 @@ class Told:
     rank: int = 0
     stranger: str = ""
     fault: tuple[str, str] | None = None
+    word: str = ""
 
 
 def told_of(tree: Tree, paths: Sequence[str]) -> list[Told]:
@@ -81,6 +83,7 @@ def put_together(claims: Sequence[tuple[LayoutSpec, FileFacts]]) -> Told:
         rank=rank,
         stranger=strangers[0] if strangers and "label" not in by else "",
         fault=fault,
+        word=next((facts.label for _, facts in claims if facts.label), ""),
     )
 
 

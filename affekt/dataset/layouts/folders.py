@@ -33,7 +33,7 @@ def _read_folders(path: str) -> FileFacts:
             # Above the split stand the names of the data set and of who made it.
             stranger = stranger or ("" if splits else folder)
     return FileFacts(
-        label=_only(labels),
+        label=labels[known] if (known := _only(labels)) else "",
         split=_only(splits),
         stranger="" if labels else stranger,
         fault=_ambiguous("label", labels) or _ambiguous("split", splits),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from posixpath import basename, splitext
 
-from affekt.dataset.labels import canonical_label
 from affekt.extensions.layout import FileFacts, LayoutSpec
 
 #: Modality, vocal channel, emotion, intensity, statement, repetition, actor.
@@ -29,8 +28,7 @@ def read(path: str) -> FileFacts | None:
         "repetition": repetition,
         "gender": "male" if int(actor) % 2 else "female",
     }
-    label = canonical_label(_EMOTIONS[int(emotion) - 1])
-    return FileFacts(label, actor, attributes=attributes, recording=stem[3:], rank=int(modality))
+    return FileFacts(_EMOTIONS[int(emotion) - 1], actor, attributes=attributes, recording=stem[3:], rank=int(modality))
 
 
 SPEC = LayoutSpec(
