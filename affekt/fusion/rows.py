@@ -16,6 +16,9 @@ from affekt.errors import DataError
 from affekt.fusion.vectors import as_probabilities, not_amounts
 from affekt.score_table import ScoreTable
 
+#: How far sums of rounded probabilities lie from each other, as a share of them, and in which share of rows others do.
+_ROUNDING, _FEW = 0.1, 0.01
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -131,6 +134,24 @@ def fused_together(table: ScoreTable, rows: Rows) -> list[str]:
         return []
     told = ", ".join(f"{counted(number, 'rows')} of {split!r}" for split, number in names.most_common())
     return [f"no split is called test or val: fused together are {told}; name one with {argument('test_split')}"]
+
+
+def unlike_probabilities(table: ScoreTable) -> list[str]:
+    """A sentence on each model whose rows sum to very different amounts that are no counts, as positive logits do."""
+    told = []
+    for number, model in enumerate(table.models):
+        sums = table.scores[:, number].sum(axis=1)
+        kept = np.flatnonzero(sums > 0)  # NaN is not
+        scores, sums = table.scores[kept, number], sums[kept]
+        if not len(sums) or (scores == np.rint(scores)).all():
+            continue
+        usual = float(np.median(sums))
+        if (np.abs(sums - usual) > _ROUNDING * usual).sum() > _FEW * len(sums):
+            told.append(
+                f"the scores of {model} are no probabilities: rows sum to {sums.min():.3g} to {sums.max():.3g}. Each "
+                "row is scaled to a sum of one; apply the softmax first where they are logits"
+            )
+    return told
 
 
 def _refuse_what_is_no_amount(table: ScoreTable) -> None:

@@ -22,7 +22,7 @@ from affekt.fusion.figures import (
     rightly,
 )
 from affekt.fusion.overfitting import overfitted
-from affekt.fusion.rows import Rows, choose_rows, fused_together, rows_left_out, without_copies
+from affekt.fusion.rows import Rows, choose_rows, fused_together, rows_left_out, unlike_probabilities, without_copies
 from affekt.progress import Progress
 from affekt.score_table import ScoreTable
 
@@ -120,7 +120,7 @@ def fuse_table(
     members = member_accuracies(rows.train, rows.test)
     warnings = _overfitted_warnings(rows, members)
     train = rows.train.rows([]) if warnings else rows.train
-    warnings += copies + rows_left_out(table, rows) + fused_together(table, rows)
+    warnings += copies + unlike_probabilities(table) + rows_left_out(table, rows) + fused_together(table, rows)
     warnings += _subject_warnings(train, rows.test, adapt)
     if methods is not None:
         wanted = tuple(dict.fromkeys(methods))

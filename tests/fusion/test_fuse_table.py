@@ -341,3 +341,25 @@ def test_the_machine_is_tried_with_up_to_20_000_rows_and_beyond_where_it_is_name
     assert fusions_for(20_000) == (METHODS, None)
     assert "svm" not in fusions_for(20_001)[0]
     assert fusions_for(20_001, named="svm") == (METHODS, None)
+
+
+@pytest.mark.parametrize(
+    ("amounts", "told"),
+    [
+        (lambda scores: np.log(scores) - np.log(scores).min(), True),  # logits that happen to be positive
+        (lambda scores: np.sqrt(scores), True),
+        (lambda scores: 100 * scores, False),
+        (lambda scores: np.round(scores, 2), False),
+        (lambda scores: np.round(5 * scores), False),  # votes
+    ],
+)
+def test_scores_that_sum_to_anything_are_told(make_table, amounts, told):
+    table = make_table(120, splits=SPLITS)
+    scores = np.stack([table.scores[:, 0], amounts(table.scores[:, 1])], axis=1)
+    scores[3, 1] = np.nan
+
+    warnings = fuse_table(replace(table, scores=scores), methods=["average"], **QUICK).report["warnings"]
+
+    said = [warning for warning in warnings if "are no probabilities" in warning]
+    assert len(said) == told
+    assert all(warning.startswith("the scores of voice are no probabilities: rows sum to ") for warning in said)
