@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from affekt.media.ffmpeg_command import picture_filters, sound_filter
+from affekt.media.levels import Levels
 from affekt.settings import MediaSettings
 
 #: The pixels whose values each stand for themselves, whatever the size of the picture.
@@ -70,8 +71,8 @@ def given(graph: Any) -> Iterator[Any]:
 
 
 @lru_cache(64)
-def levels_of(kind: Kind, side: int) -> tuple[np.ndarray, ...] | None:
-    """What the filters make of each value in each of the three planes, uint8 ``[256]``.
+def levels_of(kind: Kind, side: int) -> tuple[Levels, ...] | None:
+    """What the filters make of each value in each of the three planes.
 
     None where a pixel becomes anything but a function of its own value, as where pictures are reduced. The filters
     themselves say so, of a picture of noise.
@@ -100,7 +101,7 @@ def levels_of(kind: Kind, side: int) -> tuple[np.ndarray, ...] | None:
         table[values] = made
         if not np.array_equal(table[values], made):
             return None
-        levels.append(table)
+        levels.append(Levels.of(table))
     return tuple(levels)
 
 

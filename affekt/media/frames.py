@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from affekt.media.levels import Levels
+
 #: Bytes in front of every picture in a YUV4MPEG2 stream.
 MARKER = b"FRAME\n"
 #: Bytes of one clip that may lie in anonymous memory; the rest is mapped from an unlinked file and can be paged out.
@@ -75,13 +77,13 @@ class Frames:
             self._chunks.append(self._spill.array((self._per_chunk * self.stride,)))
         return self._chunks[chunk].data[used * self.stride :]
 
-    def add(self, planes: Sequence[np.ndarray], levels: Sequence[np.ndarray] | None = None) -> None:
+    def add(self, planes: Sequence[np.ndarray], levels: Sequence[Levels] | None = None) -> None:
         """Keep one more picture: where it is if nothing changes and there is memory for it, otherwise a copy.
 
         Args:
             planes: its three planes, uint8 ``[height, width]`` and twice half of both; rows may be longer. Nobody may
                 write to them from here on.
-            levels: what takes the place of each value in each plane, uint8 ``[256]``; None for the values themselves.
+            levels: what takes the place of each value in each plane; None for the values themselves.
         """
         half = (self.height // 2, self.width // 2)
         shapes = ((self.height, self.width), half, half)
@@ -94,7 +96,7 @@ class Frames:
                 if levels is None:
                     kept[:] = part
                 else:
-                    cv2.LUT(part, levels[number], kept)
+                    levels[number].write(part, kept)
         self.count += 1
 
     def keep(self, numbers: Sequence[int]) -> None:

@@ -26,6 +26,7 @@ from affekt.media.ffmpeg_run import FfmpegRun, out_of_time
 from affekt.media.filter_graphs import Kind, given, levels_of, picture_graph, sound_graph
 from affekt.media.frame_rate import step_for
 from affekt.media.frames import Frames, Spill
+from affekt.media.levels import Levels
 from affekt.media.listing import MAX_FRAME_RATE, Listing, Stream, read_listing
 from affekt.media.pipes import MAX_PICTURE_BYTES, times_at
 from affekt.media.probe import in_fragments, is_truncated
@@ -164,7 +165,7 @@ class _Pictures:
         context.options = {"max_pixels": str(pixels)}
         self._stream, self._side = stream, picture_side(settings)
         self._graph: Any = None
-        self._levels: tuple[np.ndarray, ...] | None = None
+        self._levels: tuple[Levels, ...] | None = None
         self._most = int(settings.max_seconds * MAX_FRAME_RATE)
         self._seconds = settings.max_seconds
         self._kind: Kind | None = None

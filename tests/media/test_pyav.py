@@ -102,7 +102,7 @@ def test_where_only_values_change_a_table_takes_the_place_of_the_filters() -> No
 
     brightness, *_ = levels_of(kind, 120) or ()
 
-    assert [int(brightness[value]) for value in (0, 16, 235, 255)] == [0, 0, 255, 255]
+    assert [int(brightness.table[value]) for value in (0, 16, 235, 255)] == [0, 0, 255, 255]
     assert levels_of(kind, 100) is None
     assert levels_of(kind._replace(format="yuv444p"), 120) is None
 
