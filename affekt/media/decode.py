@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,23 +12,19 @@ import numpy as np
 from affekt.errors import MediaError
 from affekt.media.downmix import downmix
 from affekt.media.edit_lists import without_pauses
-from affekt.media.ffmpeg_command import FIRST, max_pixels, picture_side
+from affekt.media.ffmpeg_command import max_pixels
 from affekt.media.ffmpeg_log import FileReport
-from affekt.media.ffmpeg_run import FfmpegRun, run_ffmpeg, stream_of
-from affekt.media.format_names import reason_of
-from affekt.media.frame_rate import measured_rate, shown_until, step_for
+from affekt.media.ffmpeg_run import FfmpegRun, run_ffmpeg
+from affekt.media.frame_rate import shown_until
 from affekt.media.frames import Frames, Spill
 from affekt.media.limits import check_file, refusal, too_long
 from affekt.media.listing import JUMPING, Listing
 from affekt.media.movie_index import ENCRYPTED, edited_away
-from affekt.media.pipes import MAX_PICTURE_BYTES
 from affekt.media.probe import is_truncated
 from affekt.media.pyav import run_pyav
-from affekt.media.shots import moves
+from affekt.media.runs import MOST_STREAMS, Runs, Streams
 from affekt.settings import MediaSettings
 
-#: Further pictures and sounds of a file that are looked at where the first is a still, or silent.
-MOST_STREAMS = 8
 _SLACK = 1e-3
 
 
@@ -63,29 +59,6 @@ class Decoded:
     apart: bool = False
 
 
-@dataclass(frozen=True)
-class _Streams:
-    """Which picture and which sound of a file are decoded."""
-
-    video: int | None = FIRST
-    sound: int | None = FIRST
-
-    @classmethod
-    def wanted(cls, listing: Listing) -> _Streams:
-        videos, sounds = listing.videos, listing.sounds
-        return cls(videos[0].number if videos else None, sounds[0].number if sounds else None)
-
-    def in_file(self, listing: Listing) -> _Streams:
-        """The same by their numbers."""
-        video, sound = stream_of(listing, "Video", self.video), stream_of(listing, "Audio", self.sound)
-        return _Streams(video.number if video else None, sound.number if sound else None)
-
-    def stated_seconds(self, listing: Listing) -> float:
-        """How long the file says that they are; 0 where it does not."""
-        here = self.in_file(listing)
-        return listing.length_of(*(listing.stream(number) for number in (here.video, here.sound) if number is not None))
-
-
 def decode(
     path: str | Path,
     settings: MediaSettings,
@@ -115,27 +88,24 @@ def decode(
     path = Path(path)
     check_file(path, settings)
     deadline = time.monotonic() + settings.timeout_seconds if ends is None else ends
-    streams = _Streams()
+    streams = Streams()
     result = run_pyav(path, settings, deadline) or run_ffmpeg(
         path, settings, deadline,
         agreed=lambda listing: _allowed(path, settings, listing) is None
-        and streams.in_file(listing) == _Streams.wanted(listing)
-        and _step(listing, streams.video) == 1,
+        and streams.in_file(listing) == Streams.wanted(listing)
+        and streams.step(listing) == 1,
         arrived=arrived,
     )  # fmt: skip
     refused = _allowed(path, settings, result.report.listing)
     if refused is not None:
         raise refused
     if result.stopped:
-        streams = _Streams.wanted(result.report.listing)
-        step = _step(result.report.listing, streams.video)
+        streams = Streams.wanted(result.report.listing)
+        step = streams.step(result.report.listing)
         result = run_ffmpeg(
             path, settings, deadline, video=streams.video, sound=streams.sound, step=step, arrived=arrived
         )
-    result = _whole(path, settings, deadline, streams, result)
-    result = _run_apart(path, settings, deadline, result, arrived)
-    result, streams = _moving(path, settings, deadline, streams, result)
-    result = _as_fast_as_seen(path, settings, deadline, streams, result)
+    result, streams = Runs(path, settings, deadline, arrived).completed(result, streams)
     here = streams.in_file(result.report.listing)
     result = without_pauses(path, result, here.video, here.sound, settings.sample_rate)
     return _within_limits(path, settings, here, result)
@@ -183,7 +153,7 @@ def _allowed(path: Path, settings: MediaSettings, listing: Listing) -> MediaErro
     """What the file itself says of which it has more than allowed, or that it is encrypted."""
     if listing.encrypted:
         return refusal(path, "unreadable", ENCRYPTED)
-    stated = _Streams.wanted(listing).stated_seconds(listing)
+    stated = Streams.wanted(listing).stated_seconds(listing)
     if stated > settings.max_seconds + _SLACK:
         return too_long(path, settings, stated)
     allowed = max_pixels(path, settings)
@@ -194,96 +164,7 @@ def _allowed(path: Path, settings: MediaSettings, listing: Listing) -> MediaErro
     return None
 
 
-def _whole(path: Path, settings: MediaSettings, deadline: float, streams: _Streams, result: FfmpegRun) -> FfmpegRun:
-    """A run, repeated where its pictures were too many or changed their size."""
-    if result.overflow:
-        shrink = 0.9 * (MAX_PICTURE_BYTES / _expected_bytes(streams, result)) ** 0.5
-        side = max(64, int(picture_side(settings) * shrink))
-        result = run_ffmpeg(
-            path, settings, deadline, video=streams.video, sound=streams.sound, side=side, step=result.step
-        )
-        if result.overflow:
-            raise refusal(path, "too_long", f"decodes to more than {MAX_PICTURE_BYTES >> 30} GiB of pictures; cut it")
-    if result.changed_size and result.frames is not None:
-        size = (result.frames.width, result.frames.height)
-        result = run_ffmpeg(
-            path, settings, deadline, video=streams.video, sound=streams.sound, size=size, step=result.step
-        )
-    return result
-
-
-def _expected_bytes(streams: _Streams, result: FfmpegRun) -> float:
-    listing, frames = result.report.listing, result.frames
-    shown = stream_of(listing, "Video", streams.video)
-    stride = frames.stride if frames is not None else 0
-    return max(listing.duration * (shown.frame_rate if shown else 0.0) / result.step * stride, 2.0 * MAX_PICTURE_BYTES)
-
-
-def _run_apart(
-    path: Path, settings: MediaSettings, deadline: float, result: FfmpegRun, arrived: Callable[[Frames], None]
-) -> FfmpegRun:
-    """The result with the picture or the sound that it lacks, each decoded on its own: one may have kept the other."""
-    report = result.report
-    wanted = _Streams.wanted(report.listing)
-    if wanted.video is None and wanted.sound is None:
-        reason = reason_of(path, report.complaint or "no video and no sound in it")
-        code = "no_streams" if report.listing.duration else "unreadable"
-        raise refusal(path, code, f"is not a readable media file ({reason}); convert it to MP4 with H.264 and AAC")
-    if wanted.sound is not None and not result.sound.size:
-        sound = run_ffmpeg(path, settings, deadline, video=None, sound=wanted.sound)
-        kept = replace(result, report=sound.report, exit_code=sound.exit_code) if result.frames is None else result
-        result = kept.with_sound_of(sound)
-    if wanted.video is not None and result.frames is None:
-        streams = _Streams(wanted.video, None)
-        step = _step(report.listing, wanted.video)
-        picture = run_ffmpeg(path, settings, deadline, video=wanted.video, sound=None, step=step, arrived=arrived)
-        picture = _whole(path, settings, deadline, streams, picture)
-        result = picture.with_sound_of(result)
-    return result
-
-
-def _moving(
-    path: Path, settings: MediaSettings, deadline: float, streams: _Streams, result: FfmpegRun
-) -> tuple[FfmpegRun, _Streams]:
-    """The result with the first picture that moves in place of one that does not."""
-    others = result.report.listing.videos[1:MOST_STREAMS]
-    if result.frames is not None and others and moves(result.frames):
-        return result, streams
-    for video in others:
-        other = _Streams(video.number, None)
-        step = step_for(video.mean_rate)
-        picture = run_ffmpeg(path, settings, deadline, video=video.number, sound=None, step=step)
-        picture = _whole(path, settings, deadline, other, picture)
-        if picture.frames is not None and moves(picture.frames):
-            return picture.with_sound_of(result), _Streams(video.number, streams.sound)
-    return result, streams
-
-
-def _step(listing: Listing, video: int | None) -> int:
-    """Of how many pictures of a stream one is looked at, by what the file says of their rate."""
-    shown = stream_of(listing, "Video", video)
-    return step_for(shown.mean_rate if shown else 0.0)
-
-
-def _as_fast_as_seen(
-    path: Path, settings: MediaSettings, deadline: float, streams: _Streams, result: FfmpegRun
-) -> FfmpegRun:
-    """The result with as many pictures as their own times call for, where the file does not say their rate, or lies."""
-    rate = measured_rate(result.times) * result.step
-    step = step_for(rate) if rate else result.step
-    if result.frames is None or step == result.step:
-        return result
-    if step % result.step:
-        video = streams.in_file(result.report.listing).video
-        picture = run_ffmpeg(path, settings, deadline, video=video, sound=None, step=step)
-        picture = _whole(path, settings, deadline, _Streams(video, None), picture)
-        return picture.with_sound_of(result)
-    kept = range(0, len(result.frames), step // result.step)
-    result.frames.keep(kept)
-    return replace(result, times=result.times[:: kept.step], step=step)
-
-
-def _within_limits(path: Path, settings: MediaSettings, streams: _Streams, result: FfmpegRun) -> Decoded:
+def _within_limits(path: Path, settings: MediaSettings, streams: Streams, result: FfmpegRun) -> Decoded:
     """The result of a run with the limits applied, or the error that it amounts to."""
     report, frames, times = result.report, result.frames, result.times
     if frames is None and not result.sound.size:

@@ -15,9 +15,8 @@ import psutil
 import pytest
 
 from affekt.errors import MediaError
-from affekt.media import decode as decoding
 from affekt.media import frames as frame_store
-from affekt.media import pipes, pyav
+from affekt.media import pipes, pyav, runs
 from affekt.media.decode import decode
 from affekt.media.ffmpeg_command import picture_side
 from affekt.media.ffmpeg_run import run_ffmpeg
@@ -327,7 +326,7 @@ def test_pictures_stay_where_they_were_decoded_within_the_budget_and_are_copied_
 def test_a_clip_of_too_many_pictures_is_decoded_smaller(
     make_clip: MakeClip, pattern: list[str], settings: MediaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (decoding, pipes):
+    for module in (pipes, runs):
         monkeypatch.setattr(module, "MAX_PICTURE_BYTES", 4 << 20)
     monkeypatch.setattr(frame_store, "_CHUNK", 1 << 20)
 
