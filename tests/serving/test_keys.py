@@ -126,10 +126,17 @@ def told_to_a_page(origin, verb, path="/ping", keys="", **asked):
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
     scope = {"type": "http", "method": verb, "path": path, "query_string": b"", "headers": raw, "client": None}
 
+    received = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+    async def receive():
+        if message := next(received, None):
+            return message
+        await asyncio.sleep(60)
+
     async def send(message):
         told.append(message)
 
-    asyncio.run(application(desk)(scope, lambda: asyncio.sleep(60), send))
+    asyncio.run(application(desk)(scope, receive, send))
     said = {name.decode().lower(): value.decode() for name, value in told[0]["headers"]}
     return told[0]["status"], said, b"".join(message.get("body", b"") for message in told)
 
