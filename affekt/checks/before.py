@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 
 from affekt.checks.findings import CheckReport, check_source
 from affekt.dataset.problems import Problem, raise_errors
@@ -13,6 +14,8 @@ from affekt.progress import told_when_slow
 FILE_FAULTS = frozenset({"unreadable", "timeout", "nothing_usable", "empty", "missing", "too_large", "truncated"})
 #: What makes figures too good, and is no fault of what is only scored.
 _LEAKS = frozenset({"duplicate_across_splits", "conflicting_labels", "subject_across_splits"})
+#: What a training alone asks for.
+_TO_LEARN = frozenset({"too_few_subjects"})
 
 
 def check_before(
@@ -41,6 +44,9 @@ def check_before(
     """
     with told_when_slow(f"reading {data}"):
         report = check_source(data)
+    if not learns:
+        asked = tuple(problem for problem in report.problems if problem.code not in _TO_LEARN)
+        report = replace(report, problems=asked)
     refused = [
         problem
         for problem in report.errors

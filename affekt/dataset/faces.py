@@ -16,7 +16,7 @@ from affekt.dataset.left_out import left_out
 from affekt.dataset.manifest import manifest_of
 from affekt.dataset.picture_file import MOST_BYTES, decode_picture
 from affekt.dataset.pixels import has_pixels, pixel_rows
-from affekt.dataset.problems import Problem, raise_errors, some
+from affekt.dataset.problems import Problem, raise_errors, some, told_once
 from affekt.dataset.several import places_of
 from affekt.dataset.source import is_table, read_clips, read_source
 from affekt.dataset.tables import Table, header_of, is_table_name, open_table, packing_of, text_of
@@ -104,8 +104,8 @@ def read_faces(uri: str) -> list[FaceImage]:
     """
     faces, problems = read_face_source(uri)
     raise_errors(problems, uri)
-    for problem in problems:
-        logger.warning("%s", problem)
+    for line in told_once(problems, uri):
+        logger.warning("%s", line)
     return faces
 
 

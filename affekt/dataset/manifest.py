@@ -13,6 +13,7 @@ from affekt.counted import counted
 from affekt.dataset.clips import SPLITS, Clip
 from affekt.dataset.doubled_columns import DoubledColumns
 from affekt.dataset.labels import canonical_label
+from affekt.dataset.nobody import names_nobody
 from affekt.dataset.problems import Problem, some
 from affekt.dataset.split_column import split_by_values
 from affekt.dataset.split_names import canonical_split
@@ -125,7 +126,7 @@ class _Rows:
 
     def _subject(self, row: Row, where: str) -> str:
         given = row.cells[self._places["subject"]] if "subject" in self._places else ""
-        if given and is_missing(given):
+        if given and names_nobody(given):
             message = f"the subject {given!r} is read as a word for one who is not known"
             self.problems.append(Problem("missing_word", where, message, "warning"))
             return ""

@@ -13,6 +13,7 @@ from affekt.counted import counted
 from affekt.dataset.channels import colours_in
 from affekt.dataset.doubled_columns import DoubledColumns
 from affekt.dataset.labels import LABELS, canonical_label
+from affekt.dataset.nobody import names_nobody
 from affekt.dataset.problems import Problem, some
 from affekt.dataset.split_column import SplitColumn
 from affekt.dataset.split_names import canonical_split
@@ -132,7 +133,7 @@ class _Reader:
             )
         pixels = _square(row.cells[self._pixels] if self._pixels is not None else "")
         subject = row.cells[self._subject] if self._subject is not None else ""
-        subject = "" if is_missing(subject) else unicodedata.normalize("NFC", subject)
+        subject = "" if names_nobody(subject) else unicodedata.normalize("NFC", subject)
         return PixelRow(f"{usage or 'row'}_{row.line - 1:05d}", where, label, split, subject, pixels)
 
 

@@ -62,6 +62,27 @@ def grouped(problems: Sequence[Problem], shown: int = 5) -> list[str]:
     return lines
 
 
+def told_once(problems: Sequence[Problem], uri: str, shown: int = 5) -> list[str]:
+    """A line for each problem; of many with one code the first few, and how many more there are.
+
+    Args:
+        problems: in their order.
+        uri: of the data set.
+        shown: so many of a code, where there are more.
+    """
+    counts: Counter[str] = Counter()
+    lines = []
+    for problem in problems:
+        counts[problem.code] += 1
+        if counts[problem.code] <= shown:
+            lines.append(str(problem))
+    for code, count in counts.items():
+        if count > shown:
+            word = code.replace("_", " ")
+            lines.append(f"{printable(uri)}: {word}: {count - shown} more like it (`affekt check` lists all)")
+    return lines
+
+
 def some(names: Iterable[str], shown: int = 5) -> str:
     """The first few names, as they can be printed, and how many more there are."""
     listed = [printable(name) for name in names]

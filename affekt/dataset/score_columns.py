@@ -14,6 +14,7 @@ import numpy as np
 
 from affekt.dataset.doubled_columns import DoubledColumns
 from affekt.dataset.labels import LABELS, in_order, known_label
+from affekt.dataset.nobody import names_nobody
 from affekt.dataset.problems import raise_errors, some
 from affekt.dataset.split_names import canonical_split
 from affekt.dataset.tables import Row, Table, is_missing, known_columns
@@ -120,14 +121,14 @@ def read_cells(table: Table, splits: int | None = None) -> ScoreCells:
         cells.clips.append(name)
         cells.truth.append(_truth(row, places, labels, table))
         subject, split = (row.cells[places[key]] if key in places else "" for key in ("subject", "split"))
-        if subject and is_missing(subject):
+        if subject and names_nobody(subject):
             words.append(row.line)
             subject = ""
         cells.subjects.append(subject)
         cells.splits.append("" if is_missing(split) else canonical_split(split, numbered=False) or split)
         cells.scores.extend(_scores(row, order, table))
     if words:
-        said.append(f"{len(words)} words for missing values in the column of the subject are read as such")
+        said.append(f"{len(words)} words in the column of the subject are read as such for one who is not known")
     contradictions = doubled.found()
     raise_errors(contradictions, table.where)
     said += [problem.message for problem in contradictions]

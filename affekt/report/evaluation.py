@@ -212,7 +212,8 @@ def _person(evaluator: _Evaluator, fused: Mapping[FusionKey, np.ndarray], chosen
     clips = Counter(name for name in table.subjects if name)
     several = {name for name, count in clips.items() if count > 1}
     if not several or not methods:
-        reason = "no answers were adapted to a person" if several else "no person has two clips"
+        lacking = "no person has two clips" if clips else "no clip names its subject"
+        reason = "no answers were adapted to a person" if several else lacking
         return PersonFigures(None, len(several), None, {}, reason)
     adapted = {
         key: AdaptedFigures(evaluator.figures(scores), evaluator.paired(fused[key], scores))

@@ -40,6 +40,12 @@ def test_clean_data_pass_with_their_warnings(data):
     assert "missing class (1)" in remarks(report, "my data") and "'my data'" in remarks(report, "my data")
 
 
+def test_what_a_training_alone_asks_for_is_not_told_before_an_evaluation(data):
+    where = data("a.mp4,happy,1,\nb.mp4,sad,2,\n")
+    assert "too few subjects (1)" in remarks(check_before(where, learns=True), "x")
+    assert not remarks(check_before(where, learns=False), "x")
+
+
 def test_a_copy_of_a_validation_clip_is_not_learned_from(data):
     with pytest.raises(DataError, match="exactly the same content") as error:
         check_before(data(COPIED), learns=True)

@@ -156,6 +156,31 @@ def test_words_for_missing_values(manifest: Callable[[str], str], tmp_path: Path
     assert (second.subject, second.attributes) == ("p2", {"age": "30"})
 
 
+@pytest.mark.parametrize("word", ["Unknown", "UNK", "unknown_speaker", "Not known", "unbekannt"])
+def test_clips_of_people_whom_nobody_knows_are_not_one_persons(
+    word: str, manifest: Callable[[str], str], tmp_path: Path
+) -> None:
+    source = read_source(manifest(f"path,label,SpkrID\na.mp4,sad,{word}\nb.mp4,happy,unknown 7\n"))
+    assert [clip.subject for clip in source.table] == ["", "unknown 7"]
+    assert "missing_word" in [problem.code for problem in source.problems]
+    (tmp_path / "t.csv").write_text(f"clip,subject,face_angry,face_happy\na,{word},.5,.5\n")
+    assert ScoreTable.read(tmp_path / "t.csv").subjects == ("",)
+
+
+def test_of_many_warnings_alike_the_first_few_are_told(
+    manifest: Callable[[str], str], caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = "".join(f"{name}.mp4,sad,NA\n" for name in "abcdefgh")
+    folder = manifest(f"path,Emotion,subject\n{rows}")
+    for name in "efgh":
+        (Path(folder) / f"{name}.mp4").write_bytes(b"")
+    load_clips(folder)
+    said = [record.getMessage() for record in caplog.records]
+    assert sum("is read as a word for one who is not known" in line for line in said) == 5
+    assert any(line.endswith("missing word: 3 more like it (`affekt check` lists all)") for line in said)
+    assert any("the column 'Emotion' is read as the label" in line for line in said)
+
+
 def test_a_subject_that_is_a_word_for_a_missing_value_is_told(manifest: Callable[[str], str]) -> None:
     (problem,) = read_source(manifest("path,label,subject\na.mp4,sad,NA\nb.mp4,happy,p2\n")).problems
     assert (problem.code, problem.severity) == ("missing_word", "warning")

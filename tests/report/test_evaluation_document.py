@@ -259,6 +259,10 @@ def test_where_no_person_has_two_clips_there_are_no_adapted_figures() -> None:
     assert (person["methods"], person["reason"]) == ({}, "no person has two clips")
 
 
+def test_where_no_clip_names_its_subject_that_is_the_reason() -> None:
+    assert person_of(replace(small_table(), subjects=("",) * 40)).reason == "no clip names its subject"
+
+
 def test_without_adapted_answers_it_says_so() -> None:
     person = evaluated().person
     assert (person.chosen, person.reason) == (None, "no answers were adapted to a person")
