@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from posixpath import splitext
 
 from affekt.argument_names import argument
 from affekt.counted import counted
@@ -18,6 +17,7 @@ from affekt.dataset.labels import LABELS, known_label
 from affekt.dataset.layouts import Told, told_of, understood
 from affekt.dataset.left_out import is_text, left_out
 from affekt.dataset.problems import Problem, some
+from affekt.dataset.same_names import made_of_others, same_names
 from affekt.dataset.split_names import canonical_split
 from affekt.dataset.split_words import splits_in_names
 from affekt.dataset.unread_folders import folders_in_splits, unread_folders
@@ -66,23 +66,9 @@ def clips_of_tree(listing: Listing, uri: str, suffixes: frozenset[str]) -> tuple
         problems += folders_in_splits(unnamed, uri)
     else:
         problems += unread_folders((entry.path for entry, fact in chosen if fact.label and not fact.subject), uri)
-    problems += _same_names([entry.path for entry, fact in chosen if not fact.recording], uri)
+    problems += same_names((entry.path for entry, fact in chosen if not fact.recording), uri)
+    problems += made_of_others([entry.path for entry, _ in chosen], uri)
     return clips, problems + _unlabelled(chosen, uri) + _without_split(chosen, uri)
-
-
-def _same_names(paths: Sequence[str], uri: str) -> list[Problem]:
-    """A warning where files differ in their endings alone: one was probably made from the other."""
-    by_stem: dict[str, list[str]] = {}
-    for path in paths:
-        by_stem.setdefault(splitext(path)[0], []).append(path)
-    alike = [path for same in by_stem.values() if len(same) > 1 for path in same]
-    if not alike:
-        return []
-    message = (
-        f"{counted(len(alike), 'files')} have the name of another one but for the ending: if one was made from the "
-        f"other, remove it; each counts as a clip of its own, perhaps on another side: {some(alike, shown=4)}"
-    )
-    return [Problem("same_name", uri, message, "warning")]
 
 
 def _unlabelled(chosen: Sequence[tuple[Entry, Told]], uri: str) -> list[Problem]:

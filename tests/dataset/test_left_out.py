@@ -133,3 +133,30 @@ def test_files_that_differ_in_their_endings_alone_are_told(tree: Tree) -> None:
 
 def test_forms_of_one_recording_of_a_known_set_are_not_told_so(tree: Tree) -> None:
     assert "same_name" not in warnings_of(tree(["1001_IEO_ANG_HI.flv", "1001_IEO_ANG_HI.wav", "1002_IEO_SAD_HI.flv"]))
+
+
+VERSIONS = """
+    01.wav|01_noise.wav 01.wav|01-pitch-2.5.wav a/01.wav|a/01_aug1.wav take.mp4|take_flipped.mp4 x_aug1.wav|x_aug2.wav
+    clip.wav|clip_noise_shift.wav im_jpg.rf.0123456789abcdef.mp4|im_jpg.rf.fedcba9876543210.mp4"""
+COPIES = ["01.wav|01 (1).wav", "01.wav|01 - Copy.wav", "1.mp4|1 - Kopie (2).mp4"]
+
+
+@pytest.mark.parametrize("names", [*VERSIONS.split(), *COPIES])
+def test_versions_of_one_recording_are_told(tree: Tree, names: str) -> None:
+    paths = [f"happy/{name}" for name in names.split("|")]
+    told = warnings_of(tree([*paths, "sad/2.wav"]))["made_of_others"]
+    assert f"called like versions of others: {paths[1]}" in told or ", ".join(paths) in told
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "a01 (1).wav|a01 (2).wav",
+        "01.wav|02.wav",
+        "pitch.wav|noise.wav",
+        "white_noise.wav|01.wav",
+        "loft_speed.wav|x.wav",
+    ],
+)
+def test_names_that_only_look_so_are_not(tree: Tree, names: str) -> None:
+    assert "made_of_others" not in warnings_of(tree([f"happy/{name}" for name in names.split("|")] + ["sad/2.wav"]))

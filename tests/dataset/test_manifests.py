@@ -275,3 +275,13 @@ def test_names_of_a_known_data_set_are_held_against_its_manifest_and_common_fold
         rows = [f"{name},{label}" for name, label in zip(names, labels, strict=True)]
         (Path(folder) / "manifest.csv").write_text("\n".join(["path,label", *rows]), encoding="utf-8")
         assert [problem.code for problem in read_source(folder).problems] == told
+
+
+@pytest.mark.parametrize(("subject", "told"), [("", True), ("anna", False)])
+def test_versions_of_one_recording_are_told_unless_they_share_a_subject(
+    manifest: Manifest, subject: str, told: bool
+) -> None:
+    table = f"path,label,subject\na.mp4,sad,{subject}\na_noise.mp4,sad,{subject}\nb.mp4,happy,{subject}\n"
+    folder = manifest(table)
+    (Path(folder) / "a_noise.mp4").touch()
+    assert ("made_of_others" in {problem.code for problem in read_source(folder).problems}) == told

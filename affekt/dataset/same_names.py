@@ -1,0 +1,64 @@
+"""Files that are probably made from one another, by their names: as clips of their own they may be on both sides."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from posixpath import splitext
+
+from affekt.counted import counted
+from affekt.dataset.problems import Problem, some
+
+_CHANGES = """
+    aug augm augmented augmentation noise noisy denoised flip flipped hflip vflip mirror mirrored rot rotated pitch
+    pitched pitchshift speed stretch stretched shift shifted timestretch reverb filtered resampled trimmed cropped
+    copy copie kopie copia"""
+_CHANGE = rf"[\s_.-]+(?:{'|'.join(_CHANGES.split())})\d*(?:[\s_.-]*\(?-?\d[\d.]*\)?)?"
+#: A name, and behind it that this is the other one with noise, mirrored, faster or copied, or a mark of Roboflow's.
+_MADE = re.compile(rf"(?P<of>.*?\w)(?:(?:{_CHANGE})+|\.rf\.[0-9a-f]{{8,}})", re.IGNORECASE)
+_NUMBERED = re.compile(r"(?P<of>.*\S)\s*\(\d+\)")
+
+
+def same_names(paths: Iterable[str], uri: str) -> list[Problem]:
+    """A warning where files differ in their endings alone: one was probably made from the other.
+
+    Args:
+        paths: of the files.
+        uri: of the data set.
+    """
+    by_stem: dict[str, list[str]] = {}
+    for path in paths:
+        by_stem.setdefault(splitext(path)[0], []).append(path)
+    alike = [path for same in by_stem.values() if len(same) > 1 for path in same]
+    if not alike:
+        return []
+    message = (
+        f"{counted(len(alike), 'files')} have the name of another one but for the ending: if one was made from the "
+        f"other, remove it; each counts as a clip of its own, perhaps on another side: {some(alike, shown=4)}"
+    )
+    return [Problem("same_name", uri, message, "warning")]
+
+
+def made_of_others(paths: Sequence[str], uri: str) -> list[Problem]:
+    """A warning where files are called like versions of others beside them (``01_noise.wav``, ``01 (1).wav``).
+
+    Args:
+        paths: of the files.
+        uri: of the data set.
+    """
+    stems = {splitext(path)[0] for path in paths}
+    versions: dict[str, list[str]] = {}
+    for path in paths:
+        stem = splitext(path)[0]
+        found = _MADE.fullmatch(stem)
+        if found or ((found := _NUMBERED.fullmatch(stem)) and found["of"] in stems):
+            versions.setdefault(found["of"], []).append(path)
+    made = [path for of, same in versions.items() if of in stems or len(same) > 1 for path in same]
+    if not made:
+        return []
+    message = (
+        f"{counted(len(made), 'files')} are called like versions of others: {some(made, shown=4)}; each counts as a "
+        "clip of its own, and where they were made from one recording it is perhaps on both sides: keep one of each, "
+        "or list them in a manifest.csv with a subject that they share"
+    )
+    return [Problem("made_of_others", uri, message, "warning")]
