@@ -13,6 +13,7 @@ from affekt.counted import counted
 from affekt.dataset.clips import SPLITS, Clip
 from affekt.dataset.doubled_columns import DoubledColumns
 from affekt.dataset.labels import canonical_label
+from affekt.dataset.nearly_named import nearly_named
 from affekt.dataset.nobody import names_nobody
 from affekt.dataset.problems import Problem, some
 from affekt.dataset.same_names import made_of_others
@@ -233,10 +234,12 @@ def missing_files(clips: Iterable[Clip], base: str) -> list[Problem]:
         with ThreadPoolExecutor(_REQUESTS) as pool:
             there = dict(zip((clip.id for clip in outside), pool.map(_there, outside), strict=True))
         absent += [clip for clip in unlisted if not there.get(clip.id)]
-    return [
-        Problem("missing_file", clip.where, f"there is no file {clip.uri}; correct the path or remove the row")
-        for clip in absent
-    ]
+    near = {} if is_remote(base) else nearly_named((clip.uri for clip in absent if not is_remote(clip.uri)), base)
+    return [Problem("missing_file", clip.where, _no_file(clip.uri, near.get(clip.uri, ""))) for clip in absent]
+
+
+def _no_file(uri: str, near: str) -> str:
+    return f"there is no file {uri}; {f'is {near!r} meant? ' if near else ''}correct the path or remove the row"
 
 
 def _there(clip: Clip) -> bool:

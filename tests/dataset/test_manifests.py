@@ -285,3 +285,20 @@ def test_versions_of_one_recording_are_told_unless_they_share_a_subject(
     folder = manifest(table)
     (Path(folder) / "a_noise.mp4").touch()
     assert ("made_of_others" in {problem.code for problem in read_source(folder).problems}) == told
+
+
+AS_WRITTEN = ["Take 1.MP4", "take 1", "take 1.wav", "takes/take%201.mp4", "take\u00a01.mp4", "C:\\x\\take 1.mp4"]
+
+
+@pytest.mark.parametrize("cell", [*AS_WRITTEN, "/old/take_1.mp4"])
+def test_the_file_that_was_probably_meant_is_named(manifest: Manifest, tree: Tree, cell: str) -> None:
+    tree(["takes/take 1.mp4", "takes/take 2.mp4"])
+    (problem,) = read_source(manifest(f"path,label\n{cell},sad\n")).problems
+    assert "; is 'data/takes/take 1.mp4' meant? correct the path or remove the row" in problem.message
+
+
+@pytest.mark.parametrize("cell", ["take 3.mp4", "one.mp4"])
+def test_no_file_is_guessed_where_none_or_two_could_be_meant(manifest: Manifest, tree: Tree, cell: str) -> None:
+    tree(["takes/take 1.mp4", "first/one.mp4", "second/one.mp4"])
+    (problem,) = read_source(manifest(f"path,label\n{cell},sad\n")).problems
+    assert "meant" not in problem.message
