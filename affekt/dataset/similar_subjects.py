@@ -24,7 +24,12 @@ def similar_subjects(clips: Iterable[Clip], uri: str) -> list[Problem]:
         clips: of a data set.
         uri: of it.
     """
-    names = list(dict.fromkeys(clip.subject for clip in clips if clip.subject))
+    return similar_names((clip.subject for clip in clips), uri)
+
+
+def similar_names(subjects: Iterable[str], uri: str) -> list[Problem]:
+    """As :func:`similar_subjects`, of the subjects' names, ``""`` where not known."""
+    names = list(dict.fromkeys(name for name in subjects if name))
     return _rounded(names, uri) + _alike(names, uri)
 
 

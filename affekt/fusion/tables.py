@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from affekt.counted import counted
+from affekt.dataset.similar_subjects import similar_names
 from affekt.errors import DataError
 from affekt.extensions import fusion_spec, fusions_for
 from affekt.fusion.cross_validation import cross_validated, fold_masks, fused_rows
@@ -122,6 +123,7 @@ def fuse_table(
     train = rows.train.rows([]) if warnings else rows.train
     warnings += copies + unlike_probabilities(table) + rows_left_out(table, rows) + fused_together(table, rows)
     warnings += _subject_warnings(train, rows.test, adapt)
+    warnings += [problem.message for problem in similar_names([*rows.train.subjects, *rows.test.subjects], "")]
     if methods is not None:
         wanted = tuple(dict.fromkeys(methods))
     else:

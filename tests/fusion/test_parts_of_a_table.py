@@ -561,3 +561,10 @@ def test_an_evaluation_of_fusions_counts_copies_once_and_says_so():
     found = fuse_table(table, methods=["average"], bootstrap=50)
     assert (found.report["clips"], found.report["methods"]["average"]["accuracy"]) == (3, pytest.approx(2 / 3))
     assert any("count once: left out are 1 row (c.wav)" in warning for warning in found.report["warnings"])
+
+
+def test_subjects_that_are_written_in_two_ways_are_told_where_scores_are_fused():
+    table = rows_of(["train"] * 4 + ["val"] * 2, truth=[0, 1] * 3, subjects=["7", "7", "Anna B", "8", "07", "anna_b"])
+    found = fuse_table(table, methods=["average"], bootstrap=50).report["warnings"]
+    (said,) = [warning for warning in found if "differ only in how they are written" in warning]
+    assert "'7' and '07', 'Anna B' and 'anna_b'" in said
