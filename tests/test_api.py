@@ -238,6 +238,8 @@ def test_an_evaluation_is_that_of_the_command(model, sample_clips, tiny_ensemble
     assert list(table.index) == [*found.evaluation.models, f"fusion: {found.evaluation.chosen}"]
     assert table["accuracy"].iloc[-1] == found.accuracy
     assert "average recall" in found._repr_html_()
+    with pytest.raises(affekt.AffektError, match=r"there is no folder .*nowhere; make it, or check the path"):
+        found.report(tmp_path / "nowhere" / "page.html")
     page = found.report(tmp_path / "page.html").read_text(encoding="utf-8")
     assert "Confusion matrices" in page
     assert "These are sample clips" in page

@@ -22,6 +22,7 @@ from affekt.report.report import Report
 from affekt.report.wording import headline, interval, percent
 from affekt.statistics import Figures
 from affekt.steps.evaluate_model import ModelEvaluation, evaluate_command, evaluate_model
+from affekt.storage import require_folder_of
 
 if TYPE_CHECKING:
     import pandas
@@ -66,6 +67,7 @@ class Evaluated:
             AffektError: it cannot be written.
         """
         with affekt_errors():
+            require_folder_of(path)
             write_report(Path(path), self.page)
         return Path(path)
 

@@ -20,10 +20,12 @@ def labels_among(labels: Sequence[str], known: Sequence[str]) -> tuple[str, ...]
     Raises:
         DataError: ``unknown_label``: a word is no label (the nearest one is named), or the model does not know it;
             ``too_few_labels``: fewer than two are left to tell apart.
-        UsageError: ``known`` is a text.
+        UsageError: ``known`` is a text, or holds something else than texts.
     """
     if isinstance(known, str):
         raise UsageError(f"expected a list of labels, such as {list(labels[:2])}, got the text {known!r}", code="usage")
+    if other := [word for word in known if not isinstance(word, str)]:
+        raise UsageError(f"expected labels, such as {list(labels[:2])}, got {other[0]!r:.80}", code="usage")
     words = [word.strip() for word in known if word.strip()]
     wanted = in_order(canonical_label(word) for word in words)
     strange = [label for label in wanted if label not in labels]

@@ -57,13 +57,15 @@ def headline(evaluation: Evaluation) -> str:
     """The outcome in one line."""
     found, unit = evaluation.figures, evaluation.unit
     low, high = found.accuracy_ci95
-    unseen = f"{counted(found.clips, f'unseen {unit}')}"
+    # Whoever asks a registered model may ask about what it learned from, and of some it is not known.
+    unseen = "unseen " if evaluation.model is None or evaluation.learned == 0 else ""
     if unit == "clips":
-        unseen = counted(found.clips, unit) + (
-            f" of {counted(found.subjects, 'unseen subjects')}" if found.subjects else ""
-        )
+        people = f" of {counted(found.subjects, f'{unseen}subjects')}" if found.subjects else ""
+        asked = counted(found.clips, unit) + people
+    else:
+        asked = counted(found.clips, f"{unseen}{unit}")
     return (
-        f"accuracy {found.accuracy:.1%} ({100 * found.confidence:g} % interval {low:.1%} to {high:.1%}) on {unseen}; "
+        f"accuracy {found.accuracy:.1%} ({100 * found.confidence:g} % interval {low:.1%} to {high:.1%}) on {asked}; "
         f"largest class {found.largest_class_share:.1%}"
     )
 

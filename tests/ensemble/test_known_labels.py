@@ -11,7 +11,7 @@ import pytest
 from affekt.dataset.several import joined
 from affekt.ensemble import Ensemble, score_index
 from affekt.ensemble.among import labels_among, only_among, only_possible
-from affekt.errors import DataError
+from affekt.errors import DataError, UsageError
 from affekt.media import PreparedIndex
 from affekt.report.document import Evaluation
 from affekt.steps.evaluate_model import evaluate_model
@@ -43,6 +43,12 @@ def test_what_cannot_be_asked_for_is_said(known, code, words):
     with pytest.raises(DataError, match=words.replace("?", r"\?")) as caught:
         labels_among(LABELS, known)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("known", ["happy", [None, "sad"], [3, 4]])
+def test_other_things_than_a_list_of_words_are_said(known):
+    with pytest.raises(UsageError, match=r"expected (a list of )?labels, such as"):
+        labels_among(LABELS, known)
 
 
 @pytest.fixture(scope="module")

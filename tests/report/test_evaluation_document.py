@@ -15,7 +15,7 @@ from affekt.media.prepared import SkippedClip
 from affekt.pipelines.cli.evaluate import show
 from affekt.report.document import Ablation, Evaluation, PersonFigures
 from affekt.report.evaluation import evaluate_table
-from affekt.report.wording import summary
+from affekt.report.wording import headline, summary
 from affekt.score_table import ScoreTable
 from affekt.settings import load_settings
 from affekt.statistics.adaptation import AdaptationCurve, CurvePoint
@@ -261,6 +261,17 @@ def test_where_no_person_has_two_clips_there_are_no_adapted_figures() -> None:
 
 def test_where_no_clip_names_its_subject_that_is_the_reason() -> None:
     assert person_of(replace(small_table(), subjects=("",) * 40)).reason == "no clip names its subject"
+
+
+@pytest.mark.parametrize(
+    ("model", "learned", "people"),
+    [(None, None, "unseen subjects"), ("m/1", 0, "unseen subjects"), ("m/1", 3, "subjects"), ("m/1", None, "subjects")],
+)
+def test_people_are_called_unseen_where_no_model_learned_from_them(model, learned, people) -> None:
+    found = replace(evaluated(), model=model, learned=learned)
+    assert f"40 clips of {found.figures.subjects} {people};" in headline(found)
+    images = headline(replace(found, unit="images"))
+    assert ("40 unseen images" in images) == people.startswith("unseen")
 
 
 def test_without_adapted_answers_it_says_so() -> None:
