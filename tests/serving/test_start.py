@@ -27,7 +27,8 @@ from affekt.serving.engines.direct import DirectEngine
 from affekt.serving.engines.liveness import Loading, runs
 from affekt.serving.rollout import manage
 from affekt.serving.running import RunningServer
-from affekt.serving.server import LocalServer, workers_ahead
+from affekt.serving.server import LocalServer
+from affekt.serving.worker_count import workers_ahead
 
 HEAVY = ("numpy", "cv2", "openvino", "torch", "mlflow", "pandas", "sklearn", "scipy", "opensmile", "boto3", "botocore")
 #: What the door answers with, and what knows an ensemble.
