@@ -70,9 +70,9 @@ def serve() -> int:
         for log in server.logs:
             threading.Thread(target=follow, args=(log, sys.stdout), daemon=True).start()
         server.start()
-        while server.running():
+        while not (why := server.lost()):
             time.sleep(0.5)
-        logging.error("the server ended by itself:\n%s", server.log_tail())
+        logging.error("%s:\n%s", why, server.log_tail())
     except AffektError as error:
         logging.error("%s", error)
     except KeyboardInterrupt:

@@ -18,6 +18,10 @@ from typing import Any
 import affekt
 from affekt import events
 from affekt.errors import AffektError
+from affekt.serving.engines.liveness import children, stopped
+
+#: Looks at a door that is stopped after which it is not taken for one that was stopped for a moment, as by a debugger.
+_STOPPED_LOOKS = 10
 
 
 class DoorProcess:
@@ -43,10 +47,21 @@ class DoorProcess:
                 pass_fds=() if held is None else (held,),
             )  # fmt: skip
         self.pid = self._process.pid
+        self._looks = 0
 
     def running(self) -> bool:
         """Whether it is there."""
         return self._process.poll() is None
+
+    def lost(self) -> str:
+        """Look at it, as is done once or twice a second: in words, why it answers nobody any more; empty while it does.
+
+        One that is busy, however long, is left alone.
+        """
+        if not self.running():
+            return "the server ended by itself"
+        self._looks = self._looks + 1 if any(map(stopped, children(self.pid))) else 0
+        return "the server was stopped (SIGSTOP), and is ended" if self._looks > _STOPPED_LOOKS else ""
 
     def tell(self, document: Mapping[str, Any]) -> None:
         """Send it a line: first its options, then what it serves."""

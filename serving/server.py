@@ -209,6 +209,10 @@ class LocalServer:
         """Whether the server's process is there."""
         return self._process is not None and self._process.running()
 
+    def lost(self) -> str:
+        """Look once more: in words, why the server answers nobody any more; empty while it does."""
+        return self._process.lost() if self._process is not None else "the server is not started"
+
     def log_tail(self, lines: int = 40) -> str:
         """The last lines of what the server said."""
         said: list[str] = []

@@ -59,8 +59,8 @@ def _serve(options: argparse.Namespace) -> int:
             # Beside this thread: a deployment, or a registry that does not answer, takes long, and is not waited for.
             threading.Thread(target=following.run, args=(stop,), daemon=True).start()
         while not stop.wait(1.0):
-            if not server.running():
-                raise AffektError(f"the server ended by itself:\n{server.log_tail()}", code="server_failed")
+            if why := server.lost():
+                raise AffektError(f"{why}:\n{server.log_tail()}", code="server_failed")
     return 0
 
 

@@ -63,7 +63,7 @@ async def _serve(options: Options, answers: TextIO) -> None:
         metrics = stack.enter_context(_bound(options.address, options.metrics_port)) if options.metrics_port else None
         engine = _engine(options)
         try:
-            serving = asyncio.create_task(_started(options, engine, stack, front, metrics))
+            serving = asyncio.create_task(_started(options, engine, stop, stack, front, metrics))
             await asyncio.wait({serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
             if not serving.done():
                 serving.cancel()
@@ -96,6 +96,7 @@ async def _serve(options: Options, answers: TextIO) -> None:
 async def _started(
     options: Options,
     engine: Engine,
+    stop: asyncio.Event,
     stack: contextlib.ExitStack,
     front: socket.socket,
     metrics: socket.socket | None,
@@ -103,7 +104,7 @@ async def _started(
     await engine.start()
     from affekt.serving.door.versions import Versions  # heavy: the engine starts meanwhile
 
-    served = await _served()
+    served = await _served(stop)
     versions = Versions(options.name, engine, workers=served.workers, room=options.room)
     imported = asyncio.create_task(asyncio.to_thread(importlib.import_module, "affekt.serving.door.listening"))
     first = await versions.add(served.version, Path(served.ensemble))
@@ -130,16 +131,31 @@ async def _tried(engine: Engine, first: Version, served: Served) -> None:
         ) from error
 
 
-async def _served() -> Served:
-    """What the second line of the input says."""
+async def _served(stop: asyncio.Event) -> Served:
+    """What the second line of the input says; at the end of the input, whenever that comes, the server is to stop."""
     reader = asyncio.StreamReader()
-    protocol = asyncio.StreamReaderProtocol(reader)
-    pipe, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, os.fdopen(0, "rb", buffering=0))
+    protocol = _Starter(reader, stop)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, os.fdopen(0, "rb", buffering=0))
     line = await reader.readline()
-    pipe.close()
     if not line:
         raise AffektError("whoever started the server has named no model", code="no_model")
     return Served(**json.loads(line))
+
+
+class _Starter(asyncio.StreamReaderProtocol):
+    """Whoever started the server, who keeps its input open as long as he is there.
+
+    The guard sees to it that the server ends with him; but a guard may be stopped or killed.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, stop: asyncio.Event) -> None:
+        super().__init__(reader)
+        self._stop = stop
+
+    def eof_received(self) -> bool:
+        """He is gone, in whatever way."""
+        self._stop.set()
+        return bool(super().eof_received())
 
 
 def _engine(options: Options) -> Engine:

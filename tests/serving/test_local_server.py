@@ -23,6 +23,7 @@ from affekt.ensemble import Ensemble
 from affekt.errors import AffektError, MediaError
 from affekt.serving.client import predict
 from affekt.serving.engines import unix_http
+from affekt.serving.engines.liveness import children, stopped
 from affekt.serving.engines.torchserve import TorchServeEngine
 from affekt.serving.engines.torchserve_configuration import Layout
 from affekt.serving.running import find_server
@@ -296,6 +297,46 @@ def test_a_server_without_its_engine_ends(tiny_ensemble, tmp_path):
     assert not server.running() and "TorchServe has ended" in server.log_tail()
     assert of_session(session) == []
     server.stop()
+
+
+def test_a_door_that_was_stopped_is_told_and_one_that_goes_on_is_well(tiny_ensemble):
+    with LocalServer(tiny_ensemble, engine="direct", workers=1) as server:
+        (door,) = children(server.running_server().process)
+        assert not any(server.lost() for _ in range(30))
+        os.kill(door, signal.SIGSTOP)
+        while not stopped(door):
+            time.sleep(0.01)
+        assert not any(server.lost() for _ in range(10))
+        assert "was stopped" in server.lost()
+        os.kill(door, signal.SIGCONT)
+        while stopped(door):
+            time.sleep(0.01)
+        assert not server.lost()
+
+
+def test_a_server_ends_with_the_process_that_started_it_also_where_its_guard_is_stopped(tiny_ensemble):
+    code = (
+        "import sys, time; from pathlib import Path; from affekt.serving.server import LocalServer\n"
+        "server = LocalServer(Path(sys.argv[1]), engine='direct', workers=1).start()\n"
+        "print(server.running_server().process, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tiny_ensemble)], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        guard = int(parent.stdout.readline())
+        os.kill(guard, signal.SIGSTOP)
+        try:
+            assert len(of_session(guard)) > 1
+            parent.kill()
+            ends = time.monotonic() + 60
+            while set(of_session(guard)) != {guard} and time.monotonic() < ends:
+                time.sleep(0.1)
+            assert set(of_session(guard)) == {guard}
+        finally:
+            os.kill(guard, signal.SIGCONT)  # it ends what is left, and removes the folders
+    assert gone(guard)
 
 
 @pytest.mark.slow
