@@ -20,6 +20,7 @@ WARNINGS = {
     "short_sound": "the sound is very short",
     "no_voice": "the sound holds no voice (noise, music or tones): answered from the face alone",
     "one_channel": "one channel of the sound alone holds a voice: it was heard",
+    "several_voices": "the channels of the sound hold different voices: all were heard as one",
     "other_sound": "the sound marked as default holds no voice: another one that does was heard",
     "several_sounds": "the file holds several sounds: the default one was heard",
     "several_videos": "the file holds several pictures: the default one that moves was seen",

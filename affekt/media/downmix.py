@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,9 @@ _SILENT = 32768 * 10 ** (-60 / 20)
 OFFSET = 0.05
 #: Samples of the mean around which a sound lies whose zero wanders: a tenth of a second at 16 kHz.
 _ZERO = 1600
+#: Samples over which loudness is told, a twentieth of a second at 16 kHz; and the correlation of that in two channels
+#: above which they hold one voice: with echoes it is .9, that of two people below .5.
+_SYLLABLE, _TOGETHER = 800, 0.7
 _WITH_CENTRE, _CENTRE = re.compile(r"[3-9]\.\d"), 2
 #: Layouts of a number of channels that would have a centre, and have none.
 _NO_CENTRE = frozenset({"3.0(back)", "6.0(front)", "6.1(front)"})
@@ -82,6 +86,18 @@ def same_sound(one: np.ndarray, other: np.ndarray) -> bool:
     size = min(len(one), len(other))
     first, second = one[:size].astype(np.float64), other[:size].astype(np.float64)
     return bool(np.square(first @ second) > RELATED**2 * (first @ first) * (second @ second))
+
+
+def spoken_together(channels: Sequence[np.ndarray]) -> bool:
+    """Whether all of some channels of one sound become loud and soft together, as one voice does that is heard from
+    several places, and two who talk to each other do not.
+    """
+    size = min(map(len, channels), default=0) // _SYLLABLE * _SYLLABLE
+    blocks = [channel[:size].reshape(-1, _SYLLABLE) for channel in channels]
+    loudness = np.array([np.sqrt(np.square(block.astype(np.float64)).mean(axis=1)) for block in blocks])
+    if len(loudness) < 2 or loudness.shape[1] < 2 or not loudness.std(axis=1).all():
+        return True
+    return bool(np.corrcoef(loudness).min() > _TOGETHER)
 
 
 def _around_zero(channels: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from affekt.errors import AffektError, DataError, MediaError
 from affekt.media.ahead import Ahead
 from affekt.media.deadline import Deadline
 from affekt.media.decode import Decoded, decode, decode_channels, decode_sound
-from affekt.media.downmix import same_sound
+from affekt.media.downmix import same_sound, spoken_together
 from affekt.media.even_frames import even_frames
 from affekt.media.faces import Faces, find_faces
 from affekt.media.frames import Spill
@@ -164,7 +164,8 @@ def _voice(path: str | Path, decoded: Decoded, settings: MediaSettings, deadline
     """The voice of a clip, and the flags of its sound.
 
     Where the sound that counts is silent or no voice, the first of its channels that is one alone takes its place, or
-    the first of the other sounds. Where its channels have nothing in common and one alone is a voice, that one does.
+    the first of the other sounds. Where its channels have nothing in common and one alone is a voice, that one does;
+    where several are, all are heard and flagged.
     """
 
     def heard(sound: np.ndarray) -> Voice:
@@ -179,20 +180,23 @@ def _voice(path: str | Path, decoded: Decoded, settings: MediaSettings, deadline
 
     with stage("sound"):
         voice = heard(decoded.sound)
-        several = decoded.several_channels
+        several, several_flags = decoded.several_channels, ["several_sounds"] if decoded.other_sounds else []
         if several is not None and (voice.flags == ("no_voice",) or (voice.usable and decoded.apart)):
             channels = decode_channels(path, settings, several, decoded.zero, deadline.ends)
             others = [part for part in channels if decoded.apart or not same_sound(part, decoded.sound)]
-            voices = [alone for part in others if (alone := heard(part)).usable]
+            spoken = [(part, alone) for part in others if (alone := heard(part)).usable]
+            voices = [alone for _, alone in spoken]
             # A noise beside a voice would be part of it; two voices are both heard.
             if voices and (len(voices) == 1 or not voice.usable):
                 return voices[0], ["one_channel", *voices[0].flags]
+            if not spoken_together([part for part, _ in spoken]):
+                several_flags.append("several_voices")
         if not voice.usable:
             for stream in decoded.other_sounds:
                 other = heard(decode_sound(path, settings, stream, decoded.zero, deadline.ends))
                 if other.usable:
                     return other, ["other_sound", *other.flags]
-    return voice, [*voice.flags, *(["several_sounds"] if decoded.other_sounds else [])]
+    return voice, [*voice.flags, *several_flags]
 
 
 def check_skipped(index: PreparedIndex, settings: MediaSettings) -> None:

@@ -32,6 +32,7 @@ PARTLY_USED = {
     "short_sound": "has too little sound; only the face is used",
     "no_voice": "its sound holds no voice (noise, music or tones); only the face is used",
     "one_channel": "one channel of its sound alone holds a voice; it is used",
+    "several_voices": "the channels of its sound hold different voices; all of them are used, as one",
     "other_sound": "the sound marked as default holds no voice; another one that does is used",
     "several_sounds": "holds several sounds; the default one is used",
     "several_videos": "holds several pictures; the default one that moves is used",

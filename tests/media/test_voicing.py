@@ -133,6 +133,25 @@ def test_two_voices_in_two_channels_are_both_heard(make_clip: MakeClip, settings
     assert prepared.voice and "one_channel" not in prepared.flags
 
 
+#: What stands in the second channel beside a voice: another one in turn, or the same from further away.
+TURNS = "[0:a]apad=pad_dur=2.5[l];[1:a]adelay=2500[r];[l][r]amerge[a]"
+ECHO = "[0:a]asplit[l][x];[x]aecho=0.8:0.7:13|29:0.6|0.5,adelay=1[r];[l][r]amerge[a]"
+
+
+@pytest.mark.parametrize(("graph", "told"), [(TURNS, True), (ECHO, False)])
+def test_channels_of_people_who_talk_to_each_other_are_told(
+    make_clip: MakeClip, settings: MediaSettings, graph: str, told: bool
+) -> None:
+    clip = make_clip(
+        f"talk_{told}.wav", *voiced(2.0), *voiced(2.0), "-filter_complex", graph, "-map", "[a]", "-ar", "16000"
+    )
+
+    prepared = prepare_file(clip, settings)
+
+    assert prepared.voice
+    assert ("several_voices" in prepared.flags) == told
+
+
 def test_channels_with_one_noise_are_not_listened_to_one_by_one(
     make_clip: MakeClip, settings: MediaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
