@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import copy
-import logging
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,32 +12,26 @@ import numpy as np
 
 from affekt.ensemble.among import labels_among, only_among
 from affekt.ensemble.answer import Answer
-from affekt.ensemble.assembly import require_extensions
 from affekt.ensemble.copies import copies_among
 from affekt.ensemble.earlier import Earlier, fused_after
-from affekt.ensemble.face import Face
 from affekt.ensemble.fusions import Fusions
-from affekt.ensemble.manifest import MANIFEST, read_manifest
+from affekt.ensemble.looked import seen_in, stacked
+from affekt.ensemble.manifest import MANIFEST
 from affekt.ensemble.one_person import COPY, adapted_together, person_scores
+from affekt.ensemble.opened import Opened
 from affekt.ensemble.seen import Seen
 from affekt.ensemble.telling import answer_of
 from affekt.errors import AffektError, MediaError
 from affekt.media import PreparedClip, prepare_file
 from affekt.media.deadline import Deadline
 from affekt.media.person import PROMINENT
-from affekt.media.prepared import PREPARATION
 from affekt.models.member import Member, Scored
 from affekt.models.members import Members
 from affekt.score_table import ScoreTable
-from affekt.settings import Settings, settings_of_stored
+from affekt.settings import Settings
 from affekt.settings.limits import with_limits
 from affekt.stages import stage
 from affekt.storage import file_digest
-
-logger = logging.getLogger(__name__)
-
-#: Environment variable with what computes networks, in place of the setting ``inference``.
-INFERENCE = "AFFEKT_INFERENCE"
 
 
 class Ensemble:
@@ -87,21 +78,10 @@ class Ensemble:
                 installed with which it was trained.
         """
         folder = Path(folder)
-        manifest = read_manifest(folder)
-        require_extensions(manifest, str(folder))
-        settings = settings_of_stored(manifest["settings"])
-        if manifest.get("preparation", 0) != PREPARATION:
-            logger.warning(
-                "%s learned from clips that another version of affekt prepared; where sound starts late, has several "
-                "channels or holds no voice, it sees them otherwise than in its training: train again to even that out",
-                folder.name,
-            )
-        members = {name: folder / "members" / name for name in manifest["members"]}
-        inference = inference or os.environ.get(INFERENCE) or settings.inference
-        read = cache(partial(Members.load, members, inference=inference, packages=manifest.get("offered_by")))
+        found = Opened.of(folder, inference)
         if not later:
-            read()
-        return cls(folder, manifest, settings, read, Fusions.load(folder, manifest))
+            found.members()
+        return cls(folder, found.manifest, found.settings, found.members, found.fusions)
 
     @staticmethod
     def digest_of(folder: Path) -> str:
@@ -312,15 +292,7 @@ class Ensemble:
         return self._seen(clip, where, self._members.look(clip, deadline))
 
     def _seen(self, clip: PreparedClip, where: str, looked: Mapping[str, Scored]) -> Seen:
-        pixels = int(clip.details.get("width", 0)) * int(clip.details.get("height", 0))
-        present = clip.present
-        rows = {name: said.row for name, said in looked.items() if said.row is not None and name in self.models}
-        distances = {
-            name: said.distance for name, said in looked.items() if said.distance is not None and name in self.models
-        }
-        scores = self._stacked({name: said.vector for name, said in looked.items()})
-        face = Face.of(clip)
-        return Seen(where, scores, len(present), int(present.sum()), clip.flags, face, pixels, rows, distances)
+        return seen_in(clip, where, looked, self.models, self.labels)
 
     def answer(self, seen: Seen) -> Answer:
         """The answer for what was seen in a clip.
@@ -343,12 +315,7 @@ class Ensemble:
 
     def scores(self, clip: PreparedClip, deadline: Deadline | None = None) -> np.ndarray:
         """Float64 ``[M, L]``: each fused model's probabilities; NaN where a model has no answer."""
-        return self._stacked(self._members.score(clip, deadline))
-
-    def _stacked(self, vectors: Mapping[str, np.ndarray | None]) -> np.ndarray:
-        missing = np.full(len(self.labels), np.nan)
-        found = [vectors.get(name) for name in self.models]
-        return np.stack([missing if vector is None else vector for vector in found])
+        return stacked(self._members.score(clip, deadline), self.models, self.labels)
 
     def member(self, name: str) -> Member:
         """One of its members."""
