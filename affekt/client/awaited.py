@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 from affekt.client.client import Client
 from affekt.client.prediction import Prediction
 from affekt.client.sent_clip import Clip, Progress
+from affekt.client.threads import Threads
 from affekt.errors import AffektError
 
 R = TypeVar("R")
@@ -26,7 +26,7 @@ class AsyncClient:
 
     def __init__(self, url: str, *, at_once: int = 4, **further: Any) -> None:
         self._client = Client(url, at_once=at_once, **further)
-        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="affekt-client")
+        self._threads = Threads(at_once)
 
     async def predict(
         self, clip: Clip, *, labels: Sequence[str] = (), person: str = "", progress: Progress | None = None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import TypeVar
+
+from affekt.client.threads import Threads
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -15,14 +17,14 @@ def in_order(call: Callable[[T], R], items: Iterable[T], at_once: int) -> Iterat
     """What the function gives for each item, in order; items are taken as they are needed.
 
     Args:
-        call: is called in threads of its own.
+        call: is called in threads of its own; those that are under way when nobody wants more are not waited for.
         items: of which at most twice ``at_once`` and one are begun before their turn.
         at_once: calls at a time.
 
     Raises:
         Exception: what the call of the item raised whose turn it is; calls that have not begun do not.
     """
-    pool, waiting = ThreadPoolExecutor(at_once), deque[Future[R]]()
+    pool, waiting = Threads(at_once), deque[Future[R]]()
     try:
         for item in items:
             waiting.append(pool.submit(call, item))
@@ -31,4 +33,4 @@ def in_order(call: Callable[[T], R], items: Iterable[T], at_once: int) -> Iterat
         while waiting:
             yield waiting.popleft().result()
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)
