@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from posixpath import splitext
+from posixpath import basename, splitext
 
 from affekt.counted import counted
 from affekt.dataset.problems import Problem, some
@@ -16,6 +16,10 @@ _CHANGES = """
 _CHANGE = rf"[\s_.-]+(?:{'|'.join(_CHANGES.split())})\d*(?:[\s_.-]*\(?-?\d[\d.]*\)?)?"
 #: A name, and behind it that this is the other one with noise, mirrored, faster or copied, or a mark of Roboflow's.
 _MADE = re.compile(rf"(?P<of>.*?\w)(?:(?:{_CHANGE})+|\.rf\.[0-9a-f]{{8,}})", re.IGNORECASE)
+#: The number of a frame behind the name of a film, which tells films apart by a number of its own.
+_FRAME = re.compile(r"(?P<of>.*\d.*?[\W_](?:frame|frm|img|f)?[\W_]?)(?P<frame>\d+)", re.IGNORECASE)
+#: Films from which on names are no accident.
+_FILMS = 3
 _NUMBERED = re.compile(r"(?P<of>.*\S)\s*\(\d+\)")
 
 
@@ -62,3 +66,29 @@ def made_of_others(paths: Sequence[str], uri: str) -> list[Problem]:
         "or list them in a manifest.csv with a subject that they share"
     )
     return [Problem("made_of_others", uri, message, "warning")]
+
+
+def frames_of_recordings(pictures: Iterable[tuple[str, str]], uri: str) -> list[Problem]:
+    """A warning where pictures are called like frames of some films, and films are divided between splits.
+
+    Args:
+        pictures: paths of those of which no subject is told, and their splits; blank where it is still to be assigned.
+        uri: of the data set.
+    """
+    frames: dict[str, list[str]] = {}
+    splits: dict[str, set[str]] = {}
+    for path, split in pictures:
+        found = _FRAME.fullmatch(splitext(basename(path))[0])
+        if found:
+            frames.setdefault(found["of"], []).append(path)
+            splits.setdefault(found["of"], set()).add(split)
+    divided = [of for of, same in frames.items() if len(same) > 1 and (len(splits[of]) > 1 or "" in splits[of])]
+    if len(divided) < _FILMS or 2 * len(divided) < len(frames):
+        return []
+    number = sum(len(frames[of]) for of in divided)
+    message = (
+        f"{counted(number, 'pictures')} are called like frames of {counted(len(divided), 'films')} "
+        f"({some((frames[of][0] for of in divided), shown=3)}), and frames of one film stand on both sides of a split, "
+        "so that figures say nothing of other people: name splits, each film in one, or a subject in a manifest.csv"
+    )
+    return [Problem("frames_of_recordings", uri, message, "warning")]

@@ -17,9 +17,10 @@ from affekt.dataset.labels import LABELS, known_label
 from affekt.dataset.layouts import Told, told_of, understood
 from affekt.dataset.left_out import is_text, left_out
 from affekt.dataset.problems import Problem, some
-from affekt.dataset.same_names import made_of_others, same_names
+from affekt.dataset.same_names import frames_of_recordings, made_of_others, same_names
 from affekt.dataset.split_names import canonical_split
 from affekt.dataset.split_words import splits_in_names
+from affekt.dataset.tables import is_table_name
 from affekt.dataset.unread_folders import folders_in_splits, unread_folders
 from affekt.dataset.words_as_one import words_as_one
 from affekt.errors import DataError
@@ -48,7 +49,8 @@ def clips_of_tree(listing: Listing, uri: str, suffixes: frozenset[str]) -> tuple
         names = some((entry.path for entry in files), shown=5)
         raise DataError(
             f"no label is to be found in its folders and file names; found {names}\n{understood()}\n"
-            f"the labels are {', '.join(LABELS)} and common spellings of them; write a manifest.csv for anything else",
+            f"the labels are {', '.join(LABELS)} and common spellings of them; write a manifest.csv for anything else"
+            f"{_tables_there(entries)}",
             code="unknown_layout",
             where=uri,
         )
@@ -62,13 +64,24 @@ def clips_of_tree(listing: Listing, uri: str, suffixes: frozenset[str]) -> tuple
     problems += words_as_one(Counter((fact.word, fact.label) for _, fact in chosen if fact.label), uri)
     problems += splits_in_names((entry.path for entry, fact in chosen if not fact.split), uri)
     if any(fact.split for _, fact in chosen):
-        unnamed = ((entry.path, fact.split) for entry, fact in chosen if fact.split and not fact.subject)
-        problems += folders_in_splits(unnamed, uri)
+        places = ((entry.path, fact.split) for entry, fact in chosen if fact.split and not fact.subject)
+        problems += folders_in_splits(places, uri)
     else:
         problems += unread_folders((entry.path for entry, fact in chosen if fact.label and not fact.subject), uri)
     problems += same_names((entry.path for entry, fact in chosen if not fact.recording), uri)
     problems += made_of_others([entry.path for entry, _ in chosen], uri)
+    if suffixes == IMAGE_SUFFIXES:
+        unnamed = ((entry.path, fact.split) for entry, fact in chosen if fact.label and not fact.subject)
+        problems += frames_of_recordings(unnamed, uri)
     return clips, problems + _unlabelled(chosen, uri) + _without_split(chosen, uri)
+
+
+def _tables_there(entries: Iterable[Entry]) -> str:
+    """That one of the tables in a folder may be what tells the labels, if there are any."""
+    tables = [entry.path for entry in entries if is_table_name(entry.path)]
+    if not tables:
+        return ""
+    return f"\nhere lies {some(tables, shown=3)}: where a table lists the files and their labels, give it instead"
 
 
 def _unlabelled(chosen: Sequence[tuple[Entry, Told]], uri: str) -> list[Problem]:

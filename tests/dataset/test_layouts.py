@@ -154,3 +154,10 @@ def test_the_javanese_clips_are_read_by_their_manifest(shared_data: Path) -> Non
     assert table.subjects == ("01", "02", "03", "05", "06", "07", "10")
     assert {clip.subject for clip in table.select(split="val")} == {"05", "10"}
     assert all(Path(clip.uri).is_file() for clip in table)
+
+
+def test_a_table_that_lies_beside_files_without_a_label_is_named(tree: Tree) -> None:
+    with pytest.raises(
+        DataError, match=r"here lies train_sent_emo\.csv: where a table lists the files and their labels"
+    ):
+        load_clips(tree(["train_sent_emo.csv", "train_splits/dia0_utt0.mp4"]))

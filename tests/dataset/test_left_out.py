@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from affekt.dataset import load_clips, read_faces, read_source
-from affekt.dataset.faces import unit_of
+from affekt.dataset.faces import read_face_source, unit_of
 from affekt.dataset.file_names import CLIP_SUFFIXES, IMAGE_SUFFIXES
 from affekt.dataset.media_files import MEDIA_SUFFIXES, media_files
 from affekt.errors import DataError
@@ -160,3 +160,33 @@ def test_versions_of_one_recording_are_told(tree: Tree, names: str) -> None:
 )
 def test_names_that_only_look_so_are_not(tree: Tree, names: str) -> None:
     assert "made_of_others" not in warnings_of(tree([f"happy/{name}" for name in names.split("|")] + ["sad/2.wav"]))
+
+
+def frames_told(folder: str) -> list[str]:
+    _, problems = read_face_source(folder)
+    return [problem.message for problem in problems if problem.code == "frames_of_recordings"]
+
+
+FRAMES = [f"{label}/S{film:03}_004_{n:08}.png" for film, label in enumerate(("sad", "happy", "fear")) for n in (16, 17)]
+
+
+def test_pictures_that_are_called_like_frames_of_films_are_told(tree: Tree) -> None:
+    (message,) = frames_told(tree([*FRAMES, "sad/other.png"]))
+    assert message.startswith("6 pictures are called like frames of 3 films (")
+    assert "S001_004_00000016.png" in message
+
+
+def test_they_are_told_where_a_source_divides_films_and_not_where_it_keeps_them_together(tree: Tree) -> None:
+    assert frames_told(tree([f"{'train' if path.endswith('6.png') else 'val'}/{path}" for path in FRAMES]))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"{'val' if 'fear' in path else 'train'}/{path}" for path in FRAMES],
+        [f"{label}/Training_{n}{n}.png" for label in ("sad", "happy") for n in range(9)],
+        [f"sad/im{n:05}.png" for n in range(20)] + ["happy/a1.png"],
+    ],
+)
+def test_pictures_of_films_on_one_side_and_numbered_pictures_are_not_told(tree: Tree, names: list[str]) -> None:
+    assert frames_told(tree(names)) == []
