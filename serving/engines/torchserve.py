@@ -1,4 +1,4 @@
-"""The TorchServe engine: Java with workers of its own, reached over sockets that nobody else can open."""
+"""The TorchServe engine: Java with workers of its own, started, watched and ended."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ import shutil
 import subprocess
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from affekt.errors import AffektError
 from affekt.serving.archive import build_archive
-from affekt.serving.engines import unix_http
 from affekt.serving.engines.engine import EngineError, Reply
 from affekt.serving.engines.liveness import EVERY, STARTS, Loading, children, end, runs
+from affekt.serving.engines.torchserve_api import TorchServeApi
 from affekt.serving.engines.torchserve_configuration import (
     Layout,
     java_command,
@@ -55,7 +54,7 @@ class TorchServeEngine:
         self.name, self.layout, self.threads = name, layout, threads
         self.inbox = layout.clips
         self._process: subprocess.Popen[bytes] | None = None
-        self._secret = self._inference = self._management = ""
+        self._api, self._secret = TorchServeApi(name, layout), ""
         self._versions: set[str] = set()
         #: Those that are loaded just now, and the processes that load.
         self._adding: set[str] = set()
@@ -64,8 +63,6 @@ class TorchServeEngine:
         self._ended: dict[str, float] = {}
         self._up: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
-        # Requests wait in threads; the door gives a version no more than it has workers.
-        self._threads = ThreadPoolExecutor(64, thread_name_prefix="torchserve")
 
     async def start(self) -> None:
         """Start Java, which the first version waits for when its archive is there."""
@@ -84,7 +81,7 @@ class TorchServeEngine:
 
     async def _starting(self) -> None:
         ends = time.monotonic() + _STARTS
-        while not await self._answers():
+        while not await self._api.answers():
             if not self.running:
                 raise AffektError(f"TorchServe ended while it started:\n{self.log_tail()}", code="server_failed")
             if time.monotonic() > ends:
@@ -102,10 +99,14 @@ class TorchServeEngine:
         stem = f"{self.name}-{version}"
         # Beside a version that answers one after the other, so that cores are left to it.
         steps = list(range(1, workers + 1)) if self._versions else [workers]
-        archive = await self._in_thread(
-            lambda: build_archive(
-                ensemble, self.layout.store, name=self.name, version=version, file_name=stem, workers=steps[0]
-            )
+        archive = await asyncio.to_thread(
+            build_archive,
+            ensemble,
+            self.layout.store,
+            name=self.name,
+            version=version,
+            file_name=stem,
+            workers=steps[0],
         )
         assert self._up is not None
         await asyncio.shield(self._up)
@@ -115,11 +116,11 @@ class TorchServeEngine:
         self._adding.add(version)
         try:
             # With synchronous=true every request to another version would wait until this one is there.
-            await self._manage("POST", "/models", {"url": archive.name, "synchronous": "false"})
+            await self._api.manage("POST", "/models", {"url": archive.name, "synchronous": "false"})
             await self._wait_ready(version, steps[0], offset)
             for count in steps[1:]:
                 query = {"min_worker": str(count), "max_worker": str(count), "synchronous": "false"}
-                await self._manage("PUT", f"/models/{self.name}/{version}", query)
+                await self._api.manage("PUT", f"/models/{self.name}/{version}", query)
                 await self._wait_ready(version, count, offset)
         except BaseException:
             await self.remove(version)
@@ -145,13 +146,8 @@ class TorchServeEngine:
 
     async def _sent(self, version: str, task: Mapping[str, Any], seconds: float) -> Reply:
         body = json.dumps({"secret": self._secret, "task": task}).encode()
-        path = f"/predictions/{self.name}/{version}"
         try:
-            status, document = await self._in_thread(
-                lambda: unix_http.ask(
-                    self.layout.socket("inference"), "POST", path, body=body, token=self._inference, timeout=seconds
-                )
-            )
+            status, document = await self._api.infer(version, body, seconds)
         except AffektError as error:
             if error.code == "timeout":
                 message = f"there was no answer within {seconds:.0f} s, and the worker is replaced"
@@ -169,7 +165,7 @@ class TorchServeEngine:
         if self._process is None or not runs(self._process.pid):  # a stopped one would be waited for
             return 0
         try:
-            workers = (await self._describe(version)).get("workers", [])
+            workers = await self._api.workers(version)
         except AffektError:
             return 0
         return sum(worker["status"] == "READY" and runs(int(worker["pid"])) for worker in workers)
@@ -193,7 +189,7 @@ class TorchServeEngine:
         """Take a version away, and its archive out of the store."""
         self._versions.discard(version)
         with contextlib.suppress(AffektError):
-            await self._manage("DELETE", f"/models/{self.name}/{version}")
+            await self._api.manage("DELETE", f"/models/{self.name}/{version}")
         shutil.rmtree(self.layout.store / f"{self.name}-{version}", ignore_errors=True)
 
     async def stop(self) -> None:
@@ -211,12 +207,11 @@ class TorchServeEngine:
             logger.warning("TorchServe did not end after SIGTERM; it is killed")
             process.kill()
             process.wait()
-        self._threads.shutdown(wait=False)
+        self._api.close()
 
     def pids(self, version: str) -> list[int]:
         """The processes of a version's workers."""
-        status, described = self._request("GET", f"/models/{self.name}/{version}", {})
-        return [int(worker["pid"]) for worker in described[0]["workers"]] if status == 200 else []
+        return self._api.pids(version)
 
     def log_tail(self, lines: int = 40) -> str:
         """The last lines of what TorchServe said."""
@@ -233,7 +228,7 @@ class TorchServeEngine:
             with contextlib.suppress(AffektError, LookupError):
                 ready = set()
                 for version in [*self._versions, *self._adding]:
-                    for worker in (await self._describe(version))["workers"]:
+                    for worker in await self._api.workers(version):
                         if worker["status"] == "READY":
                             ready.add(pid := int(worker["pid"]))
                             if not runs(pid):
@@ -256,7 +251,7 @@ class TorchServeEngine:
         ends = time.monotonic() + START_SECONDS
         pids: dict[str, set[int]] = {}
         while time.monotonic() < ends:
-            found = (await self._describe(version)).get("workers", [])
+            found = await self._api.workers(version)
             if sum(worker["status"] == "READY" for worker in found) >= workers:
                 return
             # TorchServe starts a worker that ended again and again and calls it the same thing all the while.
@@ -279,31 +274,3 @@ class TorchServeEngine:
         text = self.layout.log.read_bytes()[offset:].decode(errors="replace")
         own = [line.split(" - ", 1)[1] for line in text.splitlines() if "MODEL_LOG - " in line]
         return text if raw or not own else "\n".join(own[-30:])
-
-    async def _answers(self) -> bool:
-        try:
-            keys = json.loads(self.layout.keys.read_text(encoding="utf-8"))
-            self._inference, self._management = keys["inference"]["key"], keys["management"]["key"]
-            await self._manage("GET", "/models")
-        except (OSError, ValueError, KeyError, AffektError):
-            return False
-        return True
-
-    async def _describe(self, version: str) -> dict[str, Any]:
-        found = await self._manage("GET", f"/models/{self.name}/{version}")
-        return dict(found[0])
-
-    async def _manage(self, method: str, target: str, query: dict[str, str] | None = None) -> Any:
-        status, document = await self._in_thread(lambda: self._request(method, target, query or {}))
-        if status >= 400:
-            said = document.get("message", document) if isinstance(document, dict) else document
-            raise AffektError(f"TorchServe refused ({status}): {str(said).strip()}", code="refused")
-        return document
-
-    def _request(self, method: str, target: str, query: dict[str, str]) -> tuple[int, Any]:
-        return unix_http.ask(
-            self.layout.socket("management"), method, target, query=query, token=self._management, timeout=60
-        )
-
-    async def _in_thread(self, call: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
