@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,8 @@ from affekt.storage.walk import PassedOver, walk
 
 #: What no file is to blame for.
 _UNWRITABLE = ("disk_full", "file_too_large", "read_only")
+#: Bytes of a file's name that every file system takes. A key may be longer.
+_NAME_BYTES = 240
 _TRANSFERS = 8  # at once; an object store answers slowly but widely
 
 
@@ -138,9 +141,18 @@ def open_local(uri: str | Path) -> Iterator[Path]:
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="affekt-") as folder:
-        path = Path(folder) / Path(str(uri)).name
+        path = Path(folder) / _file_name(str(uri))
         s3.fetch(str(uri), path)
         yield path
+
+
+def _file_name(uri: str) -> str:
+    """The last part of a key, or another name with its ending where no file can be called so."""
+    name = Path(uri).name
+    if len(os.fsencode(name)) <= _NAME_BYTES and "\0" not in name and name != "..":
+        return name
+    ending = Path(name).suffix
+    return f"object{ending if len(os.fsencode(ending)) <= _NAME_BYTES // 2 else ''}".replace("\0", "")
 
 
 def versions(uris: Sequence[str]) -> dict[str, str]:

@@ -37,6 +37,14 @@ def test_a_file_is_local_only_inside_the_block_and_keeps_its_ending(bucket: str)
     assert not path.exists() and not path.parent.exists()
 
 
+@pytest.mark.parametrize("name", [300 * "x" + ".mp4", 200 * "ä" + ".mp4", "a\0b.mp4", "a." + 300 * "x", ".."])
+def test_a_key_may_be_what_no_file_can_be_called(bucket: str, name: str) -> None:
+    write_bytes(f"{bucket}/clips/{name}", b"film")
+    with open_local(f"{bucket}/clips/{name}") as path:
+        assert path.read_bytes() == b"film"
+        assert path.suffix == (".mp4" if name.endswith(".mp4") else "")
+
+
 def test_a_listing_has_more_than_one_page_and_stays_below_its_folder(bucket: str, tmp_path: Path) -> None:
     for number in range(45):
         (tmp_path / f"{number:04d}").write_bytes(b"x")
