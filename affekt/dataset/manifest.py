@@ -17,6 +17,7 @@ from affekt.dataset.nearly_named import nearly_named
 from affekt.dataset.nobody import names_nobody
 from affekt.dataset.problems import Problem, some
 from affekt.dataset.same_names import made_of_others
+from affekt.dataset.several_forms import several_forms
 from affekt.dataset.split_column import split_by_values
 from affekt.dataset.split_names import canonical_split
 from affekt.dataset.tables import Row, Table, is_missing, is_table_name, known_columns, open_table
@@ -74,6 +75,7 @@ def read_manifest(uri: str) -> tuple[list[Clip], list[Problem]]:
     rows.problems += missing_files(rows.clips, base) + rows.without_split() + rows.contradictions()
     rows.problems += told_by_paths(rows.clips, uri) + words_as_one(rows.words, uri)
     rows.problems += made_of_others([clip.id for clip in rows.clips if not clip.subject], uri)
+    rows.problems += several_forms(rows.clips, uri)
     return rows.clips, rows.problems
 
 

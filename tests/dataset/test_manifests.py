@@ -302,3 +302,21 @@ def test_no_file_is_guessed_where_none_or_two_could_be_meant(manifest: Manifest,
     tree(["takes/take 1.mp4", "first/one.mp4", "second/one.mp4"])
     (problem,) = read_source(manifest(f"path,label\n{cell},sad\n")).problems
     assert "meant" not in problem.message
+
+
+@pytest.mark.parametrize(
+    ("names", "code", "said"),
+    [
+        (["01-01-03-01-02-01-12.mp4", "02-01-03-01-02-01-12.mp4"], "several_forms", "2 rows are forms of 1 recording,"),
+        (["1001_IEO_HAP_HI.flv", "wav/1001_IEO_HAP_HI.wav"], "several_forms", "1001_IEO_HAP_HI.flv, wav/1001_IEO_HAP"),
+        (["take.mp4", "take.wav"], "same_name", "2 files have the name of another one but for the ending"),
+        (["01-01-03-01-02-01-12.mp4", "01-01-03-01-02-01-13.mp4"], "", ""),
+    ],
+)
+def test_rows_of_one_recording_in_several_forms_are_told(
+    manifest: Manifest, tree: Tree, names: list[str], code: str, said: str
+) -> None:
+    tree(names)
+    problems = read_source(manifest("path,label\n" + "".join(f"data/{name},happy\n" for name in names))).problems
+    assert [problem.code for problem in problems] == [code] * bool(code)
+    assert all(said.replace("wav/", "data/wav/") in problem.message for problem in problems)
