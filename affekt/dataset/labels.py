@@ -23,6 +23,8 @@ _SYNONYMS: dict[str, str] = {
 }  # fmt: skip
 #: How near a misspelt word is; words of other languages (Angst, which is fear) are further away.
 _NEAR = 0.7
+#: How words begin that say the opposite of the rest (unhappy).
+_NOT = ("un", "non", "not", "no_")
 
 
 def canonical_label(name: str) -> str:
@@ -35,7 +37,8 @@ def canonical_label(name: str) -> str:
         return label
     words = [*LABELS, *(word for word in _SYNONYMS if len(word) > 3)]
     near = difflib.get_close_matches(_folded(name), words, n=1, cutoff=_NEAR)
-    guess = f"; did you mean {_SYNONYMS.get(near[0], near[0])}?" if near else ""
+    opposite = near and _folded(name).startswith(_NOT) and not near[0].startswith(_NOT)
+    guess = f"; did you mean {_SYNONYMS.get(near[0], near[0])}?" if near and not opposite else ""
     raise DataError(
         f"unknown label {name!r}{guess}; the labels are {', '.join(LABELS)} (and common spellings such as ANG or "
         "Anger)",

@@ -41,6 +41,8 @@ def test_other_words_are_no_labels(name: str) -> None:
         ("Angst", None),  # fear, and by its letters like anger
         ("madd", None),
         ("calmm", "did you mean neutral?"),
+        ("unhappy", None),
+        ("not-angry", None),
         ("xyz", None),
     ],
 )
