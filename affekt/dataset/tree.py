@@ -21,7 +21,7 @@ from affekt.dataset.same_names import frames_of_recordings, made_of_others, same
 from affekt.dataset.split_names import canonical_split
 from affekt.dataset.split_words import splits_in_names
 from affekt.dataset.tables import is_table_name
-from affekt.dataset.unread_folders import folders_in_splits, unread_folders
+from affekt.dataset.unread_folders import folders_aside, folders_in_splits, unread_folders
 from affekt.dataset.words_as_one import words_as_one
 from affekt.errors import DataError
 from affekt.extensions import only_images
@@ -62,6 +62,7 @@ def clips_of_tree(listing: Listing, uri: str, suffixes: frozenset[str]) -> tuple
     ]
     problems += other_words(((entry.path, fact.label) for entry, fact in chosen if not fact.fault), uri)
     problems += words_as_one(Counter((fact.word, fact.label) for _, fact in chosen if fact.label), uri)
+    problems += folders_aside((entry.path for entry, fact in chosen if fact.label), uri)
     problems += splits_in_names((entry.path for entry, fact in chosen if not fact.split), uri)
     if any(fact.split for _, fact in chosen):
         places = ((entry.path, fact.split) for entry, fact in chosen if fact.split and not fact.subject)

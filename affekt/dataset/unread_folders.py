@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable
 
+from affekt.counted import counted
 from affekt.dataset.labels import known_label
 from affekt.dataset.problems import Problem, some
 from affekt.dataset.split_names import canonical_split, splits_within
 
+_SET_ASIDE = """
+    trash junk discard discarded reject rejected rejects exclude excluded unused unusable invalid broken corrupted
+    deleted removed remove skip skipped ignore ignored backup bak tmp temp unsure uncertain ambiguous doubtful outlier
+    outliers duplicates dups papierkorb ausschuss unbrauchbar corbeille papelera cestino lixo"""
+#: Words in the names of folders into which people put what shall not count, and before a label that it has not.
+_ASIDE, _NO = frozenset(_SET_ASIDE.split()), ("not", "no", "non")
 _MEND = "call them train, val and test where they are splits"
 
 
@@ -66,3 +75,24 @@ def folders_in_splits(paths: Iterable[tuple[str, str]], uri: str) -> list[Proble
         "is on both sides: list the files in a manifest.csv with a subject, and a person in one split"
     )
     return [Problem("folders_in_splits", uri, message, "warning")]
+
+
+def folders_aside(paths: Iterable[str], uri: str) -> list[Problem]:
+    """A warning where folders are called as if what they hold should not count, or as if it had not the label.
+
+    Args:
+        paths: of the files that count.
+        uri: of the data set.
+    """
+    aside: dict[str, int] = Counter()
+    for path in paths:
+        for folder in path.split("/")[:-1]:
+            words = re.findall(r"[^\W\d_]+", folder.casefold())
+            if _ASIDE.intersection(words) or (words[:1] and words[0] in _NO and known_label("_".join(words[1:]))):
+                aside[folder] += 1
+                break
+    if not aside:
+        return []
+    shown = some((f"{folder} ({counted(number, 'files')})" for folder, number in aside.items()), shown=4)
+    message = f"folders are called as if what is in them should not count, and it counts: {shown}; move it away if so"
+    return [Problem("folders_aside", uri, message, "warning")]

@@ -152,6 +152,19 @@ def test_a_folder_of_one_name_in_all_splits_and_people_of_one_split_each_are_not
     assert read_source(tree(names)).problems == ()
 
 
+@pytest.mark.parametrize("folder", ["Trash/happy", "happy/_rejected", "happy/not happy", "sad/BAK (2)", "sad/unsure_3"])
+def test_folders_that_seem_to_be_set_aside_are_told_and_count(tree: Tree, folder: str) -> None:
+    source = read_source(tree(["happy/1.mp4", "sad/2.mp4", f"{folder}/3.mp4"]))
+    (problem,) = source.problems
+    assert (problem.code, problem.severity, len(source.table)) == ("folders_aside", "warning", 3)
+    assert "(1 file); move it away if so" in problem.message
+
+
+@pytest.mark.parametrize("folder", ["old/happy", "Bin Ali/happy", "happy/template", "sad/notes", "sad/not_yet"])
+def test_folders_with_other_names_are_not(tree: Tree, folder: str) -> None:
+    assert read_source(tree(["happy/1.mp4", "sad/2.mp4", f"{folder}/3.mp4"])).problems == ()
+
+
 TRAIN = """train Training TRN train-set TrainSet train2017 1_train Train_AFEW AFEW-train train_clips entraînement 训练集
     訓練データ ＴＲＡＩＮ"""
 VAL = """val valid Validation dev DEVEL development eval Evaluation heldout held-out HeldOut hold_out PublicTest val_2
