@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -34,7 +35,8 @@ class EmotionHandler:
 
     def initialize(self, context: Any) -> None:
         """Load the ensemble: ``ensemble/`` below the model folder, or the model folder itself."""
-        from affekt.serving.predictor import Predictor, error_document, guarded  # its ImportError would be hidden
+        from affekt import events  # its ImportError would be hidden
+        from affekt.serving.predictor import Predictor, error_document, guarded  # as above
 
         beside = Path(os.environ.get(BESIDE) or os.devnull).is_file()
         folder = Path(context.system_properties["model_dir"])
@@ -44,9 +46,13 @@ class EmotionHandler:
         model = {"name": context.model_name, "version": version}
         self._secret = Path(os.environ[SECRET]).read_text(encoding="ascii") if SECRET in os.environ else ""
         inbox, scratch = Path(os.environ.get(INBOX) or _clip_folder()), os.environ.get(SCRATCH)
-        self._predictor = Predictor.load(
-            folder, model, inbox, scratch=Path(scratch) if scratch else None, beside=beside
-        )
+        try:
+            self._predictor = Predictor.load(
+                folder, model, inbox, scratch=Path(scratch) if scratch else None, beside=beside
+            )
+        except Exception as error:
+            events.write(events.Error.of(error), sys.stdout)  # the engine reads what workers say
+            raise
         self._error, self._guarded = error_document, guarded
         self._max_bytes = self._predictor.ensemble.settings.media.max_bytes
         logger.info("serving %s version %s", context.model_name, version)

@@ -10,9 +10,11 @@ import shutil
 import subprocess
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from affekt import events
 from affekt.errors import AffektError
 from affekt.serving.archive import build_archive
 from affekt.serving.engines.engine import EngineError, Reply
@@ -117,11 +119,11 @@ class TorchServeEngine:
         try:
             # With synchronous=true every request to another version would wait until this one is there.
             await self._api.manage("POST", "/models", {"url": archive.name, "synchronous": "false"})
-            await self._wait_ready(version, steps[0], offset)
+            await self._wait_ready(version, ensemble, steps[0], offset)
             for count in steps[1:]:
                 query = {"min_worker": str(count), "max_worker": str(count), "synchronous": "false"}
                 await self._api.manage("PUT", f"/models/{self.name}/{version}", query)
-                await self._wait_ready(version, count, offset)
+                await self._wait_ready(version, ensemble, count, offset)
         except BaseException:
             await self.remove(version)
             raise
@@ -247,7 +249,7 @@ class TorchServeEngine:
         logger.warning("worker %d is replaced", pid)
         end(pid)
 
-    async def _wait_ready(self, version: str, workers: int, offset: int) -> None:
+    async def _wait_ready(self, version: str, ensemble: Path, workers: int, offset: int) -> None:
         ends = time.monotonic() + START_SECONDS
         pids: dict[str, set[int]] = {}
         while time.monotonic() < ends:
@@ -258,19 +260,29 @@ class TorchServeEngine:
             for worker in found:
                 pids.setdefault(worker["id"], {-1}).add(worker["pid"])
                 if len(pids[worker["id"]]) > 1 + STARTS:
-                    raise AffektError(f"the model could not be loaded:\n{self._said(offset)}", code="model_failed")
-            if _DEAD in (text := self._said(offset, raw=True)):
+                    raise self._not_loaded(version, ensemble, offset)
+            if _DEAD in (text := self._said(offset)):
                 await asyncio.sleep(_TRACEBACK)  # which follows line by line
-                while text != (text := self._said(offset, raw=True)):
+                while text != (text := self._said(offset)):
                     await asyncio.sleep(_TRACEBACK)
-                raise AffektError(f"the model could not be loaded:\n{self._said(offset)}", code="model_failed")
+                raise self._not_loaded(version, ensemble, offset)
             await asyncio.sleep(0.1)
         raise AffektError(f"no worker was ready after {START_SECONDS} s:\n{self.log_tail()}", code="server_timeout")
 
-    def _said(self, offset: int, *, raw: bool = False) -> str:
-        """What TorchServe's log says since a place: all of it, or the lines that workers printed themselves."""
+    def _not_loaded(self, version: str, ensemble: Path, offset: int) -> AffektError:
+        """Why the model was not loaded: by a worker's own error, else in the last lines that workers printed."""
+        own = [line.split(" - ", 1)[1] for line in self._said(offset).splitlines() if "MODEL_LOG - " in line]
+        error = next((found for line in own if isinstance(found := events.read(line), events.Error)), None)
+        if error is None:
+            said = "\n" + ("\n".join(own[-30:]) or self._said(offset))
+        else:
+            # It knows the copy that TorchServe has unpacked.
+            _, inside, rest = (error.where or "").partition(f"/{self.name}-{version}/ensemble/")
+            said = f" {replace(error, where=str(ensemble / rest) if inside else error.where).to_exception()}"
+        return AffektError(f"the model could not be loaded:{said}", code="model_failed")
+
+    def _said(self, offset: int) -> str:
+        """What TorchServe's log says since a place."""
         if not self.layout.log.exists():
             return ""
-        text = self.layout.log.read_bytes()[offset:].decode(errors="replace")
-        own = [line.split(" - ", 1)[1] for line in text.splitlines() if "MODEL_LOG - " in line]
-        return text if raw or not own else "\n".join(own[-30:])
+        return self.layout.log.read_bytes()[offset:].decode(errors="replace")

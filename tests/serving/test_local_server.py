@@ -28,6 +28,7 @@ from affekt.serving.engines.torchserve import TorchServeEngine
 from affekt.serving.engines.torchserve_configuration import Layout
 from affekt.serving.running import find_server
 from affekt.serving.server import LocalServer
+from affekt.storage import file_digest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -229,6 +230,22 @@ def test_a_damaged_file_is_named_and_nothing_is_served(tiny_ensemble, tmp_path, 
     file.write_text(file.read_text() + " ")
     with pytest.raises(AffektError, match=rf"{file}.* does not match its digest"):
         LocalServer(damaged, engine=engine, workers=1).start()
+
+
+@pytest.mark.parametrize("engine", ["torchserve", "direct"])
+def test_what_a_worker_cannot_load_is_told_in_one_sentence_that_names_the_file(tiny_ensemble, tmp_path, engine):
+    broken = shutil.copytree(tiny_ensemble, tmp_path / "broken")
+    file = broken / "fusion" / "fusion.json"
+    file.write_text("{")
+    manifest = json.loads((broken / "ensemble.json").read_text())
+    manifest["files"]["fusion/fusion.json"] = file_digest(file)
+    (broken / "ensemble.json").write_text(json.dumps(manifest))
+    with pytest.raises(AffektError) as raised:
+        LocalServer(broken, engine=engine, workers=1, tried=False).start()
+    assert raised.value.code == "model_failed"
+    said = str(raised.value)
+    assert said.startswith("the model could not be loaded: ") and "Traceback" not in said and "\n" not in said
+    assert str(file) in said
 
 
 def test_stopping_answers_what_is_in_flight_and_leaves_nothing(tiny_ensemble, clip, tmp_path):
