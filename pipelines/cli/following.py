@@ -66,5 +66,6 @@ class Following:
             self._pause = min(2 * self._pause, _MOST) if meant == self._failed else 2 * LOOK
             self._failed, self._again = meant, self._now() + self._pause
             later = f"; it is tried again in {self._pause / 60:.0f} min"
-        text = f"affekt: {self.reference} could not be followed: {error}{later}"
+        version = "" if meant is None else f"version {meant}: "
+        text = f"affekt: {self.reference} could not be followed: {version}{error}{later}"
         print(text, file=sys.stderr, flush=True)

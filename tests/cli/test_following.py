@@ -65,6 +65,12 @@ def test_a_version_that_fails_is_tried_after_longer_and_longer_pauses_and_anothe
     assert (scene.tried[-1], scene.followed.version) == ("3", "3")
 
 
+def test_the_version_that_fails_is_named(scene, capsys):
+    scene.meant, scene.ends = "2", AffektError("a probability differs", code="trial_failed")
+    scene.followed.look(scene.stop)
+    assert "affekt@champion could not be followed: version 2: a probability differs; " in capsys.readouterr().err
+
+
 def test_what_another_change_holds_up_is_tried_at_the_next_look(scene):
     scene.meant, scene.ends = "2", AffektError("another change is under way", code="busy")
     for _ in range(3):
