@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from affekt.counted import counted
 from affekt.dataset import subject_folds
 from affekt.errors import DataError
 from affekt.fusion.fusion import Fusion
@@ -30,6 +31,30 @@ def fold_masks(table: ScoreTable, folds: int, seed: int) -> list[np.ndarray]:
         held[known[mask]] = True
         result.append(held)
     return result
+
+
+def labels_of_one_fold(table: ScoreTable, folds: Sequence[np.ndarray]) -> list[str]:
+    """A sentence on the rows of which no other fold has the label, as where a person shows one emotion alone.
+
+    Fusions that are fitted on the other folds never learned it.
+
+    Args:
+        table: the score table.
+        folds: as :func:`fold_masks` gives them.
+    """
+    alone: set[int] = set()
+    rows = 0
+    for held in folds:
+        missing = set(table.truth[held].tolist()) - set(table.truth[~held].tolist())
+        rows += int(np.isin(table.truth[held], list(missing)).sum())
+        alone |= missing
+    if not rows:
+        return []
+    names = ", ".join(table.labels[number] for number in sorted(alone))
+    return [
+        f"{counted(rows, 'rows')} of {names} have no row of that label among the subjects of other folds: what is "
+        "fitted on those cannot answer it, so that its figures are too low; more subjects who show it are needed"
+    ]
 
 
 def cross_validated(

@@ -568,3 +568,19 @@ def test_subjects_that_are_written_in_two_ways_are_told_where_scores_are_fused()
     found = fuse_table(table, methods=["average"], bootstrap=50).report["warnings"]
     (said,) = [warning for warning in found if "differ only in how they are written" in warning]
     assert "'7' and '07', 'Anna B' and 'anna_b'" in said
+
+
+def test_rows_of_a_label_that_one_subject_alone_shows_are_told_where_fusions_are_cross_validated():
+    subjects = ["p", "p", "q", "q", "r", "r"]
+    shared, alone = (
+        rows_of(["val"] * 6, truth=truth, subjects=subjects, models=2) for truth in ([0, 1] * 3, [0, 0, 0, 0, 1, 1])
+    )
+    how = {"methods": ["average", "stacking"], "bootstrap": 50, "folds": 3}
+    said = [fuse_table(table, **how).report["warnings"] for table in (shared, alone)]
+    assert not any("of other folds" in warning for warning in said[0])
+    assert any(
+        warning.startswith("2 rows of sad have no row of that label among the subjects of other folds")
+        for warning in said[1]
+    )
+    fixed = fuse_table(alone, methods=["average"], bootstrap=50, folds=3).report["warnings"]
+    assert not any("of other folds" in warning for warning in fixed)
