@@ -1,4 +1,4 @@
-"""Whether the split to learn from shows enough people for a fusion, which is fitted on scores of people unseen."""
+"""Whether the split to learn from shows enough people: for a fusion, fitted on scores of people unseen, and a label."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from affekt.counted import counted
 from affekt.dataset.clips import ClipTable
+from affekt.dataset.labels import in_order
 from affekt.dataset.problems import Problem, raise_errors
+from affekt.errors import printable
 from affekt.extensions import fusion_spec
 from affekt.settings import FusionSettings
 
@@ -46,6 +48,30 @@ def few_people(counts: Sequence[tuple[str, str, str]], uri: str) -> list[Problem
         "one model alone does without with --set fusion.method=average"
     )
     return [Problem("too_few_subjects", uri, message, "warning")]
+
+
+def labels_of_one_subject(counts: Sequence[tuple[str, str, str]], uri: str) -> list[Problem]:
+    """A warning for all labels that one subject alone shows, several times, in what is learned from.
+
+    Args:
+        counts: as for :func:`few_people`; labels with a clip without a subject are none of these.
+        uri: of the data set.
+    """
+    named = any(split for _, _, split in counts)
+    train = [(label, subject) for label, subject, split in counts if label and (not named or split == "train")]
+    people: dict[str, list[str]] = {}
+    for label, subject in train:
+        people.setdefault(label, []).append(subject)
+    everybody = {subject for _, subject in train}
+    alone = {label: own[0] for label, own in people.items() if len(own) > 1 and set(own) == {own[0]} != {""}}
+    if not alone or len(everybody) < _FEWEST or len(people) < 2:
+        return []
+    told = ", ".join(f"{label} by {printable(alone[label])}" for label in in_order(alone))
+    message = (
+        f"labels that one subject alone shows: {told}; whatever is particular to that person is learned as the "
+        "emotion, and models of the others never saw it; add clips of others who show it"
+    )
+    return [Problem("label_of_one_subject", uri, message, "warning")]
 
 
 def refuse_few_people(table: ClipTable, fusion: FusionSettings) -> None:

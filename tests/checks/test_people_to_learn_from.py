@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from affekt.checks import check_source, refuse_few_people
-from affekt.checks.people import few_people
+from affekt.checks.people import few_people, labels_of_one_subject
 from affekt.dataset.clips import Clip, ClipTable
 from affekt.errors import DataError
 from affekt.pipelines.cli import run
@@ -87,3 +87,25 @@ def test_splits_that_leave_one_person_to_learn_from_are_refused_where_they_are_m
         refuse_few_people(table, load_settings("small").fusion)
     assert refused.value.code == "too_few_subjects"
     refuse_few_people(table, load_settings("small", ["fusion.method=average"]).fusion)
+
+
+def test_labels_that_one_subject_alone_shows_are_told() -> None:
+    counts = rows("sad a train", "sad b train", "happy b train", "happy c train", *["fear b train"] * 2, "fear c val")
+    (told,) = labels_of_one_subject([*counts, *rows(*["angry c train"] * 3)], "data")
+    assert (told.code, told.where, told.severity) == ("label_of_one_subject", "data", "warning")
+    assert "labels that one subject alone shows: angry by c, fear by b; " in told.message
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        rows("sad a train", "sad b train", "happy b train", "happy c train", "fear b val"),  # fear is not learned
+        rows("sad a -", "sad b -", "happy b -"),  # a single clip says nothing of how its person looks otherwise
+        rows("sad a -", "sad b -", "happy - -", "happy - -"),  # who shows it is not known
+        rows("sad a -", "happy a -"),  # one subject is told by itself
+        rows("sad a -", "- a -", "- b -"),
+        [],
+    ],
+)
+def test_labels_of_several_subjects_or_of_nobody_known_are_not(counts: Rows) -> None:
+    assert labels_of_one_subject(counts, "data") == []
