@@ -21,6 +21,7 @@ from affekt.errors import AffektError, DataError, MediaError, UsageError, as_aff
 from affekt.pipelines.cli.asked import DEFAULT, absent, loaded
 from affekt.pipelines.cli.remarks import remark
 from affekt.pipelines.cli.timelines import Timelines
+from affekt.pipelines.cli.told_to_end import sigterm_ends_in_order
 from affekt.progress import told_when_slow, track
 from affekt.settings.limits import with_limits
 from affekt.settings.loading import load_settings
@@ -41,6 +42,11 @@ _FACE = ("people", "person", "box", "seen")
 
 def main(options: argparse.Namespace) -> int:
     """Print one answer per file, in order; 1 when a file has none."""
+    with sigterm_ends_in_order():
+        return _main(options)
+
+
+def _main(options: argparse.Namespace) -> int:
     if refused := _refused(options):
         raise UsageError(refused, code="usage")
     files = files_meant(options.files)

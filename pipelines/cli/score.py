@@ -14,6 +14,7 @@ from affekt.counted import counted
 from affekt.dataset.files_meant import files_meant
 from affekt.errors import UsageError
 from affekt.pipelines.cli.asked import DEFAULT, absent, loaded
+from affekt.pipelines.cli.told_to_end import sigterm_ends_in_order
 from affekt.progress import told_when_slow
 from affekt.settings.limits import with_limits
 from affekt.settings.loading import load_settings
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 
 def main(options: argparse.Namespace) -> int:
     """Write the table; 1 where no clip has an answer."""
+    with sigterm_ends_in_order():
+        return _main(options)
+
+
+def _main(options: argparse.Namespace) -> int:
     if options.url and (options.model or options.overrides):
         flag = "--model" if options.model else "--set"
         raise UsageError(

@@ -35,8 +35,7 @@ def silent():
         each.close()
 
 
-@pytest.mark.parametrize("command", [["predict"], ["score", "--out", "scores.csv"]])
-def test_a_command_that_is_interrupted_ends_whatever_the_server_does(silent, tmp_path, command):
+def interrupted(silent, tmp_path, command: list[str], number: int) -> tuple[int, str]:
     port, taken = silent
     (tmp_path / "clip.mp4").write_bytes(b"clip")
     run = subprocess.Popen(
@@ -44,12 +43,23 @@ def test_a_command_that_is_interrupted_ends_whatever_the_server_does(silent, tmp
         cwd=tmp_path, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert taken.wait(60)
-    run.send_signal(signal.SIGINT)
+    run.send_signal(number)
     try:
         said = run.communicate(timeout=20)[1]
     finally:
         run.kill()
-    assert (run.returncode, said.splitlines()[-1]) == (130, "affekt: interrupted")
+    return run.returncode, (said.splitlines() or [""])[-1]
+
+
+@pytest.mark.parametrize("command", [["predict"], ["score", "--out", "scores.csv"]])
+def test_a_command_that_is_interrupted_ends_whatever_the_server_does(silent, tmp_path, command):
+    assert interrupted(silent, tmp_path, command, signal.SIGINT) == (130, "affekt: interrupted")
+
+
+@pytest.mark.parametrize("command", [["predict"], ["score", "--out", "scores.csv"]])
+def test_a_command_that_is_told_to_end_does_so_in_order(silent, tmp_path, command):
+    assert interrupted(silent, tmp_path, command, signal.SIGTERM)[0] == 143
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
 
 
 def test_a_program_that_gave_up_waiting_ends(silent, tmp_path):
