@@ -10,6 +10,7 @@ from typing import Any
 from affekt.checks.copies import keep_one
 from affekt.checks.inspection import Inspected, inspect_clips, inspect_faces
 from affekt.checks.people import few_people, labels_of_one_subject
+from affekt.checks.whose_clips import whose_clips
 from affekt.counted import counted
 from affekt.dataset.archives import is_archive
 from affekt.dataset.clips import SPLITS, Clip
@@ -146,6 +147,7 @@ def check_source(uri: str, *, workers: int = 0) -> CheckReport:
     problems += _classes(clips, uri)
     if any(result is not None and result.info is not None for result in inspected):
         problems += _subjects(clips, uri) + (few_people(counts, uri) or labels_of_one_subject(counts, uri))
+        problems += whose_clips(counts, uri)
     return CheckReport(counts, tuple(problems))
 
 

@@ -59,3 +59,27 @@ def test_numbers_that_a_table_program_rounded_are_told(name: str) -> None:
 @pytest.mark.parametrize("name", ["E5", "e12", "s1e2", "2E", "E+5", "12E5b"])
 def test_other_names_with_an_e_are_not(name: str) -> None:
     assert found(name) == []
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("P01_session1", "P01_session2"),
+        ("P01", "P01 day 2"),
+        ("anna-take01", "anna-take02"),
+        ("Anna", "Anna & Ben"),
+        ("Ben", "Anna/ben"),
+        ("Cem", "Cem and Dora"),
+    ],
+)
+def test_names_of_one_person_in_several_sessions_or_with_others_are_told(names: tuple[str, str]) -> None:
+    (message,) = found(*names)
+    assert message.startswith("subjects that are called like one person in several sessions, or like several people")
+    assert all(repr(name) in message for name in names)
+
+
+@pytest.mark.parametrize(
+    "names", [("P01_session1", "P02_session2"), ("Anna", "Ben & Cem"), ("Andy", "Sandy"), ("A", "Take 1")]
+)
+def test_people_of_whom_nothing_is_shared_are_not(names: tuple[str, str]) -> None:
+    assert found(*names) == []
