@@ -47,12 +47,18 @@ async def fetched(
         Gone: the caller has gone.
     """
     bucket, key = _named(document, buckets)
+    full = Refusal(503, "no_room", "too many clips are fetched just now; try again later", retry_after=5)
     if not _places.acquire(blocking=False):
-        raise Refusal(503, "no_room", "too many clips are fetched just now; try again later", retry_after=5)
+        raise full
     outcome, given_up = Future[Clip](), threading.Event()
     outcome.set_running_or_notify_cancel()
     # No thread of a pool: other work would wait behind a storage that hangs, and so would the end of the server.
-    threading.Thread(target=_run, args=(outcome, given_up, bucket, key, inbox), daemon=True).start()
+    fetching = threading.Thread(target=_run, args=(outcome, given_up, bucket, key, inbox), daemon=True)
+    try:
+        fetching.start()
+    except RuntimeError:  # the system takes no further thread
+        _places.release()
+        raise full from None
     waited = asyncio.wrap_future(outcome)
     try:
         either: set[asyncio.Future[Any]] = {waited, gone} if gone is not None else {waited}

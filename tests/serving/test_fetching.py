@@ -137,3 +137,21 @@ def test_a_clip_is_not_fetched_for_a_caller_who_has_gone_nor_for_ever(stand_in, 
     while (inbox.used, list(tmp_path.iterdir())) != (0, []):
         assert time.monotonic() < ends
         time.sleep(0.05)
+
+
+def test_a_system_without_room_for_a_thread_is_a_server_without_room_for_as_long(stand_in, tmp_path, monkeypatch):
+    def refused(_):
+        raise RuntimeError("can't start new thread")
+
+    async def ask():
+        with monkeypatch.context() as without:
+            without.setattr(threading.Thread, "start", refused)
+            for _ in range(100):
+                with pytest.raises(Refusal) as full:
+                    await fetched({"uri": "s3://mine/quick"}, ["mine"], inbox)
+                assert (full.value.status, full.value.code) == (503, "no_room")
+        with await fetched({"uri": "s3://mine/quick"}, ["mine"], inbox) as clip:
+            return clip.size
+
+    inbox = Inbox(tmp_path, len(CLIP))
+    assert asyncio.run(ask()) == len(CLIP)
