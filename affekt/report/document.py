@@ -168,7 +168,7 @@ class Evaluation(JsonDocument):
         unlike: how many clips are unlike those that the model learned from, where a registered model was asked that
             knows.
         learned: how many of the clips the model learned from, or from others of the same people, where a registered
-            model was asked that knows.
+            model was asked that knows; of a training how many are of people who were learned from, where there are any.
         confused: the labels that are most often taken for another one, with clips.
         fallbacks: of the models that have a stand-in.
     """

@@ -57,8 +57,9 @@ def headline(evaluation: Evaluation) -> str:
     """The outcome in one line."""
     found, unit = evaluation.figures, evaluation.unit
     low, high = found.accuracy_ci95
-    # Whoever asks a registered model may ask about what it learned from, and of some it is not known.
-    unseen = "unseen " if evaluation.model is None or evaluation.learned == 0 else ""
+    # Whoever asks a registered model may ask about what it learned from, and of some it is not known. A training may be
+    # told to let people be on both sides of a split.
+    unseen = "unseen " if evaluation.learned == 0 or (evaluation.model is None and not evaluation.learned) else ""
     if unit == "clips":
         people = f" of {counted(found.subjects, f'{unseen}subjects')}" if found.subjects else ""
         asked = counted(found.clips, unit) + people

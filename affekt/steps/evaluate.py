@@ -78,4 +78,10 @@ def _evaluation(index: PreparedIndex, scores: Path, settings: Settings) -> Evalu
         ablations=facts.ablations,
         unit=index.unit,
     )
-    return replace(evaluation, split=split, fallbacks=facts.fallbacks)
+    return replace(evaluation, split=split, fallbacks=facts.fallbacks, learned=_of_people_learned_from(table, index))
+
+
+def _of_people_learned_from(table: ScoreTable, index: PreparedIndex) -> int | None:
+    """How many of the labelled clips are of people who are learned from, where that was allowed; None where none is."""
+    people = {row.subject for row in index if row.split == "train" and row.subject}
+    return sum(name in people for name, truth in zip(table.subjects, table.truth, strict=True) if truth >= 0) or None

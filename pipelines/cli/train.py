@@ -135,8 +135,7 @@ def summarise(outcome: Outcome) -> None:
     print(f"model        {outcome.name}/{outcome.version}" + (" (champion)" if outcome.promoted else " (challenger)"))
     for reason in outcome.reasons:
         print(f"             {reason}")
-    unseen = "subjects" if outcome.unit == "clips" else outcome.unit
-    print(f"accuracy     {outcome.accuracy:.1%} on unseen {unseen}, 95 % interval {low:.1%} to {high:.1%}")
+    print(f"accuracy     {outcome.accuracy:.1%} on unseen {outcome.unit}, 95 % interval {low:.1%} to {high:.1%}")
     print(f"time         {outcome.seconds:.0f} s, orchestration {outcome.orchestration_share:.0%} of it")
     if outcome.deployed:
         print(f"deployed     {outcome.deployed} answers with it")

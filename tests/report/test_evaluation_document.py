@@ -265,7 +265,13 @@ def test_where_no_clip_names_its_subject_that_is_the_reason() -> None:
 
 @pytest.mark.parametrize(
     ("model", "learned", "people"),
-    [(None, None, "unseen subjects"), ("m/1", 0, "unseen subjects"), ("m/1", 3, "subjects"), ("m/1", None, "subjects")],
+    [
+        (None, None, "unseen subjects"),
+        (None, 3, "subjects"),
+        ("m/1", 0, "unseen subjects"),
+        ("m/1", 3, "subjects"),
+        ("m/1", None, "subjects"),
+    ],
 )
 def test_people_are_called_unseen_where_no_model_learned_from_them(model, learned, people) -> None:
     found = replace(evaluated(), model=model, learned=learned)

@@ -111,6 +111,19 @@ def test_a_training_and_folds_report_a_copy_once(tmp_path, tiny_settings, monkey
     assert pooled.folds[0].clips == 2
 
 
+def test_a_training_that_was_let_to_know_people_says_of_how_many_clips_it_does(tmp_path, tiny_settings):
+    vectors, truth = np.array([[[0.9, 0.1]]] * 3), np.array([0, 1, 1])
+    scores = ScoreTable(("a", "b", "c"), LABELS, ("svc",), vectors, truth, ("p", "q", ""), ("test",) * 3)
+    scores.write(tmp_path / "scores.csv")
+    replace(scores, models=("average",)).write(tmp_path / "fused.csv")
+    (tmp_path / "fusion.json").write_text(json.dumps({"models": ["svc"], "trials": []}))
+    rows = (row("a", "1", "happy", "p"), row("b", "2", "sad", "q"), row("c", "3"), row("d", "4", split="train"))
+    settings = replace(tiny_settings, fusion=replace(tiny_settings.fusion, method="average"))
+    assert _evaluation(PreparedIndex(rows), tmp_path, settings).learned is None
+    known = PreparedIndex((*rows, row("e", "5", "sad", "q", "train")))
+    assert _evaluation(known, tmp_path, settings).learned == 1
+
+
 def test_what_a_fusion_is_fitted_on_holds_a_copy_once(tiny_run, tiny_settings, tmp_path, monkeypatch):
     index = PreparedIndex.read(tiny_run.prepared)
     first, second = [each for each in index if each.split == "train"][:2]
