@@ -13,6 +13,8 @@ from affekt.counted import counted
 
 #: Where a file that was named is missing, by whatever way it is read.
 NO_FILE = "there is no such file; check the path"
+#: The words for a folder, a pipe or a device where a clip is expected.
+NO_REGULAR_FILE = "is not a regular file; expected a media file"
 #: Halves of surrogate pairs, which no encoding has.
 _NO_TEXT = re.compile("[\ud800-\udfff]")
 #: Begins each problem in the message of an error that has several.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from affekt.counted import counted
-from affekt.errors import NO_FILE, MediaError
+from affekt.errors import NO_FILE, NO_REGULAR_FILE, MediaError
 from affekt.media.movie_index import ENCRYPTED, is_encrypted
 from affekt.settings import MediaSettings
 
@@ -23,7 +23,7 @@ def check_file(path: Path, settings: MediaSettings) -> None:
     except OSError as error:
         raise refusal(path, "missing", f"cannot be opened ({error.strerror}); check the path") from error
     if not path.is_file():
-        raise refusal(path, "missing", "is not a regular file; expected a media file")
+        raise refusal(path, "missing", NO_REGULAR_FILE)
     if size == 0:
         raise refusal(path, "empty", "is empty; expected a media file")
     if size > settings.max_bytes:

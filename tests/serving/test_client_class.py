@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import pytest
 
 from affekt.client import AsyncClient, Client, Prediction
-from affekt.errors import AffektError, MediaError
+from affekt.errors import AffektError, DataError, MediaError
+from affekt.scoring import ByServer
+from affekt.storage import open_local
 
 
 def test_answers_are_typed_and_told_how_far_they_are(door, sample_clips):
@@ -61,6 +64,20 @@ def test_a_server_that_is_not_there_says_so(tmp_path):
             client.predict(clip)
         with pytest.raises(MediaError):
             client.predict(tmp_path / "none.mp4")
+
+
+def test_what_is_no_file_is_called_so_and_not_absent(tmp_path):
+    pipe = tmp_path / "pipe.mp4"
+    os.mkfifo(pipe)
+    with Client("127.0.0.1:1") as client:
+        for there in (pipe, tmp_path):
+            with pytest.raises(MediaError, match="is not a regular file") as raised:
+                client.predict(there)
+            assert raised.value.code == "missing"
+    (found,) = ByServer("127.0.0.1:1").answers([str(pipe)])
+    assert (found.code, found.message) == ("missing", "is not a regular file; expected a media file")
+    with pytest.raises(DataError, match="is not a regular file"), open_local(pipe):
+        pass
 
 
 def test_known_labels_go_with_the_clip(door, clip):
