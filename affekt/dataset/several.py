@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from affekt.argument_names import argument
 from affekt.dataset.clips import Clip
 from affekt.dataset.labels import in_order
 from affekt.errors import DataError, UsageError
@@ -160,6 +161,23 @@ def _possible(clips: Sequence[tuple[str, str, str]]) -> dict[str, tuple[str, ...
         return {}
     ordered = {name: in_order(labels) for name, labels in told.items()}
     return {clip: ordered.get(name, ()) for clip, _, name in clips}
+
+
+def told_possible(clips: Iterable[Clip], possible: Mapping[str, Sequence[str]]) -> list[str]:
+    """A sentence for each data set whose clips are judged among fewer labels than those of another one.
+
+    Args:
+        clips: of all data sets.
+        possible: as :func:`possible_in` gives it.
+    """
+    own = {clip.attributes.get(DATASET, ""): possible[clip.id] for clip in clips if clip.id in possible}
+    every = in_order(label for labels in own.values() for label in labels)
+    return [
+        f"{name} has no clip of {', '.join(label for label in every if label not in labels)}: its clips are judged "
+        f"among {', '.join(labels)}; by itself it is judged so where they are named with {argument('labels')}"
+        for name, labels in own.items()
+        if labels and len(labels) < len(every)
+    ]
 
 
 def factor(row: Row) -> str:

@@ -6,8 +6,9 @@ and where a file was copied under another name.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from affekt.dataset.same_people import people_of
 from affekt.media import PreparedIndex, PreparedRow, SkippedClip
@@ -17,16 +18,20 @@ from affekt.score_table import ScoreTable
 COPY = "copy"
 
 
-def counted_once(index: PreparedIndex, labels: Collection[str] = ()) -> PreparedIndex:
+def counted_once(
+    index: PreparedIndex, labels: Collection[str] = (), possible: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> PreparedIndex:
     """The index without copies of others of its clips, which are among the skipped ones with a remark.
 
     Of clips of one content the first counts, before all others the first of one of the labels, then the first with
-    another label. All subjects of whom the same file is there are called as one of them; a clip has the subject of a
-    copy that names one. Still images are the same for other reasons, too (two are all black), and stay.
+    another label; of several such the first that could have had the most labels, or the choice would flatter. All
+    subjects of whom the same file is there are called as one of them; a clip has the subject of a copy that names one.
+    Still images are the same for other reasons, too (two are all black), and stay.
 
     Args:
         index: of the clips that are evaluated.
         labels: that an answer can have.
+        possible: the labels that each clip could have (:func:`affekt.dataset.several.possible_labels`).
     """
     if index.unit != "clips":
         return index
@@ -36,7 +41,7 @@ def counted_once(index: PreparedIndex, labels: Collection[str] = ()) -> Prepared
     kept: dict[str, PreparedRow] = {}
     copies: list[SkippedClip] = []
     for rows in alike.values():
-        first = min(rows, key=lambda row: (row.label not in labels, not row.label))
+        first = min(rows, key=lambda row: (row.label not in labels, not row.label, -len(possible.get(row.clip, ()))))
         subject = first.subject or next((row.subject for row in rows if row.subject), "")
         kept[first.clip] = replace(first, subject=subject)
         copies += [SkippedClip(row.clip, COPY, _told(row, first)) for row in rows if row is not first]

@@ -62,9 +62,12 @@ def _evaluation(index: PreparedIndex, scores: Path, settings: Settings) -> Evalu
     table, fused = ScoreTable.read(scores / "scores.csv"), ScoreTable.read(scores / "fused.csv")
     facts = FusionFacts.read(scores)
     split = reported_split(fused)
-    evaluated = counted_once(replace(index, rows=tuple(row for row in index if row.split == split)), table.labels)
+    possible = possible_labels(index)
+    evaluated = counted_once(
+        replace(index, rows=tuple(row for row in index if row.split == split)), table.labels, possible
+    )
     table, fused = (rows_counted(each.split(split), evaluated) for each in (table, fused))
-    table = replace(table, scores=only_possible(table.scores, table.labels, table.clips, possible_labels(index)))
+    table = replace(table, scores=only_possible(table.scores, table.labels, table.clips, possible))
     images = index.unit == "images"
     evaluation = evaluate_table(
         table,

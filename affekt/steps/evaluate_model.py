@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +15,7 @@ import numpy as np
 from affekt.counted import counted
 from affekt.dataset import load_clips, read_faces, unit_of
 from affekt.dataset.labels import in_order
-from affekt.dataset.several import names_beside, places_of, possible_in
+from affekt.dataset.several import names_beside, places_of, possible_in, told_possible
 from affekt.dataset.split_asked import no_clips, no_images
 from affekt.ensemble import Ensemble, Learned, score_images, score_index
 from affekt.ensemble.among import only_among, only_possible
@@ -35,6 +36,8 @@ from affekt.steps.evaluation_folder import SAMPLE_NOTICE, holds_samples
 from affekt.storage import file_digest
 from affekt.store import Store
 from affekt.store.preparing import prepare_clips
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -96,14 +99,16 @@ def _of_clips(ensemble: Ensemble, data: str, store: Path, split: str | None) -> 
     features: list[Mapping[str, np.ndarray]] = []
     settings = ensemble.settings
     prepared = Store(store, settings.media)
-    index = counted_once(prepare_clips(table, prepared), ensemble.labels)
+    possible, curve = possible_in(everything), None  # whatever split is evaluated
+    for sentence in told_possible(everything, possible):
+        logger.warning("%s", sentence)
+    index = counted_once(prepare_clips(table, prepared), ensemble.labels, possible)
     scores, fused = score_index(ensemble, index, prepared, features=features)
     if not len(index):
         reasons = "; ".join(f"{item.clip}: {item.reason}" for item in index.skipped[:3])
         raise DataError(f"none of {counted(len(table), 'clips')} can be used ({reasons})", code="no_clips", where=data)
     key = FusionKey(settings.fusion.method)
     answers = {key: fused}
-    possible, curve = possible_in(everything), None  # whatever split is evaluated
     strange = _not_learned(ensemble, ((row.clip, row.label) for row in index), data)
     if ensemble.adapts:
         answers[key.adapted()] = ensemble.answers_of_people(scores)

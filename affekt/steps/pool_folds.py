@@ -115,7 +115,7 @@ def pool_folds(
     held_out = _held_out_clips(folds, indices, table)
     possible = possible_labels(rows.values())
     known = replace(table, scores=only_possible(table.scores, table.labels, table.clips, possible))
-    counting = counted_once(held_out, table.labels)
+    counting = counted_once(held_out, table.labels, possible)
     known, answers = rows_counted(known, counting), rows_counted(fused, counting)
     evaluation = _evaluation(folds, known, answers, counting, settings)
     of_folds = _folds(folds, known, answers, settings.fusion.method)

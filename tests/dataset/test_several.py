@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from affekt.dataset import assign_splits, load_clips
-from affekt.dataset.several import joined, names_of, places_of, possible_in, text_of
+from affekt.dataset.several import joined, names_of, places_of, possible_in, text_of, told_possible
 from affekt.errors import DataError
 
 
@@ -45,6 +45,19 @@ def test_a_label_that_a_data_set_lacks_is_not_possible_there(both):
     assert possible["english/01-happy.wav"] == ("disgust", "happy", "sad")
     assert possible["javanese/01-happy.wav"] == ("happy", "sad", "surprise")
     assert possible_in(load_clips(both[0])) == {}
+
+
+def test_what_a_data_sets_clips_are_judged_among_is_told(tmp_path, both):
+    table = load_clips(joined(both))
+    assert told_possible(table, possible_in(table)) == [
+        "english has no clip of surprise: its clips are judged among disgust, happy, sad; by itself it is judged so "
+        "where they are named with labels=",
+        "javanese has no clip of disgust: its clips are judged among happy, sad, surprise; by itself it is judged so "
+        "where they are named with labels=",
+    ]
+    joy = made(tmp_path / "joy", "happy", "31 32")  # a single label: all are possible
+    table = load_clips(joined([both[0], joy]))
+    assert told_possible(table, possible_in(table)) == []
 
 
 def test_each_is_divided_as_it_would_be_alone(both):

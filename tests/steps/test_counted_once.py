@@ -45,6 +45,12 @@ def test_the_first_of_copies_counts_with_the_label_and_the_person_that_are_known
     )
 
 
+def test_of_copies_that_of_the_data_set_with_more_labels_counts():
+    index = PreparedIndex((row("few/a", "1"), row("all/a", "1"), row("few/b", "2"), row("few/c", "2")))
+    possible = {"few/a": LABELS, "all/a": (*LABELS, "fear"), "few/b": LABELS, "few/c": LABELS}
+    assert [each.clip for each in counted_once(index, LABELS, possible)] == ["all/a", "few/b"]
+
+
 def test_all_clips_of_subjects_who_share_a_file_are_one_persons():
     named = (("a/1", "1", "a/x"), ("a/2", "2", "a/x"), ("b/1", "2", "b/y"), ("b/2", "3", "b/y"), ("b/3", "4", "b/z"))
     index = PreparedIndex(tuple(row(clip, content, subject=name) for clip, content, name in named))
