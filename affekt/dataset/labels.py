@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -23,6 +24,8 @@ _SYNONYMS: dict[str, str] = {
 }  # fmt: skip
 #: How near a misspelt word is; words of other languages (Angst, which is fear) are further away.
 _NEAR = 0.7
+#: A label that stands for another word, also as a table program writes it.
+_NUMBER = re.compile(r"\d+([.,]0+)?")
 #: How words begin that say the opposite of the rest (unhappy).
 _NOT = ("un", "non", "not", "no_")
 
@@ -39,6 +42,8 @@ def canonical_label(name: str) -> str:
     near = difflib.get_close_matches(_folded(name), words, n=1, cutoff=_NEAR)
     opposite = near and _folded(name).startswith(_NOT) and not near[0].startswith(_NOT)
     guess = f"; did you mean {_SYNONYMS.get(near[0], near[0])}?" if near and not opposite else ""
+    if _NUMBER.fullmatch(name.strip()):
+        guess = ", a number, and data sets count labels in different orders; write words"
     raise DataError(
         f"unknown label {name!r}{guess}; the labels are {', '.join(LABELS)} (and common spellings such as ANG or "
         "Anger)",

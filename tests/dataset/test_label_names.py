@@ -56,3 +56,9 @@ def test_a_spelling_that_is_nearly_known_is_guessed(name: str, meant: str | None
 def test_labels_have_one_order() -> None:
     assert in_order({"neutral", "sad", "angry"}) == ("angry", "sad", "neutral")
     assert in_order(reversed(LABELS)) == LABELS
+
+
+@pytest.mark.parametrize("number", ["0", "6", "3.0", "2,0"])
+def test_a_number_is_told_to_be_no_word(number: str) -> None:
+    with pytest.raises(DataError, match=f"unknown label '{number}', a number, and data sets count labels in different"):
+        canonical_label(number)
