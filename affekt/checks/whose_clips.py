@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from affekt.counted import counted
 from affekt.dataset.problems import Problem
 
 #: Clips from which on it is no accident that each has a subject of its own.
@@ -29,14 +30,14 @@ def whose_clips(counts: Sequence[tuple[str, str, str]], uri: str) -> list[Proble
     problems = []
     if not several and len(clips) == len(counts) >= _CLIPS:
         message = (
-            f"each of {len(counts)} clips has a subject of its own, so that nobody is known again: name the person in "
-            "each, or nobody where those are names of clips"
+            f"each of {counted(len(counts), 'clips')} has a subject of its own, so that nobody is known again: "
+            "name the person in each, or nobody where those are names of clips"
         )
         problems.append(Problem("subject_each", uri, message, "warning"))
     if len(several) >= _SUBJECTS and all(len(labels.get(subject, ())) == 1 for subject in several):
         message = (
-            f"all clips of each of {len(several)} subjects have one label, so that a model may learn who it is instead "
-            "of what is felt: is the subject a person?"
+            f"all clips of each of {counted(len(several), 'subjects')} have one label, so that a model may learn who "
+            "it is instead of what is felt: is the subject a person?"
         )
         problems.append(Problem("one_label_each", uri, message, "warning"))
     return problems
