@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from affekt.errors import AffektError, DataError, UsageError, as_affekt_error, printable
@@ -59,12 +59,21 @@ def _look_for(options: argparse.Namespace) -> None:
     """
     for name in getattr(options, "reads", ()):
         given = getattr(options, name) or ""
-        for place in given if isinstance(given, list) else [given]:
+        for place in given if isinstance(given, list) else _places(given):
             here = place and "://" not in place and getattr(options, "runner", "") != "cluster"
             if here and not Path(place).exists():
                 model = model_meant([place]) if hasattr(options, "model") else ""
                 remedy = ", or ".join(filter(None, ["check the path", model]))
                 raise DataError(f"there is no such file or folder; {remedy}", code="missing_file", where=place)
+
+
+def _places(given: str) -> Sequence[str]:
+    """The places of several data sets in one text, or the one."""
+    if " + " not in given:
+        return [given]
+    from affekt.dataset.several import places_of  # its room imports numpy
+
+    return places_of(given)
 
 
 def ended(error: AffektError, *, as_json: bool) -> int:

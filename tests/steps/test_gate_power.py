@@ -52,6 +52,16 @@ def test_the_command_tells_it_before_there_is_a_registry(people, tmp_path, monke
     assert f"On these 4 subjects a mean recall above chance by 10 points is found {hits} times of 100" in said
 
 
+def test_the_command_takes_several_data_sets_as_check_does(people, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    other = shutil.copytree(people, tmp_path / "other")
+    assert run(["gate", "power", f"{people} + {other}", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["subjects"] == 8
+    assert run(["gate", "power", f"{people} + {tmp_path / 'nowhere'}"]) == 1
+    assert f"{tmp_path / 'nowhere'}: there is no such file or folder" in capsys.readouterr().err
+
+
 @pytest.fixture(scope="module")
 def tracking(tmp_path_factory, tiny_ensemble, registry_in):
     """A registry whose champion has been challenged four times."""
