@@ -167,7 +167,7 @@ def _tell_stand_in(key: str, split: str, free: Sequence[str], share: float, seed
 
 
 def _tell(done: ClipTable, assigned: Sequence[Clip]) -> None:
-    """Log how the clips were divided, and what cannot be learned since it is shown by validation subjects alone."""
+    """Log how the clips were divided, and what one side alone shows, so that it is not learned or not evaluated."""
     counts = Counter(clip.split for clip in assigned)
     people = len({_key(clip) for clip in assigned if clip.split == "val"})
     logger.info(
@@ -180,6 +180,14 @@ def _tell(done: ClipTable, assigned: Sequence[Clip]) -> None:
             "no clip of %s is left to learn from: all are of subjects outside of train; choose another seed, add "
             "clips of it, or name the splits in a manifest",
             ", ".join(lacking),
+        )
+    unseen = {clip.label for clip in done if clip.split in ("val", "test")}
+    untold = [label for label in done.labels if label not in unseen]
+    if untold:
+        logger.warning(
+            "no clip of %s is left to evaluate on: all are of subjects in train, and no figure says anything about it; "
+            "choose another seed, add clips of it, or name the splits in a manifest",
+            ", ".join(untold),
         )
 
 

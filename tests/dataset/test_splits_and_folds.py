@@ -138,6 +138,17 @@ def test_a_label_that_only_validation_subjects_show_is_told(caplog: pytest.LogCa
     caplog.clear()
     assign_splits(odd, val_share=0.3, seed=0)
     assert "no clip of fear is left to learn from" in caplog.text
+    assert "to evaluate on" not in caplog.text
+
+
+def test_a_label_that_only_train_subjects_show_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    clips = table(subjects=12, each=2)
+    (first, *_) = assign_splits(clips, val_share=0.3, seed=0).select(split="train").subjects
+    odd = ClipTable((*clips, Clip("odd", "x", "fear", first)))
+    caplog.clear()
+    assign_splits(odd, val_share=0.3, seed=0)
+    assert "no clip of fear is left to evaluate on" in caplog.text
+    assert "to learn from" not in caplog.text
 
 
 def test_clips_without_a_subject_are_divided_one_by_one_by_their_ids() -> None:
