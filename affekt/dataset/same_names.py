@@ -13,7 +13,9 @@ _CHANGES = """
     aug augm augmented augmentation noise noisy denoised flip flipped hflip vflip mirror mirrored rot rotated pitch
     pitched pitchshift speed stretch stretched shift shifted timestretch reverb filtered resampled trimmed cropped
     copy copie kopie copia"""
-_CHANGE = rf"[\s_.-]+(?:{'|'.join(_CHANGES.split())})\d*(?:[\s_.-]*\(?-?\d[\d.]*\)?)?"
+#: By how much is read in one way alone: a name of many changes would be tried in all ways together otherwise.
+_BY = r"(?:[\s_.-]*(?:\(-?\d+(?:\.\d+)?\)|\d+(?:\.\d+)?))?"
+_CHANGE = rf"[\s_.-]+(?:{'|'.join(_CHANGES.split())}){_BY}"
 #: A name, and behind it that this is the other one with noise, mirrored, faster or copied, or a mark of Roboflow's.
 _MADE = re.compile(rf"(?P<of>.*?\w)(?:(?:{_CHANGE})+|\.rf\.[0-9a-f]{{8,}})", re.IGNORECASE)
 #: The number of a frame behind the name of a film, which tells films apart by a number of its own.

@@ -16,10 +16,12 @@ _SPLIT_COLUMN = f"one that does is called split and holds {', '.join(SPLITS[:-1]
 _FLAG = re.compile(r"^(is|in|for|use_for)[_ -]+")
 _OF_PART = r"(clip|segment|seg|utterance|utt|video|audio|frame|time|t)"
 _UNIT = r"(time|frame|at|in|s|sec|secs|second|seconds|ms|msec|hh|mm|ss|index|idx|no|nr|number)"
+#: Of units a few are read: very many could be read in more ways than can be tried.
+_UNITS = rf"(_?{_UNIT}){{0,3}}"
 #: What columns say that is not read, by their names as one word or several, and what holds instead.
 _KINDS: Sequence[tuple[re.Pattern[str], str]] = (
     (
-        re.compile(rf"({_OF_PART}_?)?(start|begin|onset|end|stop|offset|tmin|tmax)(_?{_UNIT})*"),
+        re.compile(rf"({_OF_PART}_?)?(start|begin|onset|end|stop|offset|tmin|tmax){_UNITS}"),
         "files are taken as a whole; cut them to what has the label",
     ),
     (

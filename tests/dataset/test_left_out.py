@@ -14,6 +14,7 @@ from affekt.dataset import load_clips, read_faces, read_source
 from affekt.dataset.faces import read_face_source, unit_of
 from affekt.dataset.file_names import CLIP_SUFFIXES, IMAGE_SUFFIXES
 from affekt.dataset.media_files import MEDIA_SUFFIXES, media_files
+from affekt.dataset.same_names import made_of_others
 from affekt.errors import DataError
 
 Tree = Callable[[Iterable[str]], str]
@@ -160,6 +161,11 @@ def test_versions_of_one_recording_are_told(tree: Tree, names: str) -> None:
 )
 def test_names_that_only_look_so_are_not(tree: Tree, names: str) -> None:
     assert "made_of_others" not in warnings_of(tree([f"happy/{name}" for name in names.split("|")] + ["sad/2.wav"]))
+
+
+@pytest.mark.timeout(20)
+def test_a_name_of_very_many_changes_is_read_at_once() -> None:
+    assert made_of_others([f"x{'_shift1' * 34}(.wav", f"x{'_pitch-1.5' * 24}!.wav"], "") == []
 
 
 def frames_told(folder: str) -> list[str]:

@@ -242,6 +242,7 @@ def test_a_file_that_is_not_text_says_so(manifest: Manifest, tmp_path: Path) -> 
         ("send", ""),
         ("boxer", ""),
         ("folder", ""),
+        pytest.param(f"start{'s' * 60}x", "", marks=pytest.mark.timeout(20), id="very many units"),
     ],
 )
 def test_a_column_that_seems_to_say_what_is_learned_from_is_told(manifest: Manifest, column: str, told: str) -> None:
