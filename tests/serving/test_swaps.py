@@ -337,10 +337,10 @@ def test_a_version_that_is_on_its_way_out_goes_though_another_comes_and_its_name
     async def act(engine, versions, swaps):
         await swaps.replace("2", tiny_ensemble)
         engine.says["2"] = EngineError("died", code="crashed")
-        versions.all["2"].asked += 1  # a request that takes long
+        leaving = versions.all["2"]
+        leaving.asked += 1  # a request that takes long
         for _ in range(swap.FEWEST):
             await asked(versions)
-        leaving = versions.all["2"]
         while "2" in versions.all:
             await asyncio.sleep(0.01)
         await swaps.replace("3", tiny_ensemble)
