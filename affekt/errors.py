@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 
 from affekt.counted import counted
 
@@ -41,6 +42,11 @@ def _spelt(sign: str) -> str:
 def as_text(name: str) -> str:
     """A name of a file as text that any program takes: bytes of it that are not UTF-8 are spelt, as ``\\xff``."""
     return name if name.isascii() else _NO_TEXT.sub(lambda sign: _spelt(sign[0]), name)
+
+
+def why_no_file(path: str | Path) -> str:
+    """The words for a path that is no file: nothing is there, or something else, as a pipe or a device."""
+    return NO_REGULAR_FILE if Path(path).exists() else NO_FILE
 
 
 class AffektError(Exception):

@@ -15,7 +15,7 @@ FILE_FAULTS = frozenset({"unreadable", "timeout", "nothing_usable", "empty", "mi
 #: What makes figures too good, and is no fault of what is only scored.
 _LEAKS = frozenset({"duplicate_across_splits", "conflicting_labels", "subject_across_splits"})
 #: What a training alone asks for.
-_TO_LEARN = frozenset({"too_few_subjects", "label_of_one_subject"})
+_TO_LEARN = frozenset({"too_few_subjects", "label_of_one_subject", "one_label_each"})
 
 
 def check_before(

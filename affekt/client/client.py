@@ -18,7 +18,7 @@ from affekt.client.in_order import in_order
 from affekt.client.prediction import Prediction
 from affekt.client.refusals import no_server, refusal_of, unreachable
 from affekt.client.sent_clip import Clip, Progress, SentClip
-from affekt.errors import NO_FILE, NO_REGULAR_FILE, AffektError, MediaError, UsageError, as_affekt_error
+from affekt.errors import AffektError, MediaError, UsageError, as_affekt_error, why_no_file
 from affekt.server_address import check_server_address
 
 logger = logging.getLogger(__name__)
@@ -142,7 +142,7 @@ class Client:
         if isinstance(clip, str) and clip.startswith("s3://"):
             return self._checked(self._sent("POST", address, json={"uri": clip}, params=query), clip)
         if not isinstance(clip, bytes) and not _is_file(clip):
-            raise MediaError(NO_REGULAR_FILE if Path(clip).exists() else NO_FILE, code="missing", where=str(clip))
+            raise MediaError(why_no_file(clip), code="missing", where=str(clip))
         if not (len(clip) if isinstance(clip, bytes) else Path(clip).stat().st_size):
             where = "clip" if isinstance(clip, bytes) else str(clip)
             raise MediaError("is empty; expected a media file", code="empty", where=where)

@@ -16,7 +16,7 @@ from affekt.dataset.left_out import left_out
 from affekt.dataset.manifest import manifest_of
 from affekt.dataset.picture_file import MOST_BYTES, decode_picture
 from affekt.dataset.pixels import has_pixels, pixel_rows
-from affekt.dataset.problems import Problem, raise_errors, some, told_once
+from affekt.dataset.problems import Problem, first_of_each_code, raise_errors, some
 from affekt.dataset.several import places_of
 from affekt.dataset.source import is_table, read_clips, read_source
 from affekt.dataset.tables import Table, header_of, is_table_name, open_table, packing_of, text_of
@@ -104,7 +104,7 @@ def read_faces(uri: str) -> list[FaceImage]:
     """
     faces, problems = read_face_source(uri)
     raise_errors(problems, uri)
-    for line in told_once(problems, uri):
+    for line in first_of_each_code(problems, uri):
         logger.warning("%s", line)
     return faces
 

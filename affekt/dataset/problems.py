@@ -62,7 +62,7 @@ def grouped(problems: Sequence[Problem], shown: int = 5) -> list[str]:
     return lines
 
 
-def told_once(problems: Sequence[Problem], uri: str, shown: int = 5) -> list[str]:
+def first_of_each_code(problems: Sequence[Problem], uri: str, shown: int = 5) -> list[str]:
     """A line for each problem; of many with one code the first few, and how many more there are.
 
     Args:

@@ -12,7 +12,7 @@ from affekt.dataset.clips import Clip, ClipTable, table_of
 from affekt.dataset.file_names import CLIP_SUFFIXES, STILL_SUFFIXES, suffix_of
 from affekt.dataset.manifest import manifest_of, read_manifest
 from affekt.dataset.not_tables import what_the_file_is
-from affekt.dataset.problems import Problem, raise_errors, told_once
+from affekt.dataset.problems import Problem, first_of_each_code, raise_errors
 from affekt.dataset.several import names_of, of_dataset, places_of
 from affekt.dataset.tables import is_table_name
 from affekt.dataset.tree import clips_of_tree
@@ -106,7 +106,7 @@ def load_clips(uri: str, *, leave_out_unlabelled: bool = False) -> ClipTable:
     raise_errors(source.problems, uri)
     if not len(source.table):
         raise DataError("lists no clips", code="empty", where=uri)
-    for line in told_once(source.problems, uri):
+    for line in first_of_each_code(source.problems, uri):
         logger.warning("%s", line)
     return source.table
 

@@ -56,8 +56,9 @@ class Opened:
         settings = settings_of_stored(manifest["settings"])
         if manifest.get("preparation", 0) != PREPARATION:
             logger.warning(
-                "%s learned from clips that another version of affekt prepared; where sound starts late, has several "
-                "channels or holds no voice, it sees them otherwise than in its training: train again to even that out",
+                "%s learned from clips that another version of affekt prepared; some it sees or hears otherwise now "
+                "than in its training (films of high dynamic range, late or several sounds and others): train again to "
+                "even that out",
                 folder.name,
             )
         folders = {name: folder / "members" / name for name in manifest["members"]}

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
 
 from affekt.client import Client, Prediction, in_order
-from affekt.errors import NO_FILE, NO_REGULAR_FILE, AffektError, MediaError, as_affekt_error
+from affekt.errors import AffektError, MediaError, as_affekt_error, why_no_file
 from affekt.patience import patience, repeated
 from affekt.scoring.answering import Found
 from affekt.storage import is_remote, open_local
@@ -56,8 +55,7 @@ class ByServer:
             return error
         except (AffektError, OSError) as error:
             if getattr(error, "code", "") == "missing_file" and not is_remote(name):
-                state = NO_REGULAR_FILE if Path(name).exists() else NO_FILE
-                return MediaError(state, code="missing", where=name)
+                return MediaError(why_no_file(name), code="missing", where=name)
             return as_affekt_error(error)
         self._was_there = True
         return {**answer.document, "model": answer.model["digest"]}

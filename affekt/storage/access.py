@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from affekt.errors import NO_FILE, NO_REGULAR_FILE, DataError, as_affekt_error
+from affekt.errors import NO_FILE, DataError, as_affekt_error, why_no_file
 from affekt.storage import s3
 from affekt.storage.files import appearing
 from affekt.storage.uris import Entry, is_remote, join
@@ -136,8 +136,7 @@ def open_local(uri: str | Path) -> Iterator[Path]:
     if not is_remote(uri):
         path = Path(uri)
         if not path.is_file():
-            there = NO_REGULAR_FILE if path.exists() else NO_FILE
-            state = "is a folder, expected a file" if path.is_dir() else there
+            state = "is a folder, expected a file" if path.is_dir() else why_no_file(path)
             raise DataError(state, code="missing_file", where=str(uri))
         yield path
         return

@@ -46,6 +46,14 @@ def test_what_a_training_alone_asks_for_is_not_told_before_an_evaluation(data):
     assert not remarks(check_before(where, learns=False), "x")
 
 
+def test_that_each_subject_has_one_label_is_not_told_before_an_evaluation(data, make_clip, tmp_path):
+    for mark in range(6):
+        make_clip(tmp_path / f"{mark}.mp4", mark=mark)
+    where = data("".join(f"{n}.mp4,{('happy', 'sad', 'angry')[n // 2]},{n // 2},\n" for n in range(6)))
+    assert "one label each (1)" in remarks(check_before(where, learns=True), "x")
+    assert "one label each" not in (remarks(check_before(where, learns=False), "x") or "")
+
+
 def test_a_copy_of_a_validation_clip_is_not_learned_from(data):
     with pytest.raises(DataError, match="exactly the same content") as error:
         check_before(data(COPIED), learns=True)
