@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path, PurePath, PurePosixPath
 
 from affekt.counted import counted
@@ -15,6 +16,7 @@ from affekt.dataset.doubled_columns import DoubledColumns
 from affekt.dataset.labels import canonical_label
 from affekt.dataset.nearly_named import nearly_named
 from affekt.dataset.nobody import names_nobody
+from affekt.dataset.numbered_subjects import WRITTEN_SO, whole_subjects
 from affekt.dataset.problems import Problem, some
 from affekt.dataset.same_names import made_of_others
 from affekt.dataset.several_forms import several_forms
@@ -72,6 +74,7 @@ def read_manifest(uri: str) -> tuple[list[Clip], list[Problem]]:
             rows = _Rows(table, uri, base, split)
             for row in table.rows():
                 rows.add(row)
+    rows.problems += rows.whole_subjects()
     rows.problems += missing_files(rows.clips, base) + rows.without_split() + rows.contradictions()
     rows.problems += told_by_paths(rows.clips, uri) + words_as_one(rows.words, uri)
     rows.problems += made_of_others([clip.id for clip in rows.clips if not clip.subject], uri)
@@ -136,6 +139,14 @@ class _Rows:
             self.problems.append(Problem("missing_word", where, message, "warning"))
             return ""
         return unicodedata.normalize("NFC", given)
+
+    def whole_subjects(self) -> list[Problem]:
+        """Read numbers of subjects as whole ones, and say so."""
+        whole = whole_subjects([clip.subject for clip in self.clips])
+        if whole is None:
+            return []
+        self.clips = [replace(clip, subject=subject) for clip, subject in zip(self.clips, whole, strict=True)]
+        return [Problem("subjects_read_as", self.uri, WRITTEN_SO, "warning")]
 
     def contradictions(self) -> list[Problem]:
         """Columns that say the same thing and do not agree."""

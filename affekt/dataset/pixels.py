@@ -14,6 +14,7 @@ from affekt.dataset.channels import colours_in
 from affekt.dataset.doubled_columns import DoubledColumns
 from affekt.dataset.labels import LABELS, canonical_label
 from affekt.dataset.nobody import names_nobody
+from affekt.dataset.numbered_subjects import WRITTEN_SO, whole_subjects
 from affekt.dataset.problems import Problem, some
 from affekt.dataset.split_column import SplitColumn
 from affekt.dataset.split_names import canonical_split
@@ -76,6 +77,9 @@ def pixel_rows(table: Table, where: str) -> tuple[list[PixelRow], list[Problem]]
             )
     if not rows and not problems:
         raise DataError("lists no face images", code="empty", where=where)
+    if (whole := whole_subjects([row.subject for row in rows])) is not None:
+        rows = [replace(row, subject=subject) for row, subject in zip(rows, whole, strict=True)]
+        problems.append(Problem("subjects_read_as", where, WRITTEN_SO, "warning"))
     if (place := splits.found()) is not None:
         names = [canonical_split(cells[place], numbered=False) or "" for cells in others]
         rows = [replace(row, split=name) for row, name in zip(rows, names, strict=True)]

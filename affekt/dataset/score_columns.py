@@ -15,6 +15,7 @@ import numpy as np
 from affekt.dataset.doubled_columns import DoubledColumns
 from affekt.dataset.labels import LABELS, in_order, known_label
 from affekt.dataset.nobody import names_nobody
+from affekt.dataset.numbered_subjects import WRITTEN_SO, whole_subjects
 from affekt.dataset.problems import raise_errors, some
 from affekt.dataset.split_names import canonical_split
 from affekt.dataset.tables import Row, Table, is_missing, known_columns
@@ -127,6 +128,9 @@ def read_cells(table: Table, splits: int | None = None) -> ScoreCells:
         cells.subjects.append(subject)
         cells.splits.append("" if is_missing(split) else canonical_split(split, numbered=False) or split)
         cells.scores.extend(_scores(row, order, table))
+    if (whole := whole_subjects(cells.subjects)) is not None:
+        cells.subjects = whole
+        said.append(WRITTEN_SO)
     if words:
         said.append(f"{len(words)} words in the column of the subject are read as such for one who is not known")
     contradictions = doubled.found()
