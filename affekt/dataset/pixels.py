@@ -19,6 +19,7 @@ from affekt.dataset.problems import Problem, some
 from affekt.dataset.split_column import SplitColumn
 from affekt.dataset.split_names import canonical_split
 from affekt.dataset.tables import COLUMNS, Row, Table, is_missing
+from affekt.dataset.unread_columns import unread_columns
 from affekt.errors import DataError
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def pixel_rows(table: Table, where: str) -> tuple[list[PixelRow], list[Problem]]
         rows = [replace(row, split=name) for row, name in zip(rows, names, strict=True)]
         message = f"the column {table.header[place]!r} is read as the split"
         problems.append(Problem("column_read_as", where, message, "warning"))
+    problems += [Problem("column_not_read", where, message, "warning") for message in reader.unread(place)]
     blank = [row.where for row in rows if not row.split]
     if blank and len(blank) < len(rows):
         message = (
@@ -120,6 +122,13 @@ class _Reader:
         known = {"label": self._label, "split": self._usage, "subject": self._subject}
         places = {what: place for what, place in known.items() if place is not None}
         self.doubled = DoubledColumns(table, places, label_of=_known)
+        self._header, self._read = table.header, {**places, "pixels": self._pixels}
+
+    def unread(self, split: int | None) -> list[str]:
+        """A sentence for each kind of columns that may be thought to count and do not, where this one is the split."""
+        read = self._read if split is None else {**self._read, "split": split}
+        others = (name for place, name in enumerate(self._header) if name and place not in read.values())
+        return unread_columns((name.lower() for name in others), read)
 
     def read(self, row: Row, where: str) -> PixelRow:
         """The image of a row.

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from affekt.dataset import LABELS, read_faces
+from affekt.dataset.faces import read_face_source
 from affekt.errors import DataError, MediaError
 
 
@@ -177,3 +178,23 @@ def test_fer2013_in_class_folders(shared_data: Path) -> None:
     assert Counter(face.split for face in faces) == {"train": 2932, "val": 640}
     assert {face.label for face in faces} == set(LABELS)
     assert faces[0].load().shape == (48, 48, 3)
+
+
+@pytest.mark.parametrize(
+    ("column", "told"),
+    [
+        ("exclude", "the column 'exclude' is not read: every row counts"),
+        ("is_test", "the column 'is_test' tells no split here"),
+        ("neutral,happiness", "the columns neutral, happiness are not read, though labels are called so"),
+        ("image_name", ""),
+    ],
+)
+def test_columns_of_a_table_of_pixels_that_seem_to_count_are_told(tmp_path: Path, column: str, told: str) -> None:
+    rows = ((0, 1), (3, 0))
+    cells = [f"{row(label, value, str(value)).strip()}" for label, value in rows]
+    (tmp_path / "faces.csv").write_text(f"emotion,pixels,{column}\n" + "\n".join(cells))
+
+    _, problems = read_face_source(str(tmp_path / "faces.csv"))
+
+    assert [(problem.code, problem.severity) for problem in problems] == [("column_not_read", "warning")] * bool(told)
+    assert all(told in problem.message for problem in problems)
