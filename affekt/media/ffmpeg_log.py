@@ -27,9 +27,9 @@ class FileReport:
     complaint: str = ""
 
 
-def read_report(text: str, ends: bool = False) -> FileReport:
+def read_report(text: str, ends: bool = False, shown: float = 0.0) -> FileReport:
     """The report in ffmpeg's standard error at log level ``info``; arguments as for :func:`read_listing`."""
-    return FileReport(read_listing(text, ends), says_damage(text), _complaint(text))
+    return FileReport(read_listing(text, ends, shown), says_damage(text), _complaint(text))
 
 
 def says_damage(text: str) -> bool:

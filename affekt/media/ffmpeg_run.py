@@ -22,7 +22,7 @@ from affekt.media.ffmpeg_log import FileReport, read_report
 from affekt.media.ffmpeg_start import ENVIRONMENT, MEMORY, limited, limiter
 from affekt.media.frames import Frames
 from affekt.media.listing import MAX_FRAME_RATE, Light, Listing, Stream, read_listing
-from affekt.media.movie_index import states_end
+from affekt.media.movie_index import shown_seconds, states_end
 from affekt.media.pipes import Drain, channels_of, going_on, open_pipe, read_frames, stamp_of, stamps_of, times_at
 from affekt.settings import MediaSettings
 
@@ -160,8 +160,8 @@ def _run(
             deadline,
         )
         assert process.stdout is not None and process.stderr is not None
-        ends = states_end(path)
-        guard = _Guard(process, agreed, ends)
+        length = states_end(path), shown_seconds(path)
+        guard = _Guard(process, agreed, length)
         seconds = settings.max_seconds + 2
         log = Drain(process.stderr, _LOG_HEAD, _LOG_TAIL, guard)
         times = Drain(times_pipe[0], int(seconds * MAX_FRAME_RATE) * _STAMP_BYTES) if times_pipe else None
@@ -177,7 +177,7 @@ def _run(
         process.wait()
         if time.monotonic() >= deadline and not guard.stopped:
             raise out_of_time(path, settings)
-    report = read_report(log.text(), ends)
+    report = read_report(log.text(), *length)
     count = len(frames) if frames is not None else 0
     shown, heard = stream_of(report.listing, "Video", video), stream_of(report.listing, "Audio", sound)
     decoded = channels_of(channels.data()) if channels else np.zeros((0, 1), np.int16)
@@ -261,8 +261,10 @@ class _Guard:
         stopped: whether that was so.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], agreed: Callable[[Listing], bool] | None, ends: bool) -> None:
-        self._process, self._agreed, self._ends = process, agreed, ends
+    def __init__(
+        self, process: subprocess.Popen[bytes], agreed: Callable[[Listing], bool] | None, length: tuple[bool, float]
+    ) -> None:
+        self._process, self._agreed, self._length = process, agreed, length
         self.stopped = False
 
     def __call__(self, log: bytes) -> bool:
@@ -270,7 +272,7 @@ class _Guard:
             return True
         if _LISTED not in log:
             return False
-        self.stopped = not self._agreed(read_listing(log.decode("utf-8", "replace"), self._ends))
+        self.stopped = not self._agreed(read_listing(log.decode("utf-8", "replace"), *self._length))
         if self.stopped:
             self._process.kill()
         return True

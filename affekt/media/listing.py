@@ -163,12 +163,13 @@ class Listing:
         return end - self.start if self.ends and 0 < self.start < end else end
 
 
-def read_listing(text: str, ends: bool = False) -> Listing:
+def read_listing(text: str, ends: bool = False, shown: float = 0.0) -> Listing:
     """The listing of the one input in ffmpeg's standard error at log level ``info``.
 
     Args:
         text: of it.
         ends: the stated length of this MP4 file is the time of its end (:func:`affekt.media.movie_index.states_end`).
+        shown: seconds that it is long at most, where not 0 (:func:`affekt.media.movie_index.shown_seconds`).
     """
     text = text.split("\nStream mapping:", 1)[0].split("\nOutput #", 1)[0]
     found, length = _INPUT.search(text), _DURATION.search(text)
@@ -181,6 +182,7 @@ def read_listing(text: str, ends: bool = False) -> Listing:
     if found and found[1] in JUMPING and length and length[5] is not None:
         fewest = _FEWEST_KBITS[any(stream.kind == "Video" for stream in streams)]
         duration = duration if int(length[5]) >= fewest else 0.0
+    duration = min(duration, shown) if shown else duration
     container = found[1] if found else ""
     in_ogg = {stream.codec for stream in streams} if container == "ogg" else set()
     ends = ends or container.startswith(_ENDS) or "opus" in in_ogg

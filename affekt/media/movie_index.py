@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
 from affekt.media.mp4_boxes import children, outer_boxes
@@ -60,13 +61,25 @@ def states_end(path: Path) -> bool:
     return _in_fragments(path) and not any(edits and edits[0][1] == _PAUSE for edits in edits_of(path))
 
 
+def shown_seconds(path: Path) -> float:
+    """How long a file is by its edits, from the first thing that they show; 0 where ffmpeg tells that itself.
+
+    Where the edits of a track begin with a pause and end before its media do, ffmpeg counts that pause twice.
+    """
+    edits = edits_of(path)
+    if not any(its and its[0][1] == _PAUSE for its in edits) or _in_fragments(path):
+        return 0.0
+    if any(media != _PAUSE and not length for its in edits for length, media in its):
+        return 0.0
+    lengths = [sum(length for length, _ in its) or _seconds(track) for its, track in _with_tracks(path, edits)]
+    begins = [sum(length for length, _ in takewhile(lambda edit: edit[1] == _PAUSE, its)) for its in edits]
+    return max(0.0, max(lengths) - min(begins))
+
+
 def edited_away(path: Path) -> str:
     """A word for it where no edit of any track shows anything: all pause, or begin behind the end of their media."""
-    tracks = _tracks(index_of(path))
     edits = [
-        media < 0 or media >= _duration(track)
-        for track, its in zip(tracks, edits_of(path), strict=False)
-        for _, media in its
+        media < 0 or media >= _duration(track) for its, track in _with_tracks(path, edits_of(path)) for _, media in its
     ]
     return "its edit list shows nothing of its pictures and sound" if edits and all(edits) else ""
 
@@ -84,6 +97,10 @@ def index_of(path: Path) -> bytes:
     except OSError:
         pass
     return b""
+
+
+def _with_tracks(path: Path, edits: list[list[Edit]]) -> Iterator[tuple[list[Edit], bytes]]:
+    return zip(edits, _tracks(index_of(path)), strict=False)
 
 
 def _in_fragments(path: Path) -> bool:
@@ -104,8 +121,19 @@ def _below(data: bytes, *names: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def _duration(track: bytes) -> int:
     """Of the media of a track, in its own units."""
-    head = next((body for _, body in _below(track, b"mdia", b"mdhd")), bytes(1))
+    head = _media_head(track)
     return int.from_bytes(head[24:32] if head[0] else head[16:20], "big")
+
+
+def _seconds(track: bytes) -> float:
+    """The same in seconds; 0 where the units are not known."""
+    head = _media_head(track)
+    scale = int.from_bytes(head[20:24] if head[0] else head[12:16], "big")
+    return _duration(track) / scale if scale else 0.0
+
+
+def _media_head(track: bytes) -> bytes:
+    return next((body for _, body in _below(track, b"mdia", b"mdhd")), bytes(1))
 
 
 def _edits(entries: bytes, scale: int) -> Iterator[Edit]:

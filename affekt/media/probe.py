@@ -17,7 +17,7 @@ from affekt.errors import NO_FILE, MediaError
 from affekt.media.ffmpeg_start import ENVIRONMENT, limited
 from affekt.media.format_names import reason_of
 from affekt.media.listing import read_listing
-from affekt.media.movie_index import ENCRYPTED, edits_as_meant, is_encrypted, states_end
+from affekt.media.movie_index import ENCRYPTED, edits_as_meant, is_encrypted, shown_seconds, states_end
 from affekt.media.mp4_boxes import outer_boxes
 
 #: Containers that a clip may come in. Anything else that ffmpeg would recognise is refused: among the rest are
@@ -189,7 +189,7 @@ def _reason(text: str) -> str:
 
 
 def _parse(header: str, path: Path) -> MediaInfo | MediaError:
-    listing = read_listing(header, states_end(path))
+    listing = read_listing(header, states_end(path), shown_seconds(path))
     if listing.encrypted:
         return MediaError(ENCRYPTED, code="unreadable", where=str(path))
     video = next((stream for stream in listing.videos if stream.width), None)

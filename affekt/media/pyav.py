@@ -28,6 +28,7 @@ from affekt.media.frame_rate import step_for
 from affekt.media.frames import Frames, Spill
 from affekt.media.levels import Levels
 from affekt.media.listing import MAX_FRAME_RATE, Listing, Stream, read_listing
+from affekt.media.movie_index import shown_seconds
 from affekt.media.pipes import MAX_PICTURE_BYTES, times_at
 from affekt.media.probe import in_fragments, is_truncated
 from affekt.settings import MediaSettings
@@ -93,7 +94,7 @@ def run_pyav(path: Path, settings: MediaSettings, deadline: float) -> FfmpegRun 
 
 
 def _run(container: Any, path: Path, settings: MediaSettings, deadline: float) -> FfmpegRun:
-    listing = read_listing(container.dumps_format())
+    listing = read_listing(container.dumps_format(), shown=shown_seconds(path))
     shown, heard = _streams(container, listing, settings)
     video = container.streams[shown.number]
     audio = container.streams[heard.number] if heard else None

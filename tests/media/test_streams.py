@@ -228,13 +228,18 @@ def test_padding_that_is_cut_off_behind_all_boxes_with_content_is_no_truncation(
         assert probe(clip).truncated == cut
 
 
-def with_edits(whole: bytes, *edits: tuple[float, float]) -> bytes:
-    """An MP4 file whose tracks have the edits in place of their own: seconds, and from when in the media, or -1."""
+def with_edits(whole: bytes, *edits: tuple[float, float], track_kind: bytes = b"") -> bytes:
+    """An MP4 file whose tracks have the edits in place of their own: seconds, and from when in the media, or -1.
+
+    With a kind (``vide``, ``soun``) those of other tracks stay.
+    """
     made = bytearray(whole)
     scale = int.from_bytes(made[made.index(b"mvhd") + 16 :][:4], "big")
     at = 0
     while (at := made.find(b"elst", at + 1)) > 0:
         track = made.rindex(b"trak", 0, at)
+        if track_kind not in made[at : made.index(b"stbl", at)]:
+            continue
         media = int.from_bytes(made[made.index(b"mdhd", track) + 16 :][:4], "big")
         rows = [(round(s * scale), round(m * media) if m >= 0 else -1, 1 << 16) for s, m in edits]
         box = b"elst" + bytes(4) + len(rows).to_bytes(4, "big") + b"".join(struct.pack(">IiI", *row) for row in rows)
@@ -273,6 +278,26 @@ def test_edits_without_a_pause_are_as_ffmpeg_has_them(
         decoded = decode(clip, settings)
         assert not pauses(clip)
         assert decoded.times[-1] == pytest.approx(seconds - 0.04, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("picture", "sound", "seconds"), [(0.7, 0, 1.7), (0, 0.7, 1.7), (0.7, 0.9, 1.2), (0.7, 0.7, 1)]
+)
+def test_what_starts_late_and_is_cut_is_as_long_as_its_edits(
+    make_clip: MakeClip, settings: MediaSettings, tmp_path: Path, picture: float, sound: float, seconds: float
+) -> None:
+    """A pause at the beginning had been counted twice, so that whole clips were called cut off, or too long."""
+    whole = make_clip("to_edit.mp4", *PICTURE, *TONE, *FAST, "-g", "25").read_bytes()
+    for kind, late in ((b"vide", picture), (b"soun", sound)):
+        whole = with_edits(whole, *[(late, -1)] * bool(late), (1, 0.5), track_kind=kind)
+    clip = tmp_path / "late_and_cut.mp4"
+    clip.write_bytes(whole)
+
+    for decoded in (decode(clip, settings), decode(clip, replace(settings, max_seconds=seconds + 0.1))):
+        assert decoded.seconds == pytest.approx(seconds, abs=0.06)
+        assert onset(decoded.sound) - decoded.times[0] == pytest.approx(sound - picture, abs=0.06)
+        assert not decoded.truncated
+    assert probe(clip).duration == pytest.approx(seconds, abs=0.06)
 
 
 @pytest.mark.parametrize(
