@@ -31,6 +31,7 @@ class Detectable(JsonDocument):
         disagreement: the share of clips that just one of two models gets right, on which this rests.
         scatter: standard deviation of the people's own gains, on which it rests as well.
         unit: what is decided on, ``clips`` or ``images``.
+        unnamed: of the clips those that name nobody, each of which counts as a person of its own.
     """
 
     clips: int
@@ -42,11 +43,14 @@ class Detectable(JsonDocument):
     disagreement: float
     scatter: float
     unit: str = "clips"
+    unnamed: int = 0
 
     def told(self) -> str:
         """In a sentence."""
         count, kind = (self.subjects, "subjects") if self.subjects else (self.clips, self.unit)
         whom = f"{'this' if count == 1 else 'these'} {counted(count, kind)}"
+        if self.subjects and 0 < self.unnamed < self.clips:
+            whom, count = f"{whom} and {counted(self.unnamed, self.unit)} of nobody named", count + self.unnamed
         what = "a gain of" if self.over == "champion" else "a mean recall above chance by"
         hits = round(100 * self.found[str(_TOLD)])
         text = f"On {whom} {what} {_TOLD} points is found {counted(hits, 'times')} of 100"
@@ -102,4 +106,5 @@ def _detectable(
         disagreement=design.disagreement,
         scatter=design.scatter,
         unit=unit,
+        unnamed=sum(not name for name in subjects),
     )

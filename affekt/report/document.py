@@ -42,7 +42,7 @@ class PersonFigures(JsonDocument):
 
     Attributes:
         chosen: of the chosen fusion; None where there was nothing to adapt among.
-        people: who have two clips or more.
+        people: who have two clips or more, a labelled one among them.
         alone: labelled clips of others, which are not adapted; None as above.
         methods: of each fusion.
         reason: why there is nothing, else None.
@@ -209,6 +209,11 @@ class Evaluation(JsonDocument):
         """The clips of which the report shows the face: the most confident mistakes, then those of confused labels."""
         examples = (each.clip for pair in self.confused for each in pair.examples)
         return tuple(dict.fromkeys([*(mistake.clip for mistake in self.worst), *examples]))
+
+    @property
+    def unnamed(self) -> int:
+        """How many of the evaluated clips name no subject."""
+        return self.figures.clips - sum(found.clips for found in self.by_subject.values())
 
     @property
     def chosen_fusion(self) -> FusionFigures | None:

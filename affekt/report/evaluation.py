@@ -209,7 +209,9 @@ def _person(evaluator: _Evaluator, fused: Mapping[FusionKey, np.ndarray], chosen
     """The figures of the adapted answers, or the reason why there are none."""
     table = evaluator.table
     methods = {key.plain(): scores for key, scores in fused.items() if key.person}
-    clips = Counter(name for name in table.subjects if name)
+    # Of people none of whose labels is known, or was learned, no figure says anything.
+    judged = {name for name, truth in zip(table.subjects, table.truth, strict=True) if name and truth >= 0}
+    clips = Counter(name for name in table.subjects if name in judged)
     several = {name for name, count in clips.items() if count > 1}
     if not several or not methods:
         lacking = "no person has two clips" if clips else "no clip names its subject"

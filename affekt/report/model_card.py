@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from affekt.counted import counted
+from affekt.counted import counted, of_whom
 from affekt.errors import printable
 from affekt.report.document import Evaluation
-from affekt.report.wording import chosen_name, interval, percent, summary
+from affekt.report.wording import calibration, chosen_name, interval, percent, summary
 from affekt.statistics.metrics import GroupFigures
 
 #: Rows of a table; a card is read, and MLflow's description of a version holds 5000 characters.
@@ -84,7 +84,7 @@ def _figures(evaluation: Evaluation) -> Iterator[str]:
     low, high = found.unweighted_average_recall_ci95
     yield (
         f"Mean of the labels' recalls: {percent(found.unweighted_average_recall)}% ({interval((low, high))}). "
-        f"Calibration error: {percent(found.expected_calibration_error)} points."
+        + (calibration(evaluation) or f"Calibration error: {percent(found.expected_calibration_error)} points.")
     )
     yield ""
     yield "| emotion | recall, % | precision, % | of |"
@@ -122,7 +122,9 @@ def _limits(evaluation: Evaluation) -> Iterator[str]:
     yield "## Limits"
     yield ""
     yield "- It names what a face and a voice show, as whoever labelled the clips saw it, and not what a person feels."
-    if found.subjects < 20:
+    if not found.subjects:
+        yield f"- Of how many people the evaluated {evaluation.unit} are is not known."
+    elif found.subjects < 20:
         people = counted(found.subjects, "people")
         yield f"- It was evaluated on {people}: little is known about others and their groups."
     missing = [label for label in evaluation.labels if not found.support[label]]
@@ -148,8 +150,7 @@ def _licences(facts: CardFacts) -> Iterator[str]:
 
 def _counts(evaluation: Evaluation) -> str:
     found = evaluation.figures
-    of_people = f" of {counted(found.subjects, 'people')}" if found.subjects else ""
-    return f"{counted(found.clips, evaluation.unit)}{of_people}"
+    return of_whom(found.clips, found.subjects, evaluation.unnamed, evaluation.unit)
 
 
 def licences_of(manifest: Mapping[str, Any], published: Mapping[str, str]) -> tuple[str, ...]:

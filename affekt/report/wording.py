@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from affekt.counted import counted
+from affekt.counted import counted, of_whom
 from affekt.report.document import Evaluation
 from affekt.report.paper_tables import method_name, model_name
 from affekt.statistics.detectable_gain import DetectableGain
@@ -61,8 +61,7 @@ def headline(evaluation: Evaluation) -> str:
     # told to let people be on both sides of a split.
     unseen = "unseen " if evaluation.learned == 0 or (evaluation.model is None and not evaluation.learned) else ""
     if unit == "clips":
-        people = f" of {counted(found.subjects, f'{unseen}subjects')}" if found.subjects else ""
-        asked = counted(found.clips, unit) + people
+        asked = of_whom(found.clips, found.subjects, evaluation.unnamed, kind=f"{unseen}subjects")
     else:
         asked = counted(found.clips, f"{unseen}{unit}")
     return (
@@ -95,7 +94,7 @@ def summary(evaluation: Evaluation) -> list[str]:
     """The outcome in sentences: the accuracy and its interval, what always answering one label gives, cautions."""
     found, unit = evaluation.figures, evaluation.unit
     low, high = found.accuracy_ci95
-    of_people = f" of {counted(found.subjects, 'people')}" if found.subjects else ""
+    asked = of_whom(found.clips, found.subjects, evaluation.unnamed, unit)
     what = "The fusion" if evaluation.chosen_fusion else "The model"
     known = evaluation.known_labels
     of_labels = f"of {counted(len(evaluation.labels), 'emotions')}"
@@ -103,12 +102,14 @@ def summary(evaluation: Evaluation) -> list[str]:
         of_labels = f"among {', '.join(known)}, to which the answers were limited,"
     lines = [
         f"{what} ({chosen_name(evaluation)}) names the right one {of_labels} "
-        f"for {percent(found.accuracy)}% of {counted(found.clips, unit)}{of_people}; "
+        f"for {percent(found.accuracy)}% of {asked}; "
         f"the {100 * found.confidence:g}% interval runs from {percent(low)}% to {percent(high)}%.",
         _against_largest_class(evaluation),
     ]
     if found.interval_over == unit:
         lines.append(f"The interval comes from resampling {unit}, so it says nothing about people who are not in them.")
+    elif evaluation.unnamed:
+        lines.append(of_nobody(evaluation))
     elif found.subjects < 5:
         lines.append(
             f"With only {counted(found.subjects, 'people')} the interval is wide, and still a rough guide to "
@@ -118,6 +119,18 @@ def summary(evaluation: Evaluation) -> list[str]:
         lines.append(_power(evaluation.power, evaluation))
     cautions = [learned_before(evaluation), behind_a_model(evaluation), out_of_depth(evaluation)]
     return [*lines, *filter(None, cautions), *_fallbacks(evaluation)]
+
+
+def of_nobody(evaluation: Evaluation) -> str:
+    """What clips that name no subject do to the interval over people; nothing where all of them do, or none does."""
+    if not evaluation.unnamed or not evaluation.figures.subjects:
+        return ""
+    many = evaluation.unnamed > 1
+    return (
+        f"{counted(evaluation.unnamed, evaluation.unit)} {'name' if many else 'names'} no subject and "
+        f"{'count' if many else 'counts'} as {'people of their' if many else 'a person of its'} own: where some are of "
+        "the same person, the interval is too narrow."
+    )
 
 
 def learned_before(evaluation: Evaluation) -> str:
@@ -151,7 +164,8 @@ def out_of_depth(evaluation: Evaluation) -> str:
         return ""
     clips = evaluation.figures.clips + evaluation.unlabelled + evaluation.skipped_by_code.get("label_not_learned", 0)
     return (
-        f"{evaluation.unlike} of {counted(clips, evaluation.unit)} ({percent(evaluation.unlike / clips)}%) are unlike "
+        f"{evaluation.unlike} of {counted(clips, evaluation.unit)} ({percent(evaluation.unlike / clips)}%) "
+        f"{'is' if evaluation.unlike == 1 else 'are'} unlike "
         "what the model learned from: the confidence of their answers was lowered, and may still be too high."
     )
 

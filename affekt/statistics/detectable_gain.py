@@ -31,6 +31,7 @@ class DetectableGain(JsonDocument):
         scatter: standard deviation of the people's own gains, on which it rests as well.
         measured_on: the model whose answers were compared with the evaluated ones to find these two; ``""`` where there
             is none, and both are assumed.
+        unnamed: of the clips those that name nobody, each of which counts as a person of its own.
     """
 
     clips: int
@@ -41,6 +42,7 @@ class DetectableGain(JsonDocument):
     disagreement: float
     scatter: float
     measured_on: str = ""
+    unnamed: int = 0
 
     def told(self, unit: str = "clips") -> str:
         """In a sentence.
@@ -49,6 +51,8 @@ class DetectableGain(JsonDocument):
             unit: what is compared on, ``clips`` or ``images``.
         """
         whom = counted(self.subjects, "people") if self.subjects else counted(self.clips, unit)
+        if self.subjects and 0 < self.unnamed < self.clips:
+            whom += f" and {counted(self.unnamed, unit)} of nobody named"
         text = (
             f"A comparison of two models on {whom} finds a gain of {100 * self.gain:g} points in "
             f"{100 * self.found:.0f} of 100 cases"
@@ -89,4 +93,5 @@ def detectable_gain(
         disagreement=design.disagreement,
         scatter=design.scatter,
         measured_on=measured_on if other is not None else "",
+        unnamed=sum(not name for name in subjects),
     )

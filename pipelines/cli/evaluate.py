@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from affekt.answering_pool import FEWEST_CLIPS, ready
-from affekt.counted import counted
+from affekt.counted import counted, of_whom
 from affekt.dataset import unit_of
 from affekt.dataset.file_names import CLIP_SUFFIXES, suffix_of
 from affekt.dataset.several import places_of
@@ -94,15 +94,16 @@ def show(evaluation: Evaluation) -> None:
         behind_a_model,
         calibration,
         learned_before,
+        of_nobody,
         out_of_depth,
         points,
         points_interval,
     )
 
     found, person = evaluation.figures, evaluation.person
-    people = f", {counted(len(evaluation.by_subject), 'subjects')}" if evaluation.by_subject else ""
+    asked = of_whom(found.clips, len(evaluation.by_subject), evaluation.unnamed, evaluation.unit, "subjects")
     among = f", among {', '.join(evaluation.known_labels)}" if evaluation.known_labels else ""
-    print(f"{counted(found.clips, evaluation.unit)}{people}, model {evaluation.model}{among}")
+    print(f"{asked}, model {evaluation.model}{among}")
     print(f"{'':<28}{'accuracy':>9}  {'95 % interval':>15}  {'average recall':>14}")
     for name, figures in evaluation.models.items():
         print(_row(name, figures))
@@ -121,8 +122,10 @@ def show(evaluation: Evaluation) -> None:
     elif evaluation.unit == "clips":
         print(f"not adapted to each person: {person.reason}")
     if evaluation.adaptation:
-        print(f"by the clips of a person that are known: {_curve(evaluation.adaptation)}")
-    for told in (learned_before, behind_a_model, calibration, out_of_depth):
+        known = evaluation.adaptation.points[0]
+        some = f" ({known.clips} of {counted(found.clips, evaluation.unit)})" if known.clips < found.clips else ""
+        print(f"by the clips of a person that are known{some}: {_curve(evaluation.adaptation)}")
+    for told in (of_nobody, learned_before, behind_a_model, calibration, out_of_depth):
         if said := told(evaluation):
             print(said)
     if evaluation.power:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from affekt.counted import counted
+from affekt.counted import of_whom
 from affekt.pipelines.cli.remarks import remark
 from affekt.registry import Tracking
 from affekt.settings import load_settings
@@ -34,8 +34,7 @@ def show(found: GatePower) -> None:
     could = found.could
     whom = f"{found.name}/{found.champion}" if found.champion else "chance: there is no champion yet"
     print(f"challenger {found.number} of {whom}")
-    clips, subjects = counted(could.clips, "clips"), counted(could.subjects, "known subjects")
-    print(f"{clips} of {subjects} in {found.split} decide", end="")
+    print(f"{of_whom(could.clips, could.subjects, could.unnamed, kind='known subjects')} in {found.split} decide", end="")
     print(f"; {found.left_out} do not count, as the champion learned from their subjects" if found.left_out else "")
     print(could.told())
     print(f"\n{'gain, points':>14}  found, times of 100")

@@ -116,3 +116,20 @@ def test_a_model_that_gave_way_is_told():
     )
     assert "was right on 25.0%, the other on 50.0%" in card(fallbacks=fallbacks[:1])
     assert "gave way" not in card(fallbacks=fallbacks[1:])
+
+
+def test_the_calibration_error_stands_beside_what_calibrated_answers_would_show():
+    text = card()
+    assert "Expected calibration error " in text
+    assert " Answers of these confidences that are exactly as often right as they claim show " in text
+
+
+def test_of_clips_that_name_nobody_it_is_not_said_that_no_people_were_evaluated_on():
+    truth = np.arange(12) % 2
+    scores = (np.eye(2)[truth] * 0.6 + 0.2)[:, None]
+    names = tuple(f"c{n}" for n in range(12))
+    table = ScoreTable(names, ("angry", "sad"), ("svc",), scores, truth, ("",) * 12, ("val",) * 12)
+    settings = load_settings("small", ["evaluation.bootstrap=100"]).evaluation
+    text = model_card(evaluate_table(table, {FusionKey("average"): scores.mean(axis=1)}, "average", (), settings), FACTS)
+    assert "- Of how many people the evaluated clips are is not known." in text
+    assert "0 people" not in text
