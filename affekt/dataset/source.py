@@ -78,16 +78,21 @@ def read_source(uri: str) -> Source:
 
 def _one_of_several(place: str) -> Source:
     try:
-        return read_source(place)
+        source = read_source(place)
     except DataError as error:
         if error.code != "no_clips":
             raise
         remedy = f"leave it out, or give face images with {argument('faces')}" if takes("faces") else "leave it out"
-        raise DataError(
-            f"holds no clips, and data sets that are taken together are of clips; {remedy}",
-            code="no_clips",
-            where=place,
-        ) from error
+        raise _without_clips(place, remedy) from error
+    if not len(source.table) and not source.problems:  # a table of a header alone
+        raise _without_clips(place, "leave it out")
+    return source
+
+
+def _without_clips(place: str, remedy: str) -> DataError:
+    return DataError(
+        f"holds no clips, and data sets that are taken together are of clips; {remedy}", code="no_clips", where=place
+    )
 
 
 def load_clips(uri: str, *, leave_out_unlabelled: bool = False) -> ClipTable:

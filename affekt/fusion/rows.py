@@ -13,7 +13,7 @@ from affekt.counted import counted
 from affekt.dataset.problems import some
 from affekt.dataset.split_names import canonical_split
 from affekt.errors import DataError
-from affekt.fusion.vectors import as_probabilities, not_amounts
+from affekt.fusion.vectors import answered, as_probabilities, not_amounts
 from affekt.score_table import ScoreTable
 
 #: How far sums of rounded probabilities lie from each other, as a share of them, and in which share of rows others do.
@@ -134,6 +134,26 @@ def fused_together(table: ScoreTable, rows: Rows) -> list[str]:
         return []
     told = ", ".join(f"{counted(number, 'rows')} of {split!r}" for split, number in names.most_common())
     return [f"no split is called test or val: fused together are {told}; name one with {argument('test_split')}"]
+
+
+def models_of_one_part(rows: Rows) -> list[str]:
+    """A sentence on each model that answers in one part alone: what is learned in the other says nothing of it."""
+    if not len(rows.train):
+        return []
+    learned, fused = (answered(as_probabilities(part.scores)).any(axis=0) for part in (rows.train, rows.test))
+    told = []
+    for model, there, asked in zip(rows.test.models, learned, fused, strict=True):
+        if there and not asked:
+            told.append(
+                f"{model} answers no row of {rows.test_split}: what {rows.train_split} shows of fusions with it does "
+                "not hold there"
+            )
+        elif asked and not there:
+            told.append(
+                f"{model} answers no row of {rows.train_split} that has a label: fusions that are fitted there know "
+                "nothing of it"
+            )
+    return told
 
 
 def unlike_probabilities(table: ScoreTable) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,15 @@ from affekt.fusion.figures import (
     rightly,
 )
 from affekt.fusion.overfitting import overfitted
-from affekt.fusion.rows import Rows, choose_rows, fused_together, rows_left_out, unlike_probabilities, without_copies
+from affekt.fusion.rows import (
+    Rows,
+    choose_rows,
+    fused_together,
+    models_of_one_part,
+    rows_left_out,
+    unlike_probabilities,
+    without_copies,
+)
 from affekt.progress import Progress
 from affekt.score_table import ScoreTable
 
@@ -122,7 +130,7 @@ def fuse_table(
     warnings = _overfitted_warnings(rows, members)
     train = rows.train.rows([]) if warnings else rows.train
     warnings += copies + unlike_probabilities(table) + rows_left_out(table, rows) + fused_together(table, rows)
-    warnings += _subject_warnings(train, rows.test, adapt)
+    warnings += models_of_one_part(replace(rows, train=train)) + _subject_warnings(train, rows.test, adapt)
     warnings += [problem.message for problem in similar_names([*rows.train.subjects, *rows.test.subjects], "")]
     if methods is not None:
         wanted = tuple(dict.fromkeys(methods))

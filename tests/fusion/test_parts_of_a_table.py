@@ -584,3 +584,19 @@ def test_rows_of_a_label_that_one_subject_alone_shows_are_told_where_fusions_are
     )
     fixed = fuse_table(alone, methods=["average"], bootstrap=50, folds=3).report["warnings"]
     assert not any("of other folds" in warning for warning in fixed)
+
+
+def test_a_model_that_answers_in_one_part_alone_is_told():
+    table = rows_of(["train"] * 4 + ["val"] * 4, truth=[0, 1] * 4, models=3)
+    table.scores[:4, 1] = np.nan
+    table.scores[4:, 2] = np.nan
+    said = fuse_table(table, methods=["average"], bootstrap=50).report["warnings"]
+    assert "m1 answers no row of train that has a label: fusions that are fitted there know nothing of it" in said
+    assert "m2 answers no row of val: what train shows of fusions with it does not hold there" in said
+    assert not any(warning.startswith("m0") for warning in said)
+
+
+def test_one_row_of_a_label_that_one_subject_alone_shows_is_told_in_the_singular():
+    table = rows_of(["val"] * 6, truth=[0, 0, 0, 0, 0, 1], subjects=["p", "p", "q", "q", "r", "r"], models=2)
+    said = fuse_table(table, methods=["stacking"], bootstrap=50, folds=3).report["warnings"]
+    assert any(warning.startswith("1 row of sad has no row of that label") for warning in said)
