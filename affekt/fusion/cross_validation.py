@@ -52,8 +52,9 @@ def labels_of_one_fold(table: ScoreTable, folds: Sequence[np.ndarray]) -> list[s
         return []
     names = ", ".join(table.labels[number] for number in sorted(alone))
     return [
-        f"{counted(rows, 'rows')} of {names} {'has' if rows == 1 else 'have'} no row of that label among the subjects of other folds: what is "
-        "fitted on those cannot answer it, so that its figures are too low; more subjects who show it are needed"
+        f"{counted(rows, 'rows')} of {names} {'has' if rows == 1 else 'have'} no row of that label among the subjects "
+        "of other folds: what is fitted on those cannot answer it, so that its figures are too low; more subjects who "
+        "show it are needed"
     ]
 
 

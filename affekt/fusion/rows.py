@@ -140,9 +140,10 @@ def models_of_one_part(rows: Rows) -> list[str]:
     """A sentence on each model that answers in one part alone: what is learned in the other says nothing of it."""
     if not len(rows.train):
         return []
-    learned, fused = (answered(as_probabilities(part.scores)).any(axis=0) for part in (rows.train, rows.test))
+    learned, fused = (answered(as_probabilities(part.scores)) for part in (rows.train, rows.test))
     told = []
-    for model, there, asked in zip(rows.test.models, learned, fused, strict=True):
+    for number, model in enumerate(rows.test.models):
+        there, asked = learned[:, number].any(), fused[:, number].any()
         if there and not asked:
             told.append(
                 f"{model} answers no row of {rows.test_split}: what {rows.train_split} shows of fusions with it does "

@@ -34,7 +34,8 @@ def show(found: GatePower) -> None:
     could = found.could
     whom = f"{found.name}/{found.champion}" if found.champion else "chance: there is no champion yet"
     print(f"challenger {found.number} of {whom}")
-    print(f"{of_whom(could.clips, could.subjects, could.unnamed, kind='known subjects')} in {found.split} decide", end="")
+    clips = of_whom(could.clips, could.subjects, could.unnamed, kind="known subjects")
+    print(f"{clips} in {found.split} decide", end="")
     print(f"; {found.left_out} do not count, as the champion learned from their subjects" if found.left_out else "")
     print(could.told())
     print(f"\n{'gain, points':>14}  found, times of 100")

@@ -130,6 +130,7 @@ def test_of_clips_that_name_nobody_it_is_not_said_that_no_people_were_evaluated_
     names = tuple(f"c{n}" for n in range(12))
     table = ScoreTable(names, ("angry", "sad"), ("svc",), scores, truth, ("",) * 12, ("val",) * 12)
     settings = load_settings("small", ["evaluation.bootstrap=100"]).evaluation
-    text = model_card(evaluate_table(table, {FusionKey("average"): scores.mean(axis=1)}, "average", (), settings), FACTS)
+    answers = {FusionKey("average"): scores.mean(axis=1)}
+    text = model_card(evaluate_table(table, answers, "average", (), settings), FACTS)
     assert "- Of how many people the evaluated clips are is not known." in text
     assert "0 people" not in text
