@@ -17,7 +17,7 @@ import numpy as np
 from affekt.counted import there_are
 from affekt.errors import SettingsError
 from affekt.extensions import extension, extension_names
-from affekt.media.loudness import at_level, heard_part
+from affekt.media.loudness import at_level, heard_part, without_knocks
 from affekt.media.opensmile_library import Extractor
 from affekt.media.resampling import resampled
 from affekt.media.sound_code import RATE
@@ -205,7 +205,8 @@ def voice_of(
         sound: int16 ``[n]``.
         sample_rate: Hz.
         name: of the feature set.
-        level: whether the sound is brought to one level first (:func:`affekt.media.loudness.at_level`).
+        level: whether the sound is brought to one level first (:func:`affekt.media.loudness.at_level`). With it, and
+            with ``trim``, knocks are made as quiet as what is around them.
         trim: whether silence before and behind what is heard counts for nothing: the functionals are those of the part
             between, and the descriptors of what lies outside of it are those of its ends.
         ends: when to give up, by :func:`time.monotonic`; of a feature set that does not know how, never.
@@ -219,6 +220,7 @@ def voice_of(
     nothing = np.zeros(len(features.names), np.float32), np.zeros((0, columns), np.float32)
     if sound.size == 0:
         return Voice(*nothing, False, ("no_sound",))
+    sound = without_knocks(sound, sample_rate) if level or trim else sound
     if max(-int(sound.min()), int(sound.max())) < SILENT_PEAK:
         return Voice(*nothing, False, ("short_sound" if sound.size < UNUSABLE_SECONDS * sample_rate else "silent",))
     part = heard_part(sound, sample_rate) if trim else slice(0, len(sound))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from affekt.media.functionals import feature_set, voice_of
-from affekt.media.loudness import LEVEL, at_level, heard_moments, heard_part
+from affekt.media.loudness import LEVEL, at_level, heard_moments, heard_part, without_knocks
 from tests.media.test_functionals import RATE, _vowel
 
 SILENCE = np.zeros(4 * RATE, np.int16)
@@ -77,3 +77,37 @@ def test_descriptors_stay_where_the_sound_is() -> None:
     for outside in (trimmed[:80], trimmed[-80:]):  # as at the end that is next
         np.testing.assert_array_equal(outside, outside[:1].repeat(80, axis=0))
         assert outside.any()
+
+
+def with_knock(sound: np.ndarray, seconds: float, length: float = 0.03) -> np.ndarray:
+    """Sound with a knock at full scale that dies away, as at a microphone."""
+    size = round(length * RATE)
+    knock = np.random.default_rng(0).uniform(-1, 1, size) * np.exp(-3 * np.arange(size) / size) * 32000
+    start = round(seconds * RATE)
+    struck = sound.astype(float)
+    struck[start : start + size] += knock
+    return np.clip(np.rint(struck), -32768, 32767).astype(np.int16)
+
+
+@pytest.mark.parametrize("seconds", [0.4, 2.0, 4.3])
+def test_a_knock_moves_neither_the_level_of_a_quiet_voice_nor_where_it_is_heard(seconds: float) -> None:
+    """Behind a knock a quiet voice had been too quiet to be heard."""
+    quiet = np.concatenate([SILENCE[:RATE], np.rint(_vowel(2.0) * 0.02).astype(np.int16), SILENCE[: 2 * RATE]])
+
+    plain = voice_of(quiet, RATE, level=True, trim=True)
+    struck = voice_of(with_knock(quiet, seconds), RATE, level=True, trim=True)
+
+    assert (struck.usable, struck.flags) == (plain.usable, plain.flags) == (True, ())
+    assert len(struck.sound) == pytest.approx(len(plain.sound), abs=0.03 * RATE)
+    loudness = feature_set("egemaps").names.index("loudness_sma3_amean")
+    assert struck.functionals[loudness] == pytest.approx(plain.functionals[loudness], rel=0.03)
+
+
+def test_what_lasts_is_no_knock_and_sound_without_one_stays_as_it_is() -> None:
+    quiet = np.rint(_vowel(2.0) * 0.02).astype(np.int16)
+    for sound in (_vowel(2.0), quiet, with_knock(quiet, 1.0, length=0.4), SILENCE, quiet[:100], quiet[:0]):
+        assert without_knocks(sound, RATE) is sound
+
+
+def test_a_knock_in_silence_is_no_sound_of_a_clip() -> None:
+    assert voice_of(with_knock(SILENCE + 3, 1.0), RATE, level=True, trim=True).flags == ("silent",)
