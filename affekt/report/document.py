@@ -171,6 +171,7 @@ class Evaluation(JsonDocument):
             model was asked that knows; of a training how many are of people who were learned from, where there are any.
         confused: the labels that are most often taken for another one, with clips.
         fallbacks: of the models that have a stand-in.
+        random_starts: the networks that started from random weights, where the preset is the paper's.
     """
 
     labels: tuple[str, ...]
@@ -203,6 +204,7 @@ class Evaluation(JsonDocument):
     learned: int | None = field(default=None, metadata=LEFT_OUT)
     confused: tuple[ConfusedPair, ...] = ()
     fallbacks: tuple[Fallback, ...] = ()
+    random_starts: tuple[str, ...] = ()
 
     @property
     def pictured(self) -> tuple[str, ...]:

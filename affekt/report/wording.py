@@ -118,7 +118,7 @@ def summary(evaluation: Evaluation) -> list[str]:
     if evaluation.power is not None:
         lines.append(_power(evaluation.power, evaluation))
     cautions = [learned_before(evaluation), behind_a_model(evaluation), out_of_depth(evaluation)]
-    return [*lines, *filter(None, cautions), *_fallbacks(evaluation)]
+    return [*lines, *filter(None, [*cautions, other_recipe(evaluation)]), *_fallbacks(evaluation)]
 
 
 def of_nobody(evaluation: Evaluation) -> str:
@@ -156,6 +156,14 @@ def behind_a_model(evaluation: Evaluation) -> str:
         f"{model_name(name)} alone is right on {percent(found.accuracy_a)}%, more often than the fusion: by "
         f"{points(-found.difference)} points ({points_interval((-high, -low))}) on the same {evaluation.unit}."
     )
+
+
+def other_recipe(evaluation: Evaluation) -> str:
+    """Which networks of the paper's preset started otherwise than the paper's did; nothing where none is."""
+    if not evaluation.random_starts:
+        return ""
+    names = " and ".join(model_name(name) for name in evaluation.random_starts)
+    return f"{names} started from random weights: this is not the paper's recipe, though the preset is the paper's."
 
 
 def out_of_depth(evaluation: Evaluation) -> str:

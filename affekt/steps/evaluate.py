@@ -27,6 +27,7 @@ from affekt.steps.evaluation_folder import (
     write_evaluation,
 )
 from affekt.steps.fit_fusion import FusionFacts, reported_split
+from affekt.steps.random_starts import random_starts
 from affekt.storage import as_told, file_digest
 from affekt.store import store_of
 
@@ -43,8 +44,9 @@ def evaluate(prepared: Path, scores: Path, ensemble: Path, store: str, settings:
         folder: where the evaluation goes.
     """
     index = PreparedIndex.read(prepared)
-    evaluation = _evaluation(index, scores, settings)
     manifest = read_manifest(ensemble)
+    starts = random_starts(settings, manifest["members"])
+    evaluation = replace(_evaluation(index, scores, settings), random_starts=starts)
     digests = {**manifest["facts"], "settings": digest_of(settings), "ensemble": file_digest(ensemble / MANIFEST)}
     facts = Facts(as_told(settings.to_dict()), digests, manifest["packages"], holds_samples(index))
     write_evaluation(folder, evaluation, facts)

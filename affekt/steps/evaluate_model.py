@@ -33,6 +33,7 @@ from affekt.settings import digest_of
 from affekt.statistics.adaptation import AdaptationCurve, adaptation_curve
 from affekt.steps.counted_once import counted_once
 from affekt.steps.evaluation_folder import SAMPLE_NOTICE, holds_samples
+from affekt.steps.random_starts import random_starts
 from affekt.storage import file_digest
 from affekt.store import Store
 from affekt.store.preparing import prepare_clips
@@ -87,7 +88,9 @@ def evaluate_model(
         DataError: the data are wrong, there is nothing of the split, or nothing of it can be used.
     """
     found = _of_images(ensemble, data, split) if unit_of(data) == "images" else _of_clips(ensemble, data, store, split)
-    return replace(found, evaluation=replace(found.evaluation, model=model, known_labels=ensemble.known or None))
+    starts = random_starts(ensemble.settings, ensemble.manifest["members"])
+    told = replace(found.evaluation, model=model, known_labels=ensemble.known or None, random_starts=starts)
+    return replace(found, evaluation=told)
 
 
 def _of_clips(ensemble: Ensemble, data: str, store: Path, split: str | None) -> ModelEvaluation:

@@ -16,7 +16,7 @@ from affekt.counted import counted
 from affekt.dataset.several import possible_labels
 from affekt.ensemble.among import only_possible
 from affekt.errors import AffektError
-from affekt.extensions import model_names
+from affekt.extensions import members_needed, model_names
 from affekt.fusion import FusionKey
 from affekt.media import PreparedIndex
 from affekt.report.document import Evaluation
@@ -37,6 +37,7 @@ from affekt.steps.evaluation_folder import (
     write_evaluation,
 )
 from affekt.steps.fit_fusion import FusionFacts
+from affekt.steps.random_starts import random_starts
 from affekt.storage import as_told
 from affekt.store.entries import Store
 
@@ -119,7 +120,13 @@ def pool_folds(
     known, answers = rows_counted(known, counting), rows_counted(fused, counting)
     evaluation = _evaluation(folds, known, answers, counting, settings)
     of_folds = _folds(folds, known, answers, settings.fusion.method)
-    evaluation = replace(evaluation, protocol=protocol, folds=of_folds, mean_of_folds=_mean_of_folds(of_folds))
+    evaluation = replace(
+        evaluation,
+        protocol=protocol,
+        folds=of_folds,
+        mean_of_folds=_mean_of_folds(of_folds),
+        random_starts=random_starts(settings, members_needed(table.models)),
+    )
     digests = {"data": _digest_of_data(folds), **(facts or {}), "settings": digest_of(settings)}
     told = Facts(
         as_told(settings.to_dict()), digests, {}, holds_samples(held_out), title=f"affekt: {title_of(protocol)}"

@@ -95,6 +95,7 @@ def show(evaluation: Evaluation) -> None:
         calibration,
         learned_before,
         of_nobody,
+        other_recipe,
         out_of_depth,
         points,
         points_interval,
@@ -125,7 +126,7 @@ def show(evaluation: Evaluation) -> None:
         known = evaluation.adaptation.points[0]
         some = f" ({known.clips} of {counted(found.clips, evaluation.unit)})" if known.clips < found.clips else ""
         print(f"by the clips of a person that are known{some}: {_curve(evaluation.adaptation)}")
-    for told in (of_nobody, learned_before, behind_a_model, calibration, out_of_depth):
+    for told in (of_nobody, learned_before, behind_a_model, calibration, out_of_depth, other_recipe):
         if said := told(evaluation):
             print(said)
     if evaluation.power:

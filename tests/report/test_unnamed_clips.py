@@ -10,6 +10,7 @@ import pytest
 from shared_report import LABELS, MODELS, SETTINGS, written
 
 from affekt.fusion import FusionKey
+from affekt.pipelines.cli.evaluate import show
 from affekt.registry.detectable import above_chance
 from affekt.registry.spending import Level
 from affekt.report.document import Evaluation
@@ -18,7 +19,6 @@ from affekt.report.wording import headline, summary
 from affekt.score_table import ScoreTable
 from affekt.statistics.adaptation import AdaptationCurve, CurvePoint
 from affekt.statistics.power import Design
-from pipelines.cli.evaluate import show
 
 
 def table(subjects: tuple[str, ...]) -> ScoreTable:
