@@ -85,7 +85,9 @@ def test_empty_chunks_of_sound_in_an_avi_take_no_time(
     clip = make_clip("late_chunks.avi", *late, "-c:a", "libmp3lame")  # what it writes in place of a start
 
     assert b"01wb" + bytes(4) in clip.read_bytes()
-    assert onset(decode(clip, settings).sound) == pytest.approx(0, abs=0.05)
+    decoded = decode(clip, settings)
+    assert onset(decoded.sound) == pytest.approx(0, abs=0.05)
+    assert not decoded.truncated
 
 
 @pytest.mark.parametrize("container", CONTAINERS)
