@@ -177,8 +177,9 @@ def read_listing(text: str, ends: bool = False, shown: float = 0.0) -> Listing:
     start = float(length[4]) if length and length[4] is not None else 0.0
     matches = list(_STREAM.finditer(text))
     edges = [match.start() for match in matches[1:]] + [len(text)]
-    streams = [_stream(match, text[match.end() : edge]) for match, edge in zip(matches, edges, strict=False)]
-    streams.sort(key=lambda stream: stream.number)
+    each = [_stream(match, text[match.end() : edge]) for match, edge in zip(matches, edges, strict=False)]
+    # One that is of several programs is listed with each.
+    streams = sorted({stream.number: stream for stream in each}.values(), key=lambda stream: stream.number)
     if found and found[1] in JUMPING and length and length[5] is not None:
         fewest = _FEWEST_KBITS[any(stream.kind == "Video" for stream in streams)]
         duration = duration if int(length[5]) >= fewest else 0.0

@@ -16,7 +16,7 @@ from imageio_ffmpeg import get_ffmpeg_exe
 from affekt.errors import NO_FILE, MediaError
 from affekt.media.ffmpeg_start import ENVIRONMENT, limited
 from affekt.media.format_names import reason_of
-from affekt.media.listing import read_listing
+from affekt.media.listing import JUMPING, read_listing
 from affekt.media.movie_index import ENCRYPTED, edits_as_meant, is_encrypted, shown_seconds, states_end
 from affekt.media.mp4_boxes import outer_boxes
 
@@ -29,6 +29,8 @@ CONTAINERS = (
 #: Seconds for one file. A header takes milliseconds; this is for broken files and sleeping disks.
 TIMEOUT = 20.0
 _BATCH = 16  # files a process: the start of ffmpeg costs as much as the headers of ten clips
+#: How far ffmpeg reads on in a file of which a stream begins later than it usually looks.
+_FURTHER = ("-analyzeduration", "600M", "-probesize", "64M")
 
 #: Where the description of a file begins: with what is said while it is opened.
 _INPUT = re.compile(r"^(?:(?:\[|    Last message).*\n)*Input #\d+, ", re.MULTILINE)
@@ -119,7 +121,7 @@ def _probe_batch(paths: Sequence[Path], timeout: float) -> list[MediaInfo | Medi
         now = todo[:together]
         headers, failure = _headers([paths[number] for number in now], timeout)
         for number, header in zip(now, headers, strict=False):
-            results[number] = _parse(header, paths[number])
+            results[number] = _parse(_with_late_streams(header, paths[number], timeout), paths[number])
         todo = todo[len(headers) :]
         together = len(todo)
         if len(headers) == len(now):
@@ -153,7 +155,16 @@ def _refused(path: Path) -> MediaError | None:
     return None
 
 
-def _headers(paths: Sequence[Path], timeout: float) -> tuple[list[str], MediaError]:
+def _with_late_streams(header: str, path: Path, timeout: float) -> str:
+    """The description of a file, with streams that begin later than ffmpeg usually looks: in transport streams, say."""
+    listing = read_listing(header)
+    whole = all(stream.width for stream in listing.videos) and all(stream.sample_rate for stream in listing.sounds)
+    if whole or not listing.container.startswith(JUMPING):
+        return header
+    return next(iter(_headers([path], timeout, _FURTHER)[0]), header)
+
+
+def _headers(paths: Sequence[Path], timeout: float, more: Sequence[str] = ()) -> tuple[list[str], MediaError]:
     """ffmpeg's description of each file up to the first that it cannot open, and what failed there."""
     command = [get_ffmpeg_exe(), "-hide_banner", "-nostdin"]
     for path in paths:
@@ -161,7 +172,7 @@ def _headers(paths: Sequence[Path], timeout: float) -> tuple[list[str], MediaErr
         formats = CONTAINERS + ",jpeg_pipe" * (path.suffix.lower() in (".mjpeg", ".mjpg"))
         command += ["-protocol_whitelist", "file", "-format_whitelist", formats]
         command += [word for name, value in edits_as_meant(path).items() for word in (f"-{name}", value)]
-        command += ["-i", f"file:{path.absolute()}"]
+        command += [*more, "-i", f"file:{path.absolute()}"]
     failure: MediaError | None = None
     try:
         run = subprocess.run(

@@ -444,3 +444,27 @@ def test_a_clip_that_is_longer_than_it_says_is_refused_by_its_count(
         decode(lying, replace(settings, max_seconds=2.0))
 
     assert refused.value.code == "too_long"
+
+
+@pytest.mark.parametrize(("first", "late"), [("1:v", "0:a"), ("0:v", "1:a")])
+def test_a_stream_that_begins_late_is_seen_in_the_header(
+    make_clip: MakeClip, plain: Callable[[str], Path], first: str, late: str
+) -> None:
+    """Of a picture that begins after nine seconds there had been none, also in the windows of a recording."""
+    source = plain("ts")
+    long = ["-stream_loop", "5", "-i", source, "-itsoffset", "9", "-i", source, "-map", first, "-map", late]
+
+    info = probe(make_clip(f"late_by_nine_{first[0]}.ts", *long, "-c", "copy"))
+
+    assert (info.has_video, info.width, info.height, info.frame_rate) == (True, 96, 64, 25)
+    assert (info.has_sound, info.sample_rate, info.channels) == (True, 44100, 1)
+
+
+def test_a_stream_of_several_programs_is_one(
+    make_clip: MakeClip, plain: Callable[[str], Path], settings: MediaSettings
+) -> None:
+    both = ["-program", "title=one:st=0:st=1", "-program", "title=two:st=0:st=1"]
+    clip = make_clip("two_programs.ts", "-i", plain("ts"), "-map", "0", "-c", "copy", *both)
+
+    assert (probe(clip).videos, probe(clip).sounds) == (1, 1)
+    assert len(decode(clip, settings).report.listing.videos) == 1
