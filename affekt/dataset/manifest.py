@@ -13,6 +13,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from affekt.counted import counted
 from affekt.dataset.clips import SPLITS, Clip
 from affekt.dataset.doubled_columns import DoubledColumns
+from affekt.dataset.half_splits import HalfSplits
 from affekt.dataset.labels import canonical_label
 from affekt.dataset.nearly_named import nearly_named
 from affekt.dataset.nobody import names_nobody
@@ -92,7 +93,7 @@ class _Rows:
         self.words: Counter[tuple[str, str]] = Counter()  # how labels are written, and what they are
         self._misspelt: set[str] = set()  # where rows are whose split is not known
         self._first: dict[str, int] = {}  # the line that first used an id
-        where = f"{uri}:{table.line}"
+        self._head = where = f"{uri}:{table.line}"
         self._files = {name: table.names.index(name) for name in _FILE_COLUMNS if name in table.names}
         self._places, said = known_columns(table, split)
         _assert_columns(table, self._files, self._places, where)
@@ -104,6 +105,7 @@ class _Rows:
             Problem("column_not_read", where, message, "warning")
             for message in unread_columns(self._others, self._places)
         ]
+        self._half_splits = HalfSplits(table.header, () if "split" in self._places else self._others.values())
 
     def add(self, row: Row | DataError) -> None:
         """Take in the next row."""
@@ -112,6 +114,7 @@ class _Rows:
             return
         where = f"{self.uri}:{row.line}"
         self._doubled.look(row)
+        self._half_splits.look(row)
         try:
             identity, location = self._names(row)
         except DataError as error:
@@ -149,8 +152,9 @@ class _Rows:
         return [Problem("subjects_read_as", self.uri, WRITTEN_SO, "warning")]
 
     def contradictions(self) -> list[Problem]:
-        """Columns that say the same thing and do not agree."""
-        return self._doubled.found()
+        """Columns that say the same thing and do not agree, and those of splits that are none."""
+        half = self._half_splits.found()
+        return self._doubled.found() + [Problem("column_not_read", self._head, said, "warning") for said in half]
 
     def without_split(self) -> list[Problem]:
         """An error where some rows name a split and others do not: those would be learned from without being asked."""

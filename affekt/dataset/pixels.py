@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from affekt.counted import counted
 from affekt.dataset.channels import colours_in
 from affekt.dataset.doubled_columns import DoubledColumns
+from affekt.dataset.half_splits import HalfSplits
 from affekt.dataset.labels import LABELS, canonical_label
 from affekt.dataset.nobody import names_nobody
 from affekt.dataset.numbered_subjects import WRITTEN_SO, whole_subjects
@@ -65,6 +66,7 @@ def pixel_rows(table: Table, where: str) -> tuple[list[PixelRow], list[Problem]]
             continue
         splits.look(row)
         reader.doubled.look(row)
+        reader.half_splits.look(row)
         try:
             rows.append(reader.read(row, f"{where}:{row.line}"))
             others.append({place: row.cells[place] for place in splits.possible})
@@ -123,12 +125,15 @@ class _Reader:
         places = {what: place for what, place in known.items() if place is not None}
         self.doubled = DoubledColumns(table, places, label_of=_known)
         self._header, self._read = table.header, {**places, "pixels": self._pixels}
+        others = (place for place in range(len(table.header)) if place not in self._read.values())
+        self.half_splits = HalfSplits(table.header, () if self.names_splits else others)
 
     def unread(self, split: int | None) -> list[str]:
         """A sentence for each kind of columns that may be thought to count and do not, where this one is the split."""
         read = self._read if split is None else {**self._read, "split": split}
         others = (name for place, name in enumerate(self._header) if name and place not in read.values())
-        return unread_columns((name.lower() for name in others), read)
+        half = self.half_splits.found() if split is None else []
+        return unread_columns((name.lower() for name in others), read) + half
 
     def read(self, row: Row, where: str) -> PixelRow:
         """The image of a row.

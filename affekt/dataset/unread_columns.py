@@ -11,7 +11,8 @@ from affekt.dataset.problems import some
 from affekt.dataset.split_names import canonical_split
 from affekt.dataset.tables import folded
 
-_SPLIT_COLUMN = f"one that does is called split and holds {', '.join(SPLITS[:-1])} or {SPLITS[-1]}"
+#: What holds instead of a column that tells no split.
+SPLIT_COLUMN = f"one that does is called split and holds {', '.join(SPLITS[:-1])} or {SPLITS[-1]}"
 #: A column that says of each row whether it is of a split.
 _FLAG = re.compile(r"^(is|in|for|use_for)[_ -]+")
 _OF_PART = r"(clip|segment|seg|utterance|utt|video|audio|frame|time|t)"
@@ -66,7 +67,7 @@ def unread_columns(names: Iterable[str], known: Collection[str]) -> list[str]:
     kinds: dict[str, list[str]] = {}
     for name in names:
         if "split" not in known and ("train" in name or canonical_split(_FLAG.sub("", name))):
-            said.append(f"the column {name!r} tells no split here; {_SPLIT_COLUMN}")
+            said.append(f"the column {name!r} tells no split here; {SPLIT_COLUMN}")
             continue
         plain = re.sub(r"[\W_]+", "_", folded(name)).strip("_")
         if instead := next((instead for pattern, instead in _KINDS if pattern.fullmatch(plain)), None):

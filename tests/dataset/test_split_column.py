@@ -86,3 +86,40 @@ def test_score_tables_and_pixels_are_read_alike(tmp_path: Path, caplog: pytest.L
     faces, problems = read_face_source(str(tmp_path / "fer.csv"))
     assert [face.split for face in faces] == ["train", "test"]
     assert [problem.code for problem in problems] == ["unknown_label", "column_read_as"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        (("train", "tets"), "holds tets, train"),
+        (("Training", "Prüfung"), "holds Prüfung, Training"),
+        (("test", "test"), "holds test"),
+        (("val", "test"), "holds test, val"),
+        (("valid", "invalid"), ""),
+        (("train", "train"), ""),
+        (("spring", "fall"), ""),
+        (("train", ""), ""),
+    ],
+)
+def test_a_column_of_which_some_cells_alone_name_splits_is_told(
+    manifest: Callable[[str], str], tmp_path: Path, cells: tuple[str, str], told: str
+) -> None:
+    """Clips to evaluate on, misspelt, had been learned from without a word."""
+    one, other = cells
+    problems = list(read_source(manifest(f"path,label,phase\na.mp4,sad,{one}\nb.mp4,happy,{other}\n")).problems)
+    (tmp_path / "fer.csv").write_text(f"emotion,phase,pixels\n0,{one},1 2 3 4\n6,{other},1 2 3 4\n")
+    problems += read_face_source(str(tmp_path / "fer.csv"))[1]
+
+    assert [(problem.code, problem.severity) for problem in problems] == [("column_not_read", "warning")] * 2 * bool(
+        told
+    )
+    assert all(f"the column 'phase' tells no split here, though it {told};" in problem.message for problem in problems)
+
+
+def test_a_column_of_many_things_is_none_of_splits(manifest: Callable[[str], str]) -> None:
+    names = [f"word {number}" for number in range(9)]
+    rows = "".join(
+        f"{number}.mp4,{('sad', 'happy')[number % 2]},{name}\n" for number, name in enumerate(["train", *names])
+    )
+    problems = read_source(manifest(f"path,label,scene\n{rows}")).problems
+    assert "column_not_read" not in [problem.code for problem in problems]
