@@ -9,7 +9,7 @@ with a single label could have been of any: were that one alone possible, no ans
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -145,9 +145,20 @@ def possible_labels(rows: Iterable[Row]) -> dict[str, tuple[str, ...]]:
     return _possible([(row.clip, row.label, row.attributes.get(DATASET, "")) for row in rows])
 
 
-def possible_in(clips: Iterable[Clip]) -> dict[str, tuple[str, ...]]:
-    """As :func:`possible_labels`, of the clips of a table."""
-    return _possible([(clip.id, clip.label, clip.attributes.get(DATASET, "")) for clip in clips])
+def possible_in(clips: Iterable[Clip], answers: Collection[str] | None = None) -> dict[str, tuple[str, ...]]:
+    """As :func:`possible_labels`, of the clips of a table.
+
+    Args:
+        clips: all of them, of every split.
+        answers: the labels that can be answered, where clips of others are left out: a data set of which one label is
+            left then is one of a single label.
+    """
+    return _possible(
+        [
+            (clip.id, clip.label if answers is None or clip.label in answers else "", clip.attributes.get(DATASET, ""))
+            for clip in clips
+        ]
+    )
 
 
 def _possible(clips: Sequence[tuple[str, str, str]]) -> dict[str, tuple[str, ...]]:

@@ -102,7 +102,7 @@ def _of_clips(ensemble: Ensemble, data: str, store: Path, split: str | None) -> 
     features: list[Mapping[str, np.ndarray]] = []
     settings = ensemble.settings
     prepared = Store(store, settings.media)
-    possible, curve = possible_in(everything), None  # whatever split is evaluated
+    possible, curve = possible_in(everything, ensemble.known or ensemble.labels), None  # whatever split is evaluated
     for sentence in told_possible(everything, possible):
         logger.warning("%s", sentence)
     index = counted_once(prepare_clips(table, prepared), ensemble.labels, possible)

@@ -126,3 +126,10 @@ def test_a_table_of_a_header_alone_beside_another_data_set_is_refused(tmp_path, 
     (tmp_path / "empty.csv").write_text("path,label,subject\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"empty\.csv: holds no clips, and data sets that are taken"):
         load_clips(joined([both[0], str(tmp_path / "empty.csv")]))
+
+
+def test_a_set_of_which_one_label_alone_can_be_answered_is_one_of_a_single_label(tmp_path):
+    places = [made(tmp_path / "one", "happy sad", "01 02"), made(tmp_path / "two", "happy disgust", "03 04")]
+    table = load_clips(joined(places))
+    assert possible_in(table)["two/03-happy.wav"] == ("disgust", "happy")
+    assert possible_in(table, ("happy", "sad", "angry")) == {}
