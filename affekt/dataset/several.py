@@ -191,6 +191,19 @@ def told_possible(clips: Iterable[Clip], possible: Mapping[str, Sequence[str]]) 
     ]
 
 
+def told_without(clips: Iterable[Clip], kept: Iterable[Clip], split: str | None) -> list[str]:
+    """A sentence for each data set of which a split has no clip.
+
+    Args:
+        clips: of all data sets.
+        kept: those of the split.
+        split: its name.
+    """
+    there = {clip.attributes.get(DATASET, "") for clip in kept}
+    names = dict.fromkeys(clip.attributes.get(DATASET, "") for clip in clips)
+    return [f"{name} has no clip of the split {split}: no figure is of it" for name in names if name not in there]
+
+
 def factor(row: Row) -> str:
     """By what folds are balanced: the label, and the data set where there are several."""
     name = row.attributes.get(DATASET, "")

@@ -15,7 +15,7 @@ import numpy as np
 from affekt.counted import counted
 from affekt.dataset import load_clips, read_faces, unit_of
 from affekt.dataset.labels import in_order
-from affekt.dataset.several import names_beside, places_of, possible_in, told_possible
+from affekt.dataset.several import names_beside, places_of, possible_in, told_possible, told_without
 from affekt.dataset.split_asked import no_clips, no_images
 from affekt.ensemble import Ensemble, Learned, score_images, score_index
 from affekt.ensemble.among import only_among, only_possible
@@ -103,7 +103,7 @@ def _of_clips(ensemble: Ensemble, data: str, store: Path, split: str | None) -> 
     settings = ensemble.settings
     prepared = Store(store, settings.media)
     possible, curve = possible_in(everything, ensemble.known or ensemble.labels), None  # whatever split is evaluated
-    for sentence in told_possible(everything, possible):
+    for sentence in [*told_without(everything, table, split), *told_possible(everything, possible)]:
         logger.warning("%s", sentence)
     index = counted_once(prepare_clips(table, prepared), ensemble.labels, possible)
     scores, fused = score_index(ensemble, index, prepared, features=features)

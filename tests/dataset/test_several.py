@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from affekt.dataset import assign_splits, load_clips
-from affekt.dataset.several import joined, names_of, places_of, possible_in, text_of, told_possible
+from affekt.dataset.several import joined, names_of, places_of, possible_in, text_of, told_possible, told_without
 from affekt.errors import DataError
 
 
@@ -133,3 +133,11 @@ def test_a_set_of_which_one_label_alone_can_be_answered_is_one_of_a_single_label
     table = load_clips(joined(places))
     assert possible_in(table)["two/03-happy.wav"] == ("disgust", "happy")
     assert possible_in(table, ("happy", "sad", "angry")) == {}
+
+
+def test_a_data_set_of_which_a_split_has_no_clip_is_told(tmp_path):
+    places = [made(tmp_path / "one", "happy sad", "01 02", "val"), made(tmp_path / "two", "happy sad", "03 04")]
+    table = load_clips(joined(places))
+    said = ["two has no clip of the split val: no figure is of it"]
+    assert told_without(table, table.select(split="val"), "val") == said
+    assert told_without(table, table, None) == []

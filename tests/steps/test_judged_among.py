@@ -51,3 +51,14 @@ def test_a_set_of_which_one_label_alone_was_learned_is_judged_among_all(always_a
     assert FusionKey.parse(found.chosen).method == always_angry.settings.fusion.method
     happy = found.by_attribute["dataset"]["two"]
     assert (happy.clips, happy.accuracy) == (3, 0.0)
+
+
+def test_a_data_set_without_clips_of_the_split_is_told(always_angry, sample_clips, tmp_path, caplog):
+    with (sample_clips / "manifest.csv").open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["label"] in ("angry", "sad")]
+    for name, split in (("one.csv", "val"), ("two.csv", "")):
+        told = [f"{sample_clips / row['path']},{row['label']},{row['subject']},{split}" for row in rows]
+        (tmp_path / name).write_text("\n".join(["path,label,subject,split", *told]), encoding="utf-8")
+    places = joined([str(tmp_path / "one.csv"), str(tmp_path / "two.csv")])
+    evaluate_model(always_angry, places, tmp_path / "store", model="m", split="val")
+    assert "two has no clip of the split val: no figure is of it" in caplog.text
