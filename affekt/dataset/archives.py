@@ -91,7 +91,7 @@ def _of_zip(file: BinaryIO, where: str) -> Generator[Member, None, None]:
                 raise DataError("is encrypted; unpack it and give the folder", code="unreadable", where=where)
             with archive.open(info) as content:
                 name = info.filename.replace("\\", "/")  # as some programs of Windows write it
-                yield Member(name, info.file_size, io.BufferedReader(cast(io.RawIOBase, content)))
+                yield Member(_plain(name), info.file_size, io.BufferedReader(cast(io.RawIOBase, content)))
 
 
 def _of_tar(file: BinaryIO) -> Generator[Member, None, None]:
@@ -115,7 +115,7 @@ def _of_tar(file: BinaryIO) -> Generator[Member, None, None]:
         tarfile.open(fileobj=plain, mode="r|*", tarinfo=Header) as archive,
     ):
         for info in archive:
-            name = info.name.removeprefix("./")
+            name = _plain(info.name)
             if info.isfile():
                 yield Member(
                     name, info.size, io.BufferedReader(_FrontToBack(cast(IO[bytes], archive.extractfile(info))))
@@ -129,6 +129,11 @@ def _of_tar(file: BinaryIO) -> Generator[Member, None, None]:
             if rest.strip(b"\0"):
                 another = "there is something behind its end, perhaps another archive"
                 raise tarfile.ReadError(f"{another}; unpack it with tar -i {_FOLDER}")
+
+
+def _plain(name: str) -> str:
+    """The path of a file without what only says where the archive was made (``/``, ``./``, ``../``)."""
+    return "/".join(part for part in name.split("/") if part not in ("", ".", ".."))
 
 
 class _FrontToBack(io.RawIOBase):

@@ -187,6 +187,19 @@ def test_names_that_are_no_text_or_lead_outside_are_no_files_on_this_disk(tmp_pa
     assert set(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.parametrize("make", [tar_of, zip_of])
+def test_where_an_archive_was_made_hides_nothing_in_it(tmp_path: Path, make) -> None:
+    """A dot in front had been taken for that of hidden files, and pictures were left out."""
+    names = ("../train/happy/1.png", "./train/./sad/2.png", "/test//happy/3.png", "test/../test/sad/4.png")
+    made = make(tmp_path / ("x.zip" if make is zip_of else "x.tar"), {name: png(1) for name in names})
+
+    found, problems = read_face_source(made)
+
+    ids = ["test/happy/3.png", "test/test/sad/4.png", "train/happy/1.png", "train/sad/2.png"]
+    assert [face.id for face in found] == ids
+    assert not problems
+
+
 def test_a_zip_of_windows_has_folders_too(tmp_path: Path) -> None:
     path = zip_of(tmp_path / "faces.zip", {"train\\happy\\1.png": png(1), "test\\sad\\2.png": png(2)})
     found = read_faces(path)
