@@ -308,3 +308,9 @@ def test_a_column_of_predictions_beside_scores_is_left_aside(tmp_path):
     path = tmp_path / "scores.csv"
     path.write_text("clip,predicted,a_angry,a_sad\nx,sad,.1,.9\n", encoding="utf-8")
     assert ScoreTable.read(path).models == ("a",)
+
+
+def test_subjects_are_the_same_however_their_accents_are_spelt(tmp_path):
+    path = tmp_path / "scores.csv"
+    path.write_text("clip,subject,face_angry,face_sad\na,Zoé,.7,.3\nb,Zoe\u0301,.2,.8\n", encoding="utf-8")
+    assert ScoreTable.read(path).subjects == ("Zoé", "Zoé")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import re
+import unicodedata
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -125,7 +126,7 @@ def read_cells(table: Table, splits: int | None = None) -> ScoreCells:
         if subject and names_nobody(subject):
             words.append(row.line)
             subject = ""
-        cells.subjects.append(subject)
+        cells.subjects.append(unicodedata.normalize("NFC", subject))
         cells.splits.append("" if is_missing(split) else canonical_split(split, numbered=False) or split)
         cells.scores.extend(_scores(row, order, table))
     if (whole := whole_subjects(cells.subjects)) is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -130,7 +131,8 @@ def below(keys: Iterable[str], share: float, seed: int) -> set[str]:
 def _key(clip: Clip) -> str:
     prefix = f"{clip.attributes[DATASET]}/" if DATASET in clip.attributes else ""
     own = clip.subject.removeprefix(prefix)  # by which its place is what it is without other data sets
-    return own or f"\0{clip.id.removeprefix(prefix)}"  # \0 occurs in no subject's name
+    # A disk of a Mac spells accents otherwise (NFD), and \0 occurs in no subject's name.
+    return unicodedata.normalize("NFC", own or f"\0{clip.id.removeprefix(prefix)}")
 
 
 def _choose_validation(free: Sequence[str], share: float, seed: int, *, alone: bool) -> set[str]:

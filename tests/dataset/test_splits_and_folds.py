@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import unicodedata
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -158,6 +160,19 @@ def test_clips_without_a_subject_are_divided_one_by_one_by_their_ids() -> None:
     assert val.labels == LABELS
     fewer = assign_splits(ClipTable(clips.clips[:350]), val_share=0.25, seed=3).select(split="val")
     assert [clip.id for clip in fewer] == [clip.id for clip in val if int(clip.id) < 350]
+
+
+@pytest.mark.parametrize("subject", ["", "Zoé {}"])
+def test_a_copy_on_a_disk_that_spells_accents_otherwise_is_divided_alike(subject: str) -> None:
+    """On a Mac ``é`` is two signs (NFD)."""
+
+    def divided(form: Literal["NFC", "NFD"]) -> list[str]:
+        names = [(f"happy/é {number}.mp4", subject.format(number)) for number in range(200)]
+        spelt = [[unicodedata.normalize(form, text) for text in pair] for pair in names]
+        clips = tuple(Clip(name, name, "happy", person) for name, person in spelt)
+        return [clip.split for clip in assign_splits(ClipTable(clips), val_share=0.3, seed=1)]
+
+    assert divided("NFC") == divided("NFD")
 
 
 def test_the_same_seed_gives_the_same_splits_and_another_seed_others() -> None:
