@@ -10,11 +10,12 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, TextIO, TypeVar
-
-from tqdm import tqdm
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from affekt import events
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 T = TypeVar("T")
 #: Seconds from one plain line to the next.
@@ -88,6 +89,8 @@ class Progress:
         self._bar: tqdm | None = None
         self._drawing: threading.Timer | None = None
         if _bars and on_terminal(sys.stderr) and heard():
+            from tqdm import tqdm  # heavy, and where nobody looks at a terminal nothing draws
+
             self._bar = tqdm(
                 total=total, initial=before, desc=label, unit=unit, leave=False, delay=_DRAWN_AFTER, **_room(sys.stderr)
             )

@@ -6,11 +6,14 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from affekt.dataset.labels import canonical_label, in_order
 from affekt.errors import DataError
 
 SPLITS: tuple[str, ...] = ("train", "val", "test")
+#: What a data set holds one of a row: clips, or still images of faces.
+Unit = Literal["clips", "images"]
 _COLUMNS = ("clip", "uri", "label", "subject", "split")
 
 

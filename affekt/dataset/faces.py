@@ -6,11 +6,11 @@ import logging
 import zlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from affekt.counted import counted
 from affekt.dataset.archives import Held, Kept, is_archive, opened
-from affekt.dataset.clips import Clip
+from affekt.dataset.clips import Clip, Unit
 from affekt.dataset.file_names import IMAGE_SUFFIXES, is_media, is_of_a_system
 from affekt.dataset.left_out import left_out
 from affekt.dataset.manifest import manifest_of
@@ -32,8 +32,6 @@ logger = logging.getLogger(__name__)
 #: Of the pictures of an archive, which are kept on the disk while they are used, in all and of one.
 MAX_ARCHIVE_BYTES, MAX_PICTURE_BYTES = 4 << 30, 64 << 20
 _HEADER_BYTES = 4096
-#: What a data set holds one of a row: clips, or still images of faces.
-Unit = Literal["clips", "images"]
 
 
 @dataclass(frozen=True)

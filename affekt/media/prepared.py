@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from affekt.dataset.faces import Unit
+from affekt.dataset.clips import Unit
 from affekt.dataset.labels import in_order
 from affekt.errors import DataError
 from affekt.media.contours import contours_in

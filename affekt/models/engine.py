@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 #: The files of a graph in a member's folder: its operations, and its numbers.
 GRAPH, NUMBERS = "graph.xml", "graph.bin"
 _PACKAGE = "openvino"
+_CONVERTER = "openvino.tools.ovc"
 _HINTS = {"float32": "f32", "bfloat16": "bf16"}
 _first = threading.Lock()
 
@@ -78,9 +79,27 @@ def _uses_gpu(device: str) -> bool:
 
 @cache
 def engine(part: str = "") -> Any:
-    """OpenVINO, or a part of it (``.frontend``), kept from ``openvino_telemetry``, with which it would call home."""
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # an import of it fails
-    return importlib.import_module(_PACKAGE + part)
+    """OpenVINO, or a part of it (``.frontend``), kept from ``openvino_telemetry``, with which it would call home.
+
+    Its converter of models takes as long to import as all the rest, and is left to whoever asks for it.
+    """
+    if part:
+        engine()
+        return importlib.import_module(_PACKAGE + part)
+    for unwanted in ("openvino_telemetry", _CONVERTER):
+        sys.modules.setdefault(unwanted, None)  # type: ignore[arg-type]  # an import of it fails
+    found = importlib.import_module(_PACKAGE)
+    if sys.modules[_CONVERTER] is None:
+        del sys.modules[_CONVERTER]
+        vars(found).setdefault("__getattr__", _of_converter)
+    return found
+
+
+def _of_converter(name: str) -> Any:
+    """The name that OpenVINO takes from its converter, for others in this process who ask for it."""
+    if name == "convert_model":
+        return importlib.import_module(_CONVERTER).convert_model
+    raise AttributeError(f"module {_PACKAGE!r} has no attribute {name!r}")
 
 
 class Graph:

@@ -17,7 +17,7 @@ import numpy as np
 
 from affekt.home import state_folder
 from affekt.machine import processor
-from affekt.storage import appearing
+from affekt.storage import appearing, known_digest
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +45,7 @@ def place_of(files: tuple[Path, ...], *settings: str) -> Path | None:
         return None
     key = hashlib.blake2b("\n".join((*settings, processor())).encode(), digest_size=16)
     for file in files:
-        key.update(file.stat().st_size.to_bytes(8, "big"))
-        key.update(file.read_bytes())
+        key.update(known_digest(file).encode())  # whoever has loaded a model has read all of its files once
     return home / "cache" / "graphs" / (key.hexdigest() + _SUFFIX)
 
 

@@ -17,7 +17,7 @@ from affekt.storage.access import (
     versions,
     write_bytes,
 )
-from affekt.storage.files import appearing, file_digest, read_optional, require_folder_of
+from affekt.storage.files import appearing, file_digest, known_digest, read_optional, require_folder_of
 from affekt.storage.large_file import open_large
 from affekt.storage.uris import Entry, as_told, is_remote, join, secrets_hidden, whereabouts, without_secrets
 from affekt.storage.walk import PassedOver
@@ -34,6 +34,7 @@ __all__ = [
     "file_digest",
     "is_remote",
     "join",
+    "known_digest",
     "list_entries",
     "list_files",
     "list_folder",

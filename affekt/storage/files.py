@@ -13,6 +13,9 @@ from typing import TypeVar
 from affekt.errors import DataError, naming
 
 _Held = TypeVar("_Held")
+#: Digests of files that this process has read whole, by what the disk said of each when it was opened; at most so many.
+_known: dict[tuple[int, int, int, int], str] = {}
+_MOST_KNOWN = 1_024
 
 
 def file_digest(path: str | Path) -> str:
@@ -22,7 +25,21 @@ def file_digest(path: str | Path) -> str:
         OSError: it cannot be read.
     """
     with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        state = _state(os.fstat(file.fileno()))
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if len(_known) >= _MOST_KNOWN:
+        _known.clear()
+    _known[state] = digest
+    return digest
+
+
+def known_digest(path: str | Path) -> str:
+    """As :func:`file_digest`, which is not asked again about a file that nobody has written since this process did."""
+    return _known.get(_state(Path(path).stat())) or file_digest(path)
+
+
+def _state(found: os.stat_result) -> tuple[int, int, int, int]:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def read_optional(path: Path, read: Callable[[bytes], _Held], *errors: type[Exception]) -> _Held | None:

@@ -16,7 +16,6 @@ from typing import Any
 
 from affekt import events
 from affekt.errors import AffektError
-from affekt.serving.archive import build_archive
 from affekt.serving.engines.engine import EngineError, Reply
 from affekt.serving.engines.liveness import EVERY, STARTS, Loading, children, end, runs
 from affekt.serving.engines.torchserve_api import TorchServeApi
@@ -98,6 +97,8 @@ class TorchServeEngine:
 
     async def add(self, version: str, ensemble: Path, workers: int) -> None:
         """Build the archive of a version, register it and wait until its workers are ready."""
+        from affekt.serving.archive import build_archive  # heavy: Java starts meanwhile
+
         stem = f"{self.name}-{version}"
         # Beside a version that answers one after the other, so that cores are left to it.
         steps = list(range(1, workers + 1)) if self._versions else [workers]

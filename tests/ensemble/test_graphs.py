@@ -30,6 +30,18 @@ print(json.dumps({"answer": answer.to_dict(), "loaded": loaded}))
 """
 
 
+LEFT = """
+import sys
+from affekt.models.engine import engine
+engine()
+import openvino
+print("openvino.tools.ovc" in sys.modules, hasattr(openvino, "nothing"))
+from openvino import convert_model
+from openvino.tools import ovc
+print(convert_model is ovc.convert_model)
+"""
+
+
 @pytest.fixture(scope="module")
 def clips(tiny_run, tiny_settings):
     """Two prepared clips."""
@@ -86,6 +98,11 @@ def test_an_answer_of_graphs_needs_neither_pytorch_nor_mlflow_and_nothing_that_c
     ]  # fmt: skip
     assert said[0]["loaded"] == {"torch": False, "mlflow": False, "openvino": True, "openvino_telemetry": False}
     assert said[0]["answer"] == said[1]["answer"] == Ensemble.load(tiny_ensemble).predict_file(clip).to_dict()
+
+
+def test_the_converter_of_the_engine_is_imported_by_whoever_asks_for_it_alone():
+    done = subprocess.run([sys.executable, "-c", LEFT], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["False", "False", "True"]
 
 
 def test_a_model_without_graphs_answers_by_pytorch_to_the_last_bit(tiny_ensemble, folders, clips):

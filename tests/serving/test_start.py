@@ -70,6 +70,21 @@ def test_the_door_starts_the_engine_before_it_imports_what_it_answers_with():
     assert imported("affekt.serving.door.process", OF_ANSWERS) == []
 
 
+def test_java_is_started_before_what_an_archive_is_built_with_is_imported():
+    assert imported("affekt.serving.engines.torchserve", ("affekt.serving.archive", *OF_ANSWERS)) == []
+
+
+def test_a_worker_imports_nothing_that_reads_data_sets_or_draws_bars():
+    assert imported("affekt.serving.predictor", ("affekt.dataset.faces", "affekt.dataset.source", "tqdm")) == []
+
+
+def test_a_model_is_found_without_what_registers_and_promotes():
+    unwanted = [f"affekt.{name}" for name in ("registry.registering", "registry.gate", "dataset.faces")]
+    script = f"import sys; from affekt.registry import Tracking, resolve; print(*set({unwanted}) & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == []
+
+
 def test_the_command_starts_the_door_before_it_knows_the_registry():
     assert imported("affekt.pipelines.cli.serve", ("affekt.registry", "affekt.ensemble.manifest")) == []
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from affekt.storage import appearing, file_digest
+from affekt.storage import appearing, file_digest, files, known_digest
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,6 +18,17 @@ ROOT = Path(__file__).parents[2]
 def test_the_digest_is_that_of_the_bytes(tmp_path):
     (tmp_path / "file").write_bytes(b"clip" * 100_000)
     assert file_digest(tmp_path / "file") == hashlib.sha256(b"clip" * 100_000).hexdigest()
+
+
+def test_a_file_that_nobody_has_written_since_is_not_read_for_its_digest_again(tmp_path, monkeypatch):
+    file = tmp_path / "file"
+    file.write_bytes(b"first")
+    first = file_digest(file)
+    monkeypatch.setattr(files, "file_digest", lambda path: "read")
+    assert known_digest(file) == first
+    file.write_bytes(b"other")  # as long as before
+    os.utime(file, ns=(0, file.stat().st_mtime_ns + 1))
+    assert known_digest(file) == "read"
 
 
 def test_a_file_is_the_old_one_until_the_block_ends(tmp_path):
