@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from python_multipart.exceptions import FormParserError
@@ -11,7 +12,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
-from affekt.serving.door.clip_fields import WORDS, misspelt
+from affekt.serving.door.clip_fields import WORDS, in_query, misspelt
 from affekt.serving.door.inbox import Clip, Inbox, Writer
 from affekt.serving.door.refusal import Refusal
 
@@ -27,8 +28,15 @@ NO_CLIP = (
 )
 
 
-async def received(request: Request, inbox: Inbox) -> tuple[Clip | dict[str, Any], dict[str, list[Any]]]:
+async def received(
+    request: Request, inbox: Inbox, query: Sequence[str] = ()
+) -> tuple[Clip | dict[str, Any], dict[str, list[Any]]]:
     """The clip of a request, or the JSON document that it consists of instead; and what the body says of it besides.
+
+    Args:
+        request: whose body is read.
+        inbox: gets the clip.
+        query: names that the query of this address may have besides those of every clip, and no body.
 
     Raises:
         Refusal: there is no clip, it is over a limit, or its encoding is not taken.
@@ -42,7 +50,7 @@ async def received(request: Request, inbox: Inbox) -> tuple[Clip | dict[str, Any
         inbox.refuse_size(int(announced) - (_FORM_BYTES if form else 0))
     with inbox.writer() as writer:
         if form:
-            words = await _form(request, inbox, writer, options.get(b"boundary", b""))
+            words = await _form(request, inbox, writer, options.get(b"boundary", b""), query)
         else:
             async for chunk in inbox.chunks(request):
                 writer.write(chunk)
@@ -51,7 +59,7 @@ async def received(request: Request, inbox: Inbox) -> tuple[Clip | dict[str, Any
             document = _json(clip.path.read_bytes())
             if document is not None:
                 clip.remove()
-                if why := misspelt(document, (*WORDS, "uri")):
+                if why := misspelt(document, (*WORDS, "uri"), in_query(*query)):
                     raise Refusal(400, "bad_json", why)
                 return document, {name: [document[name]] for name in WORDS if name in document}
         if not clip.size:
@@ -117,13 +125,30 @@ def _parsed(content: bytes) -> Any:
         ValueError: it is none.
         RecursionError: it is too deep.
     """
-    document = json.loads(content)
+    document = json.loads(content, object_pairs_hook=_named_once)
     if b"\\u" in content or b"\xed" in content:
         json.dumps(document, ensure_ascii=False).encode()
     return document
 
 
-async def _form(request: Request, inbox: Inbox, writer: Writer, boundary: bytes) -> dict[str, list[Any]]:
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, whose last value of a name would count without a word.
+
+    Raises:
+        Refusal: a name stands twice in it, with values that differ.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        for name, value in pairs:
+            if value != found[name]:
+                message = f"an object of the JSON document has {name[:40]!r} twice, and differently; name it once"
+                raise Refusal(400, "bad_json", message)
+    return found
+
+
+async def _form(
+    request: Request, inbox: Inbox, writer: Writer, boundary: bytes, query: Sequence[str]
+) -> dict[str, list[Any]]:
     if not boundary:
         raise Refusal(400, "bad_form", "the Content-Type multipart/form-data names no boundary")
     form = _Form(writer)
@@ -140,7 +165,7 @@ async def _form(request: Request, inbox: Inbox, writer: Writer, boundary: bytes)
         )
     if why := form.unclear():
         raise Refusal(400, "no_clip", why)
-    if why := misspelt((name for name in form.others if name != form.field), WORDS):
+    if why := misspelt((name for name in form.others if name != form.field), WORDS, in_query(*query)):
         raise Refusal(400, "bad_form", why)
     if form.field != form.word_as_file != "":
         message = f"the field {form.word_as_file!r} of the form was sent as a file; send it as a text"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 from starlette.requests import Request
@@ -46,18 +47,30 @@ def once(request: Request, name: str) -> str | None:
     return next(iter(given), None)
 
 
-def misspelt(given: Iterable[str], known: Sequence[str]) -> str:
-    """Which name was likely meant as another one, in words; empty where none was.
+def misspelt(given: Iterable[str], known: Sequence[str], elsewhere: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Which name was likely meant as another one, or stands where it is not read, in words; empty where none does.
 
     What nobody knows is passed over, as of proxies; of ``?label=happy,sad`` the answer would be another one than was
     asked for, without a word.
+
+    Args:
+        given: the names.
+        known: those that are read there.
+        elsewhere: those that are read in another place alone, with the place in words.
     """
     for name in islice(given, _LOOKED_AT):
         if name in known or len(name) > _LONGEST:
             continue
-        if near := difflib.get_close_matches(name.lower(), known, 1, _NEAR):
+        if name in elsewhere:
+            return f"{name!r} says nothing here; it belongs into {elsewhere[name]}"
+        if near := difflib.get_close_matches(name.lower(), (*known, *elsewhere), 1, _NEAR):
             return f"{name!r} says nothing here; did you mean {near[0]}?"
     return ""
+
+
+def in_query(*names: str) -> dict[str, str]:
+    """Of names that are read in a query alone, besides ``timings``, where they belong."""
+    return {name: f"the query, as in ?{name}=…" for name in ("timings", *names)}
 
 
 def refuse_misspelt(request: Request, *further: str) -> None:

@@ -59,8 +59,12 @@ class Desk:
             raise Refusal(400, "no_people", "this server keeps nothing of earlier clips; leave person out")
         return word
 
-    async def clip_of(self, request: Request) -> tuple[Clip, str, list[str]]:
+    async def clip_of(self, request: Request, *query: str) -> tuple[Clip, str, list[str]]:
         """The clip of a request, its body or what its JSON document names; the person and the labels that it names.
+
+        Args:
+            request: for a clip.
+            query: as for :func:`affekt.serving.door.bodies.received`.
 
         Raises:
             Refusal: there is no clip, or no such person or labels can be named.
@@ -68,7 +72,7 @@ class Desk:
         self._besides(request, {})  # before a body is waited for
         started = time.monotonic()
         try:
-            found, words = await received(request, self.inbox)
+            found, words = await received(request, self.inbox, query)
         except Refusal as error:
             if error.code != SLOW:  # its sender has been waited for already
                 await drained(request)

@@ -24,7 +24,7 @@ def routes(desk: Desk) -> list[Route]:
         refuse_misspelt(request, *query)
         timings_wanted(request)  # before a body is waited for
         try:
-            clip, person, labels = await desk.clip_of(request)
+            clip, person, labels = await desk.clip_of(request, *query)
         except ClientDisconnect:
             raise Gone from None
         if person and "kind" in task:

@@ -13,7 +13,16 @@ from starlette.routing import Route
 
 import affekt
 from affekt.serving.door.bodies import read_json
-from affekt.serving.door.clip_fields import LABELS, WORDS, labels_of, misspelt, refuse_misspelt, said, timings_wanted
+from affekt.serving.door.clip_fields import (
+    LABELS,
+    WORDS,
+    in_query,
+    labels_of,
+    misspelt,
+    refuse_misspelt,
+    said,
+    timings_wanted,
+)
 from affekt.serving.door.desk import Desk
 from affekt.serving.door.inbox import Clip, drained
 from affekt.serving.door.refusal import Refusal
@@ -25,6 +34,9 @@ _BINARY = "Inference-Header-Content-Length"
 #: Bytes of a request: a clip in base64 is held in memory.
 MOST_BYTES = 32 << 20
 _OUTPUTS = ("label", "confidence", "probabilities")
+#: What a request and its input consist of; and where what is said of a clip belongs, which is neither of them.
+_REQUEST, _INPUT = ("id", "inputs", "outputs", "parameters"), ("name", "datatype", "shape", "data", "parameters")
+_PLACE = dict.fromkeys(WORDS, 'the "parameters" beside "inputs"')
 _EXPECTED = (
     'expected "inputs": [{"name": "clip", "datatype": "BYTES", "shape": [1], "data": ["…"]}] with the clip in base64, '
     'or with the name "uri" and an s3:// address'
@@ -107,7 +119,7 @@ def _words(asked: Mapping[str, Any]) -> dict[str, list[Any]]:
     parameters = {} if parameters is None else parameters
     if not isinstance(parameters, Mapping) or not isinstance(name, str | int | None) or isinstance(name, bool):
         raise Refusal(400, "bad_inputs", 'expected "parameters" as an object, and "id" as a text')
-    if why := misspelt(parameters, WORDS):
+    if why := misspelt(parameters, WORDS, in_query()) or misspelt(asked, _REQUEST, _PLACE):
         raise Refusal(400, "bad_inputs", why)
     return {name: [parameters[name]] for name in WORDS if name in parameters}
 
@@ -135,10 +147,13 @@ async def _clip(desk: Desk, request: Request, asked: Mapping[str, Any]) -> Clip:
         (given,) = asked["inputs"]
         name, kind, data = str(given["name"]), given.get("datatype", "BYTES"), given["data"]
         shape = given.get("shape", [1])
+        why = misspelt(given, _INPUT, _PLACE) or misspelt(given.get("parameters") or {}, (), _PLACE)
         while isinstance(data, list):
             (data,) = data
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Refusal(400, "bad_inputs", _EXPECTED) from None
+    if why:
+        raise Refusal(400, "bad_inputs", why)
     one = isinstance(shape, list) and shape != [] and all(size == 1 and size is not True for size in shape)
     if kind != "BYTES" or name not in ("clip", "uri") or not isinstance(data, str) or not one:
         raise Refusal(400, "bad_inputs", _EXPECTED)

@@ -424,6 +424,58 @@ def test_a_name_that_was_meant_as_another_one_is_told(door, path, send, code, me
     assert inbox(door) == []
 
 
+ONE = {"name": "clip", "datatype": "BYTES", "shape": [1], "data": ["AAAA"]}
+
+
+@pytest.mark.parametrize(
+    ("path", "send", "code", "place"),
+    [
+        ("/timeline/affekt", {"files": {"data": b"clip"}, "data": {"every": "1"}}, "bad_form", "?every="),
+        ("/timeline/affekt", {"json": {"uri": "s3://mine/clip.mp4", "every": 1}}, "bad_json", "?every="),
+        ("/explanations/affekt", {"files": {"data": b"clip"}, "data": {"label": "sad"}}, "bad_form", "?label="),
+        ("/explanations/affekt", {"json": {"uri": "s3://mine/clip.mp4", "frames": 5}}, "bad_json", "?frames="),
+        ("/predictions/affekt", {"files": {"data": b"clip"}, "data": {"timings": "1"}}, "bad_form", "?timings="),
+        ("/v2/models/affekt/infer", {"json": {"inputs": [ONE], "labels": ["sad"]}}, "bad_inputs", '"parameters"'),
+        ("/v2/models/affekt/infer", {"json": {"inputs": [{**ONE, "person": "ann"}]}}, "bad_inputs", '"parameters"'),
+        (
+            "/v2/models/affekt/infer",
+            {"json": {"inputs": [{**ONE, "parameters": {"labels": "sad,happy"}}]}},
+            "bad_inputs",
+            '"parameters"',
+        ),
+        (
+            "/v2/models/affekt/infer",
+            {"json": {"inputs": [ONE], "parameters": {"timings": True}}},
+            "bad_inputs",
+            "?timings=",
+        ),
+    ],
+)
+def test_a_name_that_stands_where_it_is_not_read_is_told_its_place(door, path, send, code, place):
+    """Passed over, the answer would be that to another question."""
+    answer = requests.post(f"{door.base}{path}", **send, timeout=60)
+    assert error_of(answer) == (400, code)
+    assert "it belongs into" in (message := answer.json()["error"]["message"]) and place in message
+    assert inbox(door) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/predictions/affekt", '{"uri": "s3://mine/a.mp4", "uri": "s3://mine/b.mp4"}'),
+        ("/predictions/affekt", '{"uri": "s3://mine/a.mp4", "labels": "sad,happy", "labels": "fear,sad"}'),
+        ("/v2/models/affekt/infer", '{"inputs": [], "parameters": {"person": "ann", "person": "bob"}}'),
+    ],
+)
+def test_a_document_with_a_name_twice_is_refused_where_it_says_two_things(door, path, body):
+    answer = requests.post(f"{door.base}{path}", data=body, headers={"Content-Type": "application/json"}, timeout=60)
+    assert error_of(answer) == (400, "bad_json")
+    assert "twice, and differently" in answer.json()["error"]["message"]
+    once = body.replace("b.mp4", "a.mp4").replace("fear,sad", "sad,happy").replace("bob", "ann")
+    answer = requests.post(f"{door.base}{path}", data=once, headers={"Content-Type": "application/json"}, timeout=60)
+    assert error_of(answer) != (400, "bad_json")
+
+
 def test_names_that_are_nobodys_are_passed_over(door, clip, expected):
     with clip.open("rb") as file:
         answer = requests.post(f"{door.url}?utm_source=a&_=5", files={"label": file}, data={"note": "a"}, timeout=60)
