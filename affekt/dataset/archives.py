@@ -20,6 +20,7 @@ from typing import IO, Any, BinaryIO, Self, cast
 
 from affekt.counted import counted
 from affekt.dataset.tables import is_table_name, packing_of
+from affekt.dataset.zip_directory import zip_entries
 from affekt.errors import DataError
 from affekt.storage import open_large
 
@@ -73,9 +74,13 @@ def _limited(found: Iterator[Member], where: str) -> Iterator[Member]:
     for member in found:
         count, total = count + 1, total + member.size
         if count > MAX_MEMBERS or total > MAX_UNPACKED:
-            limit = f"{counted(MAX_MEMBERS, 'files')} or {MAX_UNPACKED >> 30} GiB"
-            raise DataError(f"holds more than {limit}; unpack it and give the folder", code="too_large", where=where)
+            raise _too_large(where)
         yield member
+
+
+def _too_large(where: str) -> DataError:
+    limit = f"{counted(MAX_MEMBERS, 'files')} or {MAX_UNPACKED >> 30} GiB"
+    return DataError(f"holds more than {limit}; unpack it and give the folder", code="too_large", where=where)
 
 
 def _found(file: BinaryIO, where: str) -> Generator[Member, None, None]:
@@ -83,6 +88,8 @@ def _found(file: BinaryIO, where: str) -> Generator[Member, None, None]:
 
 
 def _of_zip(file: BinaryIO, where: str) -> Generator[Member, None, None]:
+    if zip_entries(file) > MAX_MEMBERS:  # each takes a kilobyte of memory once zipfile knows it
+        raise _too_large(where)
     with zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
             if info.is_dir():

@@ -93,6 +93,33 @@ def test_an_archive_over_a_limit_is_refused(
         assert caught.value.code == "too_large"
 
 
+@pytest.mark.parametrize("stated", [None, 1])
+@pytest.mark.parametrize("large", [False, True])
+def test_a_zip_of_too_many_files_is_refused_before_they_are_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: bool, stated: int | None
+) -> None:
+    """A million files, of a hundred megabytes, took a gigabyte."""
+    monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 2 if large else 1000)
+    whole = bytearray(
+        Path(zip_of(tmp_path / "x.zip", {f"happy/{number}.png": b"" for number in range(50)})).read_bytes()
+    )
+    assert (b"PK\x06\x06" in whole) == large
+    if stated:  # a number of entries that is a lie
+        for sign, place, size in ((b"PK\x05\x06", 10, 2), (b"PK\x06\x06", 32, 8)):
+            if (at := whole.rfind(sign)) >= 0:
+                whole[at + place : at + place + size] = stated.to_bytes(size, "little")
+    (tmp_path / "x.zip").write_bytes(whole + b"behind it")
+    monkeypatch.setattr(archives, "MAX_MEMBERS", 49)
+    read: list[object] = []
+    monkeypatch.setattr(zipfile, "ZipFile", read.append)
+
+    with pytest.raises(DataError, match="holds more than 49 files") as caught:
+        read_faces(str(tmp_path / "x.zip"))
+
+    assert caught.value.code == "too_large"
+    assert not read
+
+
 def test_a_member_that_is_larger_than_it_says_is_not_read_to_its_end(tmp_path: Path) -> None:
     path = Path(zip_of(tmp_path / "x.zip", {"sad/a.png": bytes(1 << 20)}))
     content = path.read_bytes()
