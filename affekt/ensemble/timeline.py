@@ -50,7 +50,8 @@ def timeline(ensemble: Ensemble, path: Path, every: float, deadline: Deadline) -
             continue
         said = {"label": answer.label, "confidence": answer.confidence, "probabilities": answer.probabilities}
         parts = {name: _by(ensemble, seen, name) for name in ("face", "voice")}
-        windows.append({**where, **said, **parts, "modalities": list(answer.modalities)})
+        told = {"modalities": list(answer.modalities), "warnings": list(answer.warnings)}
+        windows.append({**where, **said, **parts, **told})
     return {"every": every, "windows": windows}
 
 

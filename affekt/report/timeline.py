@@ -21,7 +21,7 @@ def write_timeline(path: Path, video: Path, windows: Sequence[Mapping[str, Any]]
         path: the HTML file; best in the folder of the video, which it shows by its name.
         video: the video.
         windows: as ``affekt predict --every --json`` gives them: ``from`` and ``to`` in seconds, and either
-            ``probabilities`` or ``error``.
+            ``probabilities``, with ``warnings``, or ``error``.
         model: the reference that answered.
     """
     labels = list(next((window["probabilities"] for window in windows if "error" not in window), {}))
@@ -61,4 +61,5 @@ def _says(window: Mapping[str, Any]) -> str:
     span = f"{window['from']:.1f}–{window['to']:.1f} s"
     if "error" in window:
         return f"{span}: {window['error']['message']}"
-    return f"{span}: {window['label']} {window['confidence']:.0%}"
+    told = "; ".join(window.get("warnings", ()))
+    return f"{span}: {window['label']} {window['confidence']:.0%}{told and f' [{told}]'}"

@@ -157,6 +157,8 @@ def _timeline() -> Document:
             "probabilities": {**_VECTOR, "description": "from all that could be used"},
             "face": {"type": ["object", "null"], "additionalProperties": _NUMBER, "description": "from the face alone"},
             "voice": {"type": ["object", "null"], "additionalProperties": _NUMBER, "description": "the voice alone"},
+            "modalities": {"type": "array", "items": {"enum": ["face", "voice"]}},
+            "warnings": {"type": "array", "items": {"type": "string"}},
             "error": {"type": "object", "description": "why this window has no answer"},
         },
     }

@@ -90,6 +90,7 @@ def test_a_timeline_of_one_window_says_what_the_answer_says(explained, sample_cl
     answer = ensemble.predict_file(path)
     assert window["from"] == 0 and window["label"] == answer.label
     assert (window["confidence"], window["probabilities"]) == (answer.confidence, answer.probabilities)
+    assert window["warnings"] == list(answer.warnings)
     assert set(window["face"]) == set(window["voice"]) == set(ensemble.labels)
     assert sum(window["face"].values()) == pytest.approx(1)
     with pytest.raises(MediaError):

@@ -114,7 +114,8 @@ async function course() {
   say(`${said.windows.length} windows of a second`);
   at("timeline").replaceChildren(...said.windows.map((window) => {
     const text = window.error ? "no answer" : `${window.label} ${percent(window.confidence)}`;
-    const part = made("button", text, { type: "button", title: `${window.from} to ${window.to} s: ${text}` });
+    const told = (window.warnings || []).map((warning) => ` [${warning}]`).join("");
+    const part = made("button", text, { type: "button", title: `${window.from} to ${window.to} s: ${text}${told}` });
     part.onclick = () => { at("video").currentTime = window.from; };
     return part;
   }));
