@@ -14,6 +14,7 @@ from affekt.fusion.cross_validation import unseen_answers
 from affekt.report.document import Ablation
 from affekt.score_table import ScoreTable
 from affekt.settings import Settings
+from affekt.statistics.metrics import predictions
 from affekt.statistics.paired import compare_paired
 from affekt.statistics.standard_error import plainest, standard_error_over_subjects
 
@@ -26,7 +27,8 @@ def ablate(train: ScoreTable, settings: Settings, how: Mapping[str, Any]) -> tup
     The rows must be out-of-fold scores (of clips that the models did not learn from). Each row is fused by a fusion of
     the chosen method that was fitted on other subjects' rows, once with the model and once without. It is kept if the
     gain on the same clips is more than one standard error over subjects: the ensemble without it is the plainer one.
-    Where nothing can be compared, or nothing else is there to be fused, it is kept: nothing speaks against it.
+    A clip that a fusion has no answer to counts as wrong, as in every figure. Where nothing can be compared, or nothing
+    else is there to be fused, it is kept: nothing speaks against it.
 
     Args:
         train: the rows that fusions are fitted on.
@@ -58,10 +60,11 @@ def _ablation(model: str, train: ScoreTable, settings: Settings, how: Mapping[st
             model, True, beside, method, 0, 0, None, None, None,
             "kept: the train clips show too few subjects to compare the fusion with it and without it", together,
         )  # fmt: skip
-    answered = ~(np.isnan(with_it).any(axis=1) | np.isnan(without).any(axis=1))
+    # Where the model alone has an answer, of a clip without a face, say, the fusion without it has none: it is wrong.
+    answered = ~(np.isnan(with_it).any(axis=1) & np.isnan(without).any(axis=1))
     known, with_it, without = known.rows(answered), with_it[answered], without[answered]
     truth = known.truth
-    right = np.stack([scores.argmax(axis=1) == truth for scores in (without, with_it)])
+    right = np.stack([predictions(scores) == truth for scores in (without, with_it)])
     error = standard_error_over_subjects(right[1].astype(float) - right[0], known.subjects)
     kept = plainest(right, known.subjects) == 1
     evidence = compare_paired(
@@ -70,7 +73,7 @@ def _ablation(model: str, train: ScoreTable, settings: Settings, how: Mapping[st
     )  # fmt: skip
     shares = [float(each.mean()) for each in right]
     return Ablation(
-        model, kept, beside, method, len(known), len(set(known.subjects)), shares[0], shares[1], evidence,
+        model, kept, beside, method, len(known), len(set(filter(None, known.subjects))), shares[0], shares[1], evidence,
         f"{'kept' if kept else 'left out'}: {method.replace('_', ' ')} is right on {shares[1]:.1%} of "
         f"{counted(len(known), 'train clips')} of unseen subjects with it and on {shares[0]:.1%} without it; the "
         f"standard error of the difference over subjects is {error:.1%}",

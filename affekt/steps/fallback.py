@@ -50,7 +50,7 @@ def _compared(model: str, stand_in: str, train: ScoreTable) -> Fallback | None:
     error = standard_error_over_subjects(right[1].astype(float) - right[0], table.subjects)
     outcome = f"gives way to {stand_in}" if fell else f"stays beside {stand_in}"
     return Fallback(
-        model, stand_in, fell, len(table), len(set(table.subjects)), own, other,
+        model, stand_in, fell, len(table), len(set(filter(None, table.subjects))), own, other,
         f"{outcome}: on {counted(len(table), 'train clips')} of unseen subjects it is right on {own:.1%}, {stand_in} "
         f"on {other:.1%}; the standard error of the difference over subjects is {error:.1%}",
     )  # fmt: skip

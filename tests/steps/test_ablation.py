@@ -66,6 +66,19 @@ def test_a_model_that_is_confidently_wrong_is_left_out(average: Settings) -> Non
     assert not found.kept and "left out" in found.reason
 
 
+def test_a_model_that_alone_answers_some_clips_is_kept_for_them(average: Settings) -> None:
+    scores = table({"vgg": 2.0, "joint": 1.2})
+    hidden = np.arange(len(scores)) % 2 == 0  # no face is seen in these
+    scores.scores[hidden, 0] = np.nan
+    scores.scores[~hidden, 1] = scores.scores[~hidden, 0]  # where both answer they say the same
+
+    kept, found = ablation_of(scores, average)
+
+    assert kept == ("vgg", "joint") and found.kept
+    assert found.clips == len(scores.split("train"))
+    assert found.accuracy_without is not None and found.accuracy_without < 0.5
+
+
 def test_of_equally_many_right_answers_the_surer_ones_decide(average: Settings) -> None:
     scores = table({"vgg": 1.0})
     doubled = np.repeat(scores.scores, 2, axis=1)
