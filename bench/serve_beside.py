@@ -81,7 +81,8 @@ def networks(repeats: int = 3) -> list[str]:
 
     from affekt.models.bilstm.network import BiLSTM
     from affekt.models.c3d.network import C3D
-    from affekt.models.engine import Graph
+    from affekt.models.engine import Graph, int8_pays
+    from affekt.models.graphs.quantising import can_quantise, write_int8
     from affekt.models.graphs.writing import write_bilstm, write_c3d, write_vgg
     from affekt.models.model_folder import save_model
     from affekt.models.preprocessing import Preprocessing
@@ -107,10 +108,12 @@ def networks(repeats: int = 3) -> list[str]:
             folder = Path(temporary)
             save_model(folder, name, network, labels=tuple("abcdefg"), preprocessing=preprocessing, settings=settings)
             write(folder)
-            graph = Graph(folder, threads=1)
-            rows.append(
-                _row(name, partial(_plain, network, preprocessing, array), partial(_of_graph, graph, array), repeats)
-            )
+            plain = partial(_plain, network, preprocessing, array)
+            rows.append(_row(name, plain, partial(_of_graph, Graph(folder, threads=1), array), repeats))
+            # What a training writes by itself for networks that answer alike in it, which random weights cannot show.
+            if name != "bilstm" and can_quantise() and int8_pays():
+                write_int8(folder, [(array,)])
+                rows.append(_row(f"{name}, int8", plain, partial(_of_graph, Graph(folder, threads=1), array), repeats))
     return [
         "| full size, one thread | plain PyTorch CPU ms | graph CPU ms | ratio | wall ratio | same labels |",
         "|---|---:|---:|---:|---:|---:|",

@@ -6,8 +6,10 @@ import importlib.util
 import logging
 import sys
 import threading
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,13 @@ logger = logging.getLogger(__name__)
 
 #: The files of a graph in a member's folder: its operations, and its numbers.
 GRAPH, NUMBERS = "graph.xml", "graph.bin"
+#: The same of the graph that multiplies in whole numbers of eight bits, where there is one that answers alike.
+INT8_GRAPH, INT8_NUMBERS = "int8.xml", "int8.bin"
 _PACKAGE = "openvino"
 _CONVERTER = "openvino.tools.ovc"
 _HINTS = {"float32": "f32", "bfloat16": "bf16"}
 _first = threading.Lock()
+_overheard: ContextVar[list[tuple[Path, tuple[np.ndarray, ...]]] | None] = ContextVar("_overheard", default=None)
 
 
 def is_installed() -> bool:
@@ -108,18 +113,23 @@ class Graph:
     Args:
         folder: that holds the graph.
         precision: ``auto``, ``float32`` or ``bfloat16`` for the multiplications; auto takes bfloat16 where
-            it was measured to be quicker on this processor.
+            it was measured to be quicker on this processor, and int8 where that is quicker still and the folder holds
+            a graph in it.
         threads: at most; by default one a core. A graph whose sums over many numbers are shared out among threads
             gives other last bits with another number of them.
     """
 
     def __init__(self, folder: Path, precision: str = "auto", threads: int = 0) -> None:
+        files = (folder / GRAPH, folder / NUMBERS)
         if precision == "auto":
             precision = quicker_format()
+            if (folder / INT8_GRAPH).is_file() and int8_pays():
+                files = (folder / INT8_GRAPH, folder / INT8_NUMBERS)
+        self._folder = folder
         self._one_at_a_time = threading.Lock()
         # The engine goes on reading in what was kept.
         compiled, self._kept = _compiled(
-            folder,
+            files,
             _settings(precision, threads or threads_told() or whole_cores()),
         )
         #: Arrays that it is given.
@@ -128,31 +138,82 @@ class Graph:
 
     def __call__(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
         """What the network makes of its arrays, each output copied."""
+        if (told := _overheard.get()) is not None:
+            told.append((self._folder, arrays))
         with self._one_at_a_time:
             outputs = self._request.infer(dict(enumerate(arrays)))
             return tuple(np.array(outputs[number]) for number in range(len(outputs)))
 
 
+@contextmanager
+def overheard() -> Iterator[list[tuple[Path, tuple[np.ndarray, ...]]]]:
+    """What this thread's graphs are asked meanwhile, in turn: the folder of each, and its arrays."""
+    told: list[tuple[Path, tuple[np.ndarray, ...]]] = []
+    before = _overheard.set(told)
+    try:
+        yield told
+    finally:
+        _overheard.reset(before)
+
+
 def quicker_format() -> str:
     """``float32`` or ``bfloat16``: in which of them the engine was measured to be quicker on this processor."""
-    return number_format.measured(_PACKAGE, engine().get_version(), _convolutions).quicker
+    return _measured().quicker
+
+
+def int8_pays() -> bool:
+    """Whether the engine was measured to be quicker in whole numbers of eight bits, and right, on this processor."""
+    return _measured().int8_pays
+
+
+def _measured() -> number_format.Measured:
+    return number_format.measured(_PACKAGE, engine().get_version(), _convolutions)
 
 
 def _convolutions() -> dict[str, Callable[[], object]]:
-    """Three convolutions in a row in each format, as those of the networks are."""
+    """Three convolutions in a row in each format, as those of the networks are.
+
+    Those in int8 are left out where their sums are wrong: processors without an instruction for it add two products in
+    sixteen bits, which cannot hold them.
+    """
+    shape = [4, 64, 24, 24]
+
+    def request(maps_of: Callable[[Any, int], Any], name: str, count: int) -> Any:
+        pictures = engine(".opset8").parameter(shape, np.float32)
+        model = engine().Model([maps_of(pictures, count)], [pictures])
+        return _core().compile_model(model, "CPU", _settings(name, 1)).create_infer_request()
+
+    largest = {0: np.full(shape, _LARGEST, np.float32)}
+    ways: dict[str, Callable[[], object]] = {
+        name: partial(request(_in_floats, name, 3).infer, largest) for name in _HINTS
+    }
+    sums = request(_in_whole_numbers, "float32", 1).infer(largest)[0]
+    if (sums[:, :, 1:-1, 1:-1] == _LARGEST * _WEIGHTS.sum() * shape[1] / len(_WEIGHTS) * 9).all():
+        ways["int8"] = partial(request(_in_whole_numbers, "float32", 3).infer, largest)
+    return ways
+
+
+#: The largest whole number of eight bits, and weights of which neighbours have products that add up to the most.
+_LARGEST, _WEIGHTS = 255, np.array([127, 127, -127, -126], np.int8)
+
+
+def _in_floats(maps: Any, count: int) -> Any:
     operations = engine(".opset8")
-    maps = pictures = operations.parameter([4, 64, 24, 24], np.float32)
-    for _ in range(3):
-        maps = operations.convolution(
-            maps, operations.constant(np.full((64, 64, 3, 3), 0.01, np.float32)), [1, 1], [1, 1], [1, 1], [1, 1]
-        )
-    model, values = engine().Model([maps], [pictures]), np.ones((4, 64, 24, 24), np.float32)
+    for _ in range(count):
+        weights = operations.constant(np.full((64, 64, 3, 3), 0.01, np.float32))
+        maps = operations.convolution(maps, weights, [1, 1], [1, 1], [1, 1], [1, 1])
+    return maps
 
-    def way(name: str) -> Callable[[], object]:
-        request = _core().compile_model(model, "CPU", _settings(name, 1)).create_infer_request()
-        return lambda: request.infer({0: values})
 
-    return {name: way(name) for name in _HINTS}
+def _in_whole_numbers(maps: Any, count: int) -> Any:
+    operations, ends = engine(".opset8"), (np.float32(0), np.float32(_LARGEST)) * 2
+    kernel = np.tile(_WEIGHTS, 16).reshape(1, 64, 1, 1).repeat(64, 0).repeat(3, 2).repeat(3, 3)
+    for _ in range(count):
+        weights = operations.convert(operations.constant(kernel), np.float32)
+        weights = operations.multiply(weights, operations.constant(np.ones((64, 1, 1, 1), np.float32)))
+        maps = operations.fake_quantize(maps, *ends, _LARGEST + 1)
+        maps = operations.convolution(maps, weights, [1, 1], [1, 1], [1, 1], [1, 1])
+    return maps
 
 
 def _settings(precision: str, threads: int) -> dict[str, Any]:
@@ -165,9 +226,8 @@ def _settings(precision: str, threads: int) -> dict[str, Any]:
     }
 
 
-def _compiled(folder: Path, settings: dict[str, Any]) -> tuple[Any, np.ndarray | None]:
-    """The graph in a folder, ready to be asked; and what was kept of it, where it was made from that."""
-    files = (folder / GRAPH, folder / NUMBERS)
+def _compiled(files: tuple[Path, Path], settings: dict[str, Any]) -> tuple[Any, np.ndarray | None]:
+    """The graph in its two files, ready to be asked; and what was kept of it, where it was made from that."""
     # Neither threads nor streams change what is kept.
     place = kept_graphs.place_of(files, engine().get_version(), settings["INFERENCE_PRECISION_HINT"])
     if place is not None and (kept := kept_graphs.read(place)) is not None:
@@ -175,7 +235,7 @@ def _compiled(folder: Path, settings: dict[str, Any]) -> tuple[Any, np.ndarray |
             return _core().import_model(engine().Tensor(kept, shared_memory=True), "CPU", settings), kept
         except RuntimeError as error:
             logger.info("%s cannot be read and is made again (%s)", place, error)
-    compiled = _core().compile_model(_core().read_model(folder / GRAPH), "CPU", settings)
+    compiled = _core().compile_model(_core().read_model(files[0]), "CPU", settings)
     if place is not None:
         kept_graphs.keep(place, compiled.export_model().getbuffer())
     return compiled, None

@@ -121,6 +121,11 @@ class Settings:
         In(one_of=("auto", "torch", "openvino")),
         "what computes the networks of answers; auto: OpenVINO for those stored as graphs, without a GPU",
     ]
+    int8: Annotated[
+        bool | None,
+        "whether graphs multiply in int8 where 99 of 100 clips keep their label and the processor is quicker in it; "
+        "null: those of large networks",
+    ]
     compile: Annotated[
         bool | None,
         "whether networks are trained as torch.compile makes them (on a CPU with a C++ compiler); "

@@ -16,15 +16,13 @@ from affekt.dataset.several import possible_labels
 from affekt.ensemble.among import only_possible
 from affekt.ensemble.assembly import assemble
 from affekt.ensemble.depth import Depth
-from affekt.ensemble.graphs import COMPARED, write_graphs
 from affekt.ensemble.learned import Learned
 from affekt.errors import DataError
 from affekt.extensions import fusion_spec, fusions_for, members_needed
 from affekt.fusion import Fusion, FusionKey, PersonFusion
 from affekt.fusion.cross_validation import unseen_answers
 from affekt.json_document import JsonDocument
-from affekt.media import PreparedClip, PreparedIndex
-from affekt.media.even_frames import even_frames
+from affekt.media import PreparedIndex
 from affekt.report.document import Ablation, Fallback
 from affekt.report.paper_tables import TABLE_3, readings
 from affekt.score_table import ScoreTable, join_tables
@@ -32,6 +30,7 @@ from affekt.settings import Settings
 from affekt.steps.ablation import ablate
 from affekt.steps.counted_once import counted_once, rows_counted
 from affekt.steps.fallback import fall_back
+from affekt.steps.network_graphs import tried_graphs
 from affekt.steps.reference import write_reference
 from affekt.store import PreparedStore
 from affekt.training.person_scores import read_scores
@@ -172,7 +171,9 @@ def fit_fusions(
         learned.write(folder)
     if seen is not None and seen[0].unit == "clips" and len(train):
         write_reference(folder, *seen, train.only(kept), settings, how)
-    graphs = partial(write_graphs, clips=_some(*seen)) if seen is not None and settings.inference != "torch" else None
+    graphs = None
+    if seen is not None and settings.inference != "torch":
+        graphs = partial(tried_graphs, index=seen[0], store=seen[1], settings=settings)
     assemble(folder, members=needed, models=kept, labels=table.labels, settings=settings, facts=facts, graphs=graphs)
     vectors = np.stack(list(answers.values()), axis=1)
     if seen is not None and seen[0].unit == "clips":
@@ -194,12 +195,6 @@ def _with_weight(train: ScoreTable, method: str, how: Mapping[str, Any]) -> tupl
         logger.info("%s: no weight in any answer of %s; the ensemble does without", ", ".join(left), method)
         idle += left
         kept = tuple(name for name in kept if name in weighing)
-
-
-def _some(index: PreparedIndex, store: PreparedStore) -> list[PreparedClip]:
-    """Evenly spaced ones of the prepared clips or images."""
-    rows = list(index)
-    return [store.get(rows[row].key) for row in np.unique(even_frames(np.arange(len(rows)), COMPARED))]
 
 
 def _fit_kept(

@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from affekt.machine import processor
 from affekt.models import engine, hardware, number_format
 from affekt.models.number_format import Measured, measured
 
@@ -100,6 +102,44 @@ def test_no_home_is_made_for_it(tmp_path, monkeypatch):
 def test_a_home_that_cannot_be_written_to_is_no_fault(home, monkeypatch):
     (home / "cache").write_text("a file in the way")
     assert measured("engine", "1", Ways(float32=2, bfloat16=1)).quicker == "bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("int8", "pays"), [({}, False), ({"int8": 2}, True), ({"int8": 5}, False), ({"int8": 9}, False)]
+)
+def test_int8_is_taken_where_it_is_clearly_quicker_than_the_better_float_format(int8, pays, monkeypatch):
+    ways = Ways(float32=10, bfloat16=5, **int8)
+    assert measured("engine", "1", ways).int8_pays is pays
+    another_process(monkeypatch)
+    assert (measured("engine", "1", ways).int8_pays, ways.asked) == (pays, 1)
+
+
+def test_what_was_remembered_before_int8_was_measured_is_measured_anew(home, monkeypatch):
+    ways = Ways(float32=2, bfloat16=2)
+    monkeypatch.setattr(number_format, "_LAYOUT", "1")
+    measured("engine", "1", ways)
+    another_process(monkeypatch)
+    monkeypatch.undo()
+    monkeypatch.setenv("AFFEKT_HOME", str(home))
+    monkeypatch.setattr(number_format, "_known", {})
+    measured("engine", "1", ways)
+    assert ways.asked == 2
+
+
+def test_int8_is_not_measured_where_its_sums_are_wrong(monkeypatch):
+    def saturated(maps, count):
+        operations = engine.engine(".opset8")
+        return operations.minimum(whole_numbers(maps, count), np.float32(32767))  # what sixteen bits hold
+
+    whole_numbers = engine._in_whole_numbers
+    monkeypatch.setattr(engine, "_in_whole_numbers", saturated)
+    assert set(engine._convolutions()) == {"float32", "bfloat16"}
+
+
+def test_a_processor_with_an_instruction_for_int8_has_the_right_sums():
+    if not {"avx512_vnni", "avx_vnni", "amx_int8"} & set(processor().split()):
+        pytest.skip("this processor has no instruction that multiplies in int8")
+    assert set(engine._convolutions()) == {"float32", "bfloat16", "int8"}
 
 
 def test_both_engines_are_measured_alike_on_this_processor():
