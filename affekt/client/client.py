@@ -108,7 +108,10 @@ class Client:
 
     def versions(self) -> list[dict[str, Any]]:
         """The versions that the server has; errors as :meth:`predict`."""
-        return list(self._document(self._sent("GET", f"{self._base}/models"))["models"])
+        models = self._document(self._sent("GET", f"{self._base}/models")).get("models")
+        if not isinstance(models, list):
+            raise AffektError("the answer is not of an affekt server", code="bad_answer", where=self._base)
+        return list(models)
 
     def ready(self) -> bool:
         """Whether a worker can answer."""
@@ -190,16 +193,16 @@ class Client:
                 if attempt < left and not no_server(error):
                     time.sleep(0.5 * 2**attempt)
                     continue
-                raise unreachable(address) from error
+                raise unreachable(address, error) from error
             except requests.exceptions.ContentDecodingError as error:
                 raise AffektError(f"the answer cannot be read: {error}", code="bad_answer", where=address) from error
-            except requests.RequestException as error:
+            except (requests.RequestException, OSError) as error:  # a file of certificates that is not there
                 raise AffektError(str(error), code="bad_address", where=address) from error
             finally:
                 if body is not None:
                     body.close()
             if answer.is_redirect:
-                there = urljoin(address, answer.headers["Location"]).partition("/predictions/")[0]
+                there = _leads_to(address, answer.headers["Location"])
                 raise AffektError(f"the server says that it is at {there}; ask there", code="moved", where=address)
             if answer.status_code not in _AGAIN or attempt == left:
                 return answer
@@ -217,7 +220,7 @@ class Client:
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None or session not in self._sessions:
-            session = self._local.session = requests.Session()
+            session = self._local.session = _Session()
             self._sessions.append(session)
         return session
 
@@ -250,6 +253,14 @@ def prediction_url(url: str, model: str = "affekt") -> str:
     return url.rstrip("/") if urlsplit(url).path.strip("/") else f"{url.rstrip('/')}/predictions/{model}"
 
 
+def _leads_to(address: str, location: str) -> str:
+    """The server to which a redirection leads."""
+    try:
+        return urljoin(address, location).partition("/predictions/")[0]
+    except ValueError:  # it is no address
+        return repr(location)
+
+
 def _about(labels: Sequence[str], person: str = "") -> dict[str, str]:
     """The query that names the labels that can be right, and the person."""
     return {**({"labels": ",".join(labels)} if labels else {}), **({"person": person} if person else {})}
@@ -271,6 +282,14 @@ def _check(**given: tuple[float, bool, str]) -> None:
     for name, (value, good, expected) in given.items():
         if not good:
             raise UsageError(f"expected as {name} {expected}, got {value!r}", code="usage")
+
+
+class _Session(requests.Session):
+    """Connections; where a redirection leads, which may be no address, is nobody's business here."""
+
+    def resolve_redirects(self, *arguments: Any, **further: Any) -> Iterator[requests.Response]:
+        """No further requests."""
+        return iter(())
 
 
 class _Key(requests.auth.AuthBase):

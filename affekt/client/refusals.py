@@ -17,13 +17,28 @@ def no_server(error: requests.RequestException) -> bool:
     return isinstance(getattr(inner, "reason", None), NewConnectionError)
 
 
-def unreachable(address: str) -> AffektError:
-    """The error where nothing takes the connection."""
-    return AffektError(
-        "no server answers there; start one with `affekt serve`, or check the address",
-        code="unreachable",
-        where=address,
-    )
+def unreachable(address: str, error: requests.RequestException | None = None) -> AffektError:
+    """The error where there is no connection, or one that ended before the answer.
+
+    Args:
+        address: that was asked.
+        error: how it failed; None where nothing takes the connection.
+    """
+    message = "no server answers there; start one with `affekt serve`, or check the address"
+    why = _innermost(error) if error is not None else ""
+    if isinstance(error, requests.exceptions.ProxyError):
+        message = f"the proxy that the environment names (HTTP_PROXY, HTTPS_PROXY, NO_PROXY) leads to no server: {why}"
+    elif isinstance(error, requests.exceptions.SSLError):
+        message = f"there is no secure connection to it ({why}); is it http://, or its certificate an unknown one?"
+    elif error is not None and not no_server(error):
+        message = f"the connection ended before there was an answer ({why}); is it a server of affekt, and does it run?"
+    return AffektError(message, code="unreachable", where=address)
+
+
+def _innermost(error: BaseException) -> str:
+    """What was first to fail, in words: the errors of connections hold each other."""
+    inner = getattr(error, "reason", None) or next((each for each in error.args if isinstance(each, Exception)), None)
+    return _innermost(inner) if isinstance(inner, BaseException) else str(error)
 
 
 def refusal_of(answer: requests.Response, address: str, clip: str | Path | None) -> AffektError:
@@ -33,11 +48,12 @@ def refusal_of(answer: requests.Response, address: str, clip: str | Path | None)
     except ValueError:
         document = {}
     said = document.get("error") if isinstance(document, dict) else None
+    said = said if isinstance(said, dict) and isinstance(said.get("message"), str) else None  # another server's
     if isinstance(said, dict) and answer.status_code in (400, 413):
         return MediaError(str(said.get("message")), code=str(said.get("code")), where=str(clip or address))
     if answer.status_code == 413:
-        size = f"has {counted(Path(clip).stat().st_size, 'bytes')}, which" if clip and Path(clip).is_file() else ""
-        return MediaError(f"the clip {size} is more than the server takes", code="too_large", where=str(clip))
+        size = f" has {counted(Path(clip).stat().st_size, 'bytes')}, which" if clip and Path(clip).is_file() else ""
+        return MediaError(f"the clip{size} is more than the server takes", code="too_large", where=str(clip))
     if isinstance(said, dict):
         return AffektError(str(said.get("message")), code=str(said.get("code")), where=address)
     text = str(document.get("message") or answer.text)[:300] if isinstance(document, dict) else answer.text[:300]

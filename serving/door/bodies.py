@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,8 @@ from affekt.serving.door.refusal import Refusal
 
 #: Fields of a form that hold the clip, whatever else there is.
 _NAMED = ("body", "data")
+#: A file's name with its own encoding (RFC 5987), as some clients send one that is not of ASCII alone.
+_CODED_NAME = re.compile(rb";\s*filename\*", re.IGNORECASE)
 #: Bytes of a form besides the clip, and of a JSON document.
 _FORM_BYTES, _JSON_BYTES = 64 << 10, 64 << 10
 #: Bytes of all JSON documents that are on their way, which are in memory until they are whole.
@@ -176,7 +179,8 @@ async def _form(
 class _Form:
     """Takes the parts of a form: the field that is named so is the clip, else the only file, else the only field.
 
-    The fields ``person`` and ``labels`` without a file's name are words about the clip.
+    The fields ``person`` and ``labels`` without a file's name are words about the clip. A part of no bytes is no clip:
+    a browser sends one for each file that nobody has chosen.
     """
 
     def __init__(self, writer: Writer) -> None:
@@ -184,6 +188,9 @@ class _Form:
         self._headers: list[list[bytes]] = []
         self._other = 0
         self._rank, self._writes, self._says = -1, False, ""
+        #: The rank and the name of a part of which no byte has come.
+        self._begun: tuple[int, str] | None = None
+        self._highest = -1
         self.ended = False
         self.words: dict[str, list[bytes]] = {}
         #: Further fields that are no files.
@@ -206,6 +213,8 @@ class _Form:
 
     def unclear(self) -> str:
         """Why nothing in the form is the clip; empty where something is."""
+        if self._rank < 1 <= self._highest:
+            return NO_CLIP  # what would have been one is empty, and another field is not meant as it
         if self.clips > 1:
             what = ("parts that are no files", "files", "fields 'data' or 'body'")[self._rank]
             which = "" if self._rank == 2 else ", none of them the field 'data' or 'body'"
@@ -218,17 +227,22 @@ class _Form:
 
     def _begin(self) -> None:
         named = {name.lower(): value for name, value in self._headers}
-        _, options = parse_options_header(named.get(b"content-disposition"))
+        disposition = named.get(b"content-disposition", b"")
+        _, options = parse_options_header(disposition)
         name = options.get(b"name", b"").decode(errors="replace")
-        self._says = name if name in WORDS and b"filename" not in options else ""
+        is_file = b"filename" in options or _CODED_NAME.search(disposition) is not None
+        self._says = name if name in WORDS and not is_file else ""
+        self._writes, self._begun = False, None
         if self._says:
-            self._writes = False
             self.words.setdefault(name, []).append(b"")
             return
-        if b"filename" not in options:
+        if not is_file:
             self.others[name] = None
         self.word_as_file = name if name in WORDS else self.word_as_file
-        rank = 2 if name in _NAMED else 1 if b"filename" in options else 0
+        rank = 2 if name in _NAMED else 1 if is_file else 0
+        self._begun, self._highest = (rank, name), max(rank, self._highest)
+
+    def _first_byte(self, rank: int, name: str) -> None:
         self._writes = rank > self._rank
         if self._writes:
             self._writer.restart()
@@ -237,6 +251,9 @@ class _Form:
             self.clips += 1
 
     def _data(self, data: bytes) -> None:
+        if self._begun and data:
+            self._first_byte(*self._begun)
+            self._begun = None
         if self._writes:
             self._writer.write(data)
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ def answering(*replies: tuple[int, str]) -> Iterator[tuple[str, list[dict[str, s
             status, text = replies[min(len(seen), len(replies) - 1)]
             seen.append({**dict(self.headers), "path": self.path})
             self.send_response(status)
-            if status == 308:
+            if status in (302, 308):
                 self.send_header("Location", text)
             if text.startswith("cut"):
                 self.send_header("Content-Length", "99")
@@ -112,6 +113,55 @@ def test_no_server_is_an_error_that_says_what_to_do(file):
     with pytest.raises(AffektError, match="affekt serve") as raised:
         predict("http://127.0.0.1:1", file)
     assert raised.value.code == "unreachable"
+
+
+def test_a_connection_that_ends_before_the_answer_is_not_called_a_server_that_is_not_there(file):
+    with answering((200, "cut")) as (url, _), pytest.raises(AffektError, match="the connection ended") as raised:
+        predict(url, file, retries=0)
+    assert (raised.value.code, "no server" in raised.value.message) == ("unreachable", False)
+
+
+def test_no_secure_connection_and_a_proxy_are_told(file, monkeypatch):
+    with answering((200, "{}")) as (url, _):
+        with pytest.raises(AffektError, match=r"there is no secure connection to it .*is it http://") as raised:
+            predict(url.replace("http:", "https:"), file, retries=0)
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        with pytest.raises(AffektError, match=r"the proxy .*HTTP_PROXY.*refused") as proxied:
+            predict("http://affekt.test", file, retries=0)
+    assert raised.value.code == proxied.value.code == "unreachable"
+
+
+def test_certificates_that_are_not_there_are_an_error(file, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere.pem")
+    with pytest.raises(AffektError, match=r"/nowhere.pem"):
+        predict("https://127.0.0.1:1", file)
+
+
+def test_a_redirection_to_no_address_is_told_as_it_is(file):
+    with answering((302, "http://[::1")) as (url, _), pytest.raises(AffektError, match=r"http://\[::1") as raised:
+        predict(url, file)
+    assert raised.value.code == "moved"
+
+
+@pytest.mark.parametrize("text", ['{"error": {}}', '{"error": {"code": 5, "message": null}}'])
+def test_an_error_without_words_is_told_as_what_came(file, text):
+    with (
+        answering((400, text)) as (url, _),
+        pytest.raises(AffektError, match="the server refused the request") as raised,
+    ):
+        predict(url, file)
+    assert raised.value.code == "refused"
+
+
+@pytest.mark.parametrize("text", ["{}", '{"models": 5}'])
+def test_versions_of_another_server_are_no_answer(text, monkeypatch):
+    client = Client("http://127.0.0.1:1")
+    monkeypatch.setattr(client, "_sent", lambda *arguments: None)
+    monkeypatch.setattr(client, "_document", lambda answer: json.loads(text))
+    with pytest.raises(AffektError) as raised:
+        client.versions()
+    assert raised.value.code == "bad_answer"
 
 
 def test_a_slow_server_is_an_error(file):

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -152,6 +153,35 @@ def test_a_form_of_nothing_but_names_has_an_end(door):
     )
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
     assert error_of(requests.post(door.url, data=form, headers=headers, timeout=60)) == (413, "too_large")
+    assert inbox(door) == []
+
+
+def form_of(*parts: tuple[str, bytes]) -> dict[str, Any]:
+    """A request with a form of parts, each what its Content-Disposition says besides ``form-data`` and its bytes."""
+    written = b"".join(
+        f"--x\r\nContent-Disposition: form-data; {said}\r\n\r\n".encode() + data + b"\r\n" for said, data in parts
+    )
+    return {"data": written + b"--x--\r\n", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}
+
+
+@pytest.mark.parametrize("said", ["filename*=UTF-8''%C3%A4.mp4", "FILENAME*=utf-8'de'%C3%A4.mp4"])
+def test_a_files_name_in_an_encoding_of_its_own_makes_a_file(door, clip, expected, said):
+    data = clip.read_bytes()
+    form = form_of(('name="note"', b"of May"), (f'name="video"; {said}', data), ('name="place"', b"here"))
+    assert requests.post(door.url, **form, timeout=60).json() == expected
+    form = form_of(('name="data"; filename="a"', data), (f'name="labels"; {said}', b"sad,happy"))
+    assert error_of(requests.post(door.url, **form, timeout=60)) == (400, "bad_form")
+    assert inbox(door) == []
+
+
+@pytest.mark.parametrize("name", ["second", "data"])
+def test_a_file_that_nobody_has_chosen_is_no_clip(door, clip, expected, name):
+    """As browsers send it."""
+    none = (f'name="{name}"; filename=""', b"")
+    form = form_of(none, ('name="first"; filename="a.mp4"', clip.read_bytes()), none)
+    assert requests.post(door.url, **form, timeout=60).json() == expected
+    form = form_of(('name="note"', b"of May"), none)
+    assert error_of(requests.post(door.url, **form, timeout=60)) == (400, "no_clip")
     assert inbox(door) == []
 
 
