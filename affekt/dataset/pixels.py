@@ -19,14 +19,13 @@ from affekt.dataset.numbered_subjects import WRITTEN_SO, whole_subjects
 from affekt.dataset.problems import Problem, some
 from affekt.dataset.split_column import SplitColumn
 from affekt.dataset.split_names import canonical_split
-from affekt.dataset.tables import COLUMNS, Row, Table, is_missing
+from affekt.dataset.tables import COLUMNS, PIXELS, Row, Table, is_missing
 from affekt.dataset.unread_columns import unread_columns
 from affekt.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
 
-_PIXELS = ("pixels", "pixel", "pixel_values", "image_pixels")
 #: Of all pictures of a table, which are in memory while it is used.
 _MAX_BYTES = 4 << 30
 
@@ -45,7 +44,7 @@ class PixelRow:
 
 def has_pixels(names: Sequence[str]) -> bool:
     """Whether a table with columns of these folded names holds labelled images."""
-    return any(name in names for name in _PIXELS) and any(name in names for name in COLUMNS["label"])
+    return any(name in names for name in PIXELS) and any(name in names for name in COLUMNS["label"])
 
 
 def pixel_rows(table: Table, where: str) -> tuple[list[PixelRow], list[Problem]]:
@@ -116,7 +115,7 @@ class _Reader:
     """Reads rows by the places of their columns."""
 
     def __init__(self, table: Table) -> None:
-        self._label, self._pixels = table.column(*COLUMNS["label"]), table.column(*_PIXELS)
+        self._label, self._pixels = table.column(*COLUMNS["label"]), table.column(*PIXELS)
         self._usage = table.column("usage", *COLUMNS["split"])
         self.names_splits = self._usage is not None
         self._subject = table.column(*COLUMNS["subject"])

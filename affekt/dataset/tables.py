@@ -16,6 +16,7 @@ import re
 import unicodedata
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -24,6 +25,8 @@ from typing import Any, BinaryIO, cast
 from affekt.counted import counted
 from affekt.dataset.not_tables import what_is_zipped, what_it_is
 from affekt.dataset.open_quotes import swallows
+from affekt.dataset.problems import some
+from affekt.dataset.table_lines import Lines
 from affekt.errors import DataError
 from affekt.storage import open_large
 
@@ -53,6 +56,9 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     "split": ("split", "usage", "partition", "subset", "split_name", "data_split", "dataset_split"),
 }  # fmt: skip
+#: What the column of grey values of a table of pictures may be called, and how long another cell may be at most.
+PIXELS = ("pixels", "pixel", "pixel_values", "image_pixels")
+_LONGEST_CELL = 1 << 17
 #: Marks at the start of a text; that of UTF-32 begins as that of UTF-16 does.
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
@@ -81,7 +87,8 @@ class Table:
 
     def __init__(self, lines: Iterable[str], where: str) -> None:
         self.where = where
-        self._lines = _Counted(lines)
+        self._lines = Lines(lines, where)
+        self.names: list[str] = []
         first = next(self._lines, "")
         while first and not first.strip():
             first = next(self._lines, "")
@@ -104,10 +111,10 @@ class Table:
         self.names = [folded(name) for name in self.header]
         if not self.header:
             raise DataError("the file is empty; expected a header and a row per clip", code="empty", where=where)
-        twice = sorted({name for name in self.names if name and self.names.count(name) > 1})
+        twice = sorted(name for name, times in Counter(self.names).items() if name and times > 1)
         if twice:
             raise DataError(
-                f"two columns have the name {', '.join(twice)}; rename one",
+                f"two columns have the name {some(twice)}; rename one",
                 code="bad_row",
                 where=f"{where}:{self.line}",
             )
@@ -161,9 +168,13 @@ class Table:
         )
 
     def _next(self) -> list[str] | None:
-        self._lines.taken.clear()
+        self._lines.next_row()
         try:
-            return next(self._reader, None)
+            cells = next(self._reader, None)
+            may_be_long = self._lines.signs <= _LONGEST_CELL or any(name in self.names for name in PIXELS)
+            if not may_be_long and any(len(cell) > _LONGEST_CELL for cell in cells or ()):
+                raise csv.Error(f"field larger than field limit ({_LONGEST_CELL})")
+            return cells
         except csv.Error as error:
             raise DataError(
                 f"not a readable CSV file: {error}", code="unreadable", where=f"{self.where}:{self._lines.count}"
@@ -178,34 +189,6 @@ class Table:
 
 _SEPARATOR_WORDS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 _DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, UnicodeError)
-
-
-class _Counted:
-    """Lines, with how many were read, and those that the row which is read now consists of."""
-
-    def __init__(self, lines: Iterable[str]) -> None:
-        self._lines = iter(lines)
-        self._again: list[str] = []
-        self.taken: list[str] = []
-        self.count = 0
-
-    def __iter__(self) -> _Counted:
-        return self
-
-    def __next__(self) -> str:
-        if self._again:  # it was counted when it was read
-            line = self._again.pop()
-        else:
-            line = next(self._lines)
-            self.count += 1
-        self.taken.append(line)
-        return line
-
-    def after(self, line: str) -> _Counted:
-        """The same lines with one that was read already before them."""
-        if line:
-            self._again.append(line)
-        return self
 
 
 @contextlib.contextmanager

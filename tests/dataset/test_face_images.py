@@ -198,3 +198,13 @@ def test_columns_of_a_table_of_pixels_that_seem_to_count_are_told(tmp_path: Path
 
     assert [(problem.code, problem.severity) for problem in problems] == [("column_not_read", "warning")] * bool(told)
     assert all(told in problem.message for problem in problems)
+
+
+def test_pictures_of_a_table_may_be_larger_than_those_of_fer2013(tmp_path: Path) -> None:
+    """From 190 x 190 pixels on they had been called no readable CSV file."""
+    large = np.random.default_rng(0).integers(100, 256, (224, 224), dtype=np.uint8)
+    (tmp_path / "faces.csv").write_text(
+        f"emotion,pixels\n3,{' '.join(map(str, large.ravel()))}\n" + f"4,{' '.join(map(str, picture(1).ravel()))}\n"
+    )
+    first, _ = read_faces(str(tmp_path / "faces.csv"))
+    assert np.array_equal(first.load()[:, :, 0], large)

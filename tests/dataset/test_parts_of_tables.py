@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import codecs
 import io
+import itertools
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from affekt.dataset import table_lines
 from affekt.dataset.tables import (
     Row,
     Table,
@@ -173,3 +176,48 @@ def test_signs_without_a_width_around_cells_and_names_do_not_matter() -> None:
     read = table("\u200bpath\u200e,label\ufeff\n\u200ba\u200cb.mp4\u00ad, sad\u00a0\u2060\n")
     assert read.names == ["path", "label"]
     assert list(read.rows()) == [Row(2, ["a\u200cb.mp4", "sad"])]
+
+
+class Endless(io.RawIOBase):
+    """A file of one line that does not end, as a packed one may hold; its beginning is given."""
+
+    def __init__(self, beginning: bytes) -> None:
+        self._rest, self.given = beginning, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = (self._rest + b"a," * len(buffer))[: len(buffer)]
+        self._rest = b""
+        buffer[: len(data)] = data
+        self.given += len(data)
+        assert self.given < 1 << 20, "it is read without an end"
+        return len(data)
+
+
+@pytest.mark.parametrize(("beginning", "line"), [(b"", 1), (b"path,label\n1.mp4,sad\n", 3)])
+def test_a_line_without_an_end_is_refused_before_it_is_in_memory(
+    monkeypatch: pytest.MonkeyPatch, beginning: bytes, line: int
+) -> None:
+    """A manifest of 4 MB, packed, took eleven gigabytes and ended without a word."""
+    monkeypatch.setattr(table_lines, "MOST_SIGNS", 1 << 16)
+    with pytest.raises(DataError, match="a row of more than") as caught:
+        list(Table(text_of(io.BufferedReader(Endless(beginning))), "t.csv").rows())
+    assert (caught.value.code, caught.value.where) == ("too_large", f"t.csv:{line}")
+
+
+def test_so_is_a_row_of_lines_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_lines, "MOST_SIGNS", 1 << 12)
+    many = itertools.chain(["path,label\n", '"a\n'], itertools.repeat('b","a\n', 5000))
+    with pytest.raises(DataError, match="a row of more than"):
+        list(Table(many, "t.csv").rows())
+
+
+@pytest.mark.timeout(20)
+def test_tens_of_thousands_of_columns_are_read_at_once() -> None:
+    """Each had been compared with each."""
+    names = ",".join(f"feature {number}" for number in range(100_000))
+    assert len(table(f"{names}\n1\n").header) == 100_000
+    with pytest.raises(DataError, match="two columns have the name feature_7;"):
+        table(f"{names},feature 7\n1\n")
