@@ -140,7 +140,7 @@ def choose_c(
     from sklearn.pipeline import make_pipeline  # heavy: sklearn
     from sklearn.preprocessing import StandardScaler  # heavy: sklearn
 
-    splits = calibration_folds(y, groups, folds, seed)
+    splits = calibration_folds(y, groups, folds, seed, lone=True)
     ordered = sorted(candidates)
     if splits is None or len(ordered) == 1:
         return ordered[0], {}
@@ -153,19 +153,33 @@ def choose_c(
     return next(c for c in ordered if accuracies[c] == best), accuracies
 
 
-def calibration_folds(y: np.ndarray, groups: Sequence[str], folds: int, seed: int) -> Folds | None:
+def calibration_folds(
+    y: np.ndarray, groups: Sequence[str], folds: int, seed: int, *, lone: bool = False
+) -> Folds | None:
     """Folds (train rows, held-out rows) that partition the rows and leave every label in every training part.
 
     Grouped by ``groups`` with as many folds as possible up to ``folds``; else stratified rows; ``None`` where a
     label has a single row.
+
+    Args:
+        y: label numbers ``[N]``.
+        groups: N names of subjects; a row without one is a group of its own.
+        folds: at most so many.
+        seed: of the folds.
+        lone: whether a label of several rows that one group alone shows may be missing in the training part without
+            that group, where others show two labels or more; else it keeps rows from being divided by groups.
     """
     from sklearn.model_selection import StratifiedKFold  # heavy: sklearn
 
     present = set(np.unique(y))
+    if lone:
+        names = np.array([name or f"\0{row}" for row, name in enumerate(groups)])
+        alone = {label for label in present if (y == label).sum() > 1 and len(np.unique(names[y == label])) == 1}
+        present = present - alone if len(present - alone) > 1 else present
     different = sum(1 for group in groups if not group) + len({group for group in groups if group})
     for count in range(min(folds, different), 1, -1):
         masks = subject_folds(groups, count, seed, labels=[str(label) for label in y])
-        if len(masks) == count and all(set(np.unique(y[~held])) == present for held in masks):
+        if len(masks) == count and all(present <= set(np.unique(y[~held])) for held in masks):
             return [(np.flatnonzero(~held), np.flatnonzero(held)) for held in masks]
     rarest = int(np.unique(y, return_counts=True)[1].min())
     if rarest < 2:

@@ -58,6 +58,25 @@ def labels_of_one_fold(table: ScoreTable, folds: Sequence[np.ndarray]) -> list[s
     ]
 
 
+def labels_not_learned(train: ScoreTable, test: ScoreTable, names: tuple[str, str]) -> list[str]:
+    """A sentence on the rows to be fused of whose label there is no row to fit on.
+
+    Args:
+        train: the rows that are fitted on.
+        test: those that are fused.
+        names: of the two splits.
+    """
+    missing = sorted(set(test.truth[test.truth >= 0].tolist()) - set(train.truth.tolist()))
+    if not len(train) or not missing:
+        return []
+    rows = int(np.isin(test.truth, missing).sum())
+    labels = ", ".join(test.labels[number] for number in missing)
+    return [
+        f"{names[0]} has no row of {labels}: what is fitted on it cannot answer {counted(rows, 'rows')} of {names[1]}, "
+        "so that its figures are too low"
+    ]
+
+
 def cross_validated(
     table: ScoreTable,
     divisions: Sequence[Sequence[np.ndarray]],

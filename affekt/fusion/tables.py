@@ -13,7 +13,13 @@ from affekt.counted import counted
 from affekt.dataset.similar_subjects import similar_names
 from affekt.errors import DataError
 from affekt.extensions import fusion_spec, fusions_for
-from affekt.fusion.cross_validation import cross_validated, fold_masks, fused_rows, labels_of_one_fold
+from affekt.fusion.cross_validation import (
+    cross_validated,
+    fold_masks,
+    fused_rows,
+    labels_not_learned,
+    labels_of_one_fold,
+)
 from affekt.fusion.figures import (
     accuracy_of,
     below_the_best_model,
@@ -142,6 +148,8 @@ def fuse_table(
     report, vectors, right = _every_method(wanted, train, rows, weights, how, intervals)
     if any(found["fitted_on"] not in (None, rows.train_split) for found in report.values()):
         warnings += labels_of_one_fold(rows.test, fold_masks(rows.test, folds, seed))
+    if any(found["fitted_on"] == rows.train_split and rows.train_split for found in report.values()):
+        warnings += labels_not_learned(train, rows.test, (str(rows.train_split), rows.test_split))
     warnings += _left_out([method for method in wanted if method not in vectors], named=methods is not None)
     best, best_by = best_method(report, weights, right, train.subjects)
     warnings += below_the_best_model(rows.test, vectors, best)

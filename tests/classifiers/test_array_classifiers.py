@@ -150,3 +150,27 @@ def test_of_equally_good_penalties_the_strongest_is_taken():
     c, accuracies = choose_c(x, y, [f"s{n // 2}" for n in range(12)], [10.0, 0.1, 1.0], kernel="linear")
     assert accuracies == {0.1: 1.0, 1.0: 1.0, 10.0: 1.0}
     assert c == 0.1
+
+
+def test_a_label_that_one_subject_alone_shows_may_be_missing_where_that_is_allowed():
+    y = np.array([0, 1, 0, 1, 0, 1, 2, 2])
+    subjects = ["a", "a", "b", "b", "c", "c", "c", "c"]
+    folds = calibration_folds(y, subjects, 3, 0, lone=True)
+    assert folds is not None and len(folds) == 3
+    for train, held in folds:
+        assert len({subjects[row] for row in held}) == 1 and {subjects[row] for row in held}.isdisjoint(
+            subjects[row] for row in train
+        )
+    without = calibration_folds(y, subjects, 3, 0)
+    assert without is not None
+    assert any({subjects[row] for row in held} & {subjects[row] for row in train} for train, held in without)
+
+
+def test_a_penalty_is_chosen_on_other_subjects_also_where_one_alone_shows_a_label():
+    rng = np.random.default_rng(5)
+    whose = np.repeat(np.arange(6), 20)
+    y = np.where(rng.random(120) < 0.9, whose % 2, 1 - whose % 2)
+    y[[3, 4]] = 2  # of the first subject alone
+    x = 3 * rng.normal(size=(6, 8))[whose] + rng.normal(size=(120, 8))  # tells who it is, and nothing else
+    _, accuracies = choose_c(x, y, [f"s{n}" for n in whose], [0.01, 1.0], kernel="linear", folds=3)
+    assert max(accuracies.values()) < 0.7

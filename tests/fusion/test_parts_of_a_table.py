@@ -600,3 +600,14 @@ def test_one_row_of_a_label_that_one_subject_alone_shows_is_told_in_the_singular
     table = rows_of(["val"] * 6, truth=[0, 0, 0, 0, 0, 1], subjects=["p", "p", "q", "q", "r", "r"], models=2)
     said = fuse_table(table, methods=["stacking"], bootstrap=50, folds=3).report["warnings"]
     assert any(warning.startswith("1 row of sad has no row of that label") for warning in said)
+
+
+def test_labels_of_which_there_is_no_row_to_fit_on_are_told():
+    truth = [0] * 12 + [0, 1, 1]
+    table = rows_of(["train"] * 12 + ["val"] * 3, truth=truth, models=2)
+    table.scores[:8] = table.scores[:8, :, ::-1]  # wrong as often as on val
+    how = {"bootstrap": 50, "folds": 3}
+    said = fuse_table(table, methods=["weighted_average"], **how).report["warnings"]
+    told = "train has no row of sad: what is fitted on it cannot answer 2 rows of val, so that its figures are too low"
+    assert told in said
+    assert told not in fuse_table(table, methods=["average"], **how).report["warnings"]

@@ -213,3 +213,19 @@ def test_on_over_fitted_scores_of_afew_the_answer_is_not_below_the_best_model(sh
     best = max(model["accuracy_on_all"] for model in found["models"].values())
     assert found["methods"]["selected"]["accuracy"] >= best > found["methods"]["log_average"]["accuracy"]
     assert found["methods"]["selected"]["notes"][0].startswith("log average with shrunk weights (")
+
+
+def test_a_label_that_one_subject_alone_shows_lets_no_fusion_know_the_subjects_that_it_is_compared_on() -> None:
+    rng = np.random.default_rng(3)
+    whose = np.repeat(np.arange(6), 40)
+    truth = np.where(rng.random(240) < 0.85, whose % 3, rng.integers(3, size=240))
+    truth[[3, 4]] = 3  # of the first subject alone
+    knows = rng.normal(size=(240, 4))
+    knows[np.arange(240), truth] += 1.2
+    tells_who = 2 * rng.normal(size=(6, 4))[whose] + 0.05 * rng.normal(size=(240, 4))
+    scores = np.exp(np.stack([knows, tells_who], axis=1))
+    table = ScoreTable(
+        tuple(f"c{n}" for n in range(240)), ("angry", "fear", "happy", "sad"), ("face", "voice"),
+        scores / scores.sum(axis=2, keepdims=True), truth, tuple(f"s{n}" for n in whose), ("train",) * 240,
+    )  # fmt: skip
+    assert what(Fusion.fit(table, "selected")) != "stacking"

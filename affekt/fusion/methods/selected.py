@@ -109,7 +109,7 @@ def fit(rows: LabelledScores, settings: SelectedSettings) -> Selected:
     A label that has no rows gets the probability 0. Where no folds of subjects can be made, it is the mean of all.
     """
     accuracies = np.full(len(CANDIDATES), np.nan)
-    splits = calibration_folds(rows.y, rows.subjects, rows.folds, rows.seed)
+    splits = calibration_folds(rows.y, rows.subjects, rows.folds, rows.seed, lone=True)
     if splits is None:
         return Selected(fit_equal(rows.x, rows.y, rows.labels), _EQUAL, accuracies)
     answers, likelihoods = _unseen(rows, splits, settings)

@@ -84,7 +84,7 @@ def fit(rows: LabelledScores, settings: StackingSettings) -> Stack:
     x, y = rows.x, rows.y
     count = 1 + len(settings.linear_c)
     shares = np.full(count, 1 / count)
-    splits = calibration_folds(y, rows.subjects, rows.folds, rows.seed)
+    splits = calibration_folds(y, rows.subjects, rows.folds, rows.seed, lone=True)
     if splits is not None:
         likelihoods = np.zeros((len(y), count))
         for train, held in splits:
