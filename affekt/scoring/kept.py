@@ -102,7 +102,7 @@ def opened(
         parts, count = _whole(there)
         if count and _PLAN in there:
             _check(_plan_in(there[_PLAN]), plan, folder)
-            parts, count = _of_what_is_there(parts)
+            parts, count = _of_what_is_there(parts, files)
         else:
             _clear(folder)
             parts, count = [], 0
@@ -118,7 +118,7 @@ def opened(
 def _plan_in(uri: str) -> dict[str, Any]:
     try:
         return dict(json.loads(storage.read_bytes(uri)))
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise DataError(
             f"cannot be read; begin anew with {argument('fresh', command='score')}, or name another table",
             code="damaged",
@@ -141,19 +141,42 @@ def _whole(there: Mapping[str, str]) -> tuple[list[str], int]:
     return parts, count
 
 
-def _of_what_is_there(parts: list[str]) -> tuple[list[str], int]:
-    """The parts up to a row whose file was changed later, and their rows; those behind are removed."""
+def _of_what_is_there(parts: list[str], files: Sequence[str]) -> tuple[list[str], int]:
+    """The parts up to one that is damaged, or has a row whose file was changed later, and their rows; those behind are
+    removed.
+    """
     count = 0
     for number, part in enumerate(parts):
-        rows = [json.loads(line) for line in storage.read_bytes(part).splitlines()]
+        rows = _rows_in(part, files[count:])
         changed = _changed((row["file"] for row in rows), part)
-        if changed:
+        if not rows:
+            logger.warning("%s is not as it was written: its files and those behind them are scored again", part)
+        elif changed:
             logger.warning("%s was changed since it was scored: it and those behind it are scored again", changed)
+        if changed or not rows:
             for later in reversed(parts[number:]):
                 storage.remove(later)
             return parts[:number], count
         count += len(rows)
     return parts, count
+
+
+def _rows_in(part: str, files: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of a part, one for each of the next files; none where it is damaged."""
+    try:
+        rows = [json.loads(line) for line in storage.read_bytes(part).splitlines()]
+    except ValueError:
+        return []
+    return rows if len(rows) <= len(files) and all(map(_is_row, rows, files)) else []
+
+
+def _is_row(row: Any, name: str) -> bool:
+    if not isinstance(row, dict) or row.get("file") != name:
+        return False
+    error, probabilities = row.get("error"), row.get("probabilities")
+    if error is not None:
+        return isinstance(error, dict) and {"code", "message"} <= error.keys()
+    return isinstance(probabilities, dict) and row.get("label") in probabilities and isinstance(row.get("model"), str)
 
 
 def _changed(names: Iterable[str], part: str) -> str:

@@ -111,10 +111,11 @@ def test_a_plan_of_other_rows_or_a_damaged_one_is_named(tmp_path):
     with pytest.raises(DataError, match=r"\(words; this is another\)"):
         score_files(names(9), table, other)
     plan = Path(f"{table}.parts", "plan.json")
-    plan.write_text("no JSON")
-    with pytest.raises(DataError, match="cannot be read; begin anew") as caught:
-        score_files(names(9), table, Words())
-    assert (caught.value.code, caught.value.where) == ("damaged", str(plan))
+    for damage in ("no JSON", "[1]"):
+        plan.write_text(damage)
+        with pytest.raises(DataError, match="cannot be read; begin anew") as caught:
+            score_files(names(9), table, Words())
+        assert (caught.value.code, caught.value.where) == ("damaged", str(plan))
 
 
 def test_a_server_that_goes_away_costs_no_row_and_makes_none(tmp_path):
@@ -158,6 +159,31 @@ def test_a_damaged_part_is_worked_out_again(tmp_path):
     score_files(names(9), str(table), again)
     assert again.asked == names(9)[2:]
     assert [row["file"] for row in csv.DictReader(table.open())] == names(9)
+
+
+@pytest.mark.parametrize(
+    ("whole", "damaged"),
+    [
+        (b'{"file"', b'{file"'),
+        (b'"label"', b'"l\xe4bel"'),
+        (b'"file": "clip2.mp4"', b'"file": "clip1.mp4"'),
+        (b'"probabilities"', b'"probable"'),
+        (b'"label": "happy"', b'"label": "fear"'),
+    ],
+)
+def test_a_part_that_was_edited_is_worked_out_again(tmp_path, caplog, whole, damaged):
+    """No row may stand for another file, and none end the scoring as a fault of the program."""
+    table = tmp_path / "scores.csv"
+    with pytest.raises(AffektError):
+        score_files(names(9), str(table), Words(away_after=5), part_seconds=0)
+    part = sorted((tmp_path / "scores.csv.parts").glob("*.jsonl"))[2]
+    assert whole in part.read_bytes()
+    part.write_bytes(part.read_bytes().replace(whole, damaged))
+    again = Words()
+    score_files(names(9), str(table), again)
+    assert again.asked == names(9)[2:]
+    assert [row["file"] for row in csv.DictReader(table.open())] == names(9)
+    assert f"{part} is not as it was written" in caplog.text
 
 
 def test_a_file_that_was_changed_since_it_was_scored_is_scored_again_with_those_behind(tmp_path, caplog):
