@@ -30,6 +30,12 @@ def test_the_page_runs_nothing_but_its_own_script(door):
         assert requests.get(f"{door.base}/page/{name}", timeout=30).status_code == 200
 
 
+def test_who_has_no_javascript_is_told_so_and_what_to_do_instead(door):
+    page = requests.get(f"{door.base}/", timeout=30).text
+    said = page.partition("<noscript>")[2].partition("</noscript>")[0]
+    assert "JavaScript" in said and "/predictions/affekt" in said
+
+
 def filmed(clip, folder):
     """The options by which a clip is what camera and microphone take."""
     picture, sound = folder / "camera.y4m", folder / "microphone.wav"
