@@ -282,8 +282,9 @@ def folded(name: str) -> str:
 
 
 def bare(cell: str) -> str:
-    """A cell without what nobody sees around it."""
-    return cell.strip() if cell.isascii() else _AROUND.sub("", cell)
+    """A cell without what nobody sees around it, and without what keeps a table program from reading a number in it."""
+    text = cell.strip() if cell.isascii() else _AROUND.sub("", cell)
+    return text[2:-1] if text.startswith('="') and text.endswith('"') and len(text) > 3 else text
 
 
 def is_missing(cell: str) -> bool:

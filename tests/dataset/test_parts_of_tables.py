@@ -221,3 +221,10 @@ def test_tens_of_thousands_of_columns_are_read_at_once() -> None:
     assert len(table(f"{names}\n1\n").header) == 100_000
     with pytest.raises(DataError, match="two columns have the name feature_7;"):
         table(f"{names},feature 7\n1\n")
+
+
+@pytest.mark.parametrize("written", ['="007"', '"=""007"""', ' ="007" '])
+def test_what_keeps_a_table_program_from_reading_a_number_is_no_part_of_a_cell(written: str) -> None:
+    """Subject ``007`` had been another person where the table was written so."""
+    assert list(table(f"path,subject\na.mp4,{written}\n").rows()) == [Row(2, ["a.mp4", "007"])]
+    assert list(table('path,subject\na.mp4,"="""\n').rows()) == [Row(2, ["a.mp4", '="'])]
