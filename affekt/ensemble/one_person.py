@@ -84,8 +84,9 @@ def adapted_together(
     of_kind = [clips[row] for row in first]
     scores, one = np.stack([clip.scores for clip in of_kind]), ["person"] * len(of_kind)
     known = person_scores(scores, [clip.rows for clip in of_kind], one, models, members)
-    fused = fusion.predict(scores, one, known=known)[kinds]
-    alone = (~np.isnan(fused).any(axis=1)).sum() == 1
+    fused = fusion.predict(scores, one, known=known)
+    alone = (~np.isnan(fused).any(axis=1)).sum() == 1  # whatever copies of it there are
     return [
-        Adapted(vector, () if row in first else (COPY,), (ALONE,) if alone else ()) for row, vector in enumerate(fused)
+        Adapted(vector, () if row in first else (COPY,), (ALONE,) if alone else ())
+        for row, vector in enumerate(fused[kinds])
     ]

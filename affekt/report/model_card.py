@@ -9,6 +9,7 @@ from typing import Any
 
 from affekt.counted import counted, of_whom
 from affekt.errors import printable
+from affekt.extensions import model_specs
 from affekt.report.document import Evaluation
 from affekt.report.wording import calibration, chosen_name, interval, percent, summary
 from affekt.statistics.metrics import GroupFigures
@@ -43,7 +44,10 @@ class CardFacts:
 
 def model_card(evaluation: Evaluation, facts: CardFacts) -> str:
     """The card in Markdown."""
-    return "\n".join([*_head(evaluation, facts), *_figures(evaluation), *_limits(evaluation), *_licences(facts)]) + "\n"
+    return (
+        "\n".join([*_head(evaluation, facts), *_figures(evaluation), *_limits(evaluation, facts), *_licences(facts)])
+        + "\n"
+    )
 
 
 def _head(evaluation: Evaluation, facts: CardFacts) -> Iterator[str]:
@@ -54,7 +58,7 @@ def _head(evaluation: Evaluation, facts: CardFacts) -> Iterator[str]:
         yield ""
     yield (
         f"Tells which of {counted(len(evaluation.labels), 'emotions')} ({', '.join(evaluation.labels)}) a person "
-        f"shows in a video clip, from face and voice. Fuses {', '.join(facts.models)}; "
+        f"shows in a video clip, from {_looks_at(facts)}. Fuses {', '.join(facts.models)}; "
         f"{chosen_name(evaluation)} answers."
     )
     yield ""
@@ -117,11 +121,22 @@ def _text(name: str) -> str:
     return html.escape(printable(" ".join(name.split())), quote=False).replace("|", "\\|")
 
 
-def _limits(evaluation: Evaluation) -> Iterator[str]:
+def _looks_at(facts: CardFacts) -> str:
+    """What the models look at: ``face and voice``, ``the face alone`` or ``the voice alone``."""
+    known = model_specs()
+    seen = {modality for name in facts.models if name in known for modality in known[name].modalities}
+    return f"the {next(iter(seen))} alone" if len(seen) == 1 else "face and voice"
+
+
+def _limits(evaluation: Evaluation, facts: CardFacts) -> Iterator[str]:
     found = evaluation.figures
     yield "## Limits"
     yield ""
-    yield "- It names what a face and a voice show, as whoever labelled the clips saw it, and not what a person feels."
+    shown = {"the face alone": "a face shows", "the voice alone": "a voice shows"}.get(_looks_at(facts))
+    yield (
+        f"- It names what {shown or 'a face and a voice show'}, as whoever labelled the clips saw it, and not what a "
+        "person feels."
+    )
     if not found.subjects:
         yield f"- Of how many people the evaluated {evaluation.unit} are is not known."
     elif found.subjects < 20:

@@ -104,6 +104,7 @@ def test_copies_of_a_clip_count_once_and_are_told(ensemble, clips):
         assert copy == dataclasses.replace(once[0], warnings=(COPIED, *once[0].warnings))
     alone = ensemble.predict_person([clips[0], clips[0]])
     assert vectors(alone).tolist() == vectors(ensemble.predict_person([clips[0]])).tolist() * 2
+    assert all(answer.warnings[-1].startswith("no other clip of the person can be used") for answer in alone)
 
 
 def test_copies_of_a_clip_in_a_table_of_people_count_once(ensemble, index, tiny_run, tiny_settings):

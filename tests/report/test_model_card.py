@@ -134,3 +134,18 @@ def test_of_clips_that_name_nobody_it_is_not_said_that_no_people_were_evaluated_
     text = model_card(evaluate_table(table, answers, "average", (), settings), FACTS)
     assert "- Of how many people the evaluated clips are is not known." in text
     assert "0 people" not in text
+
+
+@pytest.mark.parametrize(
+    ("models", "seen", "shows"),
+    [
+        (("svc", "random_forest"), "from the voice alone", "what a voice shows, as"),
+        (("vgg", "c3d"), "from the face alone", "what a face shows, as"),
+        (("svc", "vgg"), "from face and voice", "what a face and a voice show, as"),
+        (("joint",), "from face and voice", "what a face and a voice show, as"),
+    ],
+)
+def test_it_says_what_the_fused_models_look_at(models, seen, shows):
+    text = card(facts=dataclasses.replace(FACTS, models=models))
+    assert f"shows in a video clip, {seen}. Fuses {', '.join(models)}; " in text
+    assert f"- It names {shows} whoever labelled the clips saw it" in text
