@@ -34,6 +34,7 @@ class _Pair:
     other_for_one: dict[str, str] = field(default_factory=dict)
     unlike: list[tuple[int, str, str]] = field(default_factory=list)
     named: set[str] = field(default_factory=set)
+    in_words: int = 0
 
     def differ(self, line: int, counts: str, other: str, *, certain: bool) -> None:
         self.differing.append(f"line {line}: {counts!r} and {other!r}")
@@ -84,12 +85,16 @@ class DoubledColumns:
                 self._splits(self._like_splits[place], row, certain=False)
 
     def found(self) -> list[Problem]:
-        """An error for two columns that name other labels or splits in a row; a warning where other things differ."""
+        """An error for two columns that name other labels or splits in a row; a warning where other things differ, and
+        where one has the numbers of labels and the other their words.
+        """
         like_splits = [pair for pair in self._like_splits.values() if "train" in pair.named and len(pair.named) > 1]
         pairs = [*self._pairs, *like_splits]
         for pair in pairs:
             _settle_files(pair)
-        return [self._problem(pair) for pair in pairs if pair.differing]
+        return [self._problem(pair) for pair in pairs if pair.differing] + [
+            self._words(pair) for pair in pairs if pair.in_words
+        ]
 
     def _compare(self, pair: _Pair, row: Row) -> None:
         if pair.what == "split":
@@ -121,8 +126,15 @@ class DoubledColumns:
             # A code says which rows are alike and not what they are: several labels may have none in common.
             if label and pair.one_for_other.setdefault(other, label) != label:
                 pair.differ(row.line, counts, other, certain=False)
+        elif label is None and _NUMBER.fullmatch(counts) and self._label_of(other):
+            pair.in_words = pair.in_words or row.line  # that numbers are no labels is told anyway
         elif (named := self._label_of(other)) and named != label:
             pair.differ(row.line, counts, other, certain=True)
+
+    def _words(self, pair: _Pair) -> Problem:
+        counts, other = (repr(self._table.header[place]) for place in (pair.counts, pair.other))
+        message = f"the column {other} has in words what {counts} has in numbers; call it label, and leave out {counts}"
+        return Problem("label_in_words", f"{self._table.where}:{pair.in_words}", message, "warning")
 
     def _problem(self, pair: _Pair) -> Problem:
         counts, other = (repr(self._table.header[place]) for place in (pair.counts, pair.other))

@@ -9,6 +9,7 @@ import pytest
 
 from affekt.dataset import read_source
 from affekt.dataset.faces import read_face_source
+from affekt.dataset.manifest import read_manifest
 from affekt.errors import DataError
 from affekt.score_table import ScoreTable
 
@@ -98,3 +99,17 @@ def test_tables_of_pixels_too(tmp_path: Path, header: str, first: str, second: s
         assert not found
     else:
         assert [p.severity for p in found] == ["error"] and columns in found[0].message
+
+
+@pytest.mark.parametrize("header", ["path,emotion,emotion_name", "path,label,emotion"])
+def test_of_labels_in_numbers_the_column_is_named_that_has_them_in_words(tmp_path: Path, header: str) -> None:
+    """They had been told to differ in every row."""
+    for name in "ab":
+        (tmp_path / f"{name}.mp4").touch()
+    (tmp_path / "m.csv").write_text(f"{header}\na.mp4,3,happy\nb.mp4,4.0,sad\n")
+    _, numbers, words = header.split(",")
+
+    told = [problem for problem in read_manifest(str(tmp_path / "m.csv"))[1] if problem.code != "column_read_as"]
+
+    assert [problem.code for problem in told] == ["unknown_label", "unknown_label", "label_in_words"]
+    assert f"the column '{words}' has in words what '{numbers}' has in numbers; call it label" in told[2].message
