@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,23 @@ from affekt.ensemble.manifest import check_file, read_manifest
 
 #: Largest difference of a probability: other processors sum in another order, and trainings may answer by a GPU.
 TOLERANCE = 0.01
-#: The folder of the clips, and in it the file of what is expected.
-TRIALS, EXPECTED = "trials", "expected.json"
+#: The folder of the clips, and in it the files of what is expected: of floats, and of networks in int8.
+TRIALS, EXPECTED, EXPECTED_INT8 = "trials", "expected.json", "expected-int8.json"
+
+
+def answers_in_int8(folder: Path, inference: str) -> bool:
+    """Whether networks of an ensemble that may answer in int8 do so in this process.
+
+    Args:
+        folder: of the ensemble.
+        inference: of its settings, which the environment overrides.
+    """
+    # Few ensembles have such networks, and a server has nothing else to ask the engine for.
+    from affekt.models.engine import INFERENCE, INT8_GRAPH, answers_by_graph, int8_pays
+
+    networks = [path.parent for path in folder.glob(f"members/*/{INT8_GRAPH}")]
+    inference = os.environ.get(INFERENCE) or inference
+    return any(answers_by_graph(network, inference, "auto") for network in networks) and int8_pays()
 
 
 @dataclass(frozen=True)
@@ -39,7 +55,8 @@ def trials_in(folder: Path, *, checked: bool = True) -> list[Carried]:
     Raises:
         DataError: it is no ensemble, or it is damaged.
     """
-    known = read_manifest(folder, checked=checked)["files"]
+    manifest = read_manifest(folder, checked=checked)
+    known = manifest["files"]
 
     def file_of(name: str) -> Path:
         file = folder / TRIALS / name
@@ -49,7 +66,8 @@ def trials_in(folder: Path, *, checked: bool = True) -> list[Carried]:
 
     if f"{TRIALS}/{EXPECTED}" not in known:
         return []
-    expected = json.loads(file_of(EXPECTED).read_text(encoding="utf-8"))
+    in_int8 = f"{TRIALS}/{EXPECTED_INT8}" in known and answers_in_int8(folder, manifest["settings"]["inference"])
+    expected = json.loads(file_of(EXPECTED_INT8 if in_int8 else EXPECTED).read_text(encoding="utf-8"))
     return [
         Carried(file_of(name), answer)
         for name, answer in expected.items()

@@ -64,7 +64,7 @@ class Ensemble:
         self._read()
 
     @classmethod
-    def load(cls, folder: str | Path, *, later: bool = False, inference: str = "") -> Ensemble:
+    def load(cls, folder: str | Path, *, later: bool = False, inference: str = "", precision: str = "auto") -> Ensemble:
         """The ensemble in a folder that :func:`affekt.ensemble.assemble` wrote.
 
         Args:
@@ -72,13 +72,15 @@ class Ensemble:
             later: whether its members are read at the first question; none comes where other processes look at clips.
             inference: what computes networks (the setting ``inference``); by default what the environment variable
                 ``AFFEKT_INFERENCE`` says, or else what it was trained with.
+            precision: that networks multiply in: ``auto`` is what this machine is quickest with, ``float`` the same
+                without int8, or ``float32`` or ``bfloat16``.
 
         Raises:
             DataError: it is not an ensemble, a file is missing or does not match its digest, or a package is not
                 installed with which it was trained.
         """
         folder = Path(folder)
-        found = Opened.of(folder, inference)
+        found = Opened.of(folder, inference, precision)
         if not later:
             found.members()
         return cls(folder, found.manifest, found.settings, found.members, found.fusions)

@@ -14,13 +14,11 @@ from affekt.ensemble.assembly import require_extensions
 from affekt.ensemble.fusions import Fusions
 from affekt.ensemble.manifest import read_manifest
 from affekt.media.prepared import PREPARATION
+from affekt.models.engine import INFERENCE
 from affekt.models.members import Members
 from affekt.settings import Settings, settings_of_stored
 
 logger = logging.getLogger(__name__)
-
-#: Environment variable with what computes networks, in place of the setting ``inference``.
-INFERENCE = "AFFEKT_INFERENCE"
 
 
 @dataclass(frozen=True)
@@ -40,12 +38,14 @@ class Opened:
     fusions: Fusions
 
     @classmethod
-    def of(cls, folder: Path, inference: str = "") -> Opened:
+    def of(cls, folder: Path, inference: str = "", precision: str = "auto") -> Opened:
         """Open a folder that :func:`affekt.ensemble.assemble` wrote.
 
         Args:
             folder: of the ensemble.
-            inference: what computes networks; by default what :data:`INFERENCE` says, or the settings.
+            inference: what computes networks; by default what the environment says
+                (:data:`affekt.models.engine.INFERENCE`), or the settings.
+            precision: as for :meth:`Members.load`.
 
         Raises:
             DataError: it is not an ensemble, a file is missing or does not match its digest, or a package is not
@@ -63,5 +63,6 @@ class Opened:
             )
         folders = {name: folder / "members" / name for name in manifest["members"]}
         inference = inference or os.environ.get(INFERENCE) or settings.inference
-        members = cache(partial(Members.load, folders, inference=inference, packages=manifest.get("offered_by")))
+        packages = manifest.get("offered_by")
+        members = cache(partial(Members.load, folders, precision=precision, inference=inference, packages=packages))
         return cls(manifest, settings, members, Fusions.load(folder, manifest))

@@ -23,7 +23,6 @@ from affekt.models.engine import (
     engine,
     int8_pays,
     overheard,
-    quicker_format,
 )
 from affekt.models.graphs.quantising import can_quantise, write_int8
 from affekt.models.members import Members
@@ -92,7 +91,7 @@ def quantise_graphs(
     if reason:
         return told | {name: told[name] | _left_out(name, members[name], reason) for name in tried}
     concerned = _concerned(members, tried)
-    plain = Members.load(concerned, device="cpu", precision=quicker_format(), inference="openvino")
+    plain = Members.load(concerned, device="cpu", precision="float", inference="openvino")
     with overheard() as heard:
         for clip in asked:
             plain.score(clip)

@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 GRAPH, NUMBERS = "graph.xml", "graph.bin"
 #: The same of the graph that multiplies in whole numbers of eight bits, where there is one that answers alike.
 INT8_GRAPH, INT8_NUMBERS = "int8.xml", "int8.bin"
+#: Environment variable with what computes networks, in place of the setting ``inference``.
+INFERENCE = "AFFEKT_INFERENCE"
 _PACKAGE = "openvino"
 _CONVERTER = "openvino.tools.ovc"
 _HINTS = {"float32": "f32", "bfloat16": "bf16"}
@@ -54,9 +56,7 @@ def answers_by_graph(folder: Path, inference: str, device: str) -> bool:
         AffektError: ``no_engine``: the engine is asked for, and not installed; ``bad_inference``: it is none of these.
     """
     if inference not in ("auto", "torch", "openvino"):  # a setting is checked, an environment is not
-        raise AffektError(
-            f"AFFEKT_INFERENCE is {inference!r}; expected one of auto, torch, openvino", code="bad_inference"
-        )
+        raise AffektError(f"{INFERENCE} is {inference!r}; expected one of auto, torch, openvino", code="bad_inference")
     if inference == "torch":
         return False
     if not has_graph(folder):
@@ -112,19 +112,19 @@ class Graph:
 
     Args:
         folder: that holds the graph.
-        precision: ``auto``, ``float32`` or ``bfloat16`` for the multiplications; auto takes bfloat16 where
-            it was measured to be quicker on this processor, and int8 where that is quicker still and the folder holds
-            a graph in it.
+        precision: ``auto``, ``float``, ``float32`` or ``bfloat16`` for the multiplications; float takes bfloat16 where
+            it was measured to be quicker on this processor, and auto int8 where that is quicker still and the folder
+            holds a graph in it.
         threads: at most; by default one a core. A graph whose sums over many numbers are shared out among threads
             gives other last bits with another number of them.
     """
 
     def __init__(self, folder: Path, precision: str = "auto", threads: int = 0) -> None:
         files = (folder / GRAPH, folder / NUMBERS)
-        if precision == "auto":
+        if precision == "auto" and (folder / INT8_GRAPH).is_file() and int8_pays():
+            files = (folder / INT8_GRAPH, folder / INT8_NUMBERS)
+        if precision in ("auto", "float"):
             precision = quicker_format()
-            if (folder / INT8_GRAPH).is_file() and int8_pays():
-                files = (folder / INT8_GRAPH, folder / INT8_NUMBERS)
         self._folder = folder
         self._one_at_a_time = threading.Lock()
         # The engine goes on reading in what was kept.

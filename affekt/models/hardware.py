@@ -51,7 +51,7 @@ class Hardware:
         if device == "cuda" and not torch.cuda.is_available():
             raise AffektError("device=cuda, but no CUDA device can be used; choose auto or cpu", code="no_device")
         place = torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
-        if precision == "auto":
+        if precision in ("auto", "float"):
             precision = "bfloat16" if _has_bfloat16(place) else "float32"
         return cls(place, torch.bfloat16 if precision == "bfloat16" else torch.float32, compiles)
 

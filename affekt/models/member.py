@@ -25,7 +25,7 @@ class HardwareChoice:
 
     Attributes:
         device: ``auto``, ``cpu`` or ``cuda``.
-        precision: ``auto``, ``float32`` or ``bfloat16``.
+        precision: ``auto``, ``float32`` or ``bfloat16``, or ``float``: as auto, but never int8.
         inference: ``auto``, ``torch`` or ``openvino``: what computes networks; auto takes the engine for those that are
             stored as graphs, where it is installed and there is no GPU to use.
     """

@@ -51,7 +51,7 @@ class Members:
         Args:
             folders: by member; with each member those that it needs.
             device: ``auto``, ``cpu`` or ``cuda``.
-            precision: ``auto``, ``float32`` or ``bfloat16``.
+            precision: ``auto``, ``float``, ``float32`` or ``bfloat16``, as for the hardware choice.
             inference: ``auto``, ``torch`` or ``openvino`` (:class:`affekt.models.member.HardwareChoice`).
             packages: the package that offered a model when it was trained, by the model's name, where it is known.
 
