@@ -24,8 +24,7 @@ def answers_in_int8(folder: Path, inference: str) -> bool:
         folder: of the ensemble.
         inference: of its settings, which the environment overrides.
     """
-    # Few ensembles have such networks, and a server has nothing else to ask the engine for.
-    from affekt.models.engine import INFERENCE, INT8_GRAPH, answers_by_graph, int8_pays
+    from affekt.models.engine import INFERENCE, INT8_GRAPH, answers_by_graph, int8_pays  # few ensembles have int8
 
     networks = [path.parent for path in folder.glob(f"members/*/{INT8_GRAPH}")]
     inference = os.environ.get(INFERENCE) or inference
