@@ -261,7 +261,7 @@ class Ensemble:
             except MediaError as error:
                 found.append(error)
             else:
-                found.append(replace(answer, warnings=(*own.before, *answer.warnings, *own.behind)))
+                found.append(replace(answer, warnings=(*own.warnings, *answer.warnings)))
         return found
 
     def look_in(

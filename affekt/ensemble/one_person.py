@@ -26,13 +26,11 @@ class Adapted:
 
     Attributes:
         fused: float64 ``[L]``; NaN where no model has an answer.
-        before: warnings that stand before those of the plain answer.
-        behind: and behind them.
+        warnings: that stand before those of the plain answer.
     """
 
     fused: np.ndarray
-    before: tuple[str, ...]
-    behind: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 def person_scores(
@@ -87,6 +85,6 @@ def adapted_together(
     fused = fusion.predict(scores, one, known=known)
     alone = (~np.isnan(fused).any(axis=1)).sum() == 1  # whatever copies of it there are
     return [
-        Adapted(vector, () if row in first else (COPY,), (ALONE,) if alone else ())
+        Adapted(vector, (() if row in first else (COPY,)) + ((ALONE,) if alone else ()))
         for row, vector in enumerate(fused[kinds])
     ]
