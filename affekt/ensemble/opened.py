@@ -57,8 +57,8 @@ class Opened:
         if manifest.get("preparation", 0) != PREPARATION:
             logger.warning(
                 "%s learned from clips that another version of affekt prepared; some it sees or hears otherwise now "
-                "than in its training (films of high dynamic range, late or several sounds and others): train again to "
-                "even that out",
+                "than in its training (films of high dynamic range, late or several sounds, knocks and others): train "
+                "again to even that out",
                 folder.name,
             )
         folders = {name: folder / "members" / name for name in manifest["members"]}

@@ -24,7 +24,7 @@ from affekt.media.sound_code import Sound
 
 #: The way in which files are prepared. Raised whenever the code prepares the same file differently, so that the store's
 #: old entries are not taken for new ones and a model that learned from them can be told.
-PREPARATION = 9
+PREPARATION = 10
 
 
 @dataclass(frozen=True)

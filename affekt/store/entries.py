@@ -35,7 +35,7 @@ from affekt.store.shelf import DAMAGED, LocalShelf, RemoteShelf, Shelf, shard_na
 logger = logging.getLogger(__name__)
 
 #: Raised with PREPARATION, and when an entry comes to hold more of a clip that is prepared as before.
-VERSION = 11
+VERSION = 12
 #: Clips in a shard, and bytes after which it is full all the same.
 SHARD_CLIPS, SHARD_BYTES = 256, 256 << 20
 #: Shards that are asked for their keys at once; an object store answers slowly but widely.
