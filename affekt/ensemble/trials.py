@@ -26,9 +26,8 @@ def add_trials(folder: Path, clips: Sequence[Path]) -> None:
         DataError: it is no ensemble, or it is damaged.
     """
     ways = {EXPECTED: Ensemble.load(folder, precision="float")}
-    if any(
-        folder.glob(f"members/*/{INT8_GRAPH}")
-    ):  # of which the floats' answers, and those of a processor that has none, differ by more
+    # Answers in int8 and in floats, as other processors give, differ by more than those of two processors.
+    if any(folder.glob(f"members/*/{INT8_GRAPH}")):
         ways[EXPECTED_INT8] = Ensemble.load(folder, inference="openvino")
     (folder / TRIALS).mkdir()
     for clip in clips:
