@@ -1,7 +1,8 @@
 """Labelled clips: what they are, where they come from, how they are split and checked."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from affekt.names_on_use import names_on_use
 
 if TYPE_CHECKING:
     from affekt.dataset.clips import SPLITS, Clip, ClipTable, Unit, table_of
@@ -40,36 +41,17 @@ __all__ = [
     "unit_of",
 ]
 
-_MODULES = {
-    "LABELS": "labels",
-    "PROTOCOLS": "protocols",
-    "SPLITS": "clips",
-    "Clip": "clips",
-    "ClipTable": "clips",
-    "FaceImage": "faces",
-    "Fold": "protocols",
-    "Problem": "problems",
-    "Source": "source",
-    "Unit": "clips",
-    "assign_image_splits": "image_splits",
-    "assign_splits": "splits",
-    "canonical_label": "labels",
-    "check_protocol": "protocols",
-    "check_sides": "splits",
-    "in_order": "labels",
-    "load_clips": "source",
-    "protocol_folds": "protocols",
-    "read_faces": "faces",
-    "read_source": "source",
-    "repeated_across_splits": "image_splits",
-    "subject_folds": "splits",
-    "table_of": "clips",
-    "unit_of": "faces",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """What reads data sets is imported by what trains and checks, not by what answers, which asks for labels alone."""
-    if name in _MODULES:
-        return getattr(import_module(f"affekt.dataset.{_MODULES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# What reads data sets is imported by what trains and checks, not by what answers, which asks for labels alone.
+__getattr__ = names_on_use(
+    __name__,
+    {
+        "clips": "SPLITS Clip ClipTable Unit table_of",
+        "faces": "FaceImage read_faces unit_of",
+        "image_splits": "assign_image_splits repeated_across_splits",
+        "labels": "LABELS canonical_label in_order",
+        "problems": "Problem",
+        "protocols": "PROTOCOLS Fold check_protocol protocol_folds",
+        "source": "Source load_clips read_source",
+        "splits": "assign_splits check_sides subject_folds",
+    },
+)

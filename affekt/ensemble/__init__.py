@@ -1,7 +1,8 @@
 """All models and the fusion as one object: assembled from trained members, loaded, asked about a clip."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from affekt.names_on_use import names_on_use
 
 if TYPE_CHECKING:
     from affekt.ensemble.answer import Answer
@@ -30,26 +31,17 @@ __all__ = [
     "score_index",
 ]
 
-_MODULES = {
-    "Answer": "answer",
-    "Clips": "champion",
-    "Ensemble": "ensemble",
-    "Learned": "learned",
-    "Material": "champion",
-    "StillImages": "still_images",
-    "assemble": "assembly",
-    "contents_of": "learned",
-    "is_ensemble": "manifest",
-    "look_at": "asking",
-    "prepare_and_score": "champion",
-    "relabel": "champion",
-    "score_images": "still_images",
-    "score_index": "asking",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Models are imported by what answers, not by what reads manifests alone, as a server's door."""
-    if name in _MODULES:
-        return getattr(import_module(f"affekt.ensemble.{_MODULES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# Models are imported by what answers, not by what reads manifests alone, as a server's door.
+__getattr__ = names_on_use(
+    __name__,
+    {
+        "answer": "Answer",
+        "asking": "look_at score_index",
+        "assembly": "assemble",
+        "champion": "Clips Material prepare_and_score relabel",
+        "ensemble": "Ensemble",
+        "learned": "Learned contents_of",
+        "manifest": "is_ensemble",
+        "still_images": "StillImages score_images",
+    },
+)

@@ -1,7 +1,8 @@
 """The MLflow side: runs and their figures, the model registry with its aliases, and the gate between versions."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from affekt.names_on_use import names_on_use
 
 if TYPE_CHECKING:
     from affekt.registry.champions import promote, rollback
@@ -41,34 +42,20 @@ __all__ = [
     "version_of",
 ]
 
-_MODULES = {
-    "ChildRun": "tracking",
-    "Decision": "decision",
-    "ModelVersion": "models",
-    "ScoreVectors": "score_vectors",
-    "Tracking": "tracking",
-    "check_registry": "writable",
-    "check_store": "writable",
-    "close_abandoned": "jobs",
-    "close_job": "jobs",
-    "data_of": "dataset",
-    "decide": "gate",
-    "list_models": "models",
-    "log_dataset": "dataset",
-    "name_failed": "jobs",
-    "open_job": "jobs",
-    "promote": "champions",
-    "read_history": "history",
-    "register": "registering",
-    "resolve": "models",
-    "rollback": "champions",
-    "status_after": "tracking",
-    "version_of": "models",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """What registers and promotes is imported by what does so, not by what finds a model, as a server's start."""
-    if name in _MODULES:
-        return getattr(import_module(f"affekt.registry.{_MODULES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# What registers and promotes is imported by what does so, not by what finds a model, as a server's start.
+__getattr__ = names_on_use(
+    __name__,
+    {
+        "champions": "promote rollback",
+        "dataset": "data_of log_dataset",
+        "decision": "Decision",
+        "gate": "decide",
+        "history": "read_history",
+        "jobs": "close_abandoned close_job name_failed open_job",
+        "models": "ModelVersion list_models resolve version_of",
+        "registering": "register",
+        "score_vectors": "ScoreVectors",
+        "tracking": "ChildRun Tracking status_after",
+        "writable": "check_registry check_store",
+    },
+)
