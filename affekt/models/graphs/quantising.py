@@ -20,8 +20,9 @@ from affekt import processes
 from affekt.errors import AffektError
 from affekt.models.engine import GRAPH, INT8_GRAPH, engine
 
-#: How often a network is asked, at most, to find the range of each layer's values, evenly among what it was asked.
-ASKED = 24
+#: Pictures or windows, at most, by which the range of each layer's values is found, evenly among those that it was
+#: asked about.
+ASKED = 300
 #: Seconds; a VGG-16 of full size took 14, asked for 16 pictures.
 _LIMIT = 3600.0
 _PACKAGE = "nncf"
@@ -36,8 +37,8 @@ def can_quantise() -> bool:
 def write_int8(folder: Path, asked: Sequence[tuple[np.ndarray, ...]]) -> None:
     """Write the graph in a member's folder anew beside it, with its convolutions and products in int8.
 
-    Weights are whole numbers by output channel, activations by layer, in ranges of what comes up where the network is
-    asked, with the biases corrected for what that moves (NNCF's post-training quantisation, its defaults).
+    Weights are whole numbers by output channel, activations by layer, in the ranges that come up where the network is
+    asked. Biases are corrected layer by layer for what that moves (NNCF's post-training quantisation).
 
     Args:
         folder: of the member.
@@ -46,7 +47,8 @@ def write_int8(folder: Path, asked: Sequence[tuple[np.ndarray, ...]]) -> None:
     Raises:
         AffektError: it could not be done, by NNCF's words.
     """
-    chosen = [asked[number] for number in np.unique(np.arange(ASKED) * len(asked) // ASKED)]
+    most = max(1, ASKED // max((len(arrays[0]) for arrays in asked), default=1))
+    chosen = [asked[number] for number in np.unique(np.arange(most) * len(asked) // most)]
     with tempfile.TemporaryDirectory() as temporary:
         file = Path(temporary, _ARRAYS)
         np.savez(
@@ -85,6 +87,10 @@ def engine_of_quantisation() -> Any:
     nncf = importlib.import_module(_PACKAGE)
     nncf.set_log_level(logging.ERROR)
     return nncf
+
+
+def _estimators() -> Any:
+    return importlib.import_module(f"{_PACKAGE}.quantization.range_estimator").RangeEstimatorParametersSet
 
 
 if __name__ == "__main__":
