@@ -16,7 +16,7 @@ from affekt.ensemble.quantised import LEAST, Int8Agreement, quantise_graphs
 from affekt.media import PreparedIndex
 from affekt.models import engine
 from affekt.models.engine import INT8_GRAPH, INT8_NUMBERS, Graph, overheard
-from affekt.models.graphs.quantising import can_quantise
+from affekt.models.graphs.quantising import can_quantise, write_int8
 from affekt.models.graphs.writing import write_vgg
 from affekt.models.members import Members
 from affekt.models.model_folder import save_model
@@ -203,3 +203,14 @@ def test_stored_clips_are_read_when_they_are_asked_for(tiny_run, tiny_settings):
     assert len(clips) == 3
     assert [len(clip.functionals) for clip in clips[:2]] == [len(store.get(key).functionals) for key in keys[:2]]
     assert write_graphs({}, clips) == {}
+
+
+@pytest.mark.usefixtures("in_int8")
+def test_the_largest_values_that_come_up_are_not_cut_off(folder):
+    def largest(pictures: list[int]) -> float:
+        write_int8(folder, [(np.full((1, SIZE, SIZE, 1), grey, np.uint8),) for grey in pictures])
+        operations = engine.engine().Core().read_model(folder / INT8_GRAPH).get_ordered_ops()
+        first = next(operation for operation in operations if operation.get_type_name() == "FakeQuantize")
+        return float(first.input_value(2).get_node().get_data().max())
+
+    assert largest([130] * 9 + [250]) == pytest.approx(largest([250] * 10), rel=0.01)

@@ -72,8 +72,18 @@ def _opened(_: Any) -> Callable[[Mapping[str, str]], dict[str, Any]]:
             for name in arrays.files:
                 time, place = map(int, name.split())
                 asked.setdefault(time, {})[place] = arrays[name]
+        model = core.read_model(folder / GRAPH)
+        # Biases stand behind shapes that are worked out as the graph runs: NNCF sees none until these are numbers.
+        engine("._offline_transformations").apply_moc_transformations(model, cf=True)
         made = nncf.quantize(
-            core.read_model(folder / GRAPH), nncf.Dataset(list(asked.values())), subset_size=len(asked)
+            model,
+            nncf.Dataset(list(asked.values())),
+            subset_size=len(asked),
+            fast_bias_correction=False,
+            # By default the mean of the largest values of each question ends a range, which cuts larger ones off.
+            advanced_parameters=nncf.AdvancedQuantizationParameters(
+                activations_range_estimator_params=_estimators().MINMAX
+            ),
         )
         engine().save_model(made, folder / INT8_GRAPH, compress_to_fp16=False)
         return {}
