@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from affekt.models.engine import (
 )
 from affekt.models.graphs.quantising import can_quantise, write_int8
 from affekt.models.members import Members
+from affekt.progress import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ def quantise_graphs(
     found: Mapping[str, Mapping[str, Any]],
     *,
     every: bool,
-    asked: Iterable[PreparedClip],
+    asked: Sequence[PreparedClip],
     compared: Sequence[PreparedClip],
 ) -> dict[str, dict[str, Any]]:
     """Write large networks in int8 beside their graphs, and keep those that answer alike, as do all that read them.
@@ -93,15 +94,14 @@ def quantise_graphs(
     concerned = _concerned(members, tried)
     plain = Members.load(concerned, device="cpu", precision="float", inference="openvino")
     with overheard() as heard:
-        for clip in asked:
-            plain.score(clip)
+        _scored(plain, asked, "int8: finding ranges")
     left: dict[str, str] = {}
     for name in tried:
         try:
             write_int8(members[name], [arrays for folder, arrays in heard if folder == members[name]])
         except AffektError as error:
             left[name] = f"cannot be made ({error.message})"
-    before = [plain.score(clip) for clip in compared]
+    before = _scored(plain, compared, "int8: answers in floats")
     while True:
         for name in [name for name in tried if name in left]:
             told[name] |= _left_out(name, members[name], left[name])
@@ -109,13 +109,23 @@ def quantise_graphs(
         if not tried:
             return told
         quick = Members.load(concerned, device="cpu", inference="openvino")
-        agreements = _compare(before, [quick.score(clip) for clip in compared])
+        agreements = _compare(before, _scored(quick, compared, "int8: answers in int8"))
         left = _failed(tried, agreements)
         if not left:
             break
     for name in tried:
         logger.info("%s answers in int8: %s", name, agreements[name])
     return told | {name: told[name] | {"int8": asdict(agreements[name])} for name in tried}
+
+
+def _scored(members: Members, clips: Sequence[PreparedClip], what: str) -> list[dict[str, np.ndarray]]:
+    """Each clip's score vectors; networks of full size take seconds for one."""
+    said = []
+    with Progress(what, len(clips), "clip") as progress:
+        for clip in clips:
+            said.append(members.score(clip))
+            progress.advance()
+    return said
 
 
 def _impossible(clips: int) -> str:
