@@ -15,15 +15,7 @@ from affekt.ensemble.graphs import CLOSE
 from affekt.errors import AffektError
 from affekt.extensions import members_needed
 from affekt.media.prepared import PreparedClip
-from affekt.models.engine import (
-    GRAPH,
-    INT8_GRAPH,
-    INT8_NUMBERS,
-    NUMBERS,
-    engine,
-    int8_pays,
-    overheard,
-)
+from affekt.models.engine import GRAPH, INT8_GRAPH, INT8_NUMBERS, NUMBERS, engine, int8_pays, overheard
 from affekt.models.graphs.quantising import can_quantise, write_int8
 from affekt.models.members import Members
 from affekt.progress import Progress
@@ -68,7 +60,7 @@ def quantise_graphs(
     found: Mapping[str, Mapping[str, Any]],
     *,
     every: bool,
-    asked: Sequence[PreparedClip],
+    calibration: Sequence[PreparedClip],
     compared: Sequence[PreparedClip],
 ) -> dict[str, dict[str, Any]]:
     """Write large networks in int8 beside their graphs, and keep those that answer alike, as do all that read them.
@@ -77,7 +69,7 @@ def quantise_graphs(
         members: the folder of each member of an ensemble.
         found: what :func:`affekt.ensemble.graphs.write_graphs` found of their graphs.
         every: whether small networks are tried, too.
-        asked: clips by which the ranges of values are found.
+        calibration: clips by which the ranges of values are found.
         compared: others, by which answers are compared.
 
     Returns:
@@ -94,7 +86,7 @@ def quantise_graphs(
     concerned = _concerned(members, tried)
     plain = Members.load(concerned, device="cpu", precision="float", inference="openvino")
     with overheard() as heard:
-        _scored(plain, asked, "int8: finding ranges")
+        _scored(plain, calibration, "int8: finding ranges")
     left: dict[str, str] = {}
     for name in tried:
         try:

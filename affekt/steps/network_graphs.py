@@ -17,7 +17,7 @@ from affekt.store import PreparedStore
 
 #: Clips by which the ranges of a network's values are found, and by which its answers in int8 are compared with those
 #: before, at most; of single images so many times as many, since a clip is some tens of pictures.
-ASKED, ANSWERED, IMAGES = 16, 150, 10
+CALIBRATION_CLIPS, COMPARED_CLIPS, IMAGES = 16, 150, 10
 
 
 class StoredClips(Sequence[PreparedClip]):
@@ -58,10 +58,10 @@ def tried_graphs(
     found = write_graphs(members, StoredClips(store, even([row.key for row in index], COMPARED)))
     if settings.int8 is False:
         return found
-    asked, compared = int8_clips(index)
+    calibration, compared = int8_clips(index)
     return quantise_graphs(
         members, found, every=settings.int8 is True,
-        asked=StoredClips(store, asked), compared=StoredClips(store, compared),
+        calibration=StoredClips(store, calibration), compared=StoredClips(store, compared),
     )  # fmt: skip
 
 
@@ -74,11 +74,11 @@ def int8_clips(index: PreparedIndex) -> tuple[list[str], list[str]]:
     times = 1 if index.unit == "clips" else IMAGES
     learned = list(dict.fromkeys(row.key for row in index if row.split == "train"))
     unseen = list(dict.fromkeys(row.key for row in index if row.split != "train"))
-    asked = even(learned or unseen, ASKED * times)
-    left = set(asked)
-    unseen = even([key for key in unseen if key not in left], ANSWERED * times)
+    calibration = even(learned or unseen, CALIBRATION_CLIPS * times)
+    left = set(calibration)
+    unseen = even([key for key in unseen if key not in left], COMPARED_CLIPS * times)
     left |= set(unseen)
-    return asked, unseen + even([key for key in learned if key not in left], ANSWERED * times - len(unseen))
+    return calibration, unseen + even([key for key in learned if key not in left], COMPARED_CLIPS * times - len(unseen))
 
 
 def even(keys: Sequence[str], count: int) -> list[str]:

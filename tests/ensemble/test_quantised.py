@@ -63,7 +63,7 @@ def sure(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def agreed(in_int8, sure, clip):
     """What came of that VGG, which is in int8 from then on."""
-    return quantise_graphs({"vgg": sure}, {"vgg": {}}, every=True, asked=[clip], compared=[clip] * LEAST)
+    return quantise_graphs({"vgg": sure}, {"vgg": {}}, every=True, calibration=[clip], compared=[clip] * LEAST)
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_a_network_whose_labels_change_is_left_out(folder, clip, monkeypatch):
         (folder / INT8_NUMBERS).write_bytes(content.replace(bias.tobytes(), (-bias).tobytes()))
 
     monkeypatch.setattr(quantised, "write_int8", other)
-    found = quantise_graphs({"vgg": folder}, {"vgg": {}}, every=True, asked=[clip], compared=[clip] * LEAST)
+    found = quantise_graphs({"vgg": folder}, {"vgg": {}}, every=True, calibration=[clip], compared=[clip] * LEAST)
     assert f"the same label on 0 of {LEAST} clips" in found["vgg"]["int8"]["left_out"]
     assert not files(folder) & INT8
 
@@ -143,7 +143,7 @@ def test_a_network_whose_labels_change_is_left_out(folder, clip, monkeypatch):
 def test_what_is_missing_is_said(lacks, why, folder, clip, monkeypatch):
     for name, found in {"can_quantise": lambda: True, "int8_pays": lambda: True, **lacks}.items():
         monkeypatch.setattr(quantised, name, found)
-    found = quantise_graphs({"vgg": folder}, {"vgg": {}}, every=True, asked=[clip], compared=[clip] * 99)
+    found = quantise_graphs({"vgg": folder}, {"vgg": {}}, every=True, calibration=[clip], compared=[clip] * 99)
     assert found["vgg"]["int8"] == {"left_out": why}
 
 
@@ -156,14 +156,14 @@ def test_what_nncf_cannot_make_is_said_and_nothing_is_printed(folder, clip, monk
         written(folder, asked)
 
     monkeypatch.setattr(quantised, "write_int8", damaged)
-    found = quantise_graphs({"vgg": folder}, {"vgg": {}}, every=True, asked=[clip], compared=[clip] * LEAST)
+    found = quantise_graphs({"vgg": folder}, {"vgg": {}}, every=True, calibration=[clip], compared=[clip] * LEAST)
     assert found["vgg"]["int8"]["left_out"].startswith("cannot be made (")
     assert capfd.readouterr().out == ""
 
 
 def test_small_networks_are_not_tried(folder, clip):
     found = {"vgg": {"clips": 6}, "c3d": {"left_out": "differs"}}
-    assert quantise_graphs({"vgg": folder}, found, every=False, asked=[clip], compared=[clip] * LEAST) == found
+    assert quantise_graphs({"vgg": folder}, found, every=False, calibration=[clip], compared=[clip] * LEAST) == found
 
 
 def test_a_network_is_left_out_for_what_reads_it():

@@ -22,8 +22,8 @@ from affekt.models.engine import GRAPH, INT8_GRAPH, engine
 
 #: Pictures or windows, at most, by which the range of each layer's values is found, evenly among those that it was
 #: asked about.
-ASKED = 300
-#: Seconds; a VGG-16 of full size took 14, asked for 16 pictures.
+CALIBRATION_ITEMS = 300
+#: Seconds; a VGG-16 of full size took 23 with 96 pictures on two cores.
 _LIMIT = 3600.0
 _PACKAGE = "nncf"
 _ARRAYS = "arrays.npz"
@@ -47,7 +47,7 @@ def write_int8(folder: Path, asked: Sequence[tuple[np.ndarray, ...]]) -> None:
     Raises:
         AffektError: it could not be done, by NNCF's words.
     """
-    most = max(1, ASKED // max((len(arrays[0]) for arrays in asked), default=1))
+    most = max(1, CALIBRATION_ITEMS // max((len(arrays[0]) for arrays in asked), default=1))
     chosen = [asked[number] for number in np.unique(np.arange(most) * len(asked) // most)]
     with tempfile.TemporaryDirectory() as temporary:
         file = Path(temporary, _ARRAYS)
@@ -63,7 +63,7 @@ def write_int8(folder: Path, asked: Sequence[tuple[np.ndarray, ...]]) -> None:
 
 def _opened(_: Any) -> Callable[[Mapping[str, str]], dict[str, Any]]:
     sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  # for as long as the process
-    core, nncf = engine().Core(), engine_of_quantisation()
+    core, nncf = engine().Core(), _nncf()
 
     def quantised(task: Mapping[str, str]) -> dict[str, Any]:
         folder = Path(task["folder"])
@@ -91,7 +91,7 @@ def _opened(_: Any) -> Callable[[Mapping[str, str]], dict[str, Any]]:
     return quantised
 
 
-def engine_of_quantisation() -> Any:
+def _nncf() -> Any:
     """NNCF, after the engine, which is kept from calling home."""
     engine()
     nncf = importlib.import_module(_PACKAGE)
