@@ -140,8 +140,8 @@ def test_a_server_that_is_told_to_end_does_not_wait_for_what_is_followed(monkeyp
         def __exit__(self, *_):
             pass
 
-        def running(self):
-            return True
+        def lost(self):
+            return ""
 
         def running_server(self):
             return SERVER
